@@ -1,0 +1,52 @@
+#include "buf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUF_FIRST 1024
+
+void buf_init(struct buf *b, size_t max) {
+  b->data = NULL;
+  b->len = b->cap = 0;
+  b->max = max;
+}
+
+/* Makes room for need bytes, need <= max. Doubling keeps appending linear. */
+static enum buf_code buf_grow(struct buf *b, size_t need) {
+  size_t cap = b->cap ? b->cap : BUF_FIRST;
+  while (cap < need && cap <= b->max / 2)
+    cap *= 2;
+  if (cap < need || cap > b->max)
+    cap = b->max;
+  char *data = realloc(b->data, cap);
+  if (!data)
+    return BUF_NO_MEMORY;
+  b->data = data;
+  b->cap = cap;
+  return BUF_OK;
+}
+
+enum buf_code buf_append(struct buf *b, const void *data, size_t len) {
+  if (len > b->max || b->len > b->max - len)
+    return BUF_TOO_LARGE;
+  if (len == 0)
+    return BUF_OK;
+  if (b->len + len > b->cap) {
+    enum buf_code code = buf_grow(b, b->len + len);
+    if (code != BUF_OK)
+      return code;
+  }
+  memcpy(b->data + b->len, data, len);
+  b->len += len;
+  return BUF_OK;
+}
+
+void buf_clear(struct buf *b) {
+  b->len = 0;
+}
+
+void buf_free(struct buf *b) {
+  free(b->data);
+  b->data = NULL;
+  b->len = b->cap = 0;
+}

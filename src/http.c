@@ -1,0 +1,364 @@
+#include "http.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <curl/curl.h>
+
+#if LIBCURL_VERSION_NUM < 0x075500
+#error "pcapi needs libcurl 7.85 or later (CURLOPT_PROTOCOLS_STR)"
+#endif
+
+struct http {
+  CURLM *multi; /* kept with the session: it holds the connection and the parsed CA store */
+  CURL *easy;
+  struct curl_slist *headers;
+  struct http_answer answer;
+  enum buf_code overflow; /* why a callback refused bytes */
+  const char *overflow_of;
+  bool running;
+  const char *message; /* a literal, or error */
+  char error[CURL_ERROR_SIZE];
+};
+
+static enum http_code http_fail(struct http *h, enum http_code code, const char *message) {
+  h->message = message;
+  return code;
+}
+
+/* libcurl's codes, folded to what a caller can act on. */
+static enum http_code http_classify(CURLcode code) {
+  switch (code) {
+  case CURLE_OK:
+    return HTTP_DONE;
+  case CURLE_OPERATION_TIMEDOUT:
+    return HTTP_TIMEOUT;
+  case CURLE_SSL_CONNECT_ERROR:
+  case CURLE_PEER_FAILED_VERIFICATION:
+  case CURLE_SSL_CIPHER:
+  case CURLE_SSL_ISSUER_ERROR:
+  case CURLE_SSL_INVALIDCERTSTATUS:
+  case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+  case CURLE_USE_SSL_FAILED:
+    return HTTP_TLS;
+  case CURLE_SSL_CACERT_BADFILE:
+  case CURLE_SSL_CERTPROBLEM:
+  case CURLE_SSL_CRL_BADFILE:
+  case CURLE_URL_MALFORMAT:
+  case CURLE_UNSUPPORTED_PROTOCOL:
+  case CURLE_NOT_BUILT_IN:
+  case CURLE_BAD_FUNCTION_ARGUMENT:
+  case CURLE_FAILED_INIT:
+  case CURLE_UNKNOWN_OPTION:
+    return HTTP_CONFIG;
+  case CURLE_WRITE_ERROR:
+  case CURLE_FILESIZE_EXCEEDED:
+  case CURLE_BAD_CONTENT_ENCODING:
+  case CURLE_WEIRD_SERVER_REPLY:
+    return HTTP_PROTOCOL;
+  case CURLE_OUT_OF_MEMORY:
+    return HTTP_NO_MEMORY;
+  default:
+    return HTTP_NETWORK;
+  }
+}
+
+/* Ends a failed exchange with libcurl's own words, or ours where a ceiling or
+ * the allocator stopped it: libcurl only sees that a callback refused. */
+static enum http_code http_fail_curl(struct http *h, CURLcode code) {
+  if (h->overflow == BUF_NO_MEMORY || code == CURLE_OUT_OF_MEMORY)
+    return http_fail(h, HTTP_NO_MEMORY, "not enough memory");
+  if (h->overflow == BUF_TOO_LARGE || code == CURLE_FILESIZE_EXCEEDED)
+    return http_fail(h, HTTP_PROTOCOL, h->overflow_of);
+  return http_fail(h, http_classify(code), h->error[0] ? h->error : curl_easy_strerror(code));
+}
+
+static size_t http_keep(struct http *h, struct buf *b, const char *data, size_t len,
+                        const char *overflow_of) {
+  h->overflow = buf_append(b, data, len);
+  if (h->overflow == BUF_OK)
+    return len;
+  h->overflow_of = overflow_of;
+  return 0; /* libcurl ends the transfer */
+}
+
+#define BODY_TOO_LARGE "the answer is larger than max_body"
+
+static size_t http_on_body(char *data, size_t size, size_t n, void *userdata) {
+  struct http *h = userdata;
+  return http_keep(h, &h->answer.body, data, size * n, BODY_TOO_LARGE);
+}
+
+static size_t http_on_header(char *data, size_t size, size_t n, void *userdata) {
+  struct http *h = userdata;
+  size_t len = size * n;
+  /* a new status line: what came before was an interim answer (RFC 9110 §15.2) */
+  if (len >= 5 && memcmp(data, "HTTP/", 5) == 0)
+    buf_clear(&h->answer.headers);
+  return http_keep(h, &h->answer.headers, data, len,
+                   "the headers of the answer are larger than max_headers");
+}
+
+/* True for a directory made by "openssl rehash": it holds names like 0a1b2c3d.0 */
+static bool is_hashed_directory(const char *path) {
+  DIR *dir = path ? opendir(path) : NULL;
+  if (!dir)
+    return false;
+  bool found = false;
+  const struct dirent *entry;
+  while (!found && (entry = readdir(dir)) != NULL) {
+    size_t i = 0;
+    while (i < 8 && isxdigit((unsigned char)entry->d_name[i]))
+      i++;
+    found = i == 8 && entry->d_name[8] == '.' && isdigit((unsigned char)entry->d_name[9]);
+  }
+  closedir(dir);
+  return found;
+}
+
+/* One source of CA certificates, never two. The hashed directory costs a
+ * short-lived process a third of the bundle, whose every certificate is parsed;
+ * and libcurl keeps a parsed bundle for the next connection only while no
+ * CURLOPT_CAPATH is set (lib/vtls/openssl.c, since 7.87). */
+static CURLcode http_set_ca(CURL *easy, const struct http_options *o) {
+  const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
+  const char *file = o->ca_file;
+  const char *path = o->ca_path;
+  if (!file && !path) {
+    if (is_hashed_directory(built->capath))
+      path = built->capath;
+    else
+      file = built->cainfo;
+  }
+  if (!file && !path)
+    return CURLE_OK; /* libcurl was built to ask the system itself */
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_CAINFO, path ? NULL : file);
+  return code ? code : curl_easy_setopt(easy, CURLOPT_CAPATH, path);
+}
+
+/* What stays the same for every request of the session. */
+static CURLcode http_set_session(struct http *h, const struct http_options *o) {
+  CURL *e = h->easy;
+  CURLcode code = http_set_ca(e, o);
+#define SET(option, value)                                                                         \
+  if (code == CURLE_OK)                                                                            \
+  code = curl_easy_setopt(e, option, value)
+  SET(CURLOPT_NOSIGNAL, 1L); /* signals belong to the host process */
+  SET(CURLOPT_PROTOCOLS_STR, o->allow_http ? "http,https" : "https");
+  SET(CURLOPT_FOLLOWLOCATION, 0L);
+  SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  SET(CURLOPT_SSL_VERIFYPEER, 1L);
+  SET(CURLOPT_SSL_VERIFYHOST, 2L);
+  SET(CURLOPT_HTTP_VERSION, o->http_1_1 ? (long)CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS);
+  SET(CURLOPT_ACCEPT_ENCODING, ""); /* all that libcurl was built with */
+  SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  SET(CURLOPT_TCP_KEEPALIVE, 1L);
+  SET(CURLOPT_ERRORBUFFER, h->error);
+  SET(CURLOPT_WRITEFUNCTION, http_on_body);
+  SET(CURLOPT_WRITEDATA, h);
+  SET(CURLOPT_HEADERFUNCTION, http_on_header);
+  SET(CURLOPT_HEADERDATA, h);
+  if (o->user_agent)
+    SET(CURLOPT_USERAGENT, o->user_agent);
+  if (o->proxy)
+    SET(CURLOPT_PROXY, o->proxy);
+  if (o->no_proxy)
+    SET(CURLOPT_NOPROXY, o->no_proxy);
+#undef SET
+  return code;
+}
+
+static CURLcode global_result;
+
+static void http_global_init(void) {
+  global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+struct http *http_open(const struct http_options *options, enum http_code *code) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, http_global_init);
+  *code = http_classify(global_result);
+  if (global_result != CURLE_OK)
+    return NULL;
+  *code = HTTP_NO_MEMORY;
+  struct http *h = calloc(1, sizeof *h);
+  if (!h)
+    return NULL;
+  h->message = "";
+  h->multi = curl_multi_init();
+  h->easy = curl_easy_init();
+  if (h->multi && h->easy) {
+    CURLcode set = http_set_session(h, options);
+    if (set == CURLE_OK) {
+      *code = HTTP_DONE;
+      return h;
+    }
+    *code = http_classify(set);
+  }
+  http_close(h);
+  return NULL;
+}
+
+enum http_code http_header(struct http *h, const char *line) {
+  if (strpbrk(line, "\r\n"))
+    return http_fail(h, HTTP_CONFIG, "a header holds a line break");
+  struct curl_slist *headers = curl_slist_append(h->headers, line);
+  if (!headers)
+    return http_fail(h, HTTP_NO_MEMORY, "not enough memory");
+  h->headers = headers;
+  return HTTP_DONE;
+}
+
+static CURLcode http_set_method(CURL *e, const struct http_request *r) {
+  bool get = strcmp(r->method, "GET") == 0;
+  bool head = strcmp(r->method, "HEAD") == 0;
+  bool post = strcmp(r->method, "POST") == 0;
+  CURLcode code = curl_easy_setopt(e, CURLOPT_NOBODY, head ? 1L : 0L);
+  if (code == CURLE_OK && !head && (r->body || post)) {
+    const char *body = r->body ? r->body : "";
+    code = curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+    if (code == CURLE_OK)
+      code = curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, body);
+  } else if (code == CURLE_OK && !head) {
+    code = curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+  }
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, get || head ? NULL : r->method);
+  return code;
+}
+
+static CURLcode http_set_request(struct http *h, const struct http_request *r) {
+  CURL *e = h->easy;
+  CURLcode code = http_set_method(e, r);
+#define SET(option, value)                                                                         \
+  if (code == CURLE_OK)                                                                            \
+  code = curl_easy_setopt(e, option, value)
+  SET(CURLOPT_URL, r->url);
+  SET(CURLOPT_HTTPHEADER, h->headers);
+  SET(CURLOPT_TIMEOUT_MS, r->timeout_ms);
+  SET(CURLOPT_CONNECTTIMEOUT_MS, r->connect_timeout_ms);
+  SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->max_body);
+#undef SET
+  return code;
+}
+
+static void http_drop_headers(struct http *h) {
+  curl_slist_free_all(h->headers);
+  h->headers = NULL;
+}
+
+enum http_code http_start(struct http *h, const struct http_request *request) {
+  http_cancel(h);
+  buf_free(&h->answer.headers);
+  buf_free(&h->answer.body);
+  h->answer.status = 0;
+  buf_init(&h->answer.headers, request->max_headers);
+  buf_init(&h->answer.body, request->max_body);
+  h->overflow = BUF_OK;
+  h->overflow_of = BODY_TOO_LARGE;
+  h->error[0] = '\0';
+  CURLcode code = http_set_request(h, request);
+  if (code == CURLE_OK && curl_multi_add_handle(h->multi, h->easy) == CURLM_OK) {
+    h->running = true;
+    return HTTP_RUNNING;
+  }
+  http_drop_headers(h);
+  return http_fail_curl(h, code == CURLE_OK ? CURLE_OUT_OF_MEMORY : code);
+}
+
+/* Takes the finished transfer off; the connection stays open in the multi. */
+static enum http_code http_finish(struct http *h, CURLcode result) {
+  curl_multi_remove_handle(h->multi, h->easy);
+  h->running = false;
+  http_drop_headers(h);
+  if (result != CURLE_OK) {
+    buf_free(&h->answer.body);
+    return http_fail_curl(h, result);
+  }
+  long version = 0;
+  curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &h->answer.status);
+  curl_easy_getinfo(h->easy, CURLINFO_HTTP_VERSION, &version);
+  h->answer.version = version == CURL_HTTP_VERSION_1_0   ? 10
+                      : version == CURL_HTTP_VERSION_1_1 ? 11
+                      : version == CURL_HTTP_VERSION_2_0 ? 20
+                      : version == CURL_HTTP_VERSION_3   ? 30
+                                                         : 0;
+  return HTTP_DONE;
+}
+
+/* Runs what can run now. HTTP_RUNNING: the transfer waits for the network. */
+static enum http_code http_step(struct http *h) {
+  int active = 0;
+  int queued = 0;
+  const CURLMsg *msg;
+  CURLMcode code = curl_multi_perform(h->multi, &active);
+  if (code != CURLM_OK)
+    return http_finish(h, code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_RECV_ERROR);
+  while ((msg = curl_multi_info_read(h->multi, &queued)) != NULL)
+    if (msg->msg == CURLMSG_DONE)
+      return http_finish(h, msg->data.result);
+  return HTTP_RUNNING;
+}
+
+static long long now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+enum http_code http_wait(struct http *h, int timeout_ms) {
+  if (!h->running)
+    return http_fail(h, HTTP_CONFIG, "no exchange was started");
+  const long long end = now_ms() + timeout_ms;
+  enum http_code code;
+  while ((code = http_step(h)) == HTTP_RUNNING) {
+    const long long left = end - now_ms();
+    int ready = 0;
+    if (left <= 0)
+      break;
+    if (curl_multi_poll(h->multi, NULL, 0, (int)left, &ready) != CURLM_OK)
+      return http_finish(h, CURLE_OUT_OF_MEMORY);
+    /* nothing to read and time left: a timer of libcurl's, or a signal. The
+     * caller must see the latter, and cannot be hurt by the former. */
+    if (ready == 0)
+      return http_step(h);
+  }
+  return code;
+}
+
+struct http_answer *http_answer(struct http *h) {
+  return &h->answer;
+}
+
+const char *http_message(const struct http *h) {
+  return h->message;
+}
+
+bool http_running(const struct http *h) {
+  return h->running;
+}
+
+void http_cancel(struct http *h) {
+  if (!h->running)
+    return;
+  curl_multi_remove_handle(h->multi, h->easy);
+  h->running = false;
+  http_drop_headers(h);
+}
+
+void http_close(struct http *h) {
+  if (!h)
+    return;
+  http_cancel(h);
+  http_drop_headers(h);
+  /* the easy first: curl_multi_cleanup(3) asks for this order */
+  curl_easy_cleanup(h->easy);
+  curl_multi_cleanup(h->multi);
+  buf_free(&h->answer.headers);
+  buf_free(&h->answer.body);
+  free(h);
+}

@@ -1,0 +1,91 @@
+/* One HTTP session over libcurl: a request goes in, an answer comes out, the
+ * connection is kept for the next one. Knows libcurl and buf; does not know Lua.
+ *
+ * The exchange runs in slices: http_start() begins it, http_wait() moves it on
+ * for a bounded time. So the caller keeps control (signals, progress, another
+ * loop) and no callback of ours ever has to leave libcurl early.
+ */
+#ifndef PCAPI_HTTP_H
+#define PCAPI_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "buf.h"
+
+enum http_code {
+  HTTP_DONE,      /* an answer is there, whatever its status */
+  HTTP_RUNNING,   /* wait again */
+  HTTP_TIMEOUT,   /* the time of the exchange, or of connecting, is over */
+  HTTP_NETWORK,   /* no name, no connection, or it broke */
+  HTTP_TLS,       /* the peer could not be verified, or no common TLS */
+  HTTP_PROTOCOL,  /* not HTTP, undecodable, or larger than the ceiling */
+  HTTP_CONFIG,    /* the request or an option of the session cannot be used */
+  HTTP_NO_MEMORY
+};
+
+/* How a session connects. Strings are copied. NULL means the default. */
+struct http_options {
+  const char *ca_file; /* PEM bundle; at most one of ca_file and ca_path */
+  const char *ca_path; /* directory hashed by "openssl rehash" */
+  const char *proxy;   /* "" switches proxies off; NULL: the environment */
+  const char *no_proxy;
+  const char *user_agent;
+  bool http_1_1;   /* offer HTTP/1.1 only; else TLS negotiates HTTP/2 or 1.1 */
+  bool allow_http; /* http:// as well; the caller keeps it to loopback */
+};
+
+/* One request. All of it is copied by http_start(). Times in milliseconds. */
+struct http_request {
+  const char *method;
+  const char *url;
+  const char *body; /* NULL: none */
+  size_t body_len;
+  long timeout_ms;
+  long connect_timeout_ms;
+  size_t max_body; /* bytes after decompression */
+  size_t max_headers;
+};
+
+struct http_answer {
+  long status;
+  int version; /* 10, 11, 20, 30; 0 when unknown */
+  struct buf headers; /* status line and header lines of the final answer, with CRLF */
+  struct buf body;
+};
+
+struct http;
+
+/* Opens a session; connects to nothing. Returns NULL with *code set. */
+struct http *http_open(const struct http_options *options, enum http_code *code);
+
+/* Adds a header line "Name: value" to the request that is started next. */
+enum http_code http_header(struct http *h, const char *line);
+
+/* Begins an exchange; one still in flight is given up first. Returns
+ * HTTP_RUNNING, or an error after which the session may be used again. The
+ * header lines collected so far are used up in both cases. */
+enum http_code http_start(struct http *h, const struct http_request *request);
+
+/* Moves the exchange on, for at most timeout_ms milliseconds, and returns
+ * HTTP_RUNNING early when a signal arrives. Whatever else it returns ends the
+ * exchange. */
+enum http_code http_wait(struct http *h, int timeout_ms);
+
+/* The answer after HTTP_DONE; its buffers belong to the session and may be
+ * freed early. */
+struct http_answer *http_answer(struct http *h);
+
+/* What went wrong last, in words; never NULL. Valid until the next start. */
+const char *http_message(const struct http *h);
+
+/* True between http_start() and the end of the exchange. */
+bool http_running(const struct http *h);
+
+/* Gives up the exchange in flight, if any, and closes its connection. */
+void http_cancel(struct http *h);
+
+/* Closes the session. NULL is allowed. */
+void http_close(struct http *h);
+
+#endif

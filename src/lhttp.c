@@ -1,0 +1,301 @@
+/* The Lua binding of http.h: one userdata, a session. */
+#include "binding.h"
+#include "http.h"
+#include "jsontext.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#define LHTTP "pcapi.core.http"
+#define SLICE_MAX 60 /* seconds; a longer wait is asked for again */
+
+struct lhttp {
+  struct http *http; /* NULL: closed */
+};
+
+static atomic_int live; /* sessions open in this process, for leak tests */
+
+static struct lhttp *lhttp_check(lua_State *L) {
+  struct lhttp *s = luaL_checkudata(L, 1, LHTTP);
+  luaL_argcheck(L, s->http, 1, "session is closed");
+  return s;
+}
+
+/* Returns nil, kind, message. Memory is Lua's own error, as everywhere in Lua. */
+static int lhttp_fail(lua_State *L, enum http_code code, const char *message) {
+  static const char *const kinds[] = {
+      [HTTP_TIMEOUT] = "timeout",   [HTTP_NETWORK] = "network", [HTTP_TLS] = "tls",
+      [HTTP_PROTOCOL] = "protocol", [HTTP_CONFIG] = "config",
+  };
+  if (code == HTTP_NO_MEMORY)
+    return luaL_error(L, "not enough memory");
+  lua_pushnil(L);
+  lua_pushstring(L, kinds[code]);
+  lua_pushstring(L, message);
+  return 3;
+}
+
+/* Leaves t[name] on the stack, which keeps the result alive; NULL when absent. */
+static const char *opt_string(lua_State *L, int t, const char *name, size_t *len) {
+  lua_getfield(L, t, name);
+  if (lua_isnil(L, -1))
+    return NULL;
+  if (lua_type(L, -1) != LUA_TSTRING)
+    luaL_error(L, "%s must be a string", name);
+  size_t n;
+  const char *s = lua_tolstring(L, -1, &n);
+  if (len)
+    *len = n;
+  else if (memchr(s, '\0', n)) /* libcurl would see half of it */
+    luaL_error(L, "%s holds a zero byte", name);
+  return s;
+}
+
+static bool opt_boolean(lua_State *L, int t, const char *name) {
+  lua_getfield(L, t, name);
+  const bool value = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+static lua_Number need_number(lua_State *L, int t, const char *name, lua_Number max) {
+  lua_getfield(L, t, name);
+  const lua_Number n = lua_tonumber(L, -1);
+  if (lua_type(L, -1) != LUA_TNUMBER || !(n > 0))
+    luaL_error(L, "%s must be a positive number", name);
+  lua_pop(L, 1);
+  return n < max ? n : max;
+}
+
+/* http{ca_file, ca_path, proxy, no_proxy, user_agent, http_1_1, allow_http}
+ * -> session, or nil, kind, message */
+static int lhttp_new(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  const struct http_options options = {
+      .ca_file = opt_string(L, 1, "ca_file", NULL),
+      .ca_path = opt_string(L, 1, "ca_path", NULL),
+      .proxy = opt_string(L, 1, "proxy", NULL),
+      .no_proxy = opt_string(L, 1, "no_proxy", NULL),
+      .user_agent = opt_string(L, 1, "user_agent", NULL),
+      .http_1_1 = opt_boolean(L, 1, "http_1_1"),
+      .allow_http = opt_boolean(L, 1, "allow_http"),
+  };
+  struct lhttp *s = lua_newuserdata(L, sizeof *s);
+  s->http = NULL; /* closed first: an error from here on meets a safe __gc */
+  luaL_getmetatable(L, LHTTP);
+  lua_setmetatable(L, -2);
+  enum http_code code = HTTP_DONE;
+  s->http = http_open(&options, &code);
+  if (!s->http)
+    return lhttp_fail(L, code, "libcurl does not accept an option of the session");
+  atomic_fetch_add(&live, 1);
+  return 1;
+}
+
+/* Adds the lines of the array on top of the stack to the request; pops it. */
+static enum http_code add_headers(lua_State *L, struct http *http) {
+  enum http_code code = HTTP_DONE;
+  const size_t n = lua_istable(L, -1) ? lua_rawlen(L, -1) : 0;
+  for (size_t i = 1; i <= n && code == HTTP_DONE; i++) {
+    size_t len;
+    lua_rawgeti(L, -1, (int)i);
+    const char *line = lua_tolstring(L, -1, &len);
+    if (!line || strlen(line) != len)
+      luaL_error(L, "header %d is not a line of text", (int)i);
+    code = http_header(http, line);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return code;
+}
+
+/* session:start{method, url, headers, body, timeout, connect_timeout, max_body,
+ * max_headers} -> true, or nil, kind, message. Times in seconds, headers an
+ * array of "Name: value". Everything is copied. */
+static int lhttp_start(lua_State *L) {
+  struct lhttp *s = lhttp_check(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  struct http_request r = {.body_len = 0};
+  r.method = opt_string(L, 2, "method", NULL);
+  r.url = opt_string(L, 2, "url", NULL);
+  r.body = opt_string(L, 2, "body", &r.body_len);
+  if (!r.method || !r.url)
+    return luaL_error(L, "method and url are needed");
+  r.timeout_ms = (long)(need_number(L, 2, "timeout", 1e6) * 1000) + 1;
+  r.connect_timeout_ms = (long)(need_number(L, 2, "connect_timeout", 1e6) * 1000) + 1;
+  r.max_body = (size_t)need_number(L, 2, "max_body", (lua_Number)(INT_MAX / 2));
+  r.max_headers = (size_t)need_number(L, 2, "max_headers", (lua_Number)(INT_MAX / 2));
+  lua_getfield(L, 2, "headers");
+  enum http_code code = add_headers(L, s->http);
+  if (code == HTTP_DONE)
+    code = http_start(s->http, &r);
+  if (code != HTTP_RUNNING)
+    return lhttp_fail(L, code, http_message(s->http));
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* Pushes the value between p and end without surrounding white space. */
+static void push_trimmed(lua_State *L, const char *p, const char *end) {
+  while (p < end && isspace((unsigned char)*p))
+    p++;
+  while (end > p && isspace((unsigned char)end[-1]))
+    end--;
+  lua_pushlstring(L, p, (size_t)(end - p));
+}
+
+static void push_lower(lua_State *L, const char *p, const char *end) {
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (; p < end; p++)
+    luaL_addchar(&b, (char)tolower((unsigned char)*p));
+  luaL_pushresult(&b);
+}
+
+/* Sets t[name] for the header line [p, end) in the table on top. A name that
+ * comes again is a list (RFC 9110 §5.3). */
+static void set_header(lua_State *L, const char *p, const char *end) {
+  const char *colon = memchr(p, ':', (size_t)(end - p));
+  if (!colon)
+    return;
+  push_lower(L, p, colon);
+  lua_pushvalue(L, -1);
+  lua_rawget(L, -3);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    push_trimmed(L, colon + 1, end);
+  } else {
+    lua_pushliteral(L, ", ");
+    push_trimmed(L, colon + 1, end);
+    lua_concat(L, 3);
+  }
+  lua_rawset(L, -3);
+}
+
+/* Leaves the reason phrase and the table of headers on the stack. */
+static void push_head(lua_State *L, const struct buf *head) {
+  const char *p = head->len ? head->data : "";
+  const char *end = p + head->len;
+  const char *eol = memchr(p, '\n', head->len);
+  const char *space = eol ? memchr(p, ' ', (size_t)(eol - p)) : NULL;
+  const char *reason = space ? memchr(space + 1, ' ', (size_t)(eol - space - 1)) : NULL;
+  if (reason)
+    push_trimmed(L, reason, eol);
+  else
+    lua_pushliteral(L, "");
+  lua_newtable(L);
+  while (eol && (p = eol + 1) < end) {
+    eol = memchr(p, '\n', (size_t)(end - p));
+    set_header(L, p, eol ? eol : end);
+  }
+}
+
+/* session:wait(seconds) -> false while the answer is on its way; then
+ * {status, reason, version, headers}, or nil, kind, message. */
+static int lhttp_wait(lua_State *L) {
+  struct lhttp *s = lhttp_check(L);
+  const lua_Number seconds = luaL_checknumber(L, 2);
+  const enum http_code code =
+      http_wait(s->http, seconds < SLICE_MAX ? (int)(seconds * 1000) : SLICE_MAX * 1000);
+  if (code == HTTP_RUNNING) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  if (code != HTTP_DONE)
+    return lhttp_fail(L, code, http_message(s->http));
+  struct http_answer *answer = http_answer(s->http);
+  lua_createtable(L, 0, 5); /* a place for the body too */
+  lua_pushinteger(L, (lua_Integer)answer->status);
+  lua_setfield(L, -2, "status");
+  lua_pushnumber(L, (lua_Number)answer->version / 10);
+  lua_setfield(L, -2, "version");
+  push_head(L, &answer->headers);
+  lua_setfield(L, -3, "headers");
+  lua_setfield(L, -2, "reason");
+  return 1;
+}
+
+/* Respells member names by the map at index 2: from -> to. */
+static void respell(lua_State *L, struct buf *body) {
+  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1))
+    if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING)
+      jsontext_respell(body->data, body->len, lua_tostring(L, -2), lua_tostring(L, -1));
+}
+
+/* session:body([names]) -> the body of the answer, once: its buffer is given
+ * back, so that it is not held twice while tables are made of it. With a map of
+ * names the body is taken as JSON text: a byte order mark is dropped and member
+ * names are respelt, both where it costs no second copy. */
+static int lhttp_body(lua_State *L) {
+  struct lhttp *s = lhttp_check(L);
+  struct buf *body = &http_answer(s->http)->body;
+  size_t skip = 0;
+  lua_settop(L, 2);
+  if (lua_istable(L, 2) && body->len > 0) {
+    skip = jsontext_bom(body->data, body->len);
+    respell(L, body);
+  }
+  if (body->len == skip)
+    lua_pushliteral(L, "");
+  else
+    lua_pushlstring(L, body->data + skip, body->len - skip);
+  buf_free(body);
+  return 1;
+}
+
+/* session:cancel(): gives up the exchange in flight, if any. */
+static int lhttp_cancel(lua_State *L) {
+  http_cancel(lhttp_check(L)->http);
+  return 0;
+}
+
+/* close, __gc and __close: any of them, in any order, any number of times. */
+static int lhttp_close(lua_State *L) {
+  struct lhttp *s = luaL_checkudata(L, 1, LHTTP);
+  if (s->http) {
+    http_close(s->http);
+    s->http = NULL;
+    atomic_fetch_sub(&live, 1);
+  }
+  return 0;
+}
+
+static int lhttp_tostring(lua_State *L) {
+  const struct lhttp *s = luaL_checkudata(L, 1, LHTTP);
+  lua_pushfstring(L, "%s (%s)", LHTTP, s->http ? "open" : "closed");
+  return 1;
+}
+
+/* live() -> number of open sessions */
+static int lhttp_live(lua_State *L) {
+  lua_pushinteger(L, atomic_load(&live));
+  return 1;
+}
+
+void lhttp_open(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"start", lhttp_start},   {"wait", lhttp_wait},   {"body", lhttp_body},
+      {"cancel", lhttp_cancel}, {"close", lhttp_close}, {NULL, NULL},
+  };
+  static const luaL_Reg metamethods[] = {
+      {"__gc", lhttp_close},
+      {"__close", lhttp_close},
+      {"__tostring", lhttp_tostring},
+      {NULL, NULL},
+  };
+  luaL_newmetatable(L, LHTTP);
+  luaL_setfuncs(L, metamethods, 0);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushliteral(L, LHTTP);
+  lua_setfield(L, -2, "__name");
+  lua_pop(L, 1); /* metatable */
+  lua_pushcfunction(L, lhttp_new);
+  lua_setfield(L, -2, "http");
+  lua_pushcfunction(L, lhttp_live);
+  lua_setfield(L, -2, "live");
+}

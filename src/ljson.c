@@ -1,0 +1,142 @@
+/* JSON text to Lua tables, by lua-cjson. What it gets wrong for these answers is
+ * put right here: a byte order mark, integers as floats, null inside objects. */
+#include "binding.h"
+#include "jsontext.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define JSON_MAX_DEPTH 100
+
+/* Leaves the decode function of an own cjson instance on the stack: the shared
+ * one has settings that other code of the process may change. */
+static void push_decoder(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "cjson");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "new");
+  lua_call(L, 0, 1);
+  lua_remove(L, -2); /* the shared instance */
+  lua_getfield(L, -1, "decode_max_depth");
+  lua_pushinteger(L, JSON_MAX_DEPTH);
+  lua_call(L, 1, 0);
+  lua_getfield(L, -1, "decode_invalid_numbers"); /* NaN, Infinity, 0x10: not JSON */
+  lua_pushboolean(L, 0);
+  lua_call(L, 1, 0);
+  lua_getfield(L, -1, "decode");
+  lua_remove(L, -2); /* the instance; its decode function keeps it alive */
+}
+
+/* Makes the number on top an integer where that loses nothing. Returns whether
+ * it did. */
+static int to_integer(lua_State *L) {
+#if PCAPI_HAS_INTEGERS
+  int exact = 0;
+  if (lua_isinteger(L, -1))
+    return 0;
+  const lua_Integer n = lua_tointegerx(L, -1, &exact);
+  if (!exact)
+    return 0;
+  lua_pop(L, 1);
+  lua_pushinteger(L, n);
+  return 1;
+#else
+  (void)L;
+  return 0;
+#endif
+}
+
+/* Settles the key-value pair on top of the stack in the table at t: integral
+ * floats become integers, and a null member goes. In an array null stays, since
+ * there it holds a place. Pops the value. Returns 1 when it met a scalar that
+ * jsontext_scalars() counts. */
+static size_t settle_pair(lua_State *L, int t) {
+  const int type = lua_type(L, -1);
+  if (type == LUA_TNUMBER && to_integer(L)) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, t); /* an existing key: lua_next allows it */
+    return 1;
+  }
+  lua_pop(L, 1);
+  if (type == LUA_TLIGHTUSERDATA && lua_type(L, -1) == LUA_TSTRING) {
+    lua_pushvalue(L, -1);
+    lua_pushnil(L);
+    lua_rawset(L, t);
+  }
+  return type == LUA_TNUMBER || type == LUA_TLIGHTUSERDATA;
+}
+
+/* Settles the table on top of the stack and the tables in it, and stops once
+ * left scalars were met: a list of 10,000 records without a number is not
+ * walked at all. Returns how many are left. Depth: JSON_MAX_DEPTH at most. */
+static size_t settle(lua_State *L, size_t left) {
+  const int t = lua_gettop(L);
+  luaL_checkstack(L, 4, "JSON nested too deep");
+  for (lua_pushnil(L); left > 0 && lua_next(L, t);) {
+    if (lua_type(L, -1) == LUA_TTABLE)
+      lua_pop(L, 1);
+    else
+      left -= settle_pair(L, t);
+  }
+  lua_settop(L, t);
+  for (lua_pushnil(L); left > 0 && lua_next(L, t); lua_pop(L, 1))
+    if (lua_type(L, -1) == LUA_TTABLE)
+      left = settle(L, left);
+  lua_settop(L, t);
+  return left;
+}
+
+/* Turns cjson's error on top into nil, message, offset. cjson counts characters
+ * from 1; bom bytes were cut off before. */
+static int push_error(lua_State *L, size_t bom) {
+  const char *message = lua_tostring(L, -1);
+  const char *at = message ? strstr(message, " at character ") : NULL;
+  if (!at) {
+    if (!message)
+      lua_pushliteral(L, "not JSON");
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+  }
+  const unsigned long character = strtoul(at + strlen(" at character "), NULL, 10);
+  lua_pushnil(L);
+  lua_pushlstring(L, message, (size_t)(at - message));
+  lua_pushinteger(L, (lua_Integer)(character + bom));
+  return 3;
+}
+
+/* decode(text) -> value, or nil, message, offset in bytes from 1.
+ * Upvalue 1: the decoder. */
+static int json_decode(lua_State *L) {
+  size_t len;
+  const char *text = luaL_checklstring(L, 1, &len);
+  const size_t bom = jsontext_bom(text, len);
+  lua_settop(L, 1);
+  const size_t scalars = jsontext_scalars(text, len);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  if (bom)
+    lua_pushlstring(L, text + bom, len - bom);
+  else
+    lua_pushvalue(L, 1);
+  const int status = lua_pcall(L, 1, 1, 0);
+  if (status == LUA_ERRMEM)
+    return lua_error(L);
+  if (status != 0)
+    return push_error(L, bom);
+  if (lua_type(L, -1) == LUA_TTABLE)
+    settle(L, scalars);
+  else if (lua_type(L, -1) == LUA_TNUMBER)
+    to_integer(L);
+  else if (lua_type(L, -1) == LUA_TLIGHTUSERDATA)
+    lua_pushnil(L);
+  return 1;
+}
+
+void ljson_open(lua_State *L) {
+  push_decoder(L);
+  lua_pushcclosure(L, json_decode, 1);
+  lua_setfield(L, -2, "decode");
+  lua_pushlightuserdata(L, NULL); /* what cjson gives for null in an array */
+  lua_setfield(L, -2, "null");
+}
