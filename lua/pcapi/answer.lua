@@ -1,0 +1,236 @@
+--- What an answer of the service says: its JSON, its ids, and for a failure one
+-- error object out of the six shapes in which failures come. Pure.
+-- @module pcapi.answer
+local core = require "pcapi.core"
+local errors = require "pcapi.error"
+local time = require "pcapi.time"
+
+local M = {}
+
+-- 900421 since 2026; 10001 as the service's own libraries reported it in 2020.
+local MFA_CODE = { ["900421"] = true, ["10001"] = true }
+
+local KIND_OF_STATUS = {
+  [401] = "unauthorized", [403] = "forbidden", [404] = "not_found", [408] = "timeout",
+  [429] = "throttled",
+}
+
+local HINT_OF_KIND = {
+  mfa_required = "Sign in again and pass MFA; a refreshed token stays without it",
+  unauthorized = "Get a new App+User token for https://api.partnercenter.microsoft.com",
+  forbidden = "The signed-in user needs a role such as Admin agent; an app cannot have it",
+  not_found = "Check base_url and prefix",
+  throttled = "Wait and ask less often",
+  server = "Try again later; tell Microsoft the request id if it stays",
+}
+
+-- The same number means different things under different statuses, hence the key.
+local HINT_OF_CODE = {
+  ["401 900420"] = "The token is for another service: ask for one whose audience is "
+    .. "https://api.partnercenter.microsoft.com",
+  ["401 800001"] = "No token reached the service: check that the token is not empty",
+  ["403 900329"] = "This call takes App+User tokens only: sign in as a user",
+  ["403 900308"] = "The signed-in user needs a role such as Admin agent",
+  ["403 900309"] = "Conditional Access blocks this sign-in: see the tenant's policies",
+}
+
+local function text_or_nil(value)
+  if type(value) == "number" then
+    return (("%.0f"):format(value))
+  end
+  return type(value) == "string" and value ~= "" and value or nil
+end
+
+-- A member of an object, whatever its case: shape A is also met in PascalCase.
+local function member(object, name)
+  if object[name] ~= nil then
+    return object[name]
+  end
+  for key, value in pairs(object) do
+    if type(key) == "string" and key:lower() == name:lower() then
+      return value
+    end
+  end
+end
+
+-- Each reader takes a decoded object and returns what it recognises, or nil.
+local SHAPES = {
+  -- B: {"error":{"code":…,"message":…,"target":…,"innerError":{…}}}
+  function(object)
+    local inner = member(object, "error")
+    if type(inner) == "table" then
+      return { code = text_or_nil(member(inner, "code")), target = member(inner, "target"),
+               message = text_or_nil(member(inner, "message")),
+               inner = member(inner, "innererror") }
+    end
+  end,
+  -- E: the token endpoint, RFC 6749 §5.2 and Entra's additions
+  function(object)
+    local code = member(object, "error")
+    if type(code) == "string" then
+      return { code = code, message = text_or_nil(object.error_description),
+               error_codes = object.error_codes, claims = text_or_nil(object.claims) }
+    end
+  end,
+  -- A: {"code":…,"description":…,"data":[…],"source":…}
+  function(object)
+    local code = text_or_nil(member(object, "code"))
+    local description = text_or_nil(member(object, "description"))
+    if code or description then
+      return { code = code, message = description or text_or_nil(member(object, "message")),
+               data = member(object, "data"), source = text_or_nil(member(object, "source")) }
+    end
+  end,
+  -- C: {"statusCode":429,"message":…}, the gateway in front
+  function(object)
+    local message = text_or_nil(member(object, "message"))
+    if member(object, "statusCode") ~= nil or message then
+      return { message = message }
+    end
+  end,
+}
+
+-- F: a page of some proxy. Its title says more than its markup.
+local function read_text(body)
+  local title = body:match("<[Tt][Ii][Tt][Ll][Ee][^>]*>%s*(.-)%s*</")
+  local text = title or body:sub(1, 2000):gsub("<[^>]*>", " ")
+  text = text:gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
+  if #text > 200 then
+    text = text:sub(1, 200):gsub("[\128-\255]*$", "") .. "…"
+  end
+  return { message = text ~= "" and text or nil }
+end
+
+local function read_body(response)
+  local object = response.json
+  for _, shape in ipairs(type(object) == "table" and SHAPES or {}) do
+    local read = shape(object)
+    if read then
+      return read
+    end
+  end
+  return type(object) ~= "table" and read_text(response.body or "") or {}
+end
+
+-- The evidence for a refusal by lack of MFA, strongest first. A token that has
+-- expired shows the same error="invalid_token" and is no evidence.
+local function lacks_mfa(response, read, challenge)
+  if MFA_CODE[read.code] then
+    return true
+  elseif response.status ~= 401 and response.status ~= 403 then
+    return false
+  end
+  local said = (response.reason or "") .. " " .. (read.message or "")
+  return said:find("MFA", 1, true) ~= nil
+    or challenge:find('error="?insufficient_claims') ~= nil
+    or read.claims ~= nil
+end
+
+--- Reads Retry-After, which is seconds or a date (RFC 9110 §10.2.3). A date is
+-- held against the answer's own Date: the clocks may differ.
+-- @tparam table headers of the answer, names in lower case
+-- @tparam number now UTC epoch seconds, for an answer without Date
+-- @treturn ?number seconds, 0 or more; nil when there is none that can be read
+function M.retry_after(headers, now)
+  local value = headers["retry-after"]
+  if not value then
+    return nil
+  elseif value:find("^%d+$") then
+    return tonumber(value)
+  end
+  local at = time.parse_http(value, now)
+  local sent = headers.date and time.parse_http(headers.date, now) or now
+  return at and math.max(0, at - sent)
+end
+
+--- The ids under which the service logged a call. The Partner API dialect spells
+-- them request-id and client-request-id.
+-- @tparam table headers of the answer, names in lower case
+-- @tparam table sent `request_id` and `correlation_id` as they were sent
+-- @treturn string MS-RequestId
+-- @treturn string MS-CorrelationId
+function M.ids(headers, sent)
+  return headers["ms-requestid"] or headers["request-id"] or sent.request_id,
+    headers["ms-correlationid"] or headers["client-request-id"] or sent.correlation_id
+end
+
+--- Whether the service finds the token compliant, where it was asked to say so
+-- (`ValidateMfa: true`). Sources place the answer in a header or in the body.
+-- @tparam table response `headers`, `json`
+-- @treturn ?boolean nil when the answer does not say
+function M.is_mfa_compliant(response)
+  local said = response.headers.ismfacompliant
+  if said == nil and type(response.json) == "table" then
+    said = member(response.json, "isMfaCompliant")
+  end
+  said = tostring(said):lower()
+  if said == "true" or said == "false" then
+    return said == "true"
+  end
+end
+
+--- Decodes the body into `response.json`, where its type or its looks say JSON.
+-- @tparam table response `headers`, `body`
+-- @tparam ?boolean must the body has to be JSON whatever its type says
+-- @treturn[1] boolean true
+-- @treturn[2] nil it says that it is JSON, or must be, and is not
+-- @treturn[2] string why not, with the offset in bytes
+function M.decode(response, must)
+  local body = response.body
+  local kind = response.headers["content-type"] or "no content type"
+  must = must or body ~= "" and kind:find("[/+]json") ~= nil
+  -- another type may still hold JSON, as some proxies lose it
+  if not must and not body:find("^\239?\187?\191?%s*[%[{]") then
+    return true
+  end
+  local message, offset
+  response.json, message, offset = core.decode(body)
+  if response.json ~= nil or not must then
+    return true
+  end
+  return nil, ("the answer is not JSON (%s): %s%s"):format(kind,
+    body == "" and "it is empty" or message or "it is null",
+    offset and body ~= "" and " at byte " .. offset or "")
+end
+
+--- The error for an answer that came with a good status and makes no sense.
+-- @tparam table response `status`, `request_id`, `correlation_id`
+-- @tparam string message
+-- @treturn pcapi.error of kind protocol
+function M.unreadable(response, message)
+  return errors.new {
+    kind = "protocol", status = response.status, message = message,
+    hint = "Check base_url and whether a proxy answers in place of the service",
+    request_id = response.request_id, correlation_id = response.correlation_id,
+  }
+end
+
+--- The error that a failed answer means.
+-- @tparam table response `status`, `reason`, `headers`, `body`, `json`
+-- @tparam table context `request_id`, `correlation_id`, `now` (UTC epoch seconds)
+-- @treturn pcapi.error
+function M.error(response, context)
+  local status = response.status
+  local read = read_body(response)
+  local challenge = response.headers["www-authenticate"] or ""
+  local kind = lacks_mfa(response, read, challenge) and "mfa_required"
+    or KIND_OF_STATUS[status] or status >= 500 and "server"
+    or status >= 400 and "bad_request" or "protocol"
+  read.kind = kind
+  read.status = status
+  read.message = read.message or response.reason ~= "" and response.reason
+    or "the service answered with status " .. status
+  if status >= 300 and status < 400 then
+    read.message = "the service redirects, which is not followed with a token"
+    read.hint = "Check base_url"
+  end
+  local hint = kind ~= "mfa_required" and HINT_OF_CODE[status .. " " .. (read.code or "")]
+  read.hint = read.hint or hint or HINT_OF_KIND[kind]
+  read.claims = read.claims or challenge:match('claims="([^"]*)"')
+  read.retry_after = M.retry_after(response.headers, context.now)
+  read.request_id, read.correlation_id = M.ids(response.headers, context)
+  read.is_mfa_compliant = M.is_mfa_compliant(response)
+  return errors.new(read)
+end
+
+return M

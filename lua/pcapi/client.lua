@@ -1,0 +1,284 @@
+--- One logical call of the service: address, headers, token, sending, trying
+-- again, decoding. Written straight down; what waits is the transport.
+-- @classmod pcapi.client
+local core = require "pcapi.core"
+local answer = require "pcapi.answer"
+local errors = require "pcapi.error"
+local headers = require "pcapi.headers"
+local options_ = require "pcapi.options"
+local retry = require "pcapi.retry"
+local url = require "pcapi.url"
+
+local M = {}
+
+local Client = {}
+Client.__index = Client
+Client.__name = "pcapi.client"
+
+local CONNECT_TIMEOUT = 15 -- seconds
+local MAX_BODY = 128 * 1024 * 1024 -- bytes; 10,000 records are about 4 MB
+local MAX_HEADERS = 64 * 1024 -- bytes
+
+-- The service takes its time: beyond 100,000 log entries it needs minutes, and
+-- Microsoft's own libraries allow three.
+local TIMEOUT = 180 -- seconds
+
+-- Headers of a client that do not change from call to call, as a table and as
+-- lines ready to send.
+local function fixed_headers(options)
+  local fixed = {
+    Accept = "application/json",
+    ValidateMfa = options.validate_mfa ~= false and "true" or nil,
+  }
+  for name, value in pairs(options.headers or {}) do
+    fixed[name] = value
+  end
+  return fixed
+end
+
+--- Fills in the limits of a request for a transport.
+-- @tparam table limits `timeout`, `connect_timeout` (seconds), `max_body` (bytes)
+-- @tparam table request `method`, `url`, `headers`, …
+-- @treturn table the same request
+function M.request(limits, request)
+  request.timeout = limits.timeout or TIMEOUT
+  request.connect_timeout = math.min(request.timeout, limits.connect_timeout or CONNECT_TIMEOUT)
+  request.max_body = limits.max_body or MAX_BODY
+  request.max_headers = MAX_HEADERS
+  return request
+end
+
+--- Makes a client of checked options; `pcapi.new` is the way in for others.
+-- @tparam table options as `pcapi.new` takes them
+-- @tparam table base the address of the service, from `url.parse`
+-- @tparam table transport
+-- @treturn pcapi.client
+function M.new(options, base, transport)
+  local fixed = fixed_headers(options)
+  return setmetatable({
+    base = base,
+    transport = transport,
+    token = options.token,
+    prefix = options.prefix,
+    fixed = fixed,
+    fixed_lines = headers.lines(fixed),
+    partner_api_headers = options.partner_api_headers,
+    policy = options.retry,
+    timeout = options.timeout or TIMEOUT,
+    connect_timeout = options.connect_timeout,
+    max_body = options.max_body,
+    clock = options.clock or os.time,
+    random = options.random or core.random,
+  }, Client)
+end
+
+--- Whether a token can be sent in a header (RFC 6750 §2.1).
+-- @tparam ?string token
+-- @treturn[1] boolean true
+-- @treturn[2] nil
+-- @treturn[2] string what is wrong; the token itself is never shown
+function M.is_token(token)
+  if type(token) ~= "string" or token == "" then
+    return nil, "is missing or empty"
+  elseif not token:find("^[%w%-._~+/]+=*$") then
+    return nil, "holds characters that no bearer token has, such as a space or a line break"
+  end
+  return true
+end
+
+-- The token to send; refused is the one that the service has just turned down.
+local function get_token(self, refused)
+  local token, err = self.token, nil
+  if type(token) == "function" then
+    token, err = token(refused)
+  end
+  local ok, why = M.is_token(token)
+  if ok then
+    return token
+  end
+  return nil, errors.new {
+    kind = "unauthorized", cause = err,
+    message = err and "the token function failed: " .. tostring(err) or "the token " .. why,
+    hint = not err and "Give an App+User token for https://api.partnercenter.microsoft.com" or nil,
+  }
+end
+
+local function header_lines(self, call, token)
+  local lines
+  if call.headers then
+    lines = headers.lines(self.fixed, call.headers)
+  else
+    lines = {}
+    for i, line in ipairs(self.fixed_lines) do
+      lines[i] = line
+    end
+  end
+  local n = #lines
+  lines[n + 1] = "Authorization: Bearer " .. token
+  lines[n + 2] = "MS-RequestId: " .. call.request_id
+  lines[n + 3] = "MS-CorrelationId: " .. call.correlation_id
+  if self.partner_api_headers then
+    lines[n + 4] = "client-request-id: " .. call.request_id
+  end
+  return lines
+end
+
+local function read(self, call, response)
+  local ok, message = answer.decode(response, call.must_be_json)
+  if response.status >= 300 then
+    return nil, answer.error(response, {
+      request_id = call.request_id, correlation_id = call.correlation_id, now = self.clock(),
+    })
+  end
+  response.request_id, response.correlation_id = answer.ids(response.headers, call)
+  if not ok then
+    return nil, answer.unreadable(response, message)
+  end
+  response.is_mfa_compliant = answer.is_mfa_compliant(response)
+  return response
+end
+
+local function attempt_once(self, call, token, left)
+  local limits = {
+    timeout = left, connect_timeout = self.connect_timeout, max_body = self.max_body,
+  }
+  local response, err = self.transport:send(M.request(limits, {
+    method = call.method,
+    url = call.url,
+    headers = header_lines(self, call, token),
+    body = call.body,
+    json_names = call.json_names,
+  }))
+  if not response then
+    err.request_id, err.correlation_id = call.request_id, call.correlation_id
+    return nil, err
+  end
+  return read(self, call, response)
+end
+
+-- After a 401 a function may have another token. Not so for an MFA refusal: the
+-- service would refuse the next token of the same sign-in as well.
+local function another_token(self, err, token)
+  if err.kind ~= "unauthorized" or type(self.token) ~= "function" then
+    return nil
+  end
+  local fresh = get_token(self, token)
+  return fresh ~= token and fresh or nil
+end
+
+--- Carries out one logical call: one MS-RequestId over all its attempts.
+-- @tparam table call `method`, `url`, `deadline` (of the transport's clock); optional
+-- `headers`, `body`, `correlation_id`, `request_id`, `must_be_json`, `json_names`
+-- @treturn[1] table the response: `status`, `reason`, `version`, `headers`, `body`,
+-- `json`, `request_id`, `correlation_id`, `is_mfa_compliant`, `attempts`
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error
+function Client:call(call)
+  call.request_id = call.request_id or core.uuid()
+  call.correlation_id = call.correlation_id or core.uuid()
+  local token, err = get_token(self)
+  local attempt, renewed = 0, false
+  while token do
+    attempt = attempt + 1
+    -- never 0, which would mean no limit: past the deadline the transport says so
+    local left = math.max(call.deadline - self.transport:now(), 0.001)
+    local response
+    response, err = attempt_once(self, call, token, left)
+    if response then
+      response.attempts = attempt
+      return response
+    end
+    local fresh = not renewed and another_token(self, err, token)
+    local delay = not fresh and retry.decide(err, call.method, attempt,
+      call.deadline - self.transport:now(), self.policy, self.random)
+    if fresh then
+      token, renewed = fresh, true
+    elseif delay then
+      self.transport:sleep(delay)
+    else
+      token = nil
+    end
+  end
+  return nil, err
+end
+
+--- When a call that begins now has to end.
+-- @tparam ?number timeout seconds; the client's own without it
+-- @treturn number of the transport's clock
+function Client:deadline(timeout)
+  return self.transport:now() + (timeout or self.timeout)
+end
+
+local REQUEST = {
+  query = "table", headers = "table", body = "string|table", timeout = "seconds",
+  correlation_id = "string", request_id = "string",
+}
+
+-- A table becomes JSON, by an own instance of lua-cjson.
+local function encode_body(self, call, body)
+  if type(body) ~= "table" then
+    call.body = body
+    return
+  end
+  self.json = self.json or require("cjson").new()
+  call.body = self.json.encode(body)
+  call.headers = call.headers or {}
+  if not call.headers["Content-Type"] then
+    local merged = { ["Content-Type"] = "application/json" }
+    for name, value in pairs(call.headers) do
+      merged[name] = value
+    end
+    call.headers = merged
+  end
+end
+
+--- Any other call of the service, with the client's token, ids and retries.
+-- @usage local response, err = client:request("GET", "/v1/customers", {query = {size = 10}})
+-- @tparam string method such as `"GET"`
+-- @tparam string path below the service's address, such as `"/v1/customers"`
+-- @tparam[opt] table options
+-- @tparam[opt] table options.query name to value
+-- @tparam[opt] table options.headers name to value
+-- @tparam[opt] string|table options.body a table is sent as JSON
+-- @tparam[opt] number options.timeout seconds for the whole call, retries included
+-- @tparam[opt] string options.correlation_id a GUID that ties several calls together
+-- @tparam[opt] string options.request_id a GUID; the same one again marks a repetition
+-- @treturn[1] table `status`, `headers` (names in lower case), `body`, `json` (decoded),
+-- `request_id`, `correlation_id`, `is_mfa_compliant`
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error
+function Client:request(method, path, options)
+  options = options_.check(options, REQUEST, "request")
+  if type(method) ~= "string" or not method:find("^%u+$") then
+    error('request: the method must be a word such as "GET"', 2)
+  elseif type(path) ~= "string" or path:sub(1, 1) ~= "/" then
+    error('request: the path must begin with a slash, such as "/v1/customers"', 2)
+  end
+  for name, value in pairs(options.headers or {}) do
+    local ok, why = headers.is_valid(name, value)
+    if not ok then
+      error("request: " .. why, 2)
+    end
+  end
+  local call = {
+    method = method,
+    url = self.base.origin .. self.base.path .. path .. url.query(options.query),
+    headers = options.headers,
+    deadline = self:deadline(options.timeout),
+    correlation_id = options.correlation_id,
+    request_id = options.request_id,
+  }
+  encode_body(self, call, options.body)
+  return self:call(call)
+end
+
+--- Closes the kept connections. The client may be used again.
+function Client:close()
+  self.transport:close()
+end
+
+function Client:__tostring()
+  return ("%s (%s)"):format(Client.__name, self.base.origin)
+end
+
+return M

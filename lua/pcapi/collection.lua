@@ -1,0 +1,209 @@
+--- One call that answers with records: whatever the shape of its answer and
+-- however many its pages, a list comes out.
+-- @module pcapi.collection
+local core = require "pcapi.core"
+local answer = require "pcapi.answer"
+local headers = require "pcapi.headers"
+local list = require "pcapi.list"
+local record = require "pcapi.record"
+local url = require "pcapi.url"
+
+local M = {}
+
+local MAX_PAGES = 10000
+
+-- What a link may not set: who we are, where we go, and how the bytes are framed.
+local OURS = { authorization = true, host = true, cookie = true, connection = true,
+               ["content-length"] = true, ["transfer-encoding"] = true, accept = true }
+
+-- A member in either casing.
+local function member(object, name)
+  local value = object[name]
+  if value == nil then
+    value = object[name:sub(1, 1):upper() .. name:sub(2)]
+  end
+  return value
+end
+
+--- The records of one answer: a collection, a bare array or one object, since the
+-- service's documents disagree about which call gives which.
+-- @tparam table response `json`, `body`
+-- @tparam table description of the records, from `record.describe`
+-- @treturn[1] table array
+-- @treturn[2] nil
+-- @treturn[2] string what is wrong with the shape
+function M.records(response, description)
+  local json = response.json
+  if type(json) ~= "table" then
+    return nil, "the answer is a single value, not a list of records"
+  end
+  local items = member(json, "items")
+  if items == nil and response.body:find("^\239?\187?\191?%s*%[") then
+    items = json -- only the text tells an empty array from an empty object
+  elseif items == nil and record.is_known(json, description) then
+    items = { json }
+  elseif type(items) ~= "table" then
+    return nil, "the answer is neither a list of records nor a record"
+  end
+  return record.settle(items, description)
+end
+
+-- The continuation token of an answer, from whichever of its three places.
+local function continuation(response)
+  local token = response.headers["ms-continuationtoken"]
+  if not token and response.json[1] == nil then
+    token = member(response.json, "continuationToken")
+  end
+  return type(token) == "string" and token ~= "" and token or nil
+end
+
+local function link_headers(link)
+  local wanted = {}
+  for _, header in ipairs(member(link, "headers") or {}) do
+    local name, value = member(header, "key"), member(header, "value")
+    local ok, why = headers.is_valid(name, value)
+    if not ok then
+      return nil, "the link to the next page is unusable: " .. why
+    elseif not OURS[name:lower()] then
+      wanted[name] = value
+    end
+  end
+  return wanted
+end
+
+--- Where the next page is.
+-- @tparam table response `json`, `headers`
+-- @tparam table page the call that gave it: `url`
+-- @tparam table base address of the service, from `url.parse`
+-- @tparam string root prefix and version of the call
+-- @treturn[1] table `url`, `headers`
+-- @treturn[2] nil this was the last page
+-- @treturn[3] nil
+-- @treturn[3] string why the link cannot be followed
+function M.next_page(response, page, base, root)
+  local links = member(response.json, "links")
+  local link = type(links) == "table" and member(links, "next")
+  local uri = type(link) == "table" and member(link, "uri")
+  if type(uri) == "string" and uri ~= "" then
+    local wanted, why = link_headers(link)
+    local address
+    if wanted then
+      address, why = url.follow(uri, base, root)
+    end
+    if not address then
+      return nil, why:find("^the ") and why or "the link to the next page " .. why
+    end
+    return { url = address, headers = wanted }
+  end
+  local token = continuation(response)
+  if token then
+    local ok, why = headers.is_valid("MS-ContinuationToken", token)
+    return ok and { url = page.url, headers = { ["MS-ContinuationToken"] = token } } or nil, why
+  end
+end
+
+-- Reads the page of a response: its records, and the page after it if any.
+local function read_page(client, resource, root, page, response)
+  local records, message = M.records(response, resource.description)
+  local following
+  if records then
+    following, message = M.next_page(response, page, client.base, root)
+  end
+  if message then
+    return nil, answer.unreadable(response, message)
+  end
+  return records, following
+end
+
+-- Reads page after page. A link that comes again would go round for ever.
+local function read_pages(client, resource, call, root, response)
+  local records, page = read_page(client, resource, root, call, response)
+  local seen, count = {}, 1
+  while records and page do
+    local key = page.url .. "\n" .. table.concat(headers.lines(page.headers), "\n")
+    count = count + 1
+    if seen[key] or count > MAX_PAGES then
+      return nil, answer.unreadable(response, "the pages of the answer do not end")
+    end
+    seen[key] = true
+    local some, err
+    response, err = client:call {
+      method = "GET", url = page.url, headers = page.headers, must_be_json = true,
+      deadline = call.deadline, correlation_id = call.correlation_id,
+      json_names = resource.description.aliases,
+    }
+    if response then
+      some, err = read_page(client, resource, root, page, response)
+    end
+    if not some then
+      return nil, err
+    end
+    for i = 1, #some do
+      records[#records + 1] = some[i]
+    end
+    page = err
+  end
+  return records, page
+end
+
+-- Asks below one prefix after the other: the first that is not a 404 answers for
+-- good, since which of them the service serves is not documented for certain.
+local function first_page(client, resource, call)
+  local prefixes = client.prefix and { client.prefix } or resource.prefixes
+  if not client.prefix and client.prefix_that_answers and prefixes[2] then
+    prefixes = { client.prefix_that_answers }
+  end
+  local first_err
+  for _, prefix in ipairs(prefixes) do
+    local root = (prefix == "" and "" or "/" .. prefix) .. "/" .. resource.version
+    call.url = client.base.origin .. client.base.path .. root .. "/" .. resource.path
+      .. url.query(call.query)
+    call.request_id = nil
+    local response, err = client:call(call)
+    if response then
+      client.prefix_that_answers = prefix
+      return response, root
+    end
+    first_err = first_err or err
+    if err.kind ~= "not_found" then
+      return nil, err
+    end
+  end
+  return nil, first_err
+end
+
+--- Carries out a call and gives its records.
+-- @tparam pcapi.client client
+-- @tparam table resource declaration of the call, see `pcapi.resource`
+-- @tparam table options `query` (name to value), `timeout` (seconds), `correlation_id`
+-- @treturn[1] pcapi.list
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error
+function M.list(client, resource, options)
+  local call = {
+    method = "GET", query = options.query, must_be_json = true,
+    deadline = client:deadline(options.timeout),
+    correlation_id = options.correlation_id or core.uuid(),
+    json_names = resource.description.aliases,
+  }
+  local response, root = first_page(client, resource, call)
+  if not response then
+    return nil, root
+  end
+  local total = tonumber(member(response.json, "totalCount"))
+  local facts = {
+    request_id = response.request_id, correlation_id = response.correlation_id,
+    is_mfa_compliant = response.is_mfa_compliant, total_count = total,
+    resource = resource, columns = resource.description.columns, clock = client.clock,
+  }
+  local records, err = read_pages(client, resource, call, root, response)
+  if not records then
+    return nil, err
+  end
+  facts.total_count = facts.total_count or #records
+  facts.truncated = resource.cap ~= nil and #records >= resource.cap
+    or facts.total_count > #records
+  return list.new(records, facts)
+end
+
+return M

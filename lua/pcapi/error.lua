@@ -1,0 +1,91 @@
+--- The one error object. Whatever the world can do to a call comes back as
+-- `nil, err` with such an object; a caller's mistake raises instead.
+--
+-- Branch on `err.kind`: the set below is frozen and versioned. `err.message`
+-- and `err.hint` are for people and may change at any time.
+--
+-- @classmod pcapi.error
+-- @field kind one of @{kinds}
+-- @field message what happened
+-- @field[opt] hint the next step
+-- @field[opt] status HTTP status, a number
+-- @field[opt] code the service's own code, a string
+-- @field[opt] request_id MS-RequestId of the call
+-- @field[opt] correlation_id MS-CorrelationId of the call
+-- @field[opt] retry_after seconds that the service asks to wait
+-- @field[opt] cause the error beneath this one
+local M = {}
+
+--- Every kind, and what it means.
+-- @table kinds
+M.kinds = {
+  mfa_required = "the token was born without MFA; only a new sign-in helps",
+  unauthorized = "the token is missing, expired or not for this service",
+  forbidden = "the signed-in user may not ask this",
+  not_found = "the service does not know the address",
+  bad_request = "the service does not accept the request",
+  throttled = "too many requests",
+  timeout = "the deadline of the call is over",
+  network = "no name, no connection, or it broke",
+  tls = "the server could not be verified",
+  server = "the service failed",
+  protocol = "the answer makes no sense: not JSON, a wrong shape, too large",
+  config = "a setting cannot be used",
+}
+
+local function control_escape(character)
+  return ("\\x%02x"):format(character:byte())
+end
+
+-- What a server or a proxy says may hold a token that it was sent, and bytes
+-- that move a terminal's cursor. C1 controls come as U+0080-U+009F in UTF-8.
+local function harmless(text)
+  text = text:gsub("eyJ[%w_%-]+%.[%w_%-]+%.?[%w_%-]*", "[token]")
+  text = text:gsub("([Bb]earer%s+)[%w%-%._~%+/=]+", function(scheme)
+    return scheme .. "[token]"
+  end)
+  text = text:gsub("%c", control_escape)
+  return (text:gsub("\194[\128-\159]", function(pair)
+    return control_escape(pair:sub(2))
+  end))
+end
+
+local Error = {}
+Error.__index = Error
+Error.__name = "pcapi.error"
+
+function Error:__tostring()
+  local facts = {}
+  for _, fact in ipairs { { "HTTP ", self.status }, { "code ", self.code },
+                          { "request id ", self.request_id } } do
+    if fact[2] ~= nil then
+      facts[#facts + 1] = fact[1] .. tostring(fact[2])
+    end
+  end
+  local text = self.kind .. ": " .. self.message
+  if #facts > 0 then
+    text = text .. " (" .. table.concat(facts, ", ") .. ")"
+  end
+  if self.hint then
+    text = text .. ". " .. self.hint
+  end
+  return harmless(text)
+end
+
+--- Makes an error object of its fields; messages are made safe to print.
+-- @tparam table fields `kind` and `message` at least
+-- @treturn pcapi.error the same table
+function M.new(fields)
+  assert(M.kinds[fields.kind], "unknown kind of error")
+  fields.message = harmless(fields.message)
+  return setmetatable(fields, Error)
+end
+
+--- Whether a value is an error object of pcapi.
+-- @param value anything
+-- @treturn boolean
+function M.is(value)
+  return getmetatable(value) == Error
+end
+
+return M

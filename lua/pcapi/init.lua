@@ -1,0 +1,211 @@
+--- Which partner users and applications come in without MFA: Microsoft's Partner
+-- Center, asked from Lua.
+--
+--     local pcapi = require "pcapi"
+--     local client = pcapi.new { token = os.getenv "PCAPI_TOKEN" }
+--     local users = assert(client.security:non_mfa_principals { since = "24h" })
+--     for _, user in ipairs(users) do
+--       print(user.upn, user.lastNonMfaCompliantLoginDateTime)
+--     end
+--
+-- @module pcapi
+local answer = require "pcapi.answer"
+local client = require "pcapi.client"
+local core = require "pcapi.core"
+local errors = require "pcapi.error"
+local headers = require "pcapi.headers"
+local options_ = require "pcapi.options"
+local resource = require "pcapi.resource"
+local security = require "pcapi.resource.security"
+local time = require "pcapi.time"
+local url = require "pcapi.url"
+
+local M = {
+  _VERSION = require "pcapi.version",
+  --- What stands for null inside an array; in an object null is a missing field.
+  null = core.null,
+  --- Reading and writing times, see `pcapi.time`.
+  time = time,
+  --- Whether a value is an error object of pcapi.
+  is_error = errors.is,
+}
+
+local BASE_URL = "https://api.partnercenter.microsoft.com"
+
+-- How to reach a server; the same words for new and fetch.
+local CONNECTION = {
+  ca_file = "string", ca_path = "string", proxy = "string", no_proxy = "string",
+  http_version = "string", allow_http = "boolean", user_agent = "string",
+  connect_timeout = "seconds", timeout = "seconds", max_body = "bytes", on_wait = "function",
+  headers = "table", transport = "table",
+}
+
+local function with_connection(schema)
+  for name, types in pairs(CONNECTION) do
+    schema[name] = types
+  end
+  return schema
+end
+
+local NEW = with_connection {
+  token = "string|function", base_url = "string", prefix = "string", validate_mfa = "boolean",
+  partner_api_headers = "boolean", retry = "table", clock = "function", random = "function",
+}
+local FETCH = with_connection { method = "string", body = "string" }
+local RETRY = { attempts = "count", base = "seconds", cap = "seconds" }
+
+-- Mistakes that new and fetch have in common, as a message.
+local function connection_mistake(options)
+  if options.ca_file and options.ca_path then
+    return 'give "ca_file" or "ca_path", not both'
+  elseif options.http_version and options.http_version ~= "1.1" and options.http_version ~= "2" then
+    return 'option "http_version" must be "1.1" or "2"'
+  elseif options.user_agent and not headers.is_valid("User-Agent", options.user_agent) then
+    return 'option "user_agent" must be one line of text'
+  end
+  for name, value in pairs(options.headers or {}) do
+    local ok, why = headers.is_valid(name, value)
+    if not ok and not (value == false and type(name) == "string") then
+      return why
+    end
+  end
+end
+
+local function address_mistake(name, text, allow_http)
+  local address, why = url.parse(text)
+  local ok = address
+  if address then
+    ok, why = url.is_safe(address, allow_http)
+  end
+  return not ok and ("%s %s"):format(name, why) or nil, address
+end
+
+local function transport_of(options)
+  return options.transport or require("pcapi.transport.curl").new(options)
+end
+
+local function client_mistake(options)
+  local ok, why = true, nil
+  if type(options.token) ~= "function" then
+    ok, why = client.is_token(options.token)
+  end
+  if not ok then
+    return 'option "token" ' .. why
+  elseif options.prefix and options.prefix:find("[^%w%-]") then
+    return 'option "prefix" must be a word such as "pcapi", or "" for none'
+  end
+  return connection_mistake(options)
+end
+
+--- Makes a client. Nothing is sent yet. A mistake in the options raises.
+-- @tparam table options
+-- @tparam string|function options.token an App+User token, or a function that
+-- returns one (or `nil, err`); after a refusal it is called with the refused token
+-- and may return another
+-- @tparam[opt] string options.base_url the service; default
+-- `https://api.partnercenter.microsoft.com`
+-- @tparam[opt] string options.prefix path segment before the version: `""` or
+-- `"pcapi"`. By default `/v1/…` is asked, and after a 404 `/pcapi/v1/…` where a
+-- call was once published there; what answered is remembered
+-- @tparam[opt] number options.timeout seconds for one call with its retries and
+-- pages; default 180, since the service may take minutes for a long log
+-- @tparam[opt] number options.connect_timeout seconds; default 15
+-- @tparam[opt] number options.max_body bytes of an answer at most, after
+-- decompression; default 128 MiB
+-- @tparam[opt] table options.retry `attempts` (default 4), `base` (seconds, 0.5),
+-- `cap` (seconds, 30)
+-- @tparam[opt] boolean options.validate_mfa false leaves `ValidateMfa` out, which
+-- asks the service whether the token is compliant
+-- @tparam[opt] table options.headers more headers for every request; false as a
+-- value takes one of ours away
+-- @tparam[opt] boolean options.partner_api_headers send client-request-id as well
+-- @tparam[opt] string options.ca_file PEM file of the CAs to trust
+-- @tparam[opt] string options.ca_path directory of CAs hashed by `openssl rehash`
+-- @tparam[opt] string options.proxy address of a proxy; `""` for none; without it
+-- `https_proxy` and `no_proxy` of the environment count
+-- @tparam[opt] string options.no_proxy hosts to reach without the proxy
+-- @tparam[opt] string options.http_version `"1.1"` or `"2"` (the default)
+-- @tparam[opt] string options.user_agent put in front of ours
+-- @tparam[opt] function options.on_wait called while a call waits, with seconds
+-- @tparam[opt] boolean options.allow_http http:// for a server on loopback, in tests
+-- @tparam[opt] table options.transport another transport, see `pcapi.transport.curl`
+-- @tparam[opt] function options.clock UTC epoch seconds; default `os.time`
+-- @tparam[opt] function options.random number in [0, 1)
+-- @treturn pcapi.client with the calls of `pcapi.resource.security` as `security`
+function M.new(options)
+  options = options_.check(options, NEW, "pcapi.new")
+  options_.check(options.retry, RETRY, "pcapi.new: retry")
+  local mistake, base = client_mistake(options)
+  if not mistake then
+    mistake, base = address_mistake("base_url", options.base_url or BASE_URL, options.allow_http)
+  end
+  if not mistake and base.query ~= "" then
+    mistake = "base_url must not have a query"
+  end
+  if mistake then
+    error("pcapi.new: " .. mistake, 2)
+  end
+  base.path = base.path:gsub("/+$", "")
+  local made = client.new(options, base, transport_of(options))
+  made.security = resource.bind(made, security)
+  return made
+end
+
+-- One transport is kept for fetch, so that a loop over one host keeps its
+-- connection; other options need another one.
+local kept = { key = nil, transport = nil }
+
+local function fetch_transport(options)
+  if options.transport or options.on_wait then
+    return transport_of(options)
+  end
+  local key = {}
+  for _, name in ipairs { "ca_file", "ca_path", "proxy", "no_proxy", "http_version",
+                          "allow_http", "user_agent" } do
+    key[#key + 1] = tostring(options[name])
+  end
+  key = table.concat(key, "\n")
+  if kept.key ~= key then
+    kept = { key = key, transport = transport_of(options) }
+  end
+  return kept.transport
+end
+
+--- Fetches one address, as it is: no token is added, nothing is tried again, and
+-- no redirect is followed. Any status is an answer.
+-- @usage local response = assert(pcapi.fetch "https://example.com/data.json")
+-- print(response.status, response.json.name)
+-- @tparam string address https://…
+-- @tparam[opt] table options `method`, `headers`, `body`, `timeout` (seconds, 180),
+-- `connect_timeout` (seconds, 15), `max_body` (bytes, 128 MiB), and `ca_file`,
+-- `ca_path`, `proxy`, `no_proxy`, `http_version`, `user_agent`, `on_wait`,
+-- `allow_http` as for @{new}
+-- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case),
+-- `body`, and `json` where the body is JSON
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind timeout, network, tls, protocol or config
+function M.fetch(address, options)
+  options = options_.check(options, FETCH, "pcapi.fetch")
+  local mistake = address_mistake("the address", address, options.allow_http)
+    or connection_mistake(options)
+  if not mistake and not (options.method or "GET"):find("^%u+$") then
+    mistake = 'option "method" must be a word such as "GET"'
+  end
+  if mistake then
+    error("pcapi.fetch: " .. mistake, 2)
+  end
+  local response, err = fetch_transport(options):send(client.request(options, {
+    method = options.method or "GET", url = address, body = options.body,
+    headers = headers.lines(options.headers),
+  }))
+  if not response then
+    return nil, err
+  end
+  local ok, message = answer.decode(response)
+  if not ok then
+    return nil, answer.unreadable(response, message)
+  end
+  return response
+end
+
+return M

@@ -1,0 +1,233 @@
+--- A list of records: a plain array, whose metatable adds facts about the answer
+-- and helpers. `pairs`, `ipairs`, `#` and a JSON encoder see the records alone.
+-- @classmod pcapi.list
+-- @field total_count what the service counts, where it says so
+-- @field truncated true when the service's cap was met: there may be more
+-- @field request_id MS-RequestId of the (first) page
+-- @field correlation_id MS-CorrelationId of the call
+-- @field is_mfa_compliant whether the service finds the token compliant; nil: unknown
+-- @field columns names of the described fields, in their order
+local options_ = require "pcapi.options"
+local time = require "pcapi.time"
+
+local M = {}
+
+local List = {}
+
+--- Makes a list.
+-- @tparam table records
+-- @tparam table facts readable as fields of the list; `resource` describes the records
+-- @treturn pcapi.list
+function M.new(records, facts)
+  return setmetatable(records, { __index = setmetatable(facts, { __index = List }) })
+end
+
+-- The same facts over other records.
+local function derive(self, records)
+  return setmetatable(records, getmetatable(self))
+end
+
+-- "*" stands for any text; case does not count, as it does not in a upn.
+local function matcher(pattern)
+  local magic = pattern:lower():gsub("[%^%$%(%)%%%.%[%]%+%-%?]", "%%%0"):gsub("%*", ".*")
+  return function(value)
+    return type(value) == "string" and value:lower():find("^" .. magic .. "$") ~= nil
+  end
+end
+
+local function any_matches(fields, pattern)
+  local matches = matcher(pattern)
+  return function(record)
+    for _, field in ipairs(fields) do
+      if matches(record[field]) then
+        return true
+      end
+    end
+    return false
+  end
+end
+
+-- A day counts as long as it lasts. A record without a readable time stays: to
+-- hide a user would be the worse mistake.
+local function not_before(resource, epoch)
+  local slack = resource.time_type == "date" and 24 * 60 * 60 or 0
+  return function(record)
+    local at = time.parse(record[resource.time])
+    return not at or at + slack > epoch or at == epoch
+  end
+end
+
+--- Criteria that `filter` and the calls themselves take.
+-- @table criteria
+-- @field since the earliest time: epoch seconds, `"24h"`, `"7d"`, `"yesterday"`, a date…
+-- @field user upn or objectId; `*` stands for any text
+-- @field application applicationId or applicationName; `*` stands for any text
+-- @field mfa_compliant boolean, for records that say it
+M.criteria = { since = "string|number", user = "string", application = "string",
+               mfa_compliant = "boolean" }
+
+-- Turns criteria into tests of a record. Returns nil and a message for a mistake.
+local function tests_of(criteria, resource, now)
+  local tests = {}
+  if criteria.since then
+    local epoch, message = time.since(criteria.since, now)
+    if not epoch then
+      return nil, message
+    end
+    tests[#tests + 1] = not_before(resource, epoch)
+  end
+  for name, fields in pairs { user = resource.user, application = resource.application } do
+    if criteria[name] then
+      tests[#tests + 1] = any_matches(fields, criteria[name])
+    end
+  end
+  if criteria.mfa_compliant ~= nil then
+    tests[#tests + 1] = function(record)
+      return record.mfaCompliant == criteria.mfa_compliant
+    end
+  end
+  return tests
+end
+
+--- Checks criteria before anything is asked of the service.
+-- @tparam table criteria
+-- @tparam table resource description of the call
+-- @tparam number now UTC epoch seconds
+-- @treturn[1] function that keeps the matching records of a list
+-- @treturn[2] nil
+-- @treturn[2] string what is wrong with which of them
+function M.compile(criteria, resource, now)
+  for name in pairs { user = true, application = true } do
+    if criteria[name] and not resource[name] then
+      return nil, ("these records name no %s"):format(name)
+    end
+  end
+  if criteria.mfa_compliant ~= nil and not resource.tells_compliance then
+    return nil, "these records do not tell mfa_compliant"
+  end
+  local tests, message = tests_of(criteria, resource, now)
+  if not tests then
+    return nil, message
+  end
+  return function(records)
+    local kept = {}
+    for _, record in ipairs(records) do
+      local keep = true
+      for i = 1, #tests do
+        keep = keep and tests[i](record)
+      end
+      kept[#kept + 1] = keep and record or nil
+    end
+    return kept
+  end
+end
+
+--- The records that meet all criteria.
+-- @tparam table criteria as @{criteria}
+-- @treturn pcapi.list a new list over the same records
+function List:filter(criteria)
+  options_.check(criteria, M.criteria, "filter")
+  local keep, message = M.compile(criteria, self.resource, self.clock())
+  if not keep then
+    error("filter: " .. message, 2)
+  end
+  return derive(self, keep(self))
+end
+
+--- When a record happened.
+-- @tparam table record
+-- @treturn ?number UTC epoch seconds; nil when the record does not say
+function List:time_of(record)
+  return (time.parse(record[self.resource.time]))
+end
+
+-- Times sort by the clock, since their fractions have different lengths.
+local function sort_key(self, field)
+  if field == self.resource.time then
+    return function(record)
+      return self:time_of(record)
+    end
+  end
+  return function(record)
+    local value = record[field]
+    return type(value) == "boolean" and (value and 1 or 0) or value
+  end
+end
+
+local RANK = { number = 1, string = 2 }
+
+-- Orders rows of {key, at}: without a key last in either direction, equal keys
+-- by their place.
+local function row_order(descending)
+  return function(a, b)
+    local rank_a, rank_b = RANK[type(a.key)] or 3, RANK[type(b.key)] or 3
+    if rank_a ~= rank_b then
+      return rank_a < rank_b
+    elseif rank_a == 3 or a.key == b.key then
+      return a.at < b.at
+    elseif descending then
+      return a.key > b.key
+    end
+    return a.key < b.key
+  end
+end
+
+--- Sorts by a field; records that are equal in it keep their order.
+-- @tparam string field
+-- @tparam[opt] boolean descending
+-- @treturn pcapi.list a new list over the same records
+function List:sort_by(field, descending)
+  local key_of = sort_key(self, field)
+  local rows, sorted = {}, {}
+  for i, record in ipairs(self) do
+    rows[i] = { key = key_of(record), at = i, record = record }
+  end
+  table.sort(rows, row_order(descending))
+  for i, row in ipairs(rows) do
+    sorted[i] = row.record
+  end
+  return derive(self, sorted)
+end
+
+--- Sorts by time, the newest first.
+-- @treturn pcapi.list a new list over the same records
+function List:newest_first()
+  return self:sort_by(self.resource.time, true)
+end
+
+--- Groups the records by a field, the largest group first.
+-- @usage for _, group in ipairs(requests:group_by "applicationId") do
+--   print(group.key, #group, group.newest)
+-- end
+-- @tparam string|function field name of a field, or a function of a record
+-- @treturn table array of lists; each also has `key` (nil for records without the
+-- field) and `newest` (UTC epoch seconds)
+function List:group_by(field)
+  local key_of = type(field) == "function" and field or function(record)
+    return record[field]
+  end
+  local groups, by_key, order, without = {}, {}, {}, {}
+  for _, record in ipairs(self) do
+    local key = key_of(record)
+    local group = by_key[key == nil and without or key]
+    if not group then
+      group = { key = key }
+      by_key[key == nil and without or key] = group
+      groups[#groups + 1], order[group] = group, #groups + 1
+    end
+    group[#group + 1] = record
+    local at = self:time_of(record)
+    if at and at > (group.newest or -math.huge) then
+      group.newest = at
+    end
+  end
+  table.sort(groups, function(a, b)
+    if #a ~= #b then
+      return #a > #b
+    end
+    return order[a] < order[b]
+  end)
+  return groups
+end
+
+return M

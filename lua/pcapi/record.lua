@@ -1,0 +1,103 @@
+--- Records as the service sends them, made as they are documented: one spelling
+-- of every field, no empty scalars, numbers and booleans that are such. Pure.
+-- @module pcapi.record
+local M = {}
+
+local CONVERT = {
+  -- drafts of the documentation show "" and texts for counts and booleans
+  integer = function(value)
+    return value:find("^%-?%d+$") and tonumber(value) or value
+  end,
+  boolean = function(value)
+    local lower = value:lower()
+    if lower == "true" or lower == "false" then
+      return lower == "true"
+    end
+    return value
+  end,
+}
+
+--- Prepares the description of a kind of record.
+-- @tparam table fields array of `{name, type, aliases...}`; type is string, time,
+-- date, integer or boolean
+-- @treturn table for `settle`: `columns` (names in order), `names`, `converters`,
+-- `aliases` (other spelling → name)
+function M.describe(fields)
+  local columns, exact, lower, converters, aliases = {}, {}, {}, {}, {}
+  for i, field in ipairs(fields) do
+    local name = field[1]
+    columns[i] = name
+    converters[name] = CONVERT[field[2]]
+    exact[name], lower[name:lower()] = name, name
+    for k = 3, #field do
+      exact[field[k]], lower[field[k]:lower()] = name, name
+      aliases[field[k]] = name
+    end
+  end
+  -- all tables of the documentation are in PascalCase, all bodies in camelCase;
+  -- a field that is not described keeps the name it came with
+  local names = setmetatable(exact, {
+    __index = function(_, key)
+      return type(key) == "string" and lower[key:lower()] or key
+    end,
+  })
+  return { columns = columns, names = names, converters = converters, aliases = aliases }
+end
+
+--- Whether an object holds any described field.
+-- @tparam table object
+-- @tparam table description from `describe`
+-- @treturn boolean
+function M.is_known(object, description)
+  for key in pairs(object) do
+    local name = description.names[key]
+    if rawget(description.names, name) == name then
+      return true
+    end
+  end
+  return false
+end
+
+-- Keeps what the record has under its own name; another spelling fills a gap.
+local function settle_record(record, names, converters)
+  local moved
+  for key, value in next, record do
+    local name, settled = names[key], value
+    if value == "" then
+      settled = nil
+    elseif type(value) == "string" and converters[name] then
+      settled = converters[name](value)
+    end
+    if name ~= key then
+      moved = moved or {}
+      record[key] = nil
+      moved[name] = settled
+    elseif settled ~= value then
+      record[key] = settled
+    end
+  end
+  for name, value in next, moved or {} do
+    if record[name] == nil then
+      record[name] = value
+    end
+  end
+end
+
+--- Settles records in place.
+-- @tparam table records array of objects as decoded
+-- @tparam table description from `describe`
+-- @treturn[1] table the same array
+-- @treturn[2] nil
+-- @treturn[2] string which record is none
+function M.settle(records, description)
+  local names, converters = description.names, description.converters
+  for i = 1, #records do
+    if type(records[i]) ~= "table" then
+      return nil, ("record %d of the list is no object"):format(i)
+    end
+    settle_record(records[i], names, converters)
+  end
+  return records
+end
+
+return M

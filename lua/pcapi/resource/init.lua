@@ -1,0 +1,82 @@
+--- Makes methods of the declarations of calls. A call's criteria are checked
+-- before the service is asked.
+-- @module pcapi.resource
+local collection = require "pcapi.collection"
+local list = require "pcapi.list"
+local options_ = require "pcapi.options"
+local time = require "pcapi.time"
+
+local M = {}
+
+local function schema_of(declaration)
+  local schema = { timeout = "seconds", correlation_id = "string" }
+  for name, types in pairs(list.criteria) do
+    schema[name] = types
+  end
+  for name in pairs(declaration.query or {}) do
+    schema[name] = "string"
+  end
+  return schema
+end
+
+-- The query of a call. The service documents no format of dates; elsewhere it
+-- takes yyyy-mm-dd.
+local function query_of(declaration, options)
+  local query
+  for name in pairs(declaration.query or {}) do
+    local value = options[name]
+    if value then
+      if not value:find("^%d%d%d%d%-%d%d%-%d%d$") or not time.parse(value) then
+        return nil, ("option %q must be a day such as 2024-02-03, not %q"):format(name, value)
+      end
+      query = query or {}
+      query[name] = value
+    end
+  end
+  return query
+end
+
+local function make_method(name, declaration)
+  local schema = schema_of(declaration)
+  return function(self, options)
+    options = options_.check(options, schema, name)
+    local client = self.client
+    local query, message = query_of(declaration, options)
+    local keep
+    if not message then
+      keep, message = list.compile(options, declaration, client.clock())
+    end
+    if message then
+      error(name .. ": " .. message, 2)
+    end
+    local records, err = collection.list(client, declaration, {
+      query = query, timeout = options.timeout, correlation_id = options.correlation_id,
+    })
+    if not records then
+      return nil, err
+    end
+    return next(options) and setmetatable(keep(records), getmetatable(records)) or records
+  end
+end
+
+--- Binds declared calls to a client.
+-- @tparam pcapi.client client
+-- @tparam table declarations name to declaration, such as `pcapi.resource.security`
+-- @treturn table with a method per call; any other name raises
+function M.bind(client, declarations)
+  local methods = {}
+  for name, declaration in pairs(declarations) do
+    methods[name] = make_method(name, declaration)
+  end
+  return setmetatable({ client = client }, {
+    __index = function(_, name)
+      if methods[name] == nil then
+        error(("there is no call %q%s"):format(tostring(name),
+          options_.suggest(tostring(name), methods)), 2)
+      end
+      return methods[name]
+    end,
+  })
+end
+
+return M

@@ -1,0 +1,115 @@
+--- Addresses: taking them apart, joining them, and deciding who may see a token.
+-- @module pcapi.url
+local M = {}
+
+local DEFAULT_PORT = { https = 443, http = 80 }
+
+-- Loopback names and addresses (RFC 6761 §6.3, RFC 1122 §3.2.1.3, RFC 4291 §2.5.3).
+local function is_loopback(host)
+  return host == "localhost" or host == "[::1]" or host:find("^127%.%d+%.%d+%.%d+$") ~= nil
+end
+
+--- Takes an absolute address apart.
+-- @tparam string text an http or https address without user information
+-- @treturn[1] table `scheme`, `host`, `port`, `path` (may be empty), `query` (with
+-- its question mark, may be empty), `origin`
+-- @treturn[2] nil
+-- @treturn[2] string what is wrong with it
+function M.parse(text)
+  if type(text) ~= "string" or text:find("[%c%s\127-\255\\<>\"]") then
+    return nil, "is not an address: only printable ASCII without spaces is allowed"
+  end
+  local scheme, authority, rest = text:match("^(%a[%w+.-]*)://([^/?#]*)([^#]*)$")
+  if not scheme then
+    return nil, "is not an absolute address such as https://host/path"
+  end
+  scheme = scheme:lower()
+  if not DEFAULT_PORT[scheme] then
+    return nil, "must begin with https://"
+  elseif authority:find("@", 1, true) then
+    return nil, "must not hold a user name or password"
+  end
+  local host, port = authority:match("^(%[[%x:.]+%]):?(%d*)$")
+  if not host then
+    host, port = authority:match("^([%w%-._]+):?(%d*)$")
+  end
+  if not host then
+    return nil, "has no valid host name"
+  end
+  host = host:lower()
+  port = port ~= "" and tonumber(port) or DEFAULT_PORT[scheme]
+  if port < 1 or port > 65535 then
+    return nil, "has no valid port"
+  end
+  local path, query = rest:match("^([^?]*)(.*)$")
+  local shown = port == DEFAULT_PORT[scheme] and "" or ":" .. port
+  return {
+    scheme = scheme, host = host, port = port, path = path, query = query,
+    origin = scheme .. "://" .. host .. shown,
+  }
+end
+
+--- Whether an address may be asked: https always, http on loopback only and only
+-- where it was allowed by name.
+-- @tparam table address as `parse` returns it
+-- @tparam ?boolean allow_http
+-- @treturn[1] boolean true
+-- @treturn[2] nil
+-- @treturn[2] string why not
+function M.is_safe(address, allow_http)
+  if address.scheme == "https" or allow_http and is_loopback(address.host) then
+    return true
+  elseif is_loopback(address.host) then
+    return nil, "must begin with https:// (or set allow_http for a test on this machine)"
+  end
+  return nil, "must begin with https://, or a token would be readable on the way"
+end
+
+--- Percent-encodes all but unreserved characters (RFC 3986 §2.3).
+-- @tparam string text
+-- @treturn string
+function M.escape(text)
+  return (text:gsub("[^%w%-._~]", function(c)
+    return ("%%%02X"):format(c:byte())
+  end))
+end
+
+--- A query of a table, its names sorted; an empty table gives an empty string.
+-- @tparam ?table query name to string, number or boolean
+-- @treturn string with its question mark
+function M.query(query)
+  local pairs_ = {}
+  for name, value in pairs(query or {}) do
+    pairs_[#pairs_ + 1] = M.escape(tostring(name)) .. "=" .. M.escape(tostring(value))
+  end
+  table.sort(pairs_)
+  return #pairs_ > 0 and "?" .. table.concat(pairs_, "&") or ""
+end
+
+--- The address of a next page. Its uri has been met as absolute, as
+-- `/v1/customers…`, as `/customers…` and as `customers…`: the last two stand
+-- below prefix and version (Partner-Center-PowerShell issues 379 and 384).
+-- @tparam string uri what the service gave
+-- @tparam table base the address that was configured, as `parse` returns it
+-- @tparam string root prefix and version, such as `/v1` or `/pcapi/v1`
+-- @treturn[1] string an absolute address on the same origin
+-- @treturn[2] nil
+-- @treturn[2] string why it cannot be followed
+function M.follow(uri, base, root)
+  if uri:find("^%a[%w+.-]*:") or uri:find("^//") then
+    local address, why = M.parse(uri)
+    if not address then
+      return nil, why
+    elseif address.origin ~= base.origin then
+      return nil, "leads to another host, which must not see the token"
+    end
+    return uri
+  elseif uri:find("[%c%s\127-\255\\<>\"]") then
+    return nil, "holds characters that no address may hold"
+  elseif uri:find("^/v%d") or uri:sub(1, #root + 1) == root .. "/" then
+    return base.origin .. base.path .. uri
+  end
+  return base.origin .. base.path .. root .. (uri:sub(1, 1) == "/" and "" or "/") .. uri
+end
+
+return M
