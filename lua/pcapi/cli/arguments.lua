@@ -1,0 +1,115 @@
+--- The words of the command line. Parsing them is lua-argparse's work.
+-- @module pcapi.cli.arguments
+local argparse = require "argparse"
+local reports = require "pcapi.cli.reports"
+local time = require "pcapi.time"
+local version = require "pcapi.version"
+
+local M = {}
+
+local EPILOG = [[
+The token comes from PCAPI_TOKEN or, with --token-stdin, from standard input;
+never from an argument, where other users of the machine could read it.
+
+Exit status: 0 done, 1 error, 2 wrong usage, 4 sign-in or MFA, 5 throttled,
+6 network, 130 interrupted.]]
+
+local function positive(what)
+  return function(text)
+    local number = tonumber(text)
+    if number and number > 0 and number < math.huge then
+      return number
+    end
+    return nil, ("%s must be a positive number, not '%s'"):format(what, text)
+  end
+end
+
+local function names(text)
+  local list = {}
+  for name in text:gmatch("[^,%s]+") do
+    list[#list + 1] = name
+  end
+  if #list > 0 then
+    return list
+  end
+  return nil, "--columns needs field names, such as upn,tenantId"
+end
+
+-- A time is read twice: here for the message, later against the clock.
+local function moment(text)
+  local ok, message = time.since(text, 0)
+  return ok and text, "--since " .. tostring(message)
+end
+
+local function day(text)
+  if text:find("^%d%d%d%d%-%d%d%-%d%d$") and time.parse(text) then
+    return text
+  end
+  return nil, ("a day must look like 2024-02-03, not '%s'"):format(text)
+end
+
+local CRITERIA = {
+  since = function(command)
+    command:option("--since", "Only what happened since: 24h, 7d, yesterday, 2024-02-03, …")
+      :argname("TIME"):convert(moment)
+  end,
+  user = function(command)
+    command:option("--user", "Only this user: upn or objectId, * for any text"):argname("USER")
+  end,
+  application = function(command)
+    command:option("--application", "Only this application: id or name, * for any text")
+      :argname("APPLICATION")
+  end,
+}
+
+local function add_report(parser, name, report)
+  local command = parser:command(name, report.summary)
+  for _, criterion in ipairs(report.criteria) do
+    CRITERIA[criterion](command)
+  end
+  if report.without_mfa then
+    command:flag("--without-mfa", "Only requests that came without MFA")
+  end
+  if report.days then
+    command:option("--start-date", "First day to ask the service for"):argname("DAY"):convert(day)
+    command:option("--end-date", "Last day to ask the service for"):argname("DAY"):convert(day)
+  end
+  command:option("-o --output", "How to write it"):choices { "table", "json", "jsonl", "csv" }
+    :default "table"
+  command:option("--columns", "Fields to write, comma-separated"):argname("FIELDS"):convert(names)
+end
+
+--- Makes the parser.
+-- @tparam function getenv reads an environment variable, for defaults
+-- @treturn table an argparse parser
+function M.parser(getenv)
+  local parser = argparse("pcapi",
+    "Which partner users and applications come in without MFA, from Microsoft's Partner Center.",
+    EPILOG)
+  parser:flag("--version", "Print the version"):action(function()
+    print("pcapi " .. version)
+    os.exit(0)
+  end)
+  parser:flag("--token-stdin", "Read the token from standard input")
+  parser:option("--base-url", "Address of the service (PCAPI_BASE_URL)"):argname("URL")
+    :default(getenv "PCAPI_BASE_URL")
+  parser:option("--prefix", "Path segment before the version, '' or pcapi (default: try both)")
+  parser:option("--ca-file", "CAs to trust, PEM (PCAPI_CA_FILE)"):argname("FILE")
+    :default(getenv "PCAPI_CA_FILE")
+  parser:option("--ca-path", "CAs to trust, hashed directory (PCAPI_CA_PATH)"):argname("DIR")
+    :default(getenv "PCAPI_CA_PATH")
+  parser:option("--timeout", "Seconds for all of it (default 180)"):argname("SECONDS")
+    :convert(positive "--timeout")
+  parser:option("--color", "Colour in tables"):choices { "auto", "always", "never" }
+    :default "auto"
+  parser:flag("-q --quiet", "No progress and no summary on standard error")
+  parser:command_target("command")
+  parser:require_command(true)
+  for _, name in ipairs { "non-mfa", "adoption", "requests" } do
+    add_report(parser, name, reports[name])
+  end
+  parser:add_complete_command("completion")
+  return parser
+end
+
+return M
