@@ -5,8 +5,12 @@
 
 #include "compat.h"
 
+#pragma GCC visibility push(hidden)
+
 void lhttp_open(lua_State *L);
 void ljson_open(lua_State *L);
 void lsys_open(lua_State *L);
+
+#pragma GCC visibility pop
 
 #endif

@@ -4,6 +4,9 @@
 
 #include <stddef.h>
 
+/* within the .so only: another library of the process may have the same names */
+#pragma GCC visibility push(hidden)
+
 enum buf_code { BUF_OK, BUF_TOO_LARGE, BUF_NO_MEMORY };
 
 struct buf {
@@ -24,5 +27,7 @@ void buf_clear(struct buf *b);
 
 /* Gives the memory back; the buffer may be used again. May be called twice. */
 void buf_free(struct buf *b);
+
+#pragma GCC visibility pop
 
 #endif

@@ -13,6 +13,8 @@
 
 #include "buf.h"
 
+#pragma GCC visibility push(hidden)
+
 enum http_code {
   HTTP_DONE,      /* an answer is there, whatever its status */
   HTTP_RUNNING,   /* wait again */
@@ -87,5 +89,7 @@ void http_cancel(struct http *h);
 
 /* Closes the session. NULL is allowed. */
 void http_close(struct http *h);
+
+#pragma GCC visibility pop
 
 #endif

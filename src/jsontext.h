@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#pragma GCC visibility push(hidden)
+
 /* Length of the UTF-8 byte order mark in front of text: 3 or 0. */
 size_t jsontext_bom(const char *text, size_t len);
 
@@ -18,5 +20,7 @@ size_t jsontext_scalars(const char *text, size_t len);
  * nothing where "to" is longer than "from", or is a member name already. Only
  * names directly followed by their colon are seen. */
 void jsontext_respell(char *text, size_t len, const char *from, const char *to);
+
+#pragma GCC visibility pop
 
 #endif

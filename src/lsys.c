@@ -1,6 +1,5 @@
 /* What a client needs of the system and Lua does not offer: a monotonic clock,
  * sleep, random ids, and what the terminal is. */
-#define _DEFAULT_SOURCE /* getentropy, struct winsize */
 #include "binding.h"
 
 #include <stdint.h>

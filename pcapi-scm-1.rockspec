@@ -1,0 +1,76 @@
+rockspec_format = "3.0"
+package = "pcapi"
+version = "scm-1"
+source = {
+  url = "git+https://github.com/pcapi/pcapi.git",
+  branch = "main",
+}
+description = {
+  summary = "Which partner users come in without MFA, from Microsoft's Partner Center",
+  detailed = [[
+    Asks Microsoft's Partner Center which partner users and applications come in
+    without multifactor authentication, and returns Lua tables. A C core over
+    libcurl and lua-cjson, a Lua library, and the command pcapi.
+  ]],
+  license = "MIT",
+  labels = { "http", "security", "microsoft" },
+}
+dependencies = {
+  "lua >= 5.1, < 5.5",
+  "lua-cjson >= 2.1.0",
+  "argparse >= 0.7.1",
+}
+-- by library only: Debian keeps the header in a folder per architecture, where
+-- luarocks does not look
+external_dependencies = {
+  LIBCURL = { library = "curl" },
+}
+build = {
+  type = "builtin",
+  modules = {
+    ["pcapi.core"] = {
+      sources = {
+        "src/buf.c",
+        "src/http.c",
+        "src/jsontext.c",
+        "src/lhttp.c",
+        "src/ljson.c",
+        "src/lsys.c",
+        "src/pcapi_core.c",
+      },
+      libraries = { "curl" },
+      libdirs = { "$(LIBCURL_LIBDIR)" },
+    },
+    ["pcapi"] = "lua/pcapi/init.lua",
+    ["pcapi.answer"] = "lua/pcapi/answer.lua",
+    ["pcapi.cli"] = "lua/pcapi/cli/init.lua",
+    ["pcapi.cli.arguments"] = "lua/pcapi/cli/arguments.lua",
+    ["pcapi.cli.reports"] = "lua/pcapi/cli/reports.lua",
+    ["pcapi.client"] = "lua/pcapi/client.lua",
+    ["pcapi.collection"] = "lua/pcapi/collection.lua",
+    ["pcapi.error"] = "lua/pcapi/error.lua",
+    ["pcapi.format.csv"] = "lua/pcapi/format/csv.lua",
+    ["pcapi.format.json"] = "lua/pcapi/format/json.lua",
+    ["pcapi.format.jsonl"] = "lua/pcapi/format/jsonl.lua",
+    ["pcapi.format.table"] = "lua/pcapi/format/table.lua",
+    ["pcapi.format.text"] = "lua/pcapi/format/text.lua",
+    ["pcapi.headers"] = "lua/pcapi/headers.lua",
+    ["pcapi.list"] = "lua/pcapi/list.lua",
+    ["pcapi.options"] = "lua/pcapi/options.lua",
+    ["pcapi.record"] = "lua/pcapi/record.lua",
+    ["pcapi.resource"] = "lua/pcapi/resource/init.lua",
+    ["pcapi.resource.security"] = "lua/pcapi/resource/security.lua",
+    ["pcapi.retry"] = "lua/pcapi/retry.lua",
+    ["pcapi.time"] = "lua/pcapi/time.lua",
+    ["pcapi.transport.curl"] = "lua/pcapi/transport/curl.lua",
+    ["pcapi.url"] = "lua/pcapi/url.lua",
+    ["pcapi.version"] = "lua/pcapi/version.lua",
+  },
+  install = {
+    bin = { "bin/pcapi" },
+  },
+}
+test = {
+  type = "command",
+  command = "make test",
+}

@@ -1,0 +1,98 @@
+/* The Lua binding where memory is short: every allocation of a whole exchange
+ * fails once, be it Lua's, libcurl's or ours. Whatever happens, the state closes
+ * and no session is left. */
+#include "check.h"
+#include "compat.h"
+#include "fail_alloc.h"
+
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+int luaopen_pcapi_core(lua_State *L);
+
+static const char *const script =
+    "local core = require 'pcapi.core'\n"
+    "local s = assert(core.http { allow_http = true, proxy = '' })\n"
+    "assert(s:start { method = 'GET', url = url, headers = { 'X-Test: 1' }, timeout = 20,\n"
+    "  connect_timeout = 5, max_body = 1e6, max_headers = 1e5 })\n"
+    "s:wait(0)\n"
+    "s:cancel()\n"
+    "assert(s:start { method = 'GET', url = url, timeout = 20, connect_timeout = 5,\n"
+    "  max_body = 1e6, max_headers = 1e5 })\n"
+    "local response, kind, message\n"
+    "repeat response, kind, message = s:wait(1) until response ~= false\n"
+    "assert(response, message)\n"
+    "local body = s:body { absent = 'a' }\n"
+    "assert(type(core.decode(body)) == 'table')\n"
+    "core.decode '{\"a\":[1,2.5,null],\"b\":{\"c\":3}}'\n"
+    "core.decode '{\"a\":'\n"
+    "core.uuid()\n";
+
+static int live(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "pcapi.core");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "live");
+  lua_call(L, 0, 1);
+  const int n = (int)lua_tointeger(L, -1);
+  lua_pop(L, 2);
+  return n;
+}
+
+static int prepare(lua_State *L) {
+  luaL_openlibs(L);
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "preload");
+  lua_pushcfunction(L, luaopen_pcapi_core);
+  lua_setfield(L, -2, "pcapi.core");
+  lua_pushstring(L, getenv("PCAPI_SANDBOX_HTTP_URL"));
+  lua_pushliteral(L, "/_sandbox/echo");
+  lua_concat(L, 2);
+  lua_setglobal(L, "url");
+  return 0;
+}
+
+/* Returns whether the script ran to its end. */
+static bool run(long fail_at, bool *reached, int *left) {
+  lua_State *L = lua_newstate(fail_alloc_for_lua, NULL);
+  lua_pushcfunction(L, prepare);
+  if (!L || lua_pcall(L, 0, 0, 0) != 0 || luaL_loadstring(L, script) != 0)
+    abort(); /* without a failure asked for, this is a broken test */
+  fail_alloc_at(fail_at);
+  const bool ok = lua_pcall(L, 0, 0, 0) == 0;
+  *reached = fail_alloc_reached();
+  fail_alloc_at(0);
+  if (!ok && !fail_at)
+    fprintf(stderr, "%s\n", lua_tostring(L, -1));
+  lua_settop(L, 0);
+  lua_gc(L, LUA_GCCOLLECT, 0);
+  lua_gc(L, LUA_GCCOLLECT, 0);
+  *left = live(L);
+  lua_close(L);
+  return ok;
+}
+
+int main(void) {
+  if (!getenv("PCAPI_SANDBOX_HTTP_URL")) {
+    fprintf(stderr, "binding_test needs the sandbox: sandbox/run build/spec/binding_test\n");
+    return 2;
+  }
+  fail_alloc_for_curl();
+  bool reached;
+  int left = 0;
+  int left_ever = 0;
+  check(run(0, &reached, &left) && left == 0, "the script runs where memory is not short");
+  long n = 1;
+  for (reached = true; n < 20000; n++) {
+    run(n, &reached, &left);
+    left_ever |= left;
+    if (!reached)
+      break;
+  }
+  printf("binding: %ld allocations failed one after the other\n", n - 1);
+  check(n > 100 && n < 20000, "every allocation of the script was made to fail");
+  check(left_ever == 0, "no session outlives its failure");
+  check(run(0, &reached, &left) && left == 0, "and the script runs afterwards");
+  return check_result("binding");
+}

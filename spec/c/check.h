@@ -1,0 +1,23 @@
+/* Counts sentences about behaviour that hold and that do not. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <stdio.h>
+
+static int check_passed, check_failed;
+
+static inline void check(int holds, const char *sentence) {
+  if (holds) {
+    check_passed++;
+  } else {
+    check_failed++;
+    fprintf(stderr, "does not hold: %s\n", sentence);
+  }
+}
+
+static inline int check_result(const char *what) {
+  printf("%s: %d passed, %d failed\n", what, check_passed, check_failed);
+  return check_failed != 0 || check_passed == 0;
+}
+
+#endif
