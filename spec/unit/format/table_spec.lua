@@ -1,0 +1,205 @@
+local format = require("pcapi.format.table")
+local text = require("pcapi.format.text")
+
+local function lines_of(output)
+  local lines = {}
+  for line in output:gmatch("([^\n]*)\n") do
+    lines[#lines + 1] = line
+  end
+  return lines
+end
+
+local function encode(list, columns, options)
+  options = options or {}
+  options.columns = columns
+  return lines_of(format.encode(list, options))
+end
+
+-- The only cell of the only row.
+local function cell_of(value)
+  return encode({ { v = value } }, { "v" })[2]
+end
+
+local function raised_by(call, ...)
+  local ok, message = pcall(call, ...)
+  assert.is_false(ok)
+  return message
+end
+
+describe("the table", function()
+  it("aligns columns two spaces apart under a header", function()
+    assert.equal("upn      loginDate\nada      2024-02-03\nbarbara  -\n",
+      format.encode({ { upn = "ada", loginDate = "2024-02-03" }, { upn = "barbara" } },
+        { columns = { "upn", "loginDate" } }))
+  end)
+
+  it("is nothing for no records", function()
+    assert.equal("", format.encode({}, { columns = { "upn" } }))
+  end)
+
+  it("shows the columns asked for, in that order, and no others", function()
+    assert.same({ "c  a", "z  x" }, encode({ { a = "x", b = "y", c = "z" } }, { "c", "a" }))
+  end)
+
+  it("heads a column with its title, else with the field's name", function()
+    assert.same({ "UPN  tenantId", "a    t" }, encode({ { upn = "a", tenantId = "t" } },
+      { "upn", "tenantId" }, { titles = { upn = "UPN" } }))
+  end)
+
+  it("aligns numbers and their header to the right", function()
+    assert.same({ "count  x", "    1  a", "  200  b", "    -  c" }, encode({
+      { count = 1, x = "a" }, { count = 200, x = "b" }, { x = "c" },
+    }, { "count", "x" }))
+  end)
+
+  it("aligns a column of numbers and texts to the left", function()
+    assert.same({ "count  x", "1      a", "n/a    b" }, encode({
+      { count = 1, x = "a" }, { count = "n/a", x = "b" },
+    }, { "count", "x" }))
+  end)
+
+  it("has no spaces at the end of a line", function()
+    local lines = encode({ { a = "x", b = "longer" }, { a = "y", b = "z   " }, { a = "w" } },
+      { "a", "b" })
+    assert.same({ "a  b", "x  longer", "y  z", "w  -" }, lines)
+  end)
+
+  it("aligns by display width, not by bytes", function()
+    assert.same({ "n     x", "渡辺  1", "Zoë   2", "e\204\129     3", "👍    4" }, encode({
+      { n = "渡辺", x = "1" }, { n = "Zoë", x = "2" }, { n = "e\204\129", x = "3" },
+      { n = "👍", x = "4" },
+    }, { "n", "x" }))
+  end)
+
+  it("reads records up to the first nil, past any metatable", function()
+    local meta = { __index = function() return { v = "ghost" } end }
+    local list = setmetatable({ setmetatable({}, meta), nil, { v = "x" }, key = "x" }, meta)
+    assert.same({ "v", "-" }, encode(list, { "v" }))
+  end)
+
+  it("makes the header bold where asked and nothing else", function()
+    assert.equal("\27[1mv\27[0m\nx\n",
+      format.encode({ { v = "x" } }, { columns = { "v" }, color = true }))
+    assert.equal("v\nx\n", format.encode({ { v = "x" } }, { columns = { "v" }, color = false }))
+  end)
+end)
+
+describe("a table cell", function()
+  local cases = {
+    { "text", "text" }, { "", "-" }, { "   ", "-" }, { nil, "-" }, { require("cjson").null, "-" },
+    { 0 / 0, "-" }, { true, "yes" }, { false, "no" }, { 12.0, "12" }, { 0.5, "0.5" },
+    { { 1, "a\27" }, '[1,"a\\u001b"]' }, { { b = 1, a = {} }, '{"a":{},"b":1}' },
+    { "a\nb", "a\\nb" }, { "a\r\tb", "a\\r\\tb" }, { "\27[2J\7", "\\x1b[2J\\x07" },
+    { "\194\155" .. "31m", "\\u{9b}31m" }, { "\226\128\174txt", "\\u{202e}txt" },
+    { "a\226\128\168b", "a\\u{2028}b" }, { "\255", "\\xff" }, { "a\\b", "a\\b" },
+  }
+  for _, case in ipairs(cases) do
+    it("shows " .. case[2], function()
+      assert.equal(case[2], cell_of(case[1]))
+    end)
+  end
+
+  it("never ends a line, moves the cursor or hides, whatever its bytes", function()
+    local bytes = {}
+    for code = 0, 255 do
+      bytes[#bytes + 1] = string.char(code)
+    end
+    local output = format.encode({ { v = table.concat(bytes) }, { v = "x" } },
+      { columns = { "v" }, titles = { v = "a\27\nb" } })
+    assert.equal(3, #lines_of(output))
+    assert.is_nil(output:gsub("\n", ""):find("[^\32-\126]"))
+  end)
+end)
+
+describe("the table's width", function()
+  local record = { id = ("x"):rep(36), upn = "somebody@contoso.example", count = 1234567 }
+  local columns = { "id", "upn", "count" }
+
+  it("is not limited without options.width", function()
+    assert.equal(36 + 2 + 24 + 2 + 7, #encode({ record }, columns)[2])
+  end)
+
+  it("takes from the widest column first", function()
+    assert.equal(("x"):rep(29) .. "…  somebody@contoso.example  1234567",
+      encode({ record }, columns, { width = 65 })[2])
+  end)
+
+  it("keeps every line within options.width while it can", function()
+    for width = 19, 80 do
+      for _, line in ipairs(encode({ record, {}, record }, columns, { width = width })) do
+        assert.is_true(text.width(line) <= width, line)
+      end
+    end
+  end)
+
+  it("changes nothing where lines fit", function()
+    assert.same(encode({ record }, columns), encode({ record }, columns, { width = 71 }))
+    assert.not_same(encode({ record }, columns), encode({ record }, columns, { width = 70 }))
+  end)
+
+  it("never cuts a number, but its header", function()
+    local lines = encode({ { mfaCompliantRequestCount = 1234567 } },
+      { "mfaCompliantRequestCount" }, { width = 5 })
+    assert.same({ "mfaCom…", "1234567" }, lines)
+  end)
+
+  it("leaves texts 4 columns on a terminal that is too narrow", function()
+    assert.same({ "id    upn     count", "xxx…  som…  1234567" },
+      encode({ record }, columns, { width = 1 }))
+  end)
+
+  it("cuts wide characters whole", function()
+    assert.same({ "n      x", "渡辺…  1" }, encode({ { n = "渡辺渡辺", x = "1" } },
+      { "n", "x" }, { width = 8 }))
+    assert.same({ "n     x", "渡…   1" }, encode({ { n = "渡辺渡辺", x = "1" } },
+      { "n", "x" }, { width = 7 }))
+  end)
+
+  it("copes with a value of a megabyte", function()
+    local lines = encode({ { v = ("x"):rep(2 ^ 20), w = "y" } }, { "v", "w" }, { width = 20 })
+    assert.equal(("x"):rep(16) .. "…  y", lines[2])
+  end)
+end)
+
+describe("the table's time", function()
+  it("grows with the records, not with their square", function()
+    local list = {}
+    for i = 1, 20000 do
+      list[i] = { upn = "user" .. i .. "@contoso.example", count = i }
+    end
+    local started = os.clock()
+    assert.equal(20001, #encode(list, { "upn", "count" }, { width = 20 }))
+    assert.is_true(os.clock() - started < 10)
+  end)
+end)
+
+describe("table.encode raises", function()
+  it("for wrong arguments, at the caller's line", function()
+    local calls = {
+      { "list must be a table", nil, { columns = { "v" } } },
+      { "record 1 must be a table", { 1 }, { columns = { "v" } } },
+      { "columns must be an array", {}, nil },
+      { "must name at least one", {}, { columns = {} } },
+      { "width must be a number", {}, { columns = { "v" }, width = "80" } },
+      { "width must be a number", {}, { columns = { "v" }, width = 0 } },
+      { "titles must map", {}, { columns = { "v" }, titles = "V" } },
+      { "titles.v must be a string", {}, { columns = { "v" }, titles = { v = 1 } } },
+    }
+    for _, call in ipairs(calls) do
+      local message = raised_by(function()
+        local _ = format.encode(call[2], call[3])
+      end)
+      assert.matches("table_spec.lua:%d+: .*" .. call[1], message)
+    end
+  end)
+
+  it("for what is not data, with the record and the field", function()
+    local value = {}
+    value.x = value
+    local options = { columns = { "v" } }
+    assert.matches("record 2: v: a table contains itself",
+      raised_by(format.encode, { {}, { v = value } }, options))
+    assert.matches("record 1: v: a function",
+      raised_by(format.encode, { { v = print } }, options))
+  end)
+end)
