@@ -106,6 +106,15 @@ static int push_error(lua_State *L, size_t bom) {
   return 3;
 }
 
+/* cjson takes a zero byte for the end of the text. JSON holds none (RFC 8259 §2),
+ * and what stands behind it must not get lost in silence. */
+static int push_zero_byte(lua_State *L, size_t at) {
+  lua_pushnil(L);
+  lua_pushliteral(L, "Expected the end but found a zero byte");
+  lua_pushinteger(L, (lua_Integer)at + 1);
+  return 3;
+}
+
 /* decode(text) -> value, or nil, message, offset in bytes from 1.
  * Upvalue 1: the decoder. */
 static int json_decode(lua_State *L) {
@@ -124,6 +133,9 @@ static int json_decode(lua_State *L) {
     return lua_error(L);
   if (status != 0)
     return push_error(L, bom);
+  const char *zero = memchr(text, '\0', len);
+  if (zero)
+    return push_zero_byte(L, (size_t)(zero - text));
   if (lua_type(L, -1) == LUA_TTABLE)
     settle(L, scalars);
   else if (lua_type(L, -1) == LUA_TNUMBER)
