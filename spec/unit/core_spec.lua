@@ -1,0 +1,253 @@
+local core = require "pcapi.core"
+
+local LIMITS = { timeout = 5, connect_timeout = 1, max_body = 1000, max_headers = 1000 }
+
+-- A request that is never started by these specs: it is refused before.
+local function request(changes)
+  local made = { method = "GET", url = "https://127.0.0.1:1/", headers = {} }
+  for name, value in pairs(LIMITS) do
+    made[name] = value
+  end
+  for name, value in pairs(changes) do
+    made[name] = value ~= "absent" and value or nil
+  end
+  return made
+end
+
+local function with_session(f)
+  local session = assert(core.http {})
+  local ok, err = pcall(f, session)
+  session:close()
+  assert(ok, err)
+end
+
+describe("pcapi.core", function()
+  it("was built for the Lua that runs it", function()
+    local major, minor = _VERSION:match("(%d)%.(%d)")
+    assert.equal(major * 100 + minor, core.build.lua)
+  end)
+
+  it("says which libcurl it runs on", function()
+    assert.matches("^%d+%.%d+%.%d+", core.build.libcurl_headers)
+    assert.matches("^libcurl/%d+%.%d+", core.build.libcurl)
+  end)
+
+  it("has a clock that never goes back", function()
+    local last = core.now()
+    assert.is_number(last)
+    for _ = 1, 1000 do
+      local now = core.now()
+      assert.is_true(now >= last)
+      last = now
+    end
+  end)
+
+  describe("sleep", function()
+    it("of nothing or less returns at once", function()
+      assert.has_no.errors(function()
+        core.sleep(0)
+        core.sleep(-5)
+      end)
+    end)
+
+    it("refuses what is no number of seconds", function()
+      assert.has_error(function() core.sleep() end)
+      assert.has_error(function() core.sleep("soon") end)
+      assert.has_error(function() core.sleep(math.huge) end)
+      assert.has_error(function() core.sleep(0 / 0) end)
+    end)
+  end)
+
+  it("gives random numbers from 0 to below 1", function()
+    local low, high = 1, 0
+    for _ = 1, 1000 do
+      local n = core.random()
+      low, high = math.min(low, n), math.max(high, n)
+    end
+    assert.is_true(low >= 0 and high < 1)
+    assert.is_true(low < 0.25 and high > 0.75)
+  end)
+
+  it("gives random numbers that do not follow math.random's seed", function()
+    math.randomseed(1)
+    local first = core.random()
+    math.randomseed(1)
+    assert.not_equal(first, core.random())
+  end)
+
+  it("gives UUIDs of version 4, each only once", function()
+    local seen = {}
+    for _ = 1, 1000 do
+      local id = core.uuid()
+      assert.equal(36, #id)
+      assert.matches("^%x+%-%x%x%x%x%-4%x%x%x%-[89ab]%x%x%x%-%x+$", id)
+      assert.equal(9, id:find("-", 1, true))
+      assert.equal(id:lower(), id)
+      assert.is_nil(seen[id])
+      seen[id] = true
+    end
+  end)
+
+  describe("columns", function()
+    it("are unknown where there is no terminal", function()
+      assert.is_nil((core.columns(-1)))
+      assert.is_nil((core.columns(9999)))
+    end)
+
+    it("are asked of a descriptor", function()
+      assert.has_error(function() core.columns("stdout") end)
+    end)
+  end)
+
+  describe("a session", function()
+    it("is counted while it is open", function()
+      collectgarbage()
+      local before = core.live()
+      local one, two = assert(core.http {}), assert(core.http {})
+      assert.equal(before + 2, core.live())
+      one:close()
+      assert.equal(before + 1, core.live())
+      two:close()
+      assert.equal(before, core.live())
+    end)
+
+    it("may be closed twice, and counts once", function()
+      local before = core.live()
+      local session = assert(core.http {})
+      session:close()
+      session:close()
+      assert.equal(before, core.live())
+    end)
+
+    it("is closed by the collector when nobody holds it", function()
+      collectgarbage()
+      local before = core.live()
+      for _ = 1, 5 do
+        core.http {}
+      end
+      collectgarbage()
+      collectgarbage()
+      assert.equal(before, core.live())
+    end)
+
+    it("is closed at the end of its scope where Lua knows that", function()
+      local load_text = rawget(_G, "loadstring") or load
+      local scope = load_text [[
+        local core = require "pcapi.core"
+        do
+          local session <close> = core.http {}
+          assert(tostring(session):find("open", 1, true))
+        end
+        return core.live()
+      ]]
+      local before = core.live()
+      assert.equal(before, scope and scope() or before)
+      assert.is_function(debug.getregistry()["pcapi.core.http"].__close)
+    end)
+
+    it("says as text whether it is open", function()
+      local session = assert(core.http {})
+      assert.equal("pcapi.core.http (open)", tostring(session))
+      session:close()
+      assert.equal("pcapi.core.http (closed)", tostring(session))
+    end)
+
+    for _, case in ipairs { { "start", {} }, { "wait", 0 }, { "body" }, { "cancel" } } do
+      it("says so when " .. case[1] .. " comes after close", function()
+        local session = assert(core.http {})
+        session:close()
+        local ok, message = pcall(session[case[1]], session, case[2])
+        assert.is_false(ok)
+        assert.matches("session is closed", message, 1, true)
+      end)
+    end
+
+    it("does not take another userdata for its own", function()
+      with_session(function(session)
+        for _, method in ipairs { "start", "wait", "body", "cancel", "close" } do
+          assert.has_error(function() session[method](io.stdout) end)
+          assert.has_error(function() session[method]() end)
+        end
+      end)
+    end)
+
+    it("may be cancelled when nothing is under way", function()
+      with_session(function(session)
+        assert.has_no.errors(function()
+          session:cancel()
+          session:cancel()
+        end)
+      end)
+    end)
+  end)
+
+  describe("options of a session", function()
+    it("are a table", function()
+      assert.has_error(function() core.http() end)
+      assert.has_error(function() core.http("x") end)
+    end)
+
+    for _, name in ipairs { "ca_file", "ca_path", "proxy", "no_proxy", "user_agent" } do
+      it("name " .. name .. " when it is no text", function()
+        for _, value in ipairs { 5, true, {} } do
+          local before = core.live()
+          local ok, message = pcall(core.http, { [name] = value })
+          assert.is_false(ok)
+          assert.matches(name .. " must be a string", message, 1, true)
+          assert.equal(before, core.live())
+        end
+      end)
+
+      it("name " .. name .. " when it holds a zero byte", function()
+        local ok, message = pcall(core.http, { [name] = "a\0b" })
+        assert.is_false(ok)
+        assert.matches(name .. " holds a zero byte", message, 1, true)
+      end)
+    end
+  end)
+
+  describe("a request", function()
+    local function start(changes)
+      local ok, started, kind, message
+      with_session(function(session)
+        ok, started, kind, message = pcall(session.start, session, request(changes))
+      end)
+      return ok, started, kind, message
+    end
+
+    for _, case in ipairs {
+      { { method = "absent" }, "method and url are needed" },
+      { { url = "absent" }, "method and url are needed" },
+      { { method = 5 }, "method must be a string" },
+      { { url = {} }, "url must be a string" },
+      { { url = "https://a\0b" }, "url holds a zero byte" },
+      { { method = "GET\0" }, "method holds a zero byte" },
+      { { body = 5 }, "body must be a string" },
+      { { timeout = "absent" }, "timeout must be a positive number" },
+      { { timeout = 0 }, "timeout must be a positive number" },
+      { { timeout = "5" }, "timeout must be a positive number" },
+      { { timeout = 0 / 0 }, "timeout must be a positive number" },
+      { { connect_timeout = -1 }, "connect_timeout must be a positive number" },
+      { { max_body = "absent" }, "max_body must be a positive number" },
+      { { max_headers = {} }, "max_headers must be a positive number" },
+      { { headers = { "A: b", {} } }, "header 2 is not a line of text" },
+      { { headers = { "A: b\0c" } }, "header 1 is not a line of text" },
+    } do
+      it("is refused: " .. case[2], function()
+        local ok, message = start(case[1])
+        assert.is_false(ok)
+        assert.matches(case[2], message, 1, true)
+      end)
+    end
+
+    for _, line in ipairs { "A: b\r\nEvil: 1", "A: b\nEvil: 1", "A: b\r", "A\n: b", "\nA: b" } do
+      it(("is refused with the header line %q"):format(line), function()
+        local ok, started, kind, message = start { headers = { line } }
+        assert.is_true(ok)
+        assert.is_nil(started)
+        assert.equal("config", kind)
+        assert.is_string(message)
+      end)
+    end
+  end)
+end)

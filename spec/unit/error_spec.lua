@@ -1,0 +1,86 @@
+local errors = require "pcapi.error"
+
+local function new(fields)
+  fields.kind = fields.kind or "server"
+  fields.message = fields.message or "it failed"
+  return errors.new(fields)
+end
+
+describe("pcapi.error", function()
+  it("has the frozen set of kinds", function()
+    local names = {}
+    for name, meaning in pairs(errors.kinds) do
+      assert.is_string(meaning)
+      names[#names + 1] = name
+    end
+    table.sort(names)
+    assert.same({ "bad_request", "config", "forbidden", "mfa_required", "network", "not_found",
+                  "protocol", "server", "throttled", "timeout", "tls", "unauthorized" }, names)
+  end)
+
+  it("refuses a kind that is not in the set", function()
+    assert.has_error(function() errors.new { kind = "odd", message = "x" } end)
+    assert.has_error(function() errors.new { message = "x" } end)
+  end)
+
+  it("keeps the fields it is made of", function()
+    local fields = { kind = "throttled", message = "slow down", status = 429, retry_after = 57 }
+    local err = errors.new(fields)
+    assert.equal(fields, err)
+    assert.equal(429, err.status)
+    assert.equal(57, err.retry_after)
+  end)
+
+  it("tells its own objects from others", function()
+    assert.is_true(errors.is(new {}))
+    for _, other in ipairs { {}, "server: it failed", { kind = "server", message = "x" },
+                             setmetatable({}, {}), false } do
+      assert.is_false(errors.is(other))
+    end
+    assert.is_false(errors.is(nil))
+  end)
+
+  describe("as text", function()
+    it("names the kind and the message", function()
+      assert.equal("server: it failed", tostring(new {}))
+    end)
+
+    it("adds status, code, request id and the next step", function()
+      local err = new { status = 403, code = "900308", request_id = "r-1", hint = "Ask an admin" }
+      assert.equal("server: it failed (HTTP 403, code 900308, request id r-1). Ask an admin",
+        tostring(err))
+    end)
+
+    it("leaves out what it does not know", function()
+      assert.equal("server: it failed (request id r-1)", tostring(new { request_id = "r-1" }))
+    end)
+
+    it("is harmless where a field other than the message came from the service", function()
+      local text = tostring(new { code = "\27[2J", request_id = "Bearer SECRET" })
+      assert.equal("server: it failed (code \\x1b[2J, request id Bearer [token])", text)
+    end)
+  end)
+
+  describe("message", function()
+    for given, expected in pairs {
+      ["a\27[31mb"] = "a\\x1b[31mb",
+      ["a\r\nb\tc"] = "a\\x0d\\x0ab\\x09c",
+      ["a\127b\7"] = "a\\x7fb\\x07",
+      ["C1 \194\155 31m"] = "C1 \\x9b 31m",
+      ["M\195\188nchen \194\169 \226\130\172"] = "M\195\188nchen \194\169 \226\130\172",
+      ["sent eyJhb_-1.eyJ-x_2.s-i_g!"] = "sent [token]!",
+      ["sent eyJhb.eyJx twice eyJhb.eyJx"] = "sent [token] twice [token]",
+      ["Authorization: Bearer a.b-c~d+e/f="] = "Authorization: Bearer [token]",
+      ["authorization: bearer  SECRET, x"] = "authorization: bearer  [token], x",
+      ["nothing to hide"] = "nothing to hide",
+    } do
+      it(("turns %q into %q"):format(given, expected), function()
+        assert.equal(expected, new({ message = given }).message)
+      end)
+    end
+
+    it("escapes a zero byte", function()
+      assert.equal("a\\x00b", new({ message = "a\0b" }).message)
+    end)
+  end)
+end)

@@ -1,0 +1,154 @@
+local url = require "pcapi.url"
+
+local function parse(text)
+  return assert(url.parse(text))
+end
+
+describe("pcapi.url", function()
+  describe("parse", function()
+    it("takes an address apart", function()
+      assert.same({ scheme = "https", host = "api.example.com", port = 8443, path = "/v1/x",
+                    query = "?a=b", origin = "https://api.example.com:8443" },
+        parse "https://api.example.com:8443/v1/x?a=b")
+    end)
+
+    for text, origin in pairs {
+      ["HTTPS://API.Example.COM"] = "https://api.example.com",
+      ["https://api.example.com:443/x"] = "https://api.example.com",
+      ["https://api.example.com:/x"] = "https://api.example.com",
+      ["http://127.0.0.1:80"] = "http://127.0.0.1",
+      ["http://127.0.0.1:443"] = "http://127.0.0.1:443",
+      ["https://[::1]:8443/x"] = "https://[::1]:8443",
+      ["https://[2001:DB8::1]"] = "https://[2001:db8::1]",
+      ["https://xn--mnchen-3ya.example"] = "https://xn--mnchen-3ya.example",
+    } do
+      it(("gives %s the origin %s"):format(text, origin), function()
+        assert.equal(origin, parse(text).origin)
+      end)
+    end
+
+    it("keeps path and query apart, either may be empty", function()
+      assert.equal("", parse("https://a.example").path)
+      assert.equal("?x=/y", parse("https://a.example?x=/y").query)
+      assert.equal("/", parse("https://a.example/?").path)
+    end)
+
+    for text, why in pairs {
+      [""] = "not an absolute address", ["/v1"] = "not an absolute address",
+      ["//a.example/v1"] = "not an absolute address", ["a.example"] = "not an absolute address",
+      ["https:a.example"] = "not an absolute address",
+      ["https://a.example/#x"] = "not an absolute address",
+      ["ftp://a.example"] = "must begin with https://", ["file:///etc/passwd"] = "https://",
+      ["https://user@a.example"] = "user name or password",
+      ["https://user:pw@a.example"] = "user name or password",
+      ["https://a.example@evil.example/"] = "user name or password",
+      ["https://"] = "no valid host", ["https:///path"] = "no valid host",
+      ["https://:443"] = "no valid host", ["https://a%41.example"] = "no valid host",
+      ["https://[::1"] = "no valid host", ["https://::1/"] = "no valid host",
+      ["https://a.example:x/"] = "no valid host", ["https://a.example:0"] = "no valid port",
+      ["https://a.example:65536"] = "no valid port",
+      ["https://a b.example"] = "printable ASCII", ["https://a.example/\r\nX: y"] = "printable",
+      ["https://a.example\\@evil.example"] = "printable ASCII",
+      ["https://m\195\188nchen.example"] = "printable ASCII",
+      ["https://a.example/\127"] = "printable ASCII", ["https://a.example/<x>"] = "printable",
+      ['https://a.example/"'] = "printable ASCII",
+    } do
+      it(("refuses %q"):format(text), function()
+        local address, message = url.parse(text)
+        assert.is_nil(address)
+        assert.matches(why, message, 1, true)
+      end)
+    end
+
+    it("refuses what is no text", function()
+      assert.is_nil((url.parse(nil)))
+      assert.is_nil((url.parse({})))
+    end)
+  end)
+
+  describe("is_safe", function()
+    local LOOPBACK = { "http://localhost", "http://LOCALHOST:8080", "http://127.0.0.1:9",
+                       "http://127.1.2.3", "http://[::1]:9" }
+
+    it("takes https to anywhere", function()
+      assert.is_true(url.is_safe(parse "https://api.example.com"))
+      assert.is_true(url.is_safe(parse "https://127.0.0.1", true))
+    end)
+
+    it("takes http on loopback where it was allowed, and only there", function()
+      for _, text in ipairs(LOOPBACK) do
+        assert.is_true(url.is_safe(parse(text), true))
+        local ok, why = url.is_safe(parse(text))
+        assert.is_nil(ok)
+        assert.matches("allow_http", why, 1, true)
+      end
+    end)
+
+    for _, text in ipairs { "http://api.example.com", "http://127.0.0.1.evil.example",
+                            "http://localhost.evil.example", "http://evil.localhost.example",
+                            "http://10.0.0.1", "http://[::2]", "http://128.0.0.1" } do
+      it("refuses " .. text .. " even where http was allowed", function()
+        local ok, why = url.is_safe(parse(text), true)
+        assert.is_nil(ok)
+        assert.matches("a token would be readable", why, 1, true)
+      end)
+    end
+  end)
+
+  it("escapes all but unreserved characters", function()
+    assert.equal("AZaz09-._~", url.escape "AZaz09-._~")
+    assert.equal("%20%2F%3F%26%3D%25%2B%C3%BC%00", url.escape " /?&=%+\195\188\0")
+  end)
+
+  describe("query", function()
+    it("is empty for nothing", function()
+      assert.equal("", url.query(nil))
+      assert.equal("", url.query {})
+    end)
+
+    it("sorts names and escapes both sides", function()
+      assert.equal("?a%20b=c%26d&n=5&t=true", url.query { t = true, n = 5, ["a b"] = "c&d" })
+    end)
+  end)
+
+  describe("follow", function()
+    local BASE = parse "https://api.example.com"
+    local BELOW = parse "https://gate.example:8443/partner"
+
+    for _, case in ipairs {
+      { "https://api.example.com/v1/x?y=z", BASE, "/v1", "https://api.example.com/v1/x?y=z" },
+      { "HTTPS://API.example.com:443/v1/x", BASE, "/v1", "HTTPS://API.example.com:443/v1/x" },
+      { "/v1/x?y=z", BASE, "/v1", "https://api.example.com/v1/x?y=z" },
+      { "/v2/x", BASE, "/v1", "https://api.example.com/v2/x" },
+      { "/x", BASE, "/v1", "https://api.example.com/v1/x" },
+      { "x?seekOperation=Next", BASE, "/v1", "https://api.example.com/v1/x?seekOperation=Next" },
+      { "/x", BASE, "/pcapi/v1", "https://api.example.com/pcapi/v1/x" },
+      { "x", BASE, "/pcapi/v1", "https://api.example.com/pcapi/v1/x" },
+      { "/v1/x", BASE, "/pcapi/v1", "https://api.example.com/v1/x" },
+      { "/pcapi/v1/x", BASE, "/pcapi/v1", "https://api.example.com/pcapi/v1/x" },
+      { "/pcapi/v10/x", BASE, "/pcapi/v1", "https://api.example.com/pcapi/v1/pcapi/v10/x" },
+      { "/view/x", BASE, "/v1", "https://api.example.com/v1/view/x" },
+      { "/v1/x", BELOW, "/v1", "https://gate.example:8443/partner/v1/x" },
+      { "x", BELOW, "/v1", "https://gate.example:8443/partner/v1/x" },
+      { "https://gate.example:8443/v1/x", BELOW, "/v1", "https://gate.example:8443/v1/x" },
+    } do
+      it(("goes from %s to %s below %s"):format(case[1], case[4], case[3]), function()
+        assert.equal(case[4], url.follow(case[1], case[2], case[3]))
+      end)
+    end
+
+    for _, uri in ipairs {
+      "https://evil.example/v1/x", "http://api.example.com/v1/x", "https://api.example.com:444/x",
+      "https://api.example.com.evil.example/", "https://api.example.com@evil.example/",
+      "//evil.example/v1/x", "javascript:alert(1)", "file:///etc/passwd",
+      "https:/\\evil.example", "/v1/x\r\nEvil: 1", "/v1/x y", "/\\evil.example", "x\0",
+      "https://[::1]/v1", "HTTP://api.example.com/",
+    } do
+      it(("never sends the token to %q"):format(uri), function()
+        local address, why = url.follow(uri, BASE, "/v1")
+        assert.is_nil(address)
+        assert.is_string(why)
+      end)
+    end
+  end)
+end)
