@@ -2,29 +2,104 @@
 # The rockspec is what installs pcapi; this file serves work on it.
 
 LUA      ?= lua5.4
+LUAS     ?= lua5.4 luajit
 CC       ?= cc
 CFLAGS   ?= -O2 -g
+PREFIX   ?= /usr/local
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
 
 # one .so per ABI; LuaJIT has the one of 5.1
-ABI      := $(shell $(LUA) -e 'print((_VERSION:gsub("Lua ", "")))' 2>/dev/null)
-LUA_INC  ?= $(firstword $(wildcard /usr/include/lua$(ABI)) $(if $(filter 5.1,$(ABI)),/usr/include/luajit-2.1))
-CORE     := build/$(ABI)/pcapi/core.so
+ABI      := $(subst luajit,5.1,$(LUA:lua5%=5%))
+LUA_INC  ?= $(firstword $(wildcard /usr/include/lua$(ABI)) /usr/include/luajit-2.1)
+OUT      ?= build
+CORE     := $(OUT)/$(ABI)/pcapi/core.so
 SOURCES  := $(sort $(wildcard src/*.c))
 HEADERS  := $(wildcard src/*.h)
+COMPILE   = $(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Isrc -I$(LUA_INC)
 
+export LUA
 export LUA_PATH  := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;
-export LUA_CPATH := $(CURDIR)/build/$(ABI)/?.so;;
+export LUA_CPATH := $(CURDIR)/$(OUT)/$(ABI)/?.so;;
 export PATH      := $(CURDIR)/bin:$(PATH)
+
+BUILD_NEEDS   := gcc make libc6-dev lua5.4 liblua5.4-dev libcurl4-openssl-dev lua-cjson lua-argparse
+SANDBOX_NEEDS := nginx libnginx-mod-http-lua openssl curl
+TEST_NEEDS    := lua-busted luajit2 libluajit2-5.1-dev luarocks binutils bsdutils procps
 
 build: $(CORE)
 
 $(CORE): $(SOURCES) $(HEADERS)
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -fPIC -fvisibility=hidden -shared \
-	  -I$(LUA_INC) $(SOURCES) -o $@ -lcurl
+	$(COMPILE) -fPIC -fvisibility=hidden -shared $(SOURCES) -o $@ -lcurl
+
+demo:
+	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
+	@$(MAKE) --no-print-directory -s build
+	@sandbox/run bin/pcapi non-mfa
+
+# Specs on every Lua of LUAS, then the parts of C that know no Lua.
+test:
+	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
+	@for lua in $(LUAS); do $(MAKE) --no-print-directory LUA=$$lua test-lua || exit 1; done
+	@$(MAKE) --no-print-directory test-c
+
+# RUN stands in front of the interpreter: a sanitizer's preload, valgrind
+test-lua: build
+	@echo "specs on $(LUA)"
+	@sandbox/run $(RUN) $(LUA) dev/busted $(SPECS)
+
+C_TESTS := $(OUT)/spec/buf_test $(OUT)/spec/jsontext_test $(OUT)/spec/http_test \
+           $(OUT)/spec/binding_test
+WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
+$(OUT)/spec/%_test: spec/c/%_test.c spec/c/fail_alloc.c spec/c/fail_alloc.h spec/c/check.h \
+                    $(SOURCES) $(HEADERS)
+	@mkdir -p $(@D)
+	$(COMPILE) -Ispec/c $< spec/c/fail_alloc.c $(SOURCES) -o $@ $(WRAP) -lcurl -llua5.4
+
+test-c: $(C_TESTS)
+	@sandbox/run sh -ec 'for test in $(C_TESTS); do $(RUN) $$test; done'
+
+# The same specs under AddressSanitizer and UndefinedBehaviorSanitizer, then under
+# valgrind.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+sanitize:
+	@$(MAKE) --no-print-directory OUT=build/sanitize CFLAGS='-O1 -g $(SANITIZE)' test-c
+	@$(MAKE) --no-print-directory OUT=build/sanitize CFLAGS='-O1 -g $(SANITIZE)' \
+	  RUN='env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)' test-lua
+
+valgrind:
+	@dev/need valgrind
+	@$(MAKE) --no-print-directory test-lua test-c RUN='valgrind -q --error-exitcode=99 \
+	  --leak-check=full --errors-for-leak-kinds=definite --suppressions=spec/valgrind.supp'
+
+lint:
+	@dev/need $(BUILD_NEEDS) lua-check clang clang-tidy libluajit2-5.1-dev
+	luacheck -q lua spec sandbox dev/busted dev/coverage bin/pcapi bench
+	@for cc in gcc clang; do for lua in lua5.4 luajit; do \
+	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua OUT=build/lint-$$cc || exit 1; done; done
+	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- -std=gnu11 -I$(LUA_INC)
+
+coverage:
+	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
+	@rm -rf build/coverage
+	@$(MAKE) --no-print-directory OUT=build/coverage CFLAGS='-O0 -g --coverage' \
+	  RUN='env PCAPI_COVERAGE=$(CURDIR)/build/coverage/lua' test-lua test-c
+	@$(LUA) dev/coverage build/coverage
+
+bench: build
+	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
+	@sandbox/run bench/run
+
+docs:
+	@dev/need lua-ldoc
+	@ldoc -q .
+
+install:
+	@dev/need $(BUILD_NEEDS) luarocks
+	luarocks --lua-version 5.4 make --deps-mode=none --tree $(PREFIX)
 
 clean:
-	rm -rf build
+	rm -rf build doc
 
-.PHONY: build clean
+.PHONY: build demo test test-lua test-c sanitize valgrind lint coverage bench docs install clean

@@ -1,0 +1,144 @@
+--- The project as a whole: what depends on what, what is listed where.
+
+local function lines_of(command)
+  local pipe = assert(io.popen(command))
+  local all = {}
+  for line in pipe:lines() do
+    all[#all + 1] = line
+  end
+  pipe:close()
+  return all
+end
+
+local function slurp(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+local function load_rockspec()
+  local environment = {}
+  local text = slurp "pcapi-scm-1.rockspec"
+  local chunk
+  if setfenv then -- Lua 5.1
+    chunk = setfenv(assert(loadstring(text)), environment)
+  else
+    chunk = assert(load(text, "rockspec", "t", environment))
+  end
+  chunk()
+  return environment
+end
+
+-- What stands in a line may use what stands in the lines above it.
+local LAYERS = {
+  "core version time",
+  "error options headers format.text",
+  "format.json record retry url",
+  "answer format.csv format.jsonl format.table list",
+  "client resource.security transport.curl",
+  "collection",
+  "resource",
+  "init",
+  "cli.reports",
+  "cli.arguments",
+  "cli",
+}
+
+local function layer_of(module)
+  module = module:gsub("^pcapi%.?", "")
+  module = module == "" and "init" or module
+  for number, names in ipairs(LAYERS) do
+    for name in names:gmatch "%S+" do
+      if name == module then
+        return number
+      end
+    end
+  end
+  error(module .. " stands in no layer")
+end
+
+describe("a Lua file", function()
+  for _, path in ipairs(lines_of "find lua -name '*.lua' | sort") do
+    it(path .. " uses only what stands above it", function()
+      local module = path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")
+      local own = layer_of(module)
+      local code = slurp(path):gsub("%-%-[^\n]*", "")
+      for used in code:gmatch 'require%s*%(?%s*"(pcapi[%w_.]*[%w_])"' do
+        assert.is_true(layer_of(used) < own, module .. " uses " .. used)
+      end
+    end)
+  end
+end)
+
+describe("a C file", function()
+  local ALLOWED = {
+    ["buf.c"] = "buf.h", ["buf.h"] = "", ["jsontext.c"] = "jsontext.h", ["jsontext.h"] = "",
+    ["http.c"] = "http.h", ["http.h"] = "buf.h", ["compat.h"] = "", ["binding.h"] = "compat.h",
+    ["lhttp.c"] = "binding.h http.h jsontext.h", ["ljson.c"] = "binding.h jsontext.h",
+    ["lsys.c"] = "binding.h", ["pcapi_core.c"] = "binding.h",
+  }
+
+  for _, path in ipairs(lines_of "ls src/*.[ch]") do
+    it(path .. " includes only what stands above it", function()
+      local allowed = assert(ALLOWED[path:match "[^/]+$"])
+      for header in slurp(path):gmatch '#include "([%w_.]+)"' do
+        assert.truthy((" " .. allowed .. " "):find(" " .. header .. " ", 1, true), header)
+      end
+    end)
+  end
+
+  it("knows no Lua below the binding", function()
+    for _, name in ipairs { "buf", "jsontext", "http" } do
+      assert.is_nil(slurp("src/" .. name .. ".c"):find("lua", 1, true))
+    end
+  end)
+end)
+
+describe("the rockspec", function()
+  local rockspec = load_rockspec()
+
+  it("lists every Lua file under its module's name, and every C file", function()
+    local listed = {}
+    for name, what in pairs(rockspec.build.modules) do
+      if type(what) == "string" then
+        assert.equal(name, (what:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/init$", "")
+          :gsub("/", ".")))
+        listed[#listed + 1] = what
+      end
+    end
+    table.sort(listed)
+    assert.same(lines_of "find lua -name '*.lua' | sort", listed)
+    assert.same(lines_of "ls src/*.c", rockspec.build.modules["pcapi.core"].sources)
+  end)
+end)
+
+describe("the version", function()
+  it("is the newest one of the changelog", function()
+    local version = require "pcapi.version"
+    assert.equal(version, slurp "CHANGELOG.md":match "\n## (%d+%.%d+%.%d+)")
+  end)
+end)
+
+describe("the core that specs load", function()
+  it("was built for the Lua that runs them", function()
+    local major, minor = _VERSION:match "(%d+)%.(%d+)"
+    assert.equal(major * 100 + minor, require("pcapi.core").build.lua)
+  end)
+
+  it("does not load into another Lua", function()
+    local built = _VERSION:match "%d+%.%d+"
+    local other = built == "5.4" and "luajit" or "lua5.4"
+    local pipe = io.popen(([[LUA_CPATH="build/%s/?.so" %s -e 'require "pcapi.core"' 2>&1]])
+      :format(built, other))
+    local said = pipe:read "*a"
+    pipe:close()
+    assert.truthy(said:find "undefined symbol" or said:find "version mismatch", said)
+  end)
+
+  it("shows one symbol only", function()
+    local built = _VERSION:match "%d+%.%d+"
+    assert.same({ "luaopen_pcapi_core" },
+      lines_of(("nm -D --defined-only build/%s/pcapi/core.so | awk '{print $3}'"):format(built)))
+  end)
+end)

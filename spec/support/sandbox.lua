@@ -1,0 +1,104 @@
+--- The sandbox as specs see it. `sandbox/run` sets the environment.
+local core = require "pcapi.core"
+local pcapi = require "pcapi"
+local token = require "sandbox.token"
+
+local M = {}
+
+local function env(name)
+  return os.getenv(name)
+    or error(name .. " is not set; run the specs by: sandbox/run busted", 0)
+end
+
+M.url = env "PCAPI_SANDBOX_URL"
+M.ca_file = env "PCAPI_SANDBOX_CA"
+M.ca_path = env "PCAPI_SANDBOX_CA_DIR"
+M.http_url = env "PCAPI_SANDBOX_HTTP_URL"
+M.env = env
+M.token = token.mint
+M.lua = os.getenv "LUA" or "lua5.4"
+
+local function merged(first, second)
+  local all = {}
+  for _, part in ipairs { first, second or {} } do
+    for name, value in pairs(part) do
+      all[name] = value
+    end
+  end
+  return all
+end
+
+--- A client of the sandbox; settings as for its X-Sandbox header.
+function M.client(settings, options)
+  return pcapi.new(merged({
+    base_url = M.url, ca_file = M.ca_file, token = M.token(),
+    headers = settings and { ["X-Sandbox"] = settings } or nil,
+    retry = { base = 0.01, cap = 0.05 }, timeout = 20,
+  }, options))
+end
+
+--- What the sandbox received under a correlation id, as an array.
+function M.received(correlation_id)
+  local response = assert(pcapi.fetch(
+    M.url .. "/_sandbox/log?correlation_id=" .. correlation_id, { ca_file = M.ca_file }))
+  return response.json
+end
+
+M.fetch_options = function(options)
+  return merged({ ca_file = M.ca_file }, options)
+end
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+local function slurp(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+--- Runs a shell command; returns its status, output and error output.
+function M.shell(command)
+  local out, err = os.tmpname(), os.tmpname()
+  local status = select(3, os.execute(("{ %s ; } >%s 2>%s; exit $?"):format(command, out, err)))
+  if status == nil then -- Lua 5.1 gives the wait status alone
+    status = os.execute(("{ %s ; } >%s 2>%s"):format(command, out, err)) / 256
+  end
+  local result = { status = status, out = slurp(out), err = slurp(err) }
+  os.remove(out)
+  os.remove(err)
+  return result
+end
+
+--- Runs the command `pcapi` against the sandbox.
+-- @tparam table arguments
+-- @tparam ?table environment name to value; a false value unsets
+-- @tparam ?string input for standard input
+function M.pcapi(arguments, environment, input)
+  local words = { "env" }
+  for name, value in pairs(environment or {}) do
+    words[#words + 1] = value and quote(name .. "=" .. value) or "-u " .. name
+  end
+  words[#words + 1] = M.lua
+  words[#words + 1] = "bin/pcapi"
+  for _, argument in ipairs(arguments) do
+    words[#words + 1] = quote(argument)
+  end
+  return M.shell((input and "printf %s " .. quote(input) .. " | " or "")
+    .. table.concat(words, " ") .. (input and "" or " </dev/null"))
+end
+
+--- Fails when the body leaves a session open.
+function M.leaves_nothing(body)
+  collectgarbage()
+  collectgarbage()
+  local before = core.live()
+  body()
+  collectgarbage()
+  collectgarbage()
+  assert(core.live() == before, "a session was left open")
+end
+
+return M
