@@ -92,8 +92,12 @@ local function get_token(self, refused)
   if type(token) == "function" then
     token, err = token(refused)
   end
+  if token ~= nil and token == self.checked_token then
+    return token -- a token has 2 KB, and is the same for an hour
+  end
   local ok, why = M.is_token(token)
   if ok then
+    self.checked_token = token
     return token
   end
   return nil, errors.new {

@@ -152,8 +152,22 @@ function M.new(options)
 end
 
 -- One transport is kept for fetch, so that a loop over one host keeps its
--- connection; other options need another one.
-local kept = { key = nil, transport = nil }
+-- connection; other options need another one. So is the last address found safe.
+local kept = { key = nil, transport = nil, address = nil, allow_http = nil }
+
+local function fetch_mistake(address, options)
+  local mistake
+  if kept.address ~= address or kept.allow_http ~= options.allow_http then
+    mistake = address_mistake("the address", address, options.allow_http)
+    if not mistake then
+      kept.address, kept.allow_http = address, options.allow_http
+    end
+  end
+  if not mistake and not (options.method or "GET"):find("^%u+$") then
+    mistake = 'option "method" must be a word such as "GET"'
+  end
+  return mistake or connection_mistake(options)
+end
 
 local function fetch_transport(options)
   if options.transport or options.on_wait then
@@ -166,7 +180,7 @@ local function fetch_transport(options)
   end
   key = table.concat(key, "\n")
   if kept.key ~= key then
-    kept = { key = key, transport = transport_of(options) }
+    kept.key, kept.transport = key, transport_of(options)
   end
   return kept.transport
 end
@@ -186,11 +200,7 @@ end
 -- @treturn[2] pcapi.error of kind timeout, network, tls, protocol or config
 function M.fetch(address, options)
   options = options_.check(options, FETCH, "pcapi.fetch")
-  local mistake = address_mistake("the address", address, options.allow_http)
-    or connection_mistake(options)
-  if not mistake and not (options.method or "GET"):find("^%u+$") then
-    mistake = 'option "method" must be a word such as "GET"'
-  end
+  local mistake = fetch_mistake(address, options)
   if mistake then
     error("pcapi.fetch: " .. mistake, 2)
   end

@@ -69,7 +69,7 @@ function M.check(options, schema, what, level)
     local types = schema[name]
     if not types then
       error(("%s has no option %q%s"):format(what, tostring(name), M.suggest(name, schema)), level)
-    elseif not is_one_of(value, types) then
+    elseif type(value) ~= types and not is_one_of(value, types) then
       error(("%s: option %q must be %s, not %s"):format(
         what, name, types:gsub("|", " or "):gsub("seconds", "a positive number of seconds")
           :gsub("bytes", "a positive number of bytes"):gsub("count", "a positive number"),
