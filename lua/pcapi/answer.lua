@@ -96,7 +96,7 @@ local function read_text(body)
   local text = title or body:sub(1, 2000):gsub("<[^>]*>", " ")
   text = text:gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
   if #text > 200 then
-    text = text:sub(1, 200):gsub("[\128-\255]*$", "") .. "…"
+    text = text:sub(1, 200):gsub("[\192-\255]?[\128-\191]*$", "") .. "…"
   end
   return { message = text ~= "" and text or nil }
 end
