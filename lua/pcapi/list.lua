@@ -123,10 +123,10 @@ function M.compile(criteria, resource, now)
 end
 
 --- The records that meet all criteria.
--- @tparam table criteria as @{criteria}
+-- @tparam[opt] table criteria as @{criteria}
 -- @treturn pcapi.list a new list over the same records
 function List:filter(criteria)
-  options_.check(criteria, M.criteria, "filter")
+  criteria = options_.check(criteria, M.criteria, "filter")
   local keep, message = M.compile(criteria, self.resource, self.clock())
   if not keep then
     error("filter: " .. message, 2)
@@ -177,6 +177,9 @@ end
 -- @tparam[opt] boolean descending
 -- @treturn pcapi.list a new list over the same records
 function List:sort_by(field, descending)
+  if type(field) ~= "string" then
+    error("sort_by takes the name of a field, not a " .. type(field), 2)
+  end
   local key_of = sort_key(self, field)
   local rows, sorted = {}, {}
   for i, record in ipairs(self) do
@@ -203,6 +206,9 @@ end
 -- @treturn table array of lists; each also has `key` (nil for records without the
 -- field) and `newest` (UTC epoch seconds)
 function List:group_by(field)
+  if type(field) ~= "string" and type(field) ~= "function" then
+    error("group_by takes the name of a field or a function, not a " .. type(field), 2)
+  end
   local key_of = type(field) == "function" and field or function(record)
     return record[field]
   end
