@@ -1,0 +1,121 @@
+local record = require "pcapi.record"
+
+local DESCRIPTION = record.describe {
+  { "upn", "string" },
+  { "loginTime", "time", "requestTime", "seenTime" },
+  { "count", "integer" },
+  { "compliant", "boolean" },
+}
+
+local function settled(fields)
+  return assert(record.settle({ fields }, DESCRIPTION))[1]
+end
+
+describe("pcapi.record", function()
+  describe("describe", function()
+    it("gives the names in their order", function()
+      assert.same({ "upn", "loginTime", "count", "compliant" }, DESCRIPTION.columns)
+    end)
+
+    it("gives the other spellings and what they stand for", function()
+      assert.same({ requestTime = "loginTime", seenTime = "loginTime" }, DESCRIPTION.aliases)
+    end)
+  end)
+
+  describe("is_known", function()
+    for _, name in ipairs { "upn", "UPN", "loginTime", "requestTime", "RequestTime" } do
+      it("knows an object by its field " .. name, function()
+        assert.is_true(record.is_known({ odd = 1, [name] = "x" }, DESCRIPTION))
+      end)
+    end
+
+    it("knows no object without such a field", function()
+      assert.is_false(record.is_known({}, DESCRIPTION))
+      assert.is_false(record.is_known({ odd = 1, items2 = 2 }, DESCRIPTION))
+      assert.is_false(record.is_known({ "upn" }, DESCRIPTION))
+    end)
+  end)
+
+  describe("settle", function()
+    it("works in place", function()
+      local records = { { upn = "a" } }
+      local first = records[1]
+      assert.equal(records, record.settle(records, DESCRIPTION))
+      assert.equal(first, records[1])
+    end)
+
+    it("leaves a record alone that is as documented", function()
+      assert.same({ upn = "a", loginTime = "t", count = 5, compliant = false },
+        settled { upn = "a", loginTime = "t", count = 5, compliant = false })
+    end)
+
+    it("hands out one name for every spelling, PascalCase among them", function()
+      for _, name in ipairs { "loginTime", "LoginTime", "requestTime", "REQUESTTIME" } do
+        assert.same({ loginTime = "t" }, settled { [name] = "t" })
+      end
+    end)
+
+    it("keeps what stands under the record's own name", function()
+      assert.same({ loginTime = "own" }, settled { loginTime = "own", requestTime = "other" })
+      assert.same({ loginTime = "own" }, settled { loginTime = "own", LoginTime = "other" })
+    end)
+
+    it("fills a gap from another spelling", function()
+      assert.same({ loginTime = "other" }, settled { loginTime = "", requestTime = "other" })
+    end)
+
+    it("drops empty texts", function()
+      assert.same({ upn = "a" }, settled { upn = "a", loginTime = "", count = "", compliant = "",
+                                           odd = "", RequestTime = "" })
+    end)
+
+    it("keeps a field it does not know under the name it came with", function()
+      assert.same({ FooBar = "x", ["1"] = 2 }, settled { FooBar = "x", ["1"] = 2 })
+    end)
+
+    for given, expected in pairs { ["5"] = 5, ["-7"] = -7, ["0"] = 0, ["5.5"] = "5.5",
+                                   ["0x10"] = "0x10", ["1e3"] = "1e3", many = "many",
+                                   [" 5"] = " 5" } do
+      it(("makes %q of the count %q"):format(tostring(expected), given), function()
+        assert.same({ count = expected }, settled { count = given })
+        assert.same({ count = expected }, settled { Count = given })
+      end)
+    end
+
+    for given, expected in pairs { ["true"] = true, False = false, TRUE = true, yes = "yes" } do
+      it(("makes %s of the boolean %q"):format(tostring(expected), given), function()
+        assert.same({ compliant = expected }, settled { compliant = given })
+      end)
+    end
+
+    it("converts by the type of the field, not by the looks of the text", function()
+      assert.same({ upn = "true", loginTime = "5" }, settled { upn = "true", loginTime = "5" })
+    end)
+
+    it("keeps nested values", function()
+      assert.same({ upn = { 1 }, odd = {} }, settled { upn = { 1 }, odd = {} })
+    end)
+
+    it("settles many fields of wrong casing at once", function()
+      local fields, expected = {}, {}
+      for i = 1, 50 do
+        fields["odd" .. i], expected["odd" .. i] = i, i
+      end
+      fields.UPN, fields.RequestTime, fields.COUNT, fields.Compliant = "a", "t", "5", "true"
+      expected.upn, expected.loginTime, expected.count, expected.compliant = "a", "t", 5, true
+      assert.same(expected, settled(fields))
+    end)
+
+    for _, odd in ipairs { 5, "x", true } do
+      it("names the record that is a " .. type(odd), function()
+        local ok, message = record.settle({ {}, odd, {} }, DESCRIPTION)
+        assert.is_nil(ok)
+        assert.equal("record 2 of the list is no object", message)
+      end)
+    end
+
+    it("takes an empty list", function()
+      assert.same({}, record.settle({}, DESCRIPTION))
+    end)
+  end)
+end)
