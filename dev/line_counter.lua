@@ -1,3 +1,4 @@
+-- luacheck: globals coroutine os
 --- Counts the lines of lua/ that run, in this process and its coroutines, and
 -- writes them when the state closes: one file per process.
 local M = {}
@@ -44,7 +45,7 @@ function M.start(directory)
     end)
   end
   local exit = os.exit
-  os.exit = function(...) -- luacheck: ignore
+  os.exit = function(...)
     debug.sethook()
     write(directory, hits)
     exit(...)

@@ -145,10 +145,59 @@ static int json_decode(lua_State *L) {
   return 1;
 }
 
+/* Whether the value on top is what kind says, and not an empty string. */
+static int is_settled(lua_State *L, char kind) {
+  switch (lua_type(L, -1)) {
+  case LUA_TSTRING:
+    return kind == 's' && lua_rawlen(L, -1) > 0;
+  case LUA_TBOOLEAN:
+    return kind == 'b';
+  case LUA_TNUMBER:
+    return kind == 'n';
+  default:
+    return 0;
+  }
+}
+
+/* unsettled(records, columns, kinds, from) -> the first place, at from or after
+ * it, whose record lacks one of the columns under that very name and of that kind
+ * (a character each: s, b, n); nil when there is none. Asking this takes a fifth
+ * of the time of settling, and most answers need no settling at all. */
+static int json_unsettled(lua_State *L) {
+  size_t n;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  const char *kinds = luaL_checklstring(L, 3, &n);
+  const size_t count = lua_rawlen(L, 1);
+  luaL_checkstack(L, (int)n + 2, "too many columns");
+  lua_Integer at = luaL_checkinteger(L, 4);
+  lua_settop(L, 3);
+  for (size_t i = 1; i <= n; i++)
+    lua_rawgeti(L, 2, (int)i);
+  for (; at >= 1 && (size_t)at <= count; at++) {
+    lua_rawgeti(L, 1, (int)at);
+    int settled = lua_istable(L, -1);
+    for (size_t i = 0; i < n && settled; i++) {
+      lua_pushvalue(L, 4 + (int)i);
+      lua_rawget(L, -2);
+      settled = is_settled(L, kinds[i]);
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    if (!settled) {
+      lua_pushinteger(L, at);
+      return 1;
+    }
+  }
+  return 0;
+}
+
 void ljson_open(lua_State *L) {
   push_decoder(L);
   lua_pushcclosure(L, json_decode, 1);
   lua_setfield(L, -2, "decode");
+  lua_pushcfunction(L, json_unsettled);
+  lua_setfield(L, -2, "unsettled");
   lua_pushlightuserdata(L, NULL); /* what cjson gives for null in an array */
   lua_setfield(L, -2, "null");
 }

@@ -33,21 +33,15 @@ M.kinds = {
   config = "a setting cannot be used",
 }
 
-local function control_escape(character)
-  return ("\\x%02x"):format(character:byte())
-end
-
 -- What a server or a proxy says may hold a token that it was sent, and bytes
--- that move a terminal's cursor. C1 controls come as U+0080-U+009F in UTF-8.
-local function harmless(text)
-  text = text:gsub("eyJ[%w_%-]+%.[%w_%-]+%.?[%w_%-]*", "[token]")
-  text = text:gsub("([Bb]earer%s+)[%w%-%._~%+/=]+", function(scheme)
+-- that move a terminal's cursor.
+local function harmless(said)
+  said = said:gsub("eyJ[%w_%-]+%.[%w_%-]+%.?[%w_%-]*", "[token]")
+  said = said:gsub("([Bb]earer%s+)[%w%-%._~%+/=]+", function(scheme)
     return scheme .. "[token]"
   end)
-  text = text:gsub("%c", control_escape)
-  return (text:gsub("\194[\128-\159]", function(pair)
-    return control_escape(pair:sub(2))
-  end))
+  -- loaded late: who meets no error need not load it
+  return require("pcapi.format.text").visible(said)
 end
 
 local Error = {}

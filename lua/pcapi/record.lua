@@ -1,6 +1,9 @@
 --- Records as the service sends them, made as they are documented: one spelling
--- of every field, no empty scalars, numbers and booleans that are such. Pure.
+-- of every described field, none of them empty, numbers and booleans that are
+-- such. A field that is not described stays as it came. Pure.
 -- @module pcapi.record
+local core = require "pcapi.core"
+
 local M = {}
 
 local CONVERT = {
@@ -17,16 +20,18 @@ local CONVERT = {
   end,
 }
 
+local KIND = { string = "s", time = "s", date = "s", integer = "n", boolean = "b" }
+
 --- Prepares the description of a kind of record.
 -- @tparam table fields array of `{name, type, aliases...}`; type is string, time,
 -- date, integer or boolean
--- @treturn table for `settle`: `columns` (names in order), `names`, `converters`,
--- `aliases` (other spelling → name)
+-- @treturn table for `settle`: `columns` (names in order), `kinds`, `names`,
+-- `converters`, `aliases` (other spelling → name)
 function M.describe(fields)
-  local columns, exact, lower, converters, aliases = {}, {}, {}, {}, {}
+  local columns, kinds, exact, lower, converters, aliases = {}, {}, {}, {}, {}, {}
   for i, field in ipairs(fields) do
     local name = field[1]
-    columns[i] = name
+    columns[i], kinds[i] = name, KIND[field[2]]
     converters[name] = CONVERT[field[2]]
     exact[name], lower[name:lower()] = name, name
     for k = 3, #field do
@@ -41,7 +46,8 @@ function M.describe(fields)
       return type(key) == "string" and lower[key:lower()] or key
     end,
   })
-  return { columns = columns, names = names, converters = converters, aliases = aliases }
+  return { columns = columns, kinds = table.concat(kinds), names = names,
+           converters = converters, aliases = aliases }
 end
 
 --- Whether an object holds any described field.
@@ -59,11 +65,13 @@ function M.is_known(object, description)
 end
 
 -- Keeps what the record has under its own name; another spelling fills a gap.
-local function settle_record(record, names, converters)
-  local moved
+local function settle_record(record, description)
+  local names, converters, moved = description.names, description.converters, nil
   for key, value in next, record do
     local name, settled = names[key], value
-    if value == "" then
+    if rawget(names, name) == nil then
+      settled = value -- not described
+    elseif value == "" then
       settled = nil
     elseif type(value) == "string" and converters[name] then
       settled = converters[name](value)
@@ -90,14 +98,16 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string which record is none
 function M.settle(records, description)
-  local names, converters = description.names, description.converters
-  for i = 1, #records do
-    if type(records[i]) ~= "table" then
-      return nil, ("record %d of the list is no object"):format(i)
+  local at = 0
+  while true do
+    at = core.unsettled(records, description.columns, description.kinds, at + 1)
+    if not at then
+      return records
+    elseif type(records[at]) ~= "table" then
+      return nil, ("record %d of the list is no object"):format(at)
     end
-    settle_record(records[i], names, converters)
+    settle_record(records[at], description)
   end
-  return records
 end
 
 return M

@@ -32,8 +32,8 @@ end
 
 -- What stands in a line may use what stands in the lines above it.
 local LAYERS = {
-  "core version time",
-  "error options headers format.text",
+  "core version time format.text",
+  "error options headers",
   "format.json record retry url",
   "answer format.csv format.jsonl format.table list",
   "client resource.security transport.curl",

@@ -19,11 +19,11 @@ describe("pcapi.headers", function()
       end)
     end
 
-    for _, byte in ipairs { 0, 1, 8, 10, 11, 13, 27, 31, 127 } do
+    for _, byte in ipairs { 0, 10, 13 } do
       it(("refuses a value with byte %d and does not show it"):format(byte), function()
         local ok, why = headers.is_valid("X-Any", "SECRET" .. string.char(byte) .. "x: y")
         assert.is_nil(ok)
-        assert.equal("header X-Any holds a line break or another control character", why)
+        assert.equal("header X-Any holds a line break or a zero byte", why)
       end)
     end
 

@@ -64,9 +64,9 @@ describe("pcapi.record", function()
       assert.same({ loginTime = "other" }, settled { loginTime = "", requestTime = "other" })
     end)
 
-    it("drops empty texts", function()
-      assert.same({ upn = "a" }, settled { upn = "a", loginTime = "", count = "", compliant = "",
-                                           odd = "", RequestTime = "" })
+    it("drops empty texts of described fields", function()
+      assert.same({ upn = "a", odd = "" }, settled {
+        upn = "a", loginTime = "", count = "", compliant = "", odd = "", RequestTime = "" })
     end)
 
     it("keeps a field it does not know under the name it came with", function()
