@@ -23,19 +23,6 @@ local MAX_HEADERS = 64 * 1024 -- bytes
 -- Microsoft's own libraries allow three.
 local TIMEOUT = 180 -- seconds
 
--- Headers of a client that do not change from call to call, as a table and as
--- lines ready to send.
-local function fixed_headers(options)
-  local fixed = {
-    Accept = "application/json",
-    ValidateMfa = options.validate_mfa ~= false and "true" or nil,
-  }
-  for name, value in pairs(options.headers or {}) do
-    fixed[name] = value
-  end
-  return fixed
-end
-
 --- Fills in the limits of a request for a transport.
 -- @tparam table limits `timeout`, `connect_timeout` (seconds), `max_body` (bytes)
 -- @tparam table request `method`, `url`, `headers`, …
@@ -54,14 +41,17 @@ end
 -- @tparam table transport
 -- @treturn pcapi.client
 function M.new(options, base, transport)
-  local fixed = fixed_headers(options)
   return setmetatable({
     base = base,
     transport = transport,
     token = options.token,
     prefix = options.prefix,
-    fixed = fixed,
-    fixed_lines = headers.lines(fixed),
+    known_prefixes = {}, -- path of a call to the prefix that answered it
+    headers = options.headers,
+    ours = {
+      Accept = "application/json",
+      ValidateMfa = options.validate_mfa ~= false and "true" or nil,
+    },
     partner_api_headers = options.partner_api_headers,
     policy = options.retry,
     timeout = options.timeout or TIMEOUT,
@@ -107,24 +97,15 @@ local function get_token(self, refused)
   }
 end
 
+-- Token and ids come last, so that nothing else takes their place or stands beside
+-- them.
 local function header_lines(self, call, token)
-  local lines
-  if call.headers then
-    lines = headers.lines(self.fixed, call.headers)
-  else
-    lines = {}
-    for i, line in ipairs(self.fixed_lines) do
-      lines[i] = line
-    end
-  end
-  local n = #lines
-  lines[n + 1] = "Authorization: Bearer " .. token
-  lines[n + 2] = "MS-RequestId: " .. call.request_id
-  lines[n + 3] = "MS-CorrelationId: " .. call.correlation_id
-  if self.partner_api_headers then
-    lines[n + 4] = "client-request-id: " .. call.request_id
-  end
-  return lines
+  return headers.lines(self.ours, self.headers, call.headers, {
+    Authorization = "Bearer " .. token,
+    ["MS-RequestId"] = call.request_id,
+    ["MS-CorrelationId"] = call.correlation_id,
+    ["client-request-id"] = self.partner_api_headers and call.request_id or nil,
+  })
 end
 
 local function read(self, call, response)

@@ -13,11 +13,16 @@ local M = {}
 local MAX_PAGES = 10000
 
 -- What a link may not set: who we are, where we go, and how the bytes are framed.
-local OURS = { authorization = true, host = true, cookie = true, connection = true,
-               ["content-length"] = true, ["transfer-encoding"] = true, accept = true }
+local OURS = { authorization = true, ["proxy-authorization"] = true, cookie = true,
+               ["user-agent"] = true, host = true, connection = true, upgrade = true,
+               expect = true, te = true, trailer = true, ["content-length"] = true,
+               ["transfer-encoding"] = true, accept = true, ["accept-encoding"] = true }
 
--- A member in either casing.
+-- A member in either casing; nil as well for a value that has no members.
 local function member(object, name)
+  if type(object) ~= "table" then
+    return nil
+  end
   local value = object[name]
   if value == nil then
     value = object[name:sub(1, 1):upper() .. name:sub(2)]
@@ -42,7 +47,7 @@ function M.records(response, description)
     items = json -- only the text tells an empty array from an empty object
   elseif items == nil and record.is_known(json, description) then
     items = { json }
-  elseif type(items) ~= "table" then
+  elseif type(items) ~= "table" or items[1] == nil and next(items) ~= nil then
     return nil, "the answer is neither a list of records nor a record"
   end
   return record.settle(items, description)
@@ -58,8 +63,11 @@ local function continuation(response)
 end
 
 local function link_headers(link)
-  local wanted = {}
-  for _, header in ipairs(member(link, "headers") or {}) do
+  local wanted, listed = {}, member(link, "headers")
+  if listed ~= nil and type(listed) ~= "table" then
+    return nil, "the link to the next page is unusable: its headers are no list"
+  end
+  for _, header in ipairs(listed or {}) do
     local name, value = member(header, "key"), member(header, "value")
     local ok, why = headers.is_valid(name, value)
     if not ok then
@@ -81,9 +89,8 @@ end
 -- @treturn[3] nil
 -- @treturn[3] string why the link cannot be followed
 function M.next_page(response, page, base, root)
-  local links = member(response.json, "links")
-  local link = type(links) == "table" and member(links, "next")
-  local uri = type(link) == "table" and member(link, "uri")
+  local link = member(member(response.json, "links"), "next")
+  local uri = member(link, "uri")
   if type(uri) == "string" and uri ~= "" then
     local wanted, why = link_headers(link)
     local address
@@ -146,22 +153,20 @@ local function read_pages(client, resource, call, root, response)
   return records, page
 end
 
--- Asks below one prefix after the other: the first that is not a 404 answers for
--- good, since which of them the service serves is not documented for certain.
+-- Asks below one prefix after the other, since which of them the service serves is
+-- not documented for certain. The one that answers is remembered for this call
+-- alone: the three of them moved at different times.
 local function first_page(client, resource, call)
-  local prefixes = client.prefix and { client.prefix } or resource.prefixes
-  if not client.prefix and client.prefix_that_answers and prefixes[2] then
-    prefixes = { client.prefix_that_answers }
-  end
+  local known = client.prefix or client.known_prefixes[resource.path]
   local first_err
-  for _, prefix in ipairs(prefixes) do
+  for _, prefix in ipairs(known and { known } or resource.prefixes) do
     local root = (prefix == "" and "" or "/" .. prefix) .. "/" .. resource.version
     call.url = client.base.origin .. client.base.path .. root .. "/" .. resource.path
       .. url.query(call.query)
     call.request_id = nil
     local response, err = client:call(call)
     if response then
-      client.prefix_that_answers = prefix
+      client.known_prefixes[resource.path] = prefix
       return response, root
     end
     first_err = first_err or err
