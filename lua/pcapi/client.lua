@@ -100,7 +100,8 @@ end
 -- Token and ids come last, so that nothing else takes their place or stands beside
 -- them.
 local function header_lines(self, call, token)
-  return headers.lines(self.ours, self.headers, call.headers, {
+  local content = { ["Content-Type"] = call.content_type }
+  return headers.lines(self.ours, content, self.headers, call.headers, {
     Authorization = "Bearer " .. token,
     ["MS-RequestId"] = call.request_id,
     ["MS-CorrelationId"] = call.correlation_id,
@@ -153,7 +154,8 @@ end
 
 --- Carries out one logical call: one MS-RequestId over all its attempts.
 -- @tparam table call `method`, `url`, `deadline` (of the transport's clock); optional
--- `headers`, `body`, `correlation_id`, `request_id`, `must_be_json`, `json_names`
+-- `headers`, `body`, `content_type`, `correlation_id`, `request_id`, `must_be_json`,
+-- `json_names`
 -- @treturn[1] table the response: `status`, `reason`, `version`, `headers`, `body`,
 -- `json`, `request_id`, `correlation_id`, `is_mfa_compliant`, `attempts`
 -- @treturn[2] nil
@@ -196,25 +198,23 @@ end
 
 local REQUEST = {
   query = "table", headers = "table", body = "string|table", timeout = "seconds",
-  correlation_id = "string", request_id = "string",
+  correlation_id = "line", request_id = "line",
 }
 
--- A table becomes JSON, by an own instance of lua-cjson.
+-- A table becomes JSON, by an own instance of lua-cjson. Returns nil and a message
+-- for a table that cannot.
 local function encode_body(self, call, body)
   if type(body) ~= "table" then
     call.body = body
-    return
+    return true
   end
   self.json = self.json or require("cjson").new()
-  call.body = self.json.encode(body)
-  call.headers = call.headers or {}
-  if not call.headers["Content-Type"] then
-    local merged = { ["Content-Type"] = "application/json" }
-    for name, value in pairs(call.headers) do
-      merged[name] = value
-    end
-    call.headers = merged
+  local ok, text = pcall(self.json.encode, body)
+  if not ok then
+    return nil, "the body cannot be sent as JSON: " .. text
   end
+  call.body, call.content_type = text, "application/json"
+  return true
 end
 
 --- Any other call of the service, with the client's token, ids and retries.
@@ -253,7 +253,10 @@ function Client:request(method, path, options)
     correlation_id = options.correlation_id,
     request_id = options.request_id,
   }
-  encode_body(self, call, options.body)
+  local ok, why = encode_body(self, call, options.body)
+  if not ok then
+    error("request: " .. why, 2)
+  end
   return self:call(call)
 end
 

@@ -44,7 +44,8 @@ end
 local function is_one_of(value, types)
   for wanted in types:gmatch("[^|]+") do
     local positive = wanted == "seconds" or wanted == "bytes" or wanted == "count"
-    if type(value) == wanted or positive and type(value) == "number" and value > 0 then
+    local line = wanted == "line" and type(value) == "string" and value:find("^%C+$")
+    if type(value) == wanted or line or positive and type(value) == "number" and value > 0 then
       return true
     end
   end
@@ -54,7 +55,8 @@ end
 --- Raises at the caller's line when an option is unknown or of a wrong type.
 -- @tparam ?table options what the caller gave; nil counts as none
 -- @tparam table schema option name to types, such as "string|function"; the
--- words seconds, bytes and count stand for positive numbers
+-- words seconds, bytes and count stand for positive numbers, line for a text that
+-- a header can hold
 -- @tparam string what the name of the function, for the message
 -- @tparam[opt=2] number level as for `error`, counted from the caller of check
 -- @treturn table options, or an empty table
@@ -72,7 +74,8 @@ function M.check(options, schema, what, level)
     elseif type(value) ~= types and not is_one_of(value, types) then
       error(("%s: option %q must be %s, not %s"):format(
         what, name, types:gsub("|", " or "):gsub("seconds", "a positive number of seconds")
-          :gsub("bytes", "a positive number of bytes"):gsub("count", "a positive number"),
+          :gsub("bytes", "a positive number of bytes"):gsub("count", "a positive number")
+          :gsub("line", "one line of text"),
         type(value) == "number" and tostring(value) or type(value)), level)
     end
   end

@@ -9,7 +9,7 @@ local time = require "pcapi.time"
 local M = {}
 
 local function schema_of(declaration)
-  local schema = { timeout = "seconds", correlation_id = "string" }
+  local schema = { timeout = "seconds", correlation_id = "line" }
   for name, types in pairs(list.criteria) do
     schema[name] = types
   end
