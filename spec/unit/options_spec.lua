@@ -3,7 +3,7 @@ local raises = require "spec.support.raises"
 
 local SCHEMA = {
   token = "string|function", timeout = "seconds", max_body = "bytes", attempts = "count",
-  verbose = "boolean", base_url = "string",
+  verbose = "boolean", base_url = "string", id = "line",
 }
 
 -- As a function of the interface calls it: the blame goes to who called that.
@@ -29,6 +29,10 @@ describe("pcapi.options", function()
     end)
   end)
 
+  it("takes any text for a line that has no control character", function()
+    assert.has_no.errors(function() callee { id = "5f0b M\195\188nchen" } end)
+  end)
+
   it("takes positive numbers, fractions among them, for seconds, bytes and counts", function()
     assert.has_no.errors(function()
       callee { timeout = 0.5, max_body = 1, attempts = 3 }
@@ -49,6 +53,10 @@ describe("pcapi.options", function()
     { { timeout = "5" }, "a positive number of seconds, not string" },
     { { max_body = 0 }, 'option "max_body" must be a positive number of bytes, not 0' },
     { { attempts = -2 }, 'option "attempts" must be a positive number, not -2' },
+    { { id = "" }, 'option "id" must be one line of text, not string' },
+    { { id = "a\nb" }, 'option "id" must be one line of text, not string' },
+    { { id = "a\0b" }, 'option "id" must be one line of text, not string' },
+    { { id = 5 }, 'option "id" must be one line of text, not 5' },
     { { verbose = "yes" }, 'option "verbose" must be boolean, not string' },
   } do
     it("says: " .. case[2], function()
@@ -87,7 +95,7 @@ describe("pcapi.options", function()
 
     it("that resembles none is answered with all there are, sorted", function()
       raises(function() callee { zzzzzzzz = 1 } end,
-        "; there are: attempts, base_url, max_body, timeout, token, verbose")
+        "; there are: attempts, base_url, id, max_body, timeout, token, verbose")
     end)
 
     it("that is a number is one too", function()
