@@ -1,0 +1,219 @@
+--- What goes wrong on demand: refusals, and an answer spoilt on its way.
+local errors = require "sandbox.errors"
+
+local M = {}
+
+local FAULTS = { "status", "redirect", "mfa", "delay", "trickle", "cut", "body", "bigheaders",
+                 "type" }
+local MEGABYTE = 1024 * 1024
+local CLOSE = 444 -- nginx's own: hang up
+
+-- `times` and `on_page` leave some requests alone
+local function is_due(call)
+  local settings = call.settings
+  if settings.on_page and settings.on_page ~= call.page then
+    return false
+  end
+  local attempts = settings.times and ngx.shared.attempts:incr(call.request_id, 1, 0) or 0
+  return attempts <= (settings.times or 0)
+end
+
+local function retry_after(value)
+  local wait = value and value:match("^date:(%d+)$")
+  if wait then
+    return ngx.http_time(ngx.time() + tonumber(wait))
+  end
+  return value == "garbage" and "soon" or value
+end
+
+-- nginx has no reason phrases of its own choice, and HTTP/2 has none at all.
+local function refuse_by_reason(call)
+  local challenge = 'Bearer error="invalid_token"'
+  if ngx.req.http_version() >= 2 then
+    return errors.refuse(call, 401, { shape = "D", challenge = challenge })
+  end
+  local socket = assert(ngx.req.socket(true))
+  socket:send(table.concat({
+    "HTTP/1.1 401 Unauthorized - MFA required", "WWW-Authenticate: " .. challenge,
+    "Date: " .. ngx.http_time(ngx.time()), "Request-Context: " .. call.request_context,
+    "MS-RequestId: " .. call.request_id, "MS-CorrelationId: " .. call.correlation_id,
+    "Transfer-Encoding: chunked", "Connection: close", "", "0", "", "" }, "\r\n"))
+end
+
+local function claims_challenge()
+  local claims = '{"access_token":{"acrs":{"essential":true,"value":"c1"},'
+    .. '"amr":{"essential":true,"values":["mfa"]}}}'
+  return errors.challenge('error="insufficient_claims", claims="' .. ngx.encode_base64(claims)
+    .. '"')
+end
+
+local INVALID = errors.challenge('error="invalid_token"')
+
+--- The refusals of a user without MFA, by the value of `mfa`.
+M.mfa = {
+  ["900421"] = function(call)
+    errors.refuse(call, 401, { code = "900421", challenge = INVALID,
+                               text = "MFA is required for App+User access to this resource." })
+  end,
+  ["10001"] = function(call)
+    errors.refuse(call, 401, { code = "10001", challenge = INVALID,
+                               text = "Authentication failed. MFA required." })
+  end,
+  reason = refuse_by_reason,
+  claims401 = function(call)
+    errors.refuse(call, 401, { challenge = claims_challenge() })
+  end,
+  claims403 = function(call)
+    errors.refuse(call, 403, { challenge = claims_challenge() })
+  end,
+  html = function(call)
+    errors.refuse(call, 401, { shape = "F", text = "Unauthorized - MFA required" })
+  end,
+}
+
+local function refuse_by_status(call)
+  local settings = call.settings
+  ngx.header["Retry-After"] = retry_after(settings.retry_after)
+  errors.refuse(call, settings.status, {
+    shape = settings.error, code = settings.code, text = settings.text,
+    challenge = settings.status == 401 and INVALID or nil })
+end
+
+local function redirect(call)
+  ngx.status = 302
+  ngx.header.location = call.settings.redirect
+  ngx.header.content_length = 0
+end
+
+local function pad_headers(bytes)
+  local line = 4000
+  for number = 1, math.ceil(bytes / line) do
+    ngx.header["X-Padding-" .. number] = ("p"):rep(math.min(line, bytes - (number - 1) * line))
+  end
+end
+
+--- Lets go wrong what comes before a body.
+-- @treturn boolean whether the call is answered thereby
+function M.play(call)
+  local settings = call.settings
+  if not is_due(call) then
+    for _, name in ipairs(FAULTS) do
+      settings[name] = nil
+    end
+    return false
+  end
+  if settings.delay then
+    ngx.sleep(settings.delay)
+  end
+  if settings.bigheaders then
+    pad_headers(settings.bigheaders)
+  end
+  if settings.cut == "headers" then
+    ngx.exit(CLOSE)
+  end
+  local answer = settings.redirect and redirect or settings.status and refuse_by_status
+    or M.mfa[settings.mfa]
+  if answer then
+    answer(call)
+  end
+  return answer ~= nil
+end
+
+local HTML = "<!DOCTYPE html>\n<html><head><title>Sign in to the network</title></head>\n"
+  .. "<body><form action=\"/login\"><input name=\"user\"></form></body></html>\n"
+
+-- bodies in place of the published one, by the value of `body`
+local SPOILT = {
+  truncated = function(text)
+    return text:sub(1, math.floor(#text / 2))
+  end,
+  garbage = function()
+    return ("\137PNG\r\n\26\n\0\255\254\192{\"[:"):rep(40)
+  end,
+  empty = function()
+    return ""
+  end,
+  html = function()
+    return HTML, "text/html"
+  end,
+  text = function()
+    return "The service is being updated.\n", "text/plain"
+  end,
+  deep = function()
+    return ("["):rep(5000) .. ("]"):rep(5000)
+  end,
+}
+
+-- Sends in pieces for as long as somebody takes them.
+local function stream(first, piece, bytes)
+  ngx.print(first)
+  local sent = #first
+  while sent < bytes do
+    local block = sent + #piece > bytes and piece:sub(1, bytes - sent) or piece
+    if not ngx.print(block) or not ngx.flush(true) then
+      return
+    end
+    sent = sent + #block
+  end
+end
+
+local function send_huge(call, text)
+  local settings = call.settings
+  local bytes = settings.bytes or 300 * MEGABYTE
+  if settings.body == "huge-length" then
+    ngx.header.content_length = bytes
+  end
+  if settings.body == "bomb" then
+    ngx.req.set_header("Accept-Encoding", "gzip") -- nginx compresses, asked or not
+    return stream('{"totalCount":1,"items":[', (" "):rep(MEGABYTE), bytes)
+  end
+  ngx.req.clear_header("Accept-Encoding")
+  local record = text:match("{[^{}]*}") or "{}"
+  stream('{"totalCount":1,"items":[', (record .. ","):rep(300), bytes)
+end
+
+local function trickle(text)
+  local size = math.max(1, math.ceil(#text / 50))
+  for at = 1, #text, size do
+    if not ngx.print(text:sub(at, at + size - 1)) or not ngx.flush(true) then
+      return
+    end
+    ngx.sleep(0.02)
+  end
+end
+
+local function send_half(text)
+  ngx.req.clear_header("Accept-Encoding") -- compression would unsay the Content-Length
+  ngx.header.content_length = #text
+  ngx.print(text:sub(1, math.floor(#text / 2)))
+  ngx.flush(true)
+  ngx.exit(CLOSE)
+end
+
+--- Sends a good answer, or what the settings make of it.
+function M.send(call, text)
+  local settings = call.settings
+  local content_type = settings.bom == "utf16" and "application/json; charset=utf-16"
+    or errors.JSON
+  if SPOILT[settings.body] then
+    local spoilt_type
+    text, spoilt_type = SPOILT[settings.body](text)
+    content_type = spoilt_type or content_type
+  end
+  ngx.header.content_type = settings.type or content_type
+  if settings.encoding == "none" then
+    ngx.req.clear_header("Accept-Encoding")
+  end
+  if settings.body and not SPOILT[settings.body] then
+    return send_huge(call, text)
+  elseif settings.cut == "body" then
+    return send_half(text)
+  end
+  ngx.header.content_length = #text
+  if settings.trickle then
+    return trickle(text)
+  end
+  ngx.print(text)
+end
+
+return M

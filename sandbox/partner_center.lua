@@ -1,0 +1,314 @@
+--- The service: routes, the checks it makes of a request, and the answers.
+local cjson = require "cjson"
+local bodies = require "sandbox.bodies"
+local errors = require "sandbox.errors"
+local faults = require "sandbox.faults"
+local journal = require "sandbox.journal"
+local records = require "sandbox.records"
+local settings_of = require "sandbox.settings"
+local token = require "sandbox.token"
+
+local M = {}
+
+local AUDIENCE = "https://api.partnercenter.microsoft.com"
+
+local ROUTES = {
+  nonMfaCompliantPartnerPrincipals = { record = records.principal, count = 25 },
+  applicationmfaadoptionstatus = { record = records.adoption, count = 21, shape = "array",
+                                   takes_dates = true },
+  partnerRequests = { record = records.request, count = 60 },
+  customers = { record = records.customer, count = 3, takes_post = true },
+}
+for name, route in pairs(ROUTES) do
+  route.name = name
+end
+
+local function guid()
+  local function four()
+    return math.random(0, 65535)
+  end
+  return ("%04x%04x-%04x-4%03x-8%03x-%04x%04x%04x"):format(four(), four(), four(), four() % 4096,
+                                                           four() % 4096, four(), four(), four())
+end
+
+local function is_guid(text)
+  local groups = {}
+  for group in text:gmatch("[^-]+") do
+    groups[#groups + 1] = group:find("^%x+$") and #group or "x"
+  end
+  return #text == 36 and table.concat(groups, "-") == "8-4-4-4-12"
+end
+
+local function first(value)
+  return type(value) == "table" and value[1] or value
+end
+
+-- an id of the request, or a new one; an answer never repeats what is no GUID
+local function id_of(header)
+  local id = first(header)
+  return id and is_guid(id) and id or guid()
+end
+
+local function say(status, content_type, text)
+  ngx.status = status
+  ngx.header.content_type = content_type
+  ngx.header.content_length = #text
+  ngx.print(text)
+end
+
+local function read_token(authorization)
+  local text = first(authorization or ""):match("^[Bb]earer +(%S+)$")
+  return text and token.read(text)
+end
+
+-- claims and settings of a call; the header has the last word
+local function settings_for(claims, header)
+  local settings = {}
+  local scenario = claims and claims.scenario
+  header = type(header) == "table" and table.concat(header, ";") or header
+  local ok, complaint = settings_of.read(type(scenario) == "string" and scenario or "", settings)
+  if ok then
+    ok, complaint = settings_of.read(header or "", settings)
+  end
+  if ok then
+    ok, complaint = settings_of.check(settings)
+  end
+  settings.seed = settings.seed or 1
+  return ok and settings, complaint
+end
+
+local function route_of(path, settings)
+  local prefix = settings.serve == "pcapi" and "^/pcapi/v1/" or "^/v1/"
+  local _, last = path:find(prefix)
+  return last and ROUTES[path:sub(last + 1)]
+end
+
+local function read_call()
+  local headers = ngx.req.get_headers(0)
+  local version = ngx.req.http_version()
+  return {
+    method = ngx.req.get_method(), path = ngx.var.uri, args = ngx.var.args, page = 1,
+    scheme = ngx.var.scheme, host = ngx.var.http_host or ngx.var.host,
+    headers = headers, http_version = tostring(version),
+    authorization = headers.authorization, claims = read_token(headers.authorization),
+    request_id = id_of(headers["ms-requestid"]),
+    correlation_id = id_of(headers["ms-correlationid"]),
+    request_context = "appId=cid-v1:" .. token.TENANT,
+  }
+end
+
+local function has_mfa(claims)
+  for _, method in ipairs(type(claims.amr) == "table" and claims.amr or {}) do
+    if method:find("mfa$") then -- `ngcmfa` counts
+      return true
+    end
+  end
+  return false
+end
+
+local function accepts_json(accept)
+  accept = type(accept) == "table" and table.concat(accept, ",") or accept
+  return accept:find("application/json", 1, true) or accept:find("application/*", 1, true)
+    or accept:find("*/*", 1, true)
+end
+
+-- Takes the window of the adoption status from the query; gives the name of the
+-- parameter that is no date.
+local function read_dates(call)
+  local query = ngx.req.get_uri_args()
+  for _, name in ipairs { "startDate", "endDate" } do
+    local date = query[name]
+    if date and not (type(date) == "string" and date:find("^%d%d%d%d%-%d%d%-%d%d$")) then
+      return name
+    end
+  end
+  call.dates = { from = query.startDate or "0000-00-00", to = query.endDate or "9999-99-99" }
+end
+
+-- Finds the page that is asked for; false when that needs another token.
+local function find_page(call)
+  local query = ngx.req.get_uri_args()
+  local page_token = first(call.headers["ms-continuationtoken"]) or query.continuation_token
+    or query.continuationToken
+  if page_token then
+    call.page = bodies.page_of(call, tostring(page_token))
+  end
+  return call.page ~= nil and (page_token ~= nil or not query.seekOperation)
+end
+
+-- What the service looks at, in its order. A check returns nothing, or a status and
+-- how to refuse.
+local CHECKS = {
+  function(call) -- the method
+    local posts = call.route and call.route.takes_post and call.method == "POST"
+    if call.method ~= "GET" and not posts then
+      return 405
+    end
+  end,
+  function(call) -- the token
+    if not call.authorization then
+      return 401, { code = "800001", challenge = errors.challenge(),
+                    text = "Partner token is missing in the request context." }
+    elseif not call.claims then
+      return 401, { challenge = errors.challenge('error="invalid_token"') }
+    end
+  end,
+  function(call)
+    if call.claims.aud ~= AUDIENCE then
+      return 401, { code = "900420", challenge = errors.challenge(),
+                    text = "The audience of the token is not accepted." }
+    end
+  end,
+  function(call)
+    if (tonumber(call.claims.exp) or 0) <= ngx.time() then
+      return 401, { challenge = errors.challenge(
+        'error="invalid_token", error_description="The token has expired"') }
+    end
+  end,
+  function(call)
+    if not call.claims.scp and call.claims.roles then
+      return 403, { code = "900329", text = "App-only tokens are not allowed here." }
+    end
+  end,
+  function(call)
+    if not has_mfa(call.claims) and call.settings.enforce ~= false then
+      faults.mfa["900421"](call)
+      return true
+    end
+  end,
+  function(call) -- the other headers
+    if call.headers.accept and not accepts_json(call.headers.accept) then
+      return 406
+    end
+  end,
+  function(call)
+    for _, name in ipairs { "MS-RequestId", "MS-CorrelationId" } do
+      local sent = call.headers[name:lower()]
+      if sent and not is_guid(first(sent)) then
+        return 400, { code = "2000", text = name .. " must be a GUID." }
+      end
+    end
+  end,
+  function(call) -- the path and query
+    if not call.route then
+      return 404
+    end
+  end,
+  function(call)
+    local wrong = call.route.takes_dates and read_dates(call)
+    if wrong then
+      return 400, { text = wrong .. " must be a date, yyyy-mm-dd." }
+    end
+  end,
+  function(call)
+    if call.settings.page and not find_page(call) then
+      return 400, { text = "The continuation token is missing or not valid." }
+    end
+  end,
+}
+
+local function refuse(call)
+  for _, check in ipairs(CHECKS) do
+    local status, how = check(call)
+    if status then
+      if status ~= true then -- true: the check has answered
+        errors.refuse(call, status, how)
+      end
+      return true
+    end
+  end
+  return false
+end
+
+local function add_headers(call)
+  ngx.header["MS-RequestId"] = call.request_id
+  ngx.header["MS-CorrelationId"] = call.correlation_id
+  ngx.header["MS-CV"] = ngx.encode_base64(call.request_id:sub(1, 12)) .. ".0"
+  ngx.header["MS-ServerId"] = "sandbox-" .. ngx.worker.id()
+  ngx.header["Request-Context"] = call.request_context
+end
+
+-- the answer to `ValidateMfa: true`
+local function report_mfa(call)
+  local compliant = call.settings.compliant or (has_mfa(call.claims) and "True" or "False")
+  local asked = first(call.headers.validatemfa)
+  if asked and asked:lower() == "true" and compliant ~= "none" and compliant ~= "body" then
+    ngx.header.isMfaCompliant = compliant
+  end
+end
+
+local function create_customer(call)
+  ngx.req.read_body()
+  local text = ngx.req.get_body_data() or ""
+  if type(select(2, pcall(cjson.decode, text))) ~= "table" then
+    return errors.refuse(call, 400, { text = "The body must be a JSON object." })
+  end
+  say(201, errors.JSON, bodies.encode(text, call.settings))
+end
+
+local function serve(call)
+  if refuse(call) or faults.play(call) then
+    return
+  end
+  report_mfa(call)
+  if call.method == "POST" then
+    return create_customer(call)
+  elseif not call.headers.accept then -- then XML is what some of the calls produce
+    return say(200, "application/xml; charset=utf-8",
+               '<?xml version="1.0" encoding="utf-8"?><Answer><TotalCount>0</TotalCount></Answer>')
+  end
+  ngx.header["MS-ContinuationToken"] = bodies.header_token(call)
+  faults.send(call, bodies.published(call))
+end
+
+local function echo(call)
+  ngx.req.read_body()
+  local file = ngx.req.get_body_file()
+  local stored = file and assert(io.open(file, "rb"))
+  local body = stored and stored:read("*a") or ngx.req.get_body_data() or ""
+  if stored then
+    stored:close()
+  end
+  say(200, errors.JSON, cjson.encode { method = call.method, uri = ngx.var.request_uri,
+    headers = call.headers, body = body, http_version = call.http_version })
+end
+
+-- for tests and people; needs no token
+local INSIDE = {
+  ["/_sandbox/health"] = function()
+    say(200, "text/plain", "ok")
+  end,
+  ["/_sandbox/log"] = function()
+    say(200, errors.JSON, journal.read(tostring(ngx.var.arg_correlation_id)))
+  end,
+  ["/_sandbox/token"] = function()
+    local arguments = {}
+    for name, value in pairs(ngx.req.get_uri_args()) do
+      arguments[#arguments + 1] = name .. "=" .. tostring(value)
+    end
+    say(200, "text/plain", token.mint_from(arguments))
+  end,
+}
+
+--- Answers the current request.
+function M.answer()
+  local path = ngx.var.uri
+  if INSIDE[path] then
+    return INSIDE[path]()
+  end
+  local call = read_call()
+  journal.note(call, call.headers)
+  if path == "/_sandbox/echo" then
+    return echo(call)
+  end
+  local complaint
+  call.settings, complaint = settings_for(call.claims, call.headers["x-sandbox"])
+  if not call.settings then
+    return say(400, "text/plain", "sandbox: " .. complaint .. "\n")
+  end
+  call.route = route_of(path, call.settings)
+  add_headers(call)
+  serve(call)
+end
+
+return M

@@ -1,0 +1,169 @@
+--- Believable records, the same for the same seed; each one by its number alone, so
+-- that page 700 costs what page 1 costs.
+local token = require "sandbox.token"
+local json = require "sandbox.json"
+
+local M = {}
+
+local DAY = 24 * 3600
+local WINDOW = 7 * DAY - 3600
+
+-- Both workers load this before they part, so their pages fit together.
+local STARTED = os.time()
+
+local GIVEN = { "Ada", "Amira", "Ben", "Carla", "Chidi", "Dagny", "Elif", "Emeka", "Freya",
+                "Goran", "Hanna", "Ines", "Jonas", "Kim", "Lucia", "Magnus", "Mei", "Nadia",
+                "Olu", "Priya", "Quentin", "Rosa", "Sami", "Tomas", "Ulla", "Viktor", "Wanda",
+                "Yusuf", "Zoe" }
+local FAMILY = { "Abara", "Bergstrom", "Castillo", "Dubois", "Eriksen", "Fontaine", "Garcia",
+                 "Haddad", "Ivanova", "Jensen", "Kowalski", "Lindqvist", "Moreau", "Nakamura",
+                 "Okafor", "Petrov", "Quist", "Rossi", "Sharma", "Tanaka", "Urbanek", "Vargas",
+                 "Weber", "Xu", "Yilmaz", "Zimmermann" }
+local DOMAINS = { "fabrikam.example", "fabrikam.example", "fabrikam.example",
+                  "emea.fabrikam.example", "contoso.example" }
+local OPERATIONS = {
+  "Get /v{version}/customers/{customer_id}/orders?mpn_id={mpn_id_value}",
+  "Get /v{version}/customers/{customer_id}/subscriptions",
+  "Get /v{version}/nonMfaCompliantPartnerPrincipals",
+  "Get /v{version}/invoices/{invoice_id}/lineitems",
+  "Patch /v{version}/customers/{customer_id}/subscriptions/{subscription_id}",
+  "Post /v{version}/customers/{customer_id}/carts/{cart_id}/checkout",
+  "Get /v{version}/productUpgrades/eligibility",
+}
+local APPLICATIONS = { "Partner Center Web App", "", "Fabrikam Billing Connector" }
+local COMPANIES = { "Litware", "Proseware", "Tailspin Toys", "Wingtip", "Northwind Traders" }
+
+-- What finds its way into logs when somebody types it into a name: terminal escapes,
+-- spreadsheet formulas, markup, separators, text that reorders or overflows the line.
+local HOSTILE = {
+  "\27[31mred\27[0m\27]0;title\7@fabrikam.example", "\27[2J\27[1;1Hcleared@fabrikam.example",
+  "=cmd|' /C calc'!A0", "+1+1@fabrikam.example", "-2+3@fabrikam.example", "@SUM(1+1)",
+  "\t=1+1", "line one\r\nline two@fabrikam.example", "\r=1+1",
+  "<script>alert(1)</script>@fabrikam.example", "a,b;c|d@fabrikam.example",
+  'quote"quote\'`@fabrikam.example', "back\\slash@fabrikam.example",
+  "admin\226\128\174elpmaxe.makirbaf@example", "\194\15531mC1\194\133@fabrikam.example",
+  ("long"):rep(500) .. "@fabrikam.example", "\231\148\176\228\184\173@fabrikam.example",
+  "\240\159\145\169\226\128\141\240\159\148\172@fabrikam.example",
+  "invalid\255\254\192\175@fabrikam.example", "nul\0nul\127@fabrikam.example", "",
+}
+
+-- Park and Miller's generator: the same numbers in every Lua.
+local function dice(seed, kind, index)
+  local state = (seed * 48271 + kind * 69621 + index * 16807 + 1) % 2147483646 + 1
+  local function throw(sides)
+    state = state * 16807 % 2147483647
+    return state % sides + 1
+  end
+  throw(1)
+  throw(1)
+  return throw
+end
+
+local function guid(throw)
+  local function four()
+    return throw(65536) - 1
+  end
+  return string.format("%04x%04x-%04x-4%03x-a%03x-%04x%04x%04x", four(), four(), four(),
+                       four() % 4096, four() % 4096, four(), four(), four())
+end
+
+local function pick(list, throw)
+  return list[throw(#list)]
+end
+
+local function hostile_or(value, settings, index)
+  return settings.hostile and HOSTILE[(index - 1) % #HOSTILE + 1] or value
+end
+
+-- the trailing zeros of .NET's seven digits are dropped
+local function fraction(throw)
+  local digits = throw(8) - 1
+  local text = digits > 0 and string.format("%07d", throw(10 ^ digits) * 10 ^ (7 - digits) % 10 ^ 7)
+    or ""
+  text = text:gsub("0+$", "")
+  return text ~= "" and "." .. text or ""
+end
+
+-- newest first: record `index` of `count` has its own slice of the window
+local function moment(index, count, throw)
+  local slice = WINDOW / count
+  local age = (index - 1) * slice + (throw(1000) - 1) / 1000 * slice
+  return os.date("!%Y-%m-%dT%H:%M:%S", STARTED - 60 - math.floor(age)) .. fraction(throw)
+end
+
+local function user(index, settings)
+  local throw = dice(settings.seed, 1, index)
+  local domain = pick(DOMAINS, throw)
+  local name = (pick(GIVEN, throw) .. "." .. pick(FAMILY, throw)):lower()
+  if index > 25 then
+    name = name .. index -- so many people share their names
+  end
+  local tenant = domain:find("fabrikam") and token.TENANT or guid(dice(settings.seed, 2, 1))
+  return { objectId = guid(throw), tenantId = tenant,
+           upn = hostile_or(name .. "@" .. domain, settings, index) }
+end
+
+local function application(index, settings)
+  return { id = guid(dice(settings.seed, 3, index)),
+           name = hostile_or(APPLICATIONS[index] or "Connector " .. index, settings, index) }
+end
+
+local function address(throw)
+  local kind = throw(3)
+  if kind == 1 then
+    return "192.0.2." .. throw(254)
+  elseif kind == 2 then
+    return "198.51.100." .. throw(254)
+  end
+  return string.format("2001:db8:%x::%x", throw(65535), throw(65535))
+end
+
+--- A user who came in without MFA.
+-- @tparam number index of the record, from 1
+-- @tparam number count of records there are
+-- @tparam table settings
+-- @treturn table name, value, name, value…
+function M.principal(index, count, settings)
+  local who = user(index, settings)
+  local date = settings.spelling == "login" and "lastNonMfaCompliantLoginDateTime"
+    or "lastNonMfaCompliantRequestDateTime"
+  return { "objectId", who.objectId, "tenantId", who.tenantId, "upn", who.upn,
+           date, moment(index, count, dice(settings.seed, 4, index)) }
+end
+
+--- The requests of one application on one day.
+function M.adoption(index, count, settings)
+  local applications = math.max(#APPLICATIONS, math.ceil(count / 7))
+  local day, which = math.floor((index - 1) / applications), (index - 1) % applications + 1
+  local throw = dice(settings.seed, 5, index)
+  local app, total = application(which, settings), throw(400) - 1
+  return { "loginDate", os.date("!%Y-%m-%d", STARTED - day * DAY),
+           "mfaCompliantRequestCount", total - math.floor(total * throw(100) / 200),
+           "totalRequestCount", total, "applicationId", app.id, "applicationName", app.name }
+end
+
+--- A request somebody made.
+function M.request(index, count, settings)
+  local throw = dice(settings.seed, 6, index)
+  local who = user(throw(25), settings)
+  local id = guid(throw)
+  return { "requestId", id, "correlationId", throw(3) > 1 and guid(throw) or "",
+           "operationName", hostile_or(pick(OPERATIONS, throw), settings, index),
+           "requestDateTime", moment(index, count, throw),
+           settings.ip or "ipAddress", address(throw),
+           "objectId", who.objectId, "tenantId", who.tenantId, "upn", who.upn,
+           "applicationId", application(throw(#APPLICATIONS), settings).id,
+           "mfaCompliant", throw(3) > 1 }
+end
+
+--- A customer, for calls outside the family.
+function M.customer(index, _, settings)
+  local throw = dice(settings.seed, 7, index)
+  local id, name = guid(throw), COMPANIES[(index - 1) % #COMPANIES + 1]
+  local domain = name:lower():gsub(" ", "-") .. ".example"
+  return { "id", id, "companyProfile",
+           json.raw(json.object({ "tenantId", id, "domain", domain, "companyName", name },
+                                settings)) }
+end
+
+return M
