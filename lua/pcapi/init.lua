@@ -157,7 +157,7 @@ local kept = { key = nil, transport = nil, address = nil, allow_http = nil }
 
 local function fetch_mistake(address, options)
   local mistake
-  if kept.address ~= address or kept.allow_http ~= options.allow_http then
+  if address == nil or kept.address ~= address or kept.allow_http ~= options.allow_http then
     mistake = address_mistake("the address", address, options.allow_http)
     if not mistake then
       kept.address, kept.allow_http = address, options.allow_http
