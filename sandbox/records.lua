@@ -20,7 +20,7 @@ local FAMILY = { "Abara", "Bergstrom", "Castillo", "Dubois", "Eriksen", "Fontain
                  "Okafor", "Petrov", "Quist", "Rossi", "Sharma", "Tanaka", "Urbanek", "Vargas",
                  "Weber", "Xu", "Yilmaz", "Zimmermann" }
 local DOMAINS = { "fabrikam.example", "fabrikam.example", "fabrikam.example",
-                  "emea.fabrikam.example", "contoso.example" }
+                  "emea.fabrikam.example", "contoso.example", "northwind.example" }
 local OPERATIONS = {
   "Get /v{version}/customers/{customer_id}/orders?mpn_id={mpn_id_value}",
   "Get /v{version}/customers/{customer_id}/subscriptions",
@@ -93,12 +93,13 @@ end
 
 local function user(index, settings)
   local throw = dice(settings.seed, 1, index)
-  local domain = pick(DOMAINS, throw)
+  local home = throw(#DOMAINS)
+  local domain = DOMAINS[home]
   local name = (pick(GIVEN, throw) .. "." .. pick(FAMILY, throw)):lower()
   if index > 25 then
     name = name .. index -- so many people share their names
   end
-  local tenant = domain:find("fabrikam") and token.TENANT or guid(dice(settings.seed, 2, 1))
+  local tenant = domain:find("fabrikam") and token.TENANT or guid(dice(settings.seed, 2, home))
   return { objectId = guid(throw), tenantId = tenant,
            upn = hostile_or(name .. "@" .. domain, settings, index) }
 end
@@ -136,7 +137,8 @@ function M.adoption(index, count, settings)
   local applications = math.max(#APPLICATIONS, math.ceil(count / 7))
   local day, which = math.floor((index - 1) / applications), (index - 1) % applications + 1
   local throw = dice(settings.seed, 5, index)
-  local app, total = application(which, settings), throw(400) - 1
+  local app = application(which, settings)
+  local total = index % 17 == 0 and 0 or throw(400) -- there are quiet days
   return { "loginDate", os.date("!%Y-%m-%d", STARTED - day * DAY),
            "mfaCompliantRequestCount", total - math.floor(total * throw(100) / 200),
            "totalRequestCount", total, "applicationId", app.id, "applicationName", app.name }

@@ -69,7 +69,7 @@ M.presets = {
   ["empty"] = "records=0",
   ["full"] = "records=10000",
   ["paged"] = "page=10",
-  ["draft"] = "spelling=login; ip=sourceIpAddress; casing=pascal; shape=array; scalars=strings",
+  ["draft"] = "spelling=login; casing=pascal; shape=array; scalars=strings",
   ["hostile"] = "hostile=1",
   ["throttled"] = "status=429; error=C; retry_after=1; times=2",
   ["throttled-for-good"] = "status=429; error=C; retry_after=57",

@@ -721,6 +721,16 @@ describe("sandbox/run", function()
     end
   end)
 
+  it_answers("leaves it to the command what a signal means", function()
+    local file = os.tmpname()
+    local output = run(([[sandbox/run sh -c 'trap "exit 5" TERM; echo >%s
+        while :; do sleep 0.1; done' & run=$!
+      until [ -s %s ]; do sleep 0.05; done; kill $run; wait $run; echo $?]])
+      :format(file, file))
+    os.remove(file)
+    assert.equal("5\n", output)
+  end)
+
   it_answers("without a command prints what to export, and stays", function()
     local file = os.tmpname()
     local output = run(([[sandbox/run >%s & run=$!
