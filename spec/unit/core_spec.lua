@@ -99,6 +99,66 @@ describe("pcapi.core", function()
     end)
   end)
 
+  describe("unsettled", function()
+    local COLUMNS, KINDS = { "name", "count", "ok" }, "snb"
+
+    local function first(records, from)
+      return (core.unsettled(records, COLUMNS, KINDS, from or 1))
+    end
+
+    local function good(changes)
+      local record = { name = "x", count = 1, ok = false }
+      for name, value in pairs(changes or {}) do
+        record[name] = value
+      end
+      return record
+    end
+
+    it("passes over records that have every column of its kind", function()
+      assert.is_nil(first {})
+      assert.is_nil(first { good(), good { count = 0.5, ok = true, odd = {} } })
+    end)
+
+    for name, record in pairs {
+      ["a missing column"] = { name = "x", count = 1 },
+      ["an empty text"] = good { name = "" },
+      ["a text for a number"] = good { count = "1" },
+      ["a text for a boolean"] = good { ok = "true" },
+      ["a number for a text"] = good { name = 5 },
+      ["a table for a text"] = good { name = {} },
+      ["null for a number"] = good { count = core.null },
+      ["another spelling"] = { Name = "x", count = 1, ok = true },
+      ["nothing at all"] = {},
+      ["a number for the record"] = 5,
+      ["a text for the record"] = "x",
+      ["null for the record"] = core.null,
+    } do
+      it("stops at " .. name, function()
+        assert.equal(2, first { good(), record, good() })
+        assert.equal(1, first { record })
+      end)
+    end
+
+    it("goes on from where it is told", function()
+      local records = { {}, good(), {}, good() }
+      assert.equal(1, first(records, 1))
+      assert.equal(3, first(records, 2))
+      assert.is_nil(first(records, 4))
+      assert.is_nil(first(records, 5))
+    end)
+
+    it("does not ask metatables, which records from JSON do not have", function()
+      assert.equal(1, first { setmetatable({}, { __index = good() }) })
+    end)
+
+    it("refuses what it cannot go through", function()
+      assert.has_error(function() core.unsettled(5, COLUMNS, KINDS, 1) end)
+      assert.has_error(function() core.unsettled({}, "x", KINDS, 1) end)
+      assert.has_error(function() core.unsettled({}, COLUMNS, nil, 1) end)
+      assert.has_error(function() core.unsettled({}, COLUMNS, KINDS, "x") end)
+    end)
+  end)
+
   describe("a session", function()
     it("is counted while it is open", function()
       collectgarbage()

@@ -55,6 +55,12 @@ describe("pcapi.error", function()
       assert.equal("server: it failed (request id r-1)", tostring(new { request_id = "r-1" }))
     end)
 
+    it("escapes the message once", function()
+      local err = new { message = "a\27b \\ c" }
+      assert.equal("server: " .. err.message, tostring(err))
+      assert.matches("\\x1b", err.message, 1, true)
+    end)
+
     it("is harmless where a field other than the message came from the service", function()
       local text = tostring(new { code = "\27[2J", request_id = "Bearer SECRET" })
       assert.equal("server: it failed (code \\x1b[2J, request id Bearer [token])", text)
@@ -64,9 +70,11 @@ describe("pcapi.error", function()
   describe("message", function()
     for given, expected in pairs {
       ["a\27[31mb"] = "a\\x1b[31mb",
-      ["a\r\nb\tc"] = "a\\x0d\\x0ab\\x09c",
+      ["a\r\nb\tc"] = "a\\r\\nb\\tc",
       ["a\127b\7"] = "a\\x7fb\\x07",
-      ["C1 \194\155 31m"] = "C1 \\x9b 31m",
+      ["C1 \194\155 31m"] = "C1 \\u{9b} 31m",
+      ["raw C1 \155 31m"] = "raw C1 \\x9b 31m",
+      ["turned round \226\128\174 here"] = "turned round \\u{202e} here",
       ["M\195\188nchen \194\169 \226\130\172"] = "M\195\188nchen \194\169 \226\130\172",
       ["sent eyJhb_-1.eyJ-x_2.s-i_g!"] = "sent [token]!",
       ["sent eyJhb.eyJx twice eyJhb.eyJx"] = "sent [token] twice [token]",

@@ -1,0 +1,215 @@
+local core = require "pcapi.core"
+local errors = require "pcapi.error"
+local fake = require "spec.support.fake_transport"
+local pcapi = require "pcapi"
+local raises = require "spec.support.raises"
+
+local URL = "https://api.example.com/data.json"
+
+local function fetch(answer, options, address)
+  local transport = fake.new { answer }
+  local all = { transport = transport }
+  for name, value in pairs(options or {}) do
+    all[name] = value
+  end
+  local response, err = pcapi.fetch(address or URL, all)
+  return response, err, transport
+end
+
+describe("pcapi", function()
+  it("hands out its version, null, times and a test for errors", function()
+    assert.matches("^%d+%.%d+%.%d+", pcapi._VERSION)
+    assert.equal(core.null, pcapi.null)
+    assert.equal(require "pcapi.time", pcapi.time)
+    assert.is_true(pcapi.is_error(errors.new { kind = "server", message = "x" }))
+    assert.is_false(pcapi.is_error "x")
+  end)
+
+  describe("new", function()
+    it("sends nothing and opens nothing", function()
+      local before = core.live()
+      local client = pcapi.new { token = "x" }
+      assert.equal("pcapi.client (https://api.partnercenter.microsoft.com)", tostring(client))
+      assert.equal(before, core.live())
+    end)
+
+    it("takes all its options", function()
+      assert.has_no.errors(function()
+        pcapi.new {
+          token = function() return "x" end, base_url = "https://a.example/x", prefix = "pcapi",
+          timeout = 1, connect_timeout = 1, max_body = 1, validate_mfa = true,
+          retry = { attempts = 1, base = 1, cap = 1 }, headers = { A = "b", Accept = false },
+          partner_api_headers = true, ca_file = "f", proxy = "", no_proxy = "*",
+          http_version = "2", user_agent = "x/1", on_wait = print, allow_http = true,
+          clock = os.time, random = math.random,
+        }
+        pcapi.new { token = "x", ca_path = "d", http_version = "1.1", prefix = "" }
+      end)
+    end)
+
+    it("goes by http only on loopback and only where that is allowed", function()
+      local client = pcapi.new { token = "x", base_url = "http://127.0.0.1:9/", allow_http = true }
+      assert.equal("pcapi.client (http://127.0.0.1:9)", tostring(client))
+    end)
+
+    describe("blames the caller's line for", function()
+      for name, case in pairs {
+        ["no token"] = { { token = "none" }, 'pcapi.new: option "token" is missing or empty' },
+        ["an empty token"] = { { token = "" }, 'option "token" is missing or empty' },
+        ["a token with a line break"] = { { token = "SECRET\n" },
+          'option "token" holds characters that no bearer token has' },
+        ["a token of a wrong type"] = { { token = 5 }, 'must be string or function' },
+        ["an unknown option"] = { { base_ulr = "x" },
+          'pcapi.new has no option "base_ulr"; did you mean "base_url"?' },
+        ["an unknown option of retry"] = { { retry = { attempt = 1 } },
+          'pcapi.new: retry has no option "attempt"; did you mean "attempts"?' },
+        ["no attempt at all"] = { { retry = { attempts = 0 } }, 'option "attempts" must be' },
+        ["an address that is none"] = { { base_url = "api.example.com" },
+          "pcapi.new: base_url is not an absolute address" },
+        ["http to elsewhere"] = { { base_url = "http://a.example", allow_http = true },
+          "base_url must begin with https://, or a token would be readable on the way" },
+        ["http on loopback when not allowed"] = { { base_url = "http://127.0.0.1" },
+          "base_url must begin with https:// (or set allow_http" },
+        ["an address with a query"] = { { base_url = "https://a.example/?x=y" },
+          "base_url must not have a query" },
+        ["a password in the address"] = { { base_url = "https://u:p@a.example" },
+          "base_url must not hold a user name or password" },
+        ["a prefix that is no word"] = { { prefix = "a/b" }, 'option "prefix" must be a word' },
+        ["two sources of CAs"] = { { ca_file = "f", ca_path = "d" },
+          'give "ca_file" or "ca_path", not both' },
+        ["an odd version of HTTP"] = { { http_version = "3" }, 'must be "1.1" or "2"' },
+        ["a user agent with a line break"] = { { user_agent = "a\r\nEvil: 1" },
+          'option "user_agent" must be one line of text' },
+        ["a header with a line break"] = { { headers = { A = "b\nEvil: 1" } },
+          "pcapi.new: header A holds a line break" },
+        ["a header that is no text"] = { { headers = { A = 5 } }, "header A needs a text" },
+        ["a header name that is none"] = { { headers = { ["a b"] = "c" } }, "not a header name" },
+        ["headers in an array"] = { { headers = { "A: b" } }, "not a header name" },
+        ["a timeout of zero"] = { { timeout = 0 }, "a positive number of seconds" },
+      } do
+        it(name, function()
+          local options = { token = "x" }
+          for key, value in pairs(case[1]) do
+            options[key] = value
+          end
+          if options.token == "none" then
+            options.token = nil
+          end
+          raises(function() pcapi.new(options) end, case[2])
+        end)
+      end
+
+      it("no options at all", function()
+        raises(function() pcapi.new() end, 'option "token" is missing or empty')
+        raises(function() pcapi.new "token" end, "pcapi.new takes a table of options")
+      end)
+
+      it("a mistake without showing the token", function()
+        local _, message = pcall(pcapi.new, { token = "SECRET\n" })
+        assert.is_nil(message:find("SECRET", 1, true))
+        _, message = pcall(pcapi.new, { token = "SECRET", timeout = -1 })
+        assert.is_nil(message:find("SECRET", 1, true))
+      end)
+    end)
+  end)
+
+  describe("fetch", function()
+    it("gives the answer as it is, with JSON decoded", function()
+      local response = fetch { reason = "OK", body = '{"name":"x"}',
+                               headers = { ["content-type"] = "application/json" } }
+      assert.equal(200, response.status)
+      assert.equal("OK", response.reason)
+      assert.equal("application/json", response.headers["content-type"])
+      assert.equal('{"name":"x"}', response.body)
+      assert.same({ name = "x" }, response.json)
+    end)
+
+    it("takes any status for an answer, and tries nothing again", function()
+      for _, status in ipairs { 204, 302, 401, 404, 429, 503 } do
+        local response, _, transport = fetch { status = status }
+        assert.equal(status, response.status)
+        assert.equal(1, #transport.sent)
+        assert.same({}, transport.slept)
+      end
+    end)
+
+    it("sends GET and no header of its own, least of all a token", function()
+      local _, _, transport = fetch {}
+      local sent = transport.sent[1]
+      assert.equal("GET", sent.method)
+      assert.equal(URL, sent.url)
+      assert.same({}, sent.headers)
+      assert.is_nil(sent.body)
+      assert.equal(180, sent.timeout)
+      assert.equal(15, sent.connect_timeout)
+    end)
+
+    it("sends what it is told", function()
+      local _, _, transport = fetch({}, { method = "POST", body = "x", timeout = 5, max_body = 7,
+                                          connect_timeout = 2, headers = { B = "2", A = "1" } })
+      local sent = transport.sent[1]
+      assert.equal("POST", sent.method)
+      assert.equal("x", sent.body)
+      assert.same({ "A: 1", "B: 2" }, sent.headers)
+      assert.equal(5, sent.timeout)
+      assert.equal(2, sent.connect_timeout)
+      assert.equal(7, sent.max_body)
+    end)
+
+    it("gives the error of the network", function()
+      local response, err = fetch { kind = "timeout", message = "too slow" }
+      assert.is_nil(response)
+      assert.equal("timeout", err.kind)
+      assert.equal("too slow", err.message)
+    end)
+
+    it("gives a protocol error for JSON that is none", function()
+      local response, err = fetch { body = "[1,", headers = { ["content-type"] = "text/json" } }
+      assert.is_nil(response)
+      assert.equal("protocol", err.kind)
+      assert.equal(200, err.status)
+      assert.matches("at byte 4", err.message, 1, true)
+    end)
+
+    it("looks at the address anew when it changes, or what is allowed does", function()
+      fetch({}, { allow_http = true }, "http://127.0.0.1:9/")
+      raises(function() pcapi.fetch("http://127.0.0.1:9/") end, "must begin with https://")
+      fetch({}, nil, URL)
+      raises(function() pcapi.fetch("http://a.example/") end, "must begin with https://")
+      raises(function() pcapi.fetch("http://a.example/") end, "must begin with https://")
+    end)
+
+    describe("blames the caller's line for", function()
+      local transport = fake.new {}
+
+      for name, case in pairs {
+        ["an address that is none"] = { "example.com", {},
+          "pcapi.fetch: the address is not an absolute address" },
+        ["an address with a line break"] = { URL .. "\r\nEvil: 1", {}, "only printable ASCII" },
+        ["http to elsewhere"] = { "http://a.example/", { allow_http = true },
+          "the address must begin with https://" },
+        ["another protocol"] = { "file:///etc/passwd", {}, "must begin with https://" },
+        ["a method that is no word"] = { URL, { method = "GET /" }, 'option "method" must be' },
+        ["an unknown option"] = { URL, { token = "x" }, 'pcapi.fetch has no option "token"' },
+        ["a header with a line break"] = { URL, { headers = { A = "b\nc" } },
+          "pcapi.fetch: header A holds a line break" },
+        ["a body that is no text"] = { URL, { body = {} }, 'option "body" must be string' },
+      } do
+        it(name, function()
+          case[2].transport = transport
+          raises(function() pcapi.fetch(case[1], case[2]) end, case[3])
+          assert.equal(0, #transport.sent)
+        end)
+      end
+
+      it("no address, before any other call as well", function()
+        package.loaded["pcapi"] = nil
+        local fresh = require "pcapi"
+        package.loaded["pcapi"] = pcapi
+        raises(function() fresh.fetch(nil, { transport = transport }) end,
+          "pcapi.fetch: the address is not an address")
+        raises(function() pcapi.fetch {} end, "pcapi.fetch: the address is not an address")
+      end)
+    end)
+  end)
+end)
