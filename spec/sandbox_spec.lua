@@ -753,7 +753,8 @@ describe("sandbox/run", function()
   end)
 
   it_answers("says what is missing", function()
-    local output = run([[tools=$(mktemp -d); ln -s "$(command -v bash)" "$(command -v dirname)" $tools
+    local output = run([[tools=$(mktemp -d)
+      ln -s "$(command -v bash)" "$(command -v dirname)" $tools
       (PATH=$tools; bash sandbox/run true); echo $?; rm -r $tools]])
     assert.equal("sandbox/run: needs the Debian packages nginx libnginx-mod-http-lua lua-cjson "
       .. "openssl curl\n70\n", output)
