@@ -140,7 +140,7 @@ describe("the exit status", function()
     { 2, { "non-mfa", "--since", "someday" }, "--since", "a time that is none" },
     { 2, { "non-mfa", "--colums", "upn" }, "--colums", "an unknown flag" },
     { 2, { "non-mfa", "--columns", "upm" }, "upm", "an unknown field" },
-    { 2, { "--timeout", "-3", "non-mfa" }, "--timeout", "a timeout that is none" },
+    { 2, { "--timeout", "0", "non-mfa" }, "--timeout", "a timeout that is none" },
     { 2, { "--base-url", "http://example.com", "non-mfa" }, "--base-url", "a clear-text address" },
     { 2, { "adoption", "--start-date", "1.2.2024" }, "2024-02-03", "a day that is none" },
     { 1, { "--ca-file", "/nowhere.pem", "non-mfa" }, "/nowhere.pem", "a missing CA file" },

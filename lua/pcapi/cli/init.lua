@@ -84,11 +84,14 @@ end
 local function ask(args, report)
   local on_wait, wipe = progress(args)
   local made = make_client(args, on_wait)
-  local list, err = made.security[report.call](made.security, {
+  local options = {
     since = args.since, user = args.user, application = args.application,
     startDate = args.start_date, endDate = args.end_date,
-    mfa_compliant = args.without_mfa and false or nil,
-  })
+  }
+  if args.without_mfa then
+    options.mfa_compliant = false
+  end
+  local list, err = made.security[report.call](made.security, options)
   made:close()
   wipe()
   if not list then
