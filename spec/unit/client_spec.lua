@@ -134,6 +134,13 @@ describe("pcapi.client", function()
       end
     end)
 
+    it("a table under the content type that all calls of the client have", function()
+      local client, transport = fake.client({ {} },
+        { headers = { ["content-type"] = "text/json" } })
+      client:request("POST", "/v1/x", { body = {} })
+      assert.equal("text/json", transport.sent[1].header["content-type"])
+    end)
+
     it("leaves the caller's tables as they are", function()
       local options = { body = { a = 1 }, headers = { A = "b" }, query = { c = 1 } }
       local client = fake.client { {} }
