@@ -270,7 +270,8 @@ local function echo(call)
     stored:close()
   end
   say(200, errors.JSON, cjson.encode { method = call.method, uri = ngx.var.request_uri,
-    headers = call.headers, body = body, http_version = call.http_version })
+    headers = call.headers, body = body, http_version = call.http_version,
+    connection = ngx.var.connection })
 end
 
 -- for tests and people; needs no token
