@@ -74,9 +74,9 @@ int main(int argc, char **argv) {
   lua_State *L = with_json ? lua_with_cjson() : NULL;
   curl_easy_setopt(e, CURLOPT_URL, argv[1]);
   curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers);
-  curl_easy_setopt(e, CURLOPT_HTTP_VERSION, strcmp(argv[3], "2") == 0
-                                                ? (long)CURL_HTTP_VERSION_2TLS
-                                                : (long)CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+                   strcmp(argv[3], "2") == 0 ? (long)CURL_HTTP_VERSION_2TLS
+                                             : (long)CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
   curl_easy_setopt(e, CURLOPT_CAINFO, strcmp(argv[5], "-") == 0 ? NULL : argv[5]);
   curl_easy_setopt(e, CURLOPT_CAPATH, strcmp(argv[6], "-") == 0 ? NULL : argv[6]);

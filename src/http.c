@@ -203,14 +203,33 @@ struct http *http_open(const struct http_options *options, enum http_code *code)
   return NULL;
 }
 
+static void http_drop_headers(struct http *h) {
+  curl_slist_free_all(h->headers);
+  h->headers = NULL;
+}
+
+/* A line break would begin a header of somebody else's; other control characters
+ * have no place in one either (RFC 9110 §5.5). */
+static bool is_header_line(const char *line) {
+  for (; *line; line++)
+    if (((unsigned char)*line < ' ' && *line != '\t') || *line == '\x7f')
+      return false;
+  return true;
+}
+
 enum http_code http_header(struct http *h, const char *line) {
-  if (strpbrk(line, "\r\n"))
-    return http_fail(h, HTTP_CONFIG, "a header holds a line break");
-  struct curl_slist *headers = curl_slist_append(h->headers, line);
-  if (!headers)
+  if (h->running)
+    http_cancel(h);
+  const bool sound = is_header_line(line);
+  struct curl_slist *headers = sound ? curl_slist_append(h->headers, line) : NULL;
+  if (headers) {
+    h->headers = headers;
+    return HTTP_DONE;
+  }
+  http_drop_headers(h);
+  if (sound)
     return http_fail(h, HTTP_NO_MEMORY, "not enough memory");
-  h->headers = headers;
-  return HTTP_DONE;
+  return http_fail(h, HTTP_CONFIG, "a header holds a line break or a control character");
 }
 
 static CURLcode http_set_method(CURL *e, const struct http_request *r) {
@@ -246,13 +265,9 @@ static CURLcode http_set_request(struct http *h, const struct http_request *r) {
   return code;
 }
 
-static void http_drop_headers(struct http *h) {
-  curl_slist_free_all(h->headers);
-  h->headers = NULL;
-}
-
 enum http_code http_start(struct http *h, const struct http_request *request) {
-  http_cancel(h);
+  if (h->running)
+    http_cancel(h);
   buf_free(&h->answer.headers);
   buf_free(&h->answer.body);
   h->answer.status = 0;
@@ -343,9 +358,8 @@ bool http_running(const struct http *h) {
 }
 
 void http_cancel(struct http *h) {
-  if (!h->running)
-    return;
-  curl_multi_remove_handle(h->multi, h->easy);
+  if (h->running)
+    curl_multi_remove_handle(h->multi, h->easy);
   h->running = false;
   http_drop_headers(h);
 }
@@ -354,7 +368,6 @@ void http_close(struct http *h) {
   if (!h)
     return;
   http_cancel(h);
-  http_drop_headers(h);
   /* the easy first: curl_multi_cleanup(3) asks for this order */
   curl_easy_cleanup(h->easy);
   curl_multi_cleanup(h->multi);

@@ -16,13 +16,13 @@
 #pragma GCC visibility push(hidden)
 
 enum http_code {
-  HTTP_DONE,      /* an answer is there, whatever its status */
-  HTTP_RUNNING,   /* wait again */
-  HTTP_TIMEOUT,   /* the time of the exchange, or of connecting, is over */
-  HTTP_NETWORK,   /* no name, no connection, or it broke */
-  HTTP_TLS,       /* the peer could not be verified, or no common TLS */
-  HTTP_PROTOCOL,  /* not HTTP, undecodable, or larger than the ceiling */
-  HTTP_CONFIG,    /* the request or an option of the session cannot be used */
+  HTTP_DONE,     /* an answer is there, whatever its status */
+  HTTP_RUNNING,  /* wait again */
+  HTTP_TIMEOUT,  /* the time of the exchange, or of connecting, is over */
+  HTTP_NETWORK,  /* no name, no connection, or it broke */
+  HTTP_TLS,      /* the peer could not be verified, or no common TLS */
+  HTTP_PROTOCOL, /* not HTTP, undecodable, or larger than the ceiling */
+  HTTP_CONFIG,   /* the request or an option of the session cannot be used */
   HTTP_NO_MEMORY
 };
 
@@ -51,7 +51,7 @@ struct http_request {
 
 struct http_answer {
   long status;
-  int version; /* 10, 11, 20, 30; 0 when unknown */
+  int version;        /* 10, 11, 20, 30; 0 when unknown */
   struct buf headers; /* status line and header lines of the final answer, with CRLF */
   struct buf body;
 };
@@ -61,7 +61,9 @@ struct http;
 /* Opens a session; connects to nothing. Returns NULL with *code set. */
 struct http *http_open(const struct http_options *options, enum http_code *code);
 
-/* Adds a header line "Name: value" to the request that is started next. */
+/* Adds a header line "Name: value" to the request that is started next. An
+ * exchange still in flight is given up. A line that is refused takes those
+ * before it along: what one request may say must never reach the next. */
 enum http_code http_header(struct http *h, const char *line);
 
 /* Begins an exchange; one still in flight is given up first. Returns
@@ -84,7 +86,8 @@ const char *http_message(const struct http *h);
 /* True between http_start() and the end of the exchange. */
 bool http_running(const struct http *h);
 
-/* Gives up the exchange in flight, if any, and closes its connection. */
+/* Gives up the exchange in flight, if any, and closes its connection; forgets
+ * header lines that were collected. */
 void http_cancel(struct http *h);
 
 /* Closes the session. NULL is allowed. */

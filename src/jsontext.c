@@ -14,9 +14,10 @@ size_t jsontext_bom(const char *text, size_t len) {
  * space. The colon needs a quote or a space in front of it: times like 07:08 are
  * full of ":0". Bitwise on purpose: without branches the compiler vectorises it. */
 static unsigned starts_scalar(unsigned char before2, unsigned char before, unsigned char c) {
-  const unsigned member = (unsigned)(before == ':') & (unsigned)((before2 == '"') | (before2 <= ' '));
-  const unsigned opens = member | (unsigned)(before == ',') | (unsigned)(before == '[') |
-                         (unsigned)(before <= ' ');
+  const unsigned member =
+      (unsigned)(before == ':') & (unsigned)((before2 == '"') | (before2 <= ' '));
+  const unsigned opens =
+      member | (unsigned)(before == ',') | (unsigned)(before == '[') | (unsigned)(before <= ' ');
   const unsigned scalar =
       (unsigned)((unsigned char)(c - '0') < 10) | (unsigned)(c == '-') | (unsigned)(c == 'n');
   return opens & scalar;

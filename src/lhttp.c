@@ -3,12 +3,12 @@
 #include "http.h"
 #include "jsontext.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #define LHTTP "pcapi.core.http"
+#define HEADERS_EXPECTED 16
 #define SLICE_MAX 60 /* seconds; a longer wait is asked for again */
 
 struct lhttp {
@@ -119,6 +119,7 @@ static int lhttp_start(lua_State *L) {
   struct lhttp *s = lhttp_check(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
+  http_cancel(s->http); /* header lines as well, left by a start that raised */
   struct http_request r = {.body_len = 0};
   r.method = opt_string(L, 2, "method", NULL);
   r.url = opt_string(L, 2, "url", NULL);
@@ -139,11 +140,20 @@ static int lhttp_start(lua_State *L) {
   return 1;
 }
 
+/* Not isspace() and tolower(): headers are ASCII whatever the host's locale. */
+static bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 /* Pushes the value between p and end without surrounding white space. */
 static void push_trimmed(lua_State *L, const char *p, const char *end) {
-  while (p < end && isspace((unsigned char)*p))
+  while (p < end && is_space(*p))
     p++;
-  while (end > p && isspace((unsigned char)end[-1]))
+  while (end > p && is_space(end[-1]))
     end--;
   lua_pushlstring(L, p, (size_t)(end - p));
 }
@@ -152,7 +162,7 @@ static void push_lower(lua_State *L, const char *p, const char *end) {
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   for (; p < end; p++)
-    luaL_addchar(&b, (char)tolower((unsigned char)*p));
+    luaL_addchar(&b, lower(*p));
   luaL_pushresult(&b);
 }
 
@@ -178,7 +188,12 @@ static void set_header(lua_State *L, const char *p, const char *end) {
 
 /* Leaves the reason phrase and the table of headers on the stack. */
 static void push_head(lua_State *L, const struct buf *head) {
-  const char *p = head->len ? head->data : "";
+  if (head->len == 0) { /* HTTP/0.9, which libcurl refuses */
+    lua_pushliteral(L, "");
+    lua_newtable(L);
+    return;
+  }
+  const char *p = head->data;
   const char *end = p + head->len;
   const char *eol = memchr(p, '\n', head->len);
   const char *space = eol ? memchr(p, ' ', (size_t)(eol - p)) : NULL;
@@ -187,7 +202,7 @@ static void push_head(lua_State *L, const struct buf *head) {
     push_trimmed(L, reason, eol);
   else
     lua_pushliteral(L, "");
-  lua_newtable(L);
+  lua_createtable(L, 0, HEADERS_EXPECTED);
   while (eol && (p = eol + 1) < end) {
     eol = memchr(p, '\n', (size_t)(end - p));
     set_header(L, p, eol ? eol : end);
@@ -199,6 +214,7 @@ static void push_head(lua_State *L, const struct buf *head) {
 static int lhttp_wait(lua_State *L) {
   struct lhttp *s = lhttp_check(L);
   const lua_Number seconds = luaL_checknumber(L, 2);
+  luaL_argcheck(L, seconds >= 0, 2, "seconds out of range");
   const enum http_code code =
       http_wait(s->http, seconds < SLICE_MAX ? (int)(seconds * 1000) : SLICE_MAX * 1000);
   if (code == HTTP_RUNNING) {

@@ -99,10 +99,10 @@ static int push_error(lua_State *L, size_t bom) {
     lua_insert(L, -2);
     return 2;
   }
-  const unsigned long character = strtoul(at + strlen(" at character "), NULL, 10);
+  const long character = strtol(at + strlen(" at character "), NULL, 10);
   lua_pushnil(L);
   lua_pushlstring(L, message, (size_t)(at - message));
-  lua_pushinteger(L, (lua_Integer)(character + bom));
+  lua_pushinteger(L, (lua_Integer)character + (lua_Integer)bom);
   return 3;
 }
 

@@ -169,6 +169,18 @@ function M.is_mfa_compliant(response)
   end
 end
 
+--- Takes a secret out of an answer: a server may echo what it was sent.
+-- @tparam table response `reason`, `headers`, `body`; changed in place
+-- @tparam string secret
+function M.hide(response, secret)
+  local pattern = secret:gsub("%p", "%%%0")
+  response.body = response.body:gsub(pattern, "[token]")
+  response.reason = response.reason and response.reason:gsub(pattern, "[token]")
+  for name, value in pairs(response.headers) do
+    response.headers[name] = value:gsub(pattern, "[token]")
+  end
+end
+
 --- Decodes the body into `response.json`, where its type or its looks say JSON.
 -- @tparam table response `headers`, `body`
 -- @tparam ?boolean must the body has to be JSON whatever its type says
@@ -207,9 +219,10 @@ end
 
 --- The error that a failed answer means.
 -- @tparam table response `status`, `reason`, `headers`, `body`, `json`
--- @tparam table context `request_id`, `correlation_id`, `now` (UTC epoch seconds)
+-- @tparam table ids `request_id`, `correlation_id` as they were sent
+-- @tparam number now UTC epoch seconds
 -- @treturn pcapi.error
-function M.error(response, context)
+function M.error(response, ids, now)
   local status = response.status
   local read = read_body(response)
   local challenge = response.headers["www-authenticate"] or ""
@@ -227,8 +240,8 @@ function M.error(response, context)
   local hint = kind ~= "mfa_required" and HINT_OF_CODE[status .. " " .. (read.code or "")]
   read.hint = read.hint or hint or HINT_OF_KIND[kind]
   read.claims = read.claims or challenge:match('claims="([^"]*)"')
-  read.retry_after = M.retry_after(response.headers, context.now)
-  read.request_id, read.correlation_id = M.ids(response.headers, context)
+  read.retry_after = M.retry_after(response.headers, now)
+  read.request_id, read.correlation_id = M.ids(response.headers, ids)
   read.is_mfa_compliant = M.is_mfa_compliant(response)
   return errors.new(read)
 end

@@ -35,33 +35,6 @@ function M.request(limits, request)
   return request
 end
 
---- Makes a client of checked options; `pcapi.new` is the way in for others.
--- @tparam table options as `pcapi.new` takes them
--- @tparam table base the address of the service, from `url.parse`
--- @tparam table transport
--- @treturn pcapi.client
-function M.new(options, base, transport)
-  return setmetatable({
-    base = base,
-    transport = transport,
-    token = options.token,
-    prefix = options.prefix,
-    known_prefixes = {}, -- path of a call to the prefix that answered it
-    headers = options.headers,
-    ours = {
-      Accept = "application/json",
-      ValidateMfa = options.validate_mfa ~= false and "true" or nil,
-    },
-    partner_api_headers = options.partner_api_headers,
-    policy = options.retry,
-    timeout = options.timeout or TIMEOUT,
-    connect_timeout = options.connect_timeout,
-    max_body = options.max_body,
-    clock = options.clock or os.time,
-    random = options.random or core.random,
-  }, Client)
-end
-
 --- Whether a token can be sent in a header (RFC 6750 §2.1).
 -- @tparam ?string token
 -- @treturn[1] boolean true
@@ -76,47 +49,97 @@ function M.is_token(token)
   return true
 end
 
--- The token to send; refused is the one that the service has just turned down.
-local function get_token(self, refused)
-  local token, err = self.token, nil
-  if type(token) == "function" then
-    token, err = token(refused)
+-- A function that gives the token to send, or nil, err; it takes the token that
+-- the service has just refused. The token stays inside: a client that somebody
+-- dumps shows none.
+local function token_source(given)
+  local checked -- a token has 2 KB, and is the same for an hour
+  return function(refused)
+    local token, err = given, nil
+    if type(given) == "function" then
+      token, err = given(refused)
+    end
+    local ok, why = true, nil
+    if token == nil or token ~= checked then
+      ok, why = M.is_token(token)
+    end
+    if ok then
+      checked = token
+      return token
+    end
+    return nil, errors.new {
+      kind = "unauthorized", cause = err,
+      message = err and "the token function failed: " .. tostring(err) or "the token " .. why,
+      hint = not err and "Give an App+User token for https://api.partnercenter.microsoft.com"
+        or nil,
+    }
   end
-  if token ~= nil and token == self.checked_token then
-    return token -- a token has 2 KB, and is the same for an hour
-  end
-  local ok, why = M.is_token(token)
-  if ok then
-    self.checked_token = token
-    return token
-  end
-  return nil, errors.new {
-    kind = "unauthorized", cause = err,
-    message = err and "the token function failed: " .. tostring(err) or "the token " .. why,
-    hint = not err and "Give an App+User token for https://api.partnercenter.microsoft.com" or nil,
+end
+
+-- Headers that nobody else may set: they are added to the lines of each attempt.
+local TAKEN_AWAY = { Authorization = false, ["MS-RequestId"] = false, ["MS-CorrelationId"] = false }
+
+--- Makes a client of checked options; `pcapi.new` is the way in for others.
+-- @tparam table options as `pcapi.new` takes them
+-- @tparam table base the address of the service, from `url.parse`
+-- @tparam table transport
+-- @treturn pcapi.client
+function M.new(options, base, transport)
+  local ours = {
+    Accept = "application/json",
+    ValidateMfa = options.validate_mfa ~= false and "true" or nil,
   }
+  return setmetatable({
+    base = base,
+    transport = transport,
+    get_token = token_source(options.token),
+    may_renew = type(options.token) == "function",
+    prefix = options.prefix,
+    known_prefixes = {}, -- path of a call to the prefix that answered it
+    ours = ours,
+    headers = options.headers,
+    lines = headers.lines(ours, options.headers, TAKEN_AWAY),
+    partner_api_headers = options.partner_api_headers,
+    policy = options.retry,
+    timeout = options.timeout or TIMEOUT,
+    connect_timeout = options.connect_timeout,
+    max_body = options.max_body,
+    clock = options.clock or os.time,
+    random = options.random or core.random,
+  }, Client)
 end
 
--- Token and ids come last, so that nothing else takes their place or stands beside
--- them.
-local function header_lines(self, call, token)
-  local content = { ["Content-Type"] = call.content_type }
-  return headers.lines(self.ours, content, self.headers, call.headers, {
-    Authorization = "Bearer " .. token,
-    ["MS-RequestId"] = call.request_id,
-    ["MS-CorrelationId"] = call.correlation_id,
-    ["client-request-id"] = self.partner_api_headers and call.request_id or nil,
-  })
-end
-
-local function read(self, call, response)
-  local ok, message = answer.decode(response, call.must_be_json)
-  if response.status >= 300 then
-    return nil, answer.error(response, {
-      request_id = call.request_id, correlation_id = call.correlation_id, now = self.clock(),
-    })
+local function header_lines(self, call, ids, token)
+  local lines
+  if call.headers or call.content_type then
+    lines = headers.lines(self.ours, { ["Content-Type"] = call.content_type }, self.headers,
+      call.headers, TAKEN_AWAY)
+  else
+    lines = {}
+    for i, line in ipairs(self.lines) do
+      lines[i] = line
+    end
   end
-  response.request_id, response.correlation_id = answer.ids(response.headers, call)
+  local n = #lines
+  lines[n + 1] = "Authorization: Bearer " .. token
+  lines[n + 2] = "MS-RequestId: " .. ids.request_id
+  lines[n + 3] = "MS-CorrelationId: " .. ids.correlation_id
+  if self.partner_api_headers then
+    lines[n + 4] = "client-request-id: " .. ids.request_id
+  end
+  return lines
+end
+
+local function read(self, call, ids, token, response)
+  local failed = response.status >= 300
+  if failed then
+    answer.hide(response, token)
+  end
+  local ok, message = answer.decode(response, call.must_be_json)
+  if failed then
+    return nil, answer.error(response, ids, self.clock())
+  end
+  response.request_id, response.correlation_id = answer.ids(response.headers, ids)
   if not ok then
     return nil, answer.unreadable(response, message)
   end
@@ -124,31 +147,32 @@ local function read(self, call, response)
   return response
 end
 
-local function attempt_once(self, call, token, left)
+local function attempt_once(self, call, ids, token, left)
   local limits = {
     timeout = left, connect_timeout = self.connect_timeout, max_body = self.max_body,
   }
   local response, err = self.transport:send(M.request(limits, {
     method = call.method,
     url = call.url,
-    headers = header_lines(self, call, token),
+    headers = header_lines(self, call, ids, token),
     body = call.body,
     json_names = call.json_names,
   }))
   if not response then
-    err.request_id, err.correlation_id = call.request_id, call.correlation_id
+    err.request_id, err.correlation_id = ids.request_id, ids.correlation_id
     return nil, err
   end
-  return read(self, call, response)
+  return read(self, call, ids, token, response)
 end
 
 -- After a 401 a function may have another token. Not so for an MFA refusal: the
 -- service would refuse the next token of the same sign-in as well.
 local function another_token(self, err, token)
-  if err.kind ~= "unauthorized" or type(self.token) ~= "function" then
+  if err.kind ~= "unauthorized" or not self.may_renew then
     return nil
   end
-  local fresh = get_token(self, token)
+  local fresh, why = self.get_token(token)
+  err.cause = why
   return fresh ~= token and fresh or nil
 end
 
@@ -161,16 +185,18 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function Client:call(call)
-  call.request_id = call.request_id or core.uuid()
-  call.correlation_id = call.correlation_id or core.uuid()
-  local token, err = get_token(self)
+  local ids = {
+    request_id = call.request_id or core.uuid(),
+    correlation_id = call.correlation_id or core.uuid(),
+  }
+  local token, err = self.get_token()
   local attempt, renewed = 0, false
   while token do
     attempt = attempt + 1
     -- never 0, which would mean no limit: past the deadline the transport says so
     local left = math.max(call.deadline - self.transport:now(), 0.001)
     local response
-    response, err = attempt_once(self, call, token, left)
+    response, err = attempt_once(self, call, ids, token, left)
     if response then
       response.attempts = attempt
       return response
@@ -223,7 +249,7 @@ end
 -- @tparam string path below the service's address, such as `"/v1/customers"`
 -- @tparam[opt] table options
 -- @tparam[opt] table options.query name to value
--- @tparam[opt] table options.headers name to value
+-- @tparam[opt] table options.headers name to value; false takes one of ours away
 -- @tparam[opt] string|table options.body a table is sent as JSON
 -- @tparam[opt] number options.timeout seconds for the whole call, retries included
 -- @tparam[opt] string options.correlation_id a GUID that ties several calls together
@@ -241,7 +267,7 @@ function Client:request(method, path, options)
   end
   for name, value in pairs(options.headers or {}) do
     local ok, why = headers.is_valid(name, value)
-    if not ok then
+    if not ok and value ~= false then
       error("request: " .. why, 2)
     end
   end

@@ -45,6 +45,8 @@ function M.records(response, description)
   local items = member(json, "items")
   if items == nil and response.body:find("^\239?\187?\191?%s*%[") then
     items = json -- only the text tells an empty array from an empty object
+  elseif items == nil and member(json, "totalCount") == 0 then
+    items = {} -- "items": null
   elseif items == nil and record.is_known(json, description) then
     items = { json }
   elseif type(items) ~= "table" or items[1] == nil and next(items) ~= nil then
@@ -109,7 +111,8 @@ function M.next_page(response, page, base, root)
   end
 end
 
--- Reads the page of a response: its records, and the page after it if any.
+-- Reads a page: its records, and the page after it if there is one; or nil, nil,
+-- err.
 local function read_page(client, resource, root, page, response)
   local records, message = M.records(response, resource.description)
   local following
@@ -117,30 +120,30 @@ local function read_page(client, resource, root, page, response)
     following, message = M.next_page(response, page, client.base, root)
   end
   if message then
-    return nil, answer.unreadable(response, message)
+    return nil, nil, answer.unreadable(response, message)
   end
   return records, following
 end
 
 -- Reads page after page. A link that comes again would go round for ever.
 local function read_pages(client, resource, call, root, response)
-  local records, page = read_page(client, resource, root, call, response)
+  local records, page, err = read_page(client, resource, root, call, response)
   local seen, count = {}, 1
-  while records and page do
+  while page do
     local key = page.url .. "\n" .. table.concat(headers.lines(page.headers), "\n")
     count = count + 1
     if seen[key] or count > MAX_PAGES then
       return nil, answer.unreadable(response, "the pages of the answer do not end")
     end
     seen[key] = true
-    local some, err
     response, err = client:call {
       method = "GET", url = page.url, headers = page.headers, must_be_json = true,
       deadline = call.deadline, correlation_id = call.correlation_id,
       json_names = resource.description.aliases,
     }
+    local some
     if response then
-      some, err = read_page(client, resource, root, page, response)
+      some, page, err = read_page(client, resource, root, page, response)
     end
     if not some then
       return nil, err
@@ -148,9 +151,8 @@ local function read_pages(client, resource, call, root, response)
     for i = 1, #some do
       records[#records + 1] = some[i]
     end
-    page = err
   end
-  return records, page
+  return records, err
 end
 
 -- Asks below one prefix after the other, since which of them the service serves is
@@ -163,7 +165,6 @@ local function first_page(client, resource, call)
     local root = (prefix == "" and "" or "/" .. prefix) .. "/" .. resource.version
     call.url = client.base.origin .. client.base.path .. root .. "/" .. resource.path
       .. url.query(call.query)
-    call.request_id = nil
     local response, err = client:call(call)
     if response then
       client.known_prefixes[resource.path] = prefix
@@ -199,7 +200,7 @@ function M.list(client, resource, options)
   local facts = {
     request_id = response.request_id, correlation_id = response.correlation_id,
     is_mfa_compliant = response.is_mfa_compliant, total_count = total,
-    resource = resource, columns = resource.description.columns, clock = client.clock,
+    resource = resource, clock = client.clock,
   }
   local records, err = read_pages(client, resource, call, root, response)
   if not records then

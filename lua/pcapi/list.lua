@@ -19,6 +19,7 @@ local List = {}
 -- @tparam table facts readable as fields of the list; `resource` describes the records
 -- @treturn pcapi.list
 function M.new(records, facts)
+  facts.columns = facts.resource.description.columns
   return setmetatable(records, { __index = setmetatable(facts, { __index = List }) })
 end
 
@@ -172,6 +173,21 @@ local function row_order(descending)
   end
 end
 
+-- Whether the service documents a field or a record has it.
+local function is_field(self, field)
+  for _, name in ipairs(self.columns) do
+    if name == field then
+      return true
+    end
+  end
+  for _, record in ipairs(self) do
+    if record[field] ~= nil then
+      return true
+    end
+  end
+  return false
+end
+
 --- Sorts by a field; records that are equal in it keep their order.
 -- @tparam string field
 -- @tparam[opt] boolean descending
@@ -179,6 +195,9 @@ end
 function List:sort_by(field, descending)
   if type(field) ~= "string" then
     error("sort_by takes the name of a field, not a " .. type(field), 2)
+  elseif not is_field(self, field) then
+    error(("sort_by: there is no field %q; there are: %s"):format(field,
+      table.concat(self.columns, ", ")), 2)
   end
   local key_of = sort_key(self, field)
   local rows, sorted = {}, {}
@@ -198,6 +217,14 @@ function List:newest_first()
   return self:sort_by(self.resource.time, true)
 end
 
+-- Adds a record to its group, and keeps the group's newest time.
+local function add_to_group(group, record, at)
+  group.records[#group.records + 1] = record
+  if at and at > (group.newest or -math.huge) then
+    group.newest = at
+  end
+end
+
 --- Groups the records by a field, the largest group first.
 -- @usage for _, group in ipairs(requests:group_by "applicationId") do
 --   print(group.key, #group, group.newest)
@@ -212,27 +239,29 @@ function List:group_by(field)
   local key_of = type(field) == "function" and field or function(record)
     return record[field]
   end
-  local groups, by_key, order, without = {}, {}, {}, {}
+  local groups, by_key, without = {}, {}, {}
   for _, record in ipairs(self) do
     local key = key_of(record)
     local group = by_key[key == nil and without or key]
     if not group then
-      group = { key = key }
+      group = { key = key, at = #groups + 1, records = {} }
       by_key[key == nil and without or key] = group
-      groups[#groups + 1], order[group] = group, #groups + 1
+      groups[group.at] = group
     end
-    group[#group + 1] = record
-    local at = self:time_of(record)
-    if at and at > (group.newest or -math.huge) then
-      group.newest = at
-    end
+    add_to_group(group, record, self:time_of(record))
   end
   table.sort(groups, function(a, b)
-    if #a ~= #b then
-      return #a > #b
+    if #a.records ~= #b.records then
+      return #a.records > #b.records
     end
-    return order[a] < order[b]
+    return a.at < b.at
   end)
+  local facts = getmetatable(self).__index
+  for i, group in ipairs(groups) do
+    groups[i] = setmetatable(group.records, {
+      __index = setmetatable({ key = group.key, newest = group.newest }, { __index = facts }),
+    })
+  end
   return groups
 end
 

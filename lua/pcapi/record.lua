@@ -64,30 +64,32 @@ function M.is_known(object, description)
   return false
 end
 
--- Keeps what the record has under its own name; another spelling fills a gap.
+-- What a described field's value ought to be; nil for an empty one.
+local function settle_value(value, convert)
+  if value == "" then
+    return nil
+  elseif type(value) == "string" and convert then
+    return convert(value)
+  end
+  return value
+end
+
+-- Another spelling fills a gap. Beside the field's own name it stays as it came,
+-- like every field that is not described.
 local function settle_record(record, description)
-  local names, converters, moved = description.names, description.converters, nil
+  local names, moved = description.names, nil
   for key, value in next, record do
-    local name, settled = names[key], value
-    if rawget(names, name) == nil then
-      settled = value -- not described
-    elseif value == "" then
-      settled = nil
-    elseif type(value) == "string" and converters[name] then
-      settled = converters[name](value)
-    end
-    if name ~= key then
-      moved = moved or {}
-      record[key] = nil
-      moved[name] = settled
-    elseif settled ~= value then
+    local name = names[key]
+    local settled = settle_value(value, description.converters[name])
+    if rawget(names, name) == name and name == key then
       record[key] = settled
+    elseif rawget(names, name) == name and (record[name] == nil or record[name] == "") then
+      moved = moved or {}
+      moved[name], record[key] = settled, nil
     end
   end
   for name, value in next, moved or {} do
-    if record[name] == nil then
-      record[name] = value
-    end
+    record[name] = value
   end
 end
 

@@ -1,4 +1,7 @@
 /* Against a real server: PCAPI_SANDBOX_HTTP_URL, plain HTTP on loopback. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memmem */
+#endif
 #include "http.h"
 #include "check.h"
 #include "fail_alloc.h"
@@ -63,6 +66,36 @@ static void answers(void) {
   http_close(NULL);
 }
 
+static bool body_holds(struct http *h, const char *text) {
+  const struct buf *body = &http_answer(h)->body;
+  return memmem(body->data, body->len, text, strlen(text)) != NULL;
+}
+
+/* The sandbox echoes the headers it got. */
+static void keeps_headers_to_their_request(void) {
+  enum http_code code;
+  const struct http_options options = {.allow_http = true, .proxy = ""};
+  struct http *h = http_open(&options, &code);
+  const struct http_request r = request();
+  http_header(h, "X-First: secret");
+  check(http_header(h, "X-Second: a\r\nb") == HTTP_CONFIG, "refuses a line break");
+  http_start(h, &r);
+  check(finish(h) == HTTP_DONE && !body_holds(h, "secret"),
+        "a refused line takes those before it along");
+  http_start(h, &r);
+  check(http_header(h, "X-Third: third") == HTTP_DONE && !http_running(h),
+        "a header line gives up the exchange in flight");
+  http_start(h, &r);
+  check(finish(h) == HTTP_DONE && body_holds(h, "third"), "and goes out with its own");
+  http_start(h, &r);
+  check(finish(h) == HTTP_DONE && !body_holds(h, "third"), "and with no other");
+  http_header(h, "X-Fourth: fourth");
+  http_cancel(h);
+  http_start(h, &r);
+  check(finish(h) == HTTP_DONE && !body_holds(h, "fourth"), "cancelling forgets header lines");
+  http_close(h);
+}
+
 static void refuses(void) {
   enum http_code code;
   struct http_request r = request();
@@ -117,6 +150,7 @@ int main(void) {
   snprintf(url, sizeof url, "%s/_sandbox/echo", server);
   fail_alloc_for_curl();
   answers();
+  keeps_headers_to_their_request();
   refuses();
   survives_lack_of_memory();
   return check_result("http");

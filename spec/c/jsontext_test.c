@@ -40,11 +40,13 @@ static const char *respelt(const char *text, const char *from, const char *to) {
 }
 
 static void respells_names_only(void) {
-  check(!strcmp(respelt("{\"long\":1}", "long", "ab"), "{\"ab\"  :1}"), "fills the gap with spaces");
+  check(!strcmp(respelt("{\"long\":1}", "long", "ab"), "{\"ab\"  :1}"),
+        "fills the gap with spaces");
   check(!strcmp(respelt("[{\"long\":1},{\"long\":2}]", "long", "same"),
                 "[{\"same\":1},{\"same\":2}]"),
         "respells every record");
-  check(!strcmp(respelt("{\"x\":\"long\"}", "long", "ab"), "{\"x\":\"long\"}"), "leaves values alone");
+  check(!strcmp(respelt("{\"x\":\"long\"}", "long", "ab"), "{\"x\":\"long\"}"),
+        "leaves values alone");
   check(!strcmp(respelt("{\"x\\\"long\":1}", "long", "ab"), "{\"x\\\"long\":1}"),
         "leaves a longer name with a quote in it alone");
   check(!strcmp(respelt("{\"long\":1,\"ab\":2}", "long", "ab"), "{\"long\":1,\"ab\":2}"),

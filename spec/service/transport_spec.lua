@@ -79,6 +79,24 @@ describe("an exchange", function()
     session:close()
   end)
 
+  it("takes nothing over from a request that was refused before it was sent", function()
+    local session = core.http { ca_file = sandbox.ca_file }
+    local request = { method = "GET", url = sandbox.url .. "/_sandbox/echo", timeout = 5,
+                      connect_timeout = 5, max_body = 1e6, max_headers = 1e5 }
+    for _, second in ipairs { "X-Two: a\nb", "X-Two: a\0b", false } do
+      request.headers = { "Authorization: Bearer LEFT", second }
+      pcall(session.start, session, request)
+      request.headers = nil
+      assert(session:start(request))
+      local response
+      repeat
+        response = session:wait(1)
+      until response ~= false
+      assert.is_nil(session:body():find("LEFT", 1, true))
+    end
+    session:close()
+  end)
+
   it("calls on_wait while it waits", function()
     local seen = {}
     assert(authorized("delay=0.7", {

@@ -3,7 +3,7 @@ local errors = require "pcapi.error"
 
 local NOW = 1706944089 -- 2024-02-03T07:08:09Z
 local BOM = "\239\187\191"
-local SENT = { request_id = "sent-r", correlation_id = "sent-c", now = NOW }
+local SENT = { request_id = "sent-r", correlation_id = "sent-c" }
 
 local function response(status, body, changes)
   local made = { status = status, reason = "", headers = {}, body = body or "" }
@@ -15,7 +15,7 @@ local function response(status, body, changes)
 end
 
 local function error_of(...)
-  return answer.error(response(...), SENT)
+  return answer.error(response(...), SENT, NOW)
 end
 
 local function challenge(text)

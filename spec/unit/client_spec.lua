@@ -491,6 +491,25 @@ describe("pcapi.client", function()
     end
   end)
 
+  it("tells why a token function had no other token after a refusal", function()
+    local err = select(2, get({ failing(401) }, {
+      token = function(refused)
+        if refused then
+          return nil, "the store is locked"
+        end
+        return TOKEN
+      end,
+    }))
+    assert.equal("unauthorized", err.kind)
+    assert.matches("the store is locked", err.cause.message, 1, true)
+  end)
+
+  it("takes a header of ours away for one request", function()
+    local _, _, transport = get({ {} }, nil, { headers = { ValidateMfa = false } })
+    assert.is_nil(transport.sent[1].header.validatemfa)
+    assert.truthy(transport.sent[1].header.accept)
+  end)
+
   it("closes its transport, and says as text where it goes", function()
     local client, transport = fake.client {}
     client:close()
@@ -506,6 +525,10 @@ describe("pcapi.client", function()
       ["a failure of the network"] = { { kind = "tls", message = "sent Bearer " .. TOKEN } },
       ["a refusal that repeats it"] = { failing(403, { body = echo }) },
       ["a page that repeats it"] = { failing(400, { body = "<p>Bearer " .. TOKEN .. "</p>" }) },
+      ["a refusal that repeats it anywhere else"] = { failing(400, { body =
+        '{"error":{"code":"' .. TOKEN .. '","target":"' .. TOKEN .. '","innerError":{"x":["'
+        .. TOKEN .. '"]}}}', headers = { ["www-authenticate"] = 'Bearer claims="' .. TOKEN .. '"' },
+      }) },
       ["a reason that repeats it"] = { failing(400, { reason = "Bad " .. TOKEN }) },
       ["an answer without sense"] = { { body = "[1,", headers = {
         ["content-type"] = "application/json" } } },
@@ -522,6 +545,17 @@ describe("pcapi.client", function()
       assert.is_false(holds(response, "SECRET"))
       local client = fake.client { { body = "[]" } }
       assert.is_false(holds(client.security:partner_requests(), "SECRET"))
+    end)
+
+    it("a token that is no JWT and is repeated without its scheme", function()
+      local _, err = get({ failing(403, { body = '{"code":"1","data":["tok+SECRET/1="]}' }) },
+        { token = "tok+SECRET/1=" })
+      assert.is_false(holds(err, "SECRET"))
+      assert.equal("[token]", err.data[1])
+    end)
+
+    it("the fields of a client", function()
+      assert.is_false(holds(fake.client {}, "SECRET"))
     end)
 
     it("the text of client and transport", function()

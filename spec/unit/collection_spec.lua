@@ -60,7 +60,7 @@ describe("pcapi.collection", function()
     end
 
     for _, text in ipairs { "[]", " [ ] ", BOM .. "[]", '{"items":[]}',
-                            '{"totalCount":0,"items":[]}' } do
+                            '{"totalCount":0,"items":[]}', '{"totalCount":0,"items":null}' } do
       it(("nothing in %q"):format(text), function()
         assert.same({}, records_of(text))
       end)
@@ -74,7 +74,7 @@ describe("pcapi.collection", function()
   describe("refuses", function()
     for text, why in pairs {
       ["{}"] = "neither a list of records nor a record",
-      ['{"totalCount":0}'] = "neither a list of records nor a record",
+      ['{"totalCount":1}'] = "neither a list of records nor a record",
       ['{"odd":[{"requestId":"r"}]}'] = "neither a list of records nor a record",
       ['{"items":"x"}'] = "neither a list of records nor a record",
       ['{"items":5}'] = "neither a list of records nor a record",

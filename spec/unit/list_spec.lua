@@ -171,6 +171,11 @@ describe("pcapi.list", function()
   end)
 
   describe("sort_by", function()
+    it("raises for a field that neither documents nor records know", function()
+      raises(function() requests({ { odd = 1 } }):sort_by "upm" end, "upm")
+      assert.equal(1, #requests({ { odd = 1 } }):sort_by "odd")
+    end)
+
     local function sorted(values, descending)
       local records = {}
       for i, value in ipairs(values) do
@@ -283,6 +288,13 @@ describe("pcapi.list", function()
       raises(function() records:group_by() end,
         "group_by takes the name of a field or a function, not a nil")
       raises(function() records:group_by { "upn" } end, "not a table")
+    end)
+
+    it("gives lists, which can be narrowed and sorted as well", function()
+      local group = records:group_by("applicationId")[1]
+      assert.equal("e", group:filter({ user = "e" })[1].upn)
+      assert.equal(2, #group:newest_first())
+      assert.equal("r-1", group.request_id)
     end)
 
     it("gives no group for no records", function()

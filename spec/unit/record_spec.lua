@@ -55,9 +55,13 @@ describe("pcapi.record", function()
       end
     end)
 
-    it("keeps what stands under the record's own name", function()
-      assert.same({ loginTime = "own" }, settled { loginTime = "own", requestTime = "other" })
-      assert.same({ loginTime = "own" }, settled { loginTime = "own", LoginTime = "other" })
+    it("keeps what stands under the record's own name, and another spelling beside it", function()
+      for _, other in ipairs { "requestTime", "LoginTime" } do
+        for _, gap in ipairs { "a", "" } do -- a record with a gap takes another way
+          local both = settled { loginTime = "own", [other] = "other", upn = gap }
+          assert.same({ "own", "other" }, { both.loginTime, both[other] })
+        end
+      end
     end)
 
     it("fills a gap from another spelling", function()
