@@ -1,5 +1,10 @@
 /* luaopen_pcapi_core, the only symbol that this library shows. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* dladdr */
+#endif
 #include "binding.h"
+
+#include <dlfcn.h>
 
 #include <curl/curl.h>
 
@@ -23,8 +28,19 @@ static void push_build(lua_State *L) {
 
 EXPORT int luaopen_pcapi_core(lua_State *L);
 
+/* Keeps this library in the process when a Lua state closes. libcurl's global
+ * state, and that of the libraries under it, is made once per process; unloading
+ * them would lose it, and the next state would make it again. */
+static void stay_loaded(void) {
+  static const char anchor = 0; /* some address within */
+  Dl_info self;
+  if (dladdr(&anchor, &self) && self.dli_fname)
+    dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 EXPORT int luaopen_pcapi_core(lua_State *L) {
   luaL_checkversion(L);
+  stay_loaded();
   lua_newtable(L);
   lhttp_open(L);
   ljson_open(L);
