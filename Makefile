@@ -73,7 +73,7 @@ sanitize:
 valgrind:
 	@dev/need valgrind
 	@$(MAKE) --no-print-directory test-lua test-c SPECS='$(OUR_SPECS)' RUN='valgrind -q --error-exitcode=99 \
-	  --leak-check=full --errors-for-leak-kinds=definite --suppressions=spec/valgrind.supp'
+	  --leak-check=full --errors-for-leak-kinds=definite'
 
 lint:
 	@dev/need $(BUILD_NEEDS) lua-check clang clang-tidy libluajit2-5.1-dev
