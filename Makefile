@@ -84,9 +84,10 @@ lint:
 
 coverage:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
-	@rm -rf build/coverage
-	@$(MAKE) --no-print-directory OUT=build/coverage CFLAGS='-O0 -g --coverage' \
-	  RUN='env PCAPI_COVERAGE=$(CURDIR)/build/coverage/lua' test-lua test-c
+	@rm -rf build/coverage && mkdir -p build/coverage/lua
+	@$(MAKE) --no-print-directory OUT=build/coverage CFLAGS='-O0 -g --coverage' SPECS='$(OUR_SPECS)' \
+	  RUN='env PCAPI_COVERAGE=$(CURDIR)/build/coverage/lua LUA_INIT=require\"dev.line_counter\"' \
+	  test-lua test-c
 	@$(LUA) dev/coverage build/coverage
 
 bench: build

@@ -1,24 +1,22 @@
--- luacheck: globals coroutine os
---- Counts the lines of lua/ that run, in this process and its coroutines, and
--- writes them when the state closes: one file per process.
-local M = {}
+--- Counts the lines of lua/ that run in this process, and writes them when its
+-- Lua state closes: one file per process, in the folder PCAPI_COVERAGE. To be
+-- started by LUA_INIT, so that commands which specs run are counted too.
+local directory = assert(os.getenv "PCAPI_COVERAGE")
+local hits = {}
 
-local function note(hits)
-  return function(_, line)
-    local source = debug.getinfo(2, "S").source
-    local file = source:match "(lua/pcapi/[%w_/]+%.lua)$"
-    if file then
-      hits[file] = hits[file] or {}
-      hits[file][line] = true
-    end
+local function note(_, line)
+  local file = debug.getinfo(2, "S").source:match "(lua/pcapi/[%w_/]+%.lua)$"
+  if file then
+    hits[file] = hits[file] or {}
+    hits[file][line] = true
   end
 end
 
-local function write(directory, hits)
-  os.execute("mkdir -p '" .. directory .. "'")
+local function write()
+  debug.sethook()
   local name = os.tmpname()
-  local file = assert(io.open(directory .. "/" .. name:match "[^/]+$", "w"))
   os.remove(name)
+  local file = assert(io.open(directory .. "/" .. name:match "[^/]+$", "w"))
   for path, lines in pairs(hits) do
     for line in pairs(lines) do
       file:write(path, ":", line, "\n")
@@ -27,29 +25,6 @@ local function write(directory, hits)
   file:close()
 end
 
-function M.start(directory)
-  local hits = {}
-  local hook = note(hits)
-  debug.sethook(hook, "l")
-  local create = coroutine.create
-  local wrap = coroutine.wrap
-  coroutine.create = function(f)
-    local thread = create(f)
-    debug.sethook(thread, hook, "l")
-    return thread
-  end
-  coroutine.wrap = function(f)
-    return wrap(function(...)
-      debug.sethook(hook, "l")
-      return f(...)
-    end)
-  end
-  local exit = os.exit
-  os.exit = function(...)
-    debug.sethook()
-    write(directory, hits)
-    exit(...)
-  end
-end
-
-return M
+debug.sethook(note, "l")
+-- kept alive by the registry of loaded modules until the state closes
+return setmetatable({}, { __gc = write })
