@@ -55,6 +55,7 @@ build = {
     ["pcapi.format.table"] = "lua/pcapi/format/table.lua",
     ["pcapi.format.text"] = "lua/pcapi/format/text.lua",
     ["pcapi.headers"] = "lua/pcapi/headers.lua",
+    ["pcapi.limits"] = "lua/pcapi/limits.lua",
     ["pcapi.list"] = "lua/pcapi/list.lua",
     ["pcapi.options"] = "lua/pcapi/options.lua",
     ["pcapi.record"] = "lua/pcapi/record.lua",

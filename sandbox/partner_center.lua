@@ -266,6 +266,7 @@ local function echo(call)
   local file = ngx.req.get_body_file()
   local stored = file and assert(io.open(file, "rb"))
   local body = stored and stored:read("*a") or ngx.req.get_body_data() or ""
+  ngx.header["X-Twice"] = { "first", "second" } -- two header lines
   if stored then
     stored:close()
   end

@@ -3,7 +3,6 @@
 -- @module pcapi.answer
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
-local time = require "pcapi.time"
 
 local M = {}
 
@@ -138,6 +137,7 @@ function M.retry_after(headers, now)
   elseif value:find("^%d+$") then
     return tonumber(value)
   end
+  local time = require "pcapi.time" -- here, as few answers need it
   local at = time.parse_http(value, now)
   local sent = headers.date and time.parse_http(headers.date, now) or now
   return at and math.max(0, at - sent)

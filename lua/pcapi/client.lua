@@ -5,6 +5,7 @@ local core = require "pcapi.core"
 local answer = require "pcapi.answer"
 local errors = require "pcapi.error"
 local headers = require "pcapi.headers"
+local limits = require "pcapi.limits"
 local options_ = require "pcapi.options"
 local retry = require "pcapi.retry"
 local url = require "pcapi.url"
@@ -14,26 +15,6 @@ local M = {}
 local Client = {}
 Client.__index = Client
 Client.__name = "pcapi.client"
-
-local CONNECT_TIMEOUT = 15 -- seconds
-local MAX_BODY = 128 * 1024 * 1024 -- bytes; 10,000 records are about 4 MB
-local MAX_HEADERS = 64 * 1024 -- bytes
-
--- The service takes its time: beyond 100,000 log entries it needs minutes, and
--- Microsoft's own libraries allow three.
-local TIMEOUT = 180 -- seconds
-
---- Fills in the limits of a request for a transport.
--- @tparam table limits `timeout`, `connect_timeout` (seconds), `max_body` (bytes)
--- @tparam table request `method`, `url`, `headers`, …
--- @treturn table the same request
-function M.request(limits, request)
-  request.timeout = limits.timeout or TIMEOUT
-  request.connect_timeout = math.min(request.timeout, limits.connect_timeout or CONNECT_TIMEOUT)
-  request.max_body = limits.max_body or MAX_BODY
-  request.max_headers = MAX_HEADERS
-  return request
-end
 
 --- Whether a token can be sent in a header (RFC 6750 §2.1).
 -- @tparam ?string token
@@ -101,7 +82,7 @@ function M.new(options, base, transport)
     lines = headers.lines(ours, options.headers, TAKEN_AWAY),
     partner_api_headers = options.partner_api_headers,
     policy = options.retry,
-    timeout = options.timeout or TIMEOUT,
+    timeout = options.timeout or limits.TIMEOUT,
     connect_timeout = options.connect_timeout,
     max_body = options.max_body,
     clock = options.clock or os.time,
@@ -148,16 +129,13 @@ local function read(self, call, ids, token, response)
 end
 
 local function attempt_once(self, call, ids, token, left)
-  local limits = {
-    timeout = left, connect_timeout = self.connect_timeout, max_body = self.max_body,
-  }
-  local response, err = self.transport:send(M.request(limits, {
+  local response, err = self.transport:send(limits.apply({
     method = call.method,
     url = call.url,
     headers = header_lines(self, call, ids, token),
     body = call.body,
     json_names = call.json_names,
-  }))
+  }, left, self))
   if not response then
     err.request_id, err.correlation_id = ids.request_id, ids.correlation_id
     return nil, err

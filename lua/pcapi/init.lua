@@ -10,25 +10,26 @@
 --
 -- @module pcapi
 local answer = require "pcapi.answer"
-local client = require "pcapi.client"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local headers = require "pcapi.headers"
+local limits = require "pcapi.limits"
 local options_ = require "pcapi.options"
-local resource = require "pcapi.resource"
-local security = require "pcapi.resource.security"
-local time = require "pcapi.time"
 local url = require "pcapi.url"
 
-local M = {
+--- Reading and writing times, see `pcapi.time`; loaded at first use.
+-- @field time
+local M = setmetatable({
   _VERSION = require "pcapi.version",
   --- What stands for null inside an array; in an object null is a missing field.
   null = core.null,
-  --- Reading and writing times, see `pcapi.time`.
-  time = time,
   --- Whether a value is an error object of pcapi.
   is_error = errors.is,
-}
+}, {
+  __index = function(_, name)
+    return name == "time" and require "pcapi.time" or nil
+  end,
+})
 
 local BASE_URL = "https://api.partnercenter.microsoft.com"
 
@@ -87,7 +88,7 @@ end
 local function client_mistake(options)
   local ok, why = true, nil
   if type(options.token) ~= "function" then
-    ok, why = client.is_token(options.token)
+    ok, why = require("pcapi.client").is_token(options.token)
   end
   if not ok then
     return 'option "token" ' .. why
@@ -146,21 +147,22 @@ function M.new(options)
     error("pcapi.new: " .. mistake, 2)
   end
   base.path = base.path:gsub("/+$", "")
-  local made = client.new(options, base, transport_of(options))
-  made.security = resource.bind(made, security)
+  -- loaded here: who only fetches needs none of it
+  local made = require("pcapi.client").new(options, base, transport_of(options))
+  made.security = require("pcapi.resource").bind(made, require "pcapi.resource.security")
   return made
 end
 
 -- One transport is kept for fetch, so that a loop over one host keeps its
 -- connection; other options need another one. So is the last address found safe.
-local kept = { key = nil, transport = nil, address = nil, allow_http = nil }
+local kept = {}
 
 local function fetch_mistake(address, options)
   local mistake
-  if address == nil or kept.address ~= address or kept.allow_http ~= options.allow_http then
+  if address == nil or kept.address ~= address or kept.address_http ~= options.allow_http then
     mistake = address_mistake("the address", address, options.allow_http)
     if not mistake then
-      kept.address, kept.allow_http = address, options.allow_http
+      kept.address, kept.address_http = address, options.allow_http
     end
   end
   if not mistake and not (options.method or "GET"):find("^%u+$") then
@@ -169,18 +171,22 @@ local function fetch_mistake(address, options)
   return mistake or connection_mistake(options)
 end
 
+local SESSION = { "ca_file", "ca_path", "proxy", "no_proxy", "http_version", "allow_http",
+                  "user_agent" }
+
 local function fetch_transport(options)
   if options.transport or options.on_wait then
     return transport_of(options)
   end
-  local key = {}
-  for _, name in ipairs { "ca_file", "ca_path", "proxy", "no_proxy", "http_version",
-                          "allow_http", "user_agent" } do
-    key[#key + 1] = tostring(options[name])
+  local same = kept.transport ~= nil
+  for i = 1, #SESSION do
+    same = same and kept[SESSION[i]] == options[SESSION[i]]
   end
-  key = table.concat(key, "\n")
-  if kept.key ~= key then
-    kept.key, kept.transport = key, transport_of(options)
+  if not same then
+    kept.transport = transport_of(options)
+    for _, name in ipairs(SESSION) do
+      kept[name] = options[name]
+    end
   end
   return kept.transport
 end
@@ -204,10 +210,10 @@ function M.fetch(address, options)
   if mistake then
     error("pcapi.fetch: " .. mistake, 2)
   end
-  local response, err = fetch_transport(options):send(client.request(options, {
+  local response, err = fetch_transport(options):send(limits.apply({
     method = options.method or "GET", url = address, body = options.body,
     headers = headers.lines(options.headers),
-  }))
+  }, options.timeout, options))
   if not response then
     return nil, err
   end

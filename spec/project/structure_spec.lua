@@ -32,7 +32,7 @@ end
 
 -- What stands in a line may use what stands in the lines above it.
 local LAYERS = {
-  "core version time format.text",
+  "core version time format.text limits",
   "error options headers",
   "format.json record retry url",
   "answer format.csv format.jsonl format.table list",

@@ -44,6 +44,10 @@ describe("an exchange", function()
     assert.truthy(headers["accept-encoding"]:find "gzip")
   end)
 
+  it("joins a header that comes more than once", function()
+    assert.equal("first, second", assert(fetch "/_sandbox/echo").headers["x-twice"])
+  end)
+
   it("inflates a compressed answer", function()
     local response = assert(authorized "records=2000")
     assert.equal("gzip", response.headers["content-encoding"])

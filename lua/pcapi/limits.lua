@@ -1,0 +1,27 @@
+--- How long an exchange may take and how large its answer may be, where nobody
+-- says otherwise.
+-- @module pcapi.limits
+local M = {}
+
+local CONNECT_TIMEOUT = 15 -- seconds
+local MAX_BODY = 128 * 1024 * 1024 -- bytes; 10,000 records are about 4 MB
+local MAX_HEADERS = 64 * 1024 -- bytes
+
+--- Seconds for one call. The service takes its time: beyond 100,000 log entries it
+-- needs minutes, and Microsoft's own libraries allow three.
+M.TIMEOUT = 180
+
+--- Sets the limits of a request for a transport.
+-- @tparam table request changed in place
+-- @tparam ?number timeout seconds
+-- @tparam table options `connect_timeout` (seconds) and `max_body` (bytes), or neither
+-- @treturn table the request
+function M.apply(request, timeout, options)
+  request.timeout = timeout or M.TIMEOUT
+  request.connect_timeout = math.min(request.timeout, options.connect_timeout or CONNECT_TIMEOUT)
+  request.max_body = options.max_body or MAX_BODY
+  request.max_headers = MAX_HEADERS
+  return request
+end
+
+return M
