@@ -93,5 +93,8 @@ int main(int argc, char **argv) {
     if (with_json)
       decode(L, &body);
   }
+  curl_easy_cleanup(e);
+  if (L)
+    lua_close(L);
   return 0;
 }

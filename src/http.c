@@ -9,8 +9,8 @@
 
 #include <curl/curl.h>
 
-#if LIBCURL_VERSION_NUM < 0x075500
-#error "pcapi needs libcurl 7.85 or later (CURLOPT_PROTOCOLS_STR)"
+#if LIBCURL_VERSION_NUM < 0x075700
+#error "pcapi needs libcurl 7.87 or later (CA cache; TLS that raises no SIGPIPE)"
 #endif
 
 struct http {
