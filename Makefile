@@ -100,7 +100,10 @@ docs:
 
 install:
 	@dev/need $(BUILD_NEEDS) luarocks
-	luarocks --lua-version 5.4 make --deps-mode=none --tree $(PREFIX)
+	env -u LUA_PATH -u LUA_CPATH luarocks --lua-version 5.4 make --deps-mode=none --tree $(PREFIX)
+	@rm -rf pcapi src/*.o
+	@test $(PREFIX) = /usr/local || echo "pcapi: before using it: eval" \
+	  "\"\$$(luarocks --lua-version 5.4 path --tree $(PREFIX))\""
 
 clean:
 	rm -rf build doc

@@ -50,9 +50,10 @@ Error.__name = "pcapi.error"
 
 function Error:__tostring()
   local facts = {}
+  -- an id that never reached the service helps nobody
   for _, fact in ipairs { { "HTTP ", self.status }, { "code ", self.code },
-                          { "request id ", self.request_id } } do
-    if fact[2] ~= nil then
+                          { "request id ", self.status and self.request_id } } do
+    if fact[2] then
       facts[#facts + 1] = fact[1] .. tostring(fact[2])
     end
   end

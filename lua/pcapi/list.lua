@@ -73,7 +73,7 @@ local function tests_of(criteria, resource, now)
   if criteria.since then
     local epoch, message = time.since(criteria.since, now)
     if not epoch then
-      return nil, message
+      return nil, "since: " .. message
     end
     tests[#tests + 1] = not_before(resource, epoch)
   end

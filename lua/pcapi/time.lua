@@ -25,8 +25,8 @@ local LONG_DAY_NAMES = {
 }
 local UNITS = { s = 1, m = 60, h = 3600, d = DAY, w = 7 * DAY }
 
-local ACCEPTED = "epoch seconds, a duration before now such as 90s 30m 24h 7d 2w, today, "
-  .. "yesterday, or a UTC date or time such as 2024-02-03 or 2024-02-03T07:08:09Z"
+local ACCEPTED = "24h (also 90s, 30m, 7d, 2w), today, yesterday, a UTC date or time such as "
+  .. "2024-02-03 or 2024-02-03T07:08:09Z, or epoch seconds as a number"
 
 -- Messages end up on terminals, and the text in them came from somewhere else.
 local function quoted(value)
@@ -364,16 +364,14 @@ function time.since(value, now)
   if not is_finite(now) then
     error("now must be seconds since the epoch, not " .. quoted(now), 2)
   end
-  local seconds, message
+  local seconds
   if is_finite(value) then
-    seconds, message = in_range(value)
+    seconds = in_range(value)
   elseif type(value) == "string" then
-    seconds, message = since_text(value, now)
-  else
-    message = "not a time: " .. quoted(value)
+    seconds = since_text(value, now)
   end
   if not seconds then
-    return nil, message .. " (accepted: " .. ACCEPTED .. ")"
+    return nil, quoted(value) .. " is not a time; give " .. ACCEPTED
   end
   return seconds
 end

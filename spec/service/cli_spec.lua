@@ -38,6 +38,11 @@ describe("pcapi non-mfa", function()
       { result.status, result.out, result.err })
   end)
 
+  it("says so when none matches", function()
+    assert.equal("pcapi: None of 7 records matches.\n",
+      run({ "non-mfa", "--user", "nobody@example" }, "records=7").err)
+  end)
+
   it("is quiet when asked", function()
     assert.equal("", run({ "-q", "non-mfa" }, "records=0").err)
   end)

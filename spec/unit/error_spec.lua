@@ -52,7 +52,12 @@ describe("pcapi.error", function()
     end)
 
     it("leaves out what it does not know", function()
-      assert.equal("server: it failed (request id r-1)", tostring(new { request_id = "r-1" }))
+      assert.equal("server: it failed (HTTP 500)", tostring(new { status = 500 }))
+      assert.equal("server: it failed (code x)", tostring(new { code = "x" }))
+    end)
+
+    it("leaves out the id of a request that had no answer", function()
+      assert.equal("server: it failed", tostring(new { request_id = "r-1" }))
     end)
 
     it("escapes the message once", function()
@@ -62,8 +67,8 @@ describe("pcapi.error", function()
     end)
 
     it("is harmless where a field other than the message came from the service", function()
-      local text = tostring(new { code = "\27[2J", request_id = "Bearer SECRET" })
-      assert.equal("server: it failed (code \\x1b[2J, request id Bearer [token])", text)
+      local text = tostring(new { status = 500, code = "\27[2J", request_id = "Bearer SECRET" })
+      assert.equal("server: it failed (HTTP 500, code \\x1b[2J, request id Bearer [token])", text)
     end)
   end)
 

@@ -147,7 +147,7 @@ describe("pcapi.list", function()
       raises(function() some:filter { usr = "x" } end,
         'filter has no option "usr"; did you mean "user"?')
       raises(function() some:filter { user = 5 } end, 'option "user" must be string')
-      raises(function() some:filter { since = "24" } end, "filter: not a time")
+      raises(function() some:filter { since = "24" } end, "filter: since: '24' is not a time")
       raises(function() some:filter "kim" end, "filter takes a table of options")
     end)
 

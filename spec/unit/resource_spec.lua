@@ -122,7 +122,7 @@ describe("pcapi.resource", function()
         'partner_requests: option "user" must be string, not 5' },
       ["options that are no table"] = { "partner_requests", "24h", "takes a table of options" },
       ["a time that is none"] = { "partner_requests", { since = "soon" },
-        "partner_requests: not a time: 'soon'" },
+        "partner_requests: since: 'soon' is not a time" },
       ["an application of principals"] = { "non_mfa_principals", { application = "*" },
         "non_mfa_principals: these records name no application" },
       ["a user of the adoption status"] = { "application_mfa_adoption_status", { user = "*" },

@@ -38,7 +38,7 @@ end
 -- A time is read twice: here for the message, later against the clock.
 local function moment(text)
   local ok, message = time.since(text, 0)
-  return ok and text, "--since " .. tostring(message)
+  return ok and text, "--since: " .. tostring(message)
 end
 
 local function day(text)

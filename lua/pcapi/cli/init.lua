@@ -182,12 +182,19 @@ local function write(text)
   end
 end
 
+local function count_of(report, list)
+  if #list == 0 and list.total_count > 0 then
+    return ("None of %.0f records matches."):format(list.total_count)
+  end
+  return #list == 0 and report.none or #list == 1 and report.one or report.many:format(#list)
+end
+
 local function summarize(args, report, list)
   if args.quiet then
     return
   end
   if args.output == "table" then
-    say(#list == 0 and report.none or #list == 1 and report.one or report.many:format(#list))
+    say(count_of(report, list))
   end
   if list.truncated then
     say(("the service gave its newest %.0f records only; there may be more"):format(
