@@ -22,7 +22,7 @@ export LUA_PATH  := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua
 export LUA_CPATH := $(CURDIR)/$(OUT)/$(ABI)/?.so;;
 export PATH      := $(CURDIR)/bin:$(PATH)
 
-BUILD_NEEDS   := gcc make libc6-dev lua5.4 liblua5.4-dev libcurl4-openssl-dev lua-cjson lua-argparse
+BUILD_NEEDS   := gcc make libc6-dev ca-certificates lua5.4 liblua5.4-dev libcurl4-openssl-dev lua-cjson lua-argparse
 SANDBOX_NEEDS := nginx libnginx-mod-http-lua openssl curl
 TEST_NEEDS    := lua-busted luajit2 libluajit2-5.1-dev luarocks binutils bsdutils procps
 
@@ -71,7 +71,7 @@ sanitize:
 	  RUN='env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)' SPECS='$(OUR_SPECS)' test-lua
 
 valgrind:
-	@dev/need valgrind
+	@dev/need valgrind libc6-dbg
 	@$(MAKE) --no-print-directory test-lua test-c SPECS='$(OUR_SPECS)' RUN='valgrind -q --error-exitcode=99 \
 	  --leak-check=full --errors-for-leak-kinds=definite'
 
