@@ -20,6 +20,7 @@ struct http {
   struct http_answer answer;
   enum buf_code overflow; /* why a callback refused bytes */
   const char *overflow_of;
+  size_t interim; /* bytes of headers of interim answers; they count as well */
   bool running;
   const char *message; /* a literal, or error */
   char error[CURL_ERROR_SIZE];
@@ -67,6 +68,21 @@ static enum http_code http_classify(CURLcode code) {
   }
 }
 
+/* Two codes of libcurl's say too little. A peer that hangs up within the handshake
+ * has a network's trouble, not a certificate's: only OpenSSL's words tell. And what
+ * is unsupported once connected is the answer (HTTP/0.9), not the address. */
+static enum http_code http_refine(struct http *h, CURLcode code) {
+  curl_off_t connected = 0;
+  if (code == CURLE_SSL_CONNECT_ERROR &&
+      (strstr(h->error, "SYSCALL") || strstr(h->error, "unexpected eof") ||
+       strstr(h->error, "reset by peer")))
+    return HTTP_NETWORK;
+  if (code == CURLE_UNSUPPORTED_PROTOCOL &&
+      curl_easy_getinfo(h->easy, CURLINFO_CONNECT_TIME_T, &connected) == CURLE_OK && connected > 0)
+    return HTTP_PROTOCOL;
+  return http_classify(code);
+}
+
 /* Ends a failed exchange with libcurl's own words, or ours where a ceiling or
  * the allocator stopped it: libcurl only sees that a callback refused. */
 static enum http_code http_fail_curl(struct http *h, CURLcode code) {
@@ -74,7 +90,7 @@ static enum http_code http_fail_curl(struct http *h, CURLcode code) {
     return http_fail(h, HTTP_NO_MEMORY, "not enough memory");
   if (h->overflow == BUF_TOO_LARGE || code == CURLE_FILESIZE_EXCEEDED)
     return http_fail(h, HTTP_PROTOCOL, h->overflow_of);
-  return http_fail(h, http_classify(code), h->error[0] ? h->error : curl_easy_strerror(code));
+  return http_fail(h, http_refine(h, code), h->error[0] ? h->error : curl_easy_strerror(code));
 }
 
 static size_t http_keep(struct http *h, struct buf *b, const char *data, size_t len,
@@ -87,6 +103,7 @@ static size_t http_keep(struct http *h, struct buf *b, const char *data, size_t 
 }
 
 #define BODY_TOO_LARGE "the answer is larger than max_body"
+#define HEADERS_TOO_LARGE "the headers of the answer are larger than max_headers"
 
 static size_t http_on_body(char *data, size_t size, size_t n, void *userdata) {
   struct http *h = userdata;
@@ -97,10 +114,17 @@ static size_t http_on_header(char *data, size_t size, size_t n, void *userdata) 
   struct http *h = userdata;
   size_t len = size * n;
   /* a new status line: what came before was an interim answer (RFC 9110 §15.2) */
-  if (len >= 5 && memcmp(data, "HTTP/", 5) == 0)
+  if (len >= 6 && memcmp(data, "HTTP/", 5) == 0 && data[5] >= '0' && data[5] <= '9') {
+    h->interim += h->answer.headers.len;
     buf_clear(&h->answer.headers);
+  }
+  if (h->interim + h->answer.headers.len + len > h->answer.headers.max) {
+    h->overflow = BUF_TOO_LARGE;
+    h->overflow_of = HEADERS_TOO_LARGE;
+    return 0;
+  }
   return http_keep(h, &h->answer.headers, data, len,
-                   "the headers of the answer are larger than max_headers");
+                   HEADERS_TOO_LARGE);
 }
 
 /* True for a directory made by "openssl rehash": it holds names like 0a1b2c3d.0 */
@@ -156,6 +180,8 @@ static CURLcode http_set_session(struct http *h, const struct http_options *o) {
   SET(CURLOPT_HTTP_VERSION, o->http_1_1 ? (long)CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS);
   SET(CURLOPT_ACCEPT_ENCODING, ""); /* all that libcurl was built with */
   SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  /* giving up must not wait for a name that is still being resolved */
+  SET(CURLOPT_QUICK_EXIT, 1L);
   SET(CURLOPT_TCP_KEEPALIVE, 1L);
   SET(CURLOPT_ERRORBUFFER, h->error);
   SET(CURLOPT_WRITEFUNCTION, http_on_body);
@@ -164,8 +190,10 @@ static CURLcode http_set_session(struct http *h, const struct http_options *o) {
   SET(CURLOPT_HEADERDATA, h);
   if (o->user_agent)
     SET(CURLOPT_USERAGENT, o->user_agent);
-  if (o->proxy)
-    SET(CURLOPT_PROXY, o->proxy);
+  /* http:// is for this machine; a proxy would see the token */
+  const char *proxy = o->allow_http ? "" : o->proxy;
+  if (proxy)
+    SET(CURLOPT_PROXY, proxy);
   if (o->no_proxy)
     SET(CURLOPT_NOPROXY, o->no_proxy);
 #undef SET
@@ -246,7 +274,8 @@ static CURLcode http_set_method(CURL *e, const struct http_request *r) {
     code = curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
   }
   if (code == CURLE_OK)
-    code = curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, get || head ? NULL : r->method);
+    code = curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST,
+                            head || (get && !r->body) ? NULL : r->method);
   return code;
 }
 
@@ -260,7 +289,8 @@ static CURLcode http_set_request(struct http *h, const struct http_request *r) {
   SET(CURLOPT_HTTPHEADER, h->headers);
   SET(CURLOPT_TIMEOUT_MS, r->timeout_ms);
   SET(CURLOPT_CONNECTTIMEOUT_MS, r->connect_timeout_ms);
-  SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->max_body);
+  /* the length that HEAD tells is of a body that does not come */
+  SET(CURLOPT_MAXFILESIZE_LARGE, strcmp(r->method, "HEAD") == 0 ? 0 : (curl_off_t)r->max_body);
 #undef SET
   return code;
 }
@@ -274,6 +304,7 @@ enum http_code http_start(struct http *h, const struct http_request *request) {
   buf_init(&h->answer.headers, request->max_headers);
   buf_init(&h->answer.body, request->max_body);
   h->overflow = BUF_OK;
+  h->interim = 0;
   h->overflow_of = BODY_TOO_LARGE;
   h->error[0] = '\0';
   CURLcode code = http_set_request(h, request);

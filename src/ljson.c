@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define JSON_MAX_DEPTH 100
+#define PCAPI_EXACT ((lua_Integer)9007199254740991) /* 2^53 - 1 */
 
 /* Leaves the decode function of an own cjson instance on the stack: the shared
  * one has settings that other code of the process may change. */
@@ -35,7 +36,8 @@ static int to_integer(lua_State *L) {
   if (lua_isinteger(L, -1))
     return 0;
   const lua_Integer n = lua_tointegerx(L, -1, &exact);
-  if (!exact)
+  /* from 2^53 on cjson's float may have lost digits, and must not look exact */
+  if (!exact || n > PCAPI_EXACT || n < -PCAPI_EXACT)
     return 0;
   lua_pop(L, 1);
   lua_pushinteger(L, n);

@@ -242,6 +242,8 @@ function Client:request(method, path, options)
     error('request: the method must be a word such as "GET"', 2)
   elseif type(path) ~= "string" or path:sub(1, 1) ~= "/" then
     error('request: the path must begin with a slash, such as "/v1/customers"', 2)
+  elseif options.body and (method == "GET" or method == "HEAD") then
+    error("request: a " .. method .. " has no body; give a query, or another method", 2)
   end
   for name, value in pairs(options.headers or {}) do
     local ok, why = headers.is_valid(name, value)

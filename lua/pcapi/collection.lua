@@ -16,7 +16,8 @@ local MAX_PAGES = 10000
 local OURS = { authorization = true, ["proxy-authorization"] = true, cookie = true,
                ["user-agent"] = true, host = true, connection = true, upgrade = true,
                expect = true, te = true, trailer = true, ["content-length"] = true,
-               ["transfer-encoding"] = true, accept = true, ["accept-encoding"] = true }
+               ["transfer-encoding"] = true, accept = true, ["accept-encoding"] = true,
+               range = true, validatemfa = true }
 
 -- A member in either casing; nil as well for a value that has no members.
 local function member(object, name)

@@ -33,10 +33,15 @@ M.kinds = {
   config = "a setting cannot be used",
 }
 
+local LONGEST = 2048 -- bytes of a message
+
 -- What a server or a proxy says may hold a token that it was sent, and bytes
 -- that move a terminal's cursor.
 local function harmless(said)
-  said = said:gsub("eyJ[%w_%-]+%.[%w_%-]+%.?[%w_%-]*", "[token]")
+  if #said > LONGEST then
+    said = said:sub(1, LONGEST) .. "…"
+  end
+  said = said:gsub("%f[%w_%-]eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", "[token]")
   said = said:gsub("([Bb]earer%s+)[%w%-%._~%+/=]+", function(scheme)
     return scheme .. "[token]"
   end)

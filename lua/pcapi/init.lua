@@ -165,8 +165,11 @@ local function fetch_mistake(address, options)
       kept.address, kept.address_http = address, options.allow_http
     end
   end
-  if not mistake and not (options.method or "GET"):find("^%u+$") then
+  local method = options.method or "GET"
+  if not mistake and not method:find("^%u+$") then
     mistake = 'option "method" must be a word such as "GET"'
+  elseif not mistake and options.body and (method == "GET" or method == "HEAD") then
+    mistake = "a " .. method .. " has no body; give another method"
   end
   return mistake or connection_mistake(options)
 end
@@ -175,15 +178,18 @@ local SESSION = { "ca_file", "ca_path", "proxy", "no_proxy", "http_version", "al
                   "user_agent" }
 
 local function fetch_transport(options)
-  if options.transport or options.on_wait then
-    return transport_of(options)
+  if options.transport then
+    return options.transport
   end
   local same = kept.transport ~= nil
   for i = 1, #SESSION do
     same = same and kept[SESSION[i]] == options[SESSION[i]]
   end
   if not same then
-    kept.transport = transport_of(options)
+    if kept.transport then
+      kept.transport:close()
+    end
+    kept.transport = require("pcapi.transport.curl").new(options)
     for _, name in ipairs(SESSION) do
       kept[name] = options[name]
     end
@@ -212,7 +218,7 @@ function M.fetch(address, options)
   end
   local response, err = fetch_transport(options):send(limits.apply({
     method = options.method or "GET", url = address, body = options.body,
-    headers = headers.lines(options.headers),
+    headers = headers.lines(options.headers), on_wait = options.on_wait,
   }, options.timeout, options))
   if not response then
     return nil, err

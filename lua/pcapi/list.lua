@@ -101,6 +101,8 @@ function M.compile(criteria, resource, now)
   for name in pairs { user = true, application = true } do
     if criteria[name] and not resource[name] then
       return nil, ("these records name no %s"):format(name)
+    elseif criteria[name] == "" then
+      return nil, ("%s is empty; leave it out, or give * for any"):format(name)
     end
   end
   if criteria.mfa_compliant ~= nil and not resource.tells_compliance then
@@ -188,6 +190,11 @@ local function is_field(self, field)
   return false
 end
 
+local function no_field(what, self, field)
+  return ("%s: there is no field %q; there are: %s"):format(what, field,
+    table.concat(self.columns, ", "))
+end
+
 --- Sorts by a field; records that are equal in it keep their order.
 -- @tparam string field
 -- @tparam[opt] boolean descending
@@ -196,8 +203,7 @@ function List:sort_by(field, descending)
   if type(field) ~= "string" then
     error("sort_by takes the name of a field, not a " .. type(field), 2)
   elseif not is_field(self, field) then
-    error(("sort_by: there is no field %q; there are: %s"):format(field,
-      table.concat(self.columns, ", ")), 2)
+    error(no_field("sort_by", self, field), 2)
   end
   local key_of = sort_key(self, field)
   local rows, sorted = {}, {}
@@ -235,6 +241,8 @@ end
 function List:group_by(field)
   if type(field) ~= "string" and type(field) ~= "function" then
     error("group_by takes the name of a field or a function, not a " .. type(field), 2)
+  elseif type(field) == "string" and not is_field(self, field) then
+    error(no_field("group_by", self, field), 2)
   end
   local key_of = type(field) == "function" and field or function(record)
     return record[field]

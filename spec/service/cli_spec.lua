@@ -43,6 +43,19 @@ describe("pcapi non-mfa", function()
       run({ "non-mfa", "--user", "nobody@example" }, "records=7").err)
   end)
 
+  it("warns of a list that may be cut even when it is to be quiet", function()
+    assert.truthy(run({ "-q", "non-mfa", "-o", "csv" }, "records=10000").err:find "may be more")
+  end)
+
+  it("lets a flag win over the environment, and takes an empty variable for none", function()
+    local result = sandbox.pcapi({ "--ca-path", sandbox.ca_path, "non-mfa" },
+      { PCAPI_CA_FILE = "/nowhere.pem" })
+    assert.equal(0, result.status, result.err)
+    result = sandbox.pcapi({ "--ca-file", sandbox.ca_file, "--base-url", sandbox.url, "non-mfa" },
+      { PCAPI_CA_FILE = "", PCAPI_CA_PATH = "", PCAPI_BASE_URL = "" })
+    assert.equal(0, result.status, result.err)
+  end)
+
   it("is quiet when asked", function()
     assert.equal("", run({ "-q", "non-mfa" }, "records=0").err)
   end)
@@ -144,6 +157,7 @@ describe("the exit status", function()
     { 2, { "non-mfa", "--output", "xml" }, "table", "an unknown output" },
     { 2, { "non-mfa", "--since", "someday" }, "--since", "a time that is none" },
     { 2, { "non-mfa", "--colums", "upn" }, "--colums", "an unknown flag" },
+    { 2, { "non-mfa", "--user", "" }, "empty", "an empty name" },
     { 2, { "non-mfa", "--columns", "upm" }, "upm", "an unknown field" },
     { 2, { "--timeout", "0", "non-mfa" }, "--timeout", "a timeout that is none" },
     { 2, { "--base-url", "http://example.com", "non-mfa" }, "--base-url", "a clear-text address" },
@@ -182,6 +196,16 @@ describe("the exit status", function()
     result = sandbox.pcapi({ "non-mfa" }, { PCAPI_TOKEN = "se cret" })
     assert.equal(4, result.status)
     assert.is_nil(result.err:find("se cret", 1, true))
+  end)
+
+  it("is 130 after Ctrl-C while it writes, and says that the output may be incomplete", function()
+    local pid = os.tmpname()
+    local result = sandbox.shell((
+      [[PCAPI_TOKEN='%s' sh -c 'echo $$ >%s; exec %s bin/pcapi non-mfa -o json' | ]]
+      .. [[{ sleep 2; kill -INT $(cat %s); sleep 1; cat >/dev/null; }]]):format(
+      sandbox.token { scenario = "records=20000" }, pid, sandbox.lua, pid))
+    os.remove(pid)
+    assert.truthy(result.err:find("may be incomplete", 1, true), result.err)
   end)
 
   it("is 1 when the list cannot be written", function()

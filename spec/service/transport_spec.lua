@@ -112,6 +112,43 @@ describe("an exchange", function()
     assert.is_true(seen[2] > seen[1])
   end)
 
+  it("closes what was in flight when on_wait raises", function()
+    sandbox.leaves_nothing(function()
+      local client = sandbox.client("delay=5", { on_wait = function()
+        error "enough"
+      end })
+      assert.has_error(function()
+        client.security:non_mfa_principals()
+      end)
+      local before = core.live()
+      client:close()
+      assert.equal(before - 1, core.live())
+    end)
+  end)
+
+  it("keeps one connection for fetch, with and without on_wait", function()
+    local connections = {}
+    for i = 1, 4 do
+      connections[assert(fetch("/_sandbox/echo", {
+        on_wait = i % 2 == 0 and function() end or nil,
+      })).json.connection] = true
+    end
+    local first = next(connections)
+    assert.is_nil(next(connections, first))
+  end)
+
+  it("asks by HEAD for the headers of what is too large to fetch", function()
+    local response = assert(fetch("/_sandbox/echo", { method = "HEAD", max_body = 10 }))
+    assert.equal(200, response.status)
+    assert.equal("", response.body)
+  end)
+
+  it("refuses a body with GET, which would go out as a POST", function()
+    assert.has_error(function()
+      fetch("/_sandbox/echo", { body = "x" })
+    end)
+  end)
+
   it("leaves no session open after any failure", function()
     sandbox.leaves_nothing(function()
       for _, settings in ipairs { "cut=headers", "cut=body", "body=garbage" } do

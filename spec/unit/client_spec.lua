@@ -504,6 +504,14 @@ describe("pcapi.client", function()
     assert.matches("the store is locked", err.cause.message, 1, true)
   end)
 
+  it("refuses a body with GET and HEAD, which would go out as a POST", function()
+    for _, method in ipairs { "GET", "HEAD" } do
+      raises(function()
+        fake.client({}):request(method, "/v1/customers", { body = { name = "x" } })
+      end, method .. " has no body")
+    end
+  end)
+
   it("takes a header of ours away for one request", function()
     local _, _, transport = get({ {} }, nil, { headers = { ValidateMfa = false } })
     assert.is_nil(transport.sent[1].header.validatemfa)
@@ -552,6 +560,12 @@ describe("pcapi.client", function()
         { token = "tok+SECRET/1=" })
       assert.is_false(holds(err, "SECRET"))
       assert.equal("[token]", err.data[1])
+    end)
+
+    it("a token whose slashes are escaped in JSON", function()
+      local body = '{"code":"7","description":"bad ab\\/cd\\/SECRET"}'
+      local _, err = get({ failing(400, { body = body }) }, { token = "ab/cd/SECRET" })
+      assert.is_false(holds(err, "SECRET"))
     end)
 
     it("the fields of a client", function()

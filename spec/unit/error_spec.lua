@@ -60,6 +60,13 @@ describe("pcapi.error", function()
       assert.equal("server: it failed", tostring(new { request_id = "r-1" }))
     end)
 
+    it("is short, however much the service says, and shows no half of a token", function()
+      local long = new { message = ("eyJ"):rep(1e6) }
+      assert.is_true(#long.message < 3000)
+      long = new { message = ("x "):rep(1020) .. "eyJ" .. ("S"):rep(100) }
+      assert.is_nil(long.message:find("SSS", 1, true))
+    end)
+
     it("escapes the message once", function()
       local err = new { message = "a\27b \\ c" }
       assert.equal("server: " .. err.message, tostring(err))

@@ -66,7 +66,7 @@ describe("pcapi.list", function()
       { "*@fabrikam.example", { "5f0b-1", "5f0b-2" } },
       { "*", { "5f0b-1", "5f0b-2", "77aa-3", "77aa-4" } },
       { "*i*.*", { "5f0b-1", "5f0b-2", "77aa-3" } },
-      { "kim", {} }, { "im@contoso.example", {} }, { "", {} },
+      { "kim", {} }, { "im@contoso.example", {} },
       { "svc.app@*", { "5f0b-2" } }, { "svcxapp@*", {} }, { "svc%.app@*", {} }, { "[ks]*", {} },
       { "77AA-4", { "77aa-4" } }, { "5f0b-*", { "5f0b-1", "5f0b-2" } }, { "^kim*", {} },
       { "k?m*", {} }, { "kim@fabrikam.example$", {} },
@@ -75,6 +75,10 @@ describe("pcapi.list", function()
         assert.same(case[2], users { user = case[1] })
       end)
     end
+
+    it("raises for an empty name, which would hide everybody", function()
+      raises(function() requests({}):filter { user = "" } end, "user is empty")
+    end)
 
     it("by application looks at id and name", function()
       local apps = new("application_mfa_adoption_status", {
@@ -288,6 +292,7 @@ describe("pcapi.list", function()
       raises(function() records:group_by() end,
         "group_by takes the name of a field or a function, not a nil")
       raises(function() records:group_by { "upn" } end, "not a table")
+      raises(function() records:group_by "unp" end, "there is no field")
     end)
 
     it("gives lists, which can be narrowed and sorted as well", function()

@@ -48,17 +48,26 @@ local function day(text)
   return nil, ("a day must look like 2024-02-03, not '%s'"):format(text)
 end
 
+-- An empty name comes from an unset variable of a script, and would match nobody.
+local function filled(text)
+  if text == "" then
+    return nil, "a name must not be empty; * stands for any text"
+  end
+  return text
+end
+
 local CRITERIA = {
   since = function(command)
     command:option("--since", "Only what happened since: 24h, 7d, yesterday, 2024-02-03, …")
       :argname("TIME"):convert(moment)
   end,
   user = function(command)
-    command:option("--user", "Only this user: upn or objectId, * for any text"):argname("USER")
+    command:option("--user", "Only this user: upn or objectId, * for any text")
+      :argname("USER"):convert(filled)
   end,
   application = function(command)
     command:option("--application", "Only this application: id or name, * for any text")
-      :argname("APPLICATION")
+      :argname("APPLICATION"):convert(filled)
   end,
 }
 
@@ -80,9 +89,8 @@ local function add_report(parser, name, report)
 end
 
 --- Makes the parser.
--- @tparam function getenv reads an environment variable, for defaults
 -- @treturn table an argparse parser
-function M.parser(getenv)
+function M.parser()
   local parser = argparse("pcapi",
     "Which partner users and applications come in without MFA, from Microsoft's Partner Center.",
     EPILOG)
@@ -92,17 +100,14 @@ function M.parser(getenv)
   end)
   parser:flag("--token-stdin", "Read the token from standard input")
   parser:option("--base-url", "Address of the service (PCAPI_BASE_URL)"):argname("URL")
-    :default(getenv "PCAPI_BASE_URL")
   parser:option("--prefix", "Path segment before the version, '' or pcapi (default: try both)")
   parser:option("--ca-file", "CAs to trust, PEM (PCAPI_CA_FILE)"):argname("FILE")
-    :default(getenv "PCAPI_CA_FILE")
   parser:option("--ca-path", "CAs to trust, hashed directory (PCAPI_CA_PATH)"):argname("DIR")
-    :default(getenv "PCAPI_CA_PATH")
   parser:option("--timeout", "Seconds for all of it (default 180)"):argname("SECONDS")
     :convert(positive "--timeout")
   parser:option("--color", "Colour in tables"):choices { "auto", "always", "never" }
     :default "auto"
-  parser:flag("-q --quiet", "No progress and no summary on standard error")
+  parser:flag("-q --quiet", "No progress and no summary on standard error; warnings stay")
   parser:command_target("command")
   parser:require_command(true)
   for _, name in ipairs { "non-mfa", "adoption", "requests" } do

@@ -32,6 +32,19 @@ local function say(text)
   io.stderr:write("pcapi: ", text, "\n")
 end
 
+-- The environment stands behind the flags, and an empty variable is none.
+local function fill_from_environment(args)
+  local function env(name)
+    local value = os.getenv(name)
+    return value ~= "" and value or nil
+  end
+  args.base_url = args.base_url or env "PCAPI_BASE_URL"
+  if not args.ca_file and not args.ca_path then
+    args.ca_file = env "PCAPI_CA_FILE"
+    args.ca_path = not args.ca_file and env "PCAPI_CA_PATH" or nil
+  end
+end
+
 local function read_token(args)
   local token, source
   if args.token_stdin then
@@ -74,7 +87,8 @@ local function make_client(args, on_wait)
   if ok then
     return made
   end
-  local message = tostring(made):gsub("^.-pcapi%.new: ", ""):gsub('option "([%w_]+)"', "%1")
+  local message = tostring(made):gsub("^.-pcapi%.new: ", "")
+    :gsub(" %(or set allow_http.-%)", ""):gsub('option "([%w_]+)"', "%1")
     :gsub("%f[%w]%l+_%l+%f[^%w_]", function(name)
       return "--" .. name:gsub("_", "-")
     end)
@@ -171,8 +185,11 @@ local function render(args, report, list)
   })
 end
 
+local writing = false
+
 -- All at once, so that a failure before leaves nothing written by halves.
 local function write(text)
+  writing = true
   local ok, message = io.stdout:write(text)
   if ok then
     ok, message = io.stdout:flush()
@@ -190,15 +207,11 @@ local function count_of(report, list)
 end
 
 local function summarize(args, report, list)
-  if args.quiet then
-    return
-  end
-  if args.output == "table" then
+  if args.output == "table" and not args.quiet then
     say(count_of(report, list))
   end
   if list.truncated then
-    say(("the service gave its newest %.0f records only; there may be more"):format(
-      list.total_count))
+    say "the service gave its newest records only; there may be more"
   end
   if list.is_mfa_compliant == false then
     say("the service says that this token lacks MFA; sign in again with MFA before it is refused")
@@ -206,11 +219,12 @@ local function summarize(args, report, list)
 end
 
 local function command(argv)
-  local parser = arguments.parser(os.getenv)
+  local parser = arguments.parser()
   local ok, args = parser:pparse(argv)
   if not ok then
     stop(M.EXIT.usage, args .. "\npcapi: try 'pcapi --help'")
   end
+  fill_from_environment(args)
   local report = reports[args.command]
   local list = ask(args, report)
   write(render(args, report, list))
@@ -223,10 +237,11 @@ local function status_of(failure)
     return failure.status
   elseif type(failure) == "string" and failure:find("interrupted!", 1, true) then
     io.stderr:write("\n") -- below the terminal's ^C and the line of progress
-    say("interrupted; nothing was written")
+    say(writing and "interrupted while writing; the output may be incomplete"
+      or "interrupted; nothing was written")
     return M.EXIT.interrupted
   elseif type(failure) == "string" and failure:find("not enough memory", 1, true) then
-    say("not enough memory for the answer; ask for less with a smaller time span")
+    say("not enough memory for the answer; free some of it")
     return M.EXIT.error
   end
   say("this is a fault of pcapi, please report it: " .. tostring(failure))
@@ -237,13 +252,15 @@ end
 -- @tparam table argv array of arguments, as Lua's `arg`
 -- @treturn number exit status
 function M.main(argv)
-  local ok, failure = xpcall(command, function(failure)
+  local ok, failure = xpcall(function()
+    command(argv)
+  end, function(failure)
     if type(failure) == "string" and not failure:find("interrupted!", 1, true)
       and not failure:find("not enough memory", 1, true) then
       return debug.traceback(failure, 2)
     end
     return failure
-  end, argv)
+  end)
   return ok and M.EXIT.ok or status_of(failure)
 end
 

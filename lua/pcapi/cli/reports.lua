@@ -13,7 +13,7 @@ local function share(record)
   if type(total) ~= "number" or type(compliant) ~= "number" or total <= 0 then
     return nil
   end
-  return ("%.0f%%"):format(compliant / total * 100)
+  return ("%.0f%%"):format(math.floor(compliant / total * 100)) -- 100% when it is all of them
 end
 
 return {

@@ -42,6 +42,7 @@ function M.new(options)
   local agent = "pcapi/" .. version
   return setmetatable({
     idle = {},
+    busy = {}, -- sessions in flight, so that close() reaches one whose wait raised
     on_wait = options.on_wait,
     session_options = {
       ca_file = options.ca_file, ca_path = options.ca_path,
@@ -73,7 +74,8 @@ local function exchange(self, session, request)
   if not ok then
     return nil, kind, message
   end
-  local started = self.on_wait and core.now()
+  local on_wait = request.on_wait or self.on_wait
+  local started = on_wait and core.now()
   while true do
     local response
     response, kind, message = session:wait(SLICE)
@@ -81,7 +83,7 @@ local function exchange(self, session, request)
       return response, kind, message
     end
     if started then
-      self.on_wait(core.now() - started)
+      on_wait(core.now() - started)
     end
   end
 end
@@ -96,7 +98,7 @@ end
 -- @tparam table request `method`, `url`, `headers` (lines), `body`, `timeout` and
 -- `connect_timeout` (seconds), `max_body` and `max_headers` (bytes). `json_names`
 -- (JSON member names, from → to) may be respelt by a transport where that is
--- cheap; nobody may depend on it.
+-- cheap; nobody may depend on it. `on_wait` stands for the transport's own.
 -- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind timeout, network, tls, protocol or config
@@ -106,7 +108,9 @@ function Transport:send(request)
     return fail(kind, message)
   end
   local response
+  self.busy[session] = true
   response, kind, message = exchange(self, session, request)
+  self.busy[session] = nil
   if response then
     response.body = session:body(text_names(request, response))
   end
@@ -137,11 +141,16 @@ function Transport:now() -- luacheck: ignore self
   return core.now()
 end
 
---- Closes the kept connections. The transport may be used again.
+--- Closes the kept connections and gives up what is in flight. The transport may be
+-- used again.
 function Transport:close()
   for i = #self.idle, 1, -1 do
     self.idle[i]:close()
     self.idle[i] = nil
+  end
+  for session in pairs(self.busy) do
+    session:close()
+    self.busy[session] = nil
   end
 end
 
