@@ -4,6 +4,7 @@
 #include "jsontext.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 size_t jsontext_bom(const char *text, size_t len) {
@@ -42,30 +43,83 @@ size_t jsontext_scalars(const char *text, size_t len) {
   return count;
 }
 
-/* The next "name": at or after start; NULL when there is none. A quote behind a
- * backslash is a character of a string, not the start of one. */
-static char *find_member(char *start, const char *begin, const char *end, const char *name) {
-  const size_t n = strlen(name);
-  for (char *p = start; (p = memmem(p, (size_t)(end - p), name, n)) != NULL; p += n) {
-    const bool quoted = p > begin && p[-1] == '"' && (p - 1 == begin || p[-2] != '\\');
-    if (quoted && end - (p + n) >= 2 && p[n] == '"' && p[n + 1] == ':')
+/* The closing quote of the string that opens before p; NULL in a broken text. */
+static char *string_end(char *p, const char *end) {
+  while (p < end && (p = memchr(p, '"', (size_t)(end - p))) != NULL) {
+    size_t slashes = 0;
+    while (p[-1 - (ptrdiff_t)slashes] == '\\')
+      slashes++;
+    if (slashes % 2 == 0)
       return p;
+    p++;
   }
   return NULL;
 }
 
-void jsontext_respell(char *text, size_t len, const char *from, const char *to) {
-  const char *end = text + len;
+/* Where a walk over the text stands. Records are the objects of a bare array, or
+ * of the array "items" of an object. */
+struct walk {
+  int depth;        /* of brackets and braces */
+  int record_depth; /* of the names of a record; 0 outside of a list */
+  char root;
+  bool after_items; /* the last string was "items" */
+  char *from;       /* the name to rewrite in the record at hand */
+  bool has_to;
+};
+
+static void enter(struct walk *w, char bracket) {
+  w->depth++;
+  if (w->depth == 1) {
+    w->root = bracket;
+    w->record_depth = bracket == '[' ? 2 : 0;
+  } else if (w->depth == 2 && bracket == '[' && w->root == '{' && w->after_items) {
+    w->record_depth = 3;
+  }
+}
+
+/* Leaves an object or array; a record that ends gets its name rewritten. */
+static void leave(struct walk *w, const char *from, const char *to) {
   const size_t from_len = strlen(from);
   const size_t to_len = strlen(to);
-  char *p = text;
-  if (to_len > from_len)
+  if (w->depth == w->record_depth && w->from && !w->has_to) {
+    memcpy(w->from, to, to_len);
+    w->from[to_len] = '"';
+    memset(w->from + to_len + 1, ' ', from_len - to_len);
+  }
+  if (w->depth == w->record_depth) {
+    w->from = NULL;
+    w->has_to = false;
+  }
+  w->depth--;
+  if (w->root == '{' && w->depth < 2)
+    w->record_depth = 0;
+}
+
+static bool is_name(const char *p, size_t len, const char *name) {
+  return len == strlen(name) && memcmp(p, name, len) == 0;
+}
+
+void jsontext_respell(char *text, size_t len, const char *from, const char *to) {
+  const char *end = text + len;
+  struct walk w = {.depth = 0};
+  if (strlen(to) > strlen(from) || !memmem(text, len, from, strlen(from)))
     return;
-  if ((p = find_member(text, text, end, from)) == NULL || find_member(text, text, end, to))
-    return;
-  for (; p; p = find_member(p + from_len, text, end, from)) {
-    memcpy(p, to, to_len);
-    p[to_len] = '"';
-    memset(p + to_len + 1, ' ', from_len - to_len);
+  for (char *p = text; p < end; p++) {
+    if (*p == '{' || *p == '[') {
+      enter(&w, *p);
+    } else if (*p == '}' || *p == ']') {
+      leave(&w, from, to);
+    } else if (*p == '"') {
+      char *start = p + 1;
+      if ((p = string_end(start, end)) == NULL)
+        return;
+      const size_t n = (size_t)(p - start);
+      w.after_items = w.depth == 1 && (is_name(start, n, "items") || is_name(start, n, "Items"));
+      if (w.depth == w.record_depth && end - p > 1 && p[1] == ':') {
+        if (is_name(start, n, from))
+          w.from = start;
+        w.has_to = w.has_to || is_name(start, n, to);
+      }
+    }
   }
 }

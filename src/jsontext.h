@@ -15,10 +15,12 @@ size_t jsontext_bom(const char *text, size_t len);
  * look like a value and then count as well. */
 size_t jsontext_scalars(const char *text, size_t len);
 
-/* Rewrites every member name "from" as "to" in place: the text keeps its length
- * and meaning, as spaces before the colon fill the gap (RFC 8259 §2). Does
- * nothing where "to" is longer than "from", or is a member name already. Only
- * names directly followed by their colon are seen. */
+/* Rewrites the member name "from" of every record as "to", in place: the text keeps
+ * its length and meaning, as spaces before the colon fill the gap (RFC 8259 §2).
+ * Records are the objects of a bare array, or of the array "items" of an object;
+ * what is nested in them stays. Does nothing to a record that has a "to" already,
+ * nor where "to" is longer than "from". Only names directly followed by their
+ * colon are seen. */
 void jsontext_respell(char *text, size_t len, const char *from, const char *to);
 
 #pragma GCC visibility pop

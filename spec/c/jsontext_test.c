@@ -1,6 +1,7 @@
 #include "jsontext.h"
 #include "check.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static size_t scalars(const char *text) {
@@ -39,20 +40,40 @@ static const char *respelt(const char *text, const char *from, const char *to) {
   return copy;
 }
 
-static void respells_names_only(void) {
-  check(!strcmp(respelt("{\"long\":1}", "long", "ab"), "{\"ab\"  :1}"),
-        "fills the gap with spaces");
-  check(!strcmp(respelt("[{\"long\":1},{\"long\":2}]", "long", "same"),
-                "[{\"same\":1},{\"same\":2}]"),
-        "respells every record");
-  check(!strcmp(respelt("{\"x\":\"long\"}", "long", "ab"), "{\"x\":\"long\"}"),
-        "leaves values alone");
-  check(!strcmp(respelt("{\"x\\\"long\":1}", "long", "ab"), "{\"x\\\"long\":1}"),
-        "leaves a longer name with a quote in it alone");
-  check(!strcmp(respelt("{\"long\":1,\"ab\":2}", "long", "ab"), "{\"long\":1,\"ab\":2}"),
-        "leaves both spellings to whoever can choose");
-  check(!strcmp(respelt("{\"a\":1}", "a", "longer"), "{\"a\":1}"), "never grows the text");
-  check(!strcmp(respelt("{\"lo", "lo", "a"), "{\"lo"), "stops at the end of the text");
+static bool turns(const char *text, const char *into) {
+  const char *made = respelt(text, "long", "ab");
+  if (strcmp(made, into) != 0)
+    fprintf(stderr, "%s\nis  %s\nnot %s\n", text, made, into);
+  return strcmp(made, into) == 0;
+}
+
+static bool stays(const char *text) {
+  return turns(text, text);
+}
+
+static void respells_names_of_records_only(void) {
+  check(turns("[{\"long\":1},{\"long\":2}]", "[{\"ab\"  :1},{\"ab\"  :2}]"),
+        "respells every record of an array");
+  check(turns("{\"n\":2,\"items\":[{\"long\":1},{\"x\":[],\"long\":2}],\"a\":{}}",
+              "{\"n\":2,\"items\":[{\"ab\"  :1},{\"x\":[],\"ab\"  :2}],\"a\":{}}"),
+        "respells every record of a collection");
+  check(!strcmp(respelt("[{\"long\":1}]", "long", "same"), "[{\"same\":1}]"),
+        "needs no gap for a name of the same length");
+  check(stays("[{\"x\":\"long\"}]"), "leaves values alone");
+  check(stays("[{\"x\\\"long\":1}]"), "leaves a longer name with a quote in it alone");
+  check(turns("[{\"x\":\"\\\\\",\"long\":1}]", "[{\"x\":\"\\\\\",\"ab\"  :1}]"),
+        "sees that a string ends behind two backslashes");
+  check(turns("[{\"long\":1,\"ab\":2},{\"long\":3}]", "[{\"long\":1,\"ab\":2},{\"ab\"  :3}]"),
+        "leaves a record with both spellings to whoever can choose");
+  check(stays("[{\"x\":{\"long\":1}},{\"x\":[{\"long\":1}]}]"), "leaves nested objects alone");
+  check(stays("{\"items\":[{\"x\":{\"long\":1},\"y\":[[{\"long\":1}]]}]}"),
+        "leaves nested objects of a collection alone");
+  check(stays("{\"x\":[{\"long\":1}],\"a\":{\"items\":[{\"long\":1}]}}"),
+        "leaves other arrays alone");
+  check(stays("{\"long\":1}"), "leaves a lone object alone");
+  check(!strcmp(respelt("[{\"a\":1}]", "a", "longer"), "[{\"a\":1}]"), "never grows the text");
+  check(stays("[{\"long\":\"x") && stays("[{\"long") && stays("]]}}{[") && stays(""),
+        "goes nowhere beyond a broken text");
 }
 
 static void sees_the_byte_order_mark(void) {
@@ -63,7 +84,7 @@ static void sees_the_byte_order_mark(void) {
 int main(void) {
   counts_numbers_and_nulls();
   misses_none_at_any_place();
-  respells_names_only();
+  respells_names_of_records_only();
   sees_the_byte_order_mark();
   return check_result("jsontext");
 }
