@@ -243,6 +243,9 @@ function M.error(response, ids, now)
   read.hint = read.hint or hint or HINT_OF_KIND[kind]
   read.claims = read.claims or challenge:match('claims="([^"]*)"')
   read.retry_after = M.retry_after(response.headers, now)
+  if read.retry_after and read.retry_after > 0 then
+    read.hint = ("Try again in %.0f s, and ask less often"):format(read.retry_after)
+  end
   read.request_id, read.correlation_id = M.ids(response.headers, ids)
   read.is_mfa_compliant = M.is_mfa_compliant(response)
   return errors.new(read)

@@ -24,6 +24,8 @@ Client.__name = "pcapi.client"
 function M.is_token(token)
   if type(token) ~= "string" or token == "" then
     return nil, "is missing or empty"
+  elseif token:find "^[Bb]earer%s" then
+    return nil, 'begins with "Bearer"; give what stands behind it'
   elseif not token:find("^[%w%-._~+/]+=*$") then
     return nil, "holds characters that no bearer token has, such as a space or a line break"
   end

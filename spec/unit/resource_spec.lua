@@ -27,7 +27,12 @@ describe("pcapi.resource.security", function()
     application_mfa_adoption_status = "applicationmfaadoptionstatus",
     partner_requests = "partnerRequests",
   } do
-    it("describes " .. name .. " so that lists of it have helpers", function()
+    it("says that a colon is missing, at the caller's line", function()
+    local client = fake.client {}
+    raises(function() client.security.partner_requests { since = "24h" } end, "with a colon")
+  end)
+
+  it("describes " .. name .. " so that lists of it have helpers", function()
       local call = security[name]
       local known = {}
       for _, column in ipairs(call.description.columns) do

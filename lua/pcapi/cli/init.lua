@@ -96,6 +96,9 @@ local function make_client(args, on_wait)
 end
 
 local function ask(args, report)
+  if args.start_date and args.end_date and args.start_date > args.end_date then
+    stop(M.EXIT.usage, "--start-date is after --end-date")
+  end
   local on_wait, wipe = progress(args)
   local made = make_client(args, on_wait)
   local options = {
@@ -202,6 +205,8 @@ end
 local function count_of(report, list)
   if #list == 0 and list.total_count > 0 then
     return ("None of %.0f records matches."):format(list.total_count)
+  elseif #list < list.total_count then
+    return ("%d of %.0f records match."):format(#list, list.total_count)
   end
   return #list == 0 and report.none or #list == 1 and report.one or report.many:format(#list)
 end

@@ -33,12 +33,18 @@ local function query_of(declaration, options)
       query[name] = value
     end
   end
+  if query and query.startDate and query.endDate and query.startDate > query.endDate then
+    return nil, ("startDate %s is after endDate %s"):format(query.startDate, query.endDate)
+  end
   return query
 end
 
 local function make_method(name, declaration)
   local schema = schema_of(declaration)
   return function(self, options)
+    if type(self) ~= "table" or rawget(self, "client") == nil then
+      error(("call it with a colon: client.security:%s{…}"):format(name), 2)
+    end
     options = options_.check(options, schema, name)
     local client = self.client
     local query, message = query_of(declaration, options)
