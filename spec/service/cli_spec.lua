@@ -83,6 +83,13 @@ describe("pcapi non-mfa", function()
     assert.same({ "upn" }, names)
   end)
 
+  it("writes a column once that was asked for twice", function()
+    for _, output in ipairs { "table", "json", "jsonl", "csv" } do
+      local result = run({ "non-mfa", "-o", output, "--columns", "upn,upn" }, "records=1")
+      assert.equal(0, result.status, result.err)
+    end
+  end)
+
   it("narrows by time and user", function()
     local all = lines(run({ "non-mfa", "-q" }, "records=25").out)
     local recent = lines(run({ "non-mfa", "-q", "--since", "24h" }, "records=25").out)

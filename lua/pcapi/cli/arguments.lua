@@ -25,9 +25,10 @@ local function positive(what)
 end
 
 local function names(text)
-  local list = {}
+  local list, seen = {}, {}
   for name in text:gmatch("[^,%s]+") do
-    list[#list + 1] = name
+    list[#list + 1] = not seen[name] and name or nil
+    seen[name] = true
   end
   if #list > 0 then
     return list
