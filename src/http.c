@@ -20,7 +20,6 @@ struct http {
   struct http_answer answer;
   enum buf_code overflow; /* why a callback refused bytes */
   const char *overflow_of;
-  size_t interim; /* bytes of headers of interim answers; they count as well */
   bool running;
   const char *message; /* a literal, or error */
   char error[CURL_ERROR_SIZE];
@@ -103,7 +102,6 @@ static size_t http_keep(struct http *h, struct buf *b, const char *data, size_t 
 }
 
 #define BODY_TOO_LARGE "the answer is larger than max_body"
-#define HEADERS_TOO_LARGE "the headers of the answer are larger than max_headers"
 
 static size_t http_on_body(char *data, size_t size, size_t n, void *userdata) {
   struct http *h = userdata;
@@ -113,18 +111,14 @@ static size_t http_on_body(char *data, size_t size, size_t n, void *userdata) {
 static size_t http_on_header(char *data, size_t size, size_t n, void *userdata) {
   struct http *h = userdata;
   size_t len = size * n;
-  /* a new status line: what came before was an interim answer (RFC 9110 §15.2) */
+  /* a new status line: what came before was an interim answer (RFC 9110 §15.2). It
+   * uses up the ceiling as well, or a flood of them would have none. */
   if (len >= 6 && memcmp(data, "HTTP/", 5) == 0 && data[5] >= '0' && data[5] <= '9') {
-    h->interim += h->answer.headers.len;
+    h->answer.headers.max -= h->answer.headers.len;
     buf_clear(&h->answer.headers);
   }
-  if (h->interim + h->answer.headers.len + len > h->answer.headers.max) {
-    h->overflow = BUF_TOO_LARGE;
-    h->overflow_of = HEADERS_TOO_LARGE;
-    return 0;
-  }
   return http_keep(h, &h->answer.headers, data, len,
-                   HEADERS_TOO_LARGE);
+                   "the headers of the answer are larger than max_headers");
 }
 
 /* True for a directory made by "openssl rehash": it holds names like 0a1b2c3d.0 */
@@ -164,13 +158,15 @@ static CURLcode http_set_ca(CURL *easy, const struct http_options *o) {
   return code ? code : curl_easy_setopt(easy, CURLOPT_CAPATH, path);
 }
 
+/* Sets an option of e unless one before it failed; code says which. */
+#define SET(option, value)                                                                         \
+  if (code == CURLE_OK)                                                                            \
+  code = curl_easy_setopt(e, option, value)
+
 /* What stays the same for every request of the session. */
 static CURLcode http_set_session(struct http *h, const struct http_options *o) {
   CURL *e = h->easy;
   CURLcode code = http_set_ca(e, o);
-#define SET(option, value)                                                                         \
-  if (code == CURLE_OK)                                                                            \
-  code = curl_easy_setopt(e, option, value)
   SET(CURLOPT_NOSIGNAL, 1L); /* signals belong to the host process */
   SET(CURLOPT_PROTOCOLS_STR, o->allow_http ? "http,https" : "https");
   SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -196,7 +192,6 @@ static CURLcode http_set_session(struct http *h, const struct http_options *o) {
     SET(CURLOPT_PROXY, proxy);
   if (o->no_proxy)
     SET(CURLOPT_NOPROXY, o->no_proxy);
-#undef SET
   return code;
 }
 
@@ -261,37 +256,29 @@ enum http_code http_header(struct http *h, const char *line) {
 }
 
 static CURLcode http_set_method(CURL *e, const struct http_request *r) {
-  bool get = strcmp(r->method, "GET") == 0;
-  bool head = strcmp(r->method, "HEAD") == 0;
-  bool post = strcmp(r->method, "POST") == 0;
+  const bool get = strcmp(r->method, "GET") == 0;
+  const bool head = strcmp(r->method, "HEAD") == 0;
+  const bool post = strcmp(r->method, "POST") == 0;
   CURLcode code = curl_easy_setopt(e, CURLOPT_NOBODY, head ? 1L : 0L);
-  if (code == CURLE_OK && !head && (r->body || post)) {
-    const char *body = r->body ? r->body : "";
-    code = curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
-    if (code == CURLE_OK)
-      code = curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, body);
-  } else if (code == CURLE_OK && !head) {
-    code = curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+  if (!head && (r->body || post)) {
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+    SET(CURLOPT_COPYPOSTFIELDS, r->body ? r->body : "");
+  } else if (!head) {
+    SET(CURLOPT_HTTPGET, 1L);
   }
-  if (code == CURLE_OK)
-    code = curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST,
-                            head || (get && !r->body) ? NULL : r->method);
+  SET(CURLOPT_CUSTOMREQUEST, head || (get && !r->body) ? NULL : r->method);
+  /* the length that HEAD tells is of a body that does not come */
+  SET(CURLOPT_MAXFILESIZE_LARGE, head ? 0 : (curl_off_t)r->max_body);
   return code;
 }
 
 static CURLcode http_set_request(struct http *h, const struct http_request *r) {
   CURL *e = h->easy;
   CURLcode code = http_set_method(e, r);
-#define SET(option, value)                                                                         \
-  if (code == CURLE_OK)                                                                            \
-  code = curl_easy_setopt(e, option, value)
   SET(CURLOPT_URL, r->url);
   SET(CURLOPT_HTTPHEADER, h->headers);
   SET(CURLOPT_TIMEOUT_MS, r->timeout_ms);
   SET(CURLOPT_CONNECTTIMEOUT_MS, r->connect_timeout_ms);
-  /* the length that HEAD tells is of a body that does not come */
-  SET(CURLOPT_MAXFILESIZE_LARGE, strcmp(r->method, "HEAD") == 0 ? 0 : (curl_off_t)r->max_body);
-#undef SET
   return code;
 }
 
@@ -304,7 +291,6 @@ enum http_code http_start(struct http *h, const struct http_request *request) {
   buf_init(&h->answer.headers, request->max_headers);
   buf_init(&h->answer.body, request->max_body);
   h->overflow = BUF_OK;
-  h->interim = 0;
   h->overflow_of = BODY_TOO_LARGE;
   h->error[0] = '\0';
   CURLcode code = http_set_request(h, request);

@@ -79,9 +79,9 @@ static void enter(struct walk *w, char bracket) {
 
 /* Leaves an object or array; a record that ends gets its name rewritten. */
 static void leave(struct walk *w, const char *from, const char *to) {
-  const size_t from_len = strlen(from);
-  const size_t to_len = strlen(to);
   if (w->depth == w->record_depth && w->from && !w->has_to) {
+    const size_t from_len = strlen(from);
+    const size_t to_len = strlen(to);
     memcpy(w->from, to, to_len);
     w->from[to_len] = '"';
     memset(w->from + to_len + 1, ' ', from_len - to_len);
