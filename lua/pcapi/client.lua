@@ -247,11 +247,9 @@ function Client:request(method, path, options)
   elseif options.body and (method == "GET" or method == "HEAD") then
     error("request: a " .. method .. " has no body; give a query, or another method", 2)
   end
-  for name, value in pairs(options.headers or {}) do
-    local ok, why = headers.is_valid(name, value)
-    if not ok and value ~= false then
-      error("request: " .. why, 2)
-    end
+  local mistake = headers.mistake(options.headers)
+  if mistake then
+    error("request: " .. mistake, 2)
   end
   local call = {
     method = method,

@@ -20,6 +20,19 @@ function M.is_valid(name, value)
   return true
 end
 
+--- What is wrong with a table of headers that a caller gives; false as a value takes
+-- a header away.
+-- @tparam ?table headers name to value
+-- @treturn ?string nil when nothing is
+function M.mistake(headers)
+  for name, value in pairs(headers or {}) do
+    local ok, why = M.is_valid(name, value)
+    if not ok and not (value == false and type(name) == "string") then
+      return why
+    end
+  end
+end
+
 --- Merges tables of headers; a later one wins, and false takes a header away.
 -- @tparam table ... name to value; nil is allowed between them
 -- @treturn table lines `Name: value`, sorted, as the transport takes them

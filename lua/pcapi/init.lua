@@ -64,12 +64,7 @@ local function connection_mistake(options)
   elseif options.user_agent and not headers.is_valid("User-Agent", options.user_agent) then
     return 'option "user_agent" must be one line of text'
   end
-  for name, value in pairs(options.headers or {}) do
-    local ok, why = headers.is_valid(name, value)
-    if not ok and not (value == false and type(name) == "string") then
-      return why
-    end
-  end
+  return headers.mistake(options.headers)
 end
 
 local function address_mistake(name, text, allow_http)
@@ -189,7 +184,7 @@ local function fetch_transport(options)
     if kept.transport then
       kept.transport:close()
     end
-    kept.transport = require("pcapi.transport.curl").new(options)
+    kept.transport = transport_of(options)
     for _, name in ipairs(SESSION) do
       kept[name] = options[name]
     end

@@ -175,8 +175,10 @@ local function row_order(descending)
   end
 end
 
--- Whether the service documents a field or a record has it.
-local function is_field(self, field)
+--- Whether the service documents a field or a record has it.
+-- @tparam string field
+-- @treturn boolean
+function List:has_field(field)
   for _, name in ipairs(self.columns) do
     if name == field then
       return true
@@ -202,7 +204,7 @@ end
 function List:sort_by(field, descending)
   if type(field) ~= "string" then
     error("sort_by takes the name of a field, not a " .. type(field), 2)
-  elseif not is_field(self, field) then
+  elseif not self:has_field(field) then
     error(no_field("sort_by", self, field), 2)
   end
   local key_of = sort_key(self, field)
@@ -241,7 +243,7 @@ end
 function List:group_by(field)
   if type(field) ~= "string" and type(field) ~= "function" then
     error("group_by takes the name of a field or a function, not a " .. type(field), 2)
-  elseif type(field) == "string" and not is_field(self, field) then
+  elseif type(field) == "string" and not self:has_field(field) then
     error(no_field("group_by", self, field), 2)
   end
   local key_of = type(field) == "function" and field or function(record)

@@ -349,6 +349,13 @@ local function since_text(text, now)
   return time.parse(text)
 end
 
+--- Whether a text is a day that there is, such as `2024-02-03`.
+-- @tparam string text
+-- @treturn boolean
+function time.is_day(text)
+  return text:find("^%d%d%d%d%-%d%d%-%d%d$") ~= nil and time.parse(text) ~= nil
+end
+
 --- Reads the beginning of a period, as a person gives it.
 --
 -- Takes a number (seconds since the epoch); a duration before now in seconds,

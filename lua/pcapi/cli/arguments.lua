@@ -43,7 +43,7 @@ local function moment(text)
 end
 
 local function day(text)
-  if text:find("^%d%d%d%d%-%d%d%-%d%d$") and time.parse(text) then
+  if time.is_day(text) then
     return text
   end
   return nil, ("a day must look like 2024-02-03, not '%s'"):format(text)

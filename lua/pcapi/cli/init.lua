@@ -141,19 +141,9 @@ local function wants_color(args, width)
   return width ~= nil and (no_color == nil or no_color == "") and os.getenv "TERM" ~= "dumb"
 end
 
--- A field that neither the service's documents nor the answer know is a mistake.
 local function check_columns(columns, list)
-  local known = {}
-  for _, name in ipairs(list.columns) do
-    known[name] = true
-  end
-  for _, record in ipairs(list) do
-    for name in pairs(record) do
-      known[name] = true
-    end
-  end
   for _, name in ipairs(columns) do
-    if not known[name] then
+    if not list:has_field(name) then
       stop(M.EXIT.usage, ("--columns: there is no field '%s'; there are %s"):format(
         name, table.concat(list.columns, ", ")))
     end
@@ -236,16 +226,25 @@ local function command(argv)
   summarize(args, report, list)
 end
 
+-- Lua has no error objects for these two.
+local function is_interruption(failure)
+  return type(failure) == "string" and failure:find("interrupted!", 1, true) ~= nil
+end
+
+local function is_lack_of_memory(failure)
+  return type(failure) == "string" and failure:find("not enough memory", 1, true) ~= nil
+end
+
 local function status_of(failure)
   if getmetatable(failure) == Stop then
     say(failure.message)
     return failure.status
-  elseif type(failure) == "string" and failure:find("interrupted!", 1, true) then
+  elseif is_interruption(failure) then
     io.stderr:write("\n") -- below the terminal's ^C and the line of progress
     say(writing and "interrupted while writing; the output may be incomplete"
       or "interrupted; nothing was written")
     return M.EXIT.interrupted
-  elseif type(failure) == "string" and failure:find("not enough memory", 1, true) then
+  elseif is_lack_of_memory(failure) then
     say("not enough memory for the answer; free some of it")
     return M.EXIT.error
   end
@@ -260,11 +259,10 @@ function M.main(argv)
   local ok, failure = xpcall(function()
     command(argv)
   end, function(failure)
-    if type(failure) == "string" and not failure:find("interrupted!", 1, true)
-      and not failure:find("not enough memory", 1, true) then
-      return debug.traceback(failure, 2)
+    if type(failure) ~= "string" or is_interruption(failure) or is_lack_of_memory(failure) then
+      return failure
     end
-    return failure
+    return debug.traceback(failure, 2)
   end)
   return ok and M.EXIT.ok or status_of(failure)
 end

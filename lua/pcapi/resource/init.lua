@@ -26,7 +26,7 @@ local function query_of(declaration, options)
   for name in pairs(declaration.query or {}) do
     local value = options[name]
     if value then
-      if not value:find("^%d%d%d%d%-%d%d%-%d%d$") or not time.parse(value) then
+      if not time.is_day(value) then
         return nil, ("option %q must be a day such as 2024-02-03, not %q"):format(name, value)
       end
       query = query or {}

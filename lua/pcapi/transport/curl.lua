@@ -64,9 +64,7 @@ local function take_session(self)
   if session then
     return session
   end
-  local kind, message
-  session, kind, message = core.http(self.session_options)
-  return session, kind, message
+  return core.http(self.session_options)
 end
 
 local function exchange(self, session, request)
