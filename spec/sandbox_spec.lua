@@ -1,5 +1,6 @@
 -- The sandbox, judged by curl. Run as: sandbox/run busted --lua=lua5.4 spec/sandbox_spec.lua
 local cjson = require "cjson"
+local files = require "spec.support.files"
 local settings = require "sandbox.settings"
 local token = require "sandbox.token"
 
@@ -23,13 +24,6 @@ end
 
 local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
-local function read_file(name)
-  local file = assert(io.open(name, "rb"))
-  local text = file:read("*a")
-  file:close()
-  return text
 end
 
 local function shell(command)
@@ -71,10 +65,10 @@ local function fetch(how)
   command[#command + 1] = quote(how.url or URL .. (how.path or PRINCIPALS))
   local report = shell(table.concat(command, " ") .. "; echo $?")
   local status, version, seconds, size, exit = report:match("(%d+) (%S+) (%S+) (%d+) (%d+)")
-  local text = read_file(head)
+  local text = files.slurp(head)
   local answer = { status = tonumber(status), version = version, seconds = tonumber(seconds),
                    size = tonumber(size), exit = tonumber(exit), head = text,
-                   headers = read_headers(text), body = read_file(body) }
+                   headers = read_headers(text), body = files.slurp(body) }
   os.remove(head)
   os.remove(body)
   return answer
@@ -268,7 +262,7 @@ describe("the sandbox's data", function()
     shell("curl -s --cacert " .. CA .. " -H 'Authorization: Bearer " .. token.mint()
       .. "' -H 'X-Sandbox: bom=utf16; extra=1' " .. URL .. PRINCIPALS
       .. " | iconv -f UTF-16 -t UTF-8 >" .. file)
-    assert.equal(ask("bom=0; extra=1").body, read_file(file))
+    assert.equal(ask("bom=0; extra=1").body, files.slurp(file))
     os.remove(file)
   end)
 
@@ -714,7 +708,7 @@ describe("sandbox/run", function()
       run(([[env --default-signal=INT sandbox/run sh -c '%s exec sleep 60' >%s & run=$!
              until [ -s %s ]; do sleep 0.05; done; kill -%s $run; wait $run; echo $? >>%s]])
         :format(FIND, file, file, signal, file))
-      local output = read_file(file)
+      local output = files.slurp(file)
       os.remove(file)
       assert.matches("\n" .. status .. "\n$", output)
       assert.is_true(is_gone(output))
@@ -763,7 +757,7 @@ end)
 
 describe("the sandbox's README", function()
   it_answers("names every setting and every preset", function()
-    local readme = read_file("sandbox/README.md")
+    local readme = files.slurp("sandbox/README.md")
     for name in pairs(settings.known) do
       assert.matches("`" .. name .. "=", readme, 1, true)
     end

@@ -1,21 +1,8 @@
 --- The project as a whole: what depends on what, what is listed where.
 
-local function lines_of(command)
-  local pipe = assert(io.popen(command))
-  local all = {}
-  for line in pipe:lines() do
-    all[#all + 1] = line
-  end
-  pipe:close()
-  return all
-end
+local files = require "spec.support.files"
 
-local function slurp(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local lines_of, slurp = files.lines_of, files.slurp
 
 local function load_rockspec()
   local environment = {}

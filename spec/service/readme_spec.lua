@@ -1,14 +1,12 @@
 --- Every example of the README runs as it stands there; only the address of the
 -- service is the sandbox's.
+local files = require "spec.support.files"
 local pcapi = require "pcapi"
 local sandbox = require "spec.support.sandbox"
 
 local function examples(language)
-  local file = assert(io.open "README.md")
-  local text = file:read "*a"
-  file:close()
   local found = {}
-  for code in text:gmatch("\n```" .. language .. "\n(.-\n)```") do
+  for code in files.slurp("README.md"):gmatch("\n```" .. language .. "\n(.-\n)```") do
     found[#found + 1] = code
   end
   return found

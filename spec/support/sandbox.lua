@@ -1,5 +1,6 @@
 --- The sandbox as specs see it. `sandbox/run` sets the environment.
 local core = require "pcapi.core"
+local files = require "spec.support.files"
 local pcapi = require "pcapi"
 local token = require "sandbox.token"
 
@@ -52,13 +53,6 @@ local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
-local function slurp(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 --- Runs a shell command; returns its status, output and error output.
 function M.shell(command)
   local out, err = os.tmpname(), os.tmpname()
@@ -66,7 +60,7 @@ function M.shell(command)
   if status == nil then -- Lua 5.1 gives the wait status alone
     status = os.execute(("{ %s ; } >%s 2>%s"):format(command, out, err)) / 256
   end
-  local result = { status = status, out = slurp(out), err = slurp(err) }
+  local result = { status = status, out = files.slurp(out), err = files.slurp(err) }
   os.remove(out)
   os.remove(err)
   return result

@@ -1,4 +1,5 @@
 local time = require("pcapi.time")
+local raised_by = require("spec.support.raised_by")
 
 local NOW = 1706944089 -- 2024-02-03T07:08:09Z
 
@@ -13,13 +14,6 @@ end
 local function refused(value, message)
   assert.is_nil(value)
   assert.is_string(message)
-  return message
-end
-
--- With the position, which luassert's own error assertions cut off.
-local function raised_by(call, ...)
-  local ok, message = pcall(call, ...)
-  assert.is_false(ok)
   return message
 end
 

@@ -1,4 +1,5 @@
 local csv = require("pcapi.format.csv")
+local raised_by = require("spec.support.raised_by")
 
 -- A strict RFC 4180 reader: every row ends in CR LF, quotes only around whole
 -- cells, nothing after the closing one.
@@ -41,12 +42,6 @@ end
 
 local function read_back(value)
   return read_csv(csv.encode({ { v = value } }, { columns = { "v" } }))[2][1]
-end
-
-local function raised_by(call, ...)
-  local ok, message = pcall(call, ...)
-  assert.is_false(ok)
-  return message
 end
 
 describe("the CSV output", function()

@@ -1,6 +1,7 @@
 local cjson = require("cjson")
 local json = require("pcapi.format.json")
 local jsonl = require("pcapi.format.jsonl")
+local raised_by = require("spec.support.raised_by")
 
 -- The JSON of a single value in a record.
 local function value_of(value, options)
@@ -9,12 +10,6 @@ end
 
 local function decoded(value)
   return cjson.decode(json.encode({ { v = value } }))[1].v
-end
-
-local function raised_by(call, ...)
-  local ok, message = pcall(call, ...)
-  assert.is_false(ok)
-  return message
 end
 
 local function nested(depth)

@@ -1,5 +1,6 @@
 local format = require("pcapi.format.table")
 local text = require("pcapi.format.text")
+local raised_by = require("spec.support.raised_by")
 
 local function lines_of(output)
   local lines = {}
@@ -18,12 +19,6 @@ end
 -- The only cell of the only row.
 local function cell_of(value)
   return encode({ { v = value } }, { "v" })[2]
-end
-
-local function raised_by(call, ...)
-  local ok, message = pcall(call, ...)
-  assert.is_false(ok)
-  return message
 end
 
 describe("the table", function()

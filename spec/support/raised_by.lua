@@ -1,0 +1,7 @@
+--- The message of the error that a call raises, with its position, which luassert's
+-- own error assertions cut off.
+return function(call, ...)
+  local ok, message = pcall(call, ...)
+  assert(not ok, "nothing was raised")
+  return message
+end
