@@ -15,6 +15,7 @@ OUT      ?= build
 CORE     := $(OUT)/$(ABI)/pcapi/core.so
 SOURCES  := $(sort $(wildcard src/*.c))
 HEADERS  := $(wildcard src/*.h)
+LIBS     := -lcurl -lcrypto
 COMPILE   = $(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Isrc -I$(LUA_INC)
 
 export LUA
@@ -22,7 +23,7 @@ export LUA_PATH  := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua
 export LUA_CPATH := $(CURDIR)/$(OUT)/$(ABI)/?.so;;
 export PATH      := $(CURDIR)/bin:$(PATH)
 
-BUILD_NEEDS   := gcc make libc6-dev ca-certificates lua5.4 liblua5.4-dev libcurl4-openssl-dev lua-cjson lua-argparse
+BUILD_NEEDS   := gcc make libc6-dev ca-certificates lua5.4 liblua5.4-dev libcurl4-openssl-dev libssl-dev lua-cjson lua-argparse
 SANDBOX_NEEDS := nginx libnginx-mod-http-lua openssl curl
 TEST_NEEDS    := lua-busted luajit2 libluajit2-5.1-dev luarocks binutils bsdutils procps
 
@@ -30,7 +31,7 @@ build: $(CORE)
 
 $(CORE): $(SOURCES) $(HEADERS)
 	@mkdir -p $(@D)
-	$(COMPILE) -fPIC -fvisibility=hidden -shared $(SOURCES) -o $@ -lcurl
+	$(COMPILE) -fPIC -fvisibility=hidden -shared $(SOURCES) -o $@ $(LIBS)
 
 demo:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
@@ -55,7 +56,7 @@ WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(OUT)/spec/%_test: spec/c/%_test.c spec/c/fail_alloc.c spec/c/fail_alloc.h spec/c/check.h \
                     $(SOURCES) $(HEADERS)
 	@mkdir -p $(@D)
-	$(COMPILE) -Ispec/c $< spec/c/fail_alloc.c $(SOURCES) -o $@ $(WRAP) -lcurl -llua5.4
+	$(COMPILE) -Ispec/c $< spec/c/fail_alloc.c $(SOURCES) -o $@ $(WRAP) $(LIBS) -llua5.4
 
 test-c: $(C_TESTS)
 	@sandbox/run sh -ec 'for test in $(C_TESTS); do $(RUN) $$test; done'

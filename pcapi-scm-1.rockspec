@@ -20,9 +20,10 @@ dependencies = {
   "lua-cjson >= 2.1.0",
   "argparse >= 0.7.1",
 }
--- by library only: Debian keeps the header in a folder per architecture, where
+-- by library only: Debian keeps headers in a folder per architecture, where
 -- luarocks does not look
 external_dependencies = {
+  LIBCRYPTO = { library = "crypto" },
   LIBCURL = { library = "curl" },
 }
 build = {
@@ -30,16 +31,21 @@ build = {
   modules = {
     ["pcapi.core"] = {
       sources = {
+        "src/base64.c",
         "src/buf.c",
+        "src/crypto.c",
+        "src/file.c",
         "src/http.c",
         "src/jsontext.c",
+        "src/lcrypto.c",
+        "src/lfile.c",
         "src/lhttp.c",
         "src/ljson.c",
         "src/lsys.c",
         "src/pcapi_core.c",
       },
-      libraries = { "curl" },
-      libdirs = { "$(LIBCURL_LIBDIR)" },
+      libraries = { "curl", "crypto" },
+      libdirs = { "$(LIBCURL_LIBDIR)", "$(LIBCRYPTO_LIBDIR)" },
     },
     ["pcapi"] = "lua/pcapi/init.lua",
     ["pcapi.answer"] = "lua/pcapi/answer.lua",

@@ -7,6 +7,8 @@
 
 #pragma GCC visibility push(hidden)
 
+void lcrypto_open(lua_State *L);
+void lfile_open(lua_State *L);
 void lhttp_open(lua_State *L);
 void ljson_open(lua_State *L);
 void lsys_open(lua_State *L);

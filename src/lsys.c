@@ -1,14 +1,12 @@
 /* What a client needs of the system and Lua does not offer: a monotonic clock,
  * sleep, random ids, and what the terminal is. */
 #include "binding.h"
+#include "crypto.h"
 
 #include <stdint.h>
 #include <time.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
-#ifdef __APPLE__
-#include <sys/random.h>
-#endif
 
 /* now() -> seconds of a clock that never jumps; its zero means nothing. */
 static int sys_now(lua_State *L) {
@@ -32,15 +30,15 @@ static int sys_sleep(lua_State *L) {
   return 0;
 }
 
-static void random_bytes(lua_State *L, unsigned char *bytes, size_t n) {
-  if (getentropy(bytes, n) != 0)
+static void random_bytes(lua_State *L, void *bytes, size_t n) {
+  if (!crypto_random(bytes, n))
     luaL_error(L, "the system gives no random bytes");
 }
 
 /* random() -> a number in [0, 1), independent of math.random's state. */
 static int sys_random(lua_State *L) {
   uint32_t bits;
-  random_bytes(L, (unsigned char *)&bits, sizeof bits);
+  random_bytes(L, &bits, sizeof bits);
   lua_pushnumber(L, (lua_Number)bits / 4294967296.0);
   return 1;
 }

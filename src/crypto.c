@@ -1,0 +1,203 @@
+#include "crypto.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __APPLE__
+#include <sys/random.h>
+#endif
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/opensslv.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#if OPENSSL_VERSION_NUMBER < 0x30000000L
+#error "pcapi needs OpenSSL 3.0 or later"
+#endif
+
+#define KEY_BITS_MIN 2048  /* RFC 7518 §3.3 and §3.5 */
+#define GETENTROPY_MAX 256 /* bytes a call */
+
+bool crypto_random(void *bytes, size_t n) {
+  unsigned char *p = bytes;
+  for (size_t part; n > 0; p += part, n -= part) {
+    part = n < GETENTROPY_MAX ? n : GETENTROPY_MAX;
+    if (getentropy(p, part) != 0)
+      return false;
+  }
+  return true;
+}
+
+/* Empties OpenSSL's error queue. A failure becomes what the queue knows better: a key
+ * must not be called broken, or a passphrase wrong, when it was something else. */
+static enum crypto_code settle(enum crypto_code code) {
+  unsigned long error;
+  while ((error = ERR_get_error()) != 0) {
+    const int reason = ERR_GET_REASON(error);
+    if (code != CRYPTO_DONE && reason == ERR_R_MALLOC_FAILURE)
+      code = CRYPTO_NO_MEMORY;
+    if (code == CRYPTO_KEY_STAYS_SHUT && reason == ERR_R_UNSUPPORTED &&
+        ERR_GET_LIB(error) == ERR_LIB_EVP)
+      code = CRYPTO_KEY_CIPHER;
+  }
+  return code;
+}
+
+enum crypto_code crypto_sha256(struct crypto_text text, unsigned char digest[CRYPTO_SHA256_SIZE]) {
+  ERR_clear_error();
+  const int ok = EVP_Digest(text.data, text.len, digest, NULL, EVP_sha256(), NULL);
+  return settle(ok ? CRYPTO_DONE : CRYPTO_FAILED);
+}
+
+/* How OpenSSL asks for the passphrase. */
+struct question {
+  struct crypto_text passphrase;
+  bool asked;
+};
+
+/* A pem_password_cb. Without one OpenSSL would ask at the terminal. */
+static int answer(char *into, int size, int writing, void *userdata) {
+  struct question *q = userdata;
+  (void)writing;
+  q->asked = true;
+  if (!q->passphrase.data || q->passphrase.len > (size_t)size)
+    return -1;
+  memcpy(into, q->passphrase.data, q->passphrase.len);
+  return (int)q->passphrase.len;
+}
+
+static bool looks_like_pem(struct crypto_text text) {
+  static const char begin[] = "-----BEGIN ";
+  const char *p = text.data;
+  const char *end = p + text.len;
+  while ((p = memchr(p, '-', (size_t)(end - p))) != NULL) {
+    if ((size_t)(end - p) >= strlen(begin) && memcmp(p, begin, strlen(begin)) == 0)
+      return true;
+    p++;
+  }
+  return false;
+}
+
+static bool is_pem(struct crypto_text text) {
+  return text.data && text.len <= CRYPTO_PEM_MAX && looks_like_pem(text);
+}
+
+/* Opens a private key; the caller frees it. */
+static enum crypto_code read_key(const struct crypto_key *key, EVP_PKEY **pkey) {
+  struct question q = {.passphrase = key->passphrase, .asked = false};
+  if (!is_pem(key->pem))
+    return CRYPTO_KEY_NOT_PEM;
+  BIO *bio = BIO_new_mem_buf(key->pem.data, (int)key->pem.len);
+  if (!bio)
+    return CRYPTO_NO_MEMORY;
+  *pkey = PEM_read_bio_PrivateKey(bio, NULL, answer, &q);
+  BIO_free(bio);
+  if (*pkey)
+    return CRYPTO_DONE;
+  if (!q.asked)
+    return CRYPTO_KEY_ABSENT;
+  return key->passphrase.data ? CRYPTO_KEY_STAYS_SHUT : CRYPTO_KEY_ENCRYPTED;
+}
+
+/* Opens a certificate; the caller frees it. */
+static enum crypto_code read_certificate(struct crypto_text pem, X509 **x509) {
+  struct question q = {.asked = false};
+  if (!is_pem(pem))
+    return CRYPTO_CERTIFICATE_NOT_PEM;
+  BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
+  if (!bio)
+    return CRYPTO_NO_MEMORY;
+  *x509 = PEM_read_bio_X509(bio, NULL, answer, &q);
+  BIO_free(bio);
+  return *x509 ? CRYPTO_DONE : CRYPTO_CERTIFICATE_UNREADABLE;
+}
+
+static enum crypto_code check_owner(EVP_PKEY *pkey, struct crypto_text certificate) {
+  X509 *x509 = NULL;
+  enum crypto_code code = read_certificate(certificate, &x509);
+  if (code == CRYPTO_DONE && X509_check_private_key(x509, pkey) != 1)
+    code = CRYPTO_KEY_OF_OTHERS;
+  X509_free(x509);
+  return code;
+}
+
+/* RFC 7518 §3.5: MGF1 with the same hash, a salt of the hash's length. */
+static int use_pss(EVP_PKEY_CTX *context) {
+  return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) > 0 &&
+         EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) > 0 &&
+         EVP_PKEY_CTX_set_rsa_pss_saltlen(context, CRYPTO_SHA256_SIZE) > 0;
+}
+
+static enum crypto_code sign_with(EVP_PKEY *pkey, enum crypto_alg alg, struct crypto_text text,
+                                  struct crypto_signature *signature) {
+  EVP_PKEY_CTX *context = NULL; /* belongs to md */
+  EVP_MD_CTX *md = EVP_MD_CTX_new();
+  if (!md)
+    return CRYPTO_NO_MEMORY;
+  signature->len = sizeof signature->bytes;
+  const bool ok = EVP_DigestSignInit(md, &context, EVP_sha256(), NULL, pkey) == 1 &&
+                  (alg == CRYPTO_RS256 || use_pss(context)) &&
+                  EVP_DigestSign(md, signature->bytes, &signature->len,
+                                 (const unsigned char *)text.data, text.len) == 1;
+  EVP_MD_CTX_free(md);
+  return ok ? CRYPTO_DONE : CRYPTO_FAILED;
+}
+
+enum crypto_code crypto_sign(enum crypto_alg alg, struct crypto_text text,
+                             const struct crypto_key *key, struct crypto_signature *signature) {
+  EVP_PKEY *pkey = NULL;
+  ERR_clear_error();
+  enum crypto_code code = read_key(key, &pkey);
+  if (code == CRYPTO_DONE &&
+      (EVP_PKEY_base_id(pkey) != EVP_PKEY_RSA || EVP_PKEY_bits(pkey) < KEY_BITS_MIN))
+    code = CRYPTO_KEY_UNFIT;
+  if (code == CRYPTO_DONE && key->certificate.data)
+    code = check_owner(pkey, key->certificate);
+  if (code == CRYPTO_DONE)
+    code = sign_with(pkey, alg, text, signature);
+  EVP_PKEY_free(pkey);
+  return settle(code);
+}
+
+static bool epoch_of(const ASN1_TIME *time, long long *seconds) {
+  struct tm tm;
+  if (ASN1_TIME_to_tm(time, &tm) != 1)
+    return false;
+  *seconds = (long long)timegm(&tm);
+  return true;
+}
+
+enum crypto_code crypto_certificate(struct crypto_text pem,
+                                    struct crypto_certificate *certificate) {
+  X509 *x509 = NULL;
+  ERR_clear_error();
+  enum crypto_code code = read_certificate(pem, &x509);
+  if (code == CRYPTO_DONE && !(X509_digest(x509, EVP_sha256(), certificate->sha256, NULL) == 1 &&
+                               epoch_of(X509_get0_notBefore(x509), &certificate->not_before) &&
+                               epoch_of(X509_get0_notAfter(x509), &certificate->not_after)))
+    code = CRYPTO_CERTIFICATE_UNREADABLE;
+  X509_free(x509);
+  return settle(code);
+}
+
+const char *crypto_message(enum crypto_code code) {
+  static const char *const messages[] = {
+      [CRYPTO_DONE] = "done",
+      [CRYPTO_KEY_NOT_PEM] = "the key is not PEM",
+      [CRYPTO_KEY_ABSENT] = "the PEM holds no private key, or one that is damaged",
+      [CRYPTO_KEY_ENCRYPTED] = "the key is encrypted and needs a passphrase",
+      [CRYPTO_KEY_STAYS_SHUT] = "the passphrase does not open the key",
+      [CRYPTO_KEY_CIPHER] = "the key's encryption is too old for OpenSSL; encrypt the key anew",
+      [CRYPTO_KEY_UNFIT] = "the key is not an RSA key of at least 2048 bits",
+      [CRYPTO_KEY_OF_OTHERS] = "the key does not belong to the certificate",
+      [CRYPTO_CERTIFICATE_NOT_PEM] = "the certificate is not PEM",
+      [CRYPTO_CERTIFICATE_UNREADABLE] = "the PEM holds no certificate, or one that is damaged",
+      [CRYPTO_FAILED] = "OpenSSL cannot do this with its present configuration",
+      [CRYPTO_NO_MEMORY] = "not enough memory",
+  };
+  return messages[code];
+}

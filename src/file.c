@@ -1,0 +1,356 @@
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DIRECTORY_MODE 0700
+#define FILE_MODE 0600
+#define OTHERS 0077
+#define LOCK_NAME ".%s.lock"
+#define NEW_NAME ".%s.new"
+#define LONGEST_AFFIX (sizeof "..lock" - 1)
+
+/* A place on its way: while dir is open, its directory was found to be private. */
+struct site {
+  int dir; /* -1: not open */
+  const char *name;
+  char directory[PATH_MAX];
+  char path[PATH_MAX + NAME_MAX + 1]; /* of the file, for messages */
+  struct file_message *message;
+};
+
+bool file_is_name(const char *name, size_t len) {
+  return len > 0 && len <= NAME_MAX - LONGEST_AFFIX && strlen(name) == len && !strchr(name, '/') &&
+         strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+/* Sets the message of a site, by a format and its arguments. */
+#define refuse(s, ...)                                                                             \
+  (snprintf((s)->message->text, sizeof(s)->message->text, __VA_ARGS__), FILE_REFUSED)
+
+static const char *cure_of(int error) {
+  switch (error) {
+  case ENOSPC:
+    return "; make room on that disk";
+  case EDQUOT:
+    return "; make room there, or have the quota raised";
+  case EFBIG:
+    return "; raise the limit on the size of files (ulimit -f)";
+  case EROFS:
+    return "; choose a place that can be written to";
+  case EACCES:
+  case EPERM:
+    return "; let this user do that there, or choose another place";
+  default:
+    return "";
+  }
+}
+
+/* Says that path could not be opened, written, …; error is an errno. */
+static enum file_code fail(const struct site *s, const char *path, const char *done, int error) {
+  /* within a directory of the user's own, only its mode can deny that */
+  if (error == EACCES && s->dir >= 0)
+    return refuse(s, "%s could not be %s: %s; run: chmod %o %s", path, done, strerror(error),
+                  DIRECTORY_MODE, s->directory);
+  return refuse(s, "%s could not be %s: %s%s", path, done, strerror(error), cure_of(error));
+}
+
+static enum file_code refuse_link(const struct site *s, const char *path, const char *kind) {
+  return refuse(s, "%s is a symbolic link, which is not followed; put a real %s there", path, kind);
+}
+
+/* mode: what the path should have. */
+static enum file_code check_private(const struct site *s, const char *path, const struct stat *st,
+                                    unsigned mode) {
+  if (st->st_uid != geteuid())
+    return refuse(s, "%s belongs to another user; choose a place that is yours", path);
+  if (st->st_mode & S_ISVTX) /* /tmp, say, which nobody should lock away from others */
+    return refuse(s, "%s is shared by all users; choose a place that is yours", path);
+  if (st->st_mode & OTHERS)
+    return refuse(s, "%s is open to other users (mode %04o); run: chmod %o %s", path,
+                  (unsigned)st->st_mode & 07777, mode, path);
+  return FILE_DONE;
+}
+
+static enum file_code check_file(const struct site *s, const struct stat *st) {
+  if (S_ISLNK(st->st_mode))
+    return refuse_link(s, s->path, "file");
+  if (!S_ISREG(st->st_mode))
+    return refuse(s, "%s is not a regular file; remove it", s->path);
+  return check_private(s, s->path, st, FILE_MODE);
+}
+
+static enum file_code set_paths(struct site *s, struct file_place place) {
+  size_t len = strlen(place.directory);
+  while (len > 1 && place.directory[len - 1] == '/') /* it would have a link followed */
+    len--;
+  if (len >= sizeof s->directory)
+    return refuse(s, "the path of %s is longer than the system takes; choose a shorter one",
+                  place.name);
+  memcpy(s->directory, place.directory, len);
+  s->directory[len] = '\0';
+  snprintf(s->path, sizeof s->path, "%s/%s", s->directory, place.name);
+  return FILE_DONE;
+}
+
+static enum file_code fail_open_directory(const struct site *s, int error) {
+  struct stat st;
+  if (error == ENOENT)
+    return FILE_ABSENT;
+  /* for a link some systems say ELOOP, Linux ENOTDIR */
+  if (lstat(s->directory, &st) == 0 && S_ISLNK(st.st_mode))
+    return refuse_link(s, s->directory, "directory");
+  return fail(s, s->directory, "opened", error);
+}
+
+static void close_site(struct site *s) {
+  if (s->dir >= 0)
+    close(s->dir);
+  s->dir = -1;
+}
+
+/* Opens the directory. Whatever this returns, the site must be closed. */
+static enum file_code open_site(struct site *s, struct file_place place,
+                                struct file_message *message) {
+  struct stat st;
+  s->dir = -1;
+  s->name = place.name;
+  s->message = message;
+  enum file_code code = set_paths(s, place);
+  if (code != FILE_DONE)
+    return code;
+  s->dir = open(s->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (s->dir < 0)
+    return fail_open_directory(s, errno);
+  if (fstat(s->dir, &st) != 0)
+    return fail(s, s->directory, "looked at", errno);
+  return check_private(s, s->directory, &st, DIRECTORY_MODE);
+}
+
+/* The mode is set again, since a umask may have taken bits of the user's own. */
+static bool make_one(const char *path) {
+  if (mkdir(path, DIRECTORY_MODE) == 0)
+    return chmod(path, DIRECTORY_MODE) == 0;
+  return errno == EEXIST;
+}
+
+/* Makes a directory and those above it, all of them private, as the XDG Base Directory
+ * Specification asks. Leaves path as it was, and errno. */
+static bool make_all(char *path) {
+  if (make_one(path))
+    return true;
+  char *slash = strrchr(path, '/');
+  if (errno != ENOENT || !slash || slash == path)
+    return false;
+  *slash = '\0';
+  const bool made = make_all(path);
+  *slash = '/';
+  return made && make_one(path);
+}
+
+/* As open_site(), and makes the directory when there is none. */
+static enum file_code make_site(struct site *s, struct file_place place,
+                                struct file_message *message) {
+  enum file_code code = open_site(s, place, message);
+  if (code != FILE_ABSENT)
+    return code;
+  if (!make_all(s->directory))
+    return fail(s, s->directory, "made", errno);
+  code = open_site(s, place, message);
+  return code == FILE_ABSENT ? fail(s, s->directory, "opened", ENOENT) : code;
+}
+
+/* Looks at the file without opening it. */
+static enum file_code check_name(const struct site *s) {
+  struct stat st;
+  if (fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    return check_file(s, &st);
+  return errno == ENOENT ? FILE_ABSENT : fail(s, s->path, "looked at", errno);
+}
+
+static enum file_code fail_open_file(const struct site *s, int error) {
+  const enum file_code code = check_name(s);
+  if (error == ENOENT || code != FILE_DONE)
+    return code;
+  if (error == EACCES)
+    return refuse(s, "%s could not be opened: %s; run: chmod %o %s", s->path, strerror(error),
+                  FILE_MODE, s->path);
+  return fail(s, s->path, "opened", error);
+}
+
+/* Opens the file. After FILE_DONE the caller closes *fd. */
+static enum file_code open_file(const struct site *s, int flags, int *fd) {
+  struct stat st;
+  /* O_NONBLOCK: a FIFO has to be refused, not waited for */
+  *fd = openat(s->dir, s->name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, FILE_MODE);
+  if (*fd < 0)
+    return fail_open_file(s, errno);
+  const enum file_code code =
+      fstat(*fd, &st) == 0 ? check_file(s, &st) : fail(s, s->path, "looked at", errno);
+  if (code != FILE_DONE)
+    close(*fd);
+  return code;
+}
+
+static enum file_code read_all(const struct site *s, int fd, struct buf *text) {
+  char block[4096];
+  ssize_t n;
+  while ((n = read(fd, block, sizeof block)) != 0) {
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return fail(s, s->path, "read", errno);
+    const enum buf_code code = buf_append(text, block, (size_t)n);
+    if (code == BUF_NO_MEMORY)
+      return FILE_NO_MEMORY;
+    if (code == BUF_TOO_LARGE)
+      return refuse(s, "%s is larger than %zu bytes, so pcapi did not write it; remove it", s->path,
+                    text->max);
+  }
+  return FILE_DONE;
+}
+
+enum file_code file_read(struct file_place place, struct buf *text, struct file_message *message) {
+  struct site s;
+  int fd = -1;
+  enum file_code code = open_site(&s, place, message);
+  if (code == FILE_DONE)
+    code = open_file(&s, O_RDONLY, &fd);
+  if (code == FILE_DONE) {
+    code = read_all(&s, fd, text);
+    close(fd);
+  }
+  close_site(&s);
+  return code;
+}
+
+static bool write_all(int fd, const char *text, size_t len) {
+  while (len > 0) {
+    const ssize_t n = write(fd, text, len);
+    if (n < 0 && errno != EINTR)
+      return false;
+    if (n > 0) {
+      text += n;
+      len -= (size_t)n;
+    }
+  }
+  return true;
+}
+
+/* Writes the text to a new file of that name, and on to the disk. */
+static enum file_code write_new(const struct site *s, const char *name, const char *text,
+                                size_t len) {
+  if (unlinkat(s->dir, name, 0) != 0 && errno != ENOENT)
+    return fail(s, s->path, "written", errno);
+  const int fd =
+      openat(s->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+  if (fd < 0)
+    return fail(s, s->path, "written", errno);
+  /* fchmod: a umask may have taken bits of the user's own */
+  const char *failed = fchmod(fd, FILE_MODE) != 0 || !write_all(fd, text, len) ? "written"
+                       : fsync(fd) != 0 ? "synced to the disk"
+                                        : NULL;
+  const int error = errno;
+  close(fd); /* after fsync it has nothing more to tell */
+  return failed ? fail(s, s->path, failed, error) : FILE_DONE;
+}
+
+static enum file_code sync_directory(const struct site *s) {
+  /* EINVAL: a file system that knows no such thing, and needs none */
+  if (fsync(s->dir) != 0 && errno != EINVAL)
+    return fail(s, s->directory, "synced to the disk", errno);
+  return FILE_DONE;
+}
+
+/* Replaces the file of an open site. */
+static enum file_code replace(const struct site *s, const char *text, size_t len) {
+  char name[NAME_MAX + 1];
+  snprintf(name, sizeof name, NEW_NAME, s->name);
+  enum file_code code = check_name(s); /* rename would replace anything in silence */
+  if (code == FILE_REFUSED)
+    return code;
+  code = write_new(s, name, text, len);
+  if (code == FILE_DONE && renameat(s->dir, name, s->dir, s->name) != 0)
+    code = fail(s, s->path, "put in place", errno);
+  if (code == FILE_DONE)
+    return sync_directory(s);
+  unlinkat(s->dir, name, 0);
+  return code;
+}
+
+enum file_code file_replace(struct file_place place, const char *text, size_t len,
+                            struct file_message *message) {
+  struct site s;
+  enum file_code code = make_site(&s, place, message);
+  if (code == FILE_DONE)
+    code = replace(&s, text, len);
+  close_site(&s);
+  return code;
+}
+
+static bool remove_name(const struct site *s, const char *name) {
+  return unlinkat(s->dir, name, 0) == 0 || errno == ENOENT;
+}
+
+enum file_code file_remove(struct file_place place, struct file_message *message) {
+  struct site s;
+  char name[NAME_MAX + 1];
+  snprintf(name, sizeof name, NEW_NAME, place.name);
+  enum file_code code = open_site(&s, place, message);
+  if (code == FILE_DONE) {
+    if (!remove_name(&s, place.name) || !remove_name(&s, name))
+      code = fail(&s, s.path, "removed", errno);
+    else
+      code = sync_directory(&s);
+  }
+  close_site(&s);
+  return code == FILE_ABSENT ? FILE_DONE : code;
+}
+
+static enum file_code take(const struct site *s, int fd) {
+  int status;
+  if (fchmod(fd, FILE_MODE) != 0) /* as in write_new() */
+    return fail(s, s->path, "made", errno);
+  do
+    status = flock(fd, LOCK_EX | LOCK_NB);
+  while (status != 0 && errno == EINTR);
+  if (status == 0)
+    return FILE_DONE;
+  return errno == EWOULDBLOCK ? FILE_HELD : fail(s, s->path, "locked", errno);
+}
+
+enum file_code file_lock(struct file_place place, struct file_lock *lock,
+                         struct file_message *message) {
+  struct site s;
+  char name[NAME_MAX + 1];
+  int fd = -1;
+  snprintf(name, sizeof name, LOCK_NAME, place.name);
+  enum file_code code =
+      make_site(&s, (struct file_place){.directory = place.directory, .name = name}, message);
+  if (code == FILE_DONE)
+    code = open_file(&s, O_RDWR | O_CREAT, &fd);
+  if (code == FILE_DONE) {
+    code = take(&s, fd);
+    if (code == FILE_DONE)
+      *lock = (struct file_lock){.fd = fd, .holder = getpid()};
+    else
+      close(fd);
+  }
+  close_site(&s);
+  return code;
+}
+
+void file_unlock(struct file_lock *lock) {
+  if (lock->fd < 0)
+    return;
+  /* closing alone would leave it to a forked child that still has the descriptor */
+  if (lock->holder == getpid())
+    flock(lock->fd, LOCK_UN);
+  close(lock->fd);
+  *lock = FILE_UNLOCKED;
+}

@@ -1,0 +1,139 @@
+/* The Lua binding of crypto.h and base64.h. */
+#include "base64.h"
+#include "binding.h"
+#include "crypto.h"
+
+#include <string.h>
+
+#define RANDOM_MAX 1024
+
+/* The string at index i; none when it is absent. Lua keeps it while it is there. */
+static struct crypto_text opt_text(lua_State *L, int i) {
+  struct crypto_text text = {NULL, 0};
+  text.data = luaL_optlstring(L, i, NULL, &text.len);
+  return text;
+}
+
+static struct crypto_text check_text(lua_State *L, int i) {
+  struct crypto_text text = {NULL, 0};
+  text.data = luaL_checklstring(L, i, &text.len);
+  return text;
+}
+
+/* Returns nil, message. Memory is Lua's own error, as everywhere in Lua. */
+static int lcrypto_fail(lua_State *L, enum crypto_code code) {
+  if (code == CRYPTO_NO_MEMORY)
+    return luaL_error(L, "%s", crypto_message(code));
+  lua_pushnil(L);
+  lua_pushstring(L, crypto_message(code));
+  return 2;
+}
+
+/* sha256(text) -> 32 bytes */
+static int lcrypto_sha256(lua_State *L) {
+  unsigned char digest[CRYPTO_SHA256_SIZE];
+  const enum crypto_code code = crypto_sha256(check_text(L, 1), digest);
+  if (code != CRYPTO_DONE)
+    return luaL_error(L, "%s", crypto_message(code));
+  lua_pushlstring(L, (const char *)digest, sizeof digest);
+  return 1;
+}
+
+/* random_bytes(n) -> n bytes that nobody can guess; n from 1 to 1024 */
+static int lcrypto_random_bytes(lua_State *L) {
+  char bytes[RANDOM_MAX];
+  const lua_Integer n = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, n >= 1 && n <= RANDOM_MAX, 1, "must be from 1 to 1024");
+  if (!crypto_random(bytes, (size_t)n))
+    return luaL_error(L, "the system gives no random bytes");
+  lua_pushlstring(L, bytes, (size_t)n);
+  return 1;
+}
+
+/* base64url(bytes) -> text without padding */
+static int lcrypto_base64url(lua_State *L) {
+  const struct crypto_text bytes = check_text(L, 1);
+  luaL_argcheck(L, bytes.len <= BASE64_MAX, 1, "is longer than 16 MiB");
+  char *text = lua_newuserdata(L, bytes.len + bytes.len / 3 + 2);
+  const size_t n = base64_encode_url((const unsigned char *)bytes.data, bytes.len, text);
+  lua_pushlstring(L, text, n);
+  return 1;
+}
+
+/* unbase64(text) -> bytes, or nil; either alphabet, padded or not */
+static int lcrypto_unbase64(lua_State *L) {
+  const struct crypto_text text = check_text(L, 1);
+  size_t n;
+  const size_t room = text.len <= BASE64_MAX ? text.len : 0;
+  unsigned char *bytes = lua_newuserdata(L, room + 1);
+  if (text.len <= BASE64_MAX && base64_decode(text.data, text.len, bytes, &n))
+    lua_pushlstring(L, (const char *)bytes, n);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+/* Not luaL_checkoption(): it would repeat a key that was given in the wrong place. */
+static enum crypto_alg check_alg(lua_State *L, int i) {
+  const char *name = luaL_checkstring(L, i);
+  const bool pss = strcmp(name, "PS256") == 0;
+  luaL_argcheck(L, pss || strcmp(name, "RS256") == 0, i, "must be PS256 or RS256");
+  return pss ? CRYPTO_PS256 : CRYPTO_RS256;
+}
+
+/* sign(alg, text, key_pem [, passphrase [, certificate_pem]]) -> signature, or nil,
+ * message. alg: "PS256" or "RS256". */
+static int lcrypto_sign(lua_State *L) {
+  struct crypto_signature signature;
+  const enum crypto_alg alg = check_alg(L, 1);
+  const struct crypto_text text = check_text(L, 2);
+  const struct crypto_key key = {
+      .pem = check_text(L, 3),
+      .passphrase = opt_text(L, 4),
+      .certificate = opt_text(L, 5),
+  };
+  const enum crypto_code code = crypto_sign(alg, text, &key, &signature);
+  if (code != CRYPTO_DONE)
+    return lcrypto_fail(L, code);
+  lua_pushlstring(L, (const char *)signature.bytes, signature.len);
+  return 1;
+}
+
+/* Sets t[name] in the table on top. A time beyond 2038 must not depend on how wide
+ * this Lua's integers are. */
+static void set_time(lua_State *L, const char *name, long long seconds) {
+#if PCAPI_HAS_INTEGERS
+  lua_pushinteger(L, (lua_Integer)seconds);
+#else
+  lua_pushnumber(L, (lua_Number)seconds);
+#endif
+  lua_setfield(L, -2, name);
+}
+
+/* certificate(pem) -> {sha256 = 32 bytes, not_before, not_after = epoch seconds}, or
+ * nil, message */
+static int lcrypto_certificate(lua_State *L) {
+  struct crypto_certificate certificate;
+  const enum crypto_code code = crypto_certificate(check_text(L, 1), &certificate);
+  if (code != CRYPTO_DONE)
+    return lcrypto_fail(L, code);
+  lua_createtable(L, 0, 3);
+  lua_pushlstring(L, (const char *)certificate.sha256, sizeof certificate.sha256);
+  lua_setfield(L, -2, "sha256");
+  set_time(L, "not_before", certificate.not_before);
+  set_time(L, "not_after", certificate.not_after);
+  return 1;
+}
+
+void lcrypto_open(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"sha256", lcrypto_sha256},
+      {"random_bytes", lcrypto_random_bytes},
+      {"base64url", lcrypto_base64url},
+      {"unbase64", lcrypto_unbase64},
+      {"sign", lcrypto_sign},
+      {"certificate", lcrypto_certificate},
+      {NULL, NULL},
+  };
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,146 @@
+/* The Lua binding of file.h: functions, and one userdata, a lock. */
+#include "binding.h"
+#include "file.h"
+
+#include <string.h>
+
+#define LLOCK "pcapi.core.lock"
+#define LBOX "pcapi.core.file.text"
+#define TEXT_MAX ((size_t)1024 * 1024) /* bytes in one file */
+
+/* directory and name at indexes 1 and 2, which keep them alive */
+static struct file_place check_place(lua_State *L) {
+  size_t len;
+  struct file_place place;
+  place.directory = luaL_checklstring(L, 1, &len);
+  luaL_argcheck(L, len > 0 && strlen(place.directory) == len, 1,
+                "must be a path without a zero byte");
+  place.name = luaL_checklstring(L, 2, &len);
+  luaL_argcheck(L, file_is_name(place.name, len), 2, "must be the name of a file, not a path");
+  return place;
+}
+
+/* Returns nil, message. Memory is Lua's own error, as everywhere in Lua. */
+static int lfile_fail(lua_State *L, enum file_code code, const struct file_message *message) {
+  if (code == FILE_NO_MEMORY)
+    return luaL_error(L, "not enough memory");
+  lua_pushnil(L);
+  lua_pushstring(L, message->text);
+  return 2;
+}
+
+/* Returns true, or as lfile_fail(). */
+static int lfile_result(lua_State *L, enum file_code code, const struct file_message *message) {
+  if (code != FILE_DONE)
+    return lfile_fail(L, code, message);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* Leaves a userdata on the stack that frees its buffer when a Lua error strikes. */
+static struct buf *push_box(lua_State *L) {
+  struct buf *text = lua_newuserdata(L, sizeof *text);
+  buf_init(text, TEXT_MAX);
+  luaL_getmetatable(L, LBOX);
+  lua_setmetatable(L, -2);
+  return text;
+}
+
+static int box_gc(lua_State *L) {
+  buf_free(luaL_checkudata(L, 1, LBOX));
+  return 0;
+}
+
+/* file_read(directory, name) -> text, or nil when there is none, or nil, message */
+static int lfile_read(lua_State *L) {
+  struct file_message message;
+  const struct file_place place = check_place(L);
+  struct buf *text = push_box(L);
+  const enum file_code code = file_read(place, text, &message);
+  if (code == FILE_ABSENT) {
+    lua_pushnil(L);
+    return 1;
+  }
+  if (code != FILE_DONE)
+    return lfile_fail(L, code, &message);
+  lua_pushlstring(L, text->data ? text->data : "", text->len);
+  buf_free(text);
+  return 1;
+}
+
+/* file_replace(directory, name, text) -> true, or nil, message */
+static int lfile_replace(lua_State *L) {
+  size_t len;
+  struct file_message message;
+  const struct file_place place = check_place(L);
+  const char *text = luaL_checklstring(L, 3, &len);
+  luaL_argcheck(L, len <= TEXT_MAX, 3, "is longer than 1 MiB");
+  return lfile_result(L, file_replace(place, text, len, &message), &message);
+}
+
+/* file_remove(directory, name) -> true, or nil, message */
+static int lfile_remove(lua_State *L) {
+  struct file_message message;
+  return lfile_result(L, file_remove(check_place(L), &message), &message);
+}
+
+/* file_lock(directory, name) -> lock; false when somebody else has it; or nil, message */
+static int lfile_lock(lua_State *L) {
+  struct file_message message;
+  const struct file_place place = check_place(L);
+  struct file_lock *lock = lua_newuserdata(L, sizeof *lock);
+  *lock = FILE_UNLOCKED; /* first: an error from here on meets a safe __gc */
+  luaL_getmetatable(L, LLOCK);
+  lua_setmetatable(L, -2);
+  const enum file_code code = file_lock(place, lock, &message);
+  if (code == FILE_HELD)
+    lua_pushboolean(L, 0);
+  else if (code != FILE_DONE)
+    return lfile_fail(L, code, &message);
+  return 1;
+}
+
+/* release, __gc and __close: any of them, in any order, any number of times. */
+static int llock_release(lua_State *L) {
+  file_unlock(luaL_checkudata(L, 1, LLOCK));
+  return 0;
+}
+
+static int llock_tostring(lua_State *L) {
+  const struct file_lock *lock = luaL_checkudata(L, 1, LLOCK);
+  lua_pushfstring(L, "%s (%s)", LLOCK, lock->fd < 0 ? "released" : "held");
+  return 1;
+}
+
+static void open_lock(lua_State *L) {
+  static const luaL_Reg methods[] = {{"release", llock_release}, {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {
+      {"__gc", llock_release},
+      {"__close", llock_release},
+      {"__tostring", llock_tostring},
+      {NULL, NULL},
+  };
+  luaL_newmetatable(L, LLOCK);
+  luaL_setfuncs(L, metamethods, 0);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushliteral(L, LLOCK);
+  lua_setfield(L, -2, "__name");
+  lua_pop(L, 1); /* metatable */
+}
+
+void lfile_open(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"file_read", lfile_read},
+      {"file_replace", lfile_replace},
+      {"file_remove", lfile_remove},
+      {"file_lock", lfile_lock},
+      {NULL, NULL},
+  };
+  open_lock(L);
+  luaL_newmetatable(L, LBOX);
+  lua_pushcfunction(L, box_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1); /* metatable */
+  luaL_setfuncs(L, functions, 0);
+}
