@@ -6,7 +6,7 @@ local M = {}
 local FAULTS = { "status", "redirect", "mfa", "delay", "trickle", "cut", "body", "bigheaders",
                  "type" }
 local MEGABYTE = 1024 * 1024
-local CLOSE = 444 -- nginx's own: hang up
+M.CLOSE = 444 -- nginx's own: hang up
 
 -- `times` and `on_page` leave some requests alone
 local function is_due(call)
@@ -18,7 +18,8 @@ local function is_due(call)
   return attempts <= (settings.times or 0)
 end
 
-local function retry_after(value)
+--- The header Retry-After for the value of that setting.
+function M.retry_after(value)
   local wait = value and value:match("^date:(%d+)$")
   if wait then
     return ngx.http_time(ngx.time() + tonumber(wait))
@@ -73,7 +74,7 @@ M.mfa = {
 
 local function refuse_by_status(call)
   local settings = call.settings
-  ngx.header["Retry-After"] = retry_after(settings.retry_after)
+  ngx.header["Retry-After"] = M.retry_after(settings.retry_after)
   errors.refuse(call, settings.status, {
     shape = settings.error, code = settings.code, text = settings.text,
     challenge = settings.status == 401 and INVALID or nil })
@@ -109,7 +110,7 @@ function M.play(call)
     pad_headers(settings.bigheaders)
   end
   if settings.cut == "headers" then
-    ngx.exit(CLOSE)
+    ngx.exit(M.CLOSE)
   end
   local answer = settings.redirect and redirect or settings.status and refuse_by_status
     or M.mfa[settings.mfa]
@@ -122,8 +123,8 @@ end
 local HTML = "<!DOCTYPE html>\n<html><head><title>Sign in to the network</title></head>\n"
   .. "<body><form action=\"/login\"><input name=\"user\"></form></body></html>\n"
 
--- bodies in place of the published one, by the value of `body`
-local SPOILT = {
+--- Bodies in place of the published one, by the value of `body`.
+M.spoilt = {
   truncated = function(text)
     return text:sub(1, math.floor(#text / 2))
   end,
@@ -187,7 +188,7 @@ local function send_half(text)
   ngx.header.content_length = #text
   ngx.print(text:sub(1, math.floor(#text / 2)))
   ngx.flush(true)
-  ngx.exit(CLOSE)
+  ngx.exit(M.CLOSE)
 end
 
 --- Sends a good answer, or what the settings make of it.
@@ -195,16 +196,16 @@ function M.send(call, text)
   local settings = call.settings
   local content_type = settings.bom == "utf16" and "application/json; charset=utf-16"
     or errors.JSON
-  if SPOILT[settings.body] then
+  if M.spoilt[settings.body] then
     local spoilt_type
-    text, spoilt_type = SPOILT[settings.body](text)
+    text, spoilt_type = M.spoilt[settings.body](text)
     content_type = spoilt_type or content_type
   end
   ngx.header.content_type = settings.type or content_type
   if settings.encoding == "none" then
     ngx.req.clear_header("Accept-Encoding")
   end
-  if settings.body and not SPOILT[settings.body] then
+  if settings.body and not M.spoilt[settings.body] then
     return send_huge(call, text)
   elseif settings.cut == "body" then
     return send_half(text)

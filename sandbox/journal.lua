@@ -1,4 +1,5 @@
---- What was asked, for tests to look up: the requests of each MS-CorrelationId.
+--- What was asked, for tests to look up: the requests of each MS-CorrelationId, and of
+-- each login.
 local cjson = require "cjson"
 
 local M = {}
@@ -7,19 +8,16 @@ local M = {}
 local shelf = ngx.shared.journal
 
 --- Writes a request down.
-function M.note(call, headers)
-  local id = call.correlation_id:lower()
+-- @tparam string id what it is looked up by
+-- @tparam table entry
+function M.note(id, entry)
   local number = shelf:incr(id, 1, 0)
-  shelf:set(id .. "/" .. number, cjson.encode {
-    method = call.method, uri = ngx.var.request_uri, http_version = call.http_version,
-    headers = headers, at = ngx.now(),
-  })
+  shelf:set(id .. "/" .. number, cjson.encode(entry))
 end
 
---- The requests made under an id, in order.
+--- The requests noted under an id, in order.
 -- @treturn string a JSON array
 function M.read(id)
-  id = id:lower()
   local entries = {}
   for number = 1, shelf:get(id) or 0 do
     entries[#entries + 1] = shelf:get(id .. "/" .. number)

@@ -3,7 +3,9 @@ local cjson = require "cjson"
 local bodies = require "sandbox.bodies"
 local errors = require "sandbox.errors"
 local faults = require "sandbox.faults"
+local guid = require "sandbox.guid"
 local journal = require "sandbox.journal"
+local login = require "sandbox.login"
 local records = require "sandbox.records"
 local settings_of = require "sandbox.settings"
 local token = require "sandbox.token"
@@ -23,30 +25,8 @@ for name, route in pairs(ROUTES) do
   route.name = name
 end
 
-local function guid()
-  local function four()
-    return math.random(0, 65535)
-  end
-  return ("%04x%04x-%04x-4%03x-8%03x-%04x%04x%04x"):format(four(), four(), four(), four() % 4096,
-                                                           four() % 4096, four(), four(), four())
-end
-
-local function is_guid(text)
-  local groups = {}
-  for group in text:gmatch("[^-]+") do
-    groups[#groups + 1] = group:find("^%x+$") and #group or "x"
-  end
-  return #text == 36 and table.concat(groups, "-") == "8-4-4-4-12"
-end
-
 local function first(value)
   return type(value) == "table" and value[1] or value
-end
-
--- an id of the request, or a new one; an answer never repeats what is no GUID
-local function id_of(header)
-  local id = first(header)
-  return id and is_guid(id) and id or guid()
 end
 
 local function say(status, content_type, text)
@@ -91,8 +71,8 @@ local function read_call()
     scheme = ngx.var.scheme, host = ngx.var.http_host or ngx.var.host,
     headers = headers, http_version = tostring(version),
     authorization = headers.authorization, claims = read_token(headers.authorization),
-    request_id = id_of(headers["ms-requestid"]),
-    correlation_id = id_of(headers["ms-correlationid"]),
+    request_id = guid.of(headers["ms-requestid"]),
+    correlation_id = guid.of(headers["ms-correlationid"]),
     request_context = "appId=cid-v1:" .. token.TENANT,
   }
 end
@@ -136,6 +116,13 @@ local function find_page(call)
   return call.page ~= nil and (page_token ~= nil or not query.seekOperation)
 end
 
+-- `revoke_after` counts the requests that come with one token.
+local function is_revoked(call)
+  local limit = call.settings.revoke_after
+  local key = "token " .. ngx.md5(first(call.authorization))
+  return limit and ngx.shared.attempts:incr(key, 1, 0) > limit
+end
+
 -- What the service looks at, in its order. A check returns nothing, or a status and
 -- how to refuse.
 local CHECKS = {
@@ -160,9 +147,16 @@ local CHECKS = {
     end
   end,
   function(call)
-    if (tonumber(call.claims.exp) or 0) <= ngx.time() then
+    local now = ngx.time() + (tonumber(call.claims.skew) or 0)
+    if (tonumber(call.claims.exp) or 0) <= now then
       return 401, { challenge = errors.challenge(
         'error="invalid_token", error_description="The token has expired"') }
+    end
+  end,
+  function(call)
+    if is_revoked(call) then
+      return 401, { challenge = errors.challenge(
+        'error="invalid_token", error_description="The token has been revoked"') }
     end
   end,
   function(call)
@@ -184,7 +178,7 @@ local CHECKS = {
   function(call)
     for _, name in ipairs { "MS-RequestId", "MS-CorrelationId" } do
       local sent = call.headers[name:lower()]
-      if sent and not is_guid(first(sent)) then
+      if sent and not guid.is(first(sent)) then
         return 400, { code = "2000", text = name .. " must be a GUID." }
       end
     end
@@ -221,6 +215,9 @@ local function refuse(call)
 end
 
 local function add_headers(call)
+  if call.claims and tonumber(call.claims.skew) then -- one clock with where it signed in
+    ngx.header.date = ngx.http_time(ngx.time() + tonumber(call.claims.skew))
+  end
   ngx.header["MS-RequestId"] = call.request_id
   ngx.header["MS-CorrelationId"] = call.correlation_id
   ngx.header["MS-CV"] = ngx.encode_base64(call.request_id:sub(1, 12)) .. ".0"
@@ -281,7 +278,9 @@ local INSIDE = {
     say(200, "text/plain", "ok")
   end,
   ["/_sandbox/log"] = function()
-    say(200, errors.JSON, journal.read(tostring(ngx.var.arg_correlation_id)))
+    local account = ngx.var.arg_login
+    say(200, errors.JSON, account and login.log(account)
+      or journal.read(tostring(ngx.var.arg_correlation_id):lower()))
   end,
   ["/_sandbox/token"] = function()
     local arguments = {}
@@ -290,6 +289,13 @@ local INSIDE = {
     end
     say(200, "text/plain", token.mint_from(arguments))
   end,
+  ["/_sandbox/refresh_token"] = function()
+    local client_id = ngx.req.get_uri_args().client_id
+    if type(client_id) ~= "string" then
+      return say(400, "text/plain", "sandbox: refresh_token needs client_id\n")
+    end
+    say(200, "text/plain", login.refresh_token(client_id))
+  end,
 }
 
 --- Answers the current request.
@@ -297,9 +303,13 @@ function M.answer()
   local path = ngx.var.uri
   if INSIDE[path] then
     return INSIDE[path]()
+  elseif path:find("^/login/") then
+    return login.answer()
   end
   local call = read_call()
-  journal.note(call, call.headers)
+  journal.note(call.correlation_id:lower(), {
+    method = call.method, uri = ngx.var.request_uri, http_version = call.http_version,
+    headers = call.headers, at = ngx.now() })
   if path == "/_sandbox/echo" then
     return echo(call)
   end

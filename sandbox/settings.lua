@@ -38,6 +38,10 @@ local function retry_after(value)
   return value:find("^%d+$") and value or value:match("^date:%d+$") or value:match("^garbage$")
 end
 
+--- Ways to read a value; each gives what to keep, or nil.
+M.kinds = { whole = whole, seconds = seconds, flag = flag, any = any, one_of = one_of,
+            retry_after = retry_after }
+
 --- How each setting is read: the value to keep, or nil for one that is not known.
 M.known = {
   -- the records and how they are spelt
@@ -61,7 +65,8 @@ M.known = {
                 "bomb"),
   bytes = whole(1, 2 ^ 40), bigheaders = whole(1, 2 ^ 20), type = any,
   -- when it goes wrong, and where the service is found
-  times = whole(1, 1000), on_page = whole(1, 200000), serve = one_of("v1", "pcapi"),
+  times = whole(1, 1000), on_page = whole(1, 200000), revoke_after = whole(0, 1000),
+  serve = one_of("v1", "pcapi"),
 }
 
 --- Settings that go by one name, as a tenant of that name would be.
@@ -100,15 +105,15 @@ local function unescape(text)
   end))
 end
 
-local function read_item(item, settings)
+local function read_item(item, settings, words)
   local name, value = item:match("^([%w_]+)%s*=%s*(.*)$")
   if not name then
-    local preset = M.presets[item]
-    return preset and M.read(preset, settings), "no such preset: " .. item
-  elseif not M.known[name] then
+    local preset = words.presets[item]
+    return preset and M.read(preset, settings, words), "no such preset: " .. item
+  elseif not words.known[name] then
     return nil, "no such setting: " .. name
   end
-  local kept = M.known[name](unescape(value))
+  local kept = words.known[name](unescape(value))
   if kept == nil then
     return nil, "no such value: " .. name .. "=" .. value
   end
@@ -119,15 +124,16 @@ end
 --- Reads a text into settings; what comes later wins.
 -- @tparam string text
 -- @tparam table settings to add to
+-- @tparam ?table words `known` and `presets`, in place of those of the API
 -- @treturn[1] table settings
 -- @treturn[2] nil
 -- @treturn[2] string the complaint
-function M.read(text, settings)
+function M.read(text, settings, words)
   for item in text:gmatch("[^;]+") do
     item = item:match("^%s*(.-)%s*$")
     local ok, complaint
     if item ~= "" then
-      ok, complaint = read_item(item, settings)
+      ok, complaint = read_item(item, settings, words or M)
       if not ok then
         return nil, complaint
       end

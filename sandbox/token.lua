@@ -48,6 +48,14 @@ local function unbase64url(text)
   return digits ~= 1 and table.concat(out) or nil
 end
 
+-- An id of its own makes each token another one, whatever is the state of math.random.
+local function unique()
+  local source = assert(io.open("/dev/urandom", "rb"))
+  local bytes = source:read(16)
+  source:close()
+  return base64url(bytes)
+end
+
 local function default_claims()
   local now = os.time()
   return {
@@ -58,7 +66,7 @@ local function default_claims()
     appid = "2f6c1a7e-41d3-4f0e-9b0a-6d5f3f0c9e21", appidacr = "0",
     oid = "b1d8f5a4-7c0e-4a55-93a6-1f2e7d6c5b40",
     scp = "user_impersonation",
-    tid = M.TENANT,
+    tid = M.TENANT, uti = unique(),
     upn = "admin@fabrikam.example", unique_name = "admin@fabrikam.example",
     ver = "1.0",
   }

@@ -1,5 +1,6 @@
 -- The sandbox, judged by curl. Run as: sandbox/run busted --lua=lua5.4 spec/sandbox_spec.lua
 local cjson = require "cjson"
+local curl = require "spec.support.curl"
 local files = require "spec.support.files"
 local settings = require "sandbox.settings"
 local token = require "sandbox.token"
@@ -7,6 +8,7 @@ local token = require "sandbox.token"
 local URL = os.getenv("PCAPI_SANDBOX_URL")
 local HTTP_URL = os.getenv("PCAPI_SANDBOX_HTTP_URL")
 local CA = os.getenv("PCAPI_SANDBOX_CA")
+local quote, shell = curl.quote, curl.shell
 
 local PRINCIPALS = "/v1/nonMfaCompliantPartnerPrincipals"
 local ADOPTION = "/v1/applicationmfaadoptionstatus"
@@ -22,56 +24,20 @@ local function it_answers(name, test)
   end
 end
 
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
-local function shell(command)
-  local pipe = assert(io.popen(command, "r"))
-  local output = pipe:read("*a")
-  pipe:close()
-  return output
-end
-
-local function read_headers(text)
-  local headers = {}
-  for name, value in text:gmatch("\n([^:\r\n]+): ?([^\r\n]*)") do
-    headers[name:lower()] = value
-  end
-  return headers
-end
-
--- Runs curl. `how`: url or path, token (false: none), ask (X-Sandbox), headers, args.
+-- A request of the API: url or path, token (false: none), ask (X-Sandbox), headers, args.
 local function fetch(how)
-  local head, body = os.tmpname(), os.tmpname()
-  local command = { "curl", "-s", "--noproxy", "'*'", "--max-time", "60", "--cacert", quote(CA),
-                    "-D", head, "-o", how.discard and "/dev/null" or body, "-w",
-                    "'%{http_code} %{http_version} %{time_total} %{size_download} '" }
-  local function header(text)
-    command[#command + 1] = "-H " .. quote(text)
-  end
+  local headers = {}
   if how.token ~= false then
-    header("Authorization: Bearer " .. (how.token or token.mint()))
+    headers[1] = "Authorization: Bearer " .. (how.token or token.mint())
   end
   if how.ask then
-    header("X-Sandbox: " .. how.ask)
+    headers[#headers + 1] = "X-Sandbox: " .. how.ask
   end
   for _, text in ipairs(how.headers or {}) do
-    header(text)
+    headers[#headers + 1] = text
   end
-  for _, text in ipairs(how.args or {}) do
-    command[#command + 1] = quote(text)
-  end
-  command[#command + 1] = quote(how.url or URL .. (how.path or PRINCIPALS))
-  local report = shell(table.concat(command, " ") .. "; echo $?")
-  local status, version, seconds, size, exit = report:match("(%d+) (%S+) (%S+) (%d+) (%d+)")
-  local text = files.slurp(head)
-  local answer = { status = tonumber(status), version = version, seconds = tonumber(seconds),
-                   size = tonumber(size), exit = tonumber(exit), head = text,
-                   headers = read_headers(text), body = files.slurp(body) }
-  os.remove(head)
-  os.remove(body)
-  return answer
+  return curl.fetch { url = how.url or URL .. (how.path or PRINCIPALS), headers = headers,
+                      args = how.args, discard = how.discard }
 end
 
 local function ask(text, path)
@@ -317,6 +283,26 @@ describe("the sandbox's checks", function()
     assert.same({ 401, "900421" }, with { amr = { "pwd" } })
     assert.same({ 401, "900421" }, with { amr = false })
     assert.equal(200, fetch({ token = token.mint { amr = { "ngcmfa" } } }).status)
+  end)
+
+  it_answers("take a token for as many requests as it is good for", function()
+    local held = token.mint { scenario = "revoke_after=2" }
+    local statuses = {}
+    for at = 1, 4 do
+      statuses[at] = fetch({ token = held }).status
+    end
+    assert.same({ 200, 200, 401, 401 }, statuses)
+    local revoked = fetch { token = held }
+    assert.equal("400", decode(revoked).code)
+    assert.matches('error="invalid_token"', revoked.headers["www-authenticate"], 1, true)
+    assert.equal(200, fetch({ token = token.mint { scenario = "revoke_after=2" } }).status)
+  end)
+
+  it_answers("go by the clock of the sign-in that a token tells of", function()
+    local now = os.time()
+    assert.equal(200, fetch({ token = token.mint { skew = -600, exp = now - 300 } }).status)
+    assert.same({ 401, "400" }, refusal(fetch { token = token.mint { skew = 600,
+                                                                    exp = now + 300 } }))
   end)
 
   it_answers("let a user without MFA pass before it is enforced, and say so", function()
@@ -667,6 +653,10 @@ describe("a token of the sandbox", function()
     assert.same({ "pwd", "rsa" }, claims.amr)
     assert.is_nil(claims.scp)
     assert.is_true(math.abs(claims.exp - os.time() - 60) < 5)
+  end)
+
+  it_answers("is another one each time", function()
+    assert.not_equal(token.mint(), token.mint())
   end)
 
   it_answers("is read back as it was minted, whatever its length", function()

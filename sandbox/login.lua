@@ -1,0 +1,130 @@
+--- The sign-in, shaped like Entra's: /login/SETTINGS/TENANT/oauth2[/v2.0]/…
+--
+-- A tenant exists as soon as somebody names it; counters and the log belong to the
+-- settings and the tenant together.
+local client = require "sandbox.login.client"
+local guid = require "sandbox.guid"
+local journal = require "sandbox.journal"
+local sealed = require "sandbox.login.sealed"
+local settings_of = require "sandbox.login.settings"
+
+local M = {}
+
+local SCOPE = "https://api.partnercenter.microsoft.com/.default offline_access"
+
+local function say(status, text)
+  ngx.status = status
+  ngx.header.content_type = "text/plain"
+  ngx.header.content_length = #text
+  ngx.print(text)
+end
+
+-- as it is looked up in the log: `;` may or may not have been encoded in the path
+local function account_key(text)
+  return "login " .. ngx.unescape_uri(text)
+end
+
+-- a parameter without a value is none at all
+local function strip(all)
+  local parameters, twice = {}, nil
+  for name, value in pairs(all) do
+    if type(value) == "table" then
+      twice = twice or name
+    elseif value ~= "" and value ~= true then
+      parameters[name] = value
+    end
+  end
+  return parameters, twice
+end
+
+local function read_form(headers)
+  local content_type = tostring(headers["content-type"])
+  if not content_type:find("^application/x%-www%-form%-urlencoded") then
+    return {}
+  end
+  ngx.req.read_body()
+  return ngx.req.get_post_args(0) or {}
+end
+
+local function read_call(path)
+  local settings, tenant, endpoint = path:match("^/login/([^/]+)/([^/]+)/oauth2/(.+)$")
+  local version = endpoint and endpoint:find("^v2%.0/") and 2 or 1
+  local headers = ngx.req.get_headers(0)
+  local method = ngx.req.get_method()
+  local sent = method == "POST" and read_form(headers) or ngx.req.get_uri_args(0)
+  local parameters, twice = strip(sent)
+  return endpoint and {
+    method = method, path = path, url = ngx.var.scheme .. "://" .. ngx.var.http_host .. path,
+    endpoint = endpoint:gsub("^v2%.0/", ""), version = version,
+    asked = settings, tenant = ngx.unescape_uri(tenant),
+    key = account_key(settings .. "/" .. tenant),
+    sent = sent, parameters = parameters, twice = twice, headers = headers, trace_id = guid.make(),
+    correlation_id = guid.of(headers["client-request-id"]),
+  }
+end
+
+-- Names, never values: a log of secrets would be one more place to keep safe.
+local function note(call)
+  local names = {}
+  for name in pairs(call.sent) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  journal.note(call.key, {
+    method = call.method, uri = call.path, grant_type = call.parameters.grant_type,
+    parameters = names, client_auth = client.kind(call.parameters),
+    correlation_id = call.correlation_id, at = ngx.now(),
+  })
+end
+
+local function add_headers(call)
+  ngx.header["x-ms-request-id"] = call.trace_id
+  ngx.header["client-request-id"] = call.headers["client-request-id"] and call.correlation_id
+  ngx.header["Cache-Control"] = "no-store, no-cache"
+  ngx.header.Pragma = "no-cache"
+  if call.settings.skew then
+    ngx.header.date = ngx.http_time(call.now)
+  end
+end
+
+local ENDPOINTS = {
+  token = require "sandbox.login.token",
+  devicecode = require "sandbox.login.devicecode",
+  authorize = require "sandbox.login.authorize",
+  deviceauth = function()
+    say(200, "The sandbox signs in by itself: there is no code to enter.\n")
+  end,
+}
+
+--- Answers the current request, whose path begins with /login/.
+function M.answer()
+  local call = read_call((ngx.var.request_uri:match("^[^?]*")))
+  local answer = call and ENDPOINTS[call.endpoint]
+  if not answer then
+    return say(404, "sandbox: no such page; see sandbox/README.md\n")
+  end
+  note(call)
+  local complaint
+  call.settings, complaint = settings_of.read(call.asked)
+  if not call.settings then
+    return say(400, "sandbox: " .. complaint .. "\n")
+  end
+  call.now = ngx.time() + (call.settings.skew or 0)
+  add_headers(call)
+  answer(call)
+end
+
+--- The requests of a login, in order.
+-- @tparam string account SETTINGS/TENANT, percent-encoded or not
+-- @treturn string a JSON array
+function M.log(account)
+  return journal.read(account_key(ngx.unescape_uri(account)))
+end
+
+--- Makes a refresh token as a sign-in for the API would have given it.
+-- @tparam string client_id the client it belongs to
+function M.refresh_token(client_id)
+  return sealed.seal("refresh token", { client_id = client_id, scope = SCOPE })
+end
+
+return M

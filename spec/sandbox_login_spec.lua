@@ -1,0 +1,611 @@
+-- The sandbox's sign-in, judged by curl.
+local cjson = require "cjson"
+local curl = require "spec.support.curl"
+local files = require "spec.support.files"
+local settings = require "sandbox.login.settings"
+local token = require "sandbox.token"
+
+local URL = os.getenv("PCAPI_SANDBOX_URL")
+local API = "https://api.partnercenter.microsoft.com"
+local SCOPE = API .. "/.default offline_access"
+local CLIENT = "2f6c1a7e-41d3-4f0e-9b0a-6d5f3f0c9e21"
+local REDIRECT = "http://localhost:8400/"
+local DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+local JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+-- of RFC 7636, appendix B
+local VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+local CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+local function it_answers(name, test)
+  if URL then
+    it(name, test)
+  else
+    pending(name .. " (PCAPI_SANDBOX_URL is not set: run this with sandbox/run)")
+  end
+end
+
+local function new_tenant()
+  return curl.shell("cat /proc/sys/kernel/random/uuid"):match("%S+")
+end
+
+-- Settings and tenant, as they stand in the path.
+local function account(asked)
+  return (asked or "-") .. "/" .. new_tenant()
+end
+
+local function post(path, fields, how)
+  how = how or {}
+  local args = how.args or {}
+  for name, value in pairs(fields) do
+    args[#args + 1] = "--data-urlencode"
+    args[#args + 1] = name .. "=" .. value
+  end
+  return curl.fetch { url = URL .. "/login/" .. path, args = args, headers = how.headers }
+end
+
+local function merged(first, second)
+  local all = {}
+  for _, part in ipairs { first, second or {} } do
+    for name, value in pairs(part) do
+      all[name] = value or nil
+    end
+  end
+  return all
+end
+
+local function refresh_token(client_id)
+  return curl.fetch({ url = URL .. "/_sandbox/refresh_token?client_id="
+    .. (client_id or CLIENT) }).body
+end
+
+-- A refresh on version 2, or on version 1 when `resource` is among the fields; a field
+-- that is false is left out.
+local function refresh(where, fields, how)
+  local version = fields and fields.resource and "/oauth2" or "/oauth2/v2.0"
+  local all = merged({ grant_type = "refresh_token", client_id = CLIENT,
+                       refresh_token = refresh_token(), scope = SCOPE }, fields)
+  return post(where .. (how and how.version or version) .. "/token", all, how)
+end
+
+local function refusal(answer)
+  local body = cjson.decode(answer.body)
+  return { answer.status, body.error, body.error_codes and body.error_codes[1] }
+end
+
+local function claims_of(answer)
+  return token.read(cjson.decode(answer.body).access_token)
+end
+
+local function call_api(access_token)
+  return curl.fetch { url = URL .. "/v1/partnerRequests",
+                      headers = { "Authorization: Bearer " .. access_token } }
+end
+
+local function query_of(location)
+  local query = {}
+  for name, value in location:gmatch("[?&]([%w_]+)=([^&]*)") do
+    query[name] = value:gsub("%+", " "):gsub("%%(%x%x)", function(digits)
+      return string.char(tonumber(digits, 16))
+    end)
+  end
+  return query
+end
+
+local function encode(text)
+  return (text:gsub("[^%w._~-]", function(char)
+    return ("%%%02X"):format(char:byte())
+  end))
+end
+
+local function authorize(where, fields, version)
+  local all = merged({ client_id = CLIENT, response_type = "code", redirect_uri = REDIRECT,
+                       scope = SCOPE, state = "a state", code_challenge = CHALLENGE,
+                       code_challenge_method = "S256" }, fields)
+  local query = {}
+  for name, value in pairs(all) do
+    query[#query + 1] = name .. "=" .. encode(value)
+  end
+  return curl.fetch { url = URL .. "/login/" .. where .. (version or "/oauth2/v2.0")
+    .. "/authorize?" .. table.concat(query, "&") }
+end
+
+local function code_from(where, fields)
+  return query_of(authorize(where, fields).headers.location).code
+end
+
+local function redeem(where, fields)
+  return post(where .. "/oauth2/v2.0/token", merged({
+    grant_type = "authorization_code", client_id = CLIENT, redirect_uri = REDIRECT,
+    code_verifier = VERIFIER }, fields))
+end
+
+describe("the sandbox's token endpoint", function()
+  it_answers("gives tokens that its API takes, in the manner of version 2", function()
+    local answer = refresh(account())
+    local body = cjson.decode(answer.body)
+    assert.equal(200, answer.status)
+    assert.equal("Bearer", body.token_type)
+    assert.equal(API .. "/user_impersonation " .. API .. "/.default", body.scope)
+    assert.same({ 3600, 3600 }, { body.expires_in, body.ext_expires_in })
+    assert.is_nil(body.expires_on)
+    assert.equal("no-store, no-cache", answer.headers["cache-control"])
+    assert.equal(200, call_api(body.access_token).status)
+    local claims = claims_of(answer)
+    assert.same({ API, CLIENT, "0", "user_impersonation" },
+                { claims.aud, claims.appid, claims.appidacr, claims.scp })
+    assert.same({ "pwd", "mfa" }, claims.amr)
+  end)
+
+  it_answers("gives them in the manner of version 1", function()
+    local body = cjson.decode(refresh(account(), { resource = API, scope = "openid" }).body)
+    assert.same({ "3600", "3600", API, "user_impersonation" },
+                { body.expires_in, body.ext_expires_in, body.resource, body.scope })
+    assert.matches("^%d+$", body.expires_on)
+    assert.equal(3600, tonumber(body.expires_on) - tonumber(body.not_before))
+    assert.is_string(body.id_token)
+    assert.equal(200, call_api(body.access_token).status)
+  end)
+
+  it_answers("has the tenant of the path in the token when that is a GUID", function()
+    local tenant = new_tenant()
+    assert.equal(tenant, claims_of(refresh("-/" .. tenant)).tid)
+    assert.equal(token.TENANT, claims_of(refresh("-/contoso.example")).tid)
+  end)
+
+  it_answers("gives a new refresh token each time and takes the old one again", function()
+    local where, first = account(), refresh_token()
+    local second = cjson.decode(refresh(where, { refresh_token = first }).body).refresh_token
+    assert.not_equal(first, second)
+    assert.equal(200, refresh(where, { refresh_token = second }).status)
+    assert.equal(200, refresh(account(), { refresh_token = first, scope = false }).status)
+  end)
+
+  it_answers("takes a refresh token of its own client alone", function()
+    assert.same({ 400, "invalid_grant", 70000 },
+                refusal(refresh(account(), { refresh_token = refresh_token("another") })))
+    assert.same({ 400, "invalid_grant", 70000 },
+                refusal(refresh(account(), { refresh_token = "1.abc.def" })))
+  end)
+
+  it_answers("wants a form that is posted, with what it needs, once", function()
+    local where = account() .. "/oauth2/v2.0/token"
+    local function code(answer)
+      return cjson.decode(answer.body).error_codes[1]
+    end
+    assert.equal(900561, code(curl.fetch { url = URL .. "/login/" .. where }))
+    assert.equal(900144, code(post(where, {}, {
+      args = { "-d", '{"grant_type":"refresh_token"}', "-H", "Content-Type: application/json" } })))
+    for _, name in ipairs { "grant_type", "client_id", "refresh_token" } do
+      local answer = refresh(account(), { [name] = false })
+      assert.equal(900144, code(answer))
+      assert.matches("'" .. name .. "'", answer.body, 1, true)
+    end
+    assert.equal(900144, code(refresh(account(), { client_id = "" })))
+    assert.equal(9000411, code(refresh(account(), nil, { args = { "-d", "client_id=another" } })))
+    assert.same({ 400, "unsupported_grant_type", 70003 },
+                refusal(refresh(account(), { grant_type = "password" })))
+  end)
+
+  it_answers("holds scope and resource apart", function()
+    assert.same({ 400, "invalid_request", 901002 },
+                refusal(refresh(account(), { resource = API }, { version = "/oauth2/v2.0" })))
+    assert.same({ 400, "invalid_resource", 50001 },
+                refusal(refresh(account(), nil, { version = "/oauth2" })))
+    assert.same({ 400, "invalid_scope", 700022 },
+                refusal(refresh(account(), { scope = "https://a.example/b " .. SCOPE })))
+  end)
+
+  it_answers("gives a token for another service when asked for one", function()
+    local body = cjson.decode(refresh(account(), { scope = "User.Read offline_access" }).body)
+    assert.equal("https://graph.microsoft.com", token.read(body.access_token).aud)
+    assert.equal(401, call_api(body.access_token).status)
+  end)
+
+  it_answers("refuses in Entra's words, under the ids of the request", function()
+    local id = new_tenant()
+    local answer = refresh(account("aadsts=50076"), nil,
+                           { headers = { "client-request-id: " .. id } })
+    local body = cjson.decode(answer.body)
+    assert.same({ 400, "invalid_grant", 50076 }, refusal(answer))
+    assert.matches("^AADSTS50076: Due to a configuration change .-\r\nTrace ID: "
+      .. "%x+%-%x+%-%x+%-%x+%-%x+\r\nCorrelation ID: " .. id:gsub("%-", "%%-")
+      .. "\r\nTimestamp: %d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%dZ$", body.error_description)
+    assert.same({ id, id }, { body.correlation_id, answer.headers["client-request-id"] })
+    assert.equal(body.trace_id, answer.headers["x-ms-request-id"])
+    assert.matches("code=50076$", body.error_uri)
+    assert.equal("basic_action", body.suberror)
+    assert.is_table(cjson.decode(body.claims).access_token.capolids)
+  end)
+
+  it_answers("has no page but those of a login", function()
+    assert.equal(404, post(account() .. "/oauth2/v2.0/tokens", {}).status)
+    assert.equal(404, post("-/oauth2/token", {}).status)
+  end)
+end)
+
+describe("the sandbox's clients", function()
+  local function base64url(text)
+    local file = os.tmpname()
+    local out = assert(io.open(file, "wb"))
+    out:write(text)
+    out:close()
+    local encoded = curl.shell("base64 -w0 <" .. file):gsub("+", "-"):gsub("/", "_"):gsub("=", "")
+    os.remove(file)
+    return encoded
+  end
+
+  -- An assertion of this client for version 2 of a login, with these parts in place.
+  local function assertion(where, header, claims)
+    local now = os.time()
+    return base64url(cjson.encode(merged({
+      alg = "PS256", typ = "JWT", ["x5t#S256"] = ("A"):rep(43) }, header))) .. "."
+      .. base64url(cjson.encode(merged({
+        aud = URL .. "/login/" .. where .. "/oauth2/v2.0/token", iss = CLIENT, sub = CLIENT,
+        jti = new_tenant(), nbf = now, iat = now, exp = now + 300 }, claims))) .. ".c2ln"
+  end
+
+  local function show(where, header, claims, fields)
+    return refresh(where, merged({
+      client_assertion_type = JWT_BEARER,
+      client_assertion = assertion(where, header, claims) }, fields))
+  end
+
+  it_answers("may have any secret unless one is set", function()
+    local answer = refresh(account(), { client_secret = "any" })
+    assert.equal("1", claims_of(answer).appidacr)
+    local where = account("secret=a%3Bb%2F+c")
+    assert.equal(200, refresh(where, { client_secret = "a;b/+c" }).status)
+    assert.same({ 401, "invalid_client", 7000215 },
+                refusal(refresh(where, { client_secret = "a" })))
+    assert.same({ 401, "invalid_client", 7000218 }, refusal(refresh(where)))
+  end)
+
+  it_answers("may sign an assertion", function()
+    local where = account("secret=x")
+    assert.equal("2", claims_of(show(where)).appidacr)
+    assert.equal(200, show(where, { alg = "RS256" }).status)
+  end)
+
+  it_answers("are told what is wrong with an assertion", function()
+    local where = account()
+    local function reason(header, claims, fields)
+      local answer = show(where, header, claims, fields)
+      assert.same({ 401, "invalid_client", 700027 }, refusal(answer))
+      return cjson.decode(answer.body).error_description:match("Reason %- (.-)%]")
+    end
+    assert.matches("alg", reason { alg = "HS256" })
+    assert.matches("x5t#S256", reason { ["x5t#S256"] = false })
+    assert.matches("aud must be " .. URL, reason(nil, { aud = URL }), 1, true)
+    assert.matches("iss and sub", reason(nil, { sub = "another" }))
+    assert.matches("jti", reason(nil, { jti = false }))
+    assert.matches("exp", reason(nil, { exp = "soon" }))
+    assert.matches("three parts", reason(nil, nil, { client_assertion = "a.b" }))
+    assert.matches("client_assertion_type", reason(nil, nil, { client_assertion_type = "saml" }))
+  end)
+
+  it_answers("are held to the server's clock", function()
+    local function refused(asked, claims)
+      return refusal(show(account(asked), nil, claims))[3]
+    end
+    local now = os.time()
+    assert.equal(700024, refused("-", { exp = now - 1 }))
+    assert.equal(700024, refused("skew=600"))
+    assert.equal(700024, refused("skew=-600"))
+    assert.is_nil(refused("skew=600", { nbf = now + 600, exp = now + 900 }))
+  end)
+end)
+
+describe("the sandbox's sign-in by browser", function()
+  it_answers("sends the browser back with a code that is good once", function()
+    local where = account()
+    local answer = authorize(where)
+    assert.equal(302, answer.status)
+    assert.equal(REDIRECT .. "?", answer.headers.location:sub(1, #REDIRECT + 1))
+    local query = query_of(answer.headers.location)
+    assert.equal("a state", query.state)
+    local body = cjson.decode(redeem(where, { code = query.code }).body)
+    assert.equal(200, call_api(body.access_token).status)
+    assert.is_string(body.refresh_token)
+    assert.same({ 400, "invalid_grant", 54005 }, refusal(redeem(where, { code = query.code })))
+  end)
+
+  it_answers("gives a refresh token to whom asked for offline_access alone", function()
+    local where = account()
+    local body = cjson.decode(redeem(where, {
+      code = code_from(where, { scope = API .. "/.default" }) }).body)
+    assert.is_nil(body.refresh_token)
+  end)
+
+  it_answers("verifies who takes the code", function()
+    local where = account()
+    local code = code_from(where)
+    local function refused(fields)
+      fields.code = fields.code or code
+      return refusal(redeem(where, fields))[3]
+    end
+    assert.equal(501481, refused { code_verifier = VERIFIER:reverse() })
+    assert.equal(501481, refused { code_verifier = false })
+    assert.equal(500112, refused { redirect_uri = "http://localhost:8400" })
+    assert.equal(70000, refused { client_id = "another" })
+    assert.equal(70000, refused { code = refresh_token() })
+    assert.equal(900144, refused { redirect_uri = false })
+    assert.is_nil(refused {})
+  end)
+
+  it_answers("goes without PKCE when none was begun", function()
+    local where = account()
+    local code = code_from(where, { code_challenge = false, code_challenge_method = false })
+    assert.equal(501481, refusal(redeem(where, { code = code }))[3])
+    assert.equal(200, redeem(where, { code = code, code_verifier = false }).status)
+  end)
+
+  it_answers("works on version 1, too", function()
+    local where = account()
+    local location = authorize(where, { scope = false, resource = API }, "/oauth2").headers.location
+    local body = cjson.decode(post(where .. "/oauth2/token", {
+      grant_type = "authorization_code", client_id = CLIENT, redirect_uri = REDIRECT,
+      code_verifier = VERIFIER, code = query_of(location).code }).body)
+    assert.same({ "3600", API }, { body.expires_in, body.resource })
+  end)
+
+  it_answers("gives a path to an address without one", function()
+    local answer = authorize(account(), { redirect_uri = "http://localhost:8400" })
+    assert.matches("^http://localhost:8400/%?", answer.headers.location)
+    answer = authorize(account(), { redirect_uri = "http://127.0.0.1:1/a?b=c" })
+    assert.matches("^http://127%.0%.0%.1:1/a%?b=c&", answer.headers.location)
+  end)
+
+  it_answers("sends nobody elsewhere", function()
+    for _, uri in ipairs { "http://other.example/", "http://localhost.example/", "myapp://x",
+                           "http://localhost@other.example/", "http://[::1]:8400/" } do
+      local answer = authorize(account(), { redirect_uri = uri })
+      assert.same({ 400, "text/html", nil },
+                  { answer.status, answer.headers["content-type"], answer.headers.location })
+      assert.matches("AADSTS50011", answer.body, 1, true)
+    end
+  end)
+
+  it_answers("tells the redirect what was wrong", function()
+    local function back(fields, asked)
+      return query_of(authorize(account(asked), fields).headers.location)
+    end
+    local denied = back(nil, "deny=1")
+    assert.same({ "access_denied", "a state" }, { denied.error, denied.state })
+    assert.matches("^AADSTS65004: ", denied.error_description)
+    assert.is_nil(denied.code)
+    assert.equal("unsupported_response_type", back({ response_type = "token" }).error)
+    assert.equal("invalid_request", back({ code_challenge_method = "plain" }).error)
+    assert.equal("invalid_request", back({ resource = API }).error)
+    assert.equal("invalid_request", back({ scope = false }).error)
+  end)
+end)
+
+describe("the sandbox's sign-in by device code", function()
+  local function begin(where, version)
+    local fields = { client_id = CLIENT, scope = SCOPE }
+    if version then
+      fields = { client_id = CLIENT, resource = API }
+    end
+    return cjson.decode(post(where .. (version or "/oauth2/v2.0") .. "/devicecode", fields).body)
+  end
+
+  local function poll(where, code, fields)
+    return post(where .. "/oauth2/v2.0/token", merged({
+      grant_type = DEVICE, client_id = CLIENT, device_code = code }, fields))
+  end
+
+  it_answers("gives a code, and approves it after a poll", function()
+    local where = account()
+    local started = begin(where)
+    assert.same({ 900, 1, 9 }, { started.expires_in, started.interval, #started.user_code })
+    assert.is_truthy(started.message:find(started.user_code, 1, true))
+    assert.is_truthy(started.message:find(started.verification_uri, 1, true))
+    assert.equal(200, curl.fetch({ url = started.verification_uri }).status)
+    assert.same({ 400, "authorization_pending", 70016 },
+                refusal(poll(where, started.device_code)))
+    local body = cjson.decode(poll(where, started.device_code).body)
+    assert.equal(200, call_api(body.access_token).status)
+    assert.is_string(body.refresh_token)
+    assert.same({ 400, "invalid_grant", 54005 }, refusal(poll(where, started.device_code)))
+  end)
+
+  it_answers("is as patient as it is asked to be", function()
+    local where = account("slow_down=1;pending=2;interval=7")
+    local started = begin(where)
+    local said = {}
+    for at = 1, 4 do
+      said[at] = refusal(poll(where, started.device_code))[2] or "done"
+    end
+    assert.same({ "slow_down", "authorization_pending", "authorization_pending", "done" }, said)
+    assert.equal(7, started.interval)
+  end)
+
+  it_answers("ends in every way it can end", function()
+    for asked, ending in pairs { declined = { 400, "authorization_declined", 65004 },
+                                 denied = { 400, "access_denied", 65004 },
+                                 expired = { 400, "expired_token", 70019 },
+                                 bad = { 400, "bad_verification_code", 70018 } } do
+      local where = account("pending=0;device=" .. asked)
+      assert.same(ending, refusal(poll(where, begin(where).device_code)))
+    end
+  end)
+
+  it_answers("knows its own codes alone", function()
+    local where = account("pending=0")
+    assert.equal(70018, refusal(poll(where, "1.abc.def"))[3])
+    assert.equal(70018, refusal(poll(where, begin(where).device_code, { client_id = "x" }))[3])
+    assert.equal(900144, refusal(poll(where))[3])
+  end)
+
+  it_answers("has the names and strings of version 1 there", function()
+    local where = account("pending=0")
+    local started = begin(where, "/oauth2")
+    assert.same({ "900", "1" }, { started.expires_in, started.interval })
+    assert.is_string(started.verification_url)
+    local body = cjson.decode(post(where .. "/oauth2/token", {
+      grant_type = "device_code", client_id = CLIENT, code = started.device_code }).body)
+    assert.equal("3600", body.expires_in)
+  end)
+end)
+
+describe("what goes wrong with a sign-in", function()
+  it_answers("is any AADSTS code, by the name that OAuth has for it", function()
+    local function refused(asked)
+      return refusal(refresh(account(asked)))
+    end
+    assert.same({ 401, "invalid_client", 7000222 }, refused("aadsts=7000222"))
+    assert.same({ 503, "temporarily_unavailable", 90033 }, refused("aadsts=90033"))
+    assert.same({ 400, "invalid_grant", 123456 }, refused("aadsts=123456"))
+    assert.same({ 403, "interaction_required", 53003 },
+                refused("aadsts=53003;error=interaction_required;status=403"))
+    local v1 = refresh(account("aadsts=50079"), { resource = API })
+    assert.same({ 400, "interaction_required", 50079 }, refusal(v1))
+    assert.is_string(cjson.decode(v1.body).claims)
+  end)
+
+  it_answers("is the plain error of another server", function()
+    local answer = refresh(account("error=server_error;status=500;retry_after=7"))
+    assert.same({ 500, "server_error" }, refusal(answer))
+    assert.equal("7", answer.headers["retry-after"])
+  end)
+
+  it_answers("is a status with a believable body", function()
+    assert.same({ 429, "temporarily_unavailable", 90055 },
+                refusal(refresh(account("status=429"))))
+    assert.matches("<title>", refresh(account("status=502")).body)
+    assert.same({ 400, "invalid_request", 9002313 }, refusal(refresh(account("status=400"))))
+  end)
+
+  it_answers("is an answer that is none", function()
+    local html = refresh(account("body=html;status=403"))
+    assert.same({ 403, "text/html" }, { html.status, html.headers["content-type"] })
+    assert.equal("", refresh(account("body=empty")).body)
+    assert.matches("^\137PNG", refresh(account("body=garbage")).body)
+    assert.matches('^{"token_type":"Bearer".*[^}]$', refresh(account("body=truncated")).body)
+    assert.is_true(refresh(account("cut=headers")).exit > 0)
+    assert.is_true(refresh(account("delay=0.3")).seconds >= 0.3)
+  end)
+
+  it_answers("is over after the times asked for, for each login", function()
+    local first, second = account("status=503;times=2"), account("status=503;times=2")
+    local function status(where)
+      return refresh(where).status
+    end
+    assert.same({ 503, 503, 200 }, { status(first), status(first), status(first) })
+    assert.equal(503, status(second))
+  end)
+
+  it_answers("leaves a code good for another try", function()
+    local where = account("status=503;times=1")
+    local code = code_from(where)
+    assert.equal(503, redeem(where, { code = code }).status)
+    assert.equal(200, redeem(where, { code = code }).status)
+  end)
+
+  it_answers("can be where device codes are given out", function()
+    local function statuses(where)
+      local fields = { client_id = CLIENT, scope = SCOPE }
+      return { post(where .. "/oauth2/v2.0/devicecode", fields).status, refresh(where).status }
+    end
+    assert.same({ 200, 400 }, statuses(account("aadsts=90002")))
+    assert.same({ 400, 200 }, statuses(account("aadsts=90002;on=devicecode")))
+  end)
+
+  it_answers("is never what hides a mistake", function()
+    assert.same({ 400, "invalid_request", 900144 },
+                refusal(refresh(account("body=html"), { client_id = false })))
+  end)
+end)
+
+describe("the sandbox's tokens on demand", function()
+  it_answers("live as long as asked, and say so as asked", function()
+    local answer = refresh(account("life=5;expires=string"))
+    assert.equal("5", cjson.decode(answer.body).expires_in)
+    local claims = claims_of(answer)
+    assert.equal(5, claims.exp - claims.iat)
+    local v1 = cjson.decode(refresh(account("expires=number"), { resource = API }).body)
+    assert.same({ 3600, "number" }, { v1.expires_in, type(v1.expires_on) })
+    assert.is_nil(cjson.decode(refresh(account("expires=none")).body).expires_in)
+  end)
+
+  it_answers("come without a refresh token", function()
+    assert.is_nil(cjson.decode(refresh(account("rotate=0")).body).refresh_token)
+  end)
+
+  it_answers("tell of MFA what is asked", function()
+    assert.same({ "pwd" }, claims_of(refresh(account("amr=pwd"))).amr)
+    assert.same({ "rsa", "ngcmfa" }, claims_of(refresh(account("amr=rsa,ngcmfa"))).amr)
+    assert.is_nil(claims_of(refresh(account("amr=false"))).amr)
+  end)
+
+  it_answers("belong to an application alone", function()
+    local answer = refresh(account("app_only=1"))
+    local claims = claims_of(answer)
+    assert.is_nil(claims.scp or claims.amr or claims.upn)
+    assert.is_table(claims.roles)
+    assert.equal(403, call_api(cjson.decode(answer.body).access_token).status)
+  end)
+
+  it_answers("carry a scenario to the API", function()
+    local answer = refresh(account("scenario=records%3D3%3Bbom%3D0"))
+    local requests = call_api(cjson.decode(answer.body).access_token)
+    assert.equal(3, #cjson.decode(requests.body).items)
+  end)
+
+  it_answers("have the clock of a server that is ahead or behind", function()
+    for _, skew in ipairs { 600, -600 } do
+      local answer = refresh(account("skew=" .. skew))
+      local now = os.time() + skew
+      assert.is_true(math.abs(claims_of(answer).iat - now) < 5)
+      local date = curl.shell("date -u +%s -d " .. curl.quote(answer.headers.date))
+      assert.is_true(math.abs(tonumber(date) - now) < 5)
+      local requests = call_api(cjson.decode(answer.body).access_token)
+      assert.equal(200, requests.status)
+      date = curl.shell("date -u +%s -d " .. curl.quote(requests.headers.date))
+      assert.is_true(math.abs(tonumber(date) - now) < 5)
+    end
+  end)
+end)
+
+describe("a login of the sandbox", function()
+  it_answers("refuses settings that it does not know", function()
+    for asked, what in pairs { ["aadts=1"] = "setting: aadts", ["aadsts=x"] = "aadsts=x",
+                               ["times=2"] = "times needs", ["nobody"] = "preset: nobody",
+                               ["scenario=recods%3D1"] = "scenario=", ["life=-1"] = "life=-1" } do
+      local answer = refresh(account(asked))
+      assert.same({ 400, "text/plain" }, { answer.status, answer.headers["content-type"] })
+      assert.matches(what, answer.body, 1, true)
+    end
+  end)
+
+  it_answers("remembers its requests, and no secret of them", function()
+    local where = account("pending=0;times=1;status=503")
+    local secret, held = "tell-nobody", refresh_token()
+    refresh(where, { client_secret = secret, refresh_token = held })
+    authorize(where, { state = secret })
+    local answer = curl.fetch { url = URL .. "/_sandbox/log?login=" .. encode(where) }
+    local log = cjson.decode(answer.body)
+    assert.equal(2, #log)
+    assert.same({ "POST", "/login/" .. where .. "/oauth2/v2.0/token", "refresh_token", "secret" },
+                { log[1].method, log[1].uri, log[1].grant_type, log[1].client_auth })
+    assert.same({ "client_id", "client_secret", "grant_type", "refresh_token", "scope" },
+                log[1].parameters)
+    assert.is_true(log[2].at >= log[1].at)
+    assert.equal("GET", log[2].method)
+    assert.is_nil(answer.body:find(secret, 1, true) or answer.body:find(held, 1, true))
+    assert.equal(answer.body, curl.fetch({ url = URL .. "/_sandbox/log?login=" .. where }).body)
+  end)
+
+  it_answers("is there for examples, without any setting", function()
+    local base = os.getenv("PCAPI_LOGIN_URL")
+    assert.equal(URL .. "/login/-", base)
+  end)
+
+  it_answers("has each of its settings in the README", function()
+    local readme = files.slurp("sandbox/README.md"):match("## Signing in.*")
+    for name in pairs(settings.known) do
+      assert.matches("`" .. name .. "=", readme, 1, true)
+    end
+  end)
+end)
