@@ -366,6 +366,21 @@ struct http_answer *http_answer(struct http *h) {
   return &h->answer;
 }
 
+static double http_time(struct http *h, CURLINFO info) {
+  curl_off_t microseconds = 0;
+  if (curl_easy_getinfo(h->easy, info, &microseconds) != CURLE_OK)
+    return 0;
+  return (double)microseconds / 1e6;
+}
+
+void http_timing(struct http *h, struct http_timing *timing) {
+  timing->name_lookup = http_time(h, CURLINFO_NAMELOOKUP_TIME_T);
+  timing->connect = http_time(h, CURLINFO_CONNECT_TIME_T);
+  timing->tls = http_time(h, CURLINFO_APPCONNECT_TIME_T);
+  timing->first_byte = http_time(h, CURLINFO_STARTTRANSFER_TIME_T);
+  timing->total = http_time(h, CURLINFO_TOTAL_TIME_T);
+}
+
 const char *http_message(const struct http *h) {
   return h->message;
 }

@@ -80,6 +80,18 @@ enum http_code http_wait(struct http *h, int timeout_ms);
  * freed early. */
 struct http_answer *http_answer(struct http *h);
 
+/* When the steps of the last exchange were done, in seconds since its start; 0
+ * for a step that was not reached, or not needed on a kept connection. */
+struct http_timing {
+  double name_lookup;
+  double connect;
+  double tls;
+  double first_byte;
+  double total;
+};
+
+void http_timing(struct http *h, struct http_timing *timing);
+
 /* What went wrong last, in words; never NULL. Valid until the next start. */
 const char *http_message(const struct http *h);
 

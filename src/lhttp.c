@@ -263,6 +263,25 @@ static int lhttp_body(lua_State *L) {
   return 1;
 }
 
+static void set_seconds(lua_State *L, const char *name, double seconds) {
+  lua_pushnumber(L, (lua_Number)seconds);
+  lua_setfield(L, -2, name);
+}
+
+/* session:timing() -> {name_lookup, connect, tls, first_byte, total}, seconds since
+ * the start of the last exchange; 0 for what was not reached or not needed. */
+static int lhttp_timing(lua_State *L) {
+  struct http_timing timing;
+  http_timing(lhttp_check(L)->http, &timing);
+  lua_createtable(L, 0, 5);
+  set_seconds(L, "name_lookup", timing.name_lookup);
+  set_seconds(L, "connect", timing.connect);
+  set_seconds(L, "tls", timing.tls);
+  set_seconds(L, "first_byte", timing.first_byte);
+  set_seconds(L, "total", timing.total);
+  return 1;
+}
+
 /* session:cancel(): gives up the exchange in flight, if any. */
 static int lhttp_cancel(lua_State *L) {
   http_cancel(lhttp_check(L)->http);
@@ -294,8 +313,13 @@ static int lhttp_live(lua_State *L) {
 
 void lhttp_open(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"start", lhttp_start},   {"wait", lhttp_wait},   {"body", lhttp_body},
-      {"cancel", lhttp_cancel}, {"close", lhttp_close}, {NULL, NULL},
+      {"start", lhttp_start},
+      {"wait", lhttp_wait},
+      {"body", lhttp_body},
+      {"timing", lhttp_timing},
+      {"cancel", lhttp_cancel},
+      {"close", lhttp_close},
+      {NULL, NULL},
   };
   static const luaL_Reg metamethods[] = {
       {"__gc", lhttp_close},

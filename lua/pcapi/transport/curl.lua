@@ -53,8 +53,8 @@ function M.new(options)
   }, Transport)
 end
 
-local function fail(kind, message)
-  return nil, errors.new { kind = kind, message = message, hint = HINTS[kind] }
+local function fail(kind, message, timing)
+  return nil, errors.new { kind = kind, message = message, hint = HINTS[kind], timing = timing }
 end
 
 -- A second request while one is under way, as from inside a progress function,
@@ -96,7 +96,9 @@ end
 -- @tparam table request `method`, `url`, `headers` (lines), `body`, `timeout` and
 -- `connect_timeout` (seconds), `max_body` and `max_headers` (bytes). `json_names`
 -- (JSON member names, from → to) may be respelt by a transport where that is
--- cheap; nobody may depend on it. `on_wait` stands for the transport's own.
+-- cheap; nobody may depend on it. `on_wait` stands for the transport's own. With
+-- `timing` the answer, or the error, has `timing`: seconds since the start when
+-- `name_lookup`, `connect`, `tls`, `first_byte` and `total` were done, 0 for none.
 -- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind timeout, network, tls, protocol or config
@@ -109,13 +111,15 @@ function Transport:send(request)
   self.busy[session] = true
   response, kind, message = exchange(self, session, request)
   self.busy[session] = nil
+  local timing = request.timing and session:timing() or nil
   if response then
     response.body = session:body(text_names(request, response))
   end
   self.idle[#self.idle + 1] = session
   if not response then
-    return fail(kind, message)
+    return fail(kind, message, timing)
   end
+  response.timing = timing
   return response
 end
 
