@@ -3,6 +3,7 @@
 -- @classmod pcapi.client
 local core = require "pcapi.core"
 local answer = require "pcapi.answer"
+local claims = require "pcapi.auth.claims"
 local errors = require "pcapi.error"
 local headers = require "pcapi.headers"
 local limits = require "pcapi.limits"
@@ -32,30 +33,45 @@ function M.is_token(token)
   return true
 end
 
+local function app_only()
+  return errors.new {
+    kind = "forbidden",
+    message = "the token is an application's own (it has roles and no scp), and this call takes "
+      .. "App+User tokens only",
+    hint = "Sign in as a user, such as by pcapi login",
+  }
+end
+
+local function no_token(err, why)
+  if errors.is(err) then
+    return err
+  end
+  return errors.new {
+    kind = "unauthorized", cause = err,
+    message = err and "the token function failed: " .. tostring(err) or "the token " .. why,
+    hint = not err and "Give an App+User token for https://api.partnercenter.microsoft.com"
+      or nil,
+  }
+end
+
 -- A function that gives the token to send, or nil, err; it takes the token that
--- the service has just refused. The token stays inside: a client that somebody
--- dumps shows none.
-local function token_source(given)
-  local checked -- a token has 2 KB, and is the same for an hour
-  return function(refused)
-    local token, err = given, nil
-    if type(given) == "function" then
-      token, err = given(refused)
-    end
-    local ok, why = true, nil
+-- the service has just refused, and whether the call is for users only. The token
+-- stays inside: a client that somebody dumps shows none.
+local function token_source(provider)
+  local checked, is_app_only -- a token has 2 KB, and is the same for an hour
+  return function(refused, context, users_only)
+    local token, err = provider:token(refused, context)
     if token == nil or token ~= checked then
-      ok, why = M.is_token(token)
+      local ok, why = M.is_token(token)
+      if not ok then
+        return nil, no_token(err, why)
+      end
+      checked, is_app_only = token, claims.read(token).subject == "app"
     end
-    if ok then
-      checked = token
-      return token
+    if users_only and is_app_only then
+      return nil, app_only()
     end
-    return nil, errors.new {
-      kind = "unauthorized", cause = err,
-      message = err and "the token function failed: " .. tostring(err) or "the token " .. why,
-      hint = not err and "Give an App+User token for https://api.partnercenter.microsoft.com"
-        or nil,
-    }
+    return token
   end
 end
 
@@ -66,8 +82,9 @@ local TAKEN_AWAY = { Authorization = false, ["MS-RequestId"] = false, ["MS-Corre
 -- @tparam table options as `pcapi.new` takes them
 -- @tparam table base the address of the service, from `url.parse`
 -- @tparam table transport
+-- @tparam table provider of tokens, see `pcapi.auth`
 -- @treturn pcapi.client
-function M.new(options, base, transport)
+function M.new(options, base, transport, provider)
   local ours = {
     Accept = "application/json",
     ValidateMfa = options.validate_mfa ~= false and "true" or nil,
@@ -75,8 +92,8 @@ function M.new(options, base, transport)
   return setmetatable({
     base = base,
     transport = transport,
-    get_token = token_source(options.token),
-    may_renew = type(options.token) == "function",
+    provider = provider,
+    get_token = token_source(provider),
     prefix = options.prefix,
     known_prefixes = {}, -- path of a call to the prefix that answered it
     ours = ours,
@@ -145,21 +162,33 @@ local function attempt_once(self, call, ids, token, left)
   return read(self, call, ids, token, response)
 end
 
--- After a 401 a function may have another token. Not so for an MFA refusal: the
--- service would refuse the next token of the same sign-in as well.
-local function another_token(self, err, token)
-  if err.kind ~= "unauthorized" or not self.may_renew then
-    return nil
+-- After a 401 the provider may have another token. Not so for an MFA refusal: the
+-- service would refuse the next token of the same sign-in as well. Without one the
+-- refusal stands, or what kept the provider from getting one, which says more.
+local function another_token(self, context, call, err, token)
+  local fresh, why = self.get_token(token, context, call.users_only)
+  if fresh and fresh ~= token then
+    return fresh
+  elseif errors.is(why) and why.kind ~= "unauthorized" then
+    why.cause = why.cause or err
+    return nil, why
   end
-  local fresh, why = self.get_token(token)
-  err.cause = why
-  return fresh ~= token and fresh or nil
+  err.cause = why and why.cause and why or nil
+  return nil, err
+end
+
+-- Who can sign in again knows how.
+local function explain(self, err)
+  if err.kind == "mfa_required" and self.provider.advice then
+    err.hint = self.provider:advice(err.kind)
+  end
+  return err
 end
 
 --- Carries out one logical call: one MS-RequestId over all its attempts.
 -- @tparam table call `method`, `url`, `deadline` (of the transport's clock); optional
 -- `headers`, `body`, `content_type`, `correlation_id`, `request_id`, `must_be_json`,
--- `json_names`
+-- `json_names`, `users_only` (an app-only token is refused before it is sent)
 -- @treturn[1] table the response: `status`, `reason`, `version`, `headers`, `body`,
 -- `json`, `request_id`, `correlation_id`, `is_mfa_compliant`, `attempts`
 -- @treturn[2] nil
@@ -169,7 +198,9 @@ function Client:call(call)
     request_id = call.request_id or core.uuid(),
     correlation_id = call.correlation_id or core.uuid(),
   }
-  local token, err = self.get_token()
+  local context = { transport = self.transport, clock = self.clock, random = self.random,
+                    deadline = call.deadline }
+  local token, err = self.get_token(nil, context, call.users_only)
   local attempt, renewed = 0, false
   while token do
     attempt = attempt + 1
@@ -181,18 +212,20 @@ function Client:call(call)
       response.attempts = attempt
       return response
     end
-    local fresh = not renewed and another_token(self, err, token)
-    local delay = not fresh and retry.decide(err, call.method, attempt,
-      call.deadline - self.transport:now(), self.policy, self.random)
-    if fresh then
-      token, renewed = fresh, true
-    elseif delay then
-      self.transport:sleep(delay)
+    if err.kind == "unauthorized" and not renewed then
+      token, err = another_token(self, context, call, err, token)
+      renewed = true
     else
-      token = nil
+      local delay = retry.decide(err, call.method, attempt,
+        call.deadline - self.transport:now(), self.policy, self.random)
+      if delay then
+        self.transport:sleep(delay)
+      else
+        token = nil
+      end
     end
   end
-  return nil, err
+  return nil, explain(self, err)
 end
 
 --- When a call that begins now has to end.

@@ -140,6 +140,7 @@ local function read_pages(client, resource, call, root, response)
     response, err = client:call {
       method = "GET", url = page.url, headers = page.headers, must_be_json = true,
       deadline = call.deadline, correlation_id = call.correlation_id,
+      users_only = resource.users_only,
       json_names = resource.description.aliases,
     }
     local some
@@ -189,7 +190,7 @@ end
 function M.list(client, resource, options)
   local call = {
     method = "GET", query = options.query, must_be_json = true,
-    deadline = client:deadline(options.timeout),
+    users_only = resource.users_only, deadline = client:deadline(options.timeout),
     correlation_id = options.correlation_id or core.uuid(),
     json_names = resource.description.aliases,
   }

@@ -21,6 +21,9 @@ local M = {}
 M.kinds = {
   mfa_required = "the token was born without MFA; only a new sign-in helps",
   unauthorized = "the token is missing, expired or not for this service",
+  sign_in_required = "nobody is signed in, or the sign-in has ended; a person has to sign in",
+  consent_required = "the application is not registered or consented for this",
+  invalid_client = "the application's secret or certificate is not accepted",
   forbidden = "the signed-in user may not ask this",
   not_found = "the service does not know the address",
   bad_request = "the service does not accept the request",
@@ -31,6 +34,7 @@ M.kinds = {
   server = "the service failed",
   protocol = "the answer makes no sense: not JSON, a wrong shape, too large",
   config = "a setting cannot be used",
+  store = "the place where tokens are kept cannot be read or written",
 }
 
 local LONGEST = 2048 -- bytes of a message

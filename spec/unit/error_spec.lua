@@ -14,8 +14,9 @@ describe("pcapi.error", function()
       names[#names + 1] = name
     end
     table.sort(names)
-    assert.same({ "bad_request", "config", "forbidden", "mfa_required", "network", "not_found",
-                  "protocol", "server", "throttled", "timeout", "tls", "unauthorized" }, names)
+    assert.same({ "bad_request", "config", "consent_required", "forbidden", "invalid_client",
+                  "mfa_required", "network", "not_found", "protocol", "server", "sign_in_required",
+                  "store", "throttled", "timeout", "tls", "unauthorized" }, names)
   end)
 
   it("refuses a kind that is not in the set", function()

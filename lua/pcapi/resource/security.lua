@@ -19,6 +19,7 @@ local M = {}
 M.non_mfa_principals = {
   path = "nonMfaCompliantPartnerPrincipals",
   version = "v1",
+  users_only = true,
   -- under /v1 since 2020-05-21; the first publication had it under /pcapi/v1
   prefixes = { "", "pcapi" },
   cap = 10000,
@@ -42,6 +43,7 @@ M.non_mfa_principals = {
 M.application_mfa_adoption_status = {
   path = "applicationmfaadoptionstatus",
   version = "v1",
+  users_only = true,
   prefixes = { "" }, -- never published under /pcapi
   query = { startDate = "date", endDate = "date" },
   time = "loginDate",
@@ -72,6 +74,7 @@ M.application_mfa_adoption_status = {
 M.partner_requests = {
   path = "partnerRequests",
   version = "v1",
+  users_only = true,
   prefixes = { "", "pcapi" }, -- under /v1 since 2020-05-27
   cap = 10000,
   time = "requestDateTime",

@@ -1,0 +1,46 @@
+--- A certificate in place of a client secret: the signed assertion of RFC 7523 §2.2
+-- as Entra takes it. OpenSSL signs, in the core.
+-- @module pcapi.auth.assertion
+local cjson = require "cjson"
+local core = require "pcapi.core"
+
+local M = {}
+
+--- For the form's client_assertion_type (RFC 7523 §2.2).
+M.TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+local LIFE = 300 -- seconds; Entra wants 5 to 10 minutes at most
+local BACKDATED = 60 -- seconds, for clocks that differ a little
+
+--- Makes an assertion.
+-- @tparam table key `certificate` and `key` (PEM texts), `passphrase` (string or nil),
+-- `alg` ("PS256" or "RS256")
+-- @tparam string client_id
+-- @tparam string audience address of the token endpoint
+-- @tparam number now UTC epoch seconds
+-- @treturn[1] string a JWT
+-- @treturn[2] nil
+-- @treturn[2] string what is wrong with certificate or key
+function M.make(key, client_id, audience, now)
+  local certificate, why = core.certificate(key.certificate)
+  if not certificate then
+    return nil, why
+  elseif certificate.not_after < now then
+    return nil, "the certificate expired on " .. os.date("!%Y-%m-%d", certificate.not_after)
+  end
+  local json = cjson.new()
+  local signed = core.base64url(json.encode {
+    alg = key.alg, typ = "JWT", ["x5t#S256"] = core.base64url(certificate.sha256),
+  }) .. "." .. core.base64url(json.encode {
+    aud = audience, iss = client_id, sub = client_id, jti = core.uuid(),
+    nbf = now - BACKDATED, iat = now - BACKDATED, exp = now + LIFE,
+  })
+  local signature
+  signature, why = core.sign(key.alg, signed, key.key, key.passphrase, key.certificate)
+  if not signature then
+    return nil, why
+  end
+  return signed .. "." .. core.base64url(signature)
+end
+
+return M

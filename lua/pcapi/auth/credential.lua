@@ -1,0 +1,133 @@
+--- How an application proves who it is to the token endpoint: not at all (a public
+-- client), by a secret, or by a certificate (RFC 6749 §2.3, RFC 7523 §2.2).
+--
+-- Files are read at each use: a secret or certificate that is replaced counts
+-- without a restart. What is read stays in closures, where no dump of an object
+-- shows it.
+-- @module pcapi.auth.credential
+local assertion = require "pcapi.auth.assertion"
+local errors = require "pcapi.error"
+
+local M = {}
+
+local function fail(message, hint)
+  return nil, errors.new { kind = "config", message = message, hint = hint }
+end
+
+local function read_file(path)
+  local file, why = io.open(path, "rb")
+  local text = file and file:read "*a"
+  if file then
+    file:close()
+  end
+  if not text then
+    return nil, why or path .. ": cannot be read"
+  end
+  return text
+end
+
+-- A text, or what a function gives at the time of use.
+local function value_of(given)
+  if type(given) == "function" then
+    return given()
+  end
+  return given
+end
+
+-- A PEM text, or the path of a file with one.
+local function pem_of(given)
+  if given:find("-----BEGIN", 1, true) then
+    return given
+  end
+  return read_file(given)
+end
+
+-- A secret that is given, or stands in a file, with a line break behind it or not.
+local function secret_of(given, path)
+  if given or not path then
+    return value_of(given)
+  end
+  local text, why = read_file(path)
+  return text and text:gsub("[\r\n]+$", ""), why
+end
+
+local function by_secret(options)
+  return function(form)
+    local secret, why = secret_of(options.client_secret, options.client_secret_file)
+    if type(secret) ~= "string" or secret == "" then
+      return fail("there is no client secret: " .. tostring(why or "it is empty"),
+        "Check client_secret or client_secret_file")
+    end
+    form.client_secret = secret
+    return true
+  end
+end
+
+local function by_certificate(options)
+  return function(form, audience, now)
+    local certificate, why = pem_of(options.certificate)
+    local key = certificate
+    if certificate and options.certificate_key then
+      key, why = pem_of(options.certificate_key)
+    end
+    local passphrase, made
+    if key then
+      passphrase, why = secret_of(options.key_passphrase, options.key_passphrase_file)
+    end
+    if not why then
+      made, why = assertion.make({
+        certificate = certificate, key = key, passphrase = passphrase,
+        alg = options.assertion_alg or "PS256",
+      }, options.client_id, audience, now)
+    end
+    if not made then
+      return fail("the certificate cannot be used: " .. why,
+        "Check certificate, certificate_key and key_passphrase")
+    end
+    form.client_assertion_type = assertion.TYPE
+    form.client_assertion = made
+    return true
+  end
+end
+
+--- The option that says the same thing twice, as a message.
+-- @tparam table options
+-- @treturn ?string nil when all is well
+function M.mistake(options)
+  local given = {}
+  for _, name in ipairs { "client_secret", "client_secret_file", "certificate" } do
+    given[#given + 1] = options[name] and name
+  end
+  if #given > 1 then
+    return ("give one of %s"):format(table.concat(given, " and ")) .. ", not both"
+  elseif options.certificate_key and not options.certificate then
+    return "certificate_key needs certificate"
+  elseif (options.key_passphrase or options.key_passphrase_file) and not options.certificate then
+    return "key_passphrase needs certificate"
+  elseif options.key_passphrase and options.key_passphrase_file then
+    return "give key_passphrase or key_passphrase_file, not both"
+  elseif options.assertion_alg and options.assertion_alg ~= "PS256"
+    and options.assertion_alg ~= "RS256" then
+    return 'option "assertion_alg" must be "PS256" or "RS256"'
+  end
+end
+
+--- Makes the function that adds the proof to a form.
+-- @tparam table options `client_id`, and one of `client_secret` (string or function),
+-- `client_secret_file`, or `certificate` (PEM text or path) with `certificate_key`
+-- (default: in the same PEM), `key_passphrase` (string or function) or
+-- `key_passphrase_file`, and `assertion_alg`; none of them for a public client
+-- @treturn function `(form, audience, now) → true | nil, pcapi.error`
+-- @treturn boolean whether it depends on the clock
+function M.new(options)
+  if options.certificate then
+    return by_certificate(options), true
+  elseif options.client_secret or options.client_secret_file then
+    return by_secret(options), false
+  end
+  return function()
+    return true
+  end, false
+end
+
+return M

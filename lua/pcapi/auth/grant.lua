@@ -1,0 +1,171 @@
+--- One question to the token endpoint: a grant goes in, tokens come out.
+-- @module pcapi.auth.grant
+local answer = require "pcapi.answer"
+local core = require "pcapi.core"
+local errors = require "pcapi.error"
+local limits = require "pcapi.limits"
+local refusal = require "pcapi.auth.refusal"
+local retry = require "pcapi.retry"
+local url = require "pcapi.url"
+
+local M = {}
+
+local ATTEMPT = 30 -- seconds; a token endpoint answers at once or not at all
+local MAX_BODY = 1024 * 1024 -- bytes
+local DRIFT = 30 -- seconds that a clock may differ before an assertion is made anew
+local LIFE = 3600 -- seconds, where an answer does not say (RFC 6749 §5.1 allows that)
+
+-- What a form holds that nobody else may see, for hiding it in an echo.
+local SECRET = { "client_secret", "client_assertion", "refresh_token", "code", "code_verifier",
+                 "device_code" }
+
+--- Sends a form to an address of the sign-in service, once.
+-- @tparam table context `transport`, `clock`, `deadline` (of the transport's clock)
+-- @tparam string address
+-- @tparam table form name to value
+-- @treturn[1] table the decoded JSON of a good answer
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error with `code` (AADSTS number, or the name of the error),
+-- `oauth_error` (its name), `claims`, and `clock_drift` (seconds that the service is ahead)
+function M.send(context, address, form)
+  local ids = { request_id = core.uuid(), correlation_id = core.uuid() }
+  local left = math.max(context.deadline - context.transport:now(), 0.001)
+  local response, err = context.transport:send(limits.apply({
+    method = "POST", url = address, body = url.query(form):sub(2),
+    headers = { "Accept: application/json", "Content-Type: application/x-www-form-urlencoded",
+                "client-request-id: " .. ids.correlation_id },
+  }, math.min(left, ATTEMPT), { max_body = MAX_BODY }))
+  if not response then
+    err.message = "the sign-in service: " .. err.message
+    return nil, err
+  end
+  for _, name in ipairs(SECRET) do
+    if form[name] then
+      answer.hide(response, form[name])
+    end
+  end
+  return M.read(response, ids, context.clock())
+end
+
+-- The words of AADSTS errors go on with ids and a time, which the error has by itself.
+local function shorten(json)
+  if type(json) == "table" and type(json.error_description) == "string" then
+    json.error_description = json.error_description:gsub("%s*Trace ID:.*$", "")
+  end
+end
+
+local function refused(response, ids, now)
+  shorten(response.json)
+  local read = answer.error(response, ids, now)
+  local name = read.code
+  local kind, hint, number = refusal.classify(read)
+  if response.json and kind then
+    read.kind, read.hint = kind, hint
+    read.oauth_error, read.code = name, number or name
+  elseif response.status < 500 and response.status ~= 429 and response.status ~= 408 then
+    read.kind = "protocol"
+    read.hint = "Check login_url and token_url, and whether a proxy answers in their place"
+  end
+  read.message = "sign-in: " .. read.message
+  local date = response.headers.date
+  local sent = date and require("pcapi.time").parse_http(date, now)
+  read.clock_drift = sent and sent - now or nil
+  if type(response.json) == "table" then
+    read.correlation_id = type(response.json.correlation_id) == "string"
+      and response.json.correlation_id or read.correlation_id
+  end
+  return nil, errors.new(read)
+end
+
+--- Reads an answer of the sign-in service.
+-- @tparam table response of the transport
+-- @tparam table ids `request_id`, `correlation_id`
+-- @tparam number now UTC epoch seconds
+-- @return as @{send}
+function M.read(response, ids, now)
+  local failed = response.status >= 300
+  local ok, message = answer.decode(response, not failed)
+  if failed then
+    return refused(response, ids, now)
+  elseif not ok or type(response.json) ~= "table" then
+    return nil, errors.new {
+      kind = "protocol", status = response.status,
+      message = "sign-in: " .. (message or "the answer is not a JSON object"),
+      hint = "Check login_url and token_url, and whether a proxy answers in their place",
+    }
+  end
+  return response.json
+end
+
+-- Version 1 sends numbers as strings. Only what counts from now is used: an absolute
+-- time would be wrong by as much as the two clocks differ.
+local function tokens_of(json, now)
+  if type(json.access_token) ~= "string" or json.access_token == "" then
+    return nil, errors.new {
+      kind = "protocol", message = "sign-in: the answer holds no access_token",
+      hint = "Check token_url",
+    }
+  end
+  local life = tonumber(json.expires_in)
+  local refresh_token = json.refresh_token
+  return {
+    access_token = json.access_token,
+    refresh_token = type(refresh_token) == "string" and refresh_token ~= "" and refresh_token
+      or nil,
+    obtained_at = now,
+    expires_at = now + (life and life > 0 and life or LIFE),
+    scope = type(json.scope) == "string" and json.scope or nil,
+  }
+end
+
+-- An assertion is refused where the clocks differ (AADSTS700024). The answer tells
+-- the service's time, so one more try is worth it.
+local function drift_of(err, proof_has_time)
+  local drift = err.clock_drift
+  if proof_has_time and err.kind == "invalid_client" and drift and math.abs(drift) > DRIFT then
+    return drift
+  end
+end
+
+--- Asks for tokens, and tries again what is worth it, up to the deadline.
+--
+-- A lost answer is asked for again as well, though this is a POST: the refresh token
+-- that is stored would be sent anyway the next time, and Microsoft keeps old ones valid.
+-- @tparam table context `transport`, `clock`, `random`, `deadline`
+-- @tparam table client `endpoint`, `client_id`, `prove` and `proof_has_time` from
+-- `pcapi.auth.credential`
+-- @tparam table form `grant_type` and what belongs to it; changed in place
+-- @treturn[1] table `access_token`, `refresh_token` (nil where the answer has none),
+-- `obtained_at` and `expires_at` (UTC epoch seconds of this machine's clock), `scope`
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error
+function M.request(context, client, form)
+  local token_url = client.endpoint.token_url
+  form.client_id = client.client_id
+  local drift, corrected, attempt = 0, false, 0
+  while true do
+    attempt = attempt + 1
+    local ok, err = client.prove(form, token_url, context.clock() + drift)
+    if not ok then
+      return nil, err
+    end
+    local json
+    json, err = M.send(context, token_url, form)
+    if json then
+      return tokens_of(json, context.clock())
+    end
+    local found = not corrected and drift_of(err, client.proof_has_time)
+    if found then
+      drift, corrected = found, true
+    else
+      local delay = retry.decide(err, "PUT", attempt,
+        context.deadline - context.transport:now(), nil, context.random)
+      if not delay then
+        return nil, err
+      end
+      context.transport:sleep(delay)
+    end
+  end
+end
+
+return M

@@ -1,0 +1,79 @@
+--- A token store in files, one per account: mode 0600 in a folder of mode 0700.
+-- Looser modes, symbolic links and files of somebody else are refused, a file is
+-- replaced as a whole or not at all, and processes lock each other out with flock(2),
+-- which a process that is killed lets go of by itself.
+--
+-- For the three functions see `pcapi.auth.store.memory`.
+-- @module pcapi.auth.store.file
+local core = require "pcapi.core"
+local url = require "pcapi.url"
+
+local M = {}
+
+local File = {}
+File.__index = File
+File.__name = "pcapi.auth.store.file"
+
+--- Where tokens are kept: `$XDG_STATE_HOME/pcapi`, or `~/.local/state/pcapi`.
+-- They are state in the words of the XDG Base Directory Specification: made by the
+-- program, and not worth carrying to another machine.
+-- @tparam function getenv as os.getenv
+-- @treturn[1] string
+-- @treturn[2] nil
+-- @treturn[2] string no home directory is known
+function M.directory(getenv)
+  local state, home = getenv "XDG_STATE_HOME", getenv "HOME"
+  if state and state:find "^/" then -- a relative path is to be ignored, says XDG
+    return state .. "/pcapi"
+  elseif home and home:find "^/" then
+    return home .. "/.local/state/pcapi"
+  end
+  return nil, "there is no HOME, so nowhere to keep tokens; set XDG_STATE_HOME or give a folder"
+end
+
+--- Makes a store. Nothing is read or written yet; the folder is made when needed.
+-- @tparam string directory
+-- @treturn table a store
+function M.new(directory)
+  return setmetatable({ directory = directory }, File)
+end
+
+-- Any text can name an account; the file's name must neither leave the folder nor
+-- meet the names of locks, which begin with a dot.
+local function name_of(account)
+  return url.escape(account) .. ".json"
+end
+
+--- The path of an account's file.
+-- @tparam string account
+-- @treturn string
+function File:path(account)
+  return self.directory .. "/" .. name_of(account)
+end
+
+function File:get(account)
+  return core.file_read(self.directory, name_of(account))
+end
+
+function File:set(account, text)
+  if text == nil then
+    return core.file_remove(self.directory, name_of(account))
+  end
+  return core.file_replace(self.directory, name_of(account), text)
+end
+
+function File:lock(account)
+  local lock, why = core.file_lock(self.directory, name_of(account))
+  if not lock then
+    return nil, why
+  end
+  return function()
+    lock:release()
+  end
+end
+
+function File:__tostring()
+  return self.directory
+end
+
+return M
