@@ -17,8 +17,12 @@ local limits = require "pcapi.limits"
 local options_ = require "pcapi.options"
 local url = require "pcapi.url"
 
---- Reading and writing times, see `pcapi.time`; loaded at first use.
+-- Loaded at first use: who does not need them pays nothing.
+local LATE = { time = "pcapi.time", auth = "pcapi.auth" }
+
+--- Reading and writing times, see `pcapi.time`; signing in, see `pcapi.auth`.
 -- @field time
+-- @field auth
 local M = setmetatable({
   _VERSION = require "pcapi.version",
   --- What stands for null inside an array; in an object null is a missing field.
@@ -27,7 +31,7 @@ local M = setmetatable({
   is_error = errors.is,
 }, {
   __index = function(_, name)
-    return name == "time" and require "pcapi.time" or nil
+    return LATE[name] and require(LATE[name])
   end,
 })
 
@@ -49,8 +53,9 @@ local function with_connection(schema)
 end
 
 local NEW = with_connection {
-  token = "string|function", base_url = "string", prefix = "string", validate_mfa = "boolean",
-  partner_api_headers = "boolean", retry = "table", clock = "function", random = "function",
+  token = "string|function", auth = "table", profile = "line", base_url = "string",
+  prefix = "string", validate_mfa = "boolean", partner_api_headers = "boolean", retry = "table",
+  clock = "function", random = "function", trace = "function",
 }
 local FETCH = with_connection { method = "string", body = "string" }
 local RETRY = { attempts = "count", base = "seconds", cap = "seconds" }
@@ -77,29 +82,106 @@ local function address_mistake(name, text, allow_http)
 end
 
 local function transport_of(options)
-  return options.transport or require("pcapi.transport.curl").new(options)
+  local transport = options.transport or require("pcapi.transport.curl").new(options)
+  if options.trace then
+    return require("pcapi.transport.trace").new(transport, options.trace)
+  end
+  return transport
+end
+
+local function provider_mistake(options)
+  local ways = 0
+  for _, name in ipairs { "token", "auth", "profile" } do
+    ways = ways + (options[name] ~= nil and 1 or 0)
+  end
+  if ways ~= 1 then
+    return ways == 0 and 'option "token" is missing or empty; or give "auth" or "profile"'
+      or 'give one of "token", "auth" and "profile"'
+  elseif options.auth and type(options.auth.token) ~= "function" then
+    return 'option "auth" must be a provider of pcapi.auth'
+  elseif type(options.token) == "string" then
+    local ok, why = require("pcapi.client").is_token(options.token)
+    return not ok and 'option "token" ' .. why or nil
+  end
 end
 
 local function client_mistake(options)
-  local ok, why = true, nil
-  if type(options.token) ~= "function" then
-    ok, why = require("pcapi.client").is_token(options.token)
-  end
-  if not ok then
-    return 'option "token" ' .. why
+  local mistake = provider_mistake(options)
+  if mistake then
+    return mistake
   elseif options.prefix and options.prefix:find("[^%w%-]") then
     return 'option "prefix" must be a word such as "pcapi", or "" for none'
   end
   return connection_mistake(options)
 end
 
+local function base_of(options)
+  local mistake, base = address_mistake("base_url", options.base_url
+    or options.auth and options.auth.base_url or BASE_URL, options.allow_http)
+  if not mistake and base.query ~= "" then
+    mistake = "base_url must not have a query"
+  end
+  if mistake then
+    return nil, mistake
+  end
+  base.path = base.path:gsub("/+$", "")
+  return base
+end
+
+--- Makes a client of options whose names and types are right; for settings that no
+-- programmer wrote.
+-- @tparam table options as @{new} takes them, but `profile`
+-- @treturn[1] pcapi.client
+-- @treturn[2] nil
+-- @treturn[2] string the mistake
+function M.build(options)
+  local mistake, base = client_mistake(options), nil
+  if not mistake then
+    base, mistake = base_of(options)
+  end
+  if mistake then
+    return nil, mistake
+  end
+  -- loaded here: who only fetches needs none of it
+  local made = require("pcapi.client").new(options, base, transport_of(options),
+    options.auth or require("pcapi.auth.given").new(options.token))
+  made.security = require("pcapi.resource").bind(made, require "pcapi.resource.security")
+  return made
+end
+
+-- What a profile says stands below what the caller says.
+local function from_profile(options)
+  local profile, err = require("pcapi.profile").open { profile = options.profile,
+                                                       getenv = os.getenv }
+  if not profile then
+    return nil, err
+  end
+  local all = profile:client_options()
+  all.auth, err = profile:account()
+  if not all.auth then
+    return nil, err
+  end
+  for name, value in pairs(options) do
+    all[name] = value
+  end
+  all.profile = nil
+  local made, mistake = M.build(all)
+  if not made then
+    return nil, errors.new { kind = "config", message = mistake, hint = "See: pcapi config show" }
+  end
+  return made
+end
+
 --- Makes a client. Nothing is sent yet. A mistake in the options raises.
 -- @tparam table options
--- @tparam string|function options.token an App+User token, or a function that
+-- @tparam[opt] string|function options.token an App+User token, or a function that
 -- returns one (or `nil, err`); after a refusal it is called with the refused token
 -- and may return another
--- @tparam[opt] string options.base_url the service; default
--- `https://api.partnercenter.microsoft.com`
+-- @tparam[opt] table options.auth who gives tokens, in place of `token`; see `pcapi.auth`
+-- @tparam[opt] string options.profile name of a profile of the command, in place of both:
+-- its sign-in, and its settings from the configuration file and the environment
+-- @tparam[opt] string options.base_url the service; default that of the cloud of `auth`,
+-- else `https://api.partnercenter.microsoft.com`
 -- @tparam[opt] string options.prefix path segment before the version: `""` or
 -- `"pcapi"`. By default `/v1/…` is asked, and after a 404 `/pcapi/v1/…` where a
 -- call was once published there; what answered is remembered
@@ -124,27 +206,24 @@ end
 -- @tparam[opt] string options.user_agent put in front of ours
 -- @tparam[opt] function options.on_wait called while a call waits, with seconds
 -- @tparam[opt] boolean options.allow_http http:// for a server on loopback, in tests
+-- @tparam[opt] function options.trace takes lines that tell method, address, headers and
+-- timing of every exchange, without secrets
 -- @tparam[opt] table options.transport another transport, see `pcapi.transport.curl`
 -- @tparam[opt] function options.clock UTC epoch seconds; default `os.time`
 -- @tparam[opt] function options.random number in [0, 1)
--- @treturn pcapi.client with the calls of `pcapi.resource.security` as `security`
+-- @treturn[1] pcapi.client with the calls of `pcapi.resource.security` as `security`
+-- @treturn[2] nil with `profile` only
+-- @treturn[2] pcapi.error of kind config or sign_in_required
 function M.new(options)
   options = options_.check(options, NEW, "pcapi.new")
   options_.check(options.retry, RETRY, "pcapi.new: retry")
-  local mistake, base = client_mistake(options)
-  if not mistake then
-    mistake, base = address_mistake("base_url", options.base_url or BASE_URL, options.allow_http)
+  if options.profile and not options.token and not options.auth then
+    return from_profile(options)
   end
-  if not mistake and base.query ~= "" then
-    mistake = "base_url must not have a query"
-  end
-  if mistake then
+  local made, mistake = M.build(options)
+  if not made then
     error("pcapi.new: " .. mistake, 2)
   end
-  base.path = base.path:gsub("/+$", "")
-  -- loaded here: who only fetches needs none of it
-  local made = require("pcapi.client").new(options, base, transport_of(options))
-  made.security = require("pcapi.resource").bind(made, require "pcapi.resource.security")
   return made
 end
 

@@ -8,8 +8,13 @@ local version = require "pcapi.version"
 local M = {}
 
 local EPILOG = [[
-The token comes from PCAPI_TOKEN or, with --token-stdin, from standard input;
-never from an argument, where other users of the machine could read it.
+Sign in once by 'pcapi login'; 'pcapi doctor' finds what is wrong. A token or
+secret is never an argument, where other users of the machine could read it:
+it comes from a file, from PCAPI_TOKEN, PCAPI_REFRESH_TOKEN,
+PCAPI_CLIENT_SECRET or PCAPI_KEY_PASSPHRASE, or from standard input.
+
+A flag wins over the environment, that over the profile in the configuration
+file, that over what was kept at sign-in: see 'pcapi config show'.
 
 Exit status: 0 done, 1 error, 2 wrong usage, 4 sign-in or MFA, 5 throttled,
 6 network, 130 interrupted.]]
@@ -89,6 +94,53 @@ local function add_report(parser, name, report)
   command:option("--columns", "Fields to write, comma-separated"):argname("FIELDS"):convert(names)
 end
 
+local function add_account(parser)
+  parser:group("Account",
+    parser:option("--profile", "Which account, by a name of your own (PCAPI_PROFILE)")
+      :argname("NAME"):convert(filled),
+    parser:option("--config", "Configuration file (PCAPI_CONFIG)"):argname("FILE"),
+    parser:option("--tenant", "Tenant of the partner, id or domain (PCAPI_TENANT)")
+      :argname("TENANT"),
+    parser:option("--client-id", "Id of the application's registration (PCAPI_CLIENT_ID)")
+      :argname("ID"),
+    parser:option("--client-secret-file", "File with the client secret"):argname("FILE"),
+    parser:option("--certificate", "Certificate in place of a secret, PEM"):argname("FILE"),
+    parser:option("--certificate-key", "Its RSA key, PEM (default: in --certificate)")
+      :argname("FILE"),
+    parser:option("--key-passphrase-file", "File with the passphrase of that key")
+      :argname("FILE"),
+    parser:option("--cloud", "Which cloud (PCAPI_CLOUD)")
+      :choices { "global", "us_government", "china" },
+    parser:option("--login-url", "Address of the sign-in service (PCAPI_LOGIN_URL)")
+      :argname("URL"),
+    parser:flag("--token-stdin", "Read an access token from standard input"))
+end
+
+local function add_connection(parser)
+  parser:group("Connection",
+    parser:option("--base-url", "Address of the service (PCAPI_BASE_URL)"):argname("URL"),
+    parser:option("--prefix", "Path segment before the version, '' or pcapi (default: try both)"),
+    parser:option("--ca-file", "CAs to trust, PEM (PCAPI_CA_FILE)"):argname("FILE"),
+    parser:option("--ca-path", "CAs to trust, hashed directory (PCAPI_CA_PATH)"):argname("DIR"),
+    parser:option("--timeout", "Seconds for all of it (default 180)"):argname("SECONDS")
+      :convert(positive "--timeout"),
+    parser:flag("--trace", "Tell every exchange on standard error, without secrets"))
+end
+
+local function add_sign_in(parser)
+  local login = parser:command("login", "Sign in once, with MFA; later commands need no person")
+  login:flag("--browser", "Sign in in a browser on this machine, without a code to enter")
+  parser:command("logout", "Forget the sign-in of a profile")
+  parser:command("status", "Tell who is signed in, until when, and whether with MFA")
+    :flag("--json", "For programs")
+  parser:command("doctor", "Try each step from the configuration to a call of the service")
+    :flag("--json", "For programs")
+  local config = parser:command("config", "Look at the settings")
+  config:command_target("config_command")
+  config:require_command(true)
+  config:command("show", "Tell each setting and where it came from"):flag("--json", "For programs")
+end
+
 --- Makes the parser.
 -- @treturn table an argparse parser
 function M.parser()
@@ -99,13 +151,8 @@ function M.parser()
     print("pcapi " .. version)
     os.exit(0)
   end)
-  parser:flag("--token-stdin", "Read the token from standard input")
-  parser:option("--base-url", "Address of the service (PCAPI_BASE_URL)"):argname("URL")
-  parser:option("--prefix", "Path segment before the version, '' or pcapi (default: try both)")
-  parser:option("--ca-file", "CAs to trust, PEM (PCAPI_CA_FILE)"):argname("FILE")
-  parser:option("--ca-path", "CAs to trust, hashed directory (PCAPI_CA_PATH)"):argname("DIR")
-  parser:option("--timeout", "Seconds for all of it (default 180)"):argname("SECONDS")
-    :convert(positive "--timeout")
+  add_account(parser)
+  add_connection(parser)
   parser:option("--color", "Colour in tables"):choices { "auto", "always", "never" }
     :default "auto"
   parser:flag("-q --quiet", "No progress and no summary on standard error; warnings stay")
@@ -114,6 +161,7 @@ function M.parser()
   for _, name in ipairs { "non-mfa", "adoption", "requests" } do
     add_report(parser, name, reports[name])
   end
+  add_sign_in(parser)
   parser:add_complete_command("completion")
   return parser
 end

@@ -1,0 +1,46 @@
+--- `pcapi config show`: each setting, and where it came from.
+-- @module pcapi.cli.config
+local config = require "pcapi.config"
+local connect = require "pcapi.cli.connect"
+local core = require "pcapi.core"
+local ending = require "pcapi.cli.ending"
+local output = require "pcapi.cli.output"
+
+local M = {}
+
+local function rows_of(profile)
+  local settings = profile.settings
+  settings:add_defaults()
+  local rows = { { setting = "profile", value = profile.name, from = settings.profile_origin } }
+  for _, setting in ipairs(config.settings) do
+    local value = settings.values[setting.name]
+    if value ~= nil then
+      rows[#rows + 1] = { setting = setting.name, value = setting.secret and "(not shown)" or value,
+                          from = settings.origins[setting.name] }
+    end
+  end
+  return rows
+end
+
+--- Runs the command.
+-- @tparam table args
+function M.run(args)
+  local profile = connect.profile(args)
+  local rows = rows_of(profile)
+  local columns = { "setting", "value", "from" }
+  if args.json then
+    return output.write(require("pcapi.format.json").encode(rows, { columns = columns }))
+  end
+  local width = core.columns(output.STDOUT)
+  output.write(require("pcapi.format.table").encode(rows, {
+    columns = columns, titles = { setting = "SETTING", value = "VALUE", from = "FROM" },
+    width = width, color = output.wants_color(args, width),
+  }))
+  if not args.quiet then
+    ending.say(("the configuration file is %s; profiles in it: %s"):format(
+      profile.settings.path or "nowhere, as there is no HOME",
+      #profile.settings.profiles > 0 and table.concat(profile.settings.profiles, ", ") or "none"))
+  end
+end
+
+return M

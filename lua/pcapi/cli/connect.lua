@@ -1,0 +1,147 @@
+--- From the words of the command line to a client: settings, token, connection, and
+-- what people see while they wait.
+-- @module pcapi.cli.connect
+local client = require "pcapi.client"
+local core = require "pcapi.core"
+local ending = require "pcapi.cli.ending"
+local errors = require "pcapi.error"
+local pcapi = require "pcapi"
+local profile_ = require "pcapi.profile"
+
+local M = {}
+
+local STDERR = 2
+
+--- The profile that the arguments name, with all its settings.
+-- @tparam table args
+-- @treturn pcapi.profile
+function M.profile(args)
+  local profile, err = profile_.open {
+    flags = args, getenv = os.getenv, profile = args.profile, path = args.config,
+  }
+  if not profile then
+    ending.stop(ending.EXIT.usage, tostring(err))
+  end
+  return profile
+end
+
+--- Whether a token was given, so that no sign-in is needed. A profile that is asked
+-- for by a flag wins over the environment's token.
+-- @tparam table args
+-- @tparam pcapi.profile profile
+-- @treturn boolean
+function M.has_token(args, profile)
+  return args.token_stdin or not args.profile and profile.settings.values.token ~= nil
+end
+
+local function given_token(args, profile)
+  if args.token_stdin then
+    return io.stdin:read "*a", "the token on standard input"
+  elseif M.has_token(args, profile) then
+    return profile.settings.values.token, "the token in PCAPI_TOKEN"
+  end
+end
+
+local function checked(token, source)
+  token = token:gsub("^%s+", ""):gsub("%s+$", "")
+  local ok, why = client.is_token(token)
+  if not ok then
+    return nil, errors.new { kind = "unauthorized", message = source .. " " .. why }
+  end
+  return token
+end
+
+--- Where the tokens come from.
+-- @tparam table args
+-- @tparam pcapi.profile profile
+-- @treturn[1] string a token that was given
+-- @treturn[2] nil
+-- @treturn[2] pcapi.auth.account
+-- @treturn[3] nil
+-- @treturn[3] nil
+-- @treturn[3] pcapi.error
+function M.source(args, profile)
+  local token, source = given_token(args, profile)
+  if token then
+    local good, err = checked(token, source)
+    return good, nil, err
+  end
+  return nil, profile:account()
+end
+
+--- A line that counts, wiped when it is over; on a terminal only.
+-- @tparam table args
+-- @tparam string pattern for string.format, with a number of seconds
+-- @treturn ?function takes seconds
+-- @treturn function wipes
+function M.progress(args, pattern)
+  if args.quiet or not core.columns(STDERR) then
+    return nil, function() end
+  end
+  local shown
+  return function(seconds)
+    shown = true
+    io.stderr:write("\rpcapi: ", pattern:format(seconds), "\27[K")
+  end, function()
+    io.stderr:write(shown and "\r\27[K" or "")
+  end
+end
+
+--- Where `--trace` writes.
+-- @tparam table args
+-- @treturn ?function
+function M.tracer(args)
+  return args.trace and function(line)
+    io.stderr:write(line, "\n")
+  end or nil
+end
+
+-- pcapi.new speaks of options; here they are flags.
+local function in_flags(message)
+  return (message:gsub(" %(or set allow_http.-%)", ""):gsub('option "([%w_]+)"', "%1")
+    :gsub("%f[%w]%l+_%l+%f[^%w_]", function(name)
+      return "--" .. name:gsub("_", "-")
+    end))
+end
+
+--- Makes a client.
+-- @tparam table args
+-- @tparam pcapi.profile profile
+-- @tparam ?function on_wait
+-- @treturn[1] pcapi.client
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error
+function M.client(args, profile, on_wait)
+  local options = profile:client_options()
+  local err
+  options.token, options.auth, err = M.source(args, profile)
+  if err then
+    return nil, err
+  end
+  options.on_wait, options.trace = on_wait, M.tracer(args)
+  options.user_agent = "pcapi-command"
+  local made, mistake = pcapi.build(options)
+  if not made then
+    ending.stop(ending.EXIT.usage, in_flags(mistake))
+  end
+  return made
+end
+
+--- A context for calls without a client, such as a sign-in.
+-- @tparam table args
+-- @tparam pcapi.profile profile
+-- @tparam number timeout seconds
+-- @treturn table
+function M.context(args, profile, timeout)
+  local options = profile:client_options()
+  local transport = require("pcapi.transport.curl").new {
+    ca_file = options.ca_file, ca_path = options.ca_path, proxy = options.proxy,
+    no_proxy = options.no_proxy, user_agent = "pcapi-command",
+  }
+  if args.trace then
+    transport = require("pcapi.transport.trace").new(transport, M.tracer(args))
+  end
+  return require("pcapi.auth.account").context { transport = transport, timeout = timeout }
+end
+
+return M

@@ -1,0 +1,223 @@
+--- `pcapi doctor`: each step on the way to an answer, tried one after the other. A
+-- step whose ground is missing is not tested, and says so.
+-- @module pcapi.cli.doctor
+local claims = require "pcapi.auth.claims"
+local connect = require "pcapi.cli.connect"
+local ending = require "pcapi.cli.ending"
+local limits = require "pcapi.limits"
+local output = require "pcapi.cli.output"
+local pcapi = require "pcapi"
+local text = require "pcapi.format.text"
+local time = require "pcapi.time"
+local url = require "pcapi.url"
+
+local M = {}
+
+local PATIENCE = 30 -- seconds for the hosts; the call itself may take minutes
+local DRIFT = 300 -- seconds that Entra allows a clock to differ
+
+local OK, FAILED, NOT_TESTED = "ok", "failed", "not tested"
+
+-- The list of what was tried; it is told as it grows.
+local function new_list(tell)
+  local list = { status = ending.EXIT.ok }
+  function list.add(step, status, detail, next_step, err)
+    local row = { step = step, status = status, detail = detail, next_step = next_step }
+    list[#list + 1] = row
+    if status == FAILED and list.status == ending.EXIT.ok then
+      list.status = err and ending.status_of(err) or ending.EXIT.error
+    end
+    tell(row)
+    return status == OK
+  end
+  -- An error object as a failed step.
+  function list.fail(step, err)
+    return list.add(step, FAILED, err.kind .. ": " .. err.message, err.hint, err)
+  end
+  return list
+end
+
+local function check_settings(list, args, profile)
+  local values = profile.settings.values
+  if connect.has_token(args, profile) then
+    return list.add("configuration", OK, "an access token that was given, no sign-in")
+  end
+  local account, err = profile:account()
+  if not account then
+    list.fail("configuration", err)
+    return nil
+  end
+  list.add("configuration", OK, ("profile %s: application %s in tenant %s"):format(
+    profile.name, values.client_id, values.tenant))
+  return account
+end
+
+local function check_store(list, account)
+  if not account then
+    return list.add("sign-in", NOT_TESTED)
+  end
+  local known, err = account:status()
+  if not known then
+    return list.fail("sign-in", err)
+  end
+  return list.add("sign-in", OK, ("kept in %s%s"):format(tostring(account.store),
+    known.obtained_at and ", renewed " .. time.format(known.obtained_at) or ""))
+end
+
+-- How far a connection came, by libcurl's times: a step that was not done has none.
+local function add_steps(list, host, response, err)
+  local timing = (response or err).timing or {}
+  local names = { { "name of " .. host, "name_lookup" }, { "connection to " .. host, "connect" },
+                  { "TLS with " .. host, "tls" } }
+  local reached = true
+  for _, name in ipairs(names) do
+    local seconds = timing[name[2]] or 0
+    if not reached then
+      list.add(name[1], NOT_TESTED)
+    elseif response or seconds > 0 then
+      list.add(name[1], OK, ("%.0f ms"):format(seconds * 1000))
+    else
+      reached = list.fail(name[1], err)
+    end
+  end
+  -- whatever went wrong behind TLS is the next steps' matter
+  return reached
+end
+
+local function check_host(list, context, address)
+  local parsed = url.parse(address)
+  if not parsed then
+    return list.add("host", FAILED, "not an address: " .. tostring(address))
+  end
+  local response, err = context.transport:send(limits.apply({
+    method = "GET", url = parsed.origin .. "/", headers = {}, timing = true,
+  }, PATIENCE, {}))
+  return add_steps(list, parsed.host, response, err), response
+end
+
+local function check_clock(list, context, response)
+  local now = context.clock()
+  local date = response and response.headers.date
+  local sent = date and time.parse_http(date, now)
+  if not sent then
+    return list.add("clock", NOT_TESTED)
+  elseif math.abs(sent - now) > DRIFT then
+    return list.add("clock", FAILED, ("this machine's clock is %.0f s %s"):format(
+      math.abs(sent - now), sent > now and "behind" or "ahead"), "Set the clock, such as by NTP")
+  end
+  return list.add("clock", OK, ("differs by %.0f s"):format(math.abs(sent - now)))
+end
+
+-- A token that is really new: one that is kept proves nothing about the endpoint.
+local function check_endpoint(list, context, account)
+  local kept = account:token(nil, context)
+  local token, err = account:token(kept, context)
+  if not token then
+    list.fail("token endpoint", err)
+    return nil
+  end
+  list.add("token endpoint", OK, "gave a new access token")
+  return token
+end
+
+local function check_claims(list, token, account, resource)
+  local said = claims.read(token)
+  local how = account and account:advice "mfa_required" or "Get a token of a user who passed MFA"
+  if not said.readable then
+    return list.add("token claims", OK, "the token cannot be read, which the service may do")
+  elseif said.subject == "app" then
+    return list.add("token claims", FAILED, "the token is an application's own",
+      "Sign in as a user: the calls about MFA take no other token")
+  elseif said.audience and said.audience ~= resource then
+    return list.add("token claims", FAILED, "the token is for " .. said.audience,
+      "Ask for a token for " .. resource)
+  elseif said.mfa == "no" then
+    return list.add("token claims", FAILED, ("%s came in without MFA"):format(
+      said.user or "the user"), how)
+  end
+  return list.add("token claims", OK, ("%s, MFA: %s%s"):format(said.user or "no user named",
+    said.mfa, said.expires_at and ", until " .. time.format(said.expires_at) or ""))
+end
+
+local function check_call(list, args, profile, token)
+  local options = profile:client_options()
+  options.token, options.trace = token, connect.tracer(args)
+  local client, mistake = pcapi.build(options)
+  if not client then
+    return list.add("call", FAILED, mistake, "See: pcapi config show")
+  end
+  local users, err = client.security:non_mfa_principals()
+  client:close()
+  if not users then
+    return list.fail("call", err)
+  end
+  local compliant = users.is_mfa_compliant
+  return list.add("call", OK, ("%d users without MFA; the service finds this token %s"):format(
+    #users, compliant and "compliant" or compliant == false and "NOT compliant with MFA"
+    or "neither compliant nor not"))
+end
+
+local function check_token(list, context, args, profile, account)
+  if not account then
+    local token, _, err = connect.source(args, profile)
+    if err then
+      list.fail("token", err)
+    end
+    return token
+  end
+  local reached, response = check_host(list, context, account.endpoint.token_url)
+  check_clock(list, context, response)
+  if not reached then
+    list.add("token endpoint", NOT_TESTED)
+    return nil
+  end
+  return check_endpoint(list, context, account)
+end
+
+local function check_all(list, args, profile)
+  local context = connect.context(args, profile, args.timeout or limits.TIMEOUT)
+  local ground = check_settings(list, args, profile)
+  local account = ground ~= true and ground or nil
+  local token
+  if account and check_store(list, account) or ground == true then
+    token = check_token(list, context, args, profile, account)
+  else
+    list.add("token endpoint", NOT_TESTED)
+  end
+  if token then
+    check_claims(list, token, account, profile:resource())
+  else
+    list.add("token claims", NOT_TESTED)
+  end
+  local reached = check_host(list, context, profile:client_options().base_url)
+  if token and reached then
+    check_call(list, args, profile, token)
+  else
+    list.add("call", NOT_TESTED)
+  end
+  context.transport:close()
+end
+
+local function tell_row(row)
+  local line = ("%-10s  %s%s"):format(row.status, row.step,
+    row.detail and ": " .. row.detail or "")
+  local following = row.next_step and (" "):rep(12) .. text.visible(row.next_step) .. "\n" or ""
+  output.write(text.visible(line) .. "\n" .. following)
+end
+
+--- Runs the command.
+-- @tparam table args
+function M.run(args)
+  local list = new_list(args.json and function() end or tell_row)
+  check_all(list, args, connect.profile(args))
+  if args.json then
+    output.write(require("pcapi.format.json").encode(list, {
+      columns = { "step", "status", "detail", "next_step" },
+    }))
+  end
+  if list.status ~= ending.EXIT.ok then
+    ending.stop(list.status)
+  end
+end
+
+return M

@@ -1,0 +1,121 @@
+--- The commands that list records: one of the three calls, filtered and written.
+-- @module pcapi.cli.list
+local connect = require "pcapi.cli.connect"
+local core = require "pcapi.core"
+local ending = require "pcapi.cli.ending"
+local output = require "pcapi.cli.output"
+local reports = require "pcapi.cli.reports"
+
+local M = {}
+
+local function ask(args, report)
+  if args.start_date and args.end_date and args.start_date > args.end_date then
+    ending.stop(ending.EXIT.usage, "--start-date is after --end-date")
+  end
+  local on_wait, wipe = connect.progress(args, "waiting for the service, %.0f s")
+  local made, err = connect.client(args, connect.profile(args), on_wait)
+  if not made then
+    ending.fail(err)
+  end
+  local options = {
+    since = args.since, user = args.user, application = args.application,
+    startDate = args.start_date, endDate = args.end_date,
+  }
+  if args.without_mfa then
+    options.mfa_compliant = false
+  end
+  local list
+  list, err = made.security[report.call](made.security, options)
+  made:close()
+  wipe()
+  if not list then
+    ending.fail(err)
+  end
+  return list:newest_first()
+end
+
+-- Rows as people read them: names and shares in place of ids and counts.
+local function rows_of(list, report)
+  local rows = {}
+  for i, record in ipairs(list) do
+    local row = {}
+    for name, value in pairs(record) do
+      row[name] = report.shown and report.shown[name] and report.shown[name](value) or value
+    end
+    for name, compute in pairs(report.computed or {}) do
+      row[name] = compute(record)
+    end
+    rows[i] = row
+  end
+  return rows
+end
+
+local function check_columns(columns, list)
+  for _, name in ipairs(columns) do
+    if not list:has_field(name) then
+      ending.stop(ending.EXIT.usage, ("--columns: there is no field '%s'; there are %s"):format(
+        name, table.concat(list.columns, ", ")))
+    end
+  end
+end
+
+local function only(columns, list)
+  local rows = {}
+  for i, record in ipairs(list) do
+    rows[i] = {}
+    for _, name in ipairs(columns) do
+      rows[i][name] = record[name]
+    end
+  end
+  return rows
+end
+
+local function render(args, report, list)
+  local format = require("pcapi.format." .. args.output)
+  if args.columns then
+    check_columns(args.columns, list)
+  end
+  if args.output == "table" then
+    local width = core.columns(output.STDOUT)
+    return format.encode(args.columns and list or rows_of(list, report), {
+      columns = args.columns or report.columns, titles = report.titles,
+      width = width, color = output.wants_color(args, width),
+    })
+  end
+  return format.encode(args.columns and only(args.columns, list) or list, {
+    columns = args.columns or list.columns,
+  })
+end
+
+local function count_of(report, list)
+  if #list == 0 and list.total_count > 0 then
+    return ("None of %.0f records matches."):format(list.total_count)
+  elseif #list < list.total_count then
+    return ("%d of %.0f records match."):format(#list, list.total_count)
+  end
+  return #list == 0 and report.none or #list == 1 and report.one or report.many:format(#list)
+end
+
+local function summarize(args, report, list)
+  if args.output == "table" and not args.quiet then
+    ending.say(count_of(report, list))
+  end
+  if list.truncated then
+    ending.say "the service gave its newest records only; there may be more"
+  end
+  if list.is_mfa_compliant == false then
+    ending.say("the service says that this token lacks MFA; sign in again with MFA before it is "
+      .. "refused")
+  end
+end
+
+--- Runs the command.
+-- @tparam table args
+function M.run(args)
+  local report = reports[args.command]
+  local list = ask(args, report)
+  output.write(render(args, report, list))
+  summarize(args, report, list)
+end
+
+return M

@@ -1,0 +1,28 @@
+--- `pcapi logout`: forgets the sign-in of a profile. Microsoft has no way to end a
+-- single refresh token; who must be sure revokes the user's sessions in Entra.
+-- @module pcapi.cli.logout
+local account = require "pcapi.auth.account"
+local connect = require "pcapi.cli.connect"
+local ending = require "pcapi.cli.ending"
+
+local M = {}
+
+--- Runs the command.
+-- @tparam table args
+function M.run(args)
+  local profile = connect.profile(args)
+  local had, why = profile.store:get(profile.name)
+  local was_signed_in = had ~= nil or why ~= nil -- what cannot be read can be removed
+  if was_signed_in then
+    local ok, err = account.forget(profile.store, profile.name)
+    if not ok then
+      ending.fail(err)
+    end
+  end
+  if not args.quiet then
+    ending.say((was_signed_in and "the sign-in of profile %s is forgotten"
+      or "profile %s was not signed in"):format(profile.name))
+  end
+end
+
+return M

@@ -1,0 +1,76 @@
+--- `pcapi status`: what is known of the sign-in, without asking anybody.
+-- @module pcapi.cli.status
+local claims = require "pcapi.auth.claims"
+local connect = require "pcapi.cli.connect"
+local ending = require "pcapi.cli.ending"
+local output = require "pcapi.cli.output"
+local text = require "pcapi.format.text"
+local time = require "pcapi.time"
+
+local M = {}
+
+local FIELDS = { "profile", "signed_in", "user", "tenant_id", "client_id", "mfa", "expires_at",
+                 "renewed_at", "signed_in_at", "audience", "source" }
+
+local TITLES = { profile = "profile", user = "user", tenant_id = "tenant",
+                 client_id = "application", mfa = "MFA", expires_at = "access token until",
+                 renewed_at = "renewed", signed_in_at = "signed in", audience = "for",
+                 source = "kept in" }
+
+local function moment(epoch)
+  return epoch and time.format(epoch) or nil
+end
+
+-- The facts of a token that was given, or of the sign-in that is kept.
+local function facts_of(args, profile)
+  local facts = { profile = profile.name, signed_in = false, mfa = "unknown" }
+  local token, account, err = connect.source(args, profile)
+  local known, said
+  if token then
+    said, known = claims.read(token), {}
+    facts.source = args.token_stdin and "standard input" or "PCAPI_TOKEN"
+  elseif account then
+    facts.source = account.store.path and account.store:path(profile.name)
+      or "PCAPI_REFRESH_TOKEN"
+    known, err = account:status()
+    said = known and known.claims
+  end
+  if not said then
+    return facts, err
+  end
+  facts.signed_in = true
+  facts.user, facts.tenant_id, facts.audience = said.user, said.tenant_id, said.audience
+  facts.client_id = said.application_id or known.client_id
+  facts.mfa = said.mfa
+  facts.expires_at = moment(known.expires_at or said.expires_at)
+  facts.renewed_at, facts.signed_in_at = moment(known.obtained_at), moment(known.signed_in_at)
+  return facts
+end
+
+local function lines_of(facts)
+  local lines = {}
+  for _, name in ipairs(FIELDS) do
+    if TITLES[name] and facts[name] ~= nil then
+      lines[#lines + 1] = ("%-19s %s\n"):format(TITLES[name], text.visible(tostring(facts[name])))
+    end
+  end
+  return table.concat(lines)
+end
+
+--- Runs the command.
+-- @tparam table args
+function M.run(args)
+  local facts, err = facts_of(args, connect.profile(args))
+  if args.json then
+    output.write(require("pcapi.format.jsonl").encode({ facts }, { columns = FIELDS }))
+  elseif facts.signed_in then
+    output.write(lines_of(facts))
+  end
+  if not facts.signed_in then
+    ending.fail(err)
+  elseif facts.mfa == "no" then
+    ending.say "this sign-in came without MFA, and Partner Center will refuse it"
+  end
+end
+
+return M

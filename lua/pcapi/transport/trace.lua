@@ -1,0 +1,138 @@
+--- A transport that writes down what goes through another one: method, address,
+-- headers and timing of every exchange. Never a body, and nothing that is secret.
+-- @module pcapi.transport.trace
+local text = require "pcapi.format.text"
+
+local M = {}
+
+local HIDDEN = "[hidden]"
+
+-- A header or parameter is hidden by its name: better one too many.
+local SECRET_NAMES = { "auth", "token", "secret", "key", "cookie", "passw", "assertion", "code",
+                       "state", "credential", "signature" }
+-- These only look like one.
+local HARMLESS = { ["www-authenticate"] = true, ["content-encoding"] = true,
+                   ["accept-encoding"] = true, ["transfer-encoding"] = true,
+                   ["authorization_uri"] = true }
+
+local function is_secret(name)
+  name = name:lower()
+  for _, part in ipairs(HARMLESS[name] and {} or SECRET_NAMES) do
+    if name:find(part, 1, true) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whatever its name: what looks like a token, or was sent as a secret before.
+local function cleaner(request)
+  local sent = {}
+  for _, line in ipairs(request.headers or {}) do
+    local name, value = line:match "^([^:]+):%s*(.*)$"
+    if name and is_secret(name) then
+      sent[#sent + 1] = value:match "^%a+%s+(%S+)$" or value
+    end
+  end
+  return function(value)
+    for _, secret in ipairs(sent) do
+      local at, last = value:find(secret, 1, true)
+      while at do
+        value = value:sub(1, at - 1) .. HIDDEN .. value:sub(last + 1)
+        at, last = value:find(secret, at + #HIDDEN, true)
+      end
+    end
+    return text.visible((value:gsub("eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", HIDDEN)))
+  end
+end
+
+local function shown_url(url)
+  local place, query = url:match "^([^?]*)%??(.*)$"
+  local parts = {}
+  for name, value in query:gmatch "([^&=]+)=?([^&]*)" do
+    parts[#parts + 1] = name .. "=" .. (is_secret(name) and HIDDEN or value)
+  end
+  return place .. (#parts > 0 and "?" .. table.concat(parts, "&") or "")
+end
+
+local function write_request(number, request, clean, write)
+  write(("* %d %s %s"):format(number, request.method, clean(shown_url(request.url))))
+  for _, line in ipairs(request.headers or {}) do
+    local name, value = line:match "^([^:]+):%s*(.*)$"
+    write(("> %s: %s"):format(name, is_secret(name) and HIDDEN or clean(value)))
+  end
+  if request.body then
+    write(("> a body of %d bytes, not shown"):format(#request.body))
+  end
+end
+
+local STEPS = { { "name_lookup", "name" }, { "connect", "connected" }, { "tls", "TLS" },
+                { "first_byte", "first byte" }, { "total", "end" } }
+
+local function shown_timing(timing)
+  local parts = {}
+  for _, step in ipairs(STEPS) do
+    local seconds = timing and timing[step[1]] or 0
+    if seconds > 0 then
+      parts[#parts + 1] = ("%s %.3f s"):format(step[2], seconds)
+    end
+  end
+  return #parts > 0 and table.concat(parts, ", ") or "no timing"
+end
+
+local function write_response(response, clean, write)
+  write(("< HTTP/%s %d %s"):format(tostring(response.version), response.status,
+    clean(response.reason or "")))
+  local names = {}
+  for name in pairs(response.headers) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    write(("< %s: %s"):format(clean(name),
+      is_secret(name) and HIDDEN or clean(response.headers[name])))
+  end
+  write(("< a body of %d bytes, not shown; %s"):format(#response.body,
+    shown_timing(response.timing)))
+end
+
+local Trace = {}
+Trace.__index = Trace
+Trace.__name = "pcapi.transport.trace"
+
+--- Makes a transport that traces another one.
+-- @tparam table transport
+-- @tparam function write takes a line, without its line break
+-- @treturn table a transport
+function M.new(transport, write)
+  return setmetatable({ transport = transport, write = write, number = 0 }, Trace)
+end
+
+function Trace:send(request)
+  self.number = self.number + 1
+  local clean = cleaner(request)
+  write_request(self.number, request, clean, self.write)
+  request.timing = true
+  local response, err = self.transport:send(request)
+  if response then
+    write_response(response, clean, self.write)
+  else
+    self.write(("! %s; %s"):format(clean(tostring(err)), shown_timing(err.timing)))
+  end
+  return response, err
+end
+
+function Trace:sleep(seconds)
+  self.write(("* waits %.3f s"):format(seconds))
+  return self.transport:sleep(seconds)
+end
+
+function Trace:now()
+  return self.transport:now()
+end
+
+function Trace:close()
+  return self.transport:close()
+end
+
+return M
