@@ -69,7 +69,8 @@ local function missing(name, values)
       return errors.new {
         kind = "sign_in_required", message = ("nobody is signed in: profile %s has no %s")
           :format(name, needed),
-        hint = "Run: " .. M.how_to_sign_in(name) .. " --tenant TENANT --client-id ID",
+        hint = "Run: " .. M.how_to_sign_in(name)
+          .. " --tenant TENANT --client-id ID, or set PCAPI_TOKEN",
       }
     end
   end

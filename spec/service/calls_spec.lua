@@ -245,8 +245,21 @@ describe("a refusal", function()
     assert.same({ "mfa_required", "900421" }, { err.kind, err.code })
   end)
 
-  it("of an application's token says that a user must sign in", function()
-    local err = refused(nil, { token = sandbox.token { scp = false, roles = { "x" } } })
+  it("of an application's token comes before the call, and says that a user must sign in", function()
+    local client = sandbox.client(nil, { token = sandbox.token { scp = false, roles = { "x" } } })
+    local id = "0c3a1f6e-0000-4000-8000-00000000a990"
+    local list, err = client.security:non_mfa_principals { correlation_id = id }
+    assert.is_nil(list)
+    assert.same({ "forbidden", nil }, { err.kind, err.status })
+    assert.truthy(err.message:find("application", 1, true))
+    assert.truthy(err.hint:find("Sign in as a user", 1, true))
+    assert.equal(0, #sandbox.received(id))
+  end)
+
+  it("of an application's token by any other call is the service's own", function()
+    local client = sandbox.client(nil, { token = sandbox.token { scp = false, roles = { "x" } } })
+    local response, err = client:request("GET", "/v1/customers")
+    assert.is_nil(response)
     assert.same({ "forbidden", "900329" }, { err.kind, err.code })
     assert.truthy(err.hint:find "user")
   end)

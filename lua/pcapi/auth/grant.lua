@@ -59,8 +59,8 @@ local function refused(response, ids, now)
   local read = answer.error(response, ids, now)
   local name = read.code
   local kind, hint, number = refusal.classify(read)
-  if response.json and kind then
-    read.kind, read.hint = kind, hint
+  if type(response.json) == "table" and type(response.json.error) == "string" then
+    read.kind, read.hint = kind or "bad_request", hint
     read.oauth_error, read.code = name, number or name
   elseif response.status < 500 and response.status ~= 429 and response.status ~= 408 then
     read.kind = "protocol"

@@ -98,7 +98,8 @@ local function add_account(parser)
   parser:group("Account",
     parser:option("--profile", "Which account, by a name of your own (PCAPI_PROFILE)")
       :argname("NAME"):convert(filled),
-    parser:option("--config", "Configuration file (PCAPI_CONFIG)"):argname("FILE"),
+    parser:option("--config", "Configuration file (PCAPI_CONFIG)"):argname("FILE")
+      :target("config_file"),
     parser:option("--tenant", "Tenant of the partner, id or domain (PCAPI_TENANT)")
       :argname("TENANT"),
     parser:option("--client-id", "Id of the application's registration (PCAPI_CLIENT_ID)")

@@ -17,7 +17,7 @@ local STDERR = 2
 -- @treturn pcapi.profile
 function M.profile(args)
   local profile, err = profile_.open {
-    flags = args, getenv = os.getenv, profile = args.profile, path = args.config,
+    flags = args, getenv = os.getenv, profile = args.profile, path = args.config_file,
   }
   if not profile then
     ending.stop(ending.EXIT.usage, tostring(err))

@@ -81,8 +81,8 @@ local function shown_timing(timing)
 end
 
 local function write_response(response, clean, write)
-  write(("< HTTP/%s %d %s"):format(tostring(response.version), response.status,
-    clean(response.reason or "")))
+  write(("< HTTP/%s %d%s"):format(tostring(response.version), response.status,
+    response.reason ~= "" and " " .. clean(response.reason) or ""))
   local names = {}
   for name in pairs(response.headers) do
     names[#names + 1] = name
