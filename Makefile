@@ -13,9 +13,11 @@ ABI      := $(subst luajit,5.1,$(LUA:lua5%=5%))
 LUA_INC  ?= $(firstword $(wildcard /usr/include/lua$(ABI)) /usr/include/luajit-2.1)
 OUT      ?= build
 CORE     := $(OUT)/$(ABI)/pcapi/core.so
+REDIRECT := $(OUT)/$(ABI)/pcapi/redirect.so
 SOURCES  := $(sort $(wildcard src/*.c))
 HEADERS  := $(wildcard src/*.h)
 LIBS     := -lcurl -lcrypto
+REDIRECT_SOURCES := $(sort $(wildcard src/redirect/*.c))
 COMPILE   = $(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Isrc -I$(LUA_INC)
 
 export LUA
@@ -23,15 +25,20 @@ export LUA_PATH  := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua
 export LUA_CPATH := $(CURDIR)/$(OUT)/$(ABI)/?.so;;
 export PATH      := $(CURDIR)/bin:$(PATH)
 
-BUILD_NEEDS   := gcc make libc6-dev ca-certificates lua5.4 liblua5.4-dev libcurl4-openssl-dev libssl-dev lua-cjson lua-argparse
+BUILD_NEEDS   := gcc make libc6-dev ca-certificates lua5.4 liblua5.4-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev \
+                 lua-cjson lua-argparse
 SANDBOX_NEEDS := nginx libnginx-mod-http-lua openssl curl
 TEST_NEEDS    := lua-busted luajit2 libluajit2-5.1-dev luarocks binutils bsdutils procps
 
-build: $(CORE)
+build: $(CORE) $(REDIRECT)
 
 $(CORE): $(SOURCES) $(HEADERS)
 	@mkdir -p $(@D)
 	$(COMPILE) -fPIC -fvisibility=hidden -shared $(SOURCES) -o $@ $(LIBS)
+
+$(REDIRECT): $(REDIRECT_SOURCES) $(wildcard src/redirect/*.h) src/compat.h
+	@mkdir -p $(@D)
+	$(COMPILE) -fPIC -fvisibility=hidden -shared $(REDIRECT_SOURCES) -o $@ -lmicrohttpd
 
 demo:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
@@ -81,7 +88,7 @@ lint:
 	luacheck -q lua spec sandbox dev/busted dev/coverage dev/line_counter.lua bin/pcapi bench/run bench/client.lua
 	@for cc in gcc clang; do for lua in lua5.4 luajit; do \
 	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua OUT=build/lint-$$cc || exit 1; done; done
-	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- -std=gnu11 -I$(LUA_INC)
+	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) $(REDIRECT_SOURCES) -- -std=gnu11 -I$(LUA_INC)
 
 coverage:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
@@ -102,7 +109,7 @@ docs:
 install:
 	@dev/need $(BUILD_NEEDS) luarocks
 	env -u LUA_PATH -u LUA_CPATH luarocks --lua-version 5.4 make --deps-mode=none --tree $(PREFIX)
-	@rm -rf pcapi src/*.o
+	@rm -rf pcapi src/*.o src/redirect/*.o
 	@test $(PREFIX) = /usr/local || echo "pcapi: before using it: eval" \
 	  "\"\$$(luarocks --lua-version 5.4 path --tree $(PREFIX))\""
 

@@ -25,6 +25,7 @@ dependencies = {
 external_dependencies = {
   LIBCRYPTO = { library = "crypto" },
   LIBCURL = { library = "curl" },
+  LIBMICROHTTPD = { library = "microhttpd" },
 }
 build = {
   type = "builtin",
@@ -46,6 +47,14 @@ build = {
       },
       libraries = { "curl", "crypto" },
       libdirs = { "$(LIBCURL_LIBDIR)", "$(LIBCRYPTO_LIBDIR)" },
+    },
+    ["pcapi.redirect"] = {
+      sources = {
+        "src/redirect/listener.c",
+        "src/redirect/redirect.c",
+      },
+      libraries = { "microhttpd" },
+      libdirs = { "$(LIBMICROHTTPD_LIBDIR)" },
     },
     ["pcapi"] = "lua/pcapi/init.lua",
     ["pcapi.answer"] = "lua/pcapi/answer.lua",

@@ -27,9 +27,16 @@ static inline void pcapi_setfuncs(lua_State *L, const luaL_Reg *l, int nup) {
 }
 
 /* A .so built for another Lua loads silently unless something refuses. Against
- * 5.1 headers that is the linker: lua_objlen and others are gone from 5.2 on. */
-#define luaL_checkversion(L) ((void)(L))
+ * 5.1 headers that is the linker: there is no lua_objlen from 5.2 on. */
+#define luaL_checkversion(L) ((void)lua_objlen(L, 1))
 
+#endif
+
+/* for the one symbol that a module shows */
+#if defined(__GNUC__)
+#define EXPORT __attribute__((visibility("default")))
+#else
+#define EXPORT
 #endif
 
 #if LUA_VERSION_NUM >= 503

@@ -8,12 +8,6 @@
 
 #include <curl/curl.h>
 
-#if defined(__GNUC__)
-#define EXPORT __attribute__((visibility("default")))
-#else
-#define EXPORT
-#endif
-
 /* What was built against what, for bug reports and for specs that must know
  * which library they really loaded. */
 static void push_build(lua_State *L) {

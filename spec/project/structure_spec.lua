@@ -67,19 +67,22 @@ describe("a C file", function()
     ["lcrypto.c"] = "base64.h binding.h crypto.h", ["lfile.c"] = "binding.h file.h",
     ["lhttp.c"] = "binding.h http.h jsontext.h", ["ljson.c"] = "binding.h jsontext.h",
     ["lsys.c"] = "binding.h crypto.h", ["pcapi_core.c"] = "binding.h",
+    ["listener.c"] = "listener.h", ["listener.h"] = "",
+    ["redirect.c"] = "../compat.h listener.h",
   }
 
-  for _, path in ipairs(lines_of "ls src/*.[ch]") do
+  for _, path in ipairs(lines_of "ls src/*.[ch] src/*/*.[ch]") do
     it(path .. " includes only what stands above it", function()
       local allowed = assert(ALLOWED[path:match "[^/]+$"])
-      for header in slurp(path):gmatch '#include "([%w_.]+)"' do
+      for header in slurp(path):gmatch '#include "([^"]+)"' do
         assert.truthy((" " .. allowed .. " "):find(" " .. header .. " ", 1, true), header)
       end
     end)
   end
 
   it("knows no Lua below the binding", function()
-    for _, name in ipairs { "base64", "buf", "crypto", "file", "http", "jsontext" } do
+    for _, name in ipairs { "base64", "buf", "crypto", "file", "http", "jsontext",
+                             "redirect/listener" } do
       assert.is_nil(slurp("src/" .. name .. ".c"):find("lua", 1, true))
     end
   end)
@@ -100,6 +103,7 @@ describe("the rockspec", function()
     table.sort(listed)
     assert.same(lines_of "find lua -name '*.lua' | sort", listed)
     assert.same(lines_of "ls src/*.c", rockspec.build.modules["pcapi.core"].sources)
+    assert.same(lines_of "ls src/redirect/*.c", rockspec.build.modules["pcapi.redirect"].sources)
   end)
 end)
 
@@ -115,20 +119,24 @@ describe("the core that specs load", function()
     local major, minor = _VERSION:match "(%d+)%.(%d+)"
     assert.equal(major * 100 + minor, require("pcapi.core").build.lua)
   end)
-
-  it("does not load into another Lua", function()
-    local built = _VERSION:match "%d+%.%d+"
-    local other = built == "5.4" and "luajit" or "lua5.4"
-    local pipe = io.popen(([[LUA_CPATH="build/%s/?.so" %s -e 'require "pcapi.core"' 2>&1]])
-      :format(built, other))
-    local said = pipe:read "*a"
-    pipe:close()
-    assert.truthy(said:find "undefined symbol" or said:find "version mismatch", said)
-  end)
-
-  it("shows one symbol only", function()
-    local built = _VERSION:match "%d+%.%d+"
-    assert.same({ "luaopen_pcapi_core" },
-      lines_of(("nm -D --defined-only build/%s/pcapi/core.so | awk '{print $3}'"):format(built)))
-  end)
 end)
+
+for _, name in ipairs { "core", "redirect" } do
+  describe("the C module " .. name, function()
+    local built = _VERSION:match "%d+%.%d+"
+
+    it("does not load into another Lua", function()
+      local other = built == "5.4" and "luajit" or "lua5.4"
+      local pipe = io.popen(([[LUA_CPATH="build/%s/?.so" %s -e 'require "pcapi.%s"' 2>&1]])
+        :format(built, other, name))
+      local said = pipe:read "*a"
+      pipe:close()
+      assert.truthy(said:find "undefined symbol" or said:find "version mismatch", said)
+    end)
+
+    it("shows one symbol only", function()
+      assert.same({ "luaopen_pcapi_" .. name }, lines_of(
+        ("nm -D --defined-only build/%s/pcapi/%s.so | awk '{print $3}'"):format(built, name)))
+    end)
+  end)
+end
