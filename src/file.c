@@ -174,10 +174,12 @@ static enum file_code check_name(const struct site *s) {
 }
 
 static enum file_code fail_open_file(const struct site *s, int error) {
+  if (error == ENOENT)
+    return FILE_ABSENT;
   const enum file_code code = check_name(s);
-  if (error == ENOENT || code != FILE_DONE)
+  if (code == FILE_REFUSED)
     return code;
-  if (error == EACCES)
+  if (code == FILE_DONE && error == EACCES)
     return refuse(s, "%s could not be opened: %s; run: chmod %o %s", s->path, strerror(error),
                   FILE_MODE, s->path);
   return fail(s, s->path, "opened", error);
@@ -334,6 +336,8 @@ enum file_code file_lock(struct file_place place, struct file_lock *lock,
       make_site(&s, (struct file_place){.directory = place.directory, .name = name}, message);
   if (code == FILE_DONE)
     code = open_file(&s, O_RDWR | O_CREAT, &fd);
+  if (code == FILE_ABSENT) /* the directory was removed meanwhile */
+    code = fail(&s, s.path, "made", ENOENT);
   if (code == FILE_DONE) {
     code = take(&s, fd);
     if (code == FILE_DONE)
