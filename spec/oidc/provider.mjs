@@ -1,0 +1,147 @@
+// An OpenID provider that nobody here wrote (npm oidc-provider), set up to look like Entra
+// as far as it can: https://localhost:PORT/oidc/oauth2/v2.0/{token,devicecode,authorize}.
+// What it cannot show, AADSTS numbers and their like, the sandbox does.
+//
+//     provider.mjs SETTINGS
+//
+// prints its address and process id when it listens, and ends when its standard input does,
+// or the sandbox. SETTINGS is JSON: `life` of access tokens and `device_life` of device codes
+// in seconds, `mfa` false for tokens without it, `certificates` with the files of jwt_ps and
+// jwt_rs (PEM of a certificate or a public key). The certificate of this server is the
+// sandbox's.
+import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import { dirname, join } from 'node:path';
+import { Provider } from 'oidc-provider';
+
+const TENANT = 'oidc';
+const API = 'https://api.partnercenter.microsoft.com';
+const SCOPES = [`${API}/.default`, `${API}/user_impersonation`];
+const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
+
+const {
+  life = 60, device_life: deviceLife = 600, mfa = true, certificates = {},
+} = JSON.parse(process.argv[2] ?? '{}');
+
+function client(id, method, more) {
+  return {
+    client_id: id,
+    token_endpoint_auth_method: method,
+    application_type: 'native', // any port of a loopback redirect is as good as another
+    grant_types: ['authorization_code', 'refresh_token', DEVICE_GRANT],
+    response_types: ['code'],
+    redirect_uris: ['http://localhost', 'http://localhost/', 'http://127.0.0.1/'],
+    ...more,
+  };
+}
+
+// A client that signs its assertions with the key of this certificate.
+function jwtClient(id, alg) {
+  const key = createPublicKey(readFileSync(certificates[id])).export({ format: 'jwk' });
+  return client(id, 'private_key_jwt', {
+    token_endpoint_auth_signing_alg: alg, jwks: { keys: [{ ...key, use: 'sig', alg }] },
+  });
+}
+
+function clients() {
+  const all = [
+    client('pub', 'none'),
+    // what must not be sent without being encoded
+    client('sec', 'client_secret_post', { client_secret: 'a+b/c=d&e%25~f' }),
+  ];
+  if (certificates.jwt_ps) all.push(jwtClient('jwt_ps', 'PS256'));
+  if (certificates.jwt_rs) all.push(jwtClient('jwt_rs', 'RS256'));
+  return all;
+}
+
+function signingKey() {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return { ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256' };
+}
+
+const configuration = {
+  clients: clients(),
+  jwks: { keys: [signingKey()] },
+  cookies: { keys: [randomBytes(32).toString('hex')] },
+  // Every id and password signs in on its pages.
+  findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+  features: {
+    deviceFlow: { enabled: true },
+    devInteractions: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      // Entra takes the resource from the scope; here there is one, named or not.
+      defaultResource: () => API,
+      useGrantedResource: () => true,
+      getResourceServerInfo: () => ({
+        scope: SCOPES.join(' '), audience: API, accessTokenTTL: life,
+        accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } },
+      }),
+    },
+  },
+  pkce: { required: (_, { clientAuthMethod }) => clientAuthMethod === 'none' },
+  issueRefreshToken: (_, { grantTypes }) => grantTypes.includes('refresh_token'),
+  // Stricter than Entra: a token that is used a second time revokes its whole family.
+  rotateRefreshToken: true,
+  extraTokenClaims: () => ({
+    tid: TENANT, amr: mfa ? ['pwd', 'mfa'] : ['pwd'], upn: 'user@fabrikam.example',
+    scp: 'user_impersonation',
+  }),
+  scopes: ['openid', 'offline_access'],
+  routes: {
+    authorization: `/${TENANT}/oauth2/v2.0/authorize`,
+    device_authorization: `/${TENANT}/oauth2/v2.0/devicecode`,
+    token: `/${TENANT}/oauth2/v2.0/token`,
+    code_verification: '/device',
+  },
+  ttl: {
+    AccessToken: life, AuthorizationCode: 60, DeviceCode: deviceLife, Grant: 3600,
+    IdToken: 600, Interaction: 600, RefreshToken: 3600, Session: 3600,
+  },
+};
+
+// Each request of the token endpoint, by what it was and how it ended.
+const journal = [];
+
+async function note(ctx, next) {
+  if (ctx.path === '/requests') {
+    ctx.body = journal;
+    return;
+  }
+  await next();
+  if (ctx.path === configuration.routes.token) {
+    journal.push({
+      grant_type: ctx.oidc?.params?.grant_type, client_id: ctx.oidc?.params?.client_id,
+      result: ctx.body?.error ?? (ctx.status === 200 ? 'ok' : `${ctx.status}`),
+    });
+  }
+}
+
+// Entra keeps offline_access of a request as it comes, OpenID Connect only of one that asks
+// for consent.
+function consent(ctx, next) {
+  const { path, query } = ctx;
+  if (path === configuration.routes.authorization && query.prompt === undefined) {
+    ctx.query = { ...query, prompt: 'consent' };
+  }
+  return next();
+}
+
+const here = dirname(process.env.PCAPI_SANDBOX_CA);
+const server = createServer({
+  cert: readFileSync(join(here, 'localhost.pem')), key: readFileSync(join(here, 'leaf.key')),
+});
+
+server.listen(0, '127.0.0.1', () => {
+  const address = `https://localhost:${server.address().port}`;
+  const provider = new Provider(`${address}/${TENANT}`, configuration);
+  provider.use(note).use(consent);
+  server.on('request', provider.callback());
+  console.log(address, process.pid);
+});
+
+// Whoever has started it may be killed; nothing stays behind then. Where somebody else
+// holds the other end of the input still, the sandbox's end is the sign.
+process.stdin.on('end', () => process.exit()).resume();
+setInterval(() => existsSync(here) || process.exit(), 500);

@@ -1,0 +1,158 @@
+--- The OpenID provider of spec/oidc: starts it, and is the user at its pages.
+local cjson = require "cjson"
+local curl = require "spec.support.curl"
+local files = require "spec.support.files"
+
+local M = {}
+
+--- The secret of the client `sec`.
+M.SECRET = "a+b/c=d&e%25~f"
+
+local PATIENCE = 20 -- seconds that a start may take
+
+local function node()
+  local command = files.lines_of("ls spec/oidc/node_modules/node-linux-*/bin/node 2>/dev/null")[1]
+  return command or error("the OpenID provider is not installed: run dev/oidc", 0)
+end
+
+local function exists(path)
+  local file = io.open(path)
+  if file then
+    file:close()
+  end
+  return file ~= nil
+end
+
+-- The address and process id that it prints; none when it ends before.
+local function wait_for_start(output)
+  for _ = 1, PATIENCE * 20 do
+    local address, pid = files.slurp(output):match("^(%S+) (%d+)\n")
+    if address or exists(output .. ".end") then
+      return address, pid
+    end
+    os.execute("sleep 0.05")
+  end
+end
+
+local Provider = {}
+Provider.__index = Provider
+
+--- Starts a provider. It ends with the process that has started it, if not before.
+-- @tparam ?table settings `life` of an access token and `device_life` of a device code
+--   (seconds), `mfa` false for tokens without it, `certificates` of jwt_ps and jwt_rs (files)
+-- @treturn table `url` for signing in, `tenant`, and the methods below
+function M.start(settings)
+  local output = os.tmpname()
+  local argument = settings and next(settings) and cjson.encode(settings) or "{}"
+  -- a pipe for its input: it closes, and the provider ends, whatever becomes of us
+  local pipe = assert(io.popen(("{ %s spec/oidc/provider.mjs %s; touch %s.end; } >%s 2>%s.log")
+    :format(node(), curl.quote(argument), output, output, output), "w"))
+  local provider = setmetatable({ pipe = pipe, output = output, tenant = "oidc" }, Provider)
+  provider.url, provider.pid = wait_for_start(output)
+  if not provider.url then
+    local log = files.slurp(output .. ".log")
+    provider:stop()
+    error("the OpenID provider does not start: " .. log, 0)
+  end
+  return provider
+end
+
+--- Ends it; harmless when it has ended.
+function Provider:stop()
+  if self.pipe then
+    if self.pid then -- as the pipe may be open elsewhere, to close it need not be enough
+      os.execute("kill " .. self.pid .. " 2>/dev/null")
+    end
+    self.pipe:close()
+    self.pipe = nil
+    for _, ending in ipairs { "", ".log", ".end" } do
+      os.remove(self.output .. ending)
+    end
+  end
+end
+
+--- The requests of its token endpoint, in order.
+-- @treturn {table} each with `grant_type`, `client_id` and `result`: ok, or the error
+function Provider:requests()
+  return cjson.decode(curl.fetch({ url = self.url .. "/requests" }).body)
+end
+
+-- Goes to an address as a browser does, and on while it is sent to the same server.
+-- Gives the last answer, or an answer with `left` for the address of another server.
+local function go(self, jar, url, fields)
+  for _ = 1, 10 do
+    local args = { "-b", jar, "-c", jar }
+    for name, value in pairs(fields or {}) do
+      args[#args + 1] = "--data-urlencode"
+      args[#args + 1] = name .. "=" .. value
+    end
+    local answer = curl.fetch { url = url, args = args }
+    local location = answer.headers.location
+    if not location then
+      return answer
+    end
+    url, fields = location:find("^/") and self.url .. location or location, nil
+    if url:sub(1, #self.url + 1) ~= self.url .. "/" then
+      return { left = url }
+    end
+  end
+  error("the OpenID provider sends its user in circles", 0)
+end
+
+local function form_of(answer)
+  local action = answer.body and answer.body:match('<form[^>]* action="([^"]+)"')
+  return action, action and answer.body:match('name="prompt" value="(%w+)"')
+end
+
+-- Signs in and consents, for as long as a page asks for it.
+local function walk(self, jar, answer)
+  for _ = 1, 5 do
+    local action, prompt = form_of(answer)
+    if not prompt then
+      return answer
+    end
+    local url = action:find("^/") and self.url .. action or action
+    answer = go(self, jar, url, { prompt = prompt, login = "user", password = "any" })
+  end
+  return answer
+end
+
+local function with_jar(visit)
+  local jar = os.tmpname()
+  local ok, result = pcall(visit, jar)
+  os.remove(jar)
+  return ok and result or error(result, 0)
+end
+
+-- Enters a code on the verification page and answers it with this button.
+local function enter(self, uri, user_code, button)
+  return with_jar(function(jar)
+    local xsrf = go(self, jar, uri).body:match('name="xsrf" value="([^"]+)"')
+    local answer = go(self, jar, uri, { xsrf = xsrf, user_code = user_code, [button] = "yes" })
+    return walk(self, jar, answer)
+  end)
+end
+
+--- Approves a sign-in by device code.
+function Provider:approve(verification_uri, user_code)
+  local page = enter(self, verification_uri, user_code, "confirm")
+  assert(page.status == 200 and page.body:find("Sign-in Success", 1, true), page.body)
+end
+
+--- Declines it.
+function Provider:deny(verification_uri, user_code)
+  local page = enter(self, verification_uri, user_code, "abort")
+  assert(page.body:find("The Sign-in request was interrupted", 1, true), page.body)
+end
+
+--- Signs in at an address of its authorization endpoint.
+-- @tparam string url
+-- @treturn string where the browser is sent in the end
+function Provider:authorize(url)
+  return with_jar(function(jar)
+    local answer = walk(self, jar, go(self, jar, url))
+    return answer.left or error("the OpenID provider sends its user nowhere: " .. answer.body, 0)
+  end)
+end
+
+return M
