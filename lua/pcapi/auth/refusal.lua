@@ -45,7 +45,12 @@ local CLASSES = {
     kind = "invalid_client",
     hint = "Check the client secret or certificate, and whether it has expired",
     names = "invalid_client",
-    numbers = "70002 7000215 700025 700027 50012 700024",
+    numbers = "70002 7000215 700027 50012 700024",
+  },
+  public_client = {
+    kind = "invalid_client",
+    hint = "The registration is public: give no client secret and no certificate",
+    numbers = "700025",
   },
   expired_credential = {
     kind = "invalid_client",
@@ -89,11 +94,14 @@ for _, class in pairs(CLASSES) do
   end
 end
 
+-- Says no more than "Error validating credentials", in front of the number that counts.
+local HEADING = "70002"
+
 -- All AADSTS numbers of an answer, in order: its list, then its words.
 local function numbers_of(read)
   local all = {}
   for _, number in ipairs(type(read.error_codes) == "table" and read.error_codes or {}) do
-    all[#all + 1] = ("%.0f"):format(tonumber(number) or 0)
+    all[#all + 1] = tonumber(number) and ("%.0f"):format(tonumber(number))
   end
   for number in (read.message or ""):gmatch "AADSTS(%d+)" do
     all[#all + 1] = number
@@ -113,11 +121,11 @@ function M.classify(read)
   local class, number = nil, nil
   for _, candidate in ipairs(numbers_of(read)) do
     number = number or candidate
-    if not class and by_number[candidate] then
+    if by_number[candidate] and (not class or number == HEADING) then
       class, number = by_number[candidate], candidate
     end
   end
-  if named == CLASSES.later then
+  if named == CLASSES.later or named and number == HEADING then
     class = named
   end
   class = class or named

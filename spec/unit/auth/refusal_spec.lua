@@ -1,0 +1,150 @@
+local refusal = require "pcapi.auth.refusal"
+
+-- As a token endpoint says it: name, AADSTS numbers in its list and its words.
+local function classify(name, ...)
+  local words = {}
+  for _, number in ipairs { ... } do
+    words[#words + 1] = ("AADSTS%d: It is refused."):format(number)
+  end
+  return refusal.classify { code = name, error_codes = { ... }, message = table.concat(words, " ") }
+end
+
+-- Class by class: the name it comes under, its numbers, the kind, and what the one next
+-- step has to say.
+local CLASSES = {
+  { "invalid_grant", "50072 50074 50076 50078 50079 50158 53004", "mfa_required",
+    "Sign in again with MFA" },
+  { "invalid_grant", "50089 50173 50132 50133 54005 70000 70008 700082 700084 70043 501481",
+    "sign_in_required", "Sign in again" },
+  { "invalid_grant", "53000 53001 53002 53003 530032 530035 50105 50131", "forbidden",
+    "Conditional Access" },
+  { "invalid_grant", "65001", "consent_required", "Consent is missing" },
+  { "access_denied", "65004 90094", "consent_required", "Consent is missing" },
+  { "invalid_client", "65005 650052 50194", "consent_required", "registration" },
+  { "invalid_resource", "500011", "consent_required", "registration" },
+  { "unauthorized_client", "650057 700016 90099", "consent_required", "registration" },
+  { "invalid_request", "50011", "consent_required", "redirect address" },
+  { "invalid_client", "70002 7000215 700027 50012 700024", "invalid_client",
+    "Check the client secret or certificate" },
+  { "invalid_client", "7000222", "invalid_client", "has expired: make a new one" },
+  { "invalid_client", "7000218", "invalid_client", "give client_secret or certificate" },
+  { "invalid_client", "700025", "invalid_client", "public" },
+  { "invalid_request", "90002 90038 50059 9001023", "config", "Wrong tenant or cloud" },
+  { "invalid_client", "900382 900432", "config", "Wrong tenant or cloud" },
+  { "invalid_scope", "70011 28002 700022", "bad_request", "scope" },
+  { "invalid_request", "901002 900144 90014 50147", "bad_request", "oauth_version" },
+  { "temporarily_unavailable", "50033 50087 90006 90012 90024 90033 90055 90090", "server",
+    "Try again later" },
+  { "invalid_grant", "50196", "throttled", "wait" },
+  { "expired_token", "70019", "sign_in_required", "not entered in time" },
+  { "bad_verification_code", "70018", "sign_in_required", "Sign in again" },
+}
+
+describe("pcapi.auth.refusal", function()
+  for _, class in ipairs(CLASSES) do
+    for number in class[2]:gmatch "%d+" do
+      it(("takes AADSTS%s for %s"):format(number, class[3]), function()
+        local kind, hint, code = classify(class[1], number)
+        assert.equal(class[3], kind)
+        assert.matches(class[4], hint, 1, true)
+        assert.equal("AADSTS" .. number, code)
+      end)
+    end
+  end
+
+  for name, kind in pairs {
+    invalid_grant = "sign_in_required", interaction_required = "sign_in_required",
+    login_required = "sign_in_required", authorization_declined = "sign_in_required",
+    access_denied = "sign_in_required", expired_token = "sign_in_required",
+    bad_verification_code = "sign_in_required", consent_required = "consent_required",
+    unauthorized_client = "consent_required", invalid_resource = "consent_required",
+    invalid_client = "invalid_client", invalid_request = "bad_request",
+    invalid_scope = "bad_request", unsupported_grant_type = "bad_request",
+    unsupported_response_type = "bad_request", temporarily_unavailable = "server",
+    server_error = "server",
+  } do
+    it(("knows %s by its name alone, as other servers give it"):format(name), function()
+      local found, hint, code = classify(name)
+      assert.equal(kind, found)
+      assert.matches("^%u", hint)
+      assert.is_nil(code)
+    end)
+  end
+
+  it("tells a sign-in that was declined from one that came too late", function()
+    assert.matches("declined", select(2, classify "authorization_declined"), 1, true)
+    assert.matches("declined", select(2, classify "access_denied"), 1, true)
+    assert.matches("in time", select(2, classify "expired_token"), 1, true)
+  end)
+
+  it("goes by the name where the number is new, and hands that number on", function()
+    local kind, _, code = classify("invalid_grant", 50999)
+    assert.equal("sign_in_required", kind)
+    assert.equal("AADSTS50999", code)
+  end)
+
+  it("goes by the number where the name is new", function()
+    assert.equal("mfa_required", (classify("mfa_needed", 50076)))
+  end)
+
+  it("knows nothing of a new name with a new number, or with none", function()
+    assert.is_nil((classify "teapot"))
+    assert.is_nil((classify("teapot", 50999)))
+    assert.is_nil((refusal.classify { message = "no" }))
+    assert.is_nil((refusal.classify {}))
+  end)
+
+  it("says try again later when the name does, whatever the number", function()
+    assert.equal("server", (classify("temporarily_unavailable", 70000)))
+    assert.equal("server", (classify("server_error", 50076)))
+  end)
+
+  describe("of several numbers", function()
+    it("takes the first that it knows", function()
+      local kind, _, code = classify("invalid_grant", 50999, 50076, 70000)
+      assert.equal("mfa_required", kind)
+      assert.equal("AADSTS50076", code)
+    end)
+
+    -- "AADSTS70002: Error validating credentials. AADSTS70008: The provided access grant
+    -- is expired or revoked." says nothing of the application's credentials.
+    it("passes over 70002 when it is a heading", function()
+      local kind, _, code = classify("invalid_grant", 70002, 70008)
+      assert.equal("sign_in_required", kind)
+      assert.equal("AADSTS70008", code)
+      kind, _, code = classify("invalid_client", 70002, 7000222)
+      assert.equal("invalid_client", kind)
+      assert.equal("AADSTS7000222", code)
+    end)
+
+    it("takes the name's word over 70002 with a number that is new", function()
+      assert.equal("sign_in_required", (classify("invalid_grant", 70002, 50999)))
+      assert.equal("sign_in_required", (classify("invalid_grant", 70002)))
+    end)
+  end)
+
+  it("finds numbers in the words alone", function()
+    local kind, _, code = refusal.classify { code = "invalid_grant",
+                                             message = "AADSTS50076: Due to a change …" }
+    assert.equal("mfa_required", kind)
+    assert.equal("AADSTS50076", code)
+  end)
+
+  it("finds numbers in the list alone, also as texts", function()
+    assert.equal("mfa_required", (refusal.classify { error_codes = { 50076 } }))
+    assert.equal("mfa_required", (refusal.classify { error_codes = { "50076" } }))
+  end)
+
+  it("does not take part of a number for the whole", function()
+    assert.is_nil((classify("teapot", 500760)))
+    assert.is_nil((refusal.classify { code = "teapot", message = "AADSTS5007" }))
+  end)
+
+  it("passes over lists that make no sense", function()
+    for _, codes in ipairs { "50076", { "x" }, { {} }, { true }, 5 } do
+      local kind, _, code = refusal.classify { code = "invalid_grant", error_codes = codes }
+      assert.equal("sign_in_required", kind)
+      assert.is_nil(code)
+    end
+  end)
+end)
