@@ -3,7 +3,8 @@
 --
 -- An answer is a table: `status` (200), `reason`, `headers` (names in lower case)
 -- and `body`; or `kind` and `message` for a failure of the network. `takes` is
--- how many seconds go by. A function of the request may stand for it.
+-- how many seconds go by, and `timing` is given to who asks for it. A function of the
+-- request may stand for it.
 local errors = require "pcapi.error"
 
 local M = {}
@@ -23,8 +24,19 @@ function M.new(answers)
   }, Fake)
 end
 
--- What was sent, with its header lines also as a table in lower case. A header
--- that is there twice is a list of both.
+-- The fields of a form (application/x-www-form-urlencoded).
+local function form_of(body)
+  local form = {}
+  for name, value in body:gmatch "([^&=]+)=([^&]*)" do
+    form[name] = value:gsub("+", " "):gsub("%%(%x%x)", function(hex)
+      return string.char(tonumber(hex, 16))
+    end)
+  end
+  return form
+end
+
+-- What was sent, with its header lines also as a table in lower case, and a form as
+-- one, too. A header that is there twice is a list of both.
 local function record(request)
   local sent = { header = {} }
   for name, value in pairs(request) do
@@ -34,6 +46,9 @@ local function record(request)
     local name, value = line:match("^([^:]+): (.*)$")
     local first = sent.header[name:lower()]
     sent.header[name:lower()] = first and first .. ", " .. value or value
+  end
+  if sent.header["content-type"] == "application/x-www-form-urlencoded" then
+    sent.form = form_of(sent.body)
   end
   return sent
 end
@@ -47,13 +62,15 @@ function Fake:send(request)
   assert(answer, "the fake transport has no answer to request " .. #self.sent)
   self.time = self.time + (answer.takes or 0)
   if answer.kind then
-    return nil, errors.new { kind = answer.kind, message = answer.message or "it broke" }
+    return nil, errors.new { kind = answer.kind, message = answer.message or "it broke",
+                             timing = request.timing and answer.timing or nil }
   end
   local headers = {}
   for name, value in pairs(answer.headers or {}) do
     headers[name] = value
   end
   return {
+    timing = request.timing and answer.timing or nil,
     status = answer.status or 200, reason = answer.reason or "", version = 1.1,
     headers = headers, body = answer.body or "",
   }

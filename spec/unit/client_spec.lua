@@ -1,6 +1,7 @@
 local client_ = require "pcapi.client"
 local errors = require "pcapi.error"
 local fake = require "spec.support.fake_transport"
+local holds = require "spec.support.holds"
 local raises = require "spec.support.raises"
 
 local TOKEN = fake.TOKEN
@@ -18,26 +19,6 @@ local function failing(status, changes)
     made[name] = value
   end
   return made
-end
-
--- Whether a text occurs anywhere in a value: keys, values, metatables, tostring.
-local function holds(value, text, seen)
-  seen = seen or {}
-  if type(value) == "string" then
-    return value:find(text, 1, true) ~= nil
-  elseif type(value) ~= "table" or seen[value] then
-    return false
-  end
-  seen[value] = true
-  if holds(tostring(value), text, seen) or holds(getmetatable(value), text, seen) then
-    return true
-  end
-  for key, item in pairs(value) do
-    if holds(key, text, seen) or holds(item, text, seen) then
-      return true
-    end
-  end
-  return false
 end
 
 describe("pcapi.client", function()
