@@ -7,9 +7,16 @@ local core = require "pcapi.core"
 local M = {}
 
 local LONGEST = 65536 -- bytes; a token with many group claims has about 10 KB
+local LATEST = 253402300799 -- the last second that has a date of four-digit years
 
 local function text(value)
   return type(value) == "string" and value ~= "" and value or nil
+end
+
+-- Seconds, also as a text; nil for what is no time that can be shown.
+local function seconds(value)
+  local number = tonumber(value)
+  return number and number >= 0 and number <= LATEST and number or nil
 end
 
 local function payload_of(token)
@@ -22,7 +29,9 @@ local function payload_of(token)
   return type(claims) == "table" and claims[1] == nil and claims or nil
 end
 
+-- A list of one is met without its brackets.
 local function strings(list)
+  list = type(list) == "string" and { list } or list
   if type(list) ~= "table" then
     return nil
   end
@@ -55,12 +64,13 @@ end
 -- A value that ends with mfa counts, as ngcmfa does in Microsoft's own samples.
 -- Tokens of version 1.0 always carry amr, those of 2.0 never do.
 local function mfa_of(claims, subject)
-  for _, method in ipairs(strings(claims.amr) or {}) do
+  local methods = strings(claims.amr)
+  for _, method in ipairs(methods or {}) do
     if method:lower():find "mfa$" then
       return "yes"
     end
   end
-  if subject == "app" or claims.amr == nil and claims.ver ~= "1.0" then
+  if subject == "app" or not methods and (claims.amr ~= nil or claims.ver ~= "1.0") then
     return "unknown"
   end
   return "no"
@@ -83,8 +93,8 @@ function M.read(token)
     audience = text(claims.aud), tenant_id = text(claims.tid), object_id = text(claims.oid),
     user = text(claims.upn) or text(claims.unique_name) or text(claims.preferred_username),
     application_id = text(claims.appid) or text(claims.azp),
-    expires_at = tonumber(claims.exp), not_before = tonumber(claims.nbf),
-    issued_at = tonumber(claims.iat),
+    expires_at = seconds(claims.exp), not_before = seconds(claims.nbf),
+    issued_at = seconds(claims.iat),
     scopes = words(claims.scp), amr = strings(claims.amr),
   }
 end
