@@ -125,6 +125,14 @@ static enum crypto_code check_owner(EVP_PKEY *pkey, struct crypto_text certifica
   return code;
 }
 
+static enum crypto_code check_kind(const EVP_PKEY *pkey) {
+  const int bits = EVP_PKEY_bits(pkey);
+  if (bits <= 0) /* memory is lacking: it does not know */
+    return CRYPTO_FAILED;
+  return EVP_PKEY_base_id(pkey) == EVP_PKEY_RSA && bits >= KEY_BITS_MIN ? CRYPTO_DONE
+                                                                        : CRYPTO_KEY_UNFIT;
+}
+
 /* RFC 7518 §3.5: MGF1 with the same hash, a salt of the hash's length. */
 static int use_pss(EVP_PKEY_CTX *context) {
   return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) > 0 &&
@@ -152,9 +160,8 @@ enum crypto_code crypto_sign(enum crypto_alg alg, struct crypto_text text,
   EVP_PKEY *pkey = NULL;
   ERR_clear_error();
   enum crypto_code code = read_key(key, &pkey);
-  if (code == CRYPTO_DONE &&
-      (EVP_PKEY_base_id(pkey) != EVP_PKEY_RSA || EVP_PKEY_bits(pkey) < KEY_BITS_MIN))
-    code = CRYPTO_KEY_UNFIT;
+  if (code == CRYPTO_DONE)
+    code = check_kind(pkey);
   if (code == CRYPTO_DONE && key->certificate.data)
     code = check_owner(pkey, key->certificate);
   if (code == CRYPTO_DONE)
@@ -196,7 +203,7 @@ const char *crypto_message(enum crypto_code code) {
       [CRYPTO_KEY_OF_OTHERS] = "the key does not belong to the certificate",
       [CRYPTO_CERTIFICATE_NOT_PEM] = "the certificate is not PEM",
       [CRYPTO_CERTIFICATE_UNREADABLE] = "the PEM holds no certificate, or one that is damaged",
-      [CRYPTO_FAILED] = "OpenSSL cannot do this with its present configuration",
+      [CRYPTO_FAILED] = "OpenSSL refused: its configuration forbids it, or memory is lacking",
       [CRYPTO_NO_MEMORY] = "not enough memory",
   };
   return messages[code];

@@ -1,6 +1,6 @@
 /* The Lua binding where memory is short: every allocation of a whole exchange
  * fails once, be it Lua's, libcurl's or ours. Whatever happens, the state closes
- * and no session is left. */
+ * and no session, lock or file is left open. */
 #include "check.h"
 #include "compat.h"
 #include "fail_alloc.h"
@@ -8,6 +8,7 @@
 #include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int luaopen_pcapi_core(lua_State *L);
 
@@ -27,7 +28,18 @@ static const char *const script =
     "assert(type(core.decode(body)) == 'table')\n"
     "core.decode '{\"a\":[1,2.5,null],\"b\":{\"c\":3}}'\n"
     "core.decode '{\"a\":'\n"
-    "core.uuid()\n";
+    "core.uuid()\n"
+    "assert(core.unbase64(core.base64url(core.sha256(core.random_bytes(9)))))\n"
+    "core.sign('PS256', 'text', 'no key')\n"
+    "core.certificate('none')\n"
+    "local lock = assert(core.file_lock(directory, 'token'))\n"
+    "assert(core.file_lock(directory, 'token') == false)\n"
+    "assert(core.file_replace(directory, 'token', 'text'))\n"
+    "assert(core.file_read(directory, 'token') == 'text')\n"
+    "assert(core.file_remove(directory, 'token'))\n"
+    "assert(core.file_read('.', 'token') == nil)\n";
+
+static char directory[] = "/tmp/pcapi-binding-test.XXXXXX";
 
 static int live(lua_State *L) {
   lua_getglobal(L, "require");
@@ -40,6 +52,13 @@ static int live(lua_State *L) {
   return n;
 }
 
+/* The lowest descriptor that is free: it rises with one that was left open. */
+static int free_descriptor(void) {
+  const int fd = dup(STDERR_FILENO);
+  close(fd);
+  return fd;
+}
+
 static int prepare(lua_State *L) {
   luaL_openlibs(L);
   lua_getglobal(L, "package");
@@ -50,11 +69,15 @@ static int prepare(lua_State *L) {
   lua_pushliteral(L, "/_sandbox/echo");
   lua_concat(L, 2);
   lua_setglobal(L, "url");
+  lua_pushstring(L, directory);
+  lua_setglobal(L, "directory");
   return 0;
 }
 
-/* Returns whether the script ran to its end. */
+/* Returns whether the script ran to its end; left: sessions and descriptors that
+ * outlive the state. */
 static bool run(long fail_at, bool *reached, int *left) {
+  const int descriptor = free_descriptor();
   lua_State *L = lua_newstate(fail_alloc_for_lua, NULL);
   lua_pushcfunction(L, prepare);
   if (!L || lua_pcall(L, 0, 0, 0) != 0 || luaL_loadstring(L, script) != 0)
@@ -70,6 +93,7 @@ static bool run(long fail_at, bool *reached, int *left) {
   lua_gc(L, LUA_GCCOLLECT, 0);
   *left = live(L);
   lua_close(L);
+  *left += free_descriptor() - descriptor;
   return ok;
 }
 
@@ -78,6 +102,8 @@ int main(void) {
     fprintf(stderr, "binding_test needs the sandbox: sandbox/run build/spec/binding_test\n");
     return 2;
   }
+  if (!mkdtemp(directory))
+    return 2;
   fail_alloc_for_curl();
   bool reached;
   int left = 0;
@@ -92,7 +118,11 @@ int main(void) {
   }
   printf("binding: %ld allocations failed one after the other\n", n - 1);
   check(n > 100 && n < 20000, "every allocation of the script was made to fail");
-  check(left_ever == 0, "no session outlives its failure");
+  check(left_ever == 0, "no session, lock or file outlives its failure");
   check(run(0, &reached, &left) && left == 0, "and the script runs afterwards");
+  char command[sizeof directory + 8];
+  snprintf(command, sizeof command, "rm -rf %s", directory);
+  if (system(command) != 0)
+    return 2;
   return check_result("binding");
 }

@@ -26,6 +26,10 @@ bool fail_alloc_reached(void) {
   return !atomic_load(&armed);
 }
 
+long fail_alloc_left(void) {
+  return atomic_load(&until_failure);
+}
+
 static bool fails_now(void) {
   if (!atomic_load(&armed) || atomic_fetch_sub(&until_failure, 1) != 1)
     return false;

@@ -13,6 +13,9 @@ void fail_alloc_at(long n);
 /* Whether the allocation that was to fail has been reached. */
 bool fail_alloc_reached(void);
 
+/* How many allocations there are still to be until the one that fails. */
+long fail_alloc_left(void);
+
 /* Makes libcurl use these allocators; before any other use of libcurl. */
 void fail_alloc_for_curl(void);
 

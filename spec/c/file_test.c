@@ -1,0 +1,308 @@
+/* Private files where the system refuses: each call that file.c makes fails once, in
+ * every way that has a cure of its own. The calls come here by --wrap (Makefile). */
+#include "file.h"
+#include "check.h"
+#include "fail_alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int until_failure; /* 0: no call fails */
+static int fail_errno;
+static const char *fail_name; /* NULL: calls of any name count */
+static const char *failed;    /* the name of the call that did */
+static size_t longest_write = (size_t)-1;
+
+/* Lets the n-th call from now fail, of those by that name. */
+static void fail_call(int n, const char *name, int error) {
+  until_failure = n;
+  fail_name = name;
+  fail_errno = error;
+  failed = NULL;
+}
+
+static bool fails_now(const char *name) {
+  if (until_failure == 0 || (fail_name && strcmp(name, fail_name) != 0) || --until_failure > 0)
+    return false;
+  failed = name;
+  errno = fail_errno;
+  return true;
+}
+
+#define WRAP(result, name, parameters, arguments)                                                  \
+  result __real_##name parameters;                                                                 \
+  result __wrap_##name parameters;                                                                 \
+  result __wrap_##name parameters {                                                                \
+    return fails_now(#name) ? -1 : __real_##name arguments;                                        \
+  }
+
+WRAP(int, chmod, (const char *path, mode_t mode), (path, mode))
+WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode))
+WRAP(int, flock, (int fd, int operation), (fd, operation))
+WRAP(int, fstat, (int fd, struct stat *st), (fd, st))
+WRAP(int, fstatat, (int fd, const char *path, struct stat *st, int flags), (fd, path, st, flags))
+WRAP(int, fsync, (int fd), (fd))
+WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode))
+WRAP(ssize_t, read, (int fd, void *data, size_t len), (fd, data, len))
+WRAP(int, renameat, (int from, const char *old, int to, const char *new), (from, old, to, new))
+WRAP(int, unlinkat, (int fd, const char *path, int flags), (fd, path, flags))
+WRAP(ssize_t, write, (int fd, const void *data, size_t len),
+     (fd, data, len < longest_write ? len : longest_write))
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...) {
+  return fails_now("open") ? -1 : __real_open(path, flags);
+}
+
+int __real_openat(int fd, const char *path, int flags, ...);
+int __wrap_openat(int fd, const char *path, int flags, ...);
+int __wrap_openat(int fd, const char *path, int flags, ...) {
+  va_list rest;
+  va_start(rest, flags);
+  const mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;
+  va_end(rest);
+  return fails_now("openat") ? -1 : __real_openat(fd, path, flags, mode);
+}
+
+static char root[] = "/tmp/pcapi-file-test.XXXXXX";
+static char directory[sizeof root + sizeof "/a/b"];
+static const struct file_place place = {.directory = directory, .name = "token"};
+static struct file_message message;
+
+static bool holds(const char *text) {
+  struct buf b;
+  buf_init(&b, 1 << 20);
+  const bool same = file_read(place, &b, &message) == FILE_DONE && b.len == strlen(text) &&
+                    memcmp(b.data, text, b.len) == 0;
+  buf_free(&b);
+  return same;
+}
+
+static enum file_code replace(const char *text) {
+  return file_replace(place, text, strlen(text), &message);
+}
+
+static bool exists(const char *name) {
+  char path[sizeof directory + 32];
+  struct stat st;
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  return lstat(path, &st) == 0;
+}
+
+static void remove_all(void) {
+  char command[sizeof root + 32];
+  snprintf(command, sizeof command, "rm -rf %s/a", root);
+  if (system(command) != 0)
+    abort();
+}
+
+/* The lowest descriptor that is free: it rises with one that was left open. */
+static int free_descriptor(void) {
+  const int fd = dup(STDERR_FILENO);
+  close(fd);
+  return fd;
+}
+
+static enum file_code again(void) {
+  return replace("new");
+}
+
+static enum file_code afresh(void) {
+  remove_all();
+  return replace("new");
+}
+
+static enum file_code reading(void) {
+  struct buf b;
+  buf_init(&b, 1 << 20);
+  const enum file_code code = file_read(place, &b, &message);
+  buf_free(&b);
+  return code;
+}
+
+static enum file_code removing(void) {
+  return file_remove(place, &message);
+}
+
+static enum file_code locking(void) {
+  struct file_lock lock = FILE_UNLOCKED;
+  const enum file_code code = file_lock(place, &lock, &message);
+  until_failure = 0; /* giving it back can but try */
+  file_unlock(&lock);
+  return code;
+}
+
+static bool starts_with_path(void) {
+  return strncmp(message.text, directory, strlen(root)) == 0;
+}
+
+/* What must hold after act() ended with code, since a call had failed. */
+static bool is_sound(enum file_code (*act)(void), enum file_code code) {
+  if (code != FILE_REFUSED || !starts_with_path() || !strstr(message.text, strerror(fail_errno)))
+    return false;
+  if (act == afresh || act == removing)
+    return true;
+  const bool synced = !strstr(message.text, "synced") || strstr(message.text, "/token could");
+  return holds(synced ? "old" : "new") && (!exists(".token.new") || !strcmp(failed, "unlinkat"));
+}
+
+/* Each call that act() makes fails once with that error. Returns how many there are;
+ * -1 when something that must hold did not. */
+static int each_call_fails(enum file_code (*act)(void), int error) {
+  const int descriptor = free_descriptor();
+  for (int n = 1;; n++) {
+    if (replace("old") != FILE_DONE)
+      abort();
+    fail_call(n, NULL, error);
+    const enum file_code code = act();
+    until_failure = 0;
+    if (!failed)
+      return code == FILE_DONE ? n - 1 : -1;
+    if (!is_sound(act, code) || free_descriptor() != descriptor || replace("x") != FILE_DONE) {
+      fprintf(stderr, "%s (call %d, %s): %s\n", failed, n, strerror(error), message.text);
+      return -1;
+    }
+  }
+}
+
+static void says_what_failed(const char *sentence, enum file_code (*act)(void), int at_least) {
+  static const int errors[] = {EIO, ENOSPC, EDQUOT, EROFS, EACCES, EPERM};
+  for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+    check(each_call_fails(act, errors[i]) >= at_least, sentence);
+}
+
+static void names_the_cure(void) {
+  static const struct {
+    int error;
+    const char *cure;
+  } cures[] = {{ENOSPC, "make room"}, {EDQUOT, "quota"}, {EFBIG, "ulimit -f"},
+               {EROFS, "choose"},     {EPERM, "choose"}, {EACCES, "run: chmod 700 "}};
+  for (size_t i = 0; i < sizeof cures / sizeof *cures; i++) {
+    fail_call(1, "write", cures[i].error);
+    check(replace("new") == FILE_REFUSED && failed, "a write that fails is a failure");
+    check(strstr(message.text, cures[i].cure) != NULL, "an error with a cure tells it");
+  }
+}
+
+static void survives_interrupts(void) {
+  replace("old");
+  longest_write = 1;
+  check(replace("in pieces") == FILE_DONE && holds("in pieces"), "goes on after a short write");
+  longest_write = (size_t)-1;
+  fail_call(1, "write", EINTR);
+  check(replace("new") == FILE_DONE && failed && holds("new"), "a signal does not end a write");
+  fail_call(1, "read", EINTR);
+  check(holds("new") && failed, "nor a read");
+  fail_call(1, "flock", EINTR);
+  check(locking() == FILE_DONE && failed, "nor taking a lock");
+  fail_call(2, "fsync", EINVAL);
+  check(replace("newer") == FILE_DONE && failed, "a directory that cannot be synced needs it not");
+}
+
+static void survives_lack_of_memory(void) {
+  struct buf b;
+  buf_init(&b, 1 << 20);
+  replace("old");
+  const int descriptor = free_descriptor();
+  fail_alloc_at(1);
+  check(file_read(place, &b, &message) == FILE_NO_MEMORY, "says that memory is lacking");
+  check(free_descriptor() == descriptor, "and closes what it opened");
+  buf_free(&b);
+}
+
+static void keeps_the_lock_of_a_parent(void) {
+  struct file_lock lock = FILE_UNLOCKED;
+  struct file_lock other = FILE_UNLOCKED;
+  check(file_lock(place, &lock, &message) == FILE_DONE, "a lock is taken");
+  const pid_t child = fork();
+  if (child == 0) {
+    file_unlock(&lock);
+    _exit(0);
+  }
+  waitpid(child, NULL, 0);
+  check(file_lock(place, &other, &message) == FILE_HELD,
+        "a child that lets go of it does not give it back");
+  file_unlock(&lock);
+  check(file_lock(place, &other, &message) == FILE_DONE, "its holder does");
+  file_unlock(&other);
+  file_unlock(&other);
+  file_unlock(&lock);
+}
+
+/* A child that goes on without exec holds a copy of the descriptor. */
+static void gives_a_lock_back_though_a_child_has_it(void) {
+  struct file_lock lock = FILE_UNLOCKED;
+  struct file_lock other = FILE_UNLOCKED;
+  file_lock(place, &lock, &message);
+  const pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  file_unlock(&lock);
+  check(file_lock(place, &other, &message) == FILE_DONE, "a forked child does not keep a lock");
+  file_unlock(&other);
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+}
+
+static void knows_names(void) {
+  char longest[260];
+  memset(longest, 'n', sizeof longest);
+  check(file_is_name("default", 7) && file_is_name("..x", 3), "takes a name");
+  check(!file_is_name("", 0) && !file_is_name(".", 1) && !file_is_name("..", 2), "refuses a place");
+  check(!file_is_name("a/b", 3) && !file_is_name("/", 1), "refuses a path");
+  check(!file_is_name("a\0b", 3), "refuses a zero byte");
+  longest[249] = '\0';
+  check(file_is_name(longest, 249), "takes a name that leaves room for that of the lock");
+  const struct file_place far = {.directory = directory, .name = longest};
+  struct file_lock lock = FILE_UNLOCKED;
+  check(file_lock(far, &lock, &message) == FILE_DONE, "whose lock can be taken");
+  file_unlock(&lock);
+  longest[249] = 'n';
+  longest[250] = '\0';
+  check(!file_is_name(longest, 250), "refuses one that does not");
+}
+
+static void refuses_a_path_that_is_too_long(void) {
+  char path[PATH_MAX + 2];
+  memset(path, '/', sizeof path);
+  path[sizeof path - 1] = '\0';
+  const struct file_place far = {.directory = path, .name = "token"};
+  path[1] = 'a';
+  path[sizeof path - 2] = 'a';
+  check(file_remove(far, &message) == FILE_REFUSED && strstr(message.text, "longer"),
+        "a path that no system takes");
+  memset(path + 1, '/', sizeof path - 2);
+  check(file_remove(far, &message) != FILE_DONE && !strstr(message.text, "longer"),
+        "slashes at the end do not count");
+}
+
+int main(void) {
+  if (!mkdtemp(root))
+    return 2;
+  snprintf(directory, sizeof directory, "%s/a/b", root);
+  says_what_failed("replacing a file", again, 10);
+  says_what_failed("making its directory", afresh, 14);
+  says_what_failed("reading a file", reading, 6);
+  says_what_failed("removing a file", removing, 5);
+  says_what_failed("taking a lock", locking, 6);
+  names_the_cure();
+  survives_interrupts();
+  survives_lack_of_memory();
+  keeps_the_lock_of_a_parent();
+  gives_a_lock_back_though_a_child_has_it();
+  knows_names();
+  refuses_a_path_that_is_too_long();
+  remove_all();
+  rmdir(root);
+  return check_result("file");
+}
