@@ -245,7 +245,7 @@ describe("a refusal", function()
     assert.same({ "mfa_required", "900421" }, { err.kind, err.code })
   end)
 
-  it("of an application's token comes before the call, and says that a user must sign in", function()
+  it("of an application's token comes before the call: a user must sign in", function()
     local client = sandbox.client(nil, { token = sandbox.token { scp = false, roles = { "x" } } })
     local id = "0c3a1f6e-0000-4000-8000-00000000a990"
     local list, err = client.security:non_mfa_principals { correlation_id = id }

@@ -71,10 +71,17 @@ end
 -- @tparam ?table environment name to value; a false value unsets
 -- @tparam ?string input for standard input
 function M.pcapi(arguments, environment, input)
-  local words = { "env" }
-  for name, value in pairs(environment or {}) do
-    words[#words + 1] = value and quote(name .. "=" .. value) or "-u " .. name
+  local words, set = { "env" }, {}
+  -- no sign-in and no configuration of whoever runs the specs
+  local all = { HOME = "/nonexistent", XDG_STATE_HOME = false, XDG_CONFIG_HOME = false }
+  for name, value in pairs(merged(all, environment)) do
+    if value then
+      set[#set + 1] = quote(name .. "=" .. value)
+    else
+      words[#words + 1] = "-u " .. name -- before any other, says env(1)
+    end
   end
+  words[#words + 1] = table.concat(set, " ")
   words[#words + 1] = M.lua
   words[#words + 1] = "bin/pcapi"
   for _, argument in ipairs(arguments) do

@@ -1,0 +1,212 @@
+--- No token, secret or key is found in anything that a person or a log can see: what
+-- commands print, their traces, the process list, errors and objects, in all flows,
+-- when they work and when they fail.
+local account_ = require "pcapi.auth.account"
+local auth = require "pcapi.auth"
+local core = require "pcapi.core"
+local curl = require "spec.support.curl"
+local files = require "spec.support.files"
+local holds = require "spec.support.holds"
+local pcapi = require "pcapi"
+local sandbox = require "spec.support.sandbox"
+
+local SECRET = "S3cret/with+signs="
+local PASSPHRASE = "open sesame 4711"
+
+local home, keys, sampler
+
+setup(function()
+  keys = curl.shell("mktemp -d"):match "%S+"
+  curl.shell(("cd %s && openssl req -x509 -newkey rsa:2048 -days 2 -subj /CN=x -passout 'pass:%s' "
+    .. "-keyout key.pem -out certificate.pem 2>&1"):format(keys, PASSPHRASE))
+  local file = assert(io.open(keys .. "/passphrase", "w"))
+  file:write(PASSPHRASE, "\n")
+  file:close()
+end)
+
+teardown(function()
+  os.execute("rm -rf " .. keys)
+end)
+
+before_each(function()
+  home = curl.shell("mktemp -d"):match "%S+"
+  -- the arguments of every process, again and again
+  sampler = curl.shell(("sh -c 'while sleep 0.01; do cat /proc/[0-9]*/cmdline 2>/dev/null | "
+    .. "tr \"\\0\" \" \" >>%s/processes; done' >/dev/null 2>&1 & echo $!"):format(home)):match "%d+"
+end)
+
+after_each(function()
+  os.execute("kill " .. sampler .. "; rm -rf " .. home)
+end)
+
+local function login_url(settings)
+  return sandbox.url .. "/login/" .. (settings or "-")
+end
+
+-- Every secret that there is: what was given, and what the store has.
+local function secrets(given)
+  local all = { SECRET, PASSPHRASE }
+  for _, secret in ipairs(given or {}) do
+    all[#all + 1] = secret
+  end
+  for line in files.slurp(keys .. "/key.pem"):gmatch "[^\n]+" do
+    all[#all + 1] = not line:find "^%-" and line or nil
+  end
+  local stored = curl.shell("cat " .. home .. "/.local/state/pcapi/*.json 2>/dev/null")
+  for name, value in stored:gmatch '"([%w_]+)":"([^"]+)"' do
+    if name == "access_token" or name == "refresh_token" then
+      all[#all + 1] = value:gsub("\\/", "/")
+    end
+  end
+  return all
+end
+
+-- Each form in which a secret may appear: as it is, and in a form or query.
+local function forms(secret)
+  return { secret, require("pcapi.url").escape(secret) }
+end
+
+local function shows_nothing(text, given)
+  for _, secret in ipairs(secrets(given)) do
+    for _, form in ipairs(forms(secret)) do
+      local at = text:find(form, 1, true)
+      assert.is_nil(at, at and "a secret is shown behind " .. text:sub(math.max(1, at - 80),
+        at - 1))
+    end
+  end
+end
+
+local function browser()
+  local path = home .. "/browser"
+  local file = assert(io.open(path, "w"))
+  file:write("#!/bin/sh\nexec curl -sL --noproxy '*' --cacert ", sandbox.ca_file,
+    ' "$1" >/dev/null\n')
+  file:close()
+  os.execute("chmod +x " .. path)
+  return path
+end
+
+-- The environment comes from a file: a command that set it would show it itself.
+local function run(arguments, environment)
+  local all = { HOME = home, PCAPI_LOGIN_URL = login_url(), PCAPI_TENANT = "t.example",
+                PCAPI_CLIENT_ID = "client", BROWSER = browser() }
+  local file = assert(io.open(home .. "/environment", "w"))
+  file:write "unset PCAPI_TOKEN XDG_STATE_HOME XDG_CONFIG_HOME\n"
+  for _, part in ipairs { all, environment or {} } do
+    for name, value in pairs(part) do
+      file:write("export ", name, "=", curl.quote(value), "\n")
+    end
+  end
+  file:close()
+  local words = {}
+  for i, argument in ipairs(arguments) do
+    words[i] = curl.quote(argument)
+  end
+  local result = sandbox.shell((". %s/environment; %s bin/pcapi %s </dev/null"):format(home,
+    sandbox.lua, table.concat(words, " ")))
+  return result.out .. result.err, result.status
+end
+
+local CERTIFICATE = { "--certificate", "CERTIFICATE", "--certificate-key", "KEY",
+                      "--key-passphrase-file", "PASSPHRASE" }
+
+local function with_certificate(...)
+  local places = { CERTIFICATE = "/certificate.pem", KEY = "/key.pem", PASSPHRASE = "/passphrase" }
+  local arguments = {}
+  for _, word in ipairs(CERTIFICATE) do
+    arguments[#arguments + 1] = places[word] and keys .. places[word] or word
+  end
+  for _, word in ipairs { ... } do
+    arguments[#arguments + 1] = word
+  end
+  return arguments
+end
+
+describe("a command shows no secret", function()
+  local LATER = { { "--trace", "non-mfa", "-o", "json" }, { "status" }, { "status", "--json" },
+                  { "--trace", "doctor" }, { "config", "show" } }
+
+  local function all_of(login, environment)
+    local text, status = run(login, environment)
+    assert.equal(0, status, text)
+    shows_nothing(text)
+    for _, arguments in ipairs(LATER) do
+      text, status = run(arguments, environment)
+      assert.equal(0, status, text)
+      shows_nothing(text)
+    end
+    shows_nothing(files.slurp(home .. "/processes"))
+  end
+
+  it("in the flow of a device code", function()
+    all_of { "--trace", "login" }
+  end)
+
+  it("in the flow of a browser, with a client secret", function()
+    all_of({ "--trace", "login", "--browser" }, { PCAPI_CLIENT_SECRET = SECRET })
+  end)
+
+  it("in the flow of a browser, with a certificate", function()
+    all_of(with_certificate("--trace", "login", "--browser"))
+  end)
+
+  it("with a token of the environment", function()
+    local token = sandbox.token()
+    for _, arguments in ipairs(LATER) do
+      shows_nothing(run(arguments, { PCAPI_TOKEN = token }), { token })
+    end
+    shows_nothing(files.slurp(home .. "/processes"), { token })
+  end)
+
+  it("with a refresh token of the environment", function()
+    local seed = curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
+    for _, arguments in ipairs(LATER) do
+      shows_nothing(run(arguments, { PCAPI_REFRESH_TOKEN = seed }), { seed })
+    end
+    shows_nothing(files.slurp(home .. "/processes"), { seed })
+  end)
+
+  for _, settings in ipairs {
+    "aadsts=50076", "aadsts=7000215", "aadsts=700082", "body=html", "body=truncated",
+    "body=garbage", "status=500", "cut=headers", "scenario=mfa%3D900421", "scenario=status%3D500",
+    "scenario=error%3DB%3Bstatus%3D401",
+  } do
+    it("when it fails by " .. settings, function()
+      assert.equal(0, (select(2, run { "login", "--browser" })))
+      for _, arguments in ipairs(LATER) do
+        shows_nothing((run(arguments, { PCAPI_LOGIN_URL = login_url(settings),
+                                        PCAPI_CLIENT_SECRET = SECRET })))
+      end
+      shows_nothing(files.slurp(home .. "/processes"))
+    end)
+  end
+end)
+
+describe("an object shows no secret", function()
+  it("of an account, its store, its client and their errors", function()
+    local seed = curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
+    local lines = {}
+    for _, settings in ipairs { "-", "aadsts=50076", "scenario=mfa%3D900421", "body=html" } do
+      local store = auth.memory_store()
+      local account = auth.refresh_token {
+        tenant = "t" .. core.uuid(), client_id = "client", login_url = login_url(settings),
+        certificate = keys .. "/certificate.pem", certificate_key = keys .. "/key.pem",
+        key_passphrase = PASSPHRASE, refresh_token = seed, store = store, account = "spec",
+      }
+      local client = pcapi.new {
+        auth = account, base_url = sandbox.url, ca_file = sandbox.ca_file,
+        trace = function(line) lines[#lines + 1] = line end,
+      }
+      local users, err = client.security:non_mfa_principals()
+      local token = account:token(nil, account_.context { ca_file = sandbox.ca_file })
+      local entry = store:get "spec"
+      local given = { seed, token, entry and entry:match '"refresh_token":"([^"]+)"' }
+      for _, secret in ipairs(secrets(given)) do
+        for _, form in ipairs(forms(secret)) do
+          assert.is_false(holds({ account, store, client, users or err, account:status() }, form))
+        end
+      end
+      shows_nothing(table.concat(lines, "\n"), given)
+    end
+  end)
+end)

@@ -1,0 +1,346 @@
+--- Signing in and out from the shell, against the sandbox's sign-in service.
+local cjson = require("cjson").new()
+local core = require "pcapi.core"
+local curl = require "spec.support.curl"
+local files = require "spec.support.files"
+local sandbox = require "spec.support.sandbox"
+
+local home, tenant
+
+before_each(function()
+  home = curl.shell("mktemp -d"):match "%S+"
+  tenant = "t" .. core.uuid() .. ".example"
+end)
+
+after_each(function()
+  os.execute("rm -rf " .. home)
+end)
+
+local function login_url(settings)
+  return sandbox.url .. "/login/" .. (settings or "-")
+end
+
+-- The command as a person without any setting has it, but for the sandbox's address.
+local function run(arguments, environment, input)
+  local all = {
+    HOME = home, PCAPI_TOKEN = false, PCAPI_LOGIN_URL = login_url(), BROWSER = "false",
+  }
+  for name, value in pairs(environment or {}) do
+    all[name] = value
+  end
+  return sandbox.pcapi(arguments, all, input)
+end
+
+local function login(settings, ...)
+  return run({ "login", "--tenant", tenant, "--client-id", "client",
+               "--login-url", login_url(settings), ... })
+end
+
+-- curl as the browser: it follows to wherever the sign-in service sends it.
+local function browser()
+  local path = home .. "/browser"
+  local file = assert(io.open(path, "w"))
+  file:write("#!/bin/sh\nexec curl -sL --noproxy '*' --cacert ", sandbox.ca_file, ' "$1" >', home,
+    "/page\n")
+  file:close()
+  os.execute("chmod +x " .. path)
+  return path
+end
+
+local function login_by_browser(settings, ...)
+  return run({ "login", "--browser", "--tenant", tenant, "--client-id", "client",
+               "--login-url", login_url(settings), ... }, { BROWSER = browser() })
+end
+
+-- Signed in somehow: a browser takes no seconds, as a device code does.
+local function sign_in(...)
+  local result = login_by_browser(...)
+  assert(result.status == 0, result.err)
+end
+
+local function write_config(text)
+  os.execute("mkdir -p " .. home .. "/.config/pcapi")
+  local file = assert(io.open(home .. "/.config/pcapi/config", "w"))
+  file:write(text)
+  file:close()
+end
+
+describe("pcapi login", function()
+  it("signs in once, and later commands need no person and no flag", function()
+    local result = login()
+    assert.equal(0, result.status, result.err)
+    assert.truthy(result.err:find("open the page https://", 1, true))
+    assert.truthy(result.err:find("signed in as admin@fabrikam.example", 1, true))
+    assert.equal("", result.out)
+    result = run { "non-mfa", "-o", "jsonl" }
+    assert.equal(0, result.status, result.err)
+    assert.equal(25, select(2, result.out:gsub("\n", "")))
+  end)
+
+  it("keeps the sign-in where only this user can read it", function()
+    login()
+    assert.equal("700\n600\n",
+      curl.shell("cd " .. home .. "/.local/state && stat -c %a pcapi pcapi/default.json"))
+  end)
+
+  it("keeps several accounts apart by profile", function()
+    sign_in()
+    sign_in(nil, "--profile", "contoso")
+    run { "logout" }
+    assert.equal(4, run({ "non-mfa" }).status)
+    assert.equal(0, run({ "--profile", "contoso", "non-mfa" }).status)
+  end)
+
+  it("asks for the tenant and the application by their flags", function()
+    local result = run { "login", "--client-id", "x" }
+    assert.equal(2, result.status)
+    assert.truthy(result.err:find("Give --tenant", 1, true), result.err)
+    result = run { "login", "--tenant", "x.example" }
+    assert.equal(2, result.status)
+    assert.truthy(result.err:find("Give --client-id", 1, true), result.err)
+  end)
+
+  it("says so when the person came in without MFA", function()
+    local result = login "amr=pwd"
+    assert.equal(0, result.status, result.err)
+    assert.truthy(result.err:find("without MFA", 1, true))
+  end)
+
+  for settings, expected in pairs {
+    ["device=declined"] = { 4, "declined" }, ["device=denied"] = { 4, "declined" },
+    ["device=expired"] = { 4, "in time" }, ["device=bad"] = { 4, "Sign in again" },
+    ["aadsts=50076"] = { 4, "with MFA" }, ["aadsts=7000218"] = { 4, "client_secret" },
+    ["rotate=0"] = { 4, "offline_access" },
+  } do
+    it("ends with status 4 and a next step at " .. settings, function()
+      local result = login(settings)
+      assert.equal(expected[1], result.status, result.err)
+      assert.truthy(result.err:find(expected[2], 1, true), result.err)
+      assert.equal(4, run({ "status" }).status)
+    end)
+  end
+
+  it("keeps the old sign-in when a new one fails", function()
+    sign_in()
+    assert.equal(4, login("device=declined").status)
+    assert.equal(0, run({ "non-mfa" }).status)
+  end)
+
+  it("signs in again with the settings that it kept", function()
+    sign_in()
+    assert.equal(0, run({ "login", "--browser" }, { BROWSER = browser() }).status)
+  end)
+
+  it("signs in in a browser on this machine", function()
+    local result = login_by_browser()
+    assert.equal(0, result.status, result.err)
+    assert.truthy(result.err:find("signed in as", 1, true))
+    os.execute(("i=0; until [ -s %s/page ] || [ $((i += 1)) = 50 ]; do sleep 0.02; done")
+      :format(home)) -- the browser may be slower than we are
+    assert.truthy(files.slurp(home .. "/page"):find("close this", 1, true))
+    assert.equal(0, run({ "non-mfa" }).status)
+  end)
+
+  it("hands on what the browser was told when nobody accepts", function()
+    local result = login_by_browser "deny=1"
+    assert.equal(4, result.status, result.err)
+    assert.truthy(result.err:find("declined", 1, true), result.err)
+  end)
+
+  it("ends at its timeout when nobody comes", function()
+    local result = run { "--timeout", "1", "login", "--browser", "--tenant", tenant,
+                         "--client-id", "client" }
+    assert.equal(4, result.status, result.err)
+    assert.truthy(result.err:find("nobody signed in in time", 1, true), result.err)
+  end)
+end)
+
+describe("pcapi logout", function()
+  it("forgets the sign-in", function()
+    sign_in()
+    assert.equal(0, run({ "logout" }).status)
+    assert.equal(4, run({ "non-mfa" }).status)
+    assert.equal("", curl.shell("cat " .. home .. "/.local/state/pcapi/*.json 2>/dev/null"))
+  end)
+
+  it("says so when nobody was signed in", function()
+    local result = run { "logout" }
+    assert.same({ 0, "pcapi: profile default was not signed in\n" }, { result.status, result.err })
+  end)
+end)
+
+describe("pcapi status", function()
+  it("tells who is signed in, where, until when and whether with MFA", function()
+    sign_in()
+    local result = run { "status" }
+    assert.equal(0, result.status, result.err)
+    for _, text in ipairs { "admin@fabrikam.example", "MFA +yes", "token until +%d%d%d%d%-" } do
+      assert.truthy(result.out:find(text), result.out)
+    end
+  end)
+
+  it("tells programs the same", function()
+    sign_in "amr=pwd"
+    local facts = cjson.decode(run({ "status", "--json" }).out)
+    assert.same({ true, "no", "admin@fabrikam.example", "client", "default" },
+      { facts.signed_in, facts.mfa, facts.user, facts.client_id, facts.profile })
+    assert.truthy(facts.expires_at:find "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$")
+  end)
+
+  it("does not know whether a token has MFA that it cannot read", function()
+    local result = run({ "status", "--json" }, { PCAPI_TOKEN = "opaque" })
+    assert.equal(0, result.status, result.err)
+    assert.equal("unknown", cjson.decode(result.out).mfa)
+  end)
+
+  it("ends with status 4 and the next command when nobody is signed in", function()
+    local result = run { "status", "--json" }
+    assert.equal(4, result.status)
+    assert.is_false(cjson.decode(result.out).signed_in)
+    assert.truthy(result.err:find("pcapi login", 1, true))
+  end)
+
+  it("asks nobody", function()
+    sign_in()
+    local result = run({ "status" }, { PCAPI_LOGIN_URL = "https://localhost:1",
+                                       PCAPI_BASE_URL = "https://localhost:1" })
+    assert.equal(0, result.status, result.err)
+  end)
+end)
+
+describe("pcapi doctor", function()
+  local STEPS = { "configuration", "sign-in", "name of localhost", "connection to localhost",
+                  "TLS with localhost", "clock", "token endpoint", "token claims",
+                  "name of localhost", "connection to localhost", "TLS with localhost", "call" }
+
+  local function statuses(result)
+    local all, steps = {}, {}
+    for _, row in ipairs(cjson.decode(result.out)) do
+      steps[#steps + 1] = row.step
+      all[#all + 1] = row.status
+    end
+    return all, steps
+  end
+
+  it("finds each step in order", function()
+    sign_in()
+    local result = run { "doctor", "--json" }
+    assert.equal(0, result.status, result.err .. result.out)
+    local all, steps = statuses(result)
+    assert.same(STEPS, steps)
+    for _, status in ipairs(all) do
+      assert.equal("ok", status)
+    end
+    assert.equal(12, select(2, run({ "doctor" }).out:gsub("ok  ", "")))
+  end)
+
+  it("finds the first thing that is missing, and tests nothing that depends on it", function()
+    local result = run { "doctor" }
+    assert.equal(4, result.status)
+    assert.truthy(result.out:find("failed      configuration", 1, true), result.out)
+    assert.truthy(result.out:find("pcapi login --tenant", 1, true))
+    assert.truthy(result.out:find("not tested  call", 1, true))
+  end)
+
+  it("tells a name from a connection from TLS", function()
+    sign_in()
+    for url, expected in pairs {
+      ["https://nowhere.invalid"] = "failed +name of nowhere%.invalid",
+      [sandbox.env "PCAPI_SANDBOX_CLOSED_URL"] = "failed +connection to localhost",
+      [sandbox.env "PCAPI_SANDBOX_UNTRUSTED_URL"] = "failed +TLS with localhost",
+    } do
+      local result = run({ "doctor" }, { PCAPI_BASE_URL = url })
+      assert.equal(6, result.status, result.out)
+      assert.truthy(result.out:find(expected), result.out)
+      assert.truthy(result.out:find("not tested  call", 1, true))
+    end
+  end)
+
+  it("finds a clock that is wrong", function()
+    sign_in()
+    -- the proxy of tests: a service whose answers are dated ten minutes ahead
+    local result = run({ "doctor" }, { PCAPI_LOGIN_URL = login_url "skew=600" })
+    assert.truthy(result.out:find "ok +clock" or result.out:find "failed +clock", result.out)
+  end)
+
+  for settings, expected in pairs {
+    ["aadsts=700082"] = { "failed +token endpoint", "Sign in again: pcapi login" },
+    ["amr=pwd"] = { "failed +token claims", "Sign in again with MFA: pcapi login" },
+    ["app_only=1"] = { "failed +token claims", "Sign in as a user" },
+    ["scenario=status%3D403"] = { "failed +call", "role" },
+    ["body=html"] = { "failed +token endpoint", "proxy" },
+  } do
+    it("names what is wrong at " .. settings, function()
+      sign_in()
+      local result = run({ "doctor" }, { PCAPI_LOGIN_URL = login_url(settings) })
+      assert.is_true(result.status ~= 0)
+      assert.truthy(result.out:find(expected[1]), result.out)
+      assert.truthy(result.out:find(expected[2], 1, true), result.out)
+    end)
+  end
+
+  it("looks at a token that is given, too", function()
+    local result = run({ "doctor" }, { PCAPI_TOKEN = sandbox.token { amr = { "pwd" } } })
+    assert.equal(1, result.status)
+    assert.truthy(result.out:find "failed +token claims", result.out)
+  end)
+end)
+
+describe("pcapi config show", function()
+  it("tells where each value came from: flag, environment, profile, sign-in, default", function()
+    sign_in()
+    write_config "ca_file = /nowhere.pem\n[default]\ntimeout = 60\n"
+    local result = run({ "--cloud", "us_government", "config", "show", "--json" })
+    assert.equal(0, result.status, result.err)
+    local from = {}
+    for _, row in ipairs(cjson.decode(result.out)) do
+      from[row.setting] = row.from
+    end
+    assert.equal("flag --cloud", from.cloud)
+    assert.equal("environment PCAPI_CA_FILE", from.ca_file)
+    assert.equal("profile default in " .. home .. "/.config/pcapi/config:3", from.timeout)
+    assert.equal("sign-in", from.tenant)
+    assert.equal("default", from.oauth_version)
+  end)
+
+  it("shows no secret", function()
+    local result = run({ "config", "show" }, { PCAPI_CLIENT_SECRET = "SECRET" })
+    assert.truthy(result.out:find("client_secret +%(not shown%)"), result.out)
+    assert.is_nil(result.out:find("SECRET ", 1, true))
+  end)
+
+  it("names the line of the file that is wrong", function()
+    write_config "# comment\ntennant = x\n"
+    local result = run { "config", "show" }
+    assert.equal(2, result.status)
+    assert.truthy(result.err:find(home .. "/.config/pcapi/config:2: ", 1, true), result.err)
+    assert.truthy(result.err:find('did you mean "tenant"', 1, true), result.err)
+  end)
+end)
+
+describe("a script", function()
+  it("uses a profile of the command", function()
+    sign_in()
+    local result = sandbox.shell(("HOME=%s %s -e '%s'"):format(home, sandbox.lua, [[
+      local client = assert(require("pcapi").new { profile = "default" })
+      print(#assert(client.security:non_mfa_principals()))]]))
+    assert.same({ "25\n", "" }, { result.out, result.err })
+  end)
+
+  it("learns that a profile is not signed in", function()
+    local result = sandbox.shell(("HOME=%s %s -e '%s'"):format(home, sandbox.lua, [[
+      local client, err = require("pcapi").new { profile = "nobody" }
+      print(client, err.kind, err.hint)]]))
+    assert.truthy(result.out:find("^nil\tsign_in_required\tRun: pcapi login %-%-profile nobody"),
+      result.out .. result.err)
+  end)
+
+  it("signs in by a refresh token of the environment, as CI does", function()
+    local seed = curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
+    local result = run({ "non-mfa", "-o", "jsonl" }, {
+      PCAPI_REFRESH_TOKEN = seed, PCAPI_TENANT = tenant, PCAPI_CLIENT_ID = "client",
+    })
+    assert.equal(0, result.status, result.err)
+    assert.equal("", curl.shell("ls -A " .. home))
+  end)
+end)

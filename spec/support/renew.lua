@@ -1,0 +1,22 @@
+--- Asks for an access token in a process of its own, to be run by specs:
+--
+--     lua5.4 spec/support/renew.lua DIRECTORY TENANT [for-ever]
+--
+-- Prints `ok` and how often the token endpoint was asked, or the error. With
+-- `for-ever` it renews again and again until it is killed.
+local directory, tenant, for_ever = arg[1], arg[2], arg[3]
+local account_ = require "pcapi.auth.account"
+local auth = require "pcapi.auth"
+local curl = require "pcapi.transport.curl"
+
+local account = auth.refresh_token {
+  tenant = tenant, client_id = os.getenv "PCAPI_CLIENT_ID" or "client",
+  login_url = os.getenv "PCAPI_LOGIN_URL",
+  store = auth.file_store(directory), account = "spec",
+}
+local transport = curl.new { ca_file = os.getenv "PCAPI_CA_FILE" }
+local token, err
+repeat
+  token, err = account:token(for_ever and token, account_.context { transport = transport })
+until not for_ever or not token
+print(token and "ok" or tostring(err))
