@@ -65,8 +65,10 @@ local function check_store(list, account)
 end
 
 -- How far a connection came, by libcurl's times: a step that was not done has none.
+-- Nor has a connection where TLS fails, as libcurl takes both for one.
 local function add_steps(list, host, response, err)
   local timing = (response or err).timing or {}
+  local connected = response or err.kind == "tls"
   local names = { { "name of " .. host, "name_lookup" }, { "connection to " .. host, "connect" },
                   { "TLS with " .. host, "tls" } }
   local reached = true
@@ -74,7 +76,7 @@ local function add_steps(list, host, response, err)
     local seconds = timing[name[2]] or 0
     if not reached then
       list.add(name[1], NOT_TESTED)
-    elseif response or seconds > 0 then
+    elseif response or seconds > 0 or connected and name[2] == "connect" then
       list.add(name[1], OK, ("%.0f ms"):format(seconds * 1000))
     else
       reached = list.fail(name[1], err)
