@@ -1,0 +1,35 @@
+--- Folders of their own for specs that need files.
+local M = {}
+
+local made = {}
+
+--- A new folder, empty and private.
+-- @treturn string
+function M.new()
+  local pipe = assert(io.popen "mktemp -d")
+  local path = pipe:read "*l"
+  pipe:close()
+  made[#made + 1] = path
+  return path
+end
+
+--- Writes a file.
+-- @tparam string path
+-- @tparam string text
+-- @treturn string the path
+function M.write(path, text)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+  return path
+end
+
+--- Removes every folder that was made.
+function M.remove()
+  for i = #made, 1, -1 do
+    os.execute(("rm -rf '%s'"):format(made[i]))
+    made[i] = nil
+  end
+end
+
+return M

@@ -1,0 +1,33 @@
+local fake = require "spec.support.fake_transport"
+local given = require "pcapi.auth.given"
+local holds = require "spec.support.holds"
+
+describe("pcapi.auth.given", function()
+  it("gives a text for every call, and nothing in place of a refused one", function()
+    local provider = given.new "one"
+    assert.equal("one", provider:token())
+    assert.equal("one", provider:token(nil))
+    assert.is_nil(provider:token "one")
+  end)
+
+  it("asks a function, with the token that was refused", function()
+    local asked = {}
+    local provider = given.new(function(refused)
+      asked[#asked + 1] = refused or "none"
+      return "token" .. #asked
+    end)
+    assert.equal("token1", provider:token())
+    assert.equal("token2", provider:token "token1")
+    assert.same({ "none", "token1" }, asked)
+  end)
+
+  it("hands on why a function has none", function()
+    local token, why = given.new(function() return nil, "locked" end):token()
+    assert.is_nil(token)
+    assert.equal("locked", why)
+  end)
+
+  it("shows no token in what is dumped", function()
+    assert.is_false(holds(given.new(fake.TOKEN), "SECRET"))
+  end)
+end)
