@@ -29,6 +29,7 @@ function M.make(key, client_id, audience, now)
     return nil, "the certificate expired on " .. os.date("!%Y-%m-%d", certificate.not_after)
   end
   local json = cjson.new()
+  now = math.floor(now) -- not every reader takes fractions of a second
   local signed = core.base64url(json.encode {
     alg = key.alg, typ = "JWT", ["x5t#S256"] = core.base64url(certificate.sha256),
   }) .. "." .. core.base64url(json.encode {

@@ -34,10 +34,15 @@ local function value_of(given)
   return given
 end
 
--- A PEM text, or the path of a file with one.
+local LONGEST_PATH = 1024 -- bytes; the shortest RSA key without its first line has more
+
+-- A PEM text, or the path of a file with one. What can be neither may be a key that
+-- lost its first line, which no message may show.
 local function pem_of(given)
   if given:find("-----BEGIN", 1, true) then
     return given
+  elseif #given > LONGEST_PATH or given:find("\n", 1, true) then
+    return nil, "what was given is neither PEM nor the path of a file"
   end
   return read_file(given)
 end
@@ -81,7 +86,7 @@ local function by_certificate(options)
       }, options.client_id, audience, now)
     end
     if not made then
-      return fail("the certificate cannot be used: " .. why,
+      return fail("the certificate cannot be used: " .. tostring(why),
         "Check certificate, certificate_key and key_passphrase")
     end
     form.client_assertion_type = assertion.TYPE

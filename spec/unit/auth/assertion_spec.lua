@@ -1,0 +1,121 @@
+local assertion = require "pcapi.auth.assertion"
+local core = require "pcapi.core"
+local files = require "spec.support.files"
+local folder = require "spec.support.folder"
+local keys = require "spec.support.keys"
+local sign_in = require "spec.support.sign_in"
+
+local AUDIENCE = "https://login.example/t/oauth2/v2.0/token"
+
+describe("pcapi.auth.assertion", function()
+  local at, now, pem
+
+  setup(function()
+    at = keys.make()
+    pem = {}
+    for _, name in ipairs { "key", "locked", "cert", "both", "other", "old" } do
+      pem[name] = files.slurp(at[name])
+    end
+    now = core.certificate(pem.cert).not_before + 3600
+  end)
+
+  teardown(folder.remove)
+
+  local function make(changes, at_time)
+    return assertion.make(sign_in.merged({ certificate = pem.cert, key = pem.key, alg = "PS256" },
+      changes), "me", AUDIENCE, at_time or now)
+  end
+
+  -- header, claims, what was signed, the signature
+  local function parts(made)
+    local signed, signature = made:match "^([%w_%-]+%.[%w_%-]+)%.([%w_%-]+)$"
+    local header, claims = signed:match "^(.-)%.(.*)$"
+    return core.decode(core.unbase64(header)), core.decode(core.unbase64(claims)), signed,
+      signature
+  end
+
+  it("has the header that Entra asks for", function()
+    local header = parts(assert(make()))
+    local thumbprint = keys.thumbprint(at):gsub("%x%x", function(hex)
+      return string.char(tonumber(hex, 16))
+    end)
+    assert.same({ alg = "PS256", typ = "JWT", ["x5t#S256"] = core.base64url(thumbprint) }, header)
+    assert.equal("RS256", (parts(assert(make { alg = "RS256" }))).alg)
+  end)
+
+  it("is of and about the application, for the token endpoint", function()
+    local _, claims = parts(assert(make()))
+    assert.equal(AUDIENCE, claims.aud)
+    assert.equal("me", claims.iss)
+    assert.equal("me", claims.sub)
+    assert.matches("^%x+%-%x+%-4%x+%-%x+%-%x+$", claims.jti)
+  end)
+
+  it("is good now, for ten minutes at most, also where the clocks differ a little", function()
+    local _, claims = parts(assert(make()))
+    assert.is_true(claims.nbf < now and claims.nbf >= now - 120)
+    assert.is_true(claims.iat <= now)
+    assert.is_true(claims.exp > now and claims.exp - claims.nbf <= 600)
+  end)
+
+  it("says whole seconds, as every reader of NumericDate takes them", function()
+    local made = assert(make(nil, now + 0.25))
+    local payload = core.unbase64(made:match "%.(.-)%.")
+    for _, name in ipairs { "nbf", "iat", "exp" } do
+      assert.matches('"' .. name .. '":%d+[,}]', payload)
+    end
+  end)
+
+  it("is never the same twice", function()
+    local _, first = parts(assert(make()))
+    local _, second = parts(assert(make()))
+    assert.not_equal(first.jti, second.jti)
+  end)
+
+  for _, alg in ipairs { "PS256", "RS256" } do
+    it("is signed by " .. alg .. ", as openssl finds", function()
+      local _, _, signed, signature = parts(assert(make { alg = alg }))
+      assert.is_true(keys.verifies(at, alg, signed, signature))
+      assert.is_false(keys.verifies(at, alg, signed .. "x", signature))
+    end)
+  end
+
+  it("takes a key in the same PEM as the certificate, and one that is locked", function()
+    local _, _, signed, signature = parts(assert(make { certificate = pem.both, key = pem.both }))
+    assert.is_true(keys.verifies(at, "PS256", signed, signature))
+    assert.is_string(make { key = pem.locked, passphrase = "SECRETpass" })
+  end)
+
+  describe("says what is wrong with", function()
+    for name, case in pairs {
+      ["a certificate that is none"] = { { certificate = "x" }, "certificate is not PEM" },
+      ["a key that is none"] = { { key = "SECRETkey" }, "key is not PEM" },
+      ["a PEM without a key"] = { { key = "cert" }, "no private key" },
+      ["a PEM without a certificate"] = { { certificate = "key" }, "no certificate" },
+      ["a key of another certificate"] = { { key = "other" }, "does not belong to" },
+      ["a locked key without its passphrase"] = { { key = "locked" }, "needs a passphrase" },
+      ["a wrong passphrase"] = { { key = "locked", passphrase = "SECRETwrong" },
+        "passphrase does not open" },
+      ["an expired certificate, and since when"] = { { certificate = "old" },
+        "the certificate expired on 20%d%d%-%d%d%-%d%d$" },
+    } do
+      it(name, function()
+        local changes = {}
+        for key, value in pairs(case[1]) do
+          changes[key] = pem[value] or value
+        end
+        local made, why = make(changes)
+        assert.is_nil(made)
+        assert.matches(case[2], why)
+        assert.is_nil(why:find("SECRET", 1, true))
+      end)
+    end
+
+    it("a certificate that is over by the clock it is given", function()
+      local last = core.certificate(pem.cert).not_after
+      assert.is_string(make(nil, last - 1))
+      assert.matches("expired on " .. os.date("!%Y-%m-%d", last), select(2, make(nil, last + 1)), 1,
+        true)
+    end)
+  end)
+end)

@@ -1,0 +1,205 @@
+local core = require "pcapi.core"
+local credential = require "pcapi.auth.credential"
+local errors = require "pcapi.error"
+local files = require "spec.support.files"
+local folder = require "spec.support.folder"
+local holds = require "spec.support.holds"
+local keys = require "spec.support.keys"
+
+local AUDIENCE = "https://login.example/t/oauth2/v2.0/token"
+
+describe("pcapi.auth.credential", function()
+  local at, now
+
+  setup(function()
+    at = keys.make()
+    now = core.certificate(files.slurp(at.cert)).not_before + 3600
+  end)
+
+  teardown(folder.remove)
+
+  -- The form with its proof; or nil, err.
+  local function prove(options)
+    options.client_id = "me"
+    local form = { client_id = "me" }
+    local ok, err = credential.new(options)(form, AUDIENCE, now)
+    return ok and form, err
+  end
+
+  local function fails(options, message)
+    local form, err = prove(options)
+    assert.is_nil(form)
+    assert.is_true(errors.is(err))
+    assert.equal("config", err.kind)
+    assert.matches(message, err.message, 1, true)
+    assert.matches("^Check ", err.hint)
+    assert.is_false(holds(err, "SECRET"))
+    return err
+  end
+
+  it("adds nothing for a public client", function()
+    assert.same({ client_id = "me" }, prove {})
+  end)
+
+  it("depends on the clock with a certificate alone", function()
+    assert.is_false(select(2, credential.new {}))
+    assert.is_false(select(2, credential.new { client_secret = "x" }))
+    assert.is_true(select(2, credential.new { certificate = "x" }))
+  end)
+
+  describe("with a secret", function()
+    it("sends it as it is", function()
+      assert.equal("SECRET~+/= \195\188", prove({ client_secret = "SECRET~+/= \195\188" })
+        .client_secret)
+    end)
+
+    it("asks a function at every use", function()
+      local n = 0
+      local prover = credential.new { client_secret = function()
+        n = n + 1
+        return "SECRET" .. n
+      end }
+      for i = 1, 2 do
+        local form = {}
+        assert.is_true(prover(form, AUDIENCE, now))
+        assert.equal("SECRET" .. i, form.client_secret)
+      end
+    end)
+
+    it("reads a file at every use, without the line break at its end", function()
+      local path = folder.write(at.path .. "/secret", "SECRETone\r\n")
+      local prover = credential.new { client_secret_file = path }
+      for _, case in ipairs { { "SECRETone\r\n", "SECRETone" }, { "SECRETtwo\n\n", "SECRETtwo" },
+                              { " SECRET 3 ", " SECRET 3 " } } do
+        folder.write(path, case[1])
+        local form = {}
+        assert.is_true(prover(form, AUDIENCE, now))
+        assert.equal(case[2], form.client_secret)
+      end
+    end)
+
+    it("says which file is missing, empty or no file", function()
+      fails({ client_secret_file = at.path .. "/none" }, at.path .. "/none")
+      fails({ client_secret_file = folder.write(at.path .. "/empty", "\n") }, "it is empty")
+      fails({ client_secret_file = at.path }, "no client secret")
+    end)
+
+    it("hands on why a function has none", function()
+      fails({ client_secret = function() return nil, "the vault is sealed" end },
+        "the vault is sealed")
+      fails({ client_secret = function() return nil, errors.new {
+        kind = "network", message = "no vault" } end }, "no vault")
+      fails({ client_secret = function() end }, "no client secret")
+      fails({ client_secret = function() return "" end }, "it is empty")
+      fails({ client_secret = function() return {} end }, "no client secret")
+    end)
+  end)
+
+  describe("with a certificate", function()
+    it("sends an assertion for the token endpoint, and no secret", function()
+      local form = prove { certificate = at.cert, certificate_key = at.key }
+      assert.equal("urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        form.client_assertion_type)
+      assert.is_nil(form.client_secret)
+      local payload = core.decode(core.unbase64(form.client_assertion:match "%.(.-)%."))
+      assert.equal(AUDIENCE, payload.aud)
+      assert.equal("me", payload.sub)
+      assert.is_true(payload.exp > now)
+    end)
+
+    local function header(options)
+      local form = assert(prove(options))
+      return core.decode(core.unbase64(form.client_assertion:match "^(.-)%."))
+    end
+
+    it("signs by PS256, or by RS256 where that is asked for", function()
+      assert.equal("PS256", header({ certificate = at.both }).alg)
+      assert.equal("RS256", header({ certificate = at.both, assertion_alg = "RS256" }).alg)
+    end)
+
+    it("takes PEM texts in place of paths", function()
+      assert.is_table(header { certificate = files.slurp(at.cert),
+                               certificate_key = files.slurp(at.key) })
+    end)
+
+    it("takes a passphrase as text, from a function or from a file", function()
+      local path = folder.write(at.path .. "/pass", "SECRETpass\n")
+      for _, options in ipairs { { key_passphrase = "SECRETpass" },
+                                 { key_passphrase = function() return "SECRETpass" end },
+                                 { key_passphrase_file = path } } do
+        options.certificate, options.certificate_key = at.cert, at.locked
+        assert.is_table(header(options))
+      end
+    end)
+
+    it("reads its files at every use", function()
+      local path = folder.write(at.path .. "/renewed", "not yet")
+      local prover = credential.new { certificate = path, client_id = "me" }
+      assert.is_nil((prover({}, AUDIENCE, now)))
+      folder.write(path, files.slurp(at.both))
+      assert.is_true(prover({}, AUDIENCE, now))
+    end)
+
+    it("says what is wrong", function()
+      fails({ certificate = at.path .. "/none" }, at.path .. "/none")
+      fails({ certificate = at.cert, certificate_key = at.path .. "/none" }, at.path .. "/none")
+      fails({ certificate = at.cert }, "holds no private key")
+      fails({ certificate = at.cert, certificate_key = at.other }, "does not belong")
+      fails({ certificate = at.old, certificate_key = at.key }, "expired on")
+      fails({ certificate = at.cert, certificate_key = at.locked }, "needs a passphrase")
+      fails({ certificate = at.cert, certificate_key = at.locked, key_passphrase = "SECRETno" },
+        "passphrase does not open")
+      fails({ certificate = at.cert, certificate_key = at.locked,
+              key_passphrase_file = at.path .. "/none" }, at.path .. "/none")
+    end)
+
+    it("hands on why a function has no passphrase", function()
+      for _, why in ipairs { "the vault is sealed", errors.new {
+        kind = "network", message = "the vault is sealed" } } do
+        fails({ certificate = at.cert, certificate_key = at.locked,
+                key_passphrase = function() return nil, why end }, "the vault is sealed")
+      end
+    end)
+
+    it("does not show a key that somebody gave without its first line", function()
+      local base64 = files.slurp(at.key):gsub("%-%-%-%-%-[^\n]*\n", "")
+      for _, key in ipairs { base64, (base64:gsub("\n", "")) } do
+        local form, err = prove { certificate = at.cert, certificate_key = key }
+        assert.is_nil(form)
+        assert.is_false(holds(err, key:match "[%w+/=]+"))
+        assert.is_false(holds(err, key:sub(1, 40)))
+      end
+    end)
+  end)
+
+  describe("finds the mistake of", function()
+    for name, case in pairs {
+      ["a secret and its file"] = { { client_secret = "a", client_secret_file = "b" },
+        "give one of client_secret and client_secret_file, not both" },
+      ["a secret and a certificate"] = { { client_secret = "a", certificate = "b" },
+        "give one of client_secret and certificate, not both" },
+      ["a file and a certificate"] = { { client_secret_file = "a", certificate = "b" },
+        "give one of client_secret_file and certificate, not both" },
+      ["a key without certificate"] = { { certificate_key = "a" }, "needs certificate" },
+      ["a passphrase without certificate"] = { { key_passphrase = "a" }, "needs certificate" },
+      ["a passphrase's file without certificate"] = { { key_passphrase_file = "a" },
+        "needs certificate" },
+      ["two passphrases"] = { { certificate = "c", key_passphrase = "a",
+        key_passphrase_file = "b" }, "not both" },
+      ["another way to sign"] = { { certificate = "c", assertion_alg = "HS256" },
+        'must be "PS256" or "RS256"' },
+    } do
+      it(name, function()
+        assert.matches(case[2], credential.mistake(case[1]), 1, true)
+      end)
+    end
+
+    it("nobody who gives one, or none", function()
+      for _, options in ipairs { {}, { client_secret = "a" }, { client_secret_file = "a" },
+                                 { certificate = "a", certificate_key = "b", key_passphrase = "c",
+                                   assertion_alg = "RS256" } } do
+        assert.is_nil(credential.mistake(options))
+      end
+    end)
+  end)
+end)
