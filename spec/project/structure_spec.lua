@@ -19,16 +19,18 @@ end
 
 -- What stands in a line may use what stands in the lines above it.
 local LAYERS = {
-  "core version time format.text limits",
-  "error options headers",
-  "format.json record retry url",
-  "answer format.csv format.jsonl format.table list",
-  "client resource.security transport.curl",
-  "collection",
-  "resource",
+  "core redirect version time format.text limits",
+  "error options headers auth.claims auth.refusal auth.given auth.store.memory",
+  "format.json record retry url transport.curl transport.trace auth.assertion",
+  "answer format.csv format.jsonl format.table list auth.endpoint auth.credential auth.store.file",
+  "client resource.security auth.grant config",
+  "collection auth.account auth.device_code auth.authorization_code",
+  "resource auth",
+  "profile",
   "init",
-  "cli.reports",
-  "cli.arguments",
+  "cli.ending cli.reports",
+  "cli.arguments cli.connect cli.output",
+  "cli.list cli.login cli.logout cli.status cli.doctor cli.config",
   "cli",
 }
 

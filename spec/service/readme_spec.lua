@@ -1,77 +1,118 @@
---- Every example of the README runs as it stands there; only the address of the
--- service is the sandbox's.
+--- Every example of the README and of the guide to signing in runs as it stands there,
+-- in a process of its own; only the addresses are the sandbox's.
+local curl = require "spec.support.curl"
 local files = require "spec.support.files"
-local pcapi = require "pcapi"
 local sandbox = require "spec.support.sandbox"
 
-local function examples(language)
+local CLIENT = "00000000-0000-0000-0000-000000000000"
+
+-- Who reads this far is signed in.
+local home
+
+local function run(command)
+  return sandbox.shell(("export HOME=%s; unset XDG_STATE_HOME XDG_CONFIG_HOME; %s"):format(home,
+    command))
+end
+
+local function run_pcapi(words)
+  return run(("env -u PCAPI_TOKEN %s bin/pcapi %s"):format(sandbox.lua, words))
+end
+
+-- What turns an example's addresses to the sandbox, in its process.
+local PRELUDE = [[
+local pcapi = require "pcapi"
+local function redirect(place, name, settings)
+  local original = place[name]
+  place[name] = function(options)
+    for key, value in pairs(settings) do
+      options[key] = os.getenv(value)
+    end
+    return original(options)
+  end
+end
+redirect(pcapi, "new", { base_url = "PCAPI_BASE_URL", ca_file = "PCAPI_CA_FILE" })
+for _, name in ipairs { "refresh_token", "device_code" } do
+  redirect(pcapi.auth, name, { login_url = "PCAPI_LOGIN_URL" })
+end
+]]
+
+setup(function()
+  home = curl.shell("mktemp -d"):match "%S+"
+  local file = assert(io.open(home .. "/prelude.lua", "w"))
+  file:write(PRELUDE)
+  file:close()
+  local result = run_pcapi("login --tenant fabrikam.onmicrosoft.com --client-id " .. CLIENT)
+  assert(result.status == 0, result.err)
+end)
+
+teardown(function()
+  os.execute("rm -rf " .. home)
+end)
+
+local function examples(path, language)
   local found = {}
-  for code in files.slurp("README.md"):gmatch("\n```" .. language .. "\n(.-\n)```") do
+  for code in files.slurp(path):gmatch("\n```" .. language .. "\n(.-\n)```") do
     found[#found + 1] = code
   end
   return found
 end
 
--- The library as an example sees it.
-local function redirected()
-  return setmetatable({
-    new = function(options)
-      options.base_url, options.ca_file = sandbox.url, sandbox.ca_file
-      return pcapi.new(options)
-    end,
-  }, { __index = pcapi })
+local function run_lua(code)
+  local file = assert(io.open(home .. "/example.lua", "w"))
+  file:write(code)
+  file:close()
+  local seed = curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=" .. CLIENT }
+  return run(("PCAPI_CLIENT_SECRET=some PCAPI_REFRESH_TOKEN=%s %s %s/example.lua"):format(seed.body,
+    sandbox.lua .. " -e 'dofile \"" .. home .. "/prelude.lua\"'", home))
 end
 
-local function environment(output)
-  return setmetatable({
-    require = function(name)
-      return name == "pcapi" and redirected() or require(name)
-    end,
-    print = function(...)
-      output[#output + 1] = select("#", ...)
-    end,
-    os = setmetatable({
-      exit = function()
-        error("the example gave up", 0)
-      end,
-    }, { __index = os }),
-  }, { __index = _G })
-end
+for _, path in ipairs { "README.md", "docs/sign-in.md" } do
+  describe(path, function()
+    for number, code in ipairs(examples(path, "lua")) do
+      it("has a Lua example " .. number .. " that runs and prints", function()
+        local result = run_lua(code)
+        assert.same({ 0, "" }, { result.status, result.err })
+        assert.is_true(#result.out > 0)
+      end)
+    end
 
-local function compile(code, env)
-  if setfenv then
-    return setfenv(assert(loadstring(code)), env)
-  end
-  return assert(load(code, "example", "t", env))
-end
-
-describe("the README", function()
-  for number, code in ipairs(examples "lua") do
-    it("has a Lua example " .. number .. " that runs and prints", function()
-      local output = {}
-      compile(code, environment(output))()
-      assert.is_true(#output > 0)
-    end)
-  end
-
-  for _, block in ipairs(examples "sh") do
-    for line in block:gmatch "[^\n]+" do
-      local command = line:gsub("%s+#.*$", ""):gsub("^sudo ", "")
-      if command:find "^pcapi " then
-        it("has the command line " .. command, function()
-          local result = sandbox.shell((command:gsub("^pcapi", sandbox.lua .. " bin/pcapi")
-            :gsub(">%s*%S+$", "")))
-          assert.equal(0, result.status, result.err)
-        end)
-      elseif command:find "^make" then
-        it("names the target of " .. command, function()
-          assert.equal(0, sandbox.shell(command:gsub("^make", "make -n")).status)
-        end)
-      else
-        it("has no command line that nobody runs: " .. command, function()
-          error "teach this spec how to run it"
-        end)
+    for _, block in ipairs(examples(path, "sh")) do
+      for line in block:gmatch "[^\n]+" do
+        local command = line:gsub("%s+#.*$", ""):gsub("^sudo ", "")
+        if command:find "^pcapi " then
+          it("has the command line " .. command, function()
+            local result = run_pcapi((command:gsub("^pcapi ", ""):gsub(">%s*%S+$", "")))
+            assert.equal(0, result.status, result.err)
+          end)
+        elseif command:find "^make" then
+          it("names the target of " .. command, function()
+            assert.equal(0, sandbox.shell(command:gsub("^make", "make -n")).status)
+          end)
+        else
+          it("has no command line that nobody runs: " .. command, function()
+            error "teach this spec how to run it"
+          end)
+        end
       end
     end
-  end
-end)
+
+    for _, block in ipairs(examples(path, "crontab")) do
+      it("has a line of cron that runs " .. block:match "pcapi[^>]*", function()
+        local result = run_pcapi(block:match "pcapi ([^>]*)")
+        assert.equal(0, result.status, result.err)
+        assert.truthy(result.out:find "^upn,")
+      end)
+    end
+
+    for _, block in ipairs(examples(path, "ini")) do
+      it("has a configuration file that can be read", function()
+        local file = assert(io.open(home .. "/config", "w"))
+        file:write(block)
+        file:close()
+        local result = run_pcapi("--config " .. home .. "/config --profile contoso config show")
+        assert.equal(0, result.status, result.err)
+        assert.truthy(result.out:find("contoso.onmicrosoft.com", 1, true))
+      end)
+    end
+  end)
+end
