@@ -112,6 +112,13 @@ local function read_body(response)
   return type(object) ~= "table" and read_text(response.body or "") or {}
 end
 
+-- The claims that a challenge asks for: JSON in Base64 (RFC 6750 has no such
+-- parameter; it is Entra's). What is not Base64 is handed on as it came.
+local function challenged_claims(challenge)
+  local encoded = challenge:match 'claims="([^"]*)"'
+  return encoded and (core.unbase64(encoded) or encoded)
+end
+
 -- The evidence for a refusal by lack of MFA, strongest first. A token that has
 -- expired shows the same error="invalid_token" and is no evidence.
 local function lacks_mfa(response, read, challenge)
@@ -241,10 +248,13 @@ function M.error(response, ids, now)
   end
   local hint = kind ~= "mfa_required" and HINT_OF_CODE[status .. " " .. (read.code or "")]
   read.hint = read.hint or hint or HINT_OF_KIND[kind]
-  read.claims = read.claims or challenge:match('claims="([^"]*)"')
+  read.claims = read.claims or challenged_claims(challenge)
   read.retry_after = M.retry_after(response.headers, now)
   if read.retry_after and read.retry_after > 0 then
     read.hint = ("Try again in %.0f s, and ask less often"):format(read.retry_after)
+  end
+  if read.claims then
+    read.message = read.message .. "; these claims are asked for: " .. read.claims
   end
   read.request_id, read.correlation_id = M.ids(response.headers, ids)
   read.is_mfa_compliant = M.is_mfa_compliant(response)

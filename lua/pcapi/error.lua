@@ -12,6 +12,9 @@
 -- @field[opt] code the service's own code, a string
 -- @field[opt] request_id MS-RequestId of the call
 -- @field[opt] correlation_id MS-CorrelationId of the call
+-- @field[opt] claims JSON text of the claims that a new sign-in is to satisfy
+-- @field[opt] oauth_error what the sign-in service calls it (RFC 6749 §5.2); `code` is
+-- then its AADSTS number, where it has one
 -- @field[opt] retry_after seconds that the service asks to wait
 -- @field[opt] cause the error beneath this one
 local M = {}

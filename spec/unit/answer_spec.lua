@@ -92,7 +92,7 @@ describe("pcapi.answer", function()
           "error_codes":[50076],"claims":"{\"access_token\":{}}","timestamp":"2024-02-03"}]])
         assert.equal("bad_request", err.kind)
         assert.equal("invalid_grant", err.code)
-        assert.equal("AADSTS50076: x", err.message)
+        assert.equal('AADSTS50076: x; these claims are asked for: {"access_token":{}}', err.message)
         assert.same({ 50076 }, err.error_codes)
         assert.equal('{"access_token":{}}', err.claims)
       end)
@@ -209,10 +209,11 @@ describe("pcapi.answer", function()
       end
     end)
 
-    it("gives the claims of a challenge as they came", function()
+    it("decodes the claims of a challenge, and says what is asked for", function()
       local err = error_of(401, "",
         challenge 'Bearer realm="", claims="eyJhIjoxfQ==", error="insufficient_claims"')
-      assert.equal("eyJhIjoxfQ==", err.claims)
+      assert.equal('{"a":1}', err.claims)
+      assert.matches('claims are asked for: {"a":1}', err.message, 1, true)
     end)
 
     for _, case in ipairs {

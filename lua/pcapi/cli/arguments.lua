@@ -131,6 +131,7 @@ end
 local function add_sign_in(parser)
   local login = parser:command("login", "Sign in once, with MFA; later commands need no person")
   login:flag("--browser", "Sign in in a browser on this machine, without a code to enter")
+  login:option("--claims", "Claims that the service asked for, with --browser"):argname("JSON")
   parser:command("logout", "Forget the sign-in of a profile")
   parser:command("status", "Tell who is signed in, until when, and whether with MFA")
     :flag("--json", "For programs")

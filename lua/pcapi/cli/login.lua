@@ -34,7 +34,10 @@ end
 
 local function flow_of(args, on_wait)
   if args.browser then
-    return "authorization_code", { open = ask_for_browser, on_wait = on_wait }
+    return "authorization_code", { open = ask_for_browser, on_wait = on_wait,
+                                   claims = args.claims }
+  elseif args.claims then
+    ending.stop(ending.EXIT.usage, "--claims needs --browser: a device code cannot carry them")
   end
   return "device_code", { prompt = ask_for_code, on_wait = on_wait }
 end
