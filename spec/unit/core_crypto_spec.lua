@@ -1,0 +1,322 @@
+--- Hashes, base 64 and signatures. openssl makes the keys and judges the signatures.
+local core = require "pcapi.core"
+local files = require "spec.support.files"
+local folder = require "spec.support.folder"
+
+local function hex(bytes)
+  return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
+end
+
+describe("sha256", function()
+  it("is that of FIPS 180-4's examples", function()
+    assert.equal("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+      hex(core.sha256 ""))
+    assert.equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+      hex(core.sha256 "abc"))
+    assert.equal("cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0",
+      hex(core.sha256(("a"):rep(1000000))))
+  end)
+
+  it("takes zero bytes", function()
+    assert.not_equal(core.sha256 "a", core.sha256 "a\0")
+  end)
+
+  it("refuses what is no text", function()
+    assert.has_error(function() core.sha256() end)
+    assert.has_error(function() core.sha256 {} end)
+  end)
+end)
+
+describe("random_bytes", function()
+  it("gives as many as were asked for", function()
+    for _, n in ipairs { 1, 255, 256, 257, 512, 1024 } do
+      assert.equal(n, #core.random_bytes(n))
+    end
+  end)
+
+  it("gives others each time, in each part", function()
+    local seen = {}
+    for _ = 1, 100 do
+      local bytes = core.random_bytes(1024)
+      for from = 1, 1024, 16 do
+        local part = bytes:sub(from, from + 15)
+        assert.is_nil(seen[part])
+        seen[part] = true
+      end
+    end
+  end)
+
+  it("refuses none and too many", function()
+    for _, n in ipairs { 0, -1, 1025, 2 ^ 40 } do
+      assert.has_error(function() core.random_bytes(n) end)
+    end
+  end)
+end)
+
+describe("base64url", function()
+  it("is that of RFC 4648's examples, without padding", function()
+    for bytes, text in pairs {
+      [""] = "", f = "Zg", fo = "Zm8", foo = "Zm9v", foob = "Zm9vYg", fooba = "Zm9vYmE",
+      foobar = "Zm9vYmFy", ["\255\239\190"] = "_---"
+    } do
+      assert.equal(text, core.base64url(bytes))
+    end
+  end)
+
+  it("is the RFC 7636 example's challenge for its verifier", function()
+    assert.equal("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+      core.base64url(core.sha256 "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"))
+  end)
+
+  it("comes back as it was, whatever its length", function()
+    for n = 1, 200 do
+      local bytes = core.random_bytes(n)
+      local text = core.base64url(bytes)
+      assert.is_nil(text:find "[^%w_%-]")
+      assert.equal(bytes, core.unbase64(text))
+    end
+  end)
+
+  it("refuses what is longer than any token", function()
+    assert.has_error(function() core.base64url(("x"):rep(2 ^ 24 + 1)) end)
+  end)
+end)
+
+describe("unbase64", function()
+  it("takes either alphabet, padded or not", function()
+    for _, text in ipairs { "-_8", "-_8=", "+/8", "+/8=", "-/8" } do
+      assert.equal("\251\255", core.unbase64(text))
+    end
+    for _, text in ipairs { "Zg", "Zg==" } do
+      assert.equal("f", core.unbase64(text))
+    end
+    assert.equal("", core.unbase64 "")
+  end)
+
+  for what, texts in pairs {
+    ["a length that cannot be"] = { "Z", "Zm9vY", "Zm9vYmFyZ" },
+    ["stray padding"] = { "=", "==", "===", "====", "Zg=", "Zg===", "Zm8==", "Zm9v=", "Z===",
+                          "Zm9v====", "Zg==Zg==", "Z=g=", "=Zg=" },
+    ["characters of neither alphabet"] = { "Zm9.", "Zm 9v", "Zm9v\n", " Zm9v", "Zm9\0", "Zm\2559",
+                                           "Zm9%", "@@@@", "[]{}", "````" },
+    ["bits that no byte has"] = { "Zh", "Zh==", "Zm9", "Zm9=" },
+  } do
+    it("gives nil for " .. what, function()
+      for _, text in ipairs(texts) do
+        assert.same({ n = 1 }, { n = select("#", core.unbase64(text)), core.unbase64(text) }, text)
+      end
+    end)
+  end
+
+  it("gives nil for what is longer than any token", function()
+    assert.is_nil(core.unbase64(("A"):rep(2 ^ 24 + 4)))
+  end)
+
+  it("refuses what is no text", function()
+    assert.has_error(function() core.unbase64() end)
+  end)
+end)
+
+local MAKE = [[cd '%s' && exec 2>/dev/null
+  openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out pkcs8.pem &&
+  openssl pkcs8 -topk8 -in pkcs8.pem -passout pass:opensesame -out pkcs8-locked.pem &&
+  openssl rsa -in pkcs8.pem -traditional -out traditional.pem &&
+  openssl rsa -in pkcs8.pem -traditional -aes128 -passout pass:opensesame \
+    -out traditional-locked.pem &&
+  openssl pkcs8 -topk8 -v1 PBE-MD5-DES -provider legacy -provider default -in pkcs8.pem \
+    -passout pass:opensesame -out ancient.pem &&
+  openssl rsa -in pkcs8.pem -pubout -out public.pem &&
+  openssl req -x509 -key pkcs8.pem -subj /CN=pcapi -days 30 -out certificate.pem &&
+  cat certificate.pem pkcs8-locked.pem > certificate-and-key.pem &&
+  cat pkcs8-locked.pem certificate.pem > key-and-certificate.pem &&
+  openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=other -keyout other-key.pem \
+    -out other-certificate.pem &&
+  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ec.pem &&
+  openssl genpkey -algorithm ED25519 -out ed25519.pem &&
+  openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out short.pem &&
+  openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out pss.pem &&
+  openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out long.pem; echo $?]]
+
+describe("a key", function()
+  local directory, pem
+
+  setup(function()
+    directory = folder.new()
+    assert.equal("0", files.lines_of(MAKE:format(directory))[1])
+    pem = setmetatable({}, { __index = function(_, name)
+      return files.slurp(directory .. "/" .. name .. ".pem")
+    end })
+  end)
+
+  teardown(folder.remove)
+
+  -- openssl's own word on a signature
+  local function verdict(alg, text, signature, public)
+    folder.write(directory .. "/text", text)
+    folder.write(directory .. "/signature", signature)
+    local pss = alg == "PS256" and "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32 "
+      .. "-sigopt rsa_mgf1_md:sha256" or "-sigopt rsa_padding_mode:pkcs1"
+    return files.lines_of(("cd '%s' && openssl dgst -sha256 -verify %s.pem %s -signature signature "
+      .. "text 2>/dev/null"):format(directory, public or "public", pss))[1]
+  end
+
+  for _, alg in ipairs { "PS256", "RS256" } do
+    it("signs by " .. alg .. ", whatever it is stored as", function()
+      for name, passphrase in pairs {
+        pkcs8 = false, ["pkcs8-locked"] = "opensesame",
+        traditional = false, ["traditional-locked"] = "opensesame",
+        ["certificate-and-key"] = "opensesame", ["key-and-certificate"] = "opensesame",
+      } do
+        local signature = assert(core.sign(alg, "a text\0", pem[name], passphrase or nil))
+        assert.equal(256, #signature)
+        assert.equal("Verified OK", verdict(alg, "a text\0", signature), name)
+        assert.equal("Verification failure", verdict(alg, "a text", signature), name)
+      end
+    end)
+
+    it("of more bits gives a longer signature by " .. alg, function()
+      assert.equal(384, #assert(core.sign(alg, "text", pem.long)))
+    end)
+  end
+
+  it("gives each PS256 signature a salt of its own, an RS256 signature none", function()
+    assert.not_equal(core.sign("PS256", "text", pem.pkcs8), core.sign("PS256", "text", pem.pkcs8))
+    assert.equal(core.sign("RS256", "text", pem.pkcs8), core.sign("RS256", "text", pem.pkcs8))
+  end)
+
+  it("signs an empty text and a long one", function()
+    for _, text in ipairs { "", ("long"):rep(1e5) } do
+      assert.equal("Verified OK", verdict("PS256", text, core.sign("PS256", text, pem.pkcs8)))
+    end
+  end)
+
+  it("needs no passphrase and minds none when it is not encrypted", function()
+    assert.is_string(core.sign("RS256", "text", pem.pkcs8, "anything"))
+  end)
+
+  it("that is encrypted asks for its passphrase by a message, and not at the terminal", function()
+    for _, name in ipairs { "pkcs8-locked", "traditional-locked", "ancient" } do
+      assert.same({ nil, "the key is encrypted and needs a passphrase" },
+        { core.sign("PS256", "text", pem[name]) })
+    end
+    -- with a terminal, where OpenSSL would ask: script(1) gives it one
+    local lines = files.lines_of(([[script -qec "%s -e 'io.input(\"%s/pkcs8-locked.pem\")
+      print(select(2, require(\"pcapi.core\").sign(\"PS256\", \"\", io.read \"*a\")))'" /dev/null \
+      </dev/null]]):format(os.getenv "LUA" or "lua5.4", directory))
+    assert.equal("the key is encrypted and needs a passphrase", lines[1]:match "^[^\r]*")
+    assert.is_nil(lines[2])
+  end)
+
+  it("stays shut to a wrong passphrase", function()
+    for _, name in ipairs { "pkcs8-locked", "traditional-locked", "certificate-and-key" } do
+      for _, passphrase in ipairs { "opensesamE", "", "open\0sesame", ("x"):rep(5000) } do
+        assert.same({ nil, "the passphrase does not open the key" },
+          { core.sign("PS256", "text", pem[name], passphrase) })
+      end
+    end
+  end)
+
+  it("with a cipher that OpenSSL has given up says so, though the passphrase is right", function()
+    assert.same({ nil, "the key's encryption is too old for OpenSSL; encrypt the key anew" },
+      { core.sign("PS256", "text", pem.ancient, "opensesame") })
+  end)
+
+  it("must be RSA, of 2048 bits", function()
+    for _, name in ipairs { "ec", "ed25519", "short", "pss" } do
+      assert.same({ nil, "the key is not an RSA key of at least 2048 bits" },
+        { core.sign("PS256", "text", pem[name]) })
+    end
+  end)
+
+  it("must be PEM", function()
+    for _, text in ipairs { "", "not PEM", "\0\1\2", "--", "----- BEGIN PRIVATE KEY-----",
+                            ("-"):rep(2 ^ 20 + 1) } do
+      assert.same({ nil, "the key is not PEM" }, { core.sign("PS256", "text", text) })
+    end
+  end)
+
+  it("must be in the PEM, whole and private", function()
+    local whole = pem.pkcs8
+    for _, text in ipairs { pem.public, pem.certificate, whole:sub(1, #whole / 2), "-----BEGIN ",
+                            (whole:gsub("\n%w%w%w%w", "\nAAAA", 3)) } do
+      assert.same({ nil, "the PEM holds no private key, or one that is damaged" },
+        { core.sign("PS256", "text", text) })
+    end
+  end)
+
+  it("must be that of the certificate, where one is given", function()
+    assert.is_string(core.sign("PS256", "text", pem.pkcs8, nil, pem.certificate))
+    assert.is_string(core.sign("PS256", "text", pem["pkcs8-locked"], "opensesame",
+      pem["certificate-and-key"]))
+    assert.same({ nil, "the key does not belong to the certificate" },
+      { core.sign("PS256", "text", pem.pkcs8, nil, pem["other-certificate"]) })
+    assert.same({ nil, "the certificate is not PEM" },
+      { core.sign("PS256", "text", pem.pkcs8, nil, "nothing") })
+    assert.same({ nil, "the PEM holds no certificate, or one that is damaged" },
+      { core.sign("PS256", "text", pem.pkcs8, nil, pem.public) })
+  end)
+
+  it("in the place of the algorithm is refused and not repeated", function()
+    for _, alg in ipairs { pem.pkcs8, "ps256", "PS512", "none", "" } do
+      local ok, message = pcall(core.sign, alg, "text", pem.pkcs8)
+      assert.is_false(ok)
+      assert.truthy(message:find("must be PS256 or RS256", 1, true))
+      assert.is_nil(message:find("BEGIN", 1, true))
+    end
+  end)
+
+  describe("'s certificate", function()
+    local function openssl(name, what)
+      return files.lines_of(("openssl x509 -noout -in '%s/%s.pem' %s")
+        :format(directory, name, what))
+    end
+
+    local function epoch(line)
+      local date = line:match "=(.*)"
+      return tonumber(files.lines_of(("date -u -d '%s' +%%s"):format(date))[1])
+    end
+
+    it("tells its SHA-256 and from when to when it is good", function()
+      local certificate = assert(core.certificate(pem.certificate))
+      local print = openssl("certificate", "-fingerprint -sha256")[1]:match "=([%x:]+)"
+      assert.equal(print:gsub(":", ""):lower(), hex(certificate.sha256))
+      local dates = openssl("certificate", "-dates")
+      assert.equal(epoch(dates[1]), certificate.not_before)
+      assert.equal(epoch(dates[2]), certificate.not_after)
+      assert.equal(30 * 86400, certificate.not_after - certificate.not_before)
+      assert.is_nil(tostring(certificate.not_after):find(".", 1, true))
+    end)
+
+    it("is found beside the key, before it or after it", function()
+      local certificate = core.certificate(pem.certificate)
+      assert.same(certificate, core.certificate(pem["certificate-and-key"]))
+      assert.same(certificate, core.certificate(pem["key-and-certificate"]))
+      assert.same(certificate, core.certificate("For the job of Kim:\n" .. pem.certificate))
+    end)
+
+    it("is the first one of a chain", function()
+      assert.same(core.certificate(pem.certificate),
+        core.certificate(pem.certificate .. pem["other-certificate"]))
+      assert.same(core.certificate(pem["other-certificate"]),
+        core.certificate(pem["other-certificate"] .. pem.certificate))
+    end)
+
+    it("may be good until long after 2038", function()
+      files.lines_of(("cd '%s' && openssl req -x509 -key pkcs8.pem -subj /CN=x -days 40000 "
+        .. "-out far.pem 2>&1"):format(directory))
+      local certificate = assert(core.certificate(pem.far))
+      assert.equal(40000 * 86400, certificate.not_after - certificate.not_before)
+      assert.is_true(certificate.not_after > 2 ^ 32)
+    end)
+
+    it("must be there", function()
+      assert.same({ nil, "the certificate is not PEM" }, { core.certificate "" })
+      for _, text in ipairs { pem.pkcs8, pem["pkcs8-locked"], pem.public,
+                              pem.certificate:sub(1, 300),
+                              (pem.certificate:gsub("\n%w%w%w%w", "\nAAAA")) } do
+        assert.same({ nil, "the PEM holds no certificate, or one that is damaged" },
+          { core.certificate(text) })
+      end
+    end)
+  end)
+end)
