@@ -3,6 +3,7 @@
 -- @module pcapi.answer
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
+local url = require "pcapi.url"
 
 local M = {}
 
@@ -177,16 +178,39 @@ function M.is_mfa_compliant(response)
   end
 end
 
+-- The ways in which a server may write what it was sent: as it is, with \/ for a slash
+-- as many writers of JSON do, and percent-encoded as in a form.
+local function spellings(secret)
+  local encoded = url.escape(secret)
+  return { secret, (secret:gsub("/", "\\/")), encoded, (encoded:gsub("%%20", "+")),
+           (encoded:gsub("%%%x%x", string.lower)) }
+end
+
+local function without(value, patterns)
+  if type(value) == "string" then
+    for _, pattern in ipairs(patterns) do
+      value = value:gsub(pattern, "[token]")
+    end
+  elseif type(value) == "table" then
+    local clean = {}
+    for key, item in pairs(value) do
+      clean[without(key, patterns)] = without(item, patterns)
+    end
+    return clean
+  end
+  return value
+end
+
 --- Takes a secret out of an answer: a server may echo what it was sent.
--- @tparam table response `reason`, `headers`, `body`; changed in place
+-- @tparam table response `reason`, `headers`, `body`, `json`; changed in place
 -- @tparam string secret
 function M.hide(response, secret)
-  local pattern = secret:gsub("%p", "%%%0")
-  local in_json = pattern:gsub("%%/", "\\%0") -- many encoders write \/ for a slash
-  response.body = response.body:gsub(pattern, "[token]"):gsub(in_json, "[token]")
-  response.reason = response.reason and response.reason:gsub(pattern, "[token]")
-  for name, value in pairs(response.headers) do
-    response.headers[name] = value:gsub(pattern, "[token]")
+  local patterns = {}
+  for i, spelling in ipairs(spellings(secret)) do
+    patterns[i] = spelling:gsub("%p", "%%%0")
+  end
+  for _, name in ipairs { "reason", "headers", "body", "json" } do
+    response[name] = without(response[name], patterns)
   end
 end
 

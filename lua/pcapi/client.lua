@@ -131,12 +131,9 @@ local function header_lines(self, call, ids, token)
 end
 
 local function read(self, call, ids, token, response)
-  local failed = response.status >= 300
-  if failed then
-    answer.hide(response, token)
-  end
   local ok, message = answer.decode(response, call.must_be_json)
-  if failed then
+  if response.status >= 300 then
+    answer.hide(response, token)
     return nil, answer.error(response, ids, self.clock())
   end
   response.request_id, response.correlation_id = answer.ids(response.headers, ids)

@@ -549,6 +549,15 @@ describe("pcapi.client", function()
       assert.is_false(holds(err, "SECRET"))
     end)
 
+    it("a token whose characters are escaped in JSON, or percent-encoded", function()
+      for _, said in ipairs { "ab\\u002bcd\\u002FSECRET\\u003d", "ab%2Bcd%2FSECRET%3D",
+                              "ab%2bcd%2fSECRET%3d" } do
+        local _, err = get({ failing(400, { body = '{"code":"7","description":"' .. said
+          .. '","data":[["' .. said .. '"]]}' }) }, { token = "ab+cd/SECRET=" })
+        assert.is_false(holds(err, "SECRET"))
+      end
+    end)
+
     it("the fields of a client", function()
       assert.is_false(holds(fake.client {}, "SECRET"))
     end)

@@ -14,6 +14,7 @@ local ATTEMPT = 30 -- seconds; a token endpoint answers at once or not at all
 local MAX_BODY = 1024 * 1024 -- bytes
 local DRIFT = 30 -- seconds that a clock may differ before an assertion is made anew
 local LIFE = 3600 -- seconds, where an answer does not say (RFC 6749 §5.1 allows that)
+local LONGEST = 10 * 365 * 24 * 3600 -- seconds; who says more says nothing
 
 -- What a form holds that nobody else may see, for hiding it in an echo.
 local SECRET = { "client_secret", "client_assertion", "refresh_token", "code", "code_verifier",
@@ -28,7 +29,7 @@ local SECRET = { "client_secret", "client_assertion", "refresh_token", "code", "
 -- @treturn[2] pcapi.error with `code` (AADSTS number, or the name of the error),
 -- `oauth_error` (its name), `claims`, and `clock_drift` (seconds that the service is ahead)
 function M.send(context, address, form)
-  local ids = { request_id = core.uuid(), correlation_id = core.uuid() }
+  local ids = { correlation_id = core.uuid() }
   local left = math.max(context.deadline - context.transport:now(), 0.001)
   local response, err = context.transport:send(limits.apply({
     method = "POST", url = address, body = url.query(form):sub(2),
@@ -39,12 +40,20 @@ function M.send(context, address, form)
     err.message = "the sign-in service: " .. err.message
     return nil, err
   end
+  return M.read(response, form, ids, context.clock())
+end
+
+-- Out of an answer that failed: a good one may well repeat the refresh token.
+local function hide_secrets(response, form)
   for _, name in ipairs(SECRET) do
     if form[name] then
       answer.hide(response, form[name])
     end
   end
-  return M.read(response, ids, context.clock())
+end
+
+local function text_or_nil(value)
+  return type(value) == "string" and value ~= "" and value or nil
 end
 
 -- The words of AADSTS errors go on with ids and a time, which the error has by itself.
@@ -57,12 +66,16 @@ end
 local function refused(response, ids, now)
   shorten(response.json)
   local read = answer.error(response, ids, now)
+  local json = type(response.json) == "table" and response.json or {}
   local name = read.code
   local kind, hint, number = refusal.classify(read)
-  if type(response.json) == "table" and type(response.json.error) == "string" then
-    read.kind, read.hint = kind or "bad_request", hint
+  local passes = response.status >= 500 or response.status == 429 or response.status == 408
+  if type(json.error) == "string" then
     read.oauth_error, read.code = name, number or name
-  elseif response.status < 500 and response.status ~= 429 and response.status ~= 408 then
+    if kind or not passes then
+      read.kind, read.hint = kind or "bad_request", hint
+    end
+  elseif not passes then
     read.kind = "protocol"
     read.hint = "Check login_url and token_url, and whether a proxy answers in their place"
   end
@@ -70,24 +83,27 @@ local function refused(response, ids, now)
   local date = response.headers.date
   local sent = date and require("pcapi.time").parse_http(date, now)
   read.clock_drift = sent and sent - now or nil
-  if type(response.json) == "table" then
-    read.correlation_id = type(response.json.correlation_id) == "string"
-      and response.json.correlation_id or read.correlation_id
-  end
+  read.request_id = text_or_nil(json.trace_id) or response.headers["x-ms-request-id"]
+  read.correlation_id = text_or_nil(json.correlation_id) or read.correlation_id
   return nil, errors.new(read)
 end
 
 --- Reads an answer of the sign-in service.
 -- @tparam table response of the transport
--- @tparam table ids `request_id`, `correlation_id`
+-- @tparam table form that was sent
+-- @tparam table ids `correlation_id`
 -- @tparam number now UTC epoch seconds
 -- @return as @{send}
-function M.read(response, ids, now)
+function M.read(response, form, ids, now)
   local failed = response.status >= 300
-  local ok, message = answer.decode(response, not failed)
+  answer.decode(response, not failed)
+  if failed or type(response.json) ~= "table" then
+    hide_secrets(response, form)
+  end
   if failed then
     return refused(response, ids, now)
-  elseif not ok or type(response.json) ~= "table" then
+  elseif type(response.json) ~= "table" then
+    local _, message = answer.decode(response, true)
     return nil, errors.new {
       kind = "protocol", status = response.status,
       message = "sign-in: " .. (message or "the answer is not a JSON object"),
@@ -113,7 +129,7 @@ local function tokens_of(json, now)
     refresh_token = type(refresh_token) == "string" and refresh_token ~= "" and refresh_token
       or nil,
     obtained_at = now,
-    expires_at = now + (life and life > 0 and life or LIFE),
+    expires_at = now + (life and life > 0 and life <= LONGEST and life or LIFE),
     scope = type(json.scope) == "string" and json.scope or nil,
   }
 end
