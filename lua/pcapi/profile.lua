@@ -1,8 +1,6 @@
 --- A named account: its settings, its sign-in, and a client of it. The command and
 -- `pcapi.new { profile = … }` share it.
 -- @module pcapi.profile
-local account_ = require "pcapi.auth.account"
-local auth = require "pcapi.auth"
 local config = require "pcapi.config"
 local errors = require "pcapi.error"
 
@@ -32,8 +30,13 @@ function M.how_to_sign_in(name)
   return "pcapi login" .. (name ~= "default" and " --profile " .. name or "")
 end
 
+-- Loaded late: who brings a token needs none of it.
+local function auth()
+  return require "pcapi.auth"
+end
+
 local function store_of(settings)
-  local ok, store = pcall(auth.file_store, settings.values.store)
+  local ok, store = pcall(auth().file_store, settings.values.store)
   if not ok then
     return fail((tostring(store):gsub("^.-auth%.file_store: ", "")))
   end
@@ -41,8 +44,9 @@ local function store_of(settings)
 end
 
 --- Finds a profile.
--- @tparam table options as `pcapi.config.resolve` takes them
--- @treturn[1] table `name`, `settings`, `store`
+-- @tparam table options as `pcapi.config.resolve` takes them; and `given_token`, a
+-- boolean: a token that is given stands in for the sign-in and what was kept with it
+-- @treturn[1] table `name`, `settings`, and `store` but for a given token
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config
 function M.open(options)
@@ -50,17 +54,20 @@ function M.open(options)
   if not settings then
     return nil, err
   end
-  local store
-  store, err = store_of(settings)
-  if not store then
+  local self = setmetatable({ name = settings.profile, settings = settings }, Profile)
+  if options.given_token then
+    return self
+  end
+  self.store, err = store_of(settings)
+  if not self.store then
     return nil, err
   end
   local ok
-  ok, err = settings:add_kept(account_.kept_settings(store, settings.profile))
+  ok, err = settings:add_kept(require("pcapi.auth.account").kept_settings(self.store, self.name))
   if not ok then
     return nil, err
   end
-  return setmetatable({ name = settings.profile, settings = settings, store = store }, Profile)
+  return self
 end
 
 local function missing(name, values)
@@ -100,9 +107,9 @@ function Profile:account(kind, more)
   if (kind or "refresh_token") == "refresh_token" and values.refresh_token then
     options.refresh_token = values.refresh_token
     -- a token of the environment is not to replace the sign-in of a profile
-    options.store = auth.memory_store()
+    options.store = auth().memory_store()
   end
-  local account, why = auth.build(kind or "refresh_token", options)
+  local account, why = auth().build(kind or "refresh_token", options)
   if not account then
     return fail(why)
   end

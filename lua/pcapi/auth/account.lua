@@ -9,7 +9,6 @@ local claims = require "pcapi.auth.claims"
 local core = require "pcapi.core"
 local credential = require "pcapi.auth.credential"
 local errors = require "pcapi.error"
-local grant = require "pcapi.auth.grant"
 local limits = require "pcapi.limits"
 
 local M = {}
@@ -148,7 +147,8 @@ end
 -- @tparam table form
 -- @return as `pcapi.auth.grant.request`
 function Account:request(context, form)
-  return grant.request(context, client_of(self), form)
+  -- loaded here: most processes find a token that is fresh
+  return require("pcapi.auth.grant").request(context, client_of(self), form)
 end
 
 local function explain(self, err)

@@ -5,7 +5,6 @@
 -- without a restart. What is read stays in closures, where no dump of an object
 -- shows it.
 -- @module pcapi.auth.credential
-local assertion = require "pcapi.auth.assertion"
 local errors = require "pcapi.error"
 
 local M = {}
@@ -79,6 +78,7 @@ local function by_certificate(options)
     if key then
       passphrase, why = secret_of(options.key_passphrase, options.key_passphrase_file)
     end
+    local assertion = require "pcapi.auth.assertion" -- here: few use a certificate
     if not why then
       made, why = assertion.make({
         certificate = certificate, key = key, passphrase = passphrase,

@@ -25,7 +25,7 @@ end
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
-  local profile = connect.profile(args)
+  local profile = connect.sign_in(args)
   local rows = rows_of(profile)
   local columns = { "setting", "value", "from" }
   if args.json then

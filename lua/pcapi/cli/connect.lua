@@ -12,12 +12,19 @@ local M = {}
 
 local STDERR = 2
 
---- The profile that the arguments name, with all its settings.
+--- Whether a token was given, so that no sign-in is needed. A profile that is asked
+-- for by a flag wins over the environment's token.
 -- @tparam table args
--- @treturn pcapi.profile
-function M.profile(args)
+-- @treturn boolean
+function M.has_token(args)
+  local token = os.getenv "PCAPI_TOKEN"
+  return args.token_stdin or not args.profile and token ~= nil and token ~= ""
+end
+
+local function open(args, given_token)
   local profile, err = profile_.open {
     flags = args, getenv = os.getenv, profile = args.profile, path = args.config_file,
+    given_token = given_token,
   }
   if not profile then
     ending.stop(ending.EXIT.usage, tostring(err))
@@ -25,20 +32,26 @@ function M.profile(args)
   return profile
 end
 
---- Whether a token was given, so that no sign-in is needed. A profile that is asked
--- for by a flag wins over the environment's token.
+--- The profile that the arguments name, for asking the service.
 -- @tparam table args
--- @tparam pcapi.profile profile
--- @treturn boolean
-function M.has_token(args, profile)
-  return args.token_stdin or not args.profile and profile.settings.values.token ~= nil
+-- @treturn pcapi.profile
+function M.profile(args)
+  return open(args, M.has_token(args))
 end
 
-local function given_token(args, profile)
+--- The profile that the arguments name, for its sign-in, whatever token is given.
+-- @tparam table args
+-- @treturn pcapi.profile
+function M.sign_in(args)
+  return open(args, false)
+end
+
+-- The token that stands in for a sign-in.
+local function given_token(args)
   if args.token_stdin then
     return io.stdin:read "*a", "the token on standard input"
-  elseif M.has_token(args, profile) then
-    return profile.settings.values.token, "the token in PCAPI_TOKEN"
+  elseif M.has_token(args) then
+    return os.getenv "PCAPI_TOKEN", "the token in PCAPI_TOKEN"
   end
 end
 
@@ -61,7 +74,7 @@ end
 -- @treturn[3] nil
 -- @treturn[3] pcapi.error
 function M.source(args, profile)
-  local token, source = given_token(args, profile)
+  local token, source = given_token(args)
   if token then
     local good, err = checked(token, source)
     return good, nil, err

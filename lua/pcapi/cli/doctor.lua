@@ -39,7 +39,7 @@ end
 
 local function check_settings(list, args, profile)
   local values = profile.settings.values
-  if connect.has_token(args, profile) then
+  if connect.has_token(args) then
     return list.add("configuration", OK, "an access token that was given, no sign-in")
   end
   local account, err = profile:account()

@@ -60,7 +60,7 @@ end
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
-  local profile = connect.profile(args)
+  local profile = connect.sign_in(args)
   for _, name in ipairs { "tenant", "client_id" } do
     if not profile.settings.values[name] then
       ending.stop(ending.EXIT.usage, ("which %s? Give --%s, or set it in %s"):format(

@@ -10,7 +10,7 @@ local M = {}
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
-  local profile = connect.profile(args)
+  local profile = connect.sign_in(args)
   local had, why = profile.store:get(profile.name)
   local was_signed_in = had ~= nil or why ~= nil -- what cannot be read can be removed
   if was_signed_in then
