@@ -38,10 +38,17 @@ function M.new(directory)
   return setmetatable({ directory = directory }, File)
 end
 
+local LONGEST = 200 -- bytes; file systems take 255, and a lock's name is longer
+
 -- Any text can name an account; the file's name must neither leave the folder nor
--- meet the names of locks, which begin with a dot.
+-- meet the names of locks, which begin with a dot. A long one ends in its hash,
+-- behind what no escaped name holds.
 local function name_of(account)
-  return url.escape(account) .. ".json"
+  local name = url.escape(account)
+  if #name > LONGEST then
+    name = name:sub(1, LONGEST / 2) .. "%~" .. core.base64url(core.sha256(account))
+  end
+  return name .. ".json"
 end
 
 --- The path of an account's file.

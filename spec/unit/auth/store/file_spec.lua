@@ -1,0 +1,124 @@
+local contract = require "spec.support.store_contract"
+local files = require "spec.support.files"
+local folder = require "spec.support.folder"
+local store_file = require "pcapi.auth.store.file"
+
+-- Owner's rights and kind, as ls tells them: an interface older than any of ours.
+local function mode_of(path)
+  return files.lines_of("ls -ld '" .. path .. "'")[1]:sub(1, 10)
+end
+
+local function env(variables)
+  return function(name)
+    return variables[name]
+  end
+end
+
+describe("pcapi.auth.store.file", function()
+  teardown(folder.remove)
+
+  local function new()
+    return store_file.new(folder.new())
+  end
+
+  for name, body in pairs(contract) do
+    it(name, function() body(new) end)
+  end
+
+  it("makes its folder, and those above it, when something is to be kept", function()
+    local path = folder.new() .. "/state/pcapi"
+    local store = store_file.new(path)
+    assert.is_nil((store:get "default"))
+    assert.is_nil(io.open(path))
+    assert.is_true((store:set("default", "one")))
+    assert.equal("one", store_file.new(path):get "default")
+  end)
+
+  it("lets nobody else read what it keeps", function()
+    local path = folder.new() .. "/pcapi"
+    local store = store_file.new(path)
+    store:set("default", "one")
+    assert.equal("drwx------", mode_of(path))
+    assert.equal("-rw-------", mode_of(store:path "default"))
+  end)
+
+  it("never leaves its folder, whatever the account is called", function()
+    local path = folder.new()
+    local store = store_file.new(path .. "/inner")
+    for _, name in ipairs { "../up", "..", ".", "/etc/x", "a/../../b" } do
+      assert.is_true((store:set(name, "one")))
+      assert.equal(path .. "/inner", store:path(name):match "^(.*)/[^/]*$")
+    end
+    assert.same({ "inner" }, files.lines_of("ls -A '" .. path .. "'"))
+  end)
+
+  it("refuses what other users could read, says how to mend it, and keeps it", function()
+    local store = new()
+    store:set("default", "SECRET")
+    os.execute("chmod 640 '" .. store:path "default" .. "'")
+    local text, why = store:get "default"
+    assert.is_nil(text)
+    assert.matches("chmod 600 " .. store:path "default", why, 1, true)
+    assert.equal("SECRET", files.slurp(store:path "default"))
+    assert.is_nil((store:set("default", "other")))
+    assert.equal("SECRET", files.slurp(store:path "default"))
+  end)
+
+  it("refuses a folder that is open to others, and a symbolic link", function()
+    local path = folder.new()
+    os.execute(("chmod 755 '%s'"):format(path))
+    local ok, why = store_file.new(path):set("default", "one")
+    assert.is_nil(ok)
+    assert.matches("chmod 700", why, 1, true)
+    local store = new()
+    os.execute(("ln -s /dev/null '%s'"):format(store:path "default"))
+    ok, why = store:set("default", "one")
+    assert.is_nil(ok)
+    assert.matches("symbolic link", why, 1, true)
+    assert.is_nil((store:get "default"))
+  end)
+
+  it("says which place cannot be written to, for texts and for locks", function()
+    local store = store_file.new "/proc/pcapi"
+    local ok, why = store:set("default", "one")
+    assert.is_nil(ok)
+    assert.matches("/proc/pcapi", why, 1, true)
+    ok, why = store:lock("default", 60)
+    assert.is_nil(ok)
+    assert.matches("/proc/pcapi", why, 1, true)
+  end)
+
+  it("shares its locks with other processes' stores of the same folder", function()
+    local path = folder.new()
+    local unlock = assert(store_file.new(path):lock("default", 60))
+    assert.is_nil((store_file.new(path):lock("default", 60)))
+    unlock()
+    assert.is_function(store_file.new(path):lock("default", 60))
+  end)
+
+  it("says as text where it is", function()
+    assert.equal("/some/where", tostring(store_file.new "/some/where"))
+    assert.equal("/some/where/default.json", store_file.new("/some/where"):path "default")
+  end)
+
+  describe("is, unless told otherwise, in", function()
+    it("the place for state of XDG", function()
+      assert.equal("/x/pcapi", store_file.directory(env { XDG_STATE_HOME = "/x", HOME = "/h" }))
+    end)
+
+    it("~/.local/state without one, or with an empty or relative one", function()
+      for _, state in ipairs { "none", "", "x" } do
+        assert.equal("/h/.local/state/pcapi", store_file.directory(
+          env { XDG_STATE_HOME = state ~= "none" and state or nil, HOME = "/h" }))
+      end
+    end)
+
+    it("no place without a home, and says what to set", function()
+      for _, home in ipairs { "none", "", "h" } do
+        local path, why = store_file.directory(env { HOME = home ~= "none" and home or nil })
+        assert.is_nil(path)
+        assert.matches("XDG_STATE_HOME", why, 1, true)
+      end
+    end)
+  end)
+end)
