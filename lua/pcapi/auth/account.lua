@@ -14,7 +14,8 @@ local limits = require "pcapi.limits"
 local M = {}
 
 local SKEW = 120 -- seconds before its end that a token is renewed
-local LOCK = 120 -- seconds after which the lock of a dead holder is free
+local SPARE = 10 -- seconds more than its call may take that a lock is good for
+local LATEST = 253402300799 -- the last second that has a date of four-digit years
 local FIRST_LOOK, LAST_LOOK = 0.02, 0.25 -- seconds between looks at a lock that is held
 
 -- Tokens and secrets are not fields of the account: no dump of it shows them.
@@ -63,22 +64,47 @@ local function fingerprint(seed)
   return seed and core.base64url(core.sha256(seed))
 end
 
-local function decode(text)
-  local entry = core.decode(text)
-  return type(entry) == "table" and entry.version == 1 and type(entry.client_id) == "string"
-    and type(entry.refresh_token) == "string" and entry or nil
+local function is_time(value)
+  return type(value) == "number" and value >= 0 and value <= LATEST
 end
 
--- A fresh entry of the refresh token that the caller gave, if there is one.
+-- The refresh token is what matters; of the rest, what makes no sense is left out.
+local function decode(text)
+  local entry = core.decode(text)
+  if type(entry) ~= "table" or entry.version ~= 1 or type(entry.client_id) ~= "string"
+    or type(entry.refresh_token) ~= "string" or entry.refresh_token == "" then
+    return nil
+  end
+  for _, name in ipairs { "obtained_at", "expires_at", "signed_in_at" } do
+    entry[name] = is_time(entry[name]) and entry[name] or nil
+  end
+  if type(entry.access_token) ~= "string" or not (entry.obtained_at and entry.expires_at) then
+    entry.access_token = nil
+  end
+  return entry
+end
+
+-- A fresh entry of the refresh token that the caller gave, if there is one; or nil, and
+-- what the caller's function says.
 local function seeded(self)
-  local seed = private[self].seed
+  local seed, why = private[self].seed, nil
   if type(seed) == "function" then
-    seed = seed()
+    seed, why = seed()
   end
   if type(seed) == "string" and seed ~= "" then
     return { version = 1, client_id = self.client_id, refresh_token = seed,
              seed = fingerprint(seed) }
   end
+  return nil, why
+end
+
+local function nobody(self, why)
+  if errors.is(why) then
+    return why
+  end
+  local err = sign_in_error(self, "nobody is signed in" .. (why and ": " .. tostring(why) or ""))
+  err.cause = why
+  return err
 end
 
 -- The entry of the store, or of the caller; nil, err for none that can be used.
@@ -92,11 +118,12 @@ local function load_entry(self)
     return nil, store_error(self, nil, ("the sign-in kept in %s cannot be read; it was left as "
       .. "it is"):format(tostring(self.store)))
   end
-  local seed = seeded(self)
+  local seed
+  seed, why = seeded(self)
   if seed and (not entry or entry.seed ~= seed.seed) then
     return seed
   elseif not entry then
-    return nil, sign_in_error(self, "nobody is signed in")
+    return nil, nobody(self, why)
   elseif entry.client_id ~= self.client_id then
     return nil, sign_in_error(self, ("the sign-in that is kept belongs to application %s, not %s")
       :format(entry.client_id, self.client_id))
@@ -176,32 +203,31 @@ local function refresh(self, context, entry)
   ok, err = save_entry(self, renewed)
   if not ok then
     -- for the next call of this process; what is stored stays as it was
-    private[self].unsaved = renewed
+    private[self].unsaved = { entry = renewed, spent = entry.refresh_token }
     return nil, err
   end
   return renewed
 end
 
--- What an earlier call of this process could not store.
-local function save_unsaved(self)
+-- The entry of the store, after storing what an earlier call of this process could not;
+-- not over what somebody else has put there since.
+local function load_and_mend(self)
+  local entry, err = load_entry(self)
   local unsaved = private[self].unsaved
-  if not unsaved then
-    return true
+  if unsaved and entry and entry.refresh_token == unsaved.spent then
+    local ok
+    ok, err = save_entry(self, unsaved.entry)
+    entry = ok and unsaved.entry or nil
   end
-  local ok, err = save_entry(self, unsaved)
-  if ok then
+  if entry then
     private[self].unsaved = nil
   end
-  return ok, err
+  return entry, err
 end
 
 -- Renews under the lock. Somebody else may have done so before it was ours.
 local function renew(self, context, refused)
-  local ok, err = save_unsaved(self)
-  local entry
-  if ok then
-    entry, err = load_entry(self)
-  end
+  local entry, err = load_and_mend(self)
   if not entry or is_fresh(self, entry, context.clock(), refused) then
     return entry, err
   end
@@ -218,12 +244,13 @@ local function take_lock(self, context, look)
     if found or err then
       return nil, found, err
     end
-    local unlock, why = self.store:lock(self.name, LOCK)
+    local left = context.deadline - context.transport:now()
+    local unlock, why = self.store:lock(self.name, math.max(left, 0) + SPARE)
     if unlock then
       return unlock
     elseif why ~= nil then
       return nil, nil, store_error(self, why)
-    elseif context.transport:now() + pause >= context.deadline then
+    elseif pause >= left then
       return nil, nil, errors.new {
         kind = "timeout", message = "somebody else is renewing the token and does not finish",
         hint = "Raise timeout, or see what holds the lock of " .. tostring(self.store),
@@ -261,6 +288,24 @@ local function replace_entry(self, context, entry)
   end
   unlock()
   return ok, err
+end
+
+-- Whether what comes can be stored, which is to be known before a person is asked.
+local function prove_writable(self, context)
+  local unlock, _, err = take_lock(self, context, function() end)
+  if not unlock then
+    return nil, err
+  end
+  local text, why = self.store:get(self.name)
+  local ok = why == nil
+  if text then
+    ok, why = self.store:set(self.name, text)
+  end
+  unlock()
+  if not ok then
+    return nil, store_error(self, why)
+  end
+  return true
 end
 
 local function use(self, entry)
@@ -315,7 +360,11 @@ function Account:sign_in(context)
       .. "pcapi.auth.authorization_code", 2)
   end
   context = context or M.context { timeout = 900 }
-  local tokens, err = self.flow(self, context)
+  local ok, err = prove_writable(self, context)
+  local tokens
+  if ok then
+    tokens, err = self.flow(self, context)
+  end
   if tokens and not tokens.refresh_token then
     tokens, err = nil, errors.new {
       kind = "consent_required", message = "sign-in: the answer holds no refresh token",
@@ -327,7 +376,6 @@ function Account:sign_in(context)
   end
   local entry = granted(self, { signed_in_at = math.floor(context.clock()),
                                 settings = self.settings }, tokens)
-  local ok
   -- whatever time the person took, storing has its own
   ok, err = replace_entry(self, M.context(context), entry)
   if not ok then
