@@ -11,16 +11,36 @@ local GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 local INTERVAL = 5 -- seconds between polls where the answer does not say (§3.2)
 local SLOWER = 5 -- seconds more after each slow_down (§3.5)
 local LIFE = 900 -- seconds that Entra gives a person
+local LONGEST = 24 * 3600 -- seconds; who gives a person more gives none
 local SHORTEST = 1 -- second, whatever a server says
+local SLOWEST = 60 -- seconds between polls, however often they fail
+local ONCE = { attempts = 1 } -- a poll that fails is not sent again before its time
+
+local function has_text(value)
+  return type(value) == "string" and value ~= ""
+end
+
+local function uri_of(started)
+  local uri = started.verification_uri or started.verification_url -- the latter in version 1
+  return has_text(uri) and uri or nil
+end
+
+-- Seconds that a server names, as a number or a text; or what stands for no sense.
+local function seconds_of(value, most, otherwise)
+  local number = tonumber(value)
+  return number and number <= most and number or otherwise
+end
 
 local function start(account, context)
   local form = endpoint_.target(account.endpoint, { client_id = account.client_id })
   local json, err = grant.send(context, account.endpoint.device_code_url, form)
   if not json then
     return nil, err
-  elseif type(json.device_code) ~= "string" or type(json.user_code) ~= "string" then
+  elseif type(json.device_code) ~= "string" or type(json.user_code) ~= "string"
+    or not has_text(json.message) and not uri_of(json) then
     return nil, errors.new {
-      kind = "protocol", message = "sign-in: the answer holds no device_code and user_code",
+      kind = "protocol",
+      message = "sign-in: the answer lacks device_code, user_code or verification_uri",
       hint = "Check device_code_url",
     }
   end
@@ -28,17 +48,16 @@ local function start(account, context)
 end
 
 -- The words that the service wants shown, or our own where it gives none.
-local function message_of(started, uri)
-  if type(started.message) == "string" and started.message ~= "" then
+local function message_of(started)
+  if has_text(started.message) then
     return started.message
   end
-  return ("To sign in, open %s and enter the code %s"):format(tostring(uri), started.user_code)
+  return ("To sign in, open %s and enter the code %s"):format(uri_of(started), started.user_code)
 end
 
 local function show(started, prompt, life)
-  local uri = started.verification_uri or started.verification_url -- the latter in version 1
-  prompt(message_of(started, uri), {
-    user_code = started.user_code, verification_uri = uri, expires_in = life,
+  prompt(message_of(started), {
+    user_code = started.user_code, verification_uri = uri_of(started), expires_in = life,
   })
 end
 
@@ -51,12 +70,22 @@ local function form_of(account, started)
   return form
 end
 
--- What a refusal of a poll means: seconds to the next one, or nil when it is over.
+local function will_pass(err)
+  if err.status then
+    return err.status >= 500 or err.status == 429 or err.status == 408
+  end
+  return err.kind == "network" or err.kind == "timeout"
+end
+
+-- What a poll that brought no token means: seconds to the next one, or nil when it is
+-- over. After a failure the next one has to come later than usual (§3.5).
 local function next_pause(err, pause)
   if err.oauth_error == "authorization_pending" then
     return pause
   elseif err.oauth_error == "slow_down" then
     return pause + SLOWER
+  elseif will_pass(err) then
+    return math.max(math.min(pause * 2, SLOWEST), pause, err.retry_after or 0)
   end
 end
 
@@ -67,26 +96,25 @@ local function expired(account)
   }
 end
 
--- Asks until the person is done. A failure of the network is asked again by
--- account:request itself, slower each time (§3.5).
+-- Asks until the person is done.
 local function poll(account, context, started, life, on_wait)
-  local begun = context.transport:now()
-  local finish = math.min(begun + life, context.deadline)
-  local pause = math.max(tonumber(started.interval) or INTERVAL, SHORTEST)
+  local finish = math.min(context.transport:now() + life, context.deadline)
+  local pause = math.max(seconds_of(started.interval, life, INTERVAL), SHORTEST)
+  local once, failure = setmetatable({ policy = ONCE }, { __index = context }), nil
   while context.transport:now() + pause < finish do
     context.transport:sleep(pause)
-    local tokens, err = account:request(context, form_of(account, started))
+    local tokens, err = account:request(once, form_of(account, started))
     if tokens then
       return tokens
     end
-    local following = next_pause(err, pause)
-    if not following then
+    pause = next_pause(err, pause)
+    if not pause then
       return nil, err
     end
-    pause = following
+    failure = will_pass(err) and err or nil
     on_wait(finish - context.transport:now())
   end
-  return nil, expired(account)
+  return nil, failure or expired(account)
 end
 
 --- Makes the flow for an account.
@@ -101,7 +129,8 @@ function M.new(options)
     if not started then
       return nil, err
     end
-    local life = tonumber(started.expires_in) or LIFE
+    local life = seconds_of(started.expires_in, LONGEST, LIFE)
+    life = life > 0 and life or LIFE
     show(started, options.prompt, life)
     return poll(account, context, started, life, on_wait)
   end

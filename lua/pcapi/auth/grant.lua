@@ -147,7 +147,8 @@ end
 --
 -- A lost answer is asked for again as well, though this is a POST: the refresh token
 -- that is stored would be sent anyway the next time, and Microsoft keeps old ones valid.
--- @tparam table context `transport`, `clock`, `random`, `deadline`
+-- @tparam table context `transport`, `clock`, `random`, `deadline`, and `policy` as for
+-- `pcapi.retry` where it is another one
 -- @tparam table client `endpoint`, `client_id`, `prove` and `proof_has_time` from
 -- `pcapi.auth.credential`
 -- @tparam table form `grant_type` and what belongs to it; changed in place
@@ -175,7 +176,7 @@ function M.request(context, client, form)
       drift, corrected = found, true
     else
       local delay = retry.decide(err, "PUT", attempt,
-        context.deadline - context.transport:now(), nil, context.random)
+        context.deadline - context.transport:now(), context.policy, context.random)
       if not delay then
         return nil, err
       end
