@@ -98,6 +98,7 @@ function M.build(kind, options)
     kind.flow and kind.flow(options))
 end
 
+-- To be called in parentheses: after a tail call nobody knows the caller's line.
 local function make(kind, options)
   local what = "pcapi.auth." .. kind
   local made, mistake = M.build(kind, options_.check(options, KINDS[kind].schema, what, 3))
@@ -141,7 +142,7 @@ end
 -- @tparam[opt] table options.settings texts that are kept beside the tokens
 -- @treturn pcapi.auth.account a provider
 function M.refresh_token(options)
-  return make("refresh_token", options)
+  return (make("refresh_token", options))
 end
 
 --- Signs in with a short code that a person enters in any browser, on any device.
@@ -153,7 +154,7 @@ end
 -- @tparam[opt] function options.on_wait called after each poll with the seconds left
 -- @treturn pcapi.auth.account a provider
 function M.device_code(options)
-  return make("device_code", options)
+  return (make("device_code", options))
 end
 
 --- Signs in in a browser on this machine (authorization code with PKCE).
@@ -166,7 +167,7 @@ end
 -- @tparam[opt] function options.on_wait called while waiting, with the seconds left
 -- @treturn pcapi.auth.account a provider
 function M.authorization_code(options)
-  return make("authorization_code", options)
+  return (make("authorization_code", options))
 end
 
 --- A store in this process alone.
