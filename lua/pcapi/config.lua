@@ -79,11 +79,26 @@ for _, setting in ipairs(M.settings) do
   by_name[setting.name] = setting
 end
 
--- Two settings that stand for one another: whoever gives one in a stronger place
--- means it in place of the other, too.
-local RIVALS = { ca_file = "ca_path", ca_path = "ca_file",
-                 client_secret = "client_secret_file", client_secret_file = "client_secret",
-                 key_passphrase = "key_passphrase_file", key_passphrase_file = "key_passphrase" }
+--- Whether a value is not to be shown or kept.
+-- @tparam table setting one of @{settings}
+-- @param value
+-- @treturn boolean
+function M.is_secret(setting, value)
+  return setting.secret or tostring(value):find("PRIVATE KEY", 1, true) ~= nil
+end
+
+-- Settings that stand for one another: whoever gives one in a stronger place means it
+-- in place of the others, too, and of what belongs to them.
+local RIVALS = {
+  ca_file = { "ca_path" }, ca_path = { "ca_file" },
+  client_secret = { "client_secret_file", "certificate" },
+  client_secret_file = { "client_secret", "certificate" },
+  certificate = { "client_secret", "client_secret_file" },
+  certificate_key = { "client_secret", "client_secret_file" },
+  assertion_alg = { "client_secret", "client_secret_file" },
+  key_passphrase = { "key_passphrase_file", "client_secret", "client_secret_file" },
+  key_passphrase_file = { "key_passphrase", "client_secret", "client_secret_file" },
+}
 
 local function fail(message, hint)
   return nil, errors.new { kind = "config", message = message, hint = hint }
@@ -150,15 +165,17 @@ function M.parse(text)
   return sections
 end
 
+local ABSENT = { [2] = true, [20] = true } -- ENOENT, ENOTDIR
+
 -- The sections of the file; a file that nobody asked for by name may be missing.
 local function read_file(path, must_exist)
-  local file, why = io.open(path, "rb")
+  local file, why, code = io.open(path, "rb")
   local text = file and file:read "*a"
   if file then
     file:close()
   end
   if not text then
-    if must_exist or file then
+    if must_exist or not ABSENT[code] then
       return fail("the configuration cannot be read: " .. tostring(why or path))
     end
     return { [""] = {} }
@@ -209,14 +226,22 @@ end
 local Settings = {}
 Settings.__index = Settings
 
--- Takes what a layer gives, unless a stronger one gave the setting or its rival.
+local function is_taken(self, name)
+  for _, rival in ipairs(RIVALS[name] or {}) do
+    if self.origins[rival] then
+      return true
+    end
+  end
+  return self.values[name] ~= nil
+end
+
+-- Takes what a layer gives, unless a stronger one gave the setting or a rival.
 local function take(self, layer)
   local taken = {}
   for _, setting in ipairs(M.settings) do
     local name = setting.name
-    local rival = RIVALS[name]
     local value, origin = layer(name)
-    if value ~= nil and self.values[name] == nil and not (rival and self.origins[rival]) then
+    if value ~= nil and not is_taken(self, name) then
       local err
       value, err = converted(setting, value, origin)
       if value == nil then
@@ -251,13 +276,16 @@ function Settings:add_defaults()
 end
 
 --- The settings of the account, to be kept at sign-in: as texts, paths made absolute.
+-- A private key that was given as a text is a secret, and is not kept.
 -- @tparam ?string working_directory
 -- @treturn table name to text
 function Settings:to_keep(working_directory)
   local kept = {}
   for _, setting in ipairs(M.settings) do
     local value = setting.account and self.values[setting.name]
-    if value and setting.path and not value:find "^/" and not value:find("-----BEGIN", 1, true)
+    if M.is_secret(setting, value) then
+      value = nil
+    elseif value and setting.path and not value:find "^/" and not value:find("-----BEGIN", 1, true)
       and working_directory then
       value = working_directory .. "/" .. value
     end

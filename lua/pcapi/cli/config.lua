@@ -15,8 +15,10 @@ local function rows_of(profile)
   for _, setting in ipairs(config.settings) do
     local value = settings.values[setting.name]
     if value ~= nil then
-      rows[#rows + 1] = { setting = setting.name, value = setting.secret and "(not shown)" or value,
-                          from = settings.origins[setting.name] }
+      rows[#rows + 1] = {
+        setting = setting.name, from = settings.origins[setting.name],
+        value = config.is_secret(setting, value) and "(not shown)" or value,
+      }
     end
   end
   return rows

@@ -1,0 +1,412 @@
+local config = require "pcapi.config"
+local errors = require "pcapi.error"
+local folder = require "spec.support.folder"
+local holds = require "spec.support.holds"
+
+local function env(variables)
+  return function(name)
+    return (variables or {})[name]
+  end
+end
+
+describe("pcapi.config", function()
+  teardown(folder.remove)
+
+  local directory
+
+  setup(function()
+    directory = folder.new()
+  end)
+
+  local function file_of(text)
+    return folder.write(directory .. "/config", text)
+  end
+
+  -- The settings of a file's text, flags and variables; or nil, err.
+  local function resolve(text, how)
+    how = how or {}
+    return config.resolve {
+      path = text and file_of(text), flags = how.flags, profile = how.profile,
+      getenv = env(how.env),
+    }
+  end
+
+  local function fails(text, how)
+    local settings, err = resolve(text, how)
+    assert.is_nil(settings)
+    assert.is_true(errors.is(err))
+    assert.equal("config", err.kind)
+    assert.is_false(holds(err, "SECRET"))
+    return err
+  end
+
+  describe("is kept in", function()
+    it("the place for configuration of XDG", function()
+      assert.equal("/x/pcapi/config", config.path(env { XDG_CONFIG_HOME = "/x", HOME = "/h" }))
+    end)
+
+    it("~/.config without one, or with an empty or relative one", function()
+      assert.equal("/h/.config/pcapi/config", config.path(env { HOME = "/h" }))
+      for _, place in ipairs { "", "x" } do
+        assert.equal("/h/.config/pcapi/config",
+          config.path(env { XDG_CONFIG_HOME = place, HOME = "/h" }))
+      end
+    end)
+
+    it("no place without a home", function()
+      for _, home in ipairs { "none", "", "h" } do
+        assert.is_nil(config.path(env { HOME = home ~= "none" and home or nil }))
+      end
+    end)
+  end)
+
+  describe("takes apart", function()
+    it("profiles, settings for all of them, comments and empty lines", function()
+      local sections = assert(config.parse(table.concat({
+        "# for all", "ca_file = /etc/ca.pem", "", "[default]", "  tenant=a.example  ",
+        "; another way to comment", "\tclient_id\t=\tid 1", "[ second ]", "tenant = b.example",
+      }, "\n")))
+      assert.same({
+        [""] = { ca_file = { value = "/etc/ca.pem", line = 2 } },
+        default = { tenant = { value = "a.example", line = 5 },
+                    client_id = { value = "id 1", line = 7 } },
+        second = { tenant = { value = "b.example", line = 9 } },
+      }, sections)
+    end)
+
+    it("lines that end as on Windows, and a last one that does not end", function()
+      local sections = assert(config.parse "[a]\r\ntenant = x\r\nscope = y")
+      assert.equal("x", sections.a.tenant.value)
+      assert.equal("y", sections.a.scope.value)
+      assert.equal(3, sections.a.scope.line)
+    end)
+
+    it("values with = and # in them, in quotes and without", function()
+      local sections = assert(config.parse
+        'token_url = https://x.example/?a=b#c\nscope = " a b "\nproxy = ""')
+      assert.equal("https://x.example/?a=b#c", sections[""].token_url.value)
+      assert.equal(" a b ", sections[""].scope.value)
+      assert.equal("", sections[""].proxy.value)
+    end)
+
+    it("a profile in two places", function()
+      local sections = assert(config.parse "[a]\ntenant = x\n[b]\n[a]\nscope = y")
+      assert.equal("x", sections.a.tenant.value)
+      assert.equal("y", sections.a.scope.value)
+    end)
+
+    it("nothing", function()
+      assert.same({ [""] = {} }, config.parse "")
+    end)
+  end)
+
+  describe("names the line and the cure of", function()
+    for name, case in pairs {
+      ["an unknown setting"] = { "[a]\ntenent = x", ":2: ", 'did you mean "tenant"?' },
+      ["a setting nobody could mean"] = { "zzzzzzzzzzzz = x", ":1: ", "there are: " },
+      ["a line that is none"] = { "\n\ntenant", ":3: ", "neither [profile] nor name = value" },
+      ["a bracket too few"] = { "[a", ":1: ", "neither [profile] nor name = value" },
+      ["a profile without a name"] = { "[ ]", ":1: ", "the profile has no name" },
+      ["a setting given twice"] = { "tenant = a\n\ntenant = b", ":3: ",
+        "tenant was set in line 1 already" },
+      ["a secret"] = { "client_secret = SECRET", ":1: ", "client_secret_file" },
+      ["a passphrase"] = { "[a]\nkey_passphrase = SECRET", ":2: ", "key_passphrase_file" },
+      ["a refresh token"] = { "refresh_token = SECRET", ":1: ", "set PCAPI_REFRESH_TOKEN" },
+      ["a token"] = { "token = SECRET", ":1: ", "set PCAPI_TOKEN" },
+    } do
+      it(name, function()
+        local err = fails(case[1])
+        assert.matches(directory .. "/config" .. case[2], err.message, 1, true)
+        assert.matches(case[3], err.message, 1, true)
+      end)
+    end
+
+    it("a value that cannot be", function()
+      for line, said in pairs {
+        ["cloud = germany"] = "cloud must be global or us_government or china",
+        ["oauth_version = 2"] = "oauth_version must be v1 or v2",
+        ["assertion_alg = HS256"] = "assertion_alg must be PS256 or RS256",
+        ["timeout = soon"] = "timeout must be a positive number of seconds",
+        ["timeout = 0"] = "timeout must be", ["timeout = -1"] = "timeout must be",
+        ["timeout = 1e999"] = "timeout must be", ["timeout = nan"] = "timeout must be",
+      } do
+        local err = fails("\n" .. line)
+        assert.matches(said, err.message, 1, true)
+        assert.matches(directory .. "/config:2", err.message, 1, true)
+      end
+    end)
+
+    it("a value of the environment, by the variable", function()
+      assert.matches("environment PCAPI_CLOUD",
+        fails(nil, { env = { PCAPI_CLOUD = "mars" } }).message, 1, true)
+    end)
+  end)
+
+  describe("reads", function()
+    it("nothing where the default file is missing, or there is no home", function()
+      local settings = assert(resolve(nil, { env = { HOME = directory .. "/none" } }))
+      assert.same({}, settings.values)
+      assert.same({}, settings.profiles)
+      assert.equal(directory .. "/none/.config/pcapi/config", settings.path)
+      settings = assert(resolve())
+      assert.same({}, settings.values)
+      assert.is_nil(settings.path)
+    end)
+
+    it("nothing where a folder of the default file is none", function()
+      folder.write(directory .. "/file", "x")
+      assert.is_table(resolve(nil, { env = { HOME = directory .. "/file" } }))
+    end)
+
+    it("no default file that is there and cannot be read, and says so", function()
+      local home = folder.new()
+      os.execute(("mkdir -p '%s/.config/pcapi' && ln -s config '%s/.config/pcapi/config'")
+        :format(home, home))
+      assert.matches(home .. "/.config/pcapi/config",
+        fails(nil, { env = { HOME = home } }).message, 1, true)
+      home = folder.new()
+      os.execute(("mkdir -p '%s/.config/pcapi/config'"):format(home))
+      assert.matches(home .. "/.config/pcapi/config",
+        fails(nil, { env = { HOME = home } }).message, 1, true)
+    end)
+
+    it("no file that was asked for by name and is missing", function()
+      local missing = directory .. "/none"
+      local settings, err = config.resolve { path = missing, getenv = env() }
+      assert.is_nil(settings)
+      assert.matches(missing, err.message, 1, true)
+      settings, err = config.resolve { getenv = env { PCAPI_CONFIG = missing } }
+      assert.is_nil(settings)
+      assert.matches(missing, err.message, 1, true)
+    end)
+
+    it("the file of PCAPI_CONFIG, but rather that of the flag", function()
+      local other = folder.write(directory .. "/other", "tenant = other.example")
+      local settings = assert(resolve(nil, { env = { PCAPI_CONFIG = other } }))
+      assert.equal("other.example", settings.values.tenant)
+      settings = assert(resolve("tenant = flag.example", { env = { PCAPI_CONFIG = other } }))
+      assert.equal("flag.example", settings.values.tenant)
+    end)
+
+    it("the default file where PCAPI_CONFIG is empty", function()
+      local settings = assert(resolve(nil, { env = { PCAPI_CONFIG = "", HOME = "/none" } }))
+      assert.equal("/none/.config/pcapi/config", settings.path)
+    end)
+  end)
+
+  describe("gives the profile", function()
+    local TEXT = "tenant = all\n[default]\nscope = d\n[a]\nscope = a\n[b]\nscope = b"
+
+    it("default, unless told otherwise", function()
+      local settings = assert(resolve(TEXT))
+      assert.equal("default", settings.profile)
+      assert.equal("default", settings.profile_origin)
+      assert.equal("d", settings.values.scope)
+    end)
+
+    it("of PCAPI_PROFILE, but rather that of the flag", function()
+      local settings = assert(resolve(TEXT, { env = { PCAPI_PROFILE = "a" } }))
+      assert.equal("a", settings.values.scope)
+      assert.equal("environment PCAPI_PROFILE", settings.profile_origin)
+      settings = assert(resolve(TEXT, { env = { PCAPI_PROFILE = "a" }, profile = "b" }))
+      assert.equal("b", settings.values.scope)
+      assert.equal("flag --profile", settings.profile_origin)
+      settings = assert(resolve(TEXT, { env = { PCAPI_PROFILE = "" } }))
+      assert.equal("default", settings.profile)
+    end)
+
+    it("that the file does not have, with what holds for all", function()
+      local settings = assert(resolve(TEXT, { profile = "c" }))
+      assert.equal("all", settings.values.tenant)
+      assert.is_nil(settings.values.scope)
+    end)
+
+    it("among the sorted names of all", function()
+      assert.same({ "a", "b", "default" }, assert(resolve(TEXT)).profiles)
+    end)
+  end)
+
+  it("prefers flag to environment to profile to all profiles to sign-in to default", function()
+    local path = directory .. "/config"
+    local steps = {
+      { "flag", "flag --cloud" },
+      { "env", "environment PCAPI_CLOUD" },
+      { "profile", "profile default in " .. path .. ":3" },
+      { "all", "all profiles in " .. path .. ":1" },
+      { "kept", "sign-in" },
+      { "default", "default" },
+    }
+    local on = { flag = "china", env = "us_government", profile = "china", all = "us_government",
+                 kept = "china", default = "global" }
+    for _, step in ipairs(steps) do
+      local settings = assert(resolve(
+        ("%s\n[default]\n%s"):format(on.all and "cloud = " .. on.all or "",
+          on.profile and "cloud = " .. on.profile or ""),
+        { flags = { cloud = on.flag }, env = { PCAPI_CLOUD = on.env } }))
+      assert(settings:add_kept { cloud = on.kept })
+      assert(settings:add_defaults())
+      assert.equal(on[step[1]], settings.values.cloud)
+      assert.equal(step[2], settings.origins.cloud)
+      on[step[1]] = nil
+    end
+  end)
+
+  it("takes an empty variable for none", function()
+    local settings = assert(resolve("tenant = a", { env = { PCAPI_TENANT = "" } }))
+    assert.equal("a", settings.values.tenant)
+  end)
+
+  it("reads every variable", function()
+    for _, setting in ipairs(config.settings) do
+      if setting.env then
+        local value = setting.name == "cloud" and "china" or "x"
+        local settings = assert(resolve(nil, { env = { [setting.env] = value } }))
+        assert.equal(value, settings.values[setting.name])
+        assert.equal("environment " .. setting.env, settings.origins[setting.name])
+      end
+    end
+  end)
+
+  it("names a flag as it is written", function()
+    local settings = assert(resolve(nil, { flags = { client_id = "x", timeout = 5 } }))
+    assert.equal("flag --client-id", settings.origins.client_id)
+    assert.equal(5, settings.values.timeout)
+  end)
+
+  it("makes numbers of seconds", function()
+    assert.equal(7.5, assert(resolve "timeout = 7.5").values.timeout)
+  end)
+
+  it("shows as defaults what counts where nothing is said", function()
+    local settings = assert(resolve())
+    assert(settings:add_defaults())
+    assert.equal("global", settings.values.cloud)
+    assert.equal("v2", settings.values.oauth_version)
+    assert.equal(180, settings.values.timeout)
+    assert.is_nil(settings.values.tenant)
+  end)
+
+  describe("takes of two that stand for one another the stronger alone:", function()
+    for name, case in pairs {
+      ["ca_file over ca_path"] = { "ca_path = /p", { PCAPI_CA_FILE = "/f" }, "ca_file", "ca_path" },
+      ["ca_path over ca_file"] = { "ca_file = /f", { PCAPI_CA_PATH = "/p" }, "ca_path", "ca_file" },
+      ["a secret over its file"] = { "client_secret_file = /f", { PCAPI_CLIENT_SECRET = "s" },
+        "client_secret", "client_secret_file" },
+      ["a secret over a certificate"] = { "certificate = /c\ncertificate_key = /k",
+        { PCAPI_CLIENT_SECRET = "s" }, "client_secret", "certificate", "certificate_key" },
+      ["a certificate over a secret's file"] = { "client_secret_file = /f",
+        { PCAPI_CERTIFICATE = "/c" }, "certificate", "client_secret_file" },
+      ["a passphrase over its file"] = { "key_passphrase_file = /f",
+        { PCAPI_KEY_PASSPHRASE = "s" }, "key_passphrase", "key_passphrase_file" },
+    } do
+      it(name, function()
+        local settings = assert(resolve(case[1], { env = case[2] }))
+        assert.is_string(settings.values[case[3]])
+        for i = 4, #case do
+          assert.is_nil(settings.values[case[i]])
+          assert.is_nil(settings.origins[case[i]])
+        end
+      end)
+    end
+
+    it("a profile's over that of all profiles, and of the sign-in", function()
+      local settings = assert(resolve "ca_file = /f\n[default]\nca_path = /p")
+      assert.equal("/p", settings.values.ca_path)
+      assert.is_nil(settings.values.ca_file)
+      settings = assert(resolve "client_secret_file = /new")
+      assert(settings:add_kept { certificate = "/old", certificate_key = "/old",
+                                 key_passphrase_file = "/old", assertion_alg = "RS256" })
+      assert.equal("/new", settings.values.client_secret_file)
+      for _, name in ipairs { "certificate", "certificate_key", "key_passphrase_file" } do
+        assert.is_nil(settings.values[name])
+      end
+    end)
+
+    it("both, for who uses them to complain of, when one place gives both", function()
+      local settings = assert(resolve "ca_file = /f\nca_path = /p")
+      assert.equal("/f", settings.values.ca_file)
+      assert.equal("/p", settings.values.ca_path)
+    end)
+
+    it("a certificate with the key and passphrase that belong to it, whatever their place",
+      function()
+        local settings = assert(resolve("certificate = /c\ncertificate_key = /k",
+          { env = { PCAPI_KEY_PASSPHRASE = "s" } }))
+        assert.equal("/c", settings.values.certificate)
+        assert.equal("/k", settings.values.certificate_key)
+        assert.equal("s", settings.values.key_passphrase)
+      end)
+  end)
+
+  describe("of the sign-in", function()
+    it("keeps settings of the account, no secret and nothing of the connection", function()
+      local settings = assert(resolve(
+        "tenant = t\nclient_id = c\nca_file = /f\ntimeout = 5\nclient_secret_file = /s",
+        { env = { PCAPI_KEY_PASSPHRASE = "SECRET", PCAPI_TOKEN = "SECRET",
+                  PCAPI_REFRESH_TOKEN = "SECRET" } }))
+      assert.same({ tenant = "t", client_id = "c", client_secret_file = "/s" },
+        settings:to_keep "/work")
+      settings = assert(resolve(nil, { env = { PCAPI_CLIENT_SECRET = "SECRET" } }))
+      assert.same({}, settings:to_keep "/work")
+    end)
+
+    it("keeps no default, which a later version may change", function()
+      assert.same({}, assert(resolve()):to_keep "/work")
+    end)
+
+    it("keeps paths absolute, so that cron finds them from anywhere", function()
+      local settings = assert(resolve("certificate = cert.pem\ncertificate_key = ../key.pem\n"
+        .. "key_passphrase_file = /etc/pass"))
+      assert.same({ certificate = "/work/cert.pem", certificate_key = "/work/../key.pem",
+                    key_passphrase_file = "/etc/pass" }, settings:to_keep "/work")
+    end)
+
+    it("keeps a PEM text as it is, and paths where nobody knows the folder", function()
+      local pem = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
+      local settings = assert(resolve(nil, { env = { PCAPI_CERTIFICATE = pem } }))
+      assert.equal(pem, settings:to_keep("/work").certificate)
+      assert.equal("x", assert(resolve "client_secret_file = x"):to_keep().client_secret_file)
+    end)
+
+    it("keeps no private key that was given as text", function()
+      local settings = assert(resolve(nil, { env = {
+        PCAPI_CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
+          .. "-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----\n",
+        PCAPI_CERTIFICATE_KEY = "-----BEGIN PRIVATE KEY-----\nSECRET\n" } }))
+      assert.is_false(holds(settings:to_keep "/work", "SECRET"))
+    end)
+
+    it("takes back what it kept, but nothing that belongs elsewhere or is no text", function()
+      local settings = assert(resolve())
+      assert(settings:add_kept { tenant = "t", client_secret = "SECRET", token = "SECRET",
+                                 ca_file = "/f", client_id = 5, odd = "x" })
+      assert.same({ tenant = "t" }, settings.values)
+      assert.same({ tenant = "sign-in" }, settings.origins)
+      assert.is_true((assert(resolve()):add_kept(nil)))
+    end)
+
+    it("says when what it kept cannot be", function()
+      local ok, err = assert(resolve()):add_kept { cloud = "mars" }
+      assert.is_nil(ok)
+      assert.equal("config", err.kind)
+      assert.matches("(sign-in)", err.message, 1, true)
+    end)
+  end)
+
+  it("knows which settings are secret", function()
+    local secret = {}
+    for _, setting in ipairs(config.settings) do
+      secret[#secret + 1] = setting.secret and setting.name
+      assert.is_false(not not (setting.secret and setting.account), setting.name)
+    end
+    table.sort(secret)
+    assert.same({ "client_secret", "key_passphrase", "refresh_token", "token" }, secret)
+  end)
+
+  it("knows the resource of each cloud, and another one", function()
+    assert.equal("https://api.partnercenter.microsoft.com", config.resource {})
+    assert.equal("https://partner.partnercenterapi.microsoftonline.cn",
+      config.resource { cloud = "china" })
+    assert.equal("https://r.example", config.resource { resource = "https://r.example" })
+  end)
+end)
