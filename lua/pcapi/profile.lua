@@ -35,12 +35,16 @@ local function auth()
   return require "pcapi.auth"
 end
 
-local function store_of(settings)
-  local ok, store = pcall(auth().file_store, settings.values.store)
-  if not ok then
-    return fail((tostring(store):gsub("^.-auth%.file_store: ", "")))
+local function store_of(settings, getenv)
+  local file = require "pcapi.auth.store.file"
+  local directory, why = settings.values.store, "store must be the path of a folder"
+  if directory == nil then
+    directory, why = file.directory(getenv)
   end
-  return store
+  if not directory or directory == "" then
+    return fail(why)
+  end
+  return file.new(directory)
 end
 
 --- Finds a profile.
@@ -58,7 +62,7 @@ function M.open(options)
   if options.given_token then
     return self
   end
-  self.store, err = store_of(settings)
+  self.store, err = store_of(settings, options.getenv)
   if not self.store then
     return nil, err
   end
