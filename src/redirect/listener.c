@@ -218,9 +218,12 @@ static bool step(struct listener *l, long long left) {
 
 enum listener_code listener_wait(struct listener *l, int timeout_ms) {
   const long long end = now_ms() + timeout_ms;
-  for (long long left = timeout_ms; left >= 0 && !l->delivered; left = end - now_ms())
-    if (!step(l, left))
+  long long left = timeout_ms;
+  do { /* once in any case: who reloads the page is not kept waiting */
+    if (!step(l, l->delivered ? 0 : left))
       return errno == EINTR ? LISTENER_WAITING : LISTENER_FAILED;
+    left = end - now_ms();
+  } while (left > 0 && !l->delivered);
   return l->delivered ? LISTENER_ANSWERED : LISTENER_WAITING;
 }
 
