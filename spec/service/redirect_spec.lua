@@ -1,0 +1,340 @@
+--- The listener for the browser's redirect, with curl as the browser.
+local core = require "pcapi.core"
+local curl = require "spec.support.curl"
+local files = require "spec.support.files"
+local folder = require "spec.support.folder"
+local redirect = require "pcapi.redirect"
+
+local LUA = os.getenv "LUA" or "lua5.4"
+local STATE = "n0nce-of-the-sign-in"
+
+local listener
+
+local function base()
+  return "http://localhost:" .. listener:port()
+end
+
+-- Waits until there is an answer, at most so many seconds.
+local function wait(seconds)
+  local deadline = core.now() + seconds
+  local answer
+  repeat
+    answer = listener:wait(math.max(0, deadline - core.now()))
+  until answer or core.now() >= deadline
+  return answer
+end
+
+-- Runs a shell command beside the listener, which goes on serving until the command
+-- ends. Returns what the command printed and what the listener has got by then.
+local function beside(command)
+  local done = os.tmpname()
+  os.remove(done)
+  local pipe = io.popen(("{ %s ; } 2>&1; : >%s"):format(command, done))
+  local deadline = core.now() + 20
+  local answer = false
+  local finished
+  repeat
+    answer = listener:wait(0.02) or answer
+    finished = io.open(done)
+  until finished or core.now() > deadline
+  finished:close()
+  os.remove(done)
+  local said = pipe:read "*a"
+  pipe:close()
+  return said, answer
+end
+
+-- Asks as a browser would. Returns {status, head, body, answer}.
+local function browse(query, more)
+  local said, answer = beside(("%s -si --max-time 10 --noproxy '*' %s '%s%s'")
+    :format(curl.COMMAND, more or "", base(), query))
+  local head, body = said:match "^(.-\r\n)\r\n(.*)$"
+  return { status = tonumber((head or ""):match "^HTTP/1.1 (%d+)"), head = head, body = body,
+           answer = answer }
+end
+
+before_each(function()
+  listener = assert(redirect.listen(STATE))
+end)
+
+after_each(function()
+  listener:close()
+end)
+
+describe("the redirect", function()
+  it("brings the code", function()
+    local seen = browse("/?code=0.AX%2Bb-c_d&state=" .. STATE .. "&session_state=x")
+    assert.equal(200, seen.status)
+    assert.same({ code = "0.AX+b-c_d" }, seen.answer)
+  end)
+
+  it("brings an error and its description, unescaped", function()
+    local seen = browse("/?error=access_denied&error_description=AADSTS65004%3a+User+declined"
+      .. "%0d%0aTrace+ID%3A+1&state=" .. STATE)
+    assert.equal(200, seen.status)
+    assert.same({ error = "access_denied",
+      error_description = "AADSTS65004: User declined\r\nTrace ID: 1" }, seen.answer)
+  end)
+
+  it("may come by the address of the loopback, or by its name in capitals", function()
+    for _, host in ipairs { "127.0.0.1", "LOCALHOST", "localhost" } do
+      local seen = browse("/?code=x&state=" .. STATE,
+        ("-H 'Host: %s:%d'"):format(host, listener:port()))
+      assert.equal(200, seen.status)
+      assert.same({ code = "x" }, seen.answer)
+    end
+  end)
+
+  it("may lead to a path of one's own", function()
+    listener:close()
+    listener = assert(redirect.listen(STATE, "/signed-in"))
+    assert.equal(404, browse("/?code=x&state=" .. STATE).status)
+    assert.equal(404, browse("/signed-in/?code=x&state=" .. STATE).status)
+    assert.same({ code = "x" }, browse("/signed-in?code=x&state=" .. STATE).answer)
+  end)
+
+  it("counts once: what comes later changes nothing", function()
+    assert.same({ code = "first" }, browse("/?code=first&state=" .. STATE).answer)
+    local seen = browse("/?code=second&error=e&state=" .. STATE)
+    assert.equal(200, seen.status)
+    assert.same({ code = "first" }, seen.answer)
+    assert.same({ code = "first" }, listener:wait(0))
+  end)
+
+  it("has its page with the browser before the answer is given and the port closed", function()
+    for _ = 1, 50 do
+      local pipe = io.popen(("%s -s --noproxy '*' -w '%%{http_code}' '%s/?code=x&state=%s'; "
+        .. "echo $?"):format(curl.COMMAND, base(), STATE))
+      assert.same({ code = "x" }, wait(10))
+      listener:close()
+      assert.matches("close this page.*</html>\n2000\n$", pipe:read "*a")
+      pipe:close()
+      listener = assert(redirect.listen(STATE))
+    end
+  end)
+
+  it("counts too when the browser does not wait for its page", function()
+    local _, answer = beside(([[bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d
+      printf "GET /?code=x&state=%s HTTP/1.1\r\nHost: localhost:%d\r\n\r\n" >&3; exec 3>&-']])
+      :format(listener:port(), STATE, listener:port()))
+    assert.same({ code = "x" }, answer or wait(10))
+  end)
+end)
+
+describe("a page", function()
+  local PAGES = { "/?code=CODE&state=STATE", "/?state=" .. STATE, "/PATH?code=CODE",
+                  "/?error=ERROR&error_description=DESCRIPTION&state=" .. STATE,
+                  "/?code=CODE&state=" .. STATE }
+
+  it("tells no other page or cache anything, and runs nothing", function()
+    for _, query in ipairs(PAGES) do
+      local head = browse(query).head:lower()
+      for _, line in ipairs { "content-security-policy: default-src 'none'",
+                              "cache-control: no-store", "referrer-policy: no-referrer",
+                              "x-content-type-options: nosniff",
+                              "content-type: text/html; charset=utf-8" } do
+        assert.truthy(head:find("\r\n" .. line .. "\r\n", 1, true), query .. ": " .. line)
+      end
+    end
+  end)
+
+  it("echoes nothing of what was asked", function()
+    for _, query in ipairs(PAGES) do
+      local seen = browse(query, "-A AGENT -H 'Cookie: COOKIE' -H 'Referer: http://REFERER/'")
+      for _, word in ipairs { "CODE", "ERROR", "DESCRIPTION", "STATE", "PATH", "AGENT", "COOKIE",
+                              "REFERER", STATE } do
+        assert.is_nil((seen.head .. seen.body):find(word, 1, true), query)
+      end
+    end
+  end)
+end)
+
+describe("what is not the redirect ends no wait:", function()
+  local function is_refused(status, query, more, text)
+    local seen = browse(query, more)
+    assert.equal(status, seen.status)
+    assert.is_false(seen.answer)
+    if text then
+      assert.truthy(seen.body:find(text, 1, true))
+    end
+    return seen
+  end
+
+  after_each(function()
+    assert.same({ code = "right" }, browse("/?code=right&state=" .. STATE).answer)
+  end)
+
+  for name, state in pairs {
+    ["another state"] = "&state=n0nce-of-the-sign-iN", ["no state"] = "",
+    ["an empty one"] = "&state=",
+    ["a part of it"] = "&state=" .. STATE:sub(1, -2), ["more than it"] = "&state=" .. STATE .. "x",
+    ["it and a zero byte"] = "&state=" .. STATE .. "%00", ["its name alone"] = "&state",
+  } do
+    it(name, function()
+      is_refused(400, "/?code=x" .. state, nil, "This is not the sign-in that pcapi waits for.")
+    end)
+  end
+
+  it("neither code nor error", function()
+    for _, query in ipairs { "/?state=", "/?code=&state=", "/?code&error=&state=",
+                             "/?error_description=x&state=", "/?code=a%00b&state=" } do
+      is_refused(400, query .. STATE, nil, "neither code nor error")
+    end
+  end)
+
+  it("a code, error or description that is too long", function()
+    for name, max in pairs { code = 8192, error = 256, error_description = 2048 } do
+      is_refused(400, ("/?%s=%s&error=&state=%s"):format(name, ("x"):rep(max + 1), STATE))
+    end
+    is_refused(414, "/?state=" .. STATE .. "&code=" .. ("x"):rep(40000))
+  end)
+
+  it("another path, such as that of an icon", function()
+    for _, path in ipairs { "/favicon.ico", "//", "/x/.." } do
+      is_refused(404, path .. "?code=x&state=" .. STATE, "--path-as-is")
+    end
+  end)
+
+  it("another method", function()
+    for _, more in ipairs { "-X POST", "-d a=b", "-X PUT -T /dev/null", "-X OPTIONS", "-I" } do
+      local seen = is_refused(405, "/?code=x&state=" .. STATE, more)
+      assert.truthy(seen.head:find("\r\nAllow: GET\r\n", 1, true))
+    end
+  end)
+
+  it("the name of another host, though it led here", function()
+    local port = listener:port()
+    for _, host in ipairs { "evil.example", "evil.example:" .. port, "localhost",
+                            "localhost:" .. port + 1, "localhost.evil.example:" .. port,
+                            "127.0.0.1:" .. port .. "0", "[::1]:" .. port } do
+      is_refused(400, "/?code=x&state=" .. STATE, ("-H 'Host: %s'"):format(host))
+    end
+    is_refused(400, "/?code=x&state=" .. STATE, "-H 'Host:'")
+  end)
+
+  it("what is no HTTP", function()
+    local said, answer = beside(([[bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d
+      printf "\0\1\2\r\n\r\n" >&3; timeout 1 cat <&3']]):format(listener:port()))
+    assert.is_false(answer)
+    assert.is_nil(said:find("200 OK", 1, true))
+  end)
+
+  it("as many connections as are served, which do nothing", function()
+    local said = beside(([[bash -c 'for i in 3 4 5 6 7 8 9 10; do
+        eval "exec $i<>/dev/tcp/127.0.0.1/%d"; done
+      %s -s --max-time 1 --noproxy "*" "%s/?code=x&state=%s" || echo none']])
+      :format(listener:port(), curl.COMMAND, base(), STATE))
+    assert.equal("none\n", said)
+  end)
+end)
+
+describe("a code of the longest kind", function()
+  it("is taken, though every byte of it is escaped", function()
+    local seen = browse("/?state=" .. STATE .. "&code=" .. ("x"):rep(8192))
+    assert.same({ code = ("x"):rep(8192) }, seen.answer)
+    listener:close()
+    listener = assert(redirect.listen(STATE))
+    seen = browse("/?state=" .. STATE .. "&code=" .. ("%2b"):rep(8192))
+    assert.same({ code = ("+"):rep(8192) }, seen.answer)
+  end)
+end)
+
+describe("a listener", function()
+  it("is there for this machine alone", function()
+    local lines = files.lines_of(("grep -i ':%04X ' /proc/net/tcp /proc/net/tcp6")
+      :format(listener:port()))
+    assert.equal(1, #lines)
+    assert.truthy(lines[1]:find("0100007F:", 1, true))
+  end)
+
+  it("has a port of its own", function()
+    local other = assert(redirect.listen(STATE))
+    assert.not_equal(listener:port(), other:port())
+    assert.equal(listener:port(), math.floor(listener:port()))
+    other:close()
+  end)
+
+  it("waits as long as it is told", function()
+    local start = core.now()
+    assert.is_false(listener:wait(0))
+    assert.is_false(listener:wait(0.3))
+    local took = core.now() - start
+    assert.is_true(took >= 0.29 and took < 5, took)
+  end)
+
+  it("stops waiting for a signal, so that Ctrl-C reaches Lua", function()
+    local lines = files.lines_of(([[sh -c 'echo $$; exec %s -e "$1"' sh '
+      local listener = require("pcapi.redirect").listen "s"
+      print "waits"
+      io.stdout:flush()
+      listener:wait(60)' 2>&1 | {
+        read pid; read waits; sleep 0.3; kill -INT $pid; echo $waits; timeout 10 cat; }]])
+      :format(LUA))
+    assert.equal("waits", lines[1])
+    assert.truthy(lines[2]:find("interrupted!", 1, true))
+  end)
+
+  it("is closed once, by close, the end of its scope or the collector", function()
+    assert.equal(("pcapi.redirect (port %d)"):format(listener:port()), tostring(listener))
+    listener:close()
+    listener:close()
+    assert.equal("pcapi.redirect (closed)", tostring(listener))
+    assert.has_error(function() listener:port() end)
+    assert.has_error(function() listener:wait(0) end)
+    getmetatable(listener).__close(listener)
+  end)
+
+  it("is gone when it is closed or forgotten", function()
+    local function connects(port) -- curl's status 7: nobody listens; 28: nobody answers
+      local status = files.lines_of(("%s -s --max-time 1 --noproxy '*' http://127.0.0.1:%d/; "
+        .. "echo $?"):format(curl.COMMAND, port))[1]
+      return ({ ["7"] = false, ["28"] = true })[status]
+    end
+    local port = listener:port()
+    assert.is_true(connects(port))
+    listener:close()
+    assert.is_false(connects(port))
+    local forgotten = assert(redirect.listen(STATE))
+    port = forgotten:port()
+    forgotten = nil -- luacheck: ignore
+    collectgarbage()
+    collectgarbage()
+    assert.is_false(connects(port))
+  end)
+
+  it("is not handed on to the browser's process", function()
+    local function descriptors()
+      return #files.lines_of "ls /proc/self/fd"
+    end
+    local with = descriptors()
+    listener:close()
+    assert.equal(with, descriptors())
+  end)
+
+  it("says why it cannot listen", function()
+    local script = folder.write(folder.new() .. "/script.lua", [[
+      local listen = require("pcapi.redirect").listen
+      local held, file = {}
+      repeat
+        file = io.open "/dev/null"
+        held[#held + 1] = file
+      until not file
+      print(listen "s")]])
+    assert.same({ "nil\tno port of 127.0.0.1 can be listened on: Too many open files" },
+      files.lines_of(("ulimit -n 20; %s %s"):format(LUA, script)))
+    folder.remove()
+  end)
+
+  it("refuses a state or a path that is none, and does not repeat it", function()
+    for _, arguments in ipairs { {}, { "" }, { "SECRET\0" }, { ("SECRET"):rep(50) }, { {} },
+                                 { "s", "" }, { "s", "SECRET" }, { "s", "/SECRET\0" },
+                                 { "s", "/" .. ("SECRET"):rep(50) } } do
+      local ok, message = pcall(redirect.listen, arguments[1], arguments[2])
+      assert.is_false(ok)
+      assert.is_nil(message:find("SECRET", 1, true))
+    end
+    assert.has_error(function() listener:wait(-1) end)
+    assert.has_error(function() listener:wait() end)
+    assert.has_error(function() listener:wait(0 / 0) end)
+  end)
+end)
