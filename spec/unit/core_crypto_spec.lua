@@ -200,7 +200,8 @@ describe("a key", function()
         { core.sign("PS256", "text", pem[name]) })
     end
     -- with a terminal, where OpenSSL would ask: script(1) gives it one, and leaks
-    local lines = files.lines_of(([[ASAN_OPTIONS=detect_leaks=0 script -qec "%s -e 'io.input(\"%s/pkcs8-locked.pem\")
+    local lines = files.lines_of(([[ASAN_OPTIONS=detect_leaks=0 \
+      script -qec "%s -e 'io.input(\"%s/pkcs8-locked.pem\")
       print(select(2, require(\"pcapi.core\").sign(\"PS256\", \"\", io.read \"*a\")))'" /dev/null \
       </dev/null]]):format(os.getenv "LUA" or "lua5.4", directory))
     assert.equal("the key is encrypted and needs a passphrase", lines[1]:match "^[^\r]*")
