@@ -8,7 +8,7 @@ local M = {}
 local HIDDEN = "[hidden]"
 
 -- A header or parameter is hidden by its name: better one too many.
-local SECRET_NAMES = { "auth", "token", "secret", "key", "cookie", "passw", "assertion", "code",
+local SECRET_NAMES = { "auth", "token", "secret", "key", "cookie", "pass", "assertion", "code",
                        "state", "credential", "signature" }
 -- These only look like one.
 local HARMLESS = { ["www-authenticate"] = true, ["content-encoding"] = true,
@@ -25,32 +25,70 @@ local function is_secret(name)
   return false
 end
 
--- Whatever its name: what looks like a token, or was sent as a secret before.
-local function cleaner(request)
-  local sent = {}
-  for _, line in ipairs(request.headers or {}) do
-    local name, value = line:match "^([^:]+):%s*(.*)$"
-    if name and is_secret(name) then
-      sent[#sent + 1] = value:match "^%a+%s+(%S+)$" or value
+local SHORTEST = 4 -- bytes; hiding less would hide what has nothing to do with it
+
+-- The values of a request that are secret by their names, in its headers and its form;
+-- those of a form also as they are sent, percent-encoded.
+local function secrets_of(request)
+  local all = {}
+  local function add(secret)
+    if #secret >= SHORTEST then
+      all[#all + 1] = secret
     end
   end
+  local is_form = false
+  for _, line in ipairs(request.headers or {}) do
+    local name, value = line:match "^([^:]+):%s*(.*)$"
+    if is_secret(name) then
+      add(value:match "^%a+%s+(%S+)$" or value)
+    end
+    is_form = is_form or value:find("x-www-form-urlencoded", 1, true) ~= nil
+  end
+  for name, value in (is_form and request.body or ""):gmatch "([^&=]+)=([^&]*)" do
+    if is_secret(name) then
+      add(value)
+      add((value:gsub("%%(%x%x)", function(hex)
+        return string.char(tonumber(hex, 16))
+      end)))
+    end
+  end
+  return all
+end
+
+local function without(value, secret)
+  local at, last = value:find(secret, 1, true)
+  while at do
+    value = value:sub(1, at - 1) .. HIDDEN .. value:sub(last + 1)
+    at, last = value:find(secret, at + #HIDDEN, true)
+  end
+  return value
+end
+
+local function hide_pair(name)
+  return is_secret(name) and name .. "=" .. HIDDEN or nil
+end
+
+-- Whatever its name: what looks like a token, is secret by a name within, or was sent as
+-- a secret.
+local function cleaner(request)
+  local sent = secrets_of(request)
   return function(value)
     for _, secret in ipairs(sent) do
-      local at, last = value:find(secret, 1, true)
-      while at do
-        value = value:sub(1, at - 1) .. HIDDEN .. value:sub(last + 1)
-        at, last = value:find(secret, at + #HIDDEN, true)
-      end
+      value = without(value, secret)
     end
-    return text.visible((value:gsub("eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", HIDDEN)))
+    value = value:gsub("eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", HIDDEN)
+    value = value:gsub('([%w_.%-]+)="[^"]*"', hide_pair)
+    value = value:gsub("([%w_.%-]+)=[^&?%s#\"'<>;]+", hide_pair)
+    return text.visible(value)
   end
 end
 
-local function shown_url(url)
-  local place, query = url:match "^([^?]*)%??(.*)$"
+local function shown_url(address)
+  local place, query = address:match "^([^?]*)%??(.*)$"
   local parts = {}
-  for name, value in query:gmatch "([^&=]+)=?([^&]*)" do
-    parts[#parts + 1] = name .. "=" .. (is_secret(name) and HIDDEN or value)
+  for part in query:gmatch "[^&]+" do
+    local name = part:match "^([^=]*)="
+    parts[#parts + 1] = name and is_secret(name) and name .. "=" .. HIDDEN or part
   end
   return place .. (#parts > 0 and "?" .. table.concat(parts, "&") or "")
 end
