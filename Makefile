@@ -53,6 +53,7 @@ test:
 
 # RUN stands in front of the interpreter: a sanitizer's preload, valgrind
 test-lua: build
+	@dev/oidc
 	@echo "specs on $(LUA)"
 	@sandbox/run $(RUN) $(LUA) dev/busted $(SPECS)
 
@@ -93,6 +94,10 @@ lint:
 	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua OUT=build/lint-$$cc || exit 1; done; done
 	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) $(REDIRECT_SOURCES) -- -std=gnu11 -I$(LUA_INC)
 
+# A process that renews its token, killed at 1,000 moments.
+kill:
+	@KILLS=1000 $(MAKE) --no-print-directory test-lua SPECS=spec/service/sign_in_spec.lua
+
 coverage:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
 	@rm -rf build/coverage && mkdir -p build/coverage/lua
@@ -119,4 +124,4 @@ install:
 clean:
 	rm -rf build doc
 
-.PHONY: build demo test test-lua test-c sanitize valgrind lint coverage bench docs install clean
+.PHONY: build demo test test-lua test-c sanitize valgrind lint kill coverage bench docs install clean

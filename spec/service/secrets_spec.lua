@@ -79,7 +79,7 @@ end
 local function browser()
   local path = home .. "/browser"
   local file = assert(io.open(path, "w"))
-  file:write("#!/bin/sh\nexec curl -sL --noproxy '*' --cacert ", sandbox.ca_file,
+  file:write("#!/bin/sh\nexec ", curl.COMMAND, " -sL --noproxy '*' --cacert ", sandbox.ca_file,
     ' "$1" >/dev/null\n')
   file:close()
   os.execute("chmod +x " .. path)

@@ -209,7 +209,7 @@ describe("many processes", function()
     assert.equal(1 + 1, refreshes())
   end)
 
-  -- KILLS: how often; the run before a release asks for 1,000
+  -- KILLS: how often; `make kill` asks for 1,000
   it("leave a store that can be read and a good refresh token whenever they are killed", function()
     local kills = tonumber(os.getenv "KILLS") or 25
     assert(account():token(nil, context()))

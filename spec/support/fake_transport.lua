@@ -91,7 +91,7 @@ end
 
 --- A client over a fake transport.
 -- @tparam table answers
--- @tparam[opt] table options more for `pcapi.new`
+-- @tparam[opt] table options more for `pcapi.new`; "none" for no token
 -- @treturn pcapi.client
 -- @treturn table the transport
 function M.client(answers, options)
@@ -104,6 +104,7 @@ function M.client(answers, options)
   for name, value in pairs(options or {}) do
     all[name] = value
   end
+  all.token = all.token ~= "none" and all.token or nil
   return require("pcapi").new(all), transport
 end
 
