@@ -92,7 +92,7 @@ local function check_host(list, context, address)
     return list.add("host", FAILED, "not an address: " .. tostring(address))
   end
   local response, err = context.transport:send(limits.apply({
-    method = "GET", url = parsed.origin .. "/", headers = {}, timing = true,
+    method = "GET", url = address, headers = {}, timing = true, -- any status will do
   }, PATIENCE, {}))
   return add_steps(list, parsed.host, response, err), response
 end
