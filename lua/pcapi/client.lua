@@ -174,10 +174,14 @@ local function another_token(self, context, call, err, token)
   return nil, err
 end
 
--- Who can sign in again knows how.
+-- Who can sign in again knows how, and is to find the new sign-in when it was made.
 local function explain(self, err)
-  if err.kind == "mfa_required" and self.provider.advice then
-    err.hint = self.provider:advice(err.kind)
+  local provider = self.provider
+  if err.kind == "mfa_required" and provider.advice then
+    err.hint = provider:advice(err.kind)
+  end
+  if err.kind == "mfa_required" and provider.look_again then
+    provider:look_again()
   end
   return err
 end

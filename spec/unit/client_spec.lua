@@ -3,6 +3,8 @@ local errors = require "pcapi.error"
 local fake = require "spec.support.fake_transport"
 local holds = require "spec.support.holds"
 local raises = require "spec.support.raises"
+local sign_in = require "spec.support.sign_in"
+local store_ = require "spec.support.store"
 
 local TOKEN = fake.TOKEN
 local UUID = "^%x+%-%x+%-4%x+%-%x+%-%x+$"
@@ -422,6 +424,243 @@ describe("pcapi.client", function()
       end
       local _, err = get({}, { token = function() end })
       assert.equal("the token is missing or empty", err.message)
+    end)
+  end)
+
+  describe("with a provider of tokens", function()
+    -- A client of an account that somebody signed in to, and that renews itself.
+    local function signed_in(answers, options)
+      local store = store_.new()
+      local account = require("pcapi.auth").refresh_token {
+        tenant = "fabrikam.example", client_id = "me", refresh_token = "SECRETseed",
+        client_secret = "SECRETclient", store = store, account = "kept",
+        how_to_sign_in = "pcapi login",
+      }
+      local client, transport = fake.client(answers,
+        sign_in.merged({ auth = account, token = "none" }, options))
+      return client, transport, store, account
+    end
+
+    local ONE = sign_in.tokens { access_token = "SECRETone", refresh_token = "SECRETrefresh1" }
+    local TWO = sign_in.tokens { access_token = "SECRETtwo", refresh_token = "SECRETrefresh2" }
+
+    local function fails(...)
+      local client, transport, store = signed_in(...)
+      local response, err = client:request("GET", "/v1/customers")
+      assert.is_nil(response)
+      assert.is_false(holds(err, "SECRET"))
+      return err, transport, store
+    end
+
+    it("asks for a token, and calls with it", function()
+      local client, transport = signed_in { ONE, {}, {} }
+      assert.is_table(client:request("GET", "/v1/a"))
+      assert.is_table(client:request("GET", "/v1/b"))
+      assert.equal(3, #transport.sent)
+      assert.equal("SECRETseed", transport.sent[1].form.refresh_token)
+      assert.equal("Bearer SECRETone", transport.sent[2].header.authorization)
+      assert.equal("Bearer SECRETone", transport.sent[3].header.authorization)
+    end)
+
+    it("tells it what it may use, and until when", function()
+      local seen
+      local client, transport = fake.client({ {} }, { token = "none", auth = {
+        token = function(_, refused, context)
+          seen = { refused, context }
+          return "one"
+        end,
+      } })
+      client:request("GET", "/v1/a", { timeout = 7 })
+      assert.is_nil(seen[1])
+      assert.equal(transport, seen[2].transport)
+      assert.equal(1007, seen[2].deadline)
+      assert.equal(fake.NOW, seen[2].clock())
+      assert.is_number(seen[2].random())
+    end)
+
+    it("has for the call what a renewal leaves of its time", function()
+      local client, transport = signed_in { sign_in.merged(ONE, { takes = 4 }), {} }
+      client:request("GET", "/v1/a", { timeout = 10 })
+      assert.equal(10, transport.sent[1].timeout)
+      assert.equal(6, transport.sent[2].timeout)
+    end)
+
+    it("uses an access token only when its refresh token is stored", function()
+      local store, kept, _
+      local client
+      client, _, store = signed_in { ONE, function()
+        kept = store.texts.kept
+        return {}
+      end }
+      assert.is_table(client:request("GET", "/v1/a"))
+      assert.matches("SECRETrefresh1", kept, 1, true)
+      assert.matches("SECRETone", kept, 1, true)
+    end)
+
+    it("renews after a 401, and sends the same call again, at once and once", function()
+      local client, transport = signed_in { ONE, failing(401), TWO, {} }
+      local response = assert(client:request("GET", "/v1/a"))
+      assert.equal(2, response.attempts)
+      assert.equal("SECRETrefresh1", transport.sent[3].form.refresh_token)
+      assert.equal("Bearer SECRETtwo", transport.sent[4].header.authorization)
+      assert.equal(transport.sent[2].header["ms-requestid"],
+        transport.sent[4].header["ms-requestid"])
+      assert.same({}, transport.slept)
+    end)
+
+    it("renews once: a second 401 stands", function()
+      local err, transport = fails { ONE, failing(401), TWO, failing(401) }
+      assert.equal("unauthorized", err.kind)
+      assert.equal(401, err.status)
+      assert.equal(4, #transport.sent)
+    end)
+
+    it("takes after a 401 what somebody else has stored, and renews nothing", function()
+      local client, transport, store
+      client, transport, store = signed_in { ONE, function()
+        store.texts.kept = store.texts.kept:gsub("SECRETone", "SECRETtheirs")
+        return failing(401)
+      end, {} }
+      assert.is_table(client:request("GET", "/v1/a"))
+      assert.equal("Bearer SECRETtheirs", transport.sent[3].header.authorization)
+      assert.equal(3, #transport.sent)
+    end)
+
+    it("renews in the middle of a list, and goes on with the same page", function()
+      local client, transport = signed_in {
+        ONE,
+        { body = [[{"totalCount":2,"items":[{"upn":"a"}],"links":{"next":{"uri":"/more?size=1",
+          "headers":[{"key":"MS-ContinuationToken","value":"c-1"}]}}}]] },
+        failing(401), TWO,
+        { body = '{"totalCount":2,"items":[{"upn":"b"}]}' },
+      }
+      local users = assert(client.security:non_mfa_principals())
+      assert.equal(2, #users)
+      assert.equal("b", users[2].upn)
+      assert.equal(transport.sent[3].url, transport.sent[5].url)
+      assert.equal("c-1", transport.sent[5].header["ms-continuationtoken"])
+      assert.equal("Bearer SECRETtwo", transport.sent[5].header.authorization)
+    end)
+
+    it("says by what to sign in after an MFA refusal, and renews nothing", function()
+      for _, refusal in ipairs { failing(401, { body = '{"code":"900421"}' }),
+                                 failing(401, { reason = "Unauthorized - MFA required" }) } do
+        local err, transport = fails { ONE, refusal }
+        assert.equal("mfa_required", err.kind)
+        assert.equal("Sign in again with MFA: pcapi login", err.hint)
+        assert.equal(2, #transport.sent)
+      end
+    end)
+
+    it("finds the new sign-in in the store after an MFA refusal", function()
+      local client, transport, store = signed_in { ONE, failing(401, { body =
+        '{"code":"900421"}' }), {} }
+      assert.is_nil((client:request("GET", "/v1/a")))
+      store.texts.kept = store.texts.kept:gsub("SECRETone", "SECRETmfa")
+      assert.is_table(client:request("GET", "/v1/a"))
+      assert.equal("Bearer SECRETmfa", transport.sent[3].header.authorization)
+    end)
+
+    it("says less after an MFA refusal where the provider does not know", function()
+      local err = select(2, get { failing(401, { body = '{"code":"900421"}' }) })
+      assert.matches("^Sign in again and pass MFA", err.hint)
+    end)
+
+    for name, case in pairs {
+      ["that the sign-in is over"] = { sign_in.refusal("invalid_grant", 700082),
+        "sign_in_required", "Sign in again: pcapi login" },
+      ["that MFA is missing"] = { sign_in.refusal("invalid_grant", 50076), "mfa_required",
+        "Sign in again with MFA: pcapi login" },
+      ["that the secret has expired"] = { sign_in.refusal("invalid_client", 7000222),
+        "invalid_client", "has expired" },
+      ["that nobody is reached"] = { { kind = "tls", message = "no" }, "tls" },
+    } do
+      it("says " .. name .. " instead of a 401, which is the cause", function()
+        local err = fails { ONE, failing(401), case[1] }
+        assert.equal(case[2], err.kind)
+        assert.matches(case[3] or "", err.hint or "", 1, true)
+        assert.equal(401, err.cause.status)
+        assert.equal("unauthorized", err.cause.kind)
+      end)
+
+      it("says " .. name .. " before anything is sent to the service", function()
+        local err, transport = fails { case[1] }
+        assert.equal(case[2], err.kind)
+        assert.matches(case[3] or "", err.hint or "", 1, true)
+        assert.equal(1, #transport.sent)
+      end)
+    end
+
+    it("says that the store failed, with what it said as the cause", function()
+      local client, transport, store = signed_in {}
+      store.fails.set = "disk full"
+      local _, err = client:request("GET", "/v1/a")
+      assert.equal("store", err.kind)
+      assert.equal("disk full", err.cause)
+      assert.equal(0, #transport.sent)
+    end)
+
+    it("names a token that cannot be sent, without showing it", function()
+      for _, token in ipairs { "", "SECRET token", 5, {} } do
+        local client, transport = fake.client({}, { token = "none", auth = {
+          token = function() return token end } })
+        local _, err = client:request("GET", "/v1/a")
+        assert.equal("unauthorized", err.kind)
+        assert.is_false(holds(err, "SECRET"))
+        assert.equal(0, #transport.sent)
+      end
+    end)
+
+    it("shows no secret of it in what is dumped", function()
+      local client, transport, store = signed_in { ONE, {} }
+      client:request("GET", "/v1/a")
+      store.texts, transport.answers, transport.sent = {}, {}, {}
+      assert.is_false(holds(client, "SECRET"))
+    end)
+  end)
+
+  describe("whose call is for users only", function()
+    local APP = sign_in.jwt { roles = { "x" }, ver = "1.0" }
+    local USER = sign_in.jwt { scp = "user_impersonation", ver = "1.0", amr = { "pwd" } }
+
+    it("refuses an application's own token before it is sent, and says why", function()
+      local client, transport = fake.client({}, { token = APP })
+      for _, call in ipairs { "non_mfa_principals", "application_mfa_adoption_status",
+                              "partner_requests" } do
+        local list, err = client.security[call](client.security)
+        assert.is_nil(list)
+        assert.equal("forbidden", err.kind)
+        assert.matches("App+User", err.message, 1, true)
+        assert.matches("Sign in as a user", err.hint, 1, true)
+        assert.is_false(holds(err, "SECRET"))
+      end
+      assert.equal(0, #transport.sent)
+    end)
+
+    it("sends any other token, also one without MFA: the service alone decides", function()
+      for _, token in ipairs { USER, "opaque", sign_in.jwt { ver = "2.0" } } do
+        local client, transport = fake.client({ { body = "[]" } }, { token = token })
+        assert.is_table(client.security:non_mfa_principals())
+        assert.equal("Bearer " .. token, transport.sent[1].header.authorization)
+      end
+    end)
+
+    it("refuses an application's own token also in place of a refused one", function()
+      local client, transport = fake.client({ failing(401) }, { token = function(refused)
+        return refused and APP or USER
+      end })
+      local _, err = client.security:non_mfa_principals()
+      assert.equal("forbidden", err.kind)
+      assert.equal(401, err.cause.status)
+      assert.equal(1, #transport.sent)
+    end)
+
+    it("has nothing against such a token for calls of one's own", function()
+      local client, transport = fake.client({ {}, {} }, { token = APP })
+      assert.is_table(client:request("GET", "/v1/customers"))
+      assert.equal("forbidden", select(2, client.security:non_mfa_principals()).kind)
+      assert.is_table(client:request("GET", "/v1/customers"))
+      assert.equal(2, #transport.sent)
     end)
   end)
 

@@ -405,6 +405,11 @@ function Account:sign_out(context)
   return M.forget(self.store, self.name, context)
 end
 
+--- Makes the next call look into the store, where a person may have put a new sign-in.
+function Account:look_again()
+  private[self].entry = nil
+end
+
 --- What is known of the sign-in without asking anybody.
 -- @treturn[1] table `claims` (see `pcapi.auth.claims`), `expires_at`, `obtained_at`,
 -- `signed_in_at` (UTC epoch seconds), `client_id`, `tenant`
