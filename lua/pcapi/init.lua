@@ -161,6 +161,9 @@ local function from_profile(options)
   if not all.auth then
     return nil, err
   end
+  if options.ca_file or options.ca_path then
+    all.ca_file, all.ca_path = nil, nil -- one stands for the other
+  end
   for name, value in pairs(options) do
     all[name] = value
   end

@@ -1,8 +1,11 @@
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local fake = require "spec.support.fake_transport"
+local folder = require "spec.support.folder"
+local holds = require "spec.support.holds"
 local pcapi = require "pcapi"
 local raises = require "spec.support.raises"
+local sign_in = require "spec.support.sign_in"
 
 local URL = "https://api.example.com/data.json"
 
@@ -21,6 +24,7 @@ describe("pcapi", function()
     assert.matches("^%d+%.%d+%.%d+", pcapi._VERSION)
     assert.equal(core.null, pcapi.null)
     assert.equal(require "pcapi.time", pcapi.time)
+    assert.equal(require "pcapi.auth", pcapi.auth)
     assert.is_true(pcapi.is_error(errors.new { kind = "server", message = "x" }))
     assert.is_false(pcapi.is_error "x")
   end)
@@ -52,9 +56,155 @@ describe("pcapi", function()
       assert.equal("pcapi.client (http://127.0.0.1:9)", tostring(client))
     end)
 
+    describe("with a provider", function()
+      it("asks the service that its tokens are for", function()
+        local china = pcapi.auth.refresh_token { tenant = "x", client_id = "me", cloud = "china",
+                                                 refresh_token = "SECRET" }
+        assert.equal("pcapi.client (https://partner.partnercenterapi.microsoftonline.cn)",
+          tostring(pcapi.new { auth = china }))
+        assert.equal("pcapi.client (https://b.example)",
+          tostring(pcapi.new { auth = china, base_url = "https://b.example" }))
+        assert.equal("pcapi.client (https://api.partnercenter.microsoft.com)",
+          tostring(pcapi.new { auth = { token = function() end } }))
+      end)
+
+      it("refuses one whose tokens are for an address over http", function()
+        local odd = pcapi.auth.refresh_token { tenant = "x", client_id = "me",
+                                               resource = "http://r.example" }
+        raises(function() pcapi.new { auth = odd } end, "base_url must begin with https://")
+      end)
+
+      it("sends the sign-in's requests by the client's transport", function()
+        local transport = fake.new { sign_in.tokens(), { body = "[]" } }
+        local client = pcapi.new { transport = transport, auth = pcapi.auth.refresh_token {
+          tenant = "x", client_id = "me", refresh_token = "SECRET" } }
+        assert.is_table(client.security:non_mfa_principals())
+        assert.equal(2, #transport.sent)
+        assert.equal("Bearer SECRETaccess", transport.sent[2].header.authorization)
+      end)
+    end)
+
+    describe("with a profile", function()
+      local real, home
+
+      -- The environment is the system's; here it is what a spec says.
+      before_each(function()
+        home, real = folder.new(), os.getenv
+      end)
+
+      after_each(function()
+        os.getenv = real -- luacheck: ignore
+      end)
+
+      teardown(folder.remove)
+
+      local function environment(variables, text)
+        local all = sign_in.merged({ HOME = home, PCAPI_CONFIG = text
+          and folder.write(home .. "/config", text) or nil }, variables)
+        os.getenv = function(name) return all[name] end -- luacheck: ignore
+      end
+
+      local function keep(name)
+        pcapi.auth.file_store(home .. "/.local/state/pcapi"):set(name, require("cjson").encode {
+          version = 1, client_id = "me", refresh_token = "SECRETkept" })
+      end
+
+      it("takes its sign-in and its settings", function()
+        environment({}, "tenant = t\nclient_id = me\nbase_url = https://b.example\n")
+        keep "work"
+        local transport = fake.new { sign_in.tokens(), {} }
+        local client = assert(pcapi.new { profile = "work", transport = transport })
+        assert.equal("pcapi.client (https://b.example)", tostring(client))
+        assert.is_table(client:request("GET", "/v1/x"))
+        assert.equal("SECRETkept", transport.sent[1].form.refresh_token)
+        assert.equal("https://b.example/v1/x", transport.sent[2].url)
+        assert.equal("Bearer SECRETaccess", transport.sent[2].header.authorization)
+      end)
+
+      it("puts what the caller says above", function()
+        environment({ PCAPI_CA_PATH = "/p", PCAPI_BASE_URL = "https://env.example" },
+          "tenant = t\nclient_id = me\ntimeout = 7\n")
+        local client = assert(pcapi.new { profile = "work", timeout = 9, ca_file = "/f",
+                                          base_url = "https://b.example" })
+        assert.equal("pcapi.client (https://b.example)", tostring(client))
+        assert.equal(9, client.timeout)
+      end)
+
+      it("gives an error object, and says what to run, where nobody is signed in", function()
+        environment {}
+        local client, err = pcapi.new { profile = "work" }
+        assert.is_nil(client)
+        assert.equal("sign_in_required", err.kind)
+        assert.matches("pcapi login --profile work", err.hint, 1, true)
+      end)
+
+      it("gives an error object for a configuration that nobody can use", function()
+        for text, said in pairs { ["tenent = x"] = 'did you mean "tenant"',
+                                  ["tenant = t\nclient_id = me\nbase_url = http://x"] = "base_url",
+                                  ["tenant = t\nclient_id = me\nlogin_url = x"] = "login_url",
+                                  ["tenant = t\nclient_id = me\nprefix = a/b"] = "prefix" } do
+          environment({}, text)
+          local client, err = pcapi.new { profile = "default" }
+          assert.is_nil(client)
+          assert.equal("config", err.kind)
+          assert.matches(said, err.message, 1, true)
+        end
+      end)
+
+      it("leaves the caller's options as they are", function()
+        environment({}, "tenant = t\nclient_id = me")
+        local options = { profile = "work", timeout = 9 }
+        assert(pcapi.new(options))
+        assert.same({ profile = "work", timeout = 9 }, options)
+      end)
+    end)
+
+    describe("with a trace", function()
+      it("tells of every exchange, the sign-in's too, and no secret", function()
+        local lines = {}
+        local transport = fake.new { sign_in.tokens(), { status = 401 }, sign_in.refusal(
+          "invalid_grant", 50076, { error_description = "SECRETnew SECRETclient" }) }
+        local client = pcapi.new {
+          transport = transport, trace = function(line) lines[#lines + 1] = line end,
+          auth = pcapi.auth.refresh_token { tenant = "x", client_id = "me",
+            client_secret = "SECRETclient", refresh_token = "SECRETseed" },
+        }
+        local _, err = client:request("GET", "/v1/x")
+        assert.equal("mfa_required", err.kind)
+        local said = table.concat(lines, "\n")
+        assert.matches("* 1 POST https://login.microsoftonline.com/x/oauth2/v2.0/token", said, 1,
+          true)
+        assert.matches("* 2 GET https://api.partnercenter.microsoft.com/v1/x", said, 1, true)
+        assert.matches("> Authorization: [hidden]", said, 1, true)
+        assert.matches("< HTTP/1.1 401", said, 1, true)
+        assert.matches("* 3 POST", said, 1, true)
+        assert.is_nil(said:find("SECRET", 1, true))
+        assert.is_false(holds(err, "SECRET"))
+      end)
+
+      it("tells of waits before another attempt", function()
+        local lines = {}
+        local client = fake.client({ { status = 503 }, {} },
+          { trace = function(line) lines[#lines + 1] = line end })
+        assert.is_table(client:request("GET", "/v1/x"))
+        assert.matches("\n* waits 0.250 s\n", table.concat(lines, "\n"), 1, true)
+      end)
+    end)
+
     describe("blames the caller's line for", function()
       for name, case in pairs {
         ["no token"] = { { token = "none" }, 'pcapi.new: option "token" is missing or empty' },
+        ["a token and a provider"] = { { auth = { token = print } },
+          'pcapi.new: give one of "token", "auth" and "profile"' },
+        ["a token and a profile"] = { { profile = "x" }, 'give one of "token", "auth" and' },
+        ["a provider and a profile"] = { { token = "none", profile = "x", auth = {
+          token = print } }, 'give one of "token", "auth" and' },
+        ["a provider that gives no tokens"] = { { token = "none", auth = {} },
+          'option "auth" must be a provider of pcapi.auth' },
+        ["a provider of a wrong type"] = { { token = "none", auth = "x" }, "must be table" },
+        ["a profile's name with a line break"] = { { token = "none", profile = "a\nb" },
+          'option "profile" must be one line of text' },
+        ["a trace that takes no lines"] = { { trace = true }, 'option "trace" must be function' },
         ["an empty token"] = { { token = "" }, 'option "token" is missing or empty' },
         ["a token with a line break"] = { { token = "SECRET\n" },
           'option "token" holds characters that no bearer token has' },
