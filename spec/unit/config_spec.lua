@@ -309,6 +309,22 @@ describe("pcapi.config", function()
       end)
     end
 
+    it("a file by a flag over a text in the environment", function()
+      for variable, name in pairs { PCAPI_CLIENT_SECRET = "client_secret",
+                                    PCAPI_KEY_PASSPHRASE = "key_passphrase" } do
+        local settings = assert(resolve(nil, { flags = { [name .. "_file"] = "/f" },
+                                               env = { [variable] = "SECRET" } }))
+        assert.equal("/f", settings.values[name .. "_file"])
+        assert.is_nil(settings.values[name])
+      end
+      local settings = assert(resolve(nil, { flags = { certificate = "/c" },
+                                             env = { PCAPI_CLIENT_SECRET = "SECRET" } }))
+      assert.is_nil(settings.values.client_secret)
+      settings = assert(resolve(nil, { flags = { client_secret_file = "/s" },
+        env = { PCAPI_KEY_PASSPHRASE = "SECRET", PCAPI_CERTIFICATE_KEY = "/k" } }))
+      assert.same({ client_secret_file = "/s" }, settings.values)
+    end)
+
     it("a profile's over that of all profiles, and of the sign-in", function()
       local settings = assert(resolve "ca_file = /f\n[default]\nca_path = /p")
       assert.equal("/p", settings.values.ca_path)
@@ -317,9 +333,7 @@ describe("pcapi.config", function()
       assert(settings:add_kept { certificate = "/old", certificate_key = "/old",
                                  key_passphrase_file = "/old", assertion_alg = "RS256" })
       assert.equal("/new", settings.values.client_secret_file)
-      for _, name in ipairs { "certificate", "certificate_key", "key_passphrase_file" } do
-        assert.is_nil(settings.values[name])
-      end
+      assert.same({ client_secret_file = "/new" }, settings.values)
     end)
 
     it("both, for who uses them to complain of, when one place gives both", function()
@@ -350,15 +364,32 @@ describe("pcapi.config", function()
       assert.same({}, settings:to_keep "/work")
     end)
 
+    it("keeps all that it takes to renew it", function()
+      local kept, lines = {}, {}
+      for _, name in ipairs { "tenant", "client_id", "certificate", "certificate_key",
+                              "key_passphrase_file", "resource", "scope", "login_url",
+                              "token_url", "device_code_url", "authorize_url", "base_url" } do
+        kept[name], lines[#lines + 1] = "/" .. name, name .. " = /" .. name
+      end
+      for name, value in pairs { assertion_alg = "RS256", cloud = "china", oauth_version = "v1" } do
+        kept[name], lines[#lines + 1] = value, name .. " = " .. value
+      end
+      assert.same(kept, assert(resolve(table.concat(lines, "\n"))):to_keep "/work")
+    end)
+
     it("keeps no default, which a later version may change", function()
       assert.same({}, assert(resolve()):to_keep "/work")
     end)
 
     it("keeps paths absolute, so that cron finds them from anywhere", function()
       local settings = assert(resolve("certificate = cert.pem\ncertificate_key = ../key.pem\n"
-        .. "key_passphrase_file = /etc/pass"))
+        .. "key_passphrase_file = pass"))
       assert.same({ certificate = "/work/cert.pem", certificate_key = "/work/../key.pem",
-                    key_passphrase_file = "/etc/pass" }, settings:to_keep "/work")
+                    key_passphrase_file = "/work/pass" }, settings:to_keep "/work")
+      assert.same({ client_secret_file = "/work/s" },
+        assert(resolve "client_secret_file = s"):to_keep "/work")
+      assert.same({ client_secret_file = "/s" },
+        assert(resolve "client_secret_file = /s"):to_keep "/work")
     end)
 
     it("keeps a PEM text as it is, and paths where nobody knows the folder", function()

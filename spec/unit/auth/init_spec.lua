@@ -143,6 +143,18 @@ describe("pcapi.auth", function()
       assert.equal("b", auth.file_store(path):get "a")
     end)
 
+    it("one in the folder of this user, unless told otherwise", function()
+      local real = os.getenv
+      os.getenv = function(name) return name == "HOME" and "/h" or nil end -- luacheck: ignore
+      local store = auth.file_store()
+      os.getenv = function() end -- luacheck: ignore
+      local ok, message = pcall(auth.file_store)
+      os.getenv = real -- luacheck: ignore
+      assert.equal("/h/.local/state/pcapi", tostring(store))
+      assert.is_false(ok)
+      assert.matches("pcapi.auth.file_store: there is no HOME", message, 1, true)
+    end)
+
     it("a folder that is none is blamed on the line that calls", function()
       for _, directory in ipairs { "", 5, {}, true } do
         raises(function() auth.file_store(directory) end,

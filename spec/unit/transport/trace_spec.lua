@@ -64,6 +64,7 @@ describe("pcapi.transport.trace", function()
     local said = send({}, { timing = { name_lookup = 0, connect = 0, tls = 0, first_byte = 0.1,
                                        total = 0.2 } })
     shows("not shown; first byte 0.100 s, end 0.200 s", said)
+    shows("not shown; end 0.200 s", (send({}, { timing = { total = 0.2 } })))
   end)
 
   it("tells of a failure what it was, and how far it came", function()
@@ -163,6 +164,12 @@ describe("pcapi.transport.trace", function()
       end
     end)
 
+    it("no more than that of what repeats it", function()
+      local said = send({ headers = { "Authorization: Bearer SECRET.+%d" } },
+        { headers = { a = "1 SECRET.+%d 2 SECRET.+%d 3" } })
+      shows("< a: 1 [hidden] 2 [hidden] 3\n", said)
+    end)
+
     it("what was sent in a form, wherever an answer repeats it", function()
       local request = {
         method = "POST", headers = { "Content-Type: application/x-www-form-urlencoded" },
@@ -181,7 +188,8 @@ describe("pcapi.transport.trace", function()
 
   describe("does not hide", function()
     it("what only sounds secret and is needed to find an error", function()
-      local challenge = 'Bearer realm="", error="invalid_token", error_description="expired"'
+      local challenge = 'Bearer realm="", error="invalid_token", error_description="expired", '
+        .. 'authorization_uri="https://login.example/authorize"'
       local said = send({ headers = { "Accept-Encoding: gzip" } }, { headers = {
         ["www-authenticate"] = challenge, ["content-encoding"] = "gzip",
         ["transfer-encoding"] = "chunked" } })
