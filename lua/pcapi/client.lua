@@ -28,7 +28,7 @@ function M.is_token(token)
   elseif token:find "^[Bb]earer%s" then
     return nil, 'begins with "Bearer"; give what stands behind it'
   elseif not token:find("^[%w%-._~+/]+=*$") then
-    return nil, "holds characters that no bearer token has, such as a space or a line break"
+    return nil, "holds characters that no access token has, such as a space or a line break"
   end
   return true
 end
@@ -177,11 +177,11 @@ end
 -- Who can sign in again knows how, and is to find the new sign-in when it was made.
 local function explain(self, err)
   local provider = self.provider
-  if err.kind == "mfa_required" and provider.advice then
-    err.hint = provider:advice(err.kind)
-  end
-  if err.kind == "mfa_required" and provider.look_again then
-    provider:look_again()
+  if err.kind == "mfa_required" then
+    err.hint = provider.advice and provider:advice(err) or err.hint
+    if provider.look_again then
+      provider:look_again()
+    end
   end
   return err
 end

@@ -41,42 +41,48 @@ local function seconds(value)
 end
 
 --- Every setting, in the order in which people are shown them: `name`, `env` (its
--- variable), `secret` (only from the environment, never shown), `account` (kept at
--- sign-in), `path` (of a file), `read` (checks and converts), `default`.
+-- variable), `of` (who takes it under this name, account or client), `secret` (only from
+-- the environment, never shown), `kept` (at sign-in, where a flag gave it), `path` (of a
+-- file), `read` (checks and converts), `default`; and `sign_in`, for what a profile that
+-- is asked for by name is not to take from the environment.
 M.settings = {
-  { name = "tenant", env = "PCAPI_TENANT", account = true },
-  { name = "client_id", env = "PCAPI_CLIENT_ID", account = true },
-  { name = "client_secret", env = "PCAPI_CLIENT_SECRET", secret = true },
-  { name = "client_secret_file", env = "PCAPI_CLIENT_SECRET_FILE", account = true, path = true },
-  { name = "certificate", env = "PCAPI_CERTIFICATE", account = true, path = true },
-  { name = "certificate_key", env = "PCAPI_CERTIFICATE_KEY", account = true, path = true },
-  { name = "key_passphrase", env = "PCAPI_KEY_PASSPHRASE", secret = true },
-  { name = "key_passphrase_file", env = "PCAPI_KEY_PASSPHRASE_FILE", account = true, path = true },
-  { name = "assertion_alg", account = true, read = choice("PS256", "RS256") },
-  { name = "refresh_token", env = "PCAPI_REFRESH_TOKEN", secret = true },
-  { name = "token", env = "PCAPI_TOKEN", secret = true },
-  { name = "cloud", env = "PCAPI_CLOUD", account = true, default = "global",
+  { name = "tenant", env = "PCAPI_TENANT", of = "account", kept = true },
+  { name = "client_id", env = "PCAPI_CLIENT_ID", of = "account", kept = true },
+  { name = "client_secret", env = "PCAPI_CLIENT_SECRET", of = "account", secret = true },
+  { name = "client_secret_file", env = "PCAPI_CLIENT_SECRET_FILE", of = "account", kept = true,
+    path = true },
+  { name = "certificate", env = "PCAPI_CERTIFICATE", of = "account", kept = true, path = true },
+  { name = "certificate_key", env = "PCAPI_CERTIFICATE_KEY", of = "account", kept = true,
+    path = true },
+  { name = "key_passphrase", env = "PCAPI_KEY_PASSPHRASE", of = "account", secret = true },
+  { name = "key_passphrase_file", env = "PCAPI_KEY_PASSPHRASE_FILE", of = "account", kept = true,
+    path = true },
+  { name = "assertion_alg", of = "account", read = choice("PS256", "RS256") },
+  { name = "refresh_token", env = "PCAPI_REFRESH_TOKEN", secret = true, sign_in = true },
+  { name = "token", env = "PCAPI_TOKEN", secret = true, sign_in = true },
+  { name = "cloud", env = "PCAPI_CLOUD", of = "account", kept = true, default = "global",
     read = choice("global", "us_government", "china") },
-  { name = "oauth_version", account = true, default = "v2", read = choice("v1", "v2") },
-  { name = "resource", account = true },
-  { name = "scope", account = true },
-  { name = "login_url", env = "PCAPI_LOGIN_URL", account = true },
-  { name = "token_url", account = true },
-  { name = "device_code_url", account = true },
-  { name = "authorize_url", account = true },
-  { name = "base_url", env = "PCAPI_BASE_URL", account = true },
-  { name = "prefix" },
-  { name = "ca_file", env = "PCAPI_CA_FILE", path = true },
-  { name = "ca_path", env = "PCAPI_CA_PATH", path = true },
-  { name = "proxy" },
-  { name = "no_proxy" },
-  { name = "timeout", read = seconds, default = 180 },
+  { name = "oauth_version", of = "account", default = "v2", read = choice("v1", "v2") },
+  { name = "resource", of = "account" },
+  { name = "scope", of = "account" },
+  { name = "login_url", env = "PCAPI_LOGIN_URL", of = "account", kept = true },
+  { name = "token_url", of = "account" },
+  { name = "device_code_url", of = "account" },
+  { name = "authorize_url", of = "account" },
+  { name = "base_url", env = "PCAPI_BASE_URL", of = "client", kept = true },
+  { name = "prefix", of = "client" },
+  { name = "ca_file", env = "PCAPI_CA_FILE", of = "client", kept = true, path = true },
+  { name = "ca_path", env = "PCAPI_CA_PATH", of = "client", kept = true, path = true },
+  { name = "proxy", of = "client" },
+  { name = "no_proxy", of = "client" },
+  { name = "timeout", of = "client", read = seconds, default = 180 },
   { name = "store", env = "PCAPI_STORE", path = true },
 }
 
-local by_name = {}
+local by_name, in_file = {}, {}
 for _, setting in ipairs(M.settings) do
   by_name[setting.name] = setting
+  in_file[setting.name] = not setting.secret and setting or nil
 end
 
 --- Whether a value is not to be shown or kept.
@@ -116,17 +122,18 @@ function M.path(getenv)
   return home and home:find "^/" and home .. "/.config/pcapi/config" or nil
 end
 
-local function unquoted(value)
-  return value:match '^"(.*)"$' or value
+-- Quotes keep what stands in them; otherwise a comment may stand behind a value.
+local function value_of(text)
+  return text:match '^"(.*)"$' or text:gsub("%s+[#;].*$", "")
 end
 
 -- Reads one line into the sections; returns a message where it cannot.
 local function read_line(line, number, sections, section)
-  local name, value = line:match "^([%w_]+)%s*=%s*(.-)$"
+  local name, value = line:match "^([%w_%-]+)%s*=%s*(.-)$"
   if not name then
     return "is neither [profile] nor name = value"
   elseif not by_name[name] then
-    return ("there is no setting %q%s"):format(name, options_.suggest(name, by_name))
+    return ("there is no setting %q%s"):format(name, options_.suggest(name, in_file))
   elseif by_name[name].secret then
     return by_name[name .. "_file"] and ("%s does not belong in this file; name a file with it: "
       .. "%s_file"):format(name, name)
@@ -134,7 +141,16 @@ local function read_line(line, number, sections, section)
   elseif sections[section][name] then
     return ("%s was set in line %d already"):format(name, sections[section][name].line)
   end
-  sections[section][name] = { value = unquoted(value), line = number }
+  sections[section][name] = { value = value_of(value), line = number }
+end
+
+local NAME_RULE = "the name of a profile may hold letters, digits and . _ @ -"
+
+--- Whether a text can name a profile: it stands in paths, advice and on terminals.
+-- @tparam string name
+-- @treturn boolean
+function M.is_name(name)
+  return name:find "^[%w._@%-]+$" ~= nil
 end
 
 --- Takes the text of a configuration file apart.
@@ -146,12 +162,13 @@ end
 -- @treturn[2] string what is wrong with it
 function M.parse(text)
   local sections, section, number = { [""] = {} }, "", 0
+  text = text:gsub("^\239\187\191", "") -- editors of another system put it there
   for line in (text .. "\n"):gmatch "(.-)\r?\n" do
     number = number + 1
     line = line:match "^%s*(.-)%s*$"
-    local name = line:match "^%[%s*(.-)%s*%]$"
-    if name == "" then
-      return nil, number, "the profile has no name"
+    local name = line:match "^%[%s*([^%]]-)%s*%]%s*$" or line:match "^%[%s*([^%]]-)%s*%]%s*[#;]"
+    if name and not M.is_name(name) then
+      return nil, number, NAME_RULE
     elseif name then
       section = name
       sections[name] = sections[name] or {}
@@ -170,26 +187,29 @@ local ABSENT = { [2] = true, [20] = true } -- ENOENT, ENOTDIR
 -- The sections of the file; a file that nobody asked for by name may be missing.
 local function read_file(path, must_exist)
   local file, why, code = io.open(path, "rb")
-  local text = file and file:read "*a"
+  local text
   if file then
+    text, why, code = file:read "*a" -- a folder can be opened
     file:close()
   end
   if not text then
     if must_exist or not ABSENT[code] then
-      return fail("the configuration cannot be read: " .. tostring(why or path))
+      return fail(("the configuration cannot be read: %s"):format(
+        why and (why:find(path, 1, true) and why or path .. ": " .. why) or path))
     end
     return { [""] = {} }
   end
   local sections, line, message = M.parse(text)
   if not sections then
-    return fail(("%s:%d: %s"):format(path, line, message), "Correct that line")
+    return fail(("%s:%d: %s"):format(path, line, message))
   end
   return sections
 end
 
 -- Layers, the strongest first: each a function of a name that gives value and origin.
-local function layers_of(flags, getenv, profile, path, sections)
-  local function in_file(section, what)
+local function layers_of(flags, env, self, named, sections)
+  local path = self.path
+  local function in_section(section, what)
     return function(name)
       local found = (sections[section] or {})[name]
       if found then
@@ -202,25 +222,25 @@ local function layers_of(flags, getenv, profile, path, sections)
       return flags[name], "flag --" .. name:gsub("_", "-")
     end,
     function(name)
-      local variable = by_name[name].env
-      local value = variable and getenv(variable)
-      -- an empty variable is none
-      return value ~= "" and value or nil, "environment " .. tostring(variable)
+      local variable = not (named and by_name[name].sign_in) and by_name[name].env
+      return variable and env(variable) or nil, "environment " .. tostring(variable)
     end,
-    in_file(profile, "profile " .. profile),
-    in_file("", "all profiles"),
+    in_section(self.profile, "profile " .. self.profile),
+    in_section("", "all profiles"),
   }
 end
 
-local function converted(setting, value, origin)
-  if setting.read and type(value) == "string" then
-    local read, why = setting.read(value)
-    if read == nil then
-      return fail(("%s %s (%s)"):format(setting.name, why, origin))
-    end
-    return read
+local function converted(self, setting, value, origin)
+  if setting.path and self.home then
+    return (value:gsub("^~/", self.home .. "/")) -- a shell does so, a file does not
+  elseif not setting.read or type(value) ~= "string" then
+    return value
   end
-  return value
+  local read, why = setting.read(value)
+  if read == nil then
+    return fail(("%s %s (%s)"):format(setting.name, why, origin))
+  end
+  return read
 end
 
 local Settings = {}
@@ -243,7 +263,7 @@ local function take(self, layer)
     local value, origin = layer(name)
     if value ~= nil and not is_taken(self, name) then
       local err
-      value, err = converted(setting, value, origin)
+      value, err = converted(self, setting, value, origin)
       if value == nil then
         return nil, err
       end
@@ -256,42 +276,92 @@ local function take(self, layer)
   return true
 end
 
---- Adds what was kept at sign-in, below what the caller and the file say.
+-- Whoever gives another account, or another proof of the application, means none of
+-- what belonged to the former one.
+local OF_SIGN_IN = { "tenant", "client_id", "cloud" }
+local PROOF = { "client_secret", "client_secret_file", "certificate", "certificate_key",
+                "key_passphrase", "key_passphrase_file" }
+
+local function is_another(self, kept)
+  for _, name in ipairs(OF_SIGN_IN) do
+    local value = self.values[name]
+    if value ~= nil and kept[name] ~= nil and value ~= kept[name] then
+      return true
+    end
+  end
+  return false
+end
+
+local function has_proof(self)
+  return self.values.client_secret or self.values.client_secret_file or self.values.certificate
+end
+
+--- Adds what was kept at sign-in, below what the caller and the file say; nothing where
+-- they name another tenant, application or cloud.
 -- @tparam ?table kept name to text
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config
 function Settings:add_kept(kept)
+  if not kept or is_another(self, kept) then
+    return true
+  end
+  local left_out = {}
+  for _, name in ipairs(has_proof(self) and PROOF or {}) do
+    left_out[name] = true
+  end
   return take(self, function(name)
-    local value = by_name[name].account and (kept or {})[name]
+    local value = by_name[name].kept and not left_out[name] and kept[name]
     return type(value) == "string" and value or nil, "sign-in"
   end)
 end
 
 --- Adds the defaults, for showing them.
 function Settings:add_defaults()
+  local cloud = endpoint.clouds[self.values.cloud or "global"]
+  local addresses = { login_url = cloud.login, base_url = cloud.resource }
   return take(self, function(name)
-    return by_name[name].default, "default"
+    return by_name[name].default or addresses[name],
+      addresses[name] and "default of the cloud" or "default"
   end)
 end
 
---- The settings of the account, to be kept at sign-in: as texts, paths made absolute.
--- A private key that was given as a text is a secret, and is not kept.
+--- What is to be kept at sign-in, as texts, paths made absolute: the account, and what
+-- flags said. The environment and the file will say the same again, or have a reason
+-- not to. A private key that was given as a text is a secret, and is not kept.
 -- @tparam ?string working_directory
 -- @treturn table name to text
 function Settings:to_keep(working_directory)
-  local kept = {}
+  local kept = { tenant = self.values.tenant, client_id = self.values.client_id }
   for _, setting in ipairs(M.settings) do
-    local value = setting.account and self.values[setting.name]
-    if M.is_secret(setting, value) then
-      value = nil
-    elseif value and setting.path and not value:find "^/" and not value:find("-----BEGIN", 1, true)
-      and working_directory then
-      value = working_directory .. "/" .. value
+    local value, origin = self.values[setting.name], self.origins[setting.name] or ""
+    if setting.kept and (origin:find "^flag" or origin == "sign-in")
+      and not M.is_secret(setting, value) then
+      local is_relative = setting.path and not value:find "^/"
+        and not value:find("-----BEGIN", 1, true)
+      kept[setting.name] = is_relative and working_directory
+        and working_directory .. "/" .. value or value
     end
-    kept[setting.name] = value or nil
   end
   return kept
+end
+
+local function profile_of(options, env)
+  if options.profile then
+    return options.profile, "flag --profile"
+  elseif env "PCAPI_PROFILE" then
+    return env "PCAPI_PROFILE", "environment PCAPI_PROFILE"
+  end
+  return "default", "default"
+end
+
+local function names_of(sections)
+  local names = {}
+  for name in pairs(sections) do
+    names[#names + 1] = name ~= "" and name or nil
+  end
+  table.sort(names)
+  return names
 end
 
 --- Finds the settings of a profile.
@@ -303,48 +373,60 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config
 function M.resolve(options)
-  local getenv = options.getenv
   local function env(name)
-    local value = getenv(name)
-    return value ~= "" and value or nil
+    local value = options.getenv(name)
+    return value ~= "" and value or nil -- an empty variable is none
+  end
+  local profile, origin = profile_of(options, env)
+  if not M.is_name(profile) then
+    return fail(("%s (%s)"):format(NAME_RULE, origin))
   end
   local named = options.path or env "PCAPI_CONFIG"
-  local path = named or M.path(getenv)
-  local sections, err
+  local path = named or M.path(options.getenv)
+  local sections, err = { [""] = {} }, nil
   if path then
     sections, err = read_file(path, named ~= nil)
-  else
-    sections = { [""] = {} }
-  end
-  if not sections then
-    return nil, err
   end
   local self = setmetatable({
-    values = {}, origins = {}, path = path,
-    profile = options.profile or env "PCAPI_PROFILE" or "default",
-    profile_origin = options.profile and "flag --profile"
-      or env "PCAPI_PROFILE" and "environment PCAPI_PROFILE" or "default",
-    profiles = {},
+    values = {}, origins = {}, path = path, profile = profile, profile_origin = origin,
+    profiles = sections and names_of(sections), home = env "HOME",
   }, Settings)
-  for name in pairs(sections) do
-    self.profiles[#self.profiles + 1] = name ~= "" and name or nil
-  end
-  table.sort(self.profiles)
-  for _, layer in ipairs(layers_of(options.flags or {}, env, self.profile, path, sections)) do
-    local ok
-    ok, err = take(self, layer)
-    if not ok then
-      return nil, err
+  local ok = sections ~= nil
+  for _, layer in ipairs(ok and layers_of(options.flags or {}, env, self, options.profile,
+                                          sections) or {}) do
+    if ok then
+      ok, err = take(self, layer)
     end
+  end
+  if not ok then
+    return nil, err
   end
   return self
 end
 
---- The resource that the settings' cloud stands for.
+--- The names of the settings that an account or a client takes.
+-- @tparam string of `"account"` or `"client"`
+-- @treturn table array
+function M.names(of)
+  local names = {}
+  for _, setting in ipairs(M.settings) do
+    names[#names + 1] = setting.of == of and setting.name or nil
+  end
+  return names
+end
+
+--- What the tokens of these settings are for.
 -- @tparam table values
 -- @treturn string
 function M.resource(values)
   return values.resource or endpoint.clouds[values.cloud or "global"].resource
+end
+
+--- The address of the service that these settings ask.
+-- @tparam table values
+-- @treturn string
+function M.base_url(values)
+  return values.base_url or endpoint.clouds[values.cloud or "global"].resource
 end
 
 return M

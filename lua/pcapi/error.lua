@@ -52,6 +52,7 @@ local function harmless(said)
   said = said:gsub("([Bb]earer%s+)[%w%-%._~%+/=]+", function(scheme)
     return scheme .. "[token]"
   end)
+  said = said:gsub("(%a[%w+.%-]*://)[^%s/'\"]*@", "%1[hidden]@") -- name and password of a proxy
   -- loaded late: who meets no error need not load it
   return require("pcapi.format.text").visible(said)
 end

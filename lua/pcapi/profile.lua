@@ -10,15 +10,6 @@ local Profile = {}
 Profile.__index = Profile
 Profile.__name = "pcapi.profile"
 
--- Settings that an account takes, under the same names.
-local OF_ACCOUNT = { "tenant", "client_id", "client_secret", "client_secret_file", "certificate",
-                     "certificate_key", "key_passphrase", "key_passphrase_file", "assertion_alg",
-                     "cloud", "oauth_version", "resource", "scope", "login_url", "token_url",
-                     "device_code_url", "authorize_url" }
-
--- Settings that a client takes, under the same names.
-local OF_CLIENT = { "base_url", "prefix", "ca_file", "ca_path", "proxy", "no_proxy", "timeout" }
-
 local function fail(message, hint)
   return nil, errors.new { kind = "config", message = message, hint = hint }
 end
@@ -47,10 +38,23 @@ local function store_of(settings, getenv)
   return file.new(directory)
 end
 
+-- What was kept at sign-in. A store that cannot be read is told of when a sign-in is
+-- needed: who has a token, or signs in anew, may go on without.
+local function add_kept(self, getenv)
+  local kept
+  self.store, self.trouble = store_of(self.settings, getenv)
+  if self.store then
+    kept, self.trouble = require("pcapi.auth.account").kept_settings(self.store, self.name)
+  end
+  self.is_signed_in = kept ~= nil
+  return self.settings:add_kept(kept)
+end
+
 --- Finds a profile.
 -- @tparam table options as `pcapi.config.resolve` takes them; and `given_token`, a
 -- boolean: a token that is given stands in for the sign-in and what was kept with it
--- @treturn[1] table `name`, `settings`, and `store` but for a given token
+-- @treturn[1] table `name`, `settings`; and but for a given token `store`, or `trouble`,
+-- a pcapi.error that says why the store cannot be read, and `is_signed_in`
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config
 function M.open(options)
@@ -59,32 +63,46 @@ function M.open(options)
     return nil, err
   end
   local self = setmetatable({ name = settings.profile, settings = settings }, Profile)
-  if options.given_token then
-    return self
+  local ok = options.given_token
+  if not ok then
+    ok, err = add_kept(self, options.getenv)
   end
-  self.store, err = store_of(settings, options.getenv)
-  if not self.store then
-    return nil, err
-  end
-  local ok
-  ok, err = settings:add_kept(require("pcapi.auth.account").kept_settings(self.store, self.name))
   if not ok then
     return nil, err
   end
   return self
 end
 
-local function missing(name, values)
-  for _, needed in ipairs { "tenant", "client_id" } do
-    if not values[needed] then
-      return errors.new {
-        kind = "sign_in_required", message = ("nobody is signed in: profile %s has no %s")
-          :format(name, needed),
-        hint = "Run: " .. M.how_to_sign_in(name)
-          .. " --tenant TENANT --client-id ID, or set PCAPI_TOKEN",
-      }
-    end
+local function missing(self)
+  local values = self.settings.values
+  if values.tenant and values.client_id then
+    return nil
+  elseif values.refresh_token then
+    return select(2, fail("PCAPI_REFRESH_TOKEN needs PCAPI_TENANT and PCAPI_CLIENT_ID"))
   end
+  return errors.new {
+    kind = "sign_in_required", message = ("nobody is signed in as profile %s"):format(self.name),
+    hint = "Run: " .. M.how_to_sign_in(self.name)
+      .. " --tenant TENANT --client-id ID, or set PCAPI_TOKEN",
+  }
+end
+
+local function options_of(self, kind, more)
+  local values = self.settings.values
+  local options = { account = self.name, store = self.store,
+                    how_to_sign_in = M.how_to_sign_in(self.name) }
+  for _, name in ipairs(config.names "account") do
+    options[name] = values[name]
+  end
+  for name, value in pairs(more or {}) do
+    options[name] = value
+  end
+  if kind == "refresh_token" and values.refresh_token then
+    options.refresh_token = values.refresh_token
+    -- a token of the environment is not to replace the sign-in of a profile
+    options.store = auth().memory_store()
+  end
+  return options
 end
 
 --- Makes the provider of the profile's tokens.
@@ -93,29 +111,19 @@ end
 -- @tparam[opt] table more options of that kind
 -- @treturn[1] pcapi.auth.account
 -- @treturn[2] nil
--- @treturn[2] pcapi.error of kind config or sign_in_required
+-- @treturn[2] pcapi.error of kind config, store or sign_in_required
 function Profile:account(kind, more)
-  local values = self.settings.values
-  local err = missing(self.name, values)
+  kind = kind or "refresh_token"
+  local options = options_of(self, kind, more)
+  local needs_store = options.store == self.store
+  local err = needs_store and (kind == "refresh_token" or not self.store) and self.trouble
+    or missing(self)
   if err then
     return nil, err
   end
-  local options = { account = self.name, store = self.store,
-                    how_to_sign_in = M.how_to_sign_in(self.name) }
-  for _, name in ipairs(OF_ACCOUNT) do
-    options[name] = values[name]
-  end
-  for name, value in pairs(more or {}) do
-    options[name] = value
-  end
-  if (kind or "refresh_token") == "refresh_token" and values.refresh_token then
-    options.refresh_token = values.refresh_token
-    -- a token of the environment is not to replace the sign-in of a profile
-    options.store = auth().memory_store()
-  end
-  local account, why = auth().build(kind or "refresh_token", options)
+  local account, why = auth().build(kind, options)
   if not account then
-    return fail(why)
+    return fail(why, "See: pcapi config show")
   end
   return account
 end
@@ -130,10 +138,10 @@ end
 -- @treturn table
 function Profile:client_options()
   local options = {}
-  for _, name in ipairs(OF_CLIENT) do
+  for _, name in ipairs(config.names "client") do
     options[name] = self.settings.values[name]
   end
-  options.base_url = options.base_url or self:resource()
+  options.base_url = config.base_url(self.settings.values)
   return options
 end
 

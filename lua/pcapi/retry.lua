@@ -6,6 +6,7 @@ local M = {}
 -- @field attempts tries in all, the first one included
 -- @field base seconds before the second try
 -- @field cap seconds at most, unless the service asks for more
+-- @field[opt] resend boolean: to send it twice does no harm, whatever its method
 M.policy = { attempts = 4, base = 0.5, cap = 30 }
 
 -- Statuses after which the same request may succeed. 501, 505 and the like will
@@ -17,14 +18,15 @@ local TRANSIENT_KIND = { network = true, timeout = true }
 -- Methods that may be sent twice (RFC 9110 §9.2.2).
 local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
 
-local function is_transient(failure, method)
+local function is_transient(failure, method, resend)
   if failure.kind == "mfa_required" then
     return false -- the token stays what it is; asking again counts against the quota
   elseif failure.status then
     -- 429 says that nothing was done, so even a POST may come again
-    return TRANSIENT_STATUS[failure.status] and (IDEMPOTENT[method] or failure.status == 429)
+    return TRANSIENT_STATUS[failure.status]
+      and (resend or IDEMPOTENT[method] or failure.status == 429)
   end
-  return TRANSIENT_KIND[failure.kind] and IDEMPOTENT[method]
+  return TRANSIENT_KIND[failure.kind] and (resend or IDEMPOTENT[method])
 end
 
 --- Decides what follows a failed attempt.
@@ -38,7 +40,8 @@ end
 -- @treturn[2] nil the failure is final
 function M.decide(failure, method, attempt, left, policy, random)
   policy = policy or M.policy
-  if attempt >= (policy.attempts or M.policy.attempts) or not is_transient(failure, method) then
+  if attempt >= (policy.attempts or M.policy.attempts)
+    or not is_transient(failure, method, policy.resend) then
     return nil
   end
   local backoff = math.min(policy.cap or M.policy.cap, (policy.base or M.policy.base)

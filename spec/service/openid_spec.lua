@@ -176,7 +176,7 @@ describe("device code", function()
   -- This provider names no interval, and the flow then waits five seconds: most is
   -- asked of the endpoint itself.
   local function begin()
-    local account = auth.device_code(options("pub", { prompt = print }))
+    local account = auth.device_code(options("pub", { on_code = print }))
     local started = assert(grant.send(context(), account.endpoint.device_code_url,
       endpoint.target(account.endpoint, { client_id = "pub" })))
     return started, function()
@@ -210,7 +210,7 @@ describe("device code", function()
   it("signs in a person, who then need not come again; another code expires meanwhile", function()
     local started, poll = begin()
     local all = options "pub"
-    function all.prompt(text, details)
+    function all.on_code(text, details)
       assert.truthy(text:find(details.user_code, 1, true))
       provider:approve(details.verification_uri, details.user_code)
     end

@@ -55,7 +55,7 @@ end
 -- Signed in somehow: a browser takes no seconds, as a device code does.
 local function sign_in(...)
   local result = login_by_browser(...)
-  assert(result.status == 0, result.err)
+  assert(result.err:find("signed in as", 1, true), result.err)
 end
 
 local function write_config(text)
@@ -102,8 +102,9 @@ describe("pcapi login", function()
 
   it("says so when the person came in without MFA", function()
     local result = login_by_browser "amr=pwd"
-    assert.equal(0, result.status, result.err)
+    assert.equal(4, result.status, result.err)
     assert.truthy(result.err:find("without MFA", 1, true))
+    assert.equal(4, run({ "status" }).status)
   end)
 
   for settings, expected in pairs {
@@ -137,6 +138,51 @@ describe("pcapi login", function()
       :format(home)) -- the browser may be slower than we are
     assert.truthy(files.slurp(home .. "/page"):find("close this", 1, true))
     assert.equal(0, run({ "non-mfa" }).status)
+  end)
+
+  it("keeps what flags said, and tells what the environment said", function()
+    local result = run({ "login", "--browser", "--tenant", tenant, "--client-id", "client",
+                         "--ca-file", sandbox.ca_file }, { BROWSER = browser(),
+                                                           PCAPI_CLIENT_SECRET = "some" })
+    assert.equal(0, result.status, result.err)
+    assert.truthy(result.err:find("needed by later commands, too: PCAPI_CLIENT_SECRET, "
+      .. "PCAPI_LOGIN_URL, PCAPI_BASE_URL", 1, true), result.err)
+    assert.equal(0, run({ "non-mfa" }, { PCAPI_CA_FILE = false }).status)
+  end)
+
+  it("begins anew for another tenant or application", function()
+    sign_in(nil, "--cloud", "china")
+    local result = run { "--tenant", "other.example", "config", "show" }
+    assert.is_nil(result.out:find("china", 1, true))
+    assert.truthy(result.out:find("cloud +global +default"), result.out)
+  end)
+
+  it("says that a token of the environment stands before the sign-in", function()
+    local result = run({ "login", "--browser", "--tenant", tenant, "--client-id", "client" },
+      { BROWSER = browser(), PCAPI_TOKEN = "some" })
+    assert.equal(0, result.status, result.err)
+    assert.truthy(result.err:find("PCAPI_TOKEN is set", 1, true), result.err)
+  end)
+
+  for name, case in pairs {
+    ["a certificate that is missing"] = { { "--certificate", "/nowhere.pem" }, "/nowhere.pem" },
+    ["a secret that is missing"] = { { "--client-secret-file", "/nowhere" }, "/nowhere" },
+  } do
+    it("tells of " .. name .. " before a person is asked", function()
+      local result = login_by_browser(nil, case[1][1], case[1][2])
+      assert.equal(1, result.status, result.err)
+      assert.truthy(result.err:find(case[2], 1, true), result.err)
+      assert.is_nil(result.err:find("open this address", 1, true))
+    end)
+  end
+
+  it("tells of a store that cannot be used before a person is asked", function()
+    sign_in()
+    os.execute("chmod 755 " .. home .. "/.local/state/pcapi")
+    local result = login_by_browser()
+    assert.equal(1, result.status, result.err)
+    assert.truthy(result.err:find("chmod 700", 1, true), result.err)
+    assert.is_nil(result.err:find("open this address", 1, true))
   end)
 
   it("ends at its timeout when nobody comes", function()
@@ -194,16 +240,67 @@ describe("pcapi status", function()
 
   it("asks nobody", function()
     sign_in()
-    local result = run({ "status" }, { PCAPI_LOGIN_URL = "https://localhost:1",
+    local result = run({ "status" }, { PCAPI_CA_FILE = "/nowhere.pem",
                                        PCAPI_BASE_URL = "https://localhost:1" })
     assert.equal(0, result.status, result.err)
   end)
 end)
 
+describe("a sign-in that is kept", function()
+  it("serves no other tenant", function()
+    sign_in()
+    for _, command in ipairs { "non-mfa", "status" } do
+      local result = run { "--tenant", "other.example", "--client-id", "client", command }
+      assert.equal(4, result.status, result.out)
+      assert.truthy(result.err:find("belongs to tenant " .. tenant, 1, true), result.err)
+    end
+  end)
+
+  it("goes to no other sign-in service", function()
+    sign_in()
+    local result = run({ "non-mfa" }, { PCAPI_LOGIN_URL = "https://elsewhere.example" })
+    assert.equal(4, result.status, result.out)
+    assert.truthy(result.err:find("https://elsewhere.example", 1, true), result.err)
+  end)
+
+  for name, case in pairs {
+    ["whose file others may read"] = { "chmod 644 default.json", "chmod 600" },
+    ["whose folder others may read"] = { "chmod 755 .", "chmod 700" },
+    ["that is damaged"] = { "echo '{' >default.json", "cannot be read" },
+    ["that is empty"] = { ": >default.json", "cannot be read" },
+    ["behind a symbolic link"] = { "mv default.json x && ln -s x default.json", "symbolic link" },
+  } do
+    it(name .. " is told of by its name, not as nobody's", function()
+      sign_in()
+      os.execute("cd " .. home .. "/.local/state/pcapi && " .. case[1])
+      for _, command in ipairs { "non-mfa", "status", "doctor" } do
+        local result = run { command }
+        assert.equal(1, result.status, result.out .. result.err)
+        assert.truthy((result.out .. result.err):find(case[2], 1, true), result.out .. result.err)
+      end
+      assert.truthy(run({ "config", "show" }).err:find(case[2], 1, true))
+    end)
+  end
+
+  it("whose refusal asks for claims says how to bring them", function()
+    sign_in "scenario=mfa%3Dclaims401"
+    local result = run({ "non-mfa" }, { PCAPI_LOGIN_URL = login_url "scenario=mfa%3Dclaims401" })
+    assert.equal(4, result.status)
+    assert.truthy(result.err:find("pcapi login --browser --claims '{\"access_token\":", 1, true),
+      result.err)
+  end)
+
+  it("of another profile is not what the environment's refresh token stands for", function()
+    sign_in(nil, "--profile", "contoso")
+    local result = run({ "--profile", "contoso", "non-mfa" }, { PCAPI_REFRESH_TOKEN = "stale" })
+    assert.equal(0, result.status, result.err)
+  end)
+end)
+
 describe("pcapi doctor", function()
-  local STEPS = { "configuration", "sign-in", "name of localhost", "connection to localhost",
-                  "TLS with localhost", "clock", "token endpoint", "token claims",
-                  "name of localhost", "connection to localhost", "TLS with localhost", "call" }
+  local STEPS = { "configuration", "sign-in", "sign-in name", "sign-in connection", "sign-in TLS",
+                  "clock", "token endpoint", "token claims", "service name", "service connection",
+                  "service TLS", "call" }
 
   local function statuses(result)
     local all, steps = {}, {}
@@ -237,9 +334,9 @@ describe("pcapi doctor", function()
   it("tells a name from a connection from TLS", function()
     sign_in()
     for url, expected in pairs {
-      ["https://nowhere.invalid"] = "failed +name of nowhere%.invalid",
-      [sandbox.env "PCAPI_SANDBOX_CLOSED_URL"] = "failed +connection to localhost",
-      [sandbox.env "PCAPI_SANDBOX_UNTRUSTED_URL"] = "failed +TLS with localhost",
+      ["https://nowhere.invalid"] = "failed +service name: nowhere%.invalid:443, ",
+      [sandbox.env "PCAPI_SANDBOX_CLOSED_URL"] = "failed +service connection: localhost:",
+      [sandbox.env "PCAPI_SANDBOX_UNTRUSTED_URL"] = "failed +service TLS: localhost:",
     } do
       local result = run({ "doctor" }, { PCAPI_BASE_URL = url })
       assert.equal(6, result.status, result.out)
@@ -263,6 +360,7 @@ describe("pcapi doctor", function()
     ["amr=pwd"] = { "failed +token claims", "Sign in again with MFA: pcapi login" },
     ["app_only=1"] = { "failed +token claims", "Sign in as a user" },
     ["scenario=status%3D403"] = { "failed +call", "role" },
+    ["scenario=compliant%3Dfalse"] = { "failed +call", "Sign in again with MFA: pcapi login" },
     ["body=html"] = { "failed +token endpoint", "proxy" },
   } do
     it("names what is wrong at " .. settings, function()
@@ -276,7 +374,7 @@ describe("pcapi doctor", function()
 
   it("looks at a token that is given, too", function()
     local result = run({ "doctor" }, { PCAPI_TOKEN = sandbox.token { amr = { "pwd" } } })
-    assert.equal(1, result.status)
+    assert.equal(4, result.status)
     assert.truthy(result.out:find "failed +token claims", result.out)
   end)
 end)
@@ -307,7 +405,7 @@ describe("pcapi config show", function()
   it("names the line of the file that is wrong", function()
     write_config "# comment\ntennant = x\n"
     local result = run { "config", "show" }
-    assert.equal(2, result.status)
+    assert.equal(1, result.status)
     assert.truthy(result.err:find(home .. "/.config/pcapi/config:2: ", 1, true), result.err)
     assert.truthy(result.err:find('did you mean "tenant"', 1, true), result.err)
   end)

@@ -1,22 +1,24 @@
 --- One signed-in user of one application: gives access tokens, and renews them
 -- without a person, over any number of processes that share a store.
 --
--- The order of things keeps every failure harmless: the store is proved writable
--- before a refresh token is spent, and the new refresh token is stored before its
--- access token is used.
+-- The order of things keeps every failure harmless: secrets and store are proved
+-- before a refresh token is spent or a person is asked, and the new refresh token is
+-- stored before its access token is used.
 -- @classmod pcapi.auth.account
 local claims = require "pcapi.auth.claims"
 local core = require "pcapi.core"
 local credential = require "pcapi.auth.credential"
+local endpoint_ = require "pcapi.auth.endpoint"
+local entry_ = require "pcapi.auth.entry"
 local errors = require "pcapi.error"
 local limits = require "pcapi.limits"
+local lock = require "pcapi.auth.lock"
 
 local M = {}
 
 local SKEW = 120 -- seconds before its end that a token is renewed
-local SPARE = 10 -- seconds more than its call may take that a lock is good for
-local LATEST = 253402300799 -- the last second that has a date of four-digit years
-local FIRST_LOOK, LAST_LOOK = 0.02, 0.25 -- seconds between looks at a lock that is held
+local PATIENCE = 900 -- seconds for a person; as long as Entra's code lives
+local PAUSE = 0.25 -- seconds between looks at a sign-in that another coroutine makes
 
 -- Tokens and secrets are not fields of the account: no dump of it shows them.
 local private = setmetatable({}, { __mode = "k" })
@@ -36,64 +38,58 @@ function M.new(options, endpoint, store, flow)
   local self = setmetatable({
     endpoint = endpoint, client_id = options.client_id, store = store,
     name = options.account or endpoint.tenant .. "/" .. options.client_id,
-    base_url = endpoint.resource, skew = options.skew or SKEW,
-    how_to_sign_in = options.how_to_sign_in, settings = options.settings,
-    proof_has_time = proof_has_time, flow = flow,
+    base_url = endpoint.base_url, skew = options.skew or SKEW,
+    how_to_sign_in = options.how_to_sign_in, flow = flow,
   }, Account)
-  private[self] = { prove = prove, seed = options.refresh_token }
+  private[self] = { prove = prove, proof_has_time = proof_has_time,
+                    seed = options.refresh_token, settings = options.settings }
   return self
 end
 
+-- Where an account's text is, for people.
+local function place_of(self)
+  return self.store.path and self.store:path(self.name) or tostring(self.store)
+end
+
 local function store_error(self, why, message)
+  if errors.is(why) then
+    return why
+  end
   return errors.new {
-    kind = "store", cause = why,
-    message = message or "the token store: " .. tostring(why),
-    hint = message and self:advice "store" or nil,
+    kind = "store", cause = why, message = message or "the token store: " .. tostring(why),
+    hint = message and self:advice() or nil,
   }
 end
 
 local function sign_in_error(self, message)
-  return errors.new {
-    kind = "sign_in_required", message = message, hint = self:advice "sign_in_required",
-  }
+  return errors.new { kind = "sign_in_required", message = message, hint = self:advice() }
 end
 
--- Which refresh token an entry began with. Another one given in its place counts as
--- a new sign-in.
-local function fingerprint(seed)
-  return seed and core.base64url(core.sha256(seed))
-end
-
-local function is_time(value)
-  return type(value) == "number" and value >= 0 and value <= LATEST
-end
-
--- The refresh token is what matters; of the rest, what makes no sense is left out.
-local function decode(text)
-  local entry = core.decode(text)
-  if type(entry) ~= "table" or entry.version ~= 1 or type(entry.client_id) ~= "string"
-    or type(entry.refresh_token) ~= "string" or entry.refresh_token == "" then
+-- What the store has: an entry, or nil for none, or nil and an error.
+local function kept_entry(self)
+  local text, why = self.store:get(self.name)
+  if text == nil and why == nil or text == entry_.NOBODY then
     return nil
+  elseif type(text) ~= "string" then
+    return nil, store_error(self, why or "store.get must return a text, or nil")
   end
-  for _, name in ipairs { "obtained_at", "expires_at", "signed_in_at" } do
-    entry[name] = is_time(entry[name]) and entry[name] or nil
-  end
-  if type(entry.access_token) ~= "string" or not (entry.obtained_at and entry.expires_at) then
-    entry.access_token = nil
+  local entry = entry_.decode(text)
+  if not entry then
+    return nil, store_error(self, nil, ("the sign-in kept in %s cannot be read; it was left as "
+      .. "it is"):format(place_of(self)))
   end
   return entry
 end
 
--- A fresh entry of the refresh token that the caller gave, if there is one; or nil, and
--- what the caller's function says.
-local function seeded(self)
+-- The refresh token that the caller gave, unless it was tried before; or nil, and what
+-- the caller's function says.
+local function new_seed(self, entry)
   local seed, why = private[self].seed, nil
   if type(seed) == "function" then
     seed, why = seed()
   end
-  if type(seed) == "string" and seed ~= "" then
-    return { version = 1, client_id = self.client_id, refresh_token = seed,
-             seed = fingerprint(seed) }
+  if type(seed) == "string" and seed ~= "" and not entry_.knows(entry, seed) then
+    return seed
   end
   return nil, why
 end
@@ -107,66 +103,53 @@ local function nobody(self, why)
   return err
 end
 
--- The entry of the store, or of the caller; nil, err for none that can be used.
-local function load_entry(self)
-  local text, why = self.store:get(self.name)
-  if text == nil and why ~= nil then
-    return nil, store_error(self, why)
+-- What there is to begin with: an entry, a refresh token that the caller gave, or both;
+-- or nil, nil, err.
+local function load(self)
+  local entry, err = kept_entry(self)
+  if err then
+    return nil, nil, err
   end
-  local entry = text and decode(text)
-  if text and not entry then
-    return nil, store_error(self, nil, ("the sign-in kept in %s cannot be read; it was left as "
-      .. "it is"):format(tostring(self.store)))
+  local seed, why = new_seed(self, entry)
+  if not entry and not seed then
+    return nil, nil, nobody(self, why)
   end
-  local seed
-  seed, why = seeded(self)
-  if seed and (not entry or entry.seed ~= seed.seed) then
-    return seed
-  elseif not entry then
-    return nil, nobody(self, why)
-  elseif entry.client_id ~= self.client_id then
-    return nil, sign_in_error(self, ("the sign-in that is kept belongs to application %s, not %s")
-      :format(entry.client_id, self.client_id))
+  local strange = entry and entry_.stranger(self, entry)
+  if strange and not seed then
+    return nil, nil, sign_in_error(self, strange)
   end
-  return entry
+  return not strange and entry or nil, seed
 end
 
-local function save_entry(self, entry)
-  local text = require("cjson").new().encode(entry)
-  local ok, why = self.store:set(self.name, text)
+local function save(self, entry)
+  local ok, why = self.store:set(self.name, entry and entry_.encode(entry))
   if not ok then
-    return nil, store_error(self, why)
+    return nil, store_error(self, why or "store.set must return true, or nil and an error")
   end
   return true
 end
 
--- Tokens that live shorter than the skew are renewed at half of their life.
-local function is_fresh(self, entry, now, refused)
-  if not entry.access_token or entry.access_token == refused
-    or entry.resource ~= self.endpoint.resource then
-    return false
+-- Whether what comes can be stored: by storing what is there, or for a moment nothing.
+local function prove_store(self)
+  local text, why = self.store:get(self.name)
+  if text == nil and why ~= nil then
+    return nil, store_error(self, why)
   end
-  local life = entry.expires_at - entry.obtained_at
-  return now < entry.expires_at - math.min(self.skew, life / 2)
+  local ok
+  ok, why = self.store:set(self.name, text or entry_.NOBODY)
+  if ok and not text then
+    ok, why = self.store:set(self.name, nil)
+  end
+  if not ok then
+    return nil, store_error(self, why or "store.set must return true, or nil and an error")
+  end
+  return true
 end
 
--- Adds what was granted to an entry. Where an answer brings no refresh token the one
--- that was sent stays good (RFC 6749 §6).
-local function granted(self, entry, tokens)
-  return {
-    version = 1, client_id = self.client_id, seed = entry.seed,
-    tenant = self.endpoint.tenant, login = self.endpoint.login,
-    resource = self.endpoint.resource, scope = tokens.scope,
-    refresh_token = tokens.refresh_token or entry.refresh_token,
-    access_token = tokens.access_token,
-    obtained_at = math.floor(tokens.obtained_at), expires_at = math.floor(tokens.expires_at),
-    signed_in_at = entry.signed_in_at, settings = entry.settings,
-  }
-end
-
-local function client_of(self)
-  return { endpoint = self.endpoint, client_id = self.client_id,
-           prove = private[self].prove, proof_has_time = self.proof_has_time }
+-- Whether the secret or certificate can be used. It calls the caller's functions, which
+-- may raise: before the lock is taken.
+local function prove_credential(self, context)
+  return private[self].prove({}, self.endpoint.token_url, context.clock())
 end
 
 --- Asks the token endpoint in this account's name; for the flows of sign-in.
@@ -174,143 +157,146 @@ end
 -- @tparam table form
 -- @return as `pcapi.auth.grant.request`
 function Account:request(context, form)
+  local mine = private[self]
   -- loaded here: most processes find a token that is fresh
-  return require("pcapi.auth.grant").request(context, client_of(self), form)
+  return require("pcapi.auth.grant").request(context, {
+    endpoint = self.endpoint, client_id = self.client_id, prove = mine.prove,
+    proof_has_time = mine.proof_has_time,
+  }, form)
 end
 
-local function explain(self, err)
-  if err.kind == "mfa_required" or err.kind == "sign_in_required" then
-    err.hint = self:advice(err.kind)
-  end
-  return err
+-- Whether a refusal is about the refresh token itself, and for good.
+local function is_spent(err)
+  return err.kind == "sign_in_required" or err.kind == "mfa_required"
 end
 
--- Spends the refresh token; the lock is held.
-local function refresh(self, context, entry)
-  local ok, err = save_entry(self, entry) -- can what comes be stored?
-  if not ok then
+-- Spends a refresh token and stores what comes; the lock is held.
+local function spend(self, context, before)
+  local tokens, err = self:request(context, endpoint_.target(self.endpoint, {
+    grant_type = "refresh_token", refresh_token = before.refresh_token,
+  }))
+  if not tokens then
+    err.hint = is_spent(err) and self:advice(err) or err.hint
     return nil, err
   end
-  local form = self.endpoint.version == "v1" and { resource = self.endpoint.resource }
-    or { scope = self.endpoint.scope }
-  form.grant_type, form.refresh_token = "refresh_token", entry.refresh_token
-  local tokens
-  tokens, err = self:request(context, form)
-  if not tokens then
-    return nil, explain(self, err)
-  end
-  local renewed = granted(self, entry, tokens)
-  ok, err = save_entry(self, renewed)
+  local renewed = entry_.granted(self, before, tokens)
+  local ok
+  ok, err = save(self, renewed)
   if not ok then
     -- for the next call of this process; what is stored stays as it was
-    private[self].unsaved = { entry = renewed, spent = entry.refresh_token }
+    private[self].unsaved = { entry = renewed, spent = before.refresh_token }
     return nil, err
   end
   return renewed
 end
 
+-- Begins with a refresh token that the caller gave. One that is refused is remembered,
+-- and what is kept goes on.
+local function begin(self, context, entry, seed)
+  local seeds = entry_.seeds_with(entry, seed)
+  local renewed, err = spend(self, context, {
+    refresh_token = seed, seeds = seeds, settings = entry and entry.settings,
+  })
+  if not renewed and entry and is_spent(err) then
+    entry.seeds = seeds
+    local ok, why = save(self, entry)
+    return ok and entry, why
+  end
+  return renewed, err
+end
+
 -- The entry of the store, after storing what an earlier call of this process could not;
 -- not over what somebody else has put there since.
 local function load_and_mend(self)
-  local entry, err = load_entry(self)
+  local entry, seed, err = load(self)
   local unsaved = private[self].unsaved
   if unsaved and entry and entry.refresh_token == unsaved.spent then
     local ok
-    ok, err = save_entry(self, unsaved.entry)
+    ok, err = save(self, unsaved.entry)
     entry = ok and unsaved.entry or nil
   end
   if entry then
     private[self].unsaved = nil
   end
-  return entry, err
+  return entry, seed, err
 end
 
 -- Renews under the lock. Somebody else may have done so before it was ours.
 local function renew(self, context, refused)
-  local entry, err = load_and_mend(self)
-  if not entry or is_fresh(self, entry, context.clock(), refused) then
-    return entry, err
+  local entry, seed, err = load_and_mend(self)
+  if err then
+    return nil, err
+  elseif not seed and entry_.is_fresh(entry, self, context.clock(), refused) then
+    return entry
   end
-  return refresh(self, context, entry)
-end
-
--- Takes the lock of the store, which is held as long as somebody else's renewal takes.
--- `look` is asked before each try: what it gives ends the waiting.
--- Returns a function that unlocks; or nil and what look gave; or nil, nil, err.
-local function take_lock(self, context, look)
-  local pause = FIRST_LOOK
-  while true do
-    local found, err = look()
-    if found or err then
-      return nil, found, err
+  local ok
+  ok, err = prove_store(self)
+  if ok and seed then
+    entry, err = begin(self, context, entry, seed)
+    if not entry or entry_.is_fresh(entry, self, context.clock(), refused) then
+      return entry, err
     end
-    local left = context.deadline - context.transport:now()
-    local unlock, why = self.store:lock(self.name, math.max(left, 0) + SPARE)
-    if unlock then
-      return unlock
-    elseif why ~= nil then
-      return nil, nil, store_error(self, why)
-    elseif pause >= left then
-      return nil, nil, errors.new {
-        kind = "timeout", message = "somebody else is renewing the token and does not finish",
-        hint = "Raise timeout, or see what holds the lock of " .. tostring(self.store),
-      }
-    end
-    context.transport:sleep(pause)
-    pause = math.min(pause * 2, LAST_LOOK)
   end
+  if not ok then
+    return nil, err
+  end
+  return spend(self, context, entry)
 end
 
 local function current_entry(self, context, refused)
-  local unlock, entry, err = take_lock(self, context, function()
-    local entry, err = load_entry(self)
-    return entry and is_fresh(self, entry, context.clock(), refused) and entry or nil, err
+  local ok, err = prove_credential(self, context)
+  if not ok then
+    return nil, err
+  end
+  local unlock, entry
+  unlock, entry, err = lock.take(self, context, function()
+    local found, seed, why = load(self)
+    if found and not seed and entry_.is_fresh(found, self, context.clock(), refused) then
+      return found
+    end
+    return nil, why
   end)
   if unlock then
     entry, err = renew(self, context, refused)
     unlock()
+  elseif err then
+    err = store_error(self, err)
   end
   return entry, err
 end
 
--- Stores an entry, or nothing in its place, while nobody renews.
-local function replace_entry(self, context, entry)
-  local unlock, _, err = take_lock(self, context, function() end)
+-- Does something to the store while nobody renews.
+local function locked(self, context, act)
+  local unlock, _, err = lock.take(self, context)
   if not unlock then
-    return nil, err
+    return nil, store_error(self, err)
   end
-  local ok, why
-  if entry then
-    ok, err = save_entry(self, entry)
-  else
-    ok, why = self.store:set(self.name, nil)
-    err = not ok and store_error(self, why) or nil
-  end
+  local ok
+  ok, err = act(self)
   unlock()
   return ok, err
-end
-
--- Whether what comes can be stored, which is to be known before a person is asked.
-local function prove_writable(self, context)
-  local unlock, _, err = take_lock(self, context, function() end)
-  if not unlock then
-    return nil, err
-  end
-  local text, why = self.store:get(self.name)
-  local ok = why == nil
-  if text then
-    ok, why = self.store:set(self.name, text)
-  end
-  unlock()
-  if not ok then
-    return nil, store_error(self, why)
-  end
-  return true
 end
 
 local function use(self, entry)
   private[self].entry = entry
   return entry.access_token
+end
+
+local function is_signing_in(self)
+  local owner = private[self].signing_in
+  return owner ~= nil and not lock.is_gone(owner)
+end
+
+-- Another coroutine may be asking the person already.
+local function await_sign_in(self, context)
+  while is_signing_in(self) do
+    if context.transport:now() + PAUSE >= context.deadline then
+      return nil, errors.new { kind = "timeout", message = "nobody has signed in in time",
+                               hint = self:advice() }
+    end
+    context.transport:sleep(PAUSE)
+  end
+  return true
 end
 
 --- Gives an access token that is good for a while.
@@ -323,20 +309,28 @@ end
 -- invalid_client, forbidden, store, config, or of the network
 function Account:token(refused, context)
   local known = private[self].entry
-  if known and is_fresh(self, known, context.clock(), refused) then
+  if known and entry_.is_fresh(known, self, context.clock(), refused) then
     return known.access_token
   end
   local entry, err = current_entry(self, context, refused)
-  if not entry and err.kind == "sign_in_required" and self.flow then
-    return self:sign_in(context)
-  elseif not entry then
-    return nil, err
+  if entry then
+    return use(self, entry)
+  elseif err.kind == "sign_in_required" and self.flow then
+    if not is_signing_in(self) then
+      return self:sign_in(context)
+    end
+    local done
+    done, err = await_sign_in(self, context)
+    if done then
+      return self:token(refused, context)
+    end
   end
-  return use(self, entry)
+  return nil, err
 end
 
 --- A context for calls outside of a client.
--- @tparam[opt] table options `transport`, `timeout` (seconds, 180), `clock`, `random`
+-- @tparam[opt] table options `transport`, or what `pcapi.transport.curl` takes to make
+-- one; `timeout` (seconds, 180), `clock`, `random`
 -- @treturn table
 function M.context(options)
   options = options or {}
@@ -348,9 +342,62 @@ function M.context(options)
   }
 end
 
+local function context_of(given, timeout)
+  if given and given.deadline then
+    return given
+  end
+  return M.context(setmetatable({ timeout = given and given.timeout or timeout },
+    { __index = given }))
+end
+
+-- What must hold before a person is asked.
+local function prove_all(self, context)
+  local ok, err = prove_credential(self, context)
+  if ok then
+    ok, err = locked(self, context, prove_store)
+  end
+  return ok, err
+end
+
+local function ask_person(self, context)
+  local tokens, err = self.flow(self, context)
+  if tokens and not tokens.refresh_token then
+    return nil, errors.new {
+      kind = "consent_required", message = "sign-in: the answer holds no refresh token",
+      hint = "Ask for offline_access in scope; if that is asked for, the registration or a "
+        .. "policy of the tenant does not allow it",
+    }
+  end
+  return tokens, err
+end
+
+local function sign_in(self, context)
+  local ok, err = prove_all(self, context)
+  local tokens
+  if ok then
+    tokens, err = ask_person(self, context)
+  end
+  if not tokens then
+    return nil, err
+  end
+  local mine = private[self]
+  local entry = entry_.granted(self, { signed_in_at = math.floor(context.clock()),
+                                       settings = mine.settings,
+                                       seeds = mine.seed and type(mine.seed) == "string"
+                                         and entry_.seeds_with(nil, mine.seed) or nil }, tokens)
+  -- whatever time the person took, storing has its own
+  ok, err = locked(self, M.context(context), function()
+    return save(self, entry)
+  end)
+  if not ok then
+    return nil, err
+  end
+  return use(self, entry)
+end
+
 --- Signs in with a person, and stores what comes of it.
--- @tparam[opt] table context as for @{token}; its deadline ends the waiting for the
--- person. Without it the person has fifteen minutes
+-- @tparam[opt] table context as for @{token}, its deadline ends the waiting for the
+-- person; or what @{context} takes, with 900 seconds as `timeout`
 -- @treturn[1] string an access token
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
@@ -359,44 +406,32 @@ function Account:sign_in(context)
     error("this account has no way to sign in; make it by pcapi.auth.device_code or "
       .. "pcapi.auth.authorization_code", 2)
   end
-  context = context or M.context { timeout = 900 }
-  local ok, err = prove_writable(self, context)
-  local tokens
-  if ok then
-    tokens, err = self.flow(self, context)
+  local mine = private[self]
+  mine.signing_in = lock.owner()
+  local token, err = sign_in(self, context_of(context, PATIENCE))
+  mine.signing_in = nil
+  if not token and err.kind == "mfa_required" then
+    err.hint = self:advice(err)
   end
-  if tokens and not tokens.refresh_token then
-    tokens, err = nil, errors.new {
-      kind = "consent_required", message = "sign-in: the answer holds no refresh token",
-      hint = "Ask for offline_access in scope, or allow it in the registration",
-    }
-  end
-  if not tokens then
-    return nil, err
-  end
-  local entry = granted(self, { signed_in_at = math.floor(context.clock()),
-                                settings = self.settings }, tokens)
-  -- whatever time the person took, storing has its own
-  ok, err = replace_entry(self, M.context(context), entry)
-  if not ok then
-    return nil, err
-  end
-  return use(self, entry)
+  return token, err
 end
 
 --- Takes a sign-in out of a store.
 -- @tparam table store
 -- @tparam string name of the account
--- @tparam[opt] table context as for @{token}
+-- @tparam[opt] table context as for @{sign_in}
 -- @treturn[1] boolean true, also where there was none
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
 function M.forget(store, name, context)
-  return replace_entry({ store = store, name = name }, context or M.context(), nil)
+  local place = setmetatable({ store = store, name = name }, Account)
+  return locked(place, context_of(context), function()
+    return save(place, nil)
+  end)
 end
 
 --- Forgets the sign-in, in the store and here.
--- @tparam[opt] table context as for @{token}
+-- @tparam[opt] table context as for @{sign_in}
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
@@ -416,10 +451,11 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function Account:status()
-  local entry, err = load_entry(self)
-  if not entry then
+  local entry, seed, err = load(self)
+  if err then
     return nil, err
   end
+  entry = entry or { client_id = self.client_id, tenant = seed and self.endpoint.tenant }
   return {
     claims = claims.read(entry.access_token), expires_at = entry.expires_at,
     obtained_at = entry.obtained_at, signed_in_at = entry.signed_in_at,
@@ -427,22 +463,29 @@ function Account:status()
   }
 end
 
---- The settings that were kept beside the tokens at sign-in, if they can be read.
+--- The settings that were kept beside the tokens at sign-in.
 -- @tparam table store
 -- @tparam string name of the account
--- @treturn ?table name to text
+-- @treturn[1] ?table name to text; nil where nobody is signed in
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind store
 function M.kept_settings(store, name)
-  local text = store:get(name)
-  local entry = text and decode(text)
-  return entry and type(entry.settings) == "table" and entry.settings or nil
+  local place = setmetatable({ store = store, name = name }, Account)
+  local entry, err = kept_entry(place)
+  return entry and (entry.settings or {}), err
 end
 
 --- The next step after a refusal that only a new sign-in mends.
--- @tparam string kind of the error
+-- @tparam ?pcapi.error err its `kind` and `claims` count
 -- @treturn string
-function Account:advice(kind)
-  return "Sign in again" .. (kind == "mfa_required" and " with MFA" or "")
-    .. (self.how_to_sign_in and ": " .. self.how_to_sign_in or "")
+function Account:advice(err)
+  local how = self.how_to_sign_in
+  if how and err and err.claims and how:find "^pcapi login" and not err.claims:find "['%c]" then
+    -- a device code cannot carry them
+    how = how .. " --browser --claims '" .. err.claims .. "'"
+  end
+  return "Sign in again" .. (err and err.kind == "mfa_required" and " with MFA" or "")
+    .. (how and ": " .. how or "")
 end
 
 function Account:__tostring()

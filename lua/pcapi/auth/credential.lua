@@ -13,14 +13,18 @@ local function fail(message, hint)
   return nil, errors.new { kind = "config", message = message, hint = hint }
 end
 
+-- A secret that was given in place of a path must not be in a message: only what looks
+-- like a path is.
 local function read_file(path)
   local file, why = io.open(path, "rb")
-  local text = file and file:read "*a"
+  local text
   if file then
+    text, why = file:read "*a" -- a folder can be opened
     file:close()
   end
   if not text then
-    return nil, why or path .. ": cannot be read"
+    local reason = why:gsub("^.*: ", "")
+    return nil, (path:find "^[./]" and path or "the file") .. ": " .. reason
   end
   return text
 end

@@ -55,8 +55,8 @@ local function message_of(started)
   return ("To sign in, open %s and enter the code %s"):format(uri_of(started), started.user_code)
 end
 
-local function show(started, prompt, life)
-  prompt(message_of(started), {
+local function show(started, on_code, life)
+  on_code(message_of(started), {
     user_code = started.user_code, verification_uri = uri_of(started), expires_in = life,
   })
 end
@@ -92,7 +92,7 @@ end
 local function expired(account)
   return errors.new {
     kind = "sign_in_required", message = "the code was not entered in time",
-    hint = account:advice "sign_in_required",
+    hint = account:advice(),
   }
 end
 
@@ -118,7 +118,7 @@ local function poll(account, context, started, life, on_wait)
 end
 
 --- Makes the flow for an account.
--- @tparam table options `prompt` (function, called with the text to show and a table
+-- @tparam table options `on_code` (function, called with the text to show and a table
 -- of `user_code`, `verification_uri` and `expires_in`), `on_wait` (function, called
 -- after each poll with the seconds that are left)
 -- @treturn function `(account, context) → tokens | nil, pcapi.error`
@@ -131,7 +131,7 @@ function M.new(options)
     end
     local life = seconds_of(started.expires_in, LONGEST, LIFE)
     life = life > 0 and life or LIFE
-    show(started, options.prompt, life)
+    show(started, options.on_code, life)
     return poll(account, context, started, life, on_wait)
   end
 end

@@ -16,6 +16,13 @@ local DRIFT = 30 -- seconds that a clock may differ before an assertion is made 
 local LIFE = 3600 -- seconds, where an answer does not say (RFC 6749 §5.1 allows that)
 local LONGEST = 10 * 365 * 24 * 3600 -- seconds; who says more says nothing
 
+-- The refresh token that is stored would be sent anyway the next time, and Microsoft
+-- keeps old ones valid.
+local RESEND = { resend = true }
+
+local SHORTEST = 8 -- bytes of a secret; hiding less would hide what is none
+local LONGEST_TOKEN = 65536 -- bytes
+
 -- What a form holds that nobody else may see, for hiding it in an echo.
 local SECRET = { "client_secret", "client_assertion", "refresh_token", "code", "code_verifier",
                  "device_code" }
@@ -46,7 +53,7 @@ end
 -- Out of an answer that failed: a good one may well repeat the refresh token.
 local function hide_secrets(response, form)
   for _, name in ipairs(SECRET) do
-    if form[name] then
+    if form[name] and #form[name] >= SHORTEST then
       answer.hide(response, form[name])
     end
   end
@@ -56,10 +63,9 @@ local function text_or_nil(value)
   return type(value) == "string" and value ~= "" and value or nil
 end
 
--- The words of AADSTS errors go on with ids and a time, which the error has by itself.
 local function shorten(json)
   if type(json) == "table" and type(json.error_description) == "string" then
-    json.error_description = json.error_description:gsub("%s*Trace ID:.*$", "")
+    json.error_description = refusal.shorten(json.error_description)
   end
 end
 
@@ -72,7 +78,7 @@ local function refused(response, ids, now)
   local passes = response.status >= 500 or response.status == 429 or response.status == 408
   if type(json.error) == "string" then
     read.oauth_error, read.code = name, number or name
-    if kind or not passes then
+    if kind and response.status ~= 429 or not passes then
       read.kind, read.hint = kind or "bad_request", hint
     end
   elseif not passes then
@@ -116,21 +122,19 @@ end
 -- Version 1 sends numbers as strings. Only what counts from now is used: an absolute
 -- time would be wrong by as much as the two clocks differ.
 local function tokens_of(json, now)
-  if type(json.access_token) ~= "string" or json.access_token == "" then
+  local access_token, refresh_token = text_or_nil(json.access_token),
+    text_or_nil(json.refresh_token)
+  if not access_token or #access_token + #(refresh_token or "") > LONGEST_TOKEN then
     return nil, errors.new {
-      kind = "protocol", message = "sign-in: the answer holds no access_token",
-      hint = "Check token_url",
+      kind = "protocol", hint = "Check token_url", message = "sign-in: the answer holds "
+        .. (access_token and "tokens that are too long" or "no access_token"),
     }
   end
   local life = tonumber(json.expires_in)
-  local refresh_token = json.refresh_token
   return {
-    access_token = json.access_token,
-    refresh_token = type(refresh_token) == "string" and refresh_token ~= "" and refresh_token
-      or nil,
+    access_token = access_token, refresh_token = refresh_token,
     obtained_at = now,
     expires_at = now + (life and life > 0 and life <= LONGEST and life or LIFE),
-    scope = type(json.scope) == "string" and json.scope or nil,
   }
 end
 
@@ -143,17 +147,15 @@ local function drift_of(err, proof_has_time)
   end
 end
 
---- Asks for tokens, and tries again what is worth it, up to the deadline.
---
--- A lost answer is asked for again as well, though this is a POST: the refresh token
--- that is stored would be sent anyway the next time, and Microsoft keeps old ones valid.
+--- Asks for tokens, and tries again what is worth it, up to the deadline; where an
+-- answer was lost, too.
 -- @tparam table context `transport`, `clock`, `random`, `deadline`, and `policy` as for
 -- `pcapi.retry` where it is another one
 -- @tparam table client `endpoint`, `client_id`, `prove` and `proof_has_time` from
 -- `pcapi.auth.credential`
 -- @tparam table form `grant_type` and what belongs to it; changed in place
 -- @treturn[1] table `access_token`, `refresh_token` (nil where the answer has none),
--- `obtained_at` and `expires_at` (UTC epoch seconds of this machine's clock), `scope`
+-- `obtained_at` and `expires_at` (UTC epoch seconds of this machine's clock)
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function M.request(context, client, form)
@@ -175,8 +177,8 @@ function M.request(context, client, form)
     if found then
       drift, corrected = found, true
     else
-      local delay = retry.decide(err, "PUT", attempt,
-        context.deadline - context.transport:now(), context.policy, context.random)
+      local delay = retry.decide(err, "POST", attempt,
+        context.deadline - context.transport:now(), context.policy or RESEND, context.random)
       if not delay then
         return nil, err
       end

@@ -54,8 +54,8 @@ end
 local KINDS = {
   refresh_token = { schema = with_account { refresh_token = "string|function" } },
   device_code = {
-    schema = with_account { prompt = "function", on_wait = "function" },
-    needs = "prompt",
+    schema = with_account { on_code = "function", on_wait = "function" },
+    needs = "on_code",
     flow = function(options)
       return require("pcapi.auth.device_code").new(options)
     end,
@@ -151,7 +151,7 @@ end
 -- `account:sign_in()` does so; a client that finds nobody signed in does so too,
 -- within the deadline of its call. Afterwards it is as @{refresh_token}.
 -- @tparam table options those of @{refresh_token} but `refresh_token`
--- @tparam function options.prompt called with the text to show, and a table of
+-- @tparam function options.on_code called with the text to show, and a table of
 -- `user_code`, `verification_uri` and `expires_in` (seconds)
 -- @tparam[opt] function options.on_wait called after each poll with the seconds left
 -- @treturn pcapi.auth.account a provider

@@ -32,14 +32,29 @@ local CLASSES = {
   policy = {
     kind = "forbidden",
     hint = "A policy of the tenant (Conditional Access) blocks this sign-in: ask its administrator",
-    numbers = "53000 53001 53002 53003 530032 530035 50105 50131",
+    numbers = "53000 53001 53002 53003 530032 530035 50131",
+  },
+  assignment = {
+    kind = "forbidden",
+    hint = "Assign the user to the application: Entra, Enterprise applications, Users and groups",
+    numbers = "50105",
   },
   consent = {
     kind = "consent_required",
     hint = "Consent is missing, or the registration is not right: see the application's API "
       .. "permissions and redirect addresses, and let an administrator consent",
     names = "consent_required unauthorized_client invalid_resource",
-    numbers = "65001 65004 65005 500011 650052 650057 700016 90094 90099 50011 50194",
+    numbers = "65001 65005 500011 650052 650057 90094 90099 50011 50194",
+  },
+  not_accepted = {
+    kind = "consent_required",
+    hint = "The user did not consent: sign in again and accept, or let an administrator consent",
+    numbers = "65004",
+  },
+  unknown_application = {
+    kind = "consent_required",
+    hint = "The tenant does not know this application: check client_id and tenant",
+    numbers = "700016",
   },
   credential = {
     kind = "invalid_client",
@@ -107,6 +122,14 @@ local function numbers_of(read)
     all[#all + 1] = number
   end
   return all
+end
+
+--- The words of an AADSTS error without the ids and the time behind them, which an
+-- error has by itself.
+-- @tparam string words
+-- @treturn string
+function M.shorten(words)
+  return (words:gsub("%s*Trace ID:.*$", ""))
 end
 
 --- Classifies a refusal.

@@ -1,6 +1,8 @@
 --- The words of the command line. Parsing them is lua-argparse's work.
 -- @module pcapi.cli.arguments
 local argparse = require "argparse"
+local config = require "pcapi.config"
+local core = require "pcapi.core"
 local reports = require "pcapi.cli.reports"
 local time = require "pcapi.time"
 local version = require "pcapi.version"
@@ -94,10 +96,24 @@ local function add_report(parser, name, report)
   command:option("--columns", "Fields to write, comma-separated"):argname("FIELDS"):convert(names)
 end
 
+local function profile_name(name)
+  if config.is_name(name) then
+    return name
+  end
+  return nil, "--profile may hold letters, digits and . _ @ -"
+end
+
+local function json_object(text)
+  if type(core.decode(text)) == "table" then
+    return text
+  end
+  return nil, "--claims must be JSON, as the message of the refusal has it"
+end
+
 local function add_account(parser)
   parser:group("Account",
     parser:option("--profile", "Which account, by a name of your own (PCAPI_PROFILE)")
-      :argname("NAME"):convert(filled),
+      :argname("NAME"):convert(profile_name),
     parser:option("--config", "Configuration file (PCAPI_CONFIG)"):argname("FILE")
       :target("config_file"),
     parser:option("--tenant", "Tenant of the partner, id or domain (PCAPI_TENANT)")
@@ -120,7 +136,8 @@ end
 local function add_connection(parser)
   parser:group("Connection",
     parser:option("--base-url", "Address of the service (PCAPI_BASE_URL)"):argname("URL"),
-    parser:option("--prefix", "Path segment before the version, '' or pcapi (default: try both)"),
+    parser:option("--prefix", "Path segment before the version, '' or pcapi (default: try both)")
+      :argname("WORD"),
     parser:option("--ca-file", "CAs to trust, PEM (PCAPI_CA_FILE)"):argname("FILE"),
     parser:option("--ca-path", "CAs to trust, hashed directory (PCAPI_CA_PATH)"):argname("DIR"),
     parser:option("--timeout", "Seconds for all of it (default 180)"):argname("SECONDS")
@@ -129,9 +146,12 @@ local function add_connection(parser)
 end
 
 local function add_sign_in(parser)
-  local login = parser:command("login", "Sign in once, with MFA; later commands need no person")
+  local login = parser:command("login", "Sign in once, with MFA; later commands need no person",
+    "The first time it needs --tenant and --client-id: see 'pcapi --help'. What flags say is "
+    .. "kept\nwith the sign-in; --profile keeps several accounts apart.")
   login:flag("--browser", "Sign in in a browser on this machine, without a code to enter")
   login:option("--claims", "Claims that the service asked for, with --browser"):argname("JSON")
+    :convert(json_object)
   parser:command("logout", "Forget the sign-in of a profile")
   parser:command("status", "Tell who is signed in, until when, and whether with MFA")
     :flag("--json", "For programs")

@@ -8,6 +8,11 @@ local output = require "pcapi.cli.output"
 
 local M = {}
 
+-- An address may hold a name and a password, as that of a proxy does.
+local function without_user(value)
+  return type(value) == "string" and value:gsub("://[^/]*@", "://(not shown)@") or value
+end
+
 local function rows_of(profile)
   local settings = profile.settings
   settings:add_defaults()
@@ -17,7 +22,7 @@ local function rows_of(profile)
     if value ~= nil then
       rows[#rows + 1] = {
         setting = setting.name, from = settings.origins[setting.name],
-        value = config.is_secret(setting, value) and "(not shown)" or value,
+        value = config.is_secret(setting, value) and "(not shown)" or without_user(value),
       }
     end
   end
@@ -38,6 +43,9 @@ function M.run(args)
     columns = columns, titles = { setting = "SETTING", value = "VALUE", from = "FROM" },
     width = width, color = output.wants_color(args, width),
   }))
+  if profile.trouble then
+    ending.say("what was kept at sign-in cannot be read: " .. tostring(profile.trouble))
+  end
   if not args.quiet then
     ending.say(("the configuration file is %s; profiles in it: %s"):format(
       profile.settings.path or "nowhere, as there is no HOME",

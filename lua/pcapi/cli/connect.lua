@@ -11,6 +11,7 @@ local profile_ = require "pcapi.profile"
 local M = {}
 
 local STDERR = 2
+local LONGEST = 65536 -- bytes of a token
 
 --- Whether a token was given, so that no sign-in is needed. A profile that is asked
 -- for by a flag wins over the environment's token.
@@ -27,7 +28,7 @@ local function open(args, given_token)
     given_token = given_token,
   }
   if not profile then
-    ending.stop(ending.EXIT.usage, tostring(err))
+    ending.fail(err)
   end
   return profile
 end
@@ -49,7 +50,7 @@ end
 -- The token that stands in for a sign-in.
 local function given_token(args)
   if args.token_stdin then
-    return io.stdin:read "*a", "the token on standard input"
+    return io.stdin:read(LONGEST) or "", "the token on standard input"
   elseif M.has_token(args) then
     return os.getenv "PCAPI_TOKEN", "the token in PCAPI_TOKEN"
   end
@@ -143,7 +144,7 @@ end
 --- A context for calls without a client, such as a sign-in.
 -- @tparam table args
 -- @tparam pcapi.profile profile
--- @tparam number timeout seconds
+-- @tparam number timeout seconds, where no flag says otherwise
 -- @treturn table
 function M.context(args, profile, timeout)
   local options = profile:client_options()
@@ -154,7 +155,9 @@ function M.context(args, profile, timeout)
   if args.trace then
     transport = require("pcapi.transport.trace").new(transport, M.tracer(args))
   end
-  return require("pcapi.auth.account").context { transport = transport, timeout = timeout }
+  return require("pcapi.auth.account").context {
+    transport = transport, timeout = args.timeout or timeout,
+  }
 end
 
 return M

@@ -31,8 +31,9 @@ local function new_list(tell)
     return status == OK
   end
   -- An error object as a failed step.
-  function list.fail(step, err)
-    return list.add(step, FAILED, err.kind .. ": " .. err.message, err.hint, err)
+  function list.fail(step, err, what)
+    return list.add(step, FAILED, (what and what .. ", " or "") .. err.kind .. ": " .. err.message,
+      err.hint, err)
   end
   return list
 end
@@ -66,35 +67,37 @@ end
 
 -- How far a connection came, by libcurl's times: a step that was not done has none.
 -- Nor has a connection where TLS fails, as libcurl takes both for one.
-local function add_steps(list, host, response, err)
+local function add_steps(list, whose, host, response, err)
   local timing = (response or err).timing or {}
   local connected = response or err.kind == "tls"
-  local names = { { "name of " .. host, "name_lookup" }, { "connection to " .. host, "connect" },
-                  { "TLS with " .. host, "tls" } }
+  local names = { { whose .. " name", "name_lookup" }, { whose .. " connection", "connect" },
+                  { whose .. " TLS", "tls" } }
   local reached = true
   for _, name in ipairs(names) do
     local seconds = timing[name[2]] or 0
     if not reached then
       list.add(name[1], NOT_TESTED)
     elseif response or seconds > 0 or connected and name[2] == "connect" then
-      list.add(name[1], OK, ("%.0f ms"):format(seconds * 1000))
+      list.add(name[1], OK, ("%s, %.0f ms"):format(host, seconds * 1000))
     else
-      reached = list.fail(name[1], err)
+      reached = list.fail(name[1], err, host)
     end
   end
   -- whatever went wrong behind TLS is the next steps' matter
   return reached
 end
 
-local function check_host(list, context, address)
-  local parsed = url.parse(address)
+local function check_host(list, context, whose, address)
+  local parsed, why = url.parse(address)
   if not parsed then
-    return list.add("host", FAILED, "not an address: " .. tostring(address))
+    return list.add(whose .. " name", FAILED, ("%s %s"):format(tostring(address), why),
+      "See: pcapi config show")
   end
   local response, err = context.transport:send(limits.apply({
     method = "GET", url = address, headers = {}, timing = true, -- any status will do
   }, PATIENCE, {}))
-  return add_steps(list, parsed.host, response, err), response
+  local host = ("%s:%d"):format(parsed.host, parsed.port)
+  return add_steps(list, whose, host, response, err), response
 end
 
 local function check_clock(list, context, response)
@@ -112,8 +115,12 @@ end
 
 -- A token that is really new: one that is kept proves nothing about the endpoint.
 local function check_endpoint(list, context, account)
-  local kept = account:token(nil, context)
-  local token, err = account:token(kept, context)
+  local before = account:status()
+  local token, err = account:token(nil, context)
+  local after = token and account:status()
+  if after and before and after.obtained_at == before.obtained_at then
+    token, err = account:token(token, context)
+  end
   if not token then
     list.fail("token endpoint", err)
     return nil
@@ -122,26 +129,41 @@ local function check_endpoint(list, context, account)
   return token
 end
 
-local function check_claims(list, token, account, resource)
+-- Partner Center by its application id, which Entra may put in place of the address.
+local PARTNER_CENTER = "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd"
+
+local function is_for(audience, resource)
+  audience = audience:lower():gsub("/$", "")
+  return audience == resource:lower():gsub("/$", "") or audience == PARTNER_CENTER
+end
+
+local function new_sign_in(account)
+  return account and account:advice { kind = "mfa_required" }
+    or "Get a token of a user who passed MFA"
+end
+
+local function check_claims(list, token, account, resource, now)
   local said = claims.read(token)
-  local how = account and account:advice "mfa_required" or "Get a token of a user who passed MFA"
   if not said.readable then
     return list.add("token claims", OK, "the token cannot be read, which the service may do")
   elseif said.subject == "app" then
     return list.add("token claims", FAILED, "the token is an application's own",
-      "Sign in as a user: the calls about MFA take no other token")
-  elseif said.audience and said.audience ~= resource then
+      "Sign in as a user: the calls about MFA take no other token", { kind = "forbidden" })
+  elseif said.audience and not is_for(said.audience, resource) then
     return list.add("token claims", FAILED, "the token is for " .. said.audience,
       "Ask for a token for " .. resource)
+  elseif said.expires_at and said.expires_at <= now then
+    return list.add("token claims", FAILED, ("the token expired %.0f s ago"):format(
+      now - said.expires_at), "Get a new token", { kind = "unauthorized" })
   elseif said.mfa == "no" then
     return list.add("token claims", FAILED, ("%s came in without MFA"):format(
-      said.user or "the user"), how)
+      said.user or "the user"), new_sign_in(account), { kind = "mfa_required" })
   end
   return list.add("token claims", OK, ("%s, MFA: %s%s"):format(said.user or "no user named",
     said.mfa, said.expires_at and ", until " .. time.format(said.expires_at) or ""))
 end
 
-local function check_call(list, args, profile, token)
+local function check_call(list, args, profile, token, account)
   local options = profile:client_options()
   options.token, options.trace = token, connect.tracer(args)
   local client, mistake = pcapi.build(options)
@@ -154,9 +176,12 @@ local function check_call(list, args, profile, token)
     return list.fail("call", err)
   end
   local compliant = users.is_mfa_compliant
-  return list.add("call", OK, ("%d users without MFA; the service finds this token %s"):format(
-    #users, compliant and "compliant" or compliant == false and "NOT compliant with MFA"
-    or "neither compliant nor not"))
+  if compliant == false then
+    return list.add("call", FAILED, "the service finds this token not compliant with MFA",
+      new_sign_in(account), { kind = "mfa_required" })
+  end
+  return list.add("call", OK, ("%d users without MFA%s"):format(#users,
+    compliant and "; the service finds this token compliant" or ""))
 end
 
 local function check_token(list, context, args, profile, account)
@@ -167,7 +192,7 @@ local function check_token(list, context, args, profile, account)
     end
     return token
   end
-  local reached, response = check_host(list, context, account.endpoint.token_url)
+  local reached, response = check_host(list, context, "sign-in", account.endpoint.token_url)
   check_clock(list, context, response)
   if not reached then
     list.add("token endpoint", NOT_TESTED)
@@ -177,7 +202,7 @@ local function check_token(list, context, args, profile, account)
 end
 
 local function check_all(list, args, profile)
-  local context = connect.context(args, profile, args.timeout or limits.TIMEOUT)
+  local context = connect.context(args, profile, limits.TIMEOUT)
   local ground = check_settings(list, args, profile)
   local account = ground ~= true and ground or nil
   local token
@@ -187,13 +212,13 @@ local function check_all(list, args, profile)
     list.add("token endpoint", NOT_TESTED)
   end
   if token then
-    check_claims(list, token, account, profile:resource())
+    check_claims(list, token, account, profile:resource(), context.clock())
   else
     list.add("token claims", NOT_TESTED)
   end
-  local reached = check_host(list, context, profile:client_options().base_url)
+  local reached = check_host(list, context, "service", profile:client_options().base_url)
   if token and reached then
-    check_call(list, args, profile, token)
+    check_call(list, args, profile, token, account)
   else
     list.add("call", NOT_TESTED)
   end

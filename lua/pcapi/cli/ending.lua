@@ -1,5 +1,7 @@
 --- How a command ends: its exit statuses, and the words on standard error.
 -- @module pcapi.cli.ending
+local text = require "pcapi.format.text"
+
 local M = {}
 
 --- Exit statuses. They are frozen.
@@ -43,10 +45,10 @@ function M.fail(err)
   M.stop(M.status_of(err), tostring(err))
 end
 
---- Says something on standard error.
--- @tparam string text
-function M.say(text)
-  io.stderr:write("pcapi: ", text, "\n")
+--- Says something on standard error. What came from outside cannot move a cursor.
+-- @tparam string said
+function M.say(said)
+  io.stderr:write("pcapi: ", text.visible(said, true), "\n")
 end
 
 return M

@@ -1,6 +1,7 @@
 --- `pcapi login`: a person signs in once, and the sign-in is kept.
 -- @module pcapi.cli.login
 local claims = require "pcapi.auth.claims"
+local config = require "pcapi.config"
 local connect = require "pcapi.cli.connect"
 local core = require "pcapi.core"
 local ending = require "pcapi.cli.ending"
@@ -9,15 +10,14 @@ local text = require "pcapi.format.text"
 local M = {}
 
 local STDERR = 2
+local ALWAYS_KEPT = { tenant = true, client_id = true }
 local PATIENCE = 900 -- seconds; as long as Entra's code lives
 
 -- Opens a browser where there is one to see. Never the only way: the address was
--- printed before.
+-- printed before. BROWSER may list several, as other programs take it.
 local function open_browser(address)
-  local browser = os.getenv "BROWSER"
-  if not browser or browser == "" then
-    browser = core.columns(STDERR) and "xdg-open" or nil
-  end
+  local browser = (os.getenv "BROWSER" or ""):match "^[^:]+"
+    or core.columns(STDERR) and "xdg-open"
   if browser and address:find "^https://[%w%-._~:/?&=%%%[%]]*$" then
     os.execute(("%s '%s' >/dev/null 2>&1 &"):format(browser, address))
   end
@@ -28,7 +28,8 @@ local function ask_for_code(message)
 end
 
 local function ask_for_browser(address)
-  ending.say("to sign in, open this address in a browser on this machine:\n" .. address)
+  ending.say("to sign in, open this address in a browser on this machine; where there is none, "
+    .. "leave --browser out\n" .. address)
   open_browser(address)
 end
 
@@ -39,21 +40,56 @@ local function flow_of(args, on_wait)
   elseif args.claims then
     ending.stop(ending.EXIT.usage, "--claims needs --browser: a device code cannot carry them")
   end
-  return "device_code", { prompt = ask_for_code, on_wait = on_wait }
+  return "device_code", { on_code = ask_for_code, on_wait = on_wait }
 end
 
-local function tell(profile, token, quiet)
-  local said = claims.read(token)
-  if not quiet then
-    ending.say(("signed in as %s, profile %s; the sign-in is kept in %s"):format(
-      text.visible(said.user or "somebody that the token does not name"), profile.name,
-      profile.store:path(profile.name)))
+local function need_account(settings)
+  for _, name in ipairs { "tenant", "client_id" } do
+    if not settings.values[name] then
+      ending.stop(ending.EXIT.usage, ("which %s? Give --%s, or set it in %s"):format(
+        name:gsub("_", " "), name:gsub("_", "-"), settings.path or "PCAPI_CONFIG"))
+    end
   end
+end
+
+-- What later commands need again, as it is not kept: cron has another environment.
+local function tell_what_is_not_kept(settings)
+  local variables = {}
+  for _, setting in ipairs(config.settings) do
+    local origin = settings.origins[setting.name] or ""
+    if origin:find "^environment" and not setting.sign_in and not ALWAYS_KEPT[setting.name] then
+      variables[#variables + 1] = setting.env
+    end
+  end
+  if #variables > 0 then
+    ending.say("not kept, and needed by later commands, too: " .. table.concat(variables, ", "))
+  end
+end
+
+local function tell(args, profile, said)
+  if args.quiet then
+    return
+  end
+  ending.say(("signed in as %s, profile %s; the sign-in is kept in %s"):format(
+    said.user or "somebody that the token does not name", profile.name,
+    profile.store:path(profile.name)))
+  tell_what_is_not_kept(profile.settings)
+  local token = os.getenv "PCAPI_TOKEN"
+  if token and token ~= "" then
+    ending.say("PCAPI_TOKEN is set and will be used in place of this sign-in; unset it, or give "
+      .. "--profile " .. profile.name)
+  end
+end
+
+-- A sign-in of no use is kept all the same: the service decides.
+local function judge(said)
   if said.mfa == "no" then
-    ending.say "this sign-in came without MFA, and Partner Center will refuse it; register a "
-    ending.say "second factor for this user, or ask for a policy that wants one, and sign in again"
+    ending.stop(ending.EXIT.sign_in, "this sign-in came without MFA, and Partner Center will "
+      .. "refuse it. Register a second factor for this user, or ask for a policy that wants one, "
+      .. "and sign in again")
   elseif said.subject == "app" then
-    ending.say "this token is an application's own; the calls about MFA take tokens of users only"
+    ending.stop(ending.EXIT.sign_in, "this token is an application's own; the calls about MFA take "
+      .. "tokens of users only")
   end
 end
 
@@ -61,25 +97,22 @@ end
 -- @tparam table args
 function M.run(args)
   local profile = connect.sign_in(args)
-  for _, name in ipairs { "tenant", "client_id" } do
-    if not profile.settings.values[name] then
-      ending.stop(ending.EXIT.usage, ("which %s? Give --%s, or set it in %s"):format(
-        name:gsub("_", " "), name:gsub("_", "-"), profile.settings.path or "PCAPI_CONFIG"))
-    end
-  end
+  need_account(profile.settings)
   local on_wait, wipe = connect.progress(args, "waiting for the sign-in, %.0f s left")
   local kind, more = flow_of(args, on_wait)
   more.settings = profile.settings:to_keep(os.getenv "PWD")
   local account, err = profile:account(kind, more)
   local token
   if account then
-    token, err = account:sign_in(connect.context(args, profile, args.timeout or PATIENCE))
+    token, err = account:sign_in(connect.context(args, profile, PATIENCE))
   end
   wipe()
   if not token then
     ending.fail(err)
   end
-  tell(profile, token, args.quiet)
+  local said = claims.read(token)
+  tell(args, profile, said)
+  judge(said)
 end
 
 return M

@@ -9,13 +9,19 @@ local time = require "pcapi.time"
 
 local M = {}
 
-local FIELDS = { "profile", "signed_in", "user", "tenant_id", "client_id", "mfa", "expires_at",
-                 "renewed_at", "signed_in_at", "audience", "source" }
+local UNUSED = 90 * 24 * 3600 -- seconds that a refresh token lives without being used
+
+local FIELDS = { "profile", "signed_in", "user", "tenant_id", "client_id", "mfa", "sign_in_until",
+                 "expires_at", "renewed_at", "signed_in_at", "audience", "source" }
 
 local TITLES = { profile = "profile", user = "user", tenant_id = "tenant",
-                 client_id = "application", mfa = "MFA", expires_at = "access token until",
-                 renewed_at = "renewed", signed_in_at = "signed in", audience = "for",
-                 source = "kept in" }
+                 client_id = "application", mfa = "MFA", sign_in_until = "sign-in until",
+                 expires_at = "access token until", renewed_at = "renewed",
+                 signed_in_at = "signed in", audience = "for the service", source = "from" }
+
+-- What stands behind a value, for people.
+local NOTES = { sign_in_until = " at the least, unless it is revoked; longer with every use",
+                expires_at = ", renewed by itself" }
 
 local function moment(epoch)
   return epoch and time.format(epoch) or nil
@@ -44,6 +50,7 @@ local function facts_of(args, profile)
   facts.mfa = said.mfa
   facts.expires_at = moment(known.expires_at or said.expires_at)
   facts.renewed_at, facts.signed_in_at = moment(known.obtained_at), moment(known.signed_in_at)
+  facts.sign_in_until = known.obtained_at and moment(known.obtained_at + UNUSED)
   return facts
 end
 
@@ -51,7 +58,8 @@ local function lines_of(facts)
   local lines = {}
   for _, name in ipairs(FIELDS) do
     if TITLES[name] and facts[name] ~= nil then
-      lines[#lines + 1] = ("%-19s %s\n"):format(TITLES[name], text.visible(tostring(facts[name])))
+      lines[#lines + 1] = ("%-19s %s%s\n"):format(TITLES[name],
+        text.visible(tostring(facts[name])), facts.sign_in_until and NOTES[name] or "")
     end
   end
   return table.concat(lines)
@@ -69,7 +77,8 @@ function M.run(args)
   if not facts.signed_in then
     ending.fail(err)
   elseif facts.mfa == "no" then
-    ending.say "this sign-in came without MFA, and Partner Center will refuse it"
+    ending.stop(ending.EXIT.sign_in, "this sign-in came without MFA, and Partner Center will "
+      .. "refuse it; sign in again with MFA")
   end
 end
 

@@ -8,15 +8,21 @@ local M = {}
 local HIDDEN = "[hidden]"
 
 -- A header or parameter is hidden by its name: better one too many.
-local SECRET_NAMES = { "auth", "token", "secret", "key", "cookie", "pass", "assertion", "code",
-                       "state", "credential", "signature" }
+local SECRET_NAMES = { "auth", "token", "secret", "key", "cookie", "pass", "pwd", "assertion",
+                       "code", "state", "credential", "sig", "session" }
 -- These only look like one.
 local HARMLESS = { ["www-authenticate"] = true, ["content-encoding"] = true,
                    ["accept-encoding"] = true, ["transfer-encoding"] = true,
                    ["authorization_uri"] = true }
 
+local function unescape(value)
+  return (value:gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
+end
+
 local function is_secret(name)
-  name = name:lower()
+  name = unescape(name):lower()
   for _, part in ipairs(HARMLESS[name] and {} or SECRET_NAMES) do
     if name:find(part, 1, true) then
       return true
@@ -47,9 +53,7 @@ local function secrets_of(request)
   for name, value in (is_form and request.body or ""):gmatch "([^&=]+)=([^&]*)" do
     if is_secret(name) then
       add(value)
-      add((value:gsub("%%(%x%x)", function(hex)
-        return string.char(tonumber(hex, 16))
-      end)))
+      add(unescape(value))
     end
   end
   return all
@@ -77,8 +81,8 @@ local function cleaner(request)
       value = without(value, secret)
     end
     value = value:gsub("eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", HIDDEN)
-    value = value:gsub('([%w_.%-]+)="[^"]*"', hide_pair)
-    value = value:gsub("([%w_.%-]+)=[^&?%s#\"'<>;]+", hide_pair)
+    value = value:gsub('([%w_.%%%-]+)="[^"]*"', hide_pair)
+    value = value:gsub("([%w_.%%%-]+)=[^&?%s#\"'<>;]+", hide_pair)
     return text.visible(value)
   end
 end

@@ -28,7 +28,8 @@ function M.directory(getenv)
   elseif home and home:find "^/" then
     return home .. "/.local/state/pcapi"
   end
-  return nil, "there is no HOME, so nowhere to keep tokens; set XDG_STATE_HOME or give a folder"
+  return nil, "there is no HOME, so nowhere to keep tokens; set HOME, XDG_STATE_HOME or "
+    .. "PCAPI_STORE, or give a folder"
 end
 
 --- Makes a store. Nothing is read or written yet; the folder is made when needed.
@@ -62,9 +63,13 @@ function File:get(account)
   return core.file_read(self.directory, name_of(account))
 end
 
+local LARGEST = 1024 * 1024 -- bytes that file_replace takes
+
 function File:set(account, text)
   if text == nil then
     return core.file_remove(self.directory, name_of(account))
+  elseif #text > LARGEST then
+    return nil, "the tokens are too long to be kept"
   end
   return core.file_replace(self.directory, name_of(account), text)
 end
