@@ -7,6 +7,7 @@ local fake = require "spec.support.fake_transport"
 local M = {}
 
 M.RESOURCE = "https://api.partnercenter.microsoft.com"
+M.SCOPE = M.RESOURCE .. "/user_impersonation offline_access"
 
 function M.merged(...)
   local all = {}

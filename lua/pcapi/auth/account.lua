@@ -244,18 +244,24 @@ local function renew(self, context, refused)
 end
 
 local function current_entry(self, context, refused)
-  local ok, err = prove_credential(self, context)
-  if not ok then
-    return nil, err
-  end
-  local unlock, entry
-  unlock, entry, err = lock.take(self, context, function()
+  local function look()
     local found, seed, why = load(self)
     if found and not seed and entry_.is_fresh(found, self, context.clock(), refused) then
       return found
     end
     return nil, why
-  end)
+  end
+  local entry, err = look()
+  if entry or err then
+    return entry, err
+  end
+  local ok
+  ok, err = prove_credential(self, context)
+  if not ok then
+    return nil, err
+  end
+  local unlock
+  unlock, entry, err = lock.take(self, context, look)
   if unlock then
     entry, err = renew(self, context, refused)
     unlock()

@@ -56,7 +56,7 @@ end
 -- "v2" for a scope), `resource`, `scope`, and `login_url`, `token_url`,
 -- `device_code_url` and `authorize_url` in place of what follows from the cloud
 -- @treturn[1] table `version`, `resource`, `scope`, `login`, `token_url`,
--- `device_code_url`, `authorize_url`
+-- `device_code_url`, `authorize_url`, `base_url` (of the cloud's service)
 -- @treturn[2] nil
 -- @treturn[2] string the mistake
 function M.new(options)
@@ -70,6 +70,7 @@ function M.new(options)
   local login = (options.login_url or cloud.login):gsub("/+$", "")
   local made = {
     version = version, resource = resource, login = login, tenant = options.tenant,
+    base_url = cloud.resource,
     scope = options.scope or resource .. "/user_impersonation offline_access",
   }
   for name, path in pairs(PATHS[version]) do

@@ -32,6 +32,9 @@ function M.decode(text)
   for _, name in ipairs { "obtained_at", "expires_at", "signed_in_at" } do
     entry[name] = is_time(entry[name]) and entry[name] or nil
   end
+  for _, name in ipairs { "tenant", "origin", "resource", "scope" } do
+    entry[name] = type(entry[name]) == "string" and entry[name] or nil
+  end
   for _, name in ipairs { "settings", "seeds" } do
     entry[name] = type(entry[name]) == "table" and entry[name] or nil
   end

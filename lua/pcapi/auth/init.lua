@@ -5,7 +5,7 @@
 -- token that the service has just refused; who has no other one returns nil.
 -- `context` has `transport`, `clock`, `random` and `deadline` (of the transport's
 -- clock), so that a provider waits and connects as its client does. After an MFA
--- refusal `advice(self, kind)` → the next step for a person, and `look_again(self)`,
+-- refusal `advice(self, err)` → the next step for a person, and `look_again(self)`,
 -- which forgets what is remembered of the sign-in, are called where it has them.
 --
 --     local client = pcapi.new {

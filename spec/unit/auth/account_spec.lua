@@ -16,7 +16,9 @@ local unpack = rawget(_G, "unpack") or table.unpack
 local function entry(changes)
   local all = sign_in.merged({
     version = 1, client_id = "me", refresh_token = "SECRETstored", access_token = "SECRETcached",
-    resource = sign_in.RESOURCE, obtained_at = NOW - 100, expires_at = NOW + 3500,
+    tenant = "fabrikam.example", origin = "https://login.microsoftonline.com",
+    resource = sign_in.RESOURCE, scope = sign_in.SCOPE,
+    obtained_at = NOW - 100, expires_at = NOW + 3500,
   }, changes)
   for name, value in pairs(all) do
     all[name] = value or nil
@@ -130,7 +132,69 @@ describe("pcapi.auth.account", function()
         { refresh_token = function() return nil, "the vault is sealed" end })
       local token, err = account:token(nil, context)
       assert.is_nil(token)
-      assert.matches("the vault is sealed", tostring(err), 1, true)
+      assert.equal("nobody is signed in: the vault is sealed", err.message)
+      assert.equal("the vault is sealed", err.cause)
+      local why = errors.new { kind = "network", message = "no vault" }
+      account, context = sign_in.account { refresh_token = function() return nil, why end }
+      assert.equal(why, select(2, account:token(nil, context)))
+      account, context = sign_in.account { refresh_token = function() end }
+      assert.equal("nobody is signed in", select(2, account:token(nil, context)).message)
+    end)
+
+    it("replaces what is kept only once it was granted: who is killed meanwhile lost nothing",
+      function()
+        for _, text in ipairs { "none", entry(), entry { tenant = "other" } } do
+          local before = text ~= "none" and text or nil
+          local between = "unseen"
+          local account, context, _, store
+          account, context, _, store = account_with(before, { function()
+            between = store.texts.kept
+            return sign_in.tokens()
+          end }, { refresh_token = "SECRETseed" })
+          assert.equal("SECRETaccess", account:token(nil, context))
+          assert.equal(before, between)
+          assert.equal("SECRETnew", kept(store).refresh_token)
+        end
+      end)
+
+    it("goes on with what is kept where it is refused, and does not try it again", function()
+      local account, context, transport, store = account_with(entry(),
+        { sign_in.refusal("invalid_grant", 70008) }, { refresh_token = "SECRETseed" })
+      assert.equal("SECRETcached", account:token(nil, context))
+      assert.equal("SECRETstored", kept(store).refresh_token)
+      local again, other, sent = account_with(store.texts.kept, {},
+        { refresh_token = "SECRETseed" })
+      assert.equal("SECRETcached", again:token(nil, other))
+      assert.equal(1, #transport.sent)
+      assert.equal(0, #sent.sent)
+    end)
+
+    it("renews what is kept where it is refused, if that is due", function()
+      local account, context, transport = account_with(expired(),
+        { sign_in.refusal("invalid_grant", 70008), sign_in.tokens() },
+        { refresh_token = "SECRETseed" })
+      assert.equal("SECRETaccess", account:token(nil, context))
+      assert.equal("SECRETstored", transport.sent[2].form.refresh_token)
+    end)
+
+    it("tries it again after a failure that says nothing of it", function()
+      for _, answer in ipairs { { kind = "tls" }, sign_in.refusal("invalid_client", 7000222) } do
+        local account, context, transport, store = account_with(entry(), { answer,
+          sign_in.tokens() }, { refresh_token = "SECRETseed" })
+        assert.is_nil((account:token(nil, context)))
+        assert.equal(entry(), store.texts.kept)
+        assert.equal("SECRETaccess", account:token(nil, context))
+        assert.equal("SECRETseed", transport.sent[2].form.refresh_token)
+      end
+    end)
+
+    it("keeps of the one it began with no more than a hash", function()
+      local store = store_.new()
+      local account, context = sign_in.account({ store = store, account = "kept" },
+        { sign_in.tokens() })
+      account:token(nil, context)
+      assert.is_nil(store.texts.kept:find("SECRETseed", 1, true))
+      assert.equal(1, #kept(store).seeds)
     end)
   end)
 
@@ -142,15 +206,30 @@ describe("pcapi.auth.account", function()
     assert.equal("Sign in again: pcapi login", err.hint)
   end)
 
-  it("says of whom the sign-in is that is kept, and touches nothing", function()
-    local text = entry { client_id = "another" }
-    local account, context, transport, store = account_with(text)
-    local token, err = account:token(nil, context)
-    assert.is_nil(token)
-    assert.equal("sign_in_required", err.kind)
-    assert.matches("application another, not me", err.message, 1, true)
-    assert.equal(text, store.texts.kept)
-    assert.equal(0, #transport.sent)
+  for name, case in pairs {
+    ["an application"] = { { client_id = "another" }, "application another, not me" },
+    ["a tenant"] = { { tenant = "another" }, "tenant another, not fabrikam.example" },
+    ["a sign-in service"] = { { origin = "https://login.microsoftonline.us" },
+      "service https://login.microsoftonline.us, not https://login.microsoftonline.com" },
+  } do
+    it("says of " .. name .. " that the sign-in belongs to another one, and touches nothing",
+      function()
+        local text = entry(case[1])
+        local account, context, transport, store = account_with(text)
+        local token, err = account:token(nil, context)
+        assert.is_nil(token)
+        assert.equal("sign_in_required", err.kind)
+        assert.matches(case[2], err.message, 1, true)
+        assert.matches("^Sign in again", err.hint)
+        assert.equal(text, store.texts.kept)
+        assert.equal(0, #transport.sent)
+      end)
+  end
+
+  it("takes what stood for a moment to prove the store for nobody's", function()
+    local account, context, _, store = account_with("{}")
+    assert.equal("sign_in_required", select(2, account:token(nil, context)).kind)
+    assert.is_nil(account_.kept_settings(store, "kept"))
   end)
 
   describe("leaves as it is, and says where it is, a text that is", function()
@@ -199,6 +278,8 @@ describe("pcapi.auth.account", function()
         assert.equal("SECRETnew", kept(store).refresh_token)
         assert.equal("SECRETaccess", kept(store).access_token)
         assert.equal(NOW + 3600, kept(store).expires_at)
+        assert.equal("fabrikam.example", kept(store).tenant)
+        assert.equal("https://login.microsoftonline.com", kept(store).origin)
       end)
     end
   end)
@@ -305,6 +386,15 @@ describe("pcapi.auth.account", function()
     end)
   end)
 
+  it("looks into the store again when it is told to", function()
+    local account, context, _, store = account_with(entry())
+    account:token(nil, context)
+    store.texts.kept = entry { access_token = "SECRETtheirs" }
+    assert.equal("SECRETcached", account:token(nil, context))
+    account:look_again()
+    assert.equal("SECRETtheirs", account:token(nil, context))
+  end)
+
   describe("keeps the order that loses nothing:", function()
     it("the store is proved writable before the refresh token is spent", function()
       local seen
@@ -314,7 +404,8 @@ describe("pcapi.auth.account", function()
         return sign_in.tokens()
       end }, { store = store })
       account:token(nil, context)
-      assert.same({ "SECRETstored", "get", "lock", "get", "set" }, seen)
+      assert.equal("SECRETstored", seen[1])
+      assert.matches("lock get get set$", table.concat(seen, " "))
     end)
 
     it("nothing is sent when it is not", function()
@@ -332,13 +423,28 @@ describe("pcapi.auth.account", function()
       end
     end)
 
-    it("an error object of the store is the cause, and gives its words", function()
+    it("nothing is sent when its proof of the application cannot be used", function()
+      local account, context, transport, store = account_with(expired(), {},
+        { client_secret = function() return nil, "the vault is sealed" end })
+      local token, err = account:token(nil, context)
+      assert.is_nil(token)
+      assert.equal("config", err.kind)
+      assert.matches("the vault is sealed", err.message, 1, true)
+      assert.equal(0, #transport.sent)
+      assert.is_nil(store.seconds)
+    end)
+
+    it("no secret is asked for while a token that is kept is good", function()
+      local account, context = account_with(entry(), {},
+        { client_secret = function() error "asked" end })
+      assert.equal("SECRETcached", account:token(nil, context))
+    end)
+
+    it("an error object of the store is handed on as it is", function()
       local why = errors.new { kind = "network", message = "the vault is sealed" }
       local account, context, _, store = account_with(expired())
       store.fails.set = why
-      local _, err = account:token(nil, context)
-      assert.equal(why, err.cause)
-      assert.matches("the vault is sealed", err.message, 1, true)
+      assert.equal(why, select(2, account:token(nil, context)))
     end)
 
     it("the new refresh token is stored before its access token is given", function()
@@ -350,12 +456,12 @@ describe("pcapi.auth.account", function()
 
     it("what was kept beside the tokens stays", function()
       local account, context, _, store = account_with(
-        entry { expires_at = NOW, signed_in_at = 5, settings = { tenant = "x" }, seed = "s" },
+        entry { expires_at = NOW, signed_in_at = 5, settings = { tenant = "x" }, seeds = { "s" } },
         { sign_in.tokens() })
       account:token(nil, context)
       assert.equal(5, kept(store).signed_in_at)
       assert.same({ tenant = "x" }, kept(store).settings)
-      assert.equal("s", kept(store).seed)
+      assert.same({ "s" }, kept(store).seeds)
     end)
 
     it("a refusal leaves what is kept as it was", function()
@@ -476,14 +582,14 @@ describe("pcapi.auth.account", function()
       assert.equal(1, #transport.sent)
     end)
 
-    it("gives up at its deadline, with a timeout that names the store", function()
+    it("gives up at its deadline, with a timeout that names the account", function()
       local account, context, transport, store = account_with(expired())
       store.held = function() return true end
       context.deadline = transport:now() + 5
       local token, err = account:token(nil, context)
       assert.is_nil(token)
       assert.equal("timeout", err.kind)
-      assert.matches(tostring(store), err.hint, 1, true)
+      assert.matches("the lock of kept", err.hint, 1, true)
       assert.is_true(transport:now() <= context.deadline)
       assert.is_true(transport:now() > context.deadline - 1)
       assert.is_true(#transport.slept < 100)
@@ -502,7 +608,6 @@ describe("pcapi.auth.account", function()
       local account, context, _, store = account_with(entry())
       store.held = function() return true end
       assert.equal("SECRETcached", account:token(nil, context))
-      assert.same({ "get" }, store.journal)
       account:token(nil, context)
       assert.same({ "get" }, store.journal)
     end)
@@ -545,6 +650,20 @@ describe("pcapi.auth.account", function()
         .. "registration", refused(sign_in.refusal("invalid_client", 7000222)).hint)
       assert.equal("consent_required", refused(sign_in.refusal("invalid_grant", 65001)).kind)
       assert.equal("config", refused(sign_in.refusal("invalid_request", 90002)).kind)
+    end)
+
+    it("claims that are asked for, as a command hands them on", function()
+      local claims = '{"access_token":{"x":{"values":["y"]}}}'
+      local err = refused(sign_in.refusal("interaction_required", 50076, { claims = claims }))
+      assert.equal("Sign in again with MFA: pcapi login --profile x --browser --claims '" .. claims
+        .. "'", err.hint)
+      for _, odd in ipairs { "{'; rm -rf ~'}", "{\n}" } do
+        err = refused(sign_in.refusal("interaction_required", 50076, { claims = odd }))
+        assert.equal("Sign in again with MFA: pcapi login --profile x", err.hint)
+      end
+      err = refused(sign_in.refusal("interaction_required", 50076, { claims = claims }),
+        { how_to_sign_in = "ask Kim" })
+      assert.equal("Sign in again with MFA: ask Kim", err.hint)
     end)
 
     it("without words on how to sign in it says less", function()
@@ -633,8 +752,11 @@ describe("pcapi.auth.account", function()
     end)
 
     it("says so when it cannot be stored in the end, and gives no token", function()
-      local account, context, store = signing_in(GRANTED)
-      store.fails.set = "disk full" -- with nothing kept yet there was nothing to prove it by
+      local account, context, store
+      account, context, store = signing_in(function()
+        store.fails.set = "disk full"
+        return GRANTED
+      end)
       local token, err = account:sign_in(context)
       assert.is_nil(token)
       assert.equal("store", err.kind)
@@ -652,6 +774,66 @@ describe("pcapi.auth.account", function()
       account, context, store, _, transport = signing_in(slow)
       assert.equal("SECRETfirst", account:sign_in(context))
       assert.equal("SECRETsigned", kept(store).refresh_token)
+    end)
+
+    it("asks no person without a proof of the application that can be used", function()
+      local store, shown = store_.new(), false
+      local account = auth.device_code { tenant = "x", client_id = "me", store = store,
+        client_secret_file = "/none", on_code = function() shown = true end }
+      local token, err = account:sign_in(sign_in.context(fake.new {}))
+      assert.is_nil(token)
+      assert.equal("config", err.kind)
+      assert.is_false(shown)
+    end)
+
+    it("asks one person once: other coroutines wait for what comes of it", function()
+      local account, context, _, asked = signing_in(function()
+        coroutine.yield()
+        return GRANTED
+      end)
+      local first = coroutine.create(function() return account:token(nil, context) end)
+      assert.is_true((coroutine.resume(first)))
+      context.transport.sleep = function(transport, seconds)
+        transport.time = transport.time + seconds
+        coroutine.yield()
+      end
+      local second = coroutine.create(function() return account:token(nil, context) end)
+      assert.is_true((coroutine.resume(second)))
+      assert.equal("suspended", coroutine.status(second))
+      assert.same({ true, "SECRETfirst" }, { coroutine.resume(first) })
+      assert.same({ true, "SECRETfirst" }, { coroutine.resume(second) })
+      assert.equal(1, asked())
+    end)
+
+    it("waits for that person until the deadline of the call", function()
+      local account, context, _, asked = signing_in(function()
+        coroutine.yield()
+        return GRANTED
+      end)
+      local first = coroutine.create(function() return account:token(nil, context) end)
+      coroutine.resume(first)
+      local token, err = account:token(nil, context)
+      assert.is_nil(token)
+      assert.equal("timeout", err.kind)
+      assert.is_true(context.transport:now() <= context.deadline)
+      assert.equal(1, asked())
+      assert.equal("suspended", coroutine.status(first))
+    end)
+
+    it("asks anew after a sign-in that raised", function()
+      local n = 0
+      local account, context = signing_in(function()
+        n = n + 1
+        return n == 1 and error "interrupted" or GRANTED
+      end)
+      assert.is_false((pcall(account.sign_in, account, context)))
+      assert.equal("SECRETfirst", account:token(nil, context))
+    end)
+
+    it("takes what a person has to be asked by in place of a context", function()
+      local account, context = signing_in(GRANTED)
+      assert.equal("SECRETfirst", account:sign_in { transport = context.transport, timeout = 5,
+                                                    clock = context.clock })
     end)
 
     it("is not asked to by a refusal that a sign-in does not mend", function()
@@ -719,8 +901,7 @@ describe("pcapi.auth.account", function()
     it("claims, times, application and tenant", function()
       local token = sign_in.jwt { upn = "kim@fabrikam.example", amr = { "mfa" }, ver = "1.0",
                                   scp = "user_impersonation" }
-      local account, _, transport = account_with(entry { access_token = token, tenant = "t-1",
-                                                         signed_in_at = 7 })
+      local account, _, transport = account_with(entry { access_token = token, signed_in_at = 7 })
       local status = assert(account:status())
       assert.equal("kim@fabrikam.example", status.claims.user)
       assert.equal("yes", status.claims.mfa)
@@ -728,7 +909,7 @@ describe("pcapi.auth.account", function()
       assert.equal(NOW + 3500, status.expires_at)
       assert.equal(7, status.signed_in_at)
       assert.equal("me", status.client_id)
-      assert.equal("t-1", status.tenant)
+      assert.equal("fabrikam.example", status.tenant)
       assert.equal(0, #transport.sent)
     end)
 
@@ -759,11 +940,18 @@ describe("pcapi.auth.account", function()
     }
     local store = store_.new(texts)
     assert.same({ tenant = "x" }, account_.kept_settings(store, "good"))
-    for _, name in ipairs { "without", "corrupt", "odd", "nobody" } do
-      assert.is_nil(account_.kept_settings(store, name))
-    end
+    assert.same({}, account_.kept_settings(store, "without"))
+    assert.same({}, account_.kept_settings(store, "odd"))
+    local settings, err = account_.kept_settings(store, "nobody")
+    assert.is_nil(settings)
+    assert.is_nil(err)
+    settings, err = account_.kept_settings(store, "corrupt")
+    assert.is_nil(settings)
+    assert.equal("store", err.kind)
     store.fails.get = "sealed"
-    assert.is_nil(account_.kept_settings(store, "good"))
+    settings, err = account_.kept_settings(store, "good")
+    assert.is_nil(settings)
+    assert.matches("sealed", err.message, 1, true)
   end)
 
   it("is known in its store by tenant and application, or by the name it is given", function()
@@ -808,6 +996,7 @@ describe("pcapi.auth.account", function()
       assert.is_number(context.clock())
       assert.is_number(context.random())
       assert.equal(1180, account_.context({ transport = transport }).deadline)
+      assert.is_function(account_.context().transport.send)
     end)
   end)
 end)

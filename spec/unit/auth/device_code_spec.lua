@@ -30,7 +30,7 @@ local function run(answers, options, context_changes)
   local said = { waits = {} }
   local all = sign_in.merged({
     tenant = "fabrikam.example", client_id = "me",
-    prompt = function(message, details)
+    on_code = function(message, details)
       said.message, said.details = message, details
     end,
     on_wait = function(left) said.waits[#said.waits + 1] = left end,
@@ -110,6 +110,7 @@ describe("pcapi.auth.device_code", function()
       it(name, function()
         local err, transport, said = fails { case[1] }
         assert.equal(case[2], err.kind)
+        assert.is_string(err.hint or err.kind == "network" and "")
         assert.is_nil(said.message)
         assert.equal(1, #transport.sent)
       end)
@@ -230,7 +231,9 @@ describe("pcapi.auth.device_code", function()
     for name, answer in pairs {
       ["a failure of the network"] = { kind = "network" },
       ["a timeout"] = { kind = "timeout" },
+      ["status 500"] = { status = 500 },
       ["status 503"] = { status = 503 },
+      ["status 408"] = { status = 408 },
       ["status 429"] = { status = 429 },
       ["an answer to try later"] = sign_in.refusal("temporarily_unavailable", 90033, nil,
         { status = 503 }),

@@ -11,7 +11,7 @@ describe("pcapi.auth", function()
 
   local MAKERS = {
     refresh_token = { refresh_token = "SECRETseed" },
-    device_code = { prompt = nothing },
+    device_code = { on_code = nothing },
     authorization_code = { open = nothing },
   }
 
@@ -96,7 +96,7 @@ describe("pcapi.auth", function()
     raises(function() auth.refresh_token { client_id = "me" } end,
       'pcapi.auth.refresh_token: option "tenant" must be')
     raises(function() auth.device_code { tenant = "x", client_id = "me" } end,
-      'pcapi.auth.device_code: option "prompt" is missing')
+      'pcapi.auth.device_code: option "on_code" is missing')
     raises(function() auth.authorization_code { tenant = "x", client_id = "me" } end,
       'pcapi.auth.authorization_code: option "open" is missing')
     raises(function() auth.refresh_token "x" end, "takes a table of options")
