@@ -81,7 +81,13 @@ describe("pcapi.auth.credential", function()
     it("says which file is missing, empty or no file", function()
       fails({ client_secret_file = at.path .. "/none" }, at.path .. "/none")
       fails({ client_secret_file = folder.write(at.path .. "/empty", "\n") }, "it is empty")
-      fails({ client_secret_file = at.path }, "no client secret")
+      fails({ client_secret_file = at.path }, at.path .. ": Is a directory")
+    end)
+
+    it("does not show a secret that was given in place of its file", function()
+      for _, secret in ipairs { "SECRET~8Q.x-y_z", "SECRET/8Q+x=" } do
+        fails({ client_secret_file = secret }, "the file: No such file or directory")
+      end
     end)
 
     it("hands on why a function has none", function()

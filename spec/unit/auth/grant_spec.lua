@@ -96,11 +96,10 @@ describe("pcapi.auth.grant", function()
   end)
 
   describe("gives", function()
-    it("access token, refresh token and scope", function()
+    it("access token and refresh token", function()
       local tokens = tokens_with()
       assert.equal("SECRETaccess", tokens.access_token)
       assert.equal("SECRETnew", tokens.refresh_token)
-      assert.equal(sign_in.RESOURCE .. "/user_impersonation", tokens.scope)
     end)
 
     it("no refresh token where the answer has none that can be used", function()
@@ -114,10 +113,9 @@ describe("pcapi.auth.grant", function()
     end)
 
     it("what of the answer happens to be a secret that was sent", function()
-      local tokens = assert(ask({ sign_in.tokens { access_token = "one", scope = "one" } },
-        { form = { refresh_token = "one" } }))
-      assert.equal("one", tokens.access_token)
-      assert.equal("one", tokens.scope)
+      local tokens = assert(ask({ sign_in.tokens { access_token = "SECRETsame" } },
+        { form = { refresh_token = "SECRETsame" } }))
+      assert.equal("SECRETsame", tokens.access_token)
     end)
 
     it("tokens also from an answer with a byte order mark, or of another type", function()
@@ -177,7 +175,10 @@ describe("pcapi.auth.grant", function()
       ["the answer is a list"] = { headers = JSON, body = '["SECRETaccess"]' },
       ["there is no access token"] = sign_in.tokens { access_token = false },
       ["the access token is empty"] = sign_in.tokens { access_token = "" },
+      ["the access token is longer than any"] = sign_in.tokens {
+        access_token = "SECRET" .. ("x"):rep(70000) },
       ["the access token is a number"] = sign_in.tokens { access_token = 5 },
+      ["there is a choice of addresses"] = { status = 300 },
       ["the address leads elsewhere"] = { status = 302, headers = { location = "/x" } },
       ["a proxy wants a password"] = { status = 407, headers = HTML, body = "<h1>Proxy</h1>" },
       ["nobody is there"] = { status = 404, headers = HTML, body = "<h1>Not found</h1>" },
@@ -193,6 +194,12 @@ describe("pcapi.auth.grant", function()
         assert.equal(1, #transport.sent)
       end)
     end
+  end)
+
+  it("names the type of an answer that is no JSON", function()
+    assert.matches("not JSON (text/html)", fails({ { headers = {
+      ["content-type"] = "text/html" }, body = "<html>" } }).message, 1, true)
+    assert.equal("sign-in: the answer is not a JSON object", fails({ sign_in.json "5" }).message)
   end)
 
   describe("of a refusal", function()
@@ -248,6 +255,20 @@ describe("pcapi.auth.grant", function()
         headers = { ["retry-after"] = "500" } }) }).kind)
       local failing = sign_in.refusal("teapot", nil, nil, { status = 500 })
       assert.equal("server", fails({ failing, failing, failing, failing }).kind)
+    end)
+
+    it("goes by the name where that is known, but calls 429 throttled in any case", function()
+      local later = sign_in.refusal("temporarily_unavailable", 90033, nil, { status = 503 })
+      local err = fails { later, later, later, later }
+      assert.equal("server", err.kind)
+      assert.equal("Try again later", err.hint)
+      local loop = sign_in.refusal("invalid_grant", 70008, nil, { status = 500 })
+      assert.equal("sign_in_required", fails({ loop, loop, loop, loop }).kind)
+      err = fails { sign_in.refusal("temporarily_unavailable", 90055, nil, { status = 429,
+        headers = { ["retry-after"] = "500" } }) }
+      assert.equal("throttled", err.kind)
+      assert.equal("AADSTS90055", err.code)
+      assert.matches("Try again in 500 s", err.hint, 1, true)
     end)
 
     it("survives members of wrong types", function()
@@ -475,6 +496,12 @@ describe("pcapi.auth.grant", function()
           { form = { client_secret = SECRET } })
         assert.is_false(holds(err, "SECR"))
       end
+    end)
+
+    it("no word of it for a secret so short that it is part of others", function()
+      local err = fails({ sign_in.refusal("invalid_grant", 50076) }, { form = { code = "AA" } })
+      assert.equal("AADSTS50076", err.code)
+      assert.equal("sign-in: AADSTS50076: It is refused.", err.message)
     end)
 
     it("a secret that the service answers with", function()

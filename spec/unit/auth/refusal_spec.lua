@@ -16,13 +16,16 @@ local CLASSES = {
     "Sign in again with MFA" },
   { "invalid_grant", "50089 50173 50132 50133 54005 70000 70008 700082 700084 70043 501481",
     "sign_in_required", "Sign in again" },
-  { "invalid_grant", "53000 53001 53002 53003 530032 530035 50105 50131", "forbidden",
+  { "invalid_grant", "53000 53001 53002 53003 530032 530035 50131", "forbidden",
     "Conditional Access" },
+  { "invalid_grant", "50105", "forbidden", "Assign the user" },
   { "invalid_grant", "65001", "consent_required", "Consent is missing" },
-  { "access_denied", "65004 90094", "consent_required", "Consent is missing" },
+  { "access_denied", "90094", "consent_required", "Consent is missing" },
+  { "access_denied", "65004", "consent_required", "accept" },
   { "invalid_client", "65005 650052 50194", "consent_required", "registration" },
   { "invalid_resource", "500011", "consent_required", "registration" },
-  { "unauthorized_client", "650057 700016 90099", "consent_required", "registration" },
+  { "unauthorized_client", "650057 90099", "consent_required", "registration" },
+  { "unauthorized_client", "700016", "consent_required", "check client_id and tenant" },
   { "invalid_request", "50011", "consent_required", "redirect address" },
   { "invalid_client", "70002 7000215 700027 50012 700024", "invalid_client",
     "Check the client secret or certificate" },
@@ -51,6 +54,14 @@ describe("pcapi.auth.refusal", function()
       end)
     end
   end
+
+  it("knows each of those numbers also under a name that is new", function()
+    for _, class in ipairs(CLASSES) do
+      for number in class[2]:gmatch "%d+" do
+        assert.equal(class[3], (classify("teapot", number)), number)
+      end
+    end
+  end)
 
   for name, kind in pairs {
     invalid_grant = "sign_in_required", interaction_required = "sign_in_required",
@@ -133,6 +144,12 @@ describe("pcapi.auth.refusal", function()
   it("finds numbers in the list alone, also as texts", function()
     assert.equal("mfa_required", (refusal.classify { error_codes = { 50076 } }))
     assert.equal("mfa_required", (refusal.classify { error_codes = { "50076" } }))
+  end)
+
+  it("shortens the words of a refusal to what is said", function()
+    assert.equal("AADSTS50076: No.", refusal.shorten "AADSTS50076: No.\r\nTrace ID: 1\r\nx")
+    assert.equal("AADSTS50076: No.", refusal.shorten "AADSTS50076: No. Trace ID: 1 Corr")
+    assert.equal("no", refusal.shorten "no")
   end)
 
   it("does not take part of a number for the whole", function()
