@@ -118,6 +118,7 @@ install:
 	@dev/need $(BUILD_NEEDS) luarocks
 	env -u LUA_PATH -u LUA_CPATH luarocks --lua-version 5.4 make --deps-mode=none --tree $(PREFIX)
 	@rm -rf pcapi src/*.o src/redirect/*.o
+	@echo "pcapi: installed; luarocks misses what Debian's own packages bring, and that is all right"
 	@test $(PREFIX) = /usr/local || echo "pcapi: before using it: eval" \
 	  "\"\$$(luarocks --lua-version 5.4 path --tree $(PREFIX))\""
 

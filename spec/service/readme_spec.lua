@@ -98,7 +98,7 @@ for _, path in ipairs { "README.md", "docs/sign-in.md" } do
 
     for _, block in ipairs(examples(path, "crontab")) do
       it("has a line of cron that runs " .. block:match "pcapi[^>]*", function()
-        local result = run_pcapi(block:match "pcapi ([^>]*)")
+        local result = run_pcapi(block:match "/pcapi ([^>]*)")
         assert.equal(0, result.status, result.err)
         assert.truthy(result.out:find "^upn,")
       end)

@@ -157,10 +157,10 @@ local function add_sign_in(parser)
     :flag("--json", "For programs")
   parser:command("doctor", "Try each step from the configuration to a call of the service")
     :flag("--json", "For programs")
-  local config = parser:command("config", "Look at the settings")
-  config:command_target("config_command")
-  config:require_command(true)
-  config:command("show", "Tell each setting and where it came from"):flag("--json", "For programs")
+  local settings = parser:command("config", "Look at the settings")
+  settings:command_target("config_command")
+  settings:require_command(true)
+  settings:command("show", "Tell each setting and where it came from"):flag("--json", "For programs")
 end
 
 --- Makes the parser.
