@@ -118,13 +118,21 @@ static bool copy(char *into, size_t max, const char *value) {
   return true;
 }
 
+/* Words for people: what is too long is cut, as without them nobody knows why. */
+static void copy_start(char *into, size_t max, const char *value) {
+  const size_t len = value ? strlen(value) : 0;
+  const size_t kept = len < max ? len : max;
+  memcpy(into, value ? value : "", kept);
+  into[kept] = '\0';
+}
+
 static bool keep_answer(struct listener *l, struct MHD_Connection *connection) {
   struct listener_answer *a = &l->answer;
   l->answered = copy(a->code, LISTENER_CODE_MAX, parameter(connection, "code")) &&
                 copy(a->error, LISTENER_ERROR_MAX, parameter(connection, "error")) &&
-                copy(a->error_description, LISTENER_DESCRIPTION_MAX,
-                     parameter(connection, "error_description")) &&
                 (a->code[0] || a->error[0]);
+  copy_start(a->error_description, LISTENER_DESCRIPTION_MAX,
+             parameter(connection, "error_description"));
   return l->answered;
 }
 
