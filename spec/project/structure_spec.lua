@@ -22,7 +22,8 @@ local LAYERS = {
   "core redirect version time format.text limits",
   "error options headers auth.claims auth.refusal auth.given auth.store.memory",
   "format.json record retry url transport.curl transport.trace auth.assertion auth.lock",
-  "answer format.csv format.jsonl format.table list auth.endpoint auth.credential auth.entry auth.store.file",
+  "answer format.csv format.jsonl format.table list auth.endpoint auth.credential auth.entry "
+    .. "auth.store.file",
   "client resource.security auth.grant config",
   "collection auth.account auth.device_code auth.authorization_code",
   "resource auth",

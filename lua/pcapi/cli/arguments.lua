@@ -160,7 +160,8 @@ local function add_sign_in(parser)
   local settings = parser:command("config", "Look at the settings")
   settings:command_target("config_command")
   settings:require_command(true)
-  settings:command("show", "Tell each setting and where it came from"):flag("--json", "For programs")
+  settings:command("show", "Tell each setting and where it came from")
+    :flag("--json", "For programs")
 end
 
 --- Makes the parser.
