@@ -124,7 +124,7 @@ end
 
 -- Quotes keep what stands in them; otherwise a comment may stand behind a value.
 local function value_of(text)
-  return text:match '^"(.*)"$' or text:gsub("%s+[#;].*$", "")
+  return text:match '^"(.*)"$' or text:match '^"([^"]*)"%s+[#;]' or text:gsub("%s+[#;].*$", "")
 end
 
 -- Reads one line into the sections; returns a message where it cannot.

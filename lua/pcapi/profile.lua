@@ -44,7 +44,8 @@ local function add_kept(self, getenv)
   local kept
   self.store, self.trouble = store_of(self.settings, getenv)
   if self.store then
-    kept, self.trouble = require("pcapi.auth.account").kept_settings(self.store, self.name)
+    kept, self.trouble = require("pcapi.auth.account").kept_settings(self.store, self.name,
+      M.how_to_sign_in(self.name))
   end
   self.is_signed_in = kept ~= nil
   return self.settings:add_kept(kept)

@@ -89,6 +89,18 @@ describe("pcapi.config", function()
       assert.equal("", sections[""].proxy.value)
     end)
 
+    it("values and profiles with a comment behind them", function()
+      local sections = assert(config.parse
+        '[a] # the first\ntenant = x  # here\nscope = "a # b" ; there\nproxy = "c"# d"')
+      assert.equal("x", sections.a.tenant.value)
+      assert.equal("a # b", sections.a.scope.value)
+      assert.equal('c"# d', sections.a.proxy.value)
+    end)
+
+    it("a file that begins with a byte order mark", function()
+      assert.equal("x", assert(config.parse "\239\187\191[a]\ntenant = x").a.tenant.value)
+    end)
+
     it("a profile in two places", function()
       local sections = assert(config.parse "[a]\ntenant = x\n[b]\n[a]\nscope = y")
       assert.equal("x", sections.a.tenant.value)
@@ -106,7 +118,8 @@ describe("pcapi.config", function()
       ["a setting nobody could mean"] = { "zzzzzzzzzzzz = x", ":1: ", "there are: " },
       ["a line that is none"] = { "\n\ntenant", ":3: ", "neither [profile] nor name = value" },
       ["a bracket too few"] = { "[a", ":1: ", "neither [profile] nor name = value" },
-      ["a profile without a name"] = { "[ ]", ":1: ", "the profile has no name" },
+      ["a profile without a name"] = { "[ ]", ":1: ", "the name of a profile may hold" },
+      ["a profile whose name a shell would take apart"] = { "[a b;c]", ":1: ", "may hold letters" },
       ["a setting given twice"] = { "tenant = a\n\ntenant = b", ":3: ",
         "tenant was set in line 1 already" },
       ["a secret"] = { "client_secret = SECRET", ":1: ", "client_secret_file" },
@@ -215,6 +228,25 @@ describe("pcapi.config", function()
       assert.equal("default", settings.profile)
     end)
 
+    it("of no name that paths, advice or a terminal would suffer from", function()
+      for _, name in ipairs { "a b", "a;b", "../a", "a\27", "\195\188" } do
+        assert.matches("(flag --profile)", fails(nil, { profile = name }).message, 1, true)
+        assert.matches("(environment PCAPI_PROFILE)",
+          fails(nil, { env = { PCAPI_PROFILE = name } }).message, 1, true)
+      end
+      assert.equal("Kim.x_y-z@fabrikam",
+        assert(resolve(nil, { profile = "Kim.x_y-z@fabrikam" })).profile)
+    end)
+
+    it("that is asked for by name before a token of the environment", function()
+      local variables = { PCAPI_TOKEN = "t", PCAPI_REFRESH_TOKEN = "r", PCAPI_CLOUD = "china" }
+      local settings = assert(resolve(nil, { profile = "a", env = variables }))
+      assert.same({ cloud = "china" }, settings.values)
+      variables.PCAPI_PROFILE = "a"
+      settings = assert(resolve(nil, { env = variables }))
+      assert.equal("t", settings.values.token)
+    end)
+
     it("that the file does not have, with what holds for all", function()
       local settings = assert(resolve(TEXT, { profile = "c" }))
       assert.equal("all", settings.values.tenant)
@@ -283,7 +315,23 @@ describe("pcapi.config", function()
     assert.equal("global", settings.values.cloud)
     assert.equal("v2", settings.values.oauth_version)
     assert.equal(180, settings.values.timeout)
+    assert.equal("https://login.microsoftonline.com", settings.values.login_url)
+    assert.equal("default of the cloud", settings.origins.login_url)
+    assert.equal("https://api.partnercenter.microsoft.com", settings.values.base_url)
     assert.is_nil(settings.values.tenant)
+    settings = assert(resolve "cloud = china")
+    assert(settings:add_defaults())
+    assert.equal("https://partner.partnercenterapi.microsoftonline.cn", settings.values.base_url)
+  end)
+
+  it("takes ~/ in a path for the home, as a shell does", function()
+    local settings = assert(resolve("certificate = ~/c.pem\nstore = ~/s\nscope = ~/x",
+      { env = { HOME = "/h", PCAPI_CA_FILE = "~/f" } }))
+    assert.equal("/h/c.pem", settings.values.certificate)
+    assert.equal("/h/s", settings.values.store)
+    assert.equal("/h/f", settings.values.ca_file)
+    assert.equal("~/x", settings.values.scope)
+    assert.equal("~/c.pem", assert(resolve "certificate = ~/c.pem").values.certificate)
   end)
 
   describe("takes of two that stand for one another the stronger alone:", function()
@@ -353,67 +401,86 @@ describe("pcapi.config", function()
   end)
 
   describe("of the sign-in", function()
-    it("keeps settings of the account, no secret and nothing of the connection", function()
-      local settings = assert(resolve(
-        "tenant = t\nclient_id = c\nca_file = /f\ntimeout = 5\nclient_secret_file = /s",
-        { env = { PCAPI_KEY_PASSPHRASE = "SECRET", PCAPI_TOKEN = "SECRET",
-                  PCAPI_REFRESH_TOKEN = "SECRET" } }))
-      assert.same({ tenant = "t", client_id = "c", client_secret_file = "/s" },
-        settings:to_keep "/work")
-      settings = assert(resolve(nil, { env = { PCAPI_CLIENT_SECRET = "SECRET" } }))
+    it("keeps the account, and what flags said: nobody will say it again", function()
+      local flags = { tenant = "t", client_id = "c", cloud = "china", client_secret_file = "/s",
+                      certificate = "/c", certificate_key = "/k", key_passphrase_file = "/p",
+                      login_url = "https://l.example", base_url = "https://b.example",
+                      ca_file = "/f", ca_path = "/d" }
+      assert.same(flags, assert(resolve(nil, { flags = flags })):to_keep "/work")
+    end)
+
+    it("keeps of the file and of the environment no more than the account", function()
+      local settings = assert(resolve("tenant = t\nclient_secret_file = /s\nca_file = /f",
+        { env = { PCAPI_CLIENT_ID = "c", PCAPI_BASE_URL = "https://b.example" } }))
+      assert.same({ tenant = "t", client_id = "c" }, settings:to_keep "/work")
+    end)
+
+    it("keeps what it kept before", function()
+      local settings = assert(resolve())
+      assert(settings:add_kept { tenant = "t", client_id = "c", certificate = "/c" })
+      assert.same({ tenant = "t", client_id = "c", certificate = "/c" }, settings:to_keep "/work")
+    end)
+
+    it("keeps no secret, nor what is of one call alone", function()
+      local settings = assert(resolve(nil, {
+        flags = { timeout = 5, store = "/x", proxy = "http://p.example" },
+        env = { PCAPI_CLIENT_SECRET = "SECRET", PCAPI_TOKEN = "SECRET",
+                PCAPI_REFRESH_TOKEN = "SECRET", PCAPI_KEY_PASSPHRASE = "SECRET" } }))
       assert.same({}, settings:to_keep "/work")
     end)
 
-    it("keeps all that it takes to renew it", function()
-      local kept, lines = {}, {}
-      for _, name in ipairs { "tenant", "client_id", "certificate", "certificate_key",
-                              "key_passphrase_file", "resource", "scope", "login_url",
-                              "token_url", "device_code_url", "authorize_url", "base_url" } do
-        kept[name], lines[#lines + 1] = "/" .. name, name .. " = /" .. name
-      end
-      for name, value in pairs { assertion_alg = "RS256", cloud = "china", oauth_version = "v1" } do
-        kept[name], lines[#lines + 1] = value, name .. " = " .. value
-      end
-      assert.same(kept, assert(resolve(table.concat(lines, "\n"))):to_keep "/work")
-    end)
-
     it("keeps no default, which a later version may change", function()
-      assert.same({}, assert(resolve()):to_keep "/work")
+      local settings = assert(resolve())
+      assert(settings:add_defaults())
+      assert.same({}, settings:to_keep "/work")
     end)
 
     it("keeps paths absolute, so that cron finds them from anywhere", function()
-      local settings = assert(resolve("certificate = cert.pem\ncertificate_key = ../key.pem\n"
-        .. "key_passphrase_file = pass"))
-      assert.same({ certificate = "/work/cert.pem", certificate_key = "/work/../key.pem",
-                    key_passphrase_file = "/work/pass" }, settings:to_keep "/work")
-      assert.same({ client_secret_file = "/work/s" },
-        assert(resolve "client_secret_file = s"):to_keep "/work")
-      assert.same({ client_secret_file = "/s" },
-        assert(resolve "client_secret_file = /s"):to_keep "/work")
+      for _, name in ipairs { "certificate", "certificate_key", "key_passphrase_file",
+                              "client_secret_file", "ca_file", "ca_path" } do
+        for given, kept in pairs { ["x.pem"] = "/work/x.pem", ["../x"] = "/work/../x",
+                                   ["/etc/x"] = "/etc/x" } do
+          local settings = assert(resolve(nil, { flags = { [name] = given } }))
+          assert.equal(kept, settings:to_keep("/work")[name])
+        end
+      end
     end)
 
     it("keeps a PEM text as it is, and paths where nobody knows the folder", function()
       local pem = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
-      local settings = assert(resolve(nil, { env = { PCAPI_CERTIFICATE = pem } }))
+      local settings = assert(resolve(nil, { flags = { certificate = pem } }))
       assert.equal(pem, settings:to_keep("/work").certificate)
-      assert.equal("x", assert(resolve "client_secret_file = x"):to_keep().client_secret_file)
+      settings = assert(resolve(nil, { flags = { certificate = "x" } }))
+      assert.equal("x", settings:to_keep().certificate)
     end)
 
     it("keeps no private key that was given as text", function()
-      local settings = assert(resolve(nil, { env = {
-        PCAPI_CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
+      local settings = assert(resolve(nil, { flags = {
+        certificate = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
           .. "-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----\n",
-        PCAPI_CERTIFICATE_KEY = "-----BEGIN PRIVATE KEY-----\nSECRET\n" } }))
+        certificate_key = "-----BEGIN RSA PRIVATE KEY-----\nSECRET\n" } }))
       assert.is_false(holds(settings:to_keep "/work", "SECRET"))
     end)
 
     it("takes back what it kept, but nothing that belongs elsewhere or is no text", function()
       local settings = assert(resolve())
       assert(settings:add_kept { tenant = "t", client_secret = "SECRET", token = "SECRET",
-                                 ca_file = "/f", client_id = 5, odd = "x" })
-      assert.same({ tenant = "t" }, settings.values)
-      assert.same({ tenant = "sign-in" }, settings.origins)
+                                 ca_file = "/f", client_id = 5, odd = "x", store = "/x" })
+      assert.same({ tenant = "t", ca_file = "/f" }, settings.values)
+      assert.same({ tenant = "sign-in", ca_file = "sign-in" }, settings.origins)
       assert.is_true((assert(resolve()):add_kept(nil)))
+    end)
+
+    it("takes nothing back for another tenant, application or cloud", function()
+      for name, value in pairs { tenant = "t2", client_id = "c2", cloud = "us_government" } do
+        local settings = assert(resolve(name .. " = " .. value))
+        assert(settings:add_kept { tenant = "t", client_id = "c", cloud = "china",
+                                   certificate = "/c" })
+        assert.same({ [name] = value }, settings.values)
+      end
+      local settings = assert(resolve "tenant = t\nclient_id = c")
+      assert(settings:add_kept { tenant = "t", client_id = "c", certificate = "/c" })
+      assert.equal("/c", settings.values.certificate)
     end)
 
     it("says when what it kept cannot be", function()
@@ -432,6 +499,27 @@ describe("pcapi.config", function()
     end
     table.sort(secret)
     assert.same({ "client_secret", "key_passphrase", "refresh_token", "token" }, secret)
+  end)
+
+  it("knows what an account takes, and what a client", function()
+    local taken = {}
+    for _, of in ipairs { "account", "client" } do
+      for _, name in ipairs(config.names(of)) do
+        assert.is_nil(taken[name])
+        taken[name] = of
+      end
+    end
+    assert.equal("account", taken.tenant)
+    assert.equal("account", taken.client_secret)
+    assert.equal("client", taken.proxy)
+    assert.is_nil(taken.store)
+  end)
+
+  it("knows the service of each cloud, and another one", function()
+    assert.equal("https://api.partnercenter.microsoft.com", config.base_url {})
+    assert.equal("https://partner.partnercenterapi.microsoftonline.cn",
+      config.base_url { cloud = "china", resource = "https://r.example" })
+    assert.equal("https://b.example", config.base_url { base_url = "https://b.example" })
   end)
 
   it("knows the resource of each cloud, and another one", function()

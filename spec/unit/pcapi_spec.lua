@@ -68,9 +68,8 @@ describe("pcapi", function()
           tostring(pcapi.new { auth = { token = function() end } }))
       end)
 
-      it("refuses one whose tokens are for an address over http", function()
-        local odd = pcapi.auth.refresh_token { tenant = "x", client_id = "me",
-                                               resource = "http://r.example" }
+      it("refuses one that names a service over http", function()
+        local odd = { token = function() end, base_url = "http://r.example" }
         raises(function() pcapi.new { auth = odd } end, "base_url must begin with https://")
       end)
 
@@ -207,7 +206,7 @@ describe("pcapi", function()
         ["a trace that takes no lines"] = { { trace = true }, 'option "trace" must be function' },
         ["an empty token"] = { { token = "" }, 'option "token" is missing or empty' },
         ["a token with a line break"] = { { token = "SECRET\n" },
-          'option "token" holds characters that no bearer token has' },
+          'option "token" holds characters that no access token has' },
         ["a token of a wrong type"] = { { token = 5 }, 'must be string or function' },
         ["an unknown option"] = { { base_ulr = "x" },
           'pcapi.new has no option "base_ulr"; did you mean "base_url"?' },

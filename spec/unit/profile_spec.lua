@@ -43,19 +43,29 @@ describe("pcapi.profile", function()
     assert.equal("/e", tostring(assert(open(nil, { PCAPI_STORE = "/e" })).store))
   end)
 
-  it("says what to set where there is no place for a store", function()
-    local profile, err = open(nil, { HOME = "" })
-    assert.is_nil(profile)
-    assert.equal("config", err.kind)
-    assert.matches("^there is no HOME", err.message)
-    assert.matches("XDG_STATE_HOME", err.message, 1, true)
-  end)
+  describe("without a place for a store", function()
+    local SETTINGS = "tenant = t\nclient_id = me\n"
 
-  it("says so where the setting names no place", function()
-    local profile, err = open "store ="
-    assert.is_nil(profile)
-    assert.equal("config", err.kind)
-    assert.matches("store must be", err.message, 1, true)
+    it("opens, and says what to set when an account is asked for", function()
+      for kind, more in pairs { refresh_token = {}, device_code = { on_code = print } } do
+        local account, err = assert(open(SETTINGS, { HOME = "" })):account(kind, more)
+        assert.is_nil(account)
+        assert.equal("config", err.kind)
+        assert.matches("there is no HOME", err.message, 1, true)
+        assert.matches("XDG_STATE_HOME", err.message, 1, true)
+      end
+    end)
+
+    it("says so where the setting names none", function()
+      local account, err = assert(open(SETTINGS .. "store =")):account()
+      assert.is_nil(account)
+      assert.matches("store must be", err.message, 1, true)
+    end)
+
+    it("goes on where a refresh token of the environment needs none", function()
+      local profile = assert(open(SETTINGS, { HOME = "", PCAPI_REFRESH_TOKEN = "SECRETenv" }))
+      assert.is_table(profile:account())
+    end)
   end)
 
   it("hands on what is wrong with the configuration", function()
@@ -72,23 +82,34 @@ describe("pcapi.profile", function()
   end)
 
   it("adds below all others what was kept at sign-in under its name", function()
-    keep("work", { settings = { tenant = "kept", client_id = "kept", cloud = "china" } })
+    keep("work", { settings = { tenant = "kept", client_id = "me", cloud = "china",
+                                ca_file = "/kept" } })
     keep("default", { settings = { tenant = "other" } })
-    local profile = assert(open("[work]\nclient_id = file", nil, { profile = "work" }))
+    local profile = assert(open("[work]\nca_file = /file", nil, { profile = "work" }))
+    assert.is_true(profile.is_signed_in)
     assert.equal("kept", profile.settings.values.tenant)
     assert.equal("sign-in", profile.settings.origins.tenant)
-    assert.equal("file", profile.settings.values.client_id)
+    assert.equal("/file", profile.settings.values.ca_file)
     assert.equal("https://partner.partnercenterapi.microsoftonline.cn", profile:resource())
   end)
 
-  it("opens although what is kept cannot be read, which the call will tell", function()
+  it("opens although what is kept cannot be read; who needs it is told, with the cure", function()
     keep("default", "garbage")
     local profile = assert(open "tenant = t\nclient_id = me")
-    local account = assert(profile:account())
-    local _, err = account:token(nil, sign_in.context(fake.new {}))
+    assert.is_false(profile.is_signed_in)
+    local account, err = profile:account()
+    assert.is_nil(account)
     assert.equal("store", err.kind)
     assert.matches(home, err.message, 1, true)
+    assert.equal("Sign in again: pcapi login", err.hint)
     assert.equal("garbage", profile.store:get "default")
+    assert.is_table(profile:account("device_code", { on_code = print }))
+  end)
+
+  it("knows whether somebody is signed in", function()
+    assert.is_false(assert(open()).is_signed_in)
+    keep("default", {})
+    assert.is_true(assert(open()).is_signed_in)
   end)
 
   it("does not open with kept settings that nobody can use", function()
@@ -140,7 +161,7 @@ describe("pcapi.profile", function()
         verification_uri = "https://v.example" }, sign_in.tokens() }
       local profile = assert(open(SETTINGS))
       local account = assert(profile:account("device_code", {
-        prompt = function(message) shown = message end, settings = { tenant = "t" } }))
+        on_code = function(message) shown = message end, settings = { tenant = "t" } }))
       assert.equal("SECRETaccess", account:sign_in(sign_in.context(transport)))
       assert.matches("https://v.example", shown, 1, true)
       assert.matches('"settings":{"tenant":"t"}', profile.store:get "default", 1, true)
@@ -157,14 +178,21 @@ describe("pcapi.profile", function()
     end)
 
     it("not without tenant and application, and says what to run", function()
-      for text, name in pairs { [""] = "tenant", ["tenant = t"] = "client_id" } do
+      for _, text in ipairs { "", "tenant = t", "client_id = c" } do
         local account, err = assert(open(text, nil, { profile = "work" })):account()
         assert.is_nil(account)
         assert.equal("sign_in_required", err.kind)
-        assert.matches("profile work has no " .. name, err.message, 1, true)
+        assert.matches("nobody is signed in as profile work", err.message, 1, true)
         assert.matches("pcapi login --profile work --tenant TENANT --client-id ID", err.hint, 1,
           true)
       end
+    end)
+
+    it("not of a refresh token of the environment alone, and says what it needs", function()
+      local account, err = assert(open("", { PCAPI_REFRESH_TOKEN = "SECRET" })):account()
+      assert.is_nil(account)
+      assert.equal("config", err.kind)
+      assert.matches("PCAPI_TENANT and PCAPI_CLIENT_ID", err.message, 1, true)
     end)
 
     it("not of settings that cannot be, and says which", function()

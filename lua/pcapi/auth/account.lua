@@ -472,11 +472,13 @@ end
 --- The settings that were kept beside the tokens at sign-in.
 -- @tparam table store
 -- @tparam string name of the account
+-- @tparam[opt] string how_to_sign_in for the hint of an error
 -- @treturn[1] ?table name to text; nil where nobody is signed in
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
-function M.kept_settings(store, name)
-  local place = setmetatable({ store = store, name = name }, Account)
+function M.kept_settings(store, name, how_to_sign_in)
+  local place = setmetatable({ store = store, name = name, how_to_sign_in = how_to_sign_in },
+    Account)
   local entry, err = kept_entry(place)
   return entry and (entry.settings or {}), err
 end
