@@ -340,8 +340,10 @@ describe("pcapi.config", function()
       ["ca_path over ca_file"] = { "ca_file = /f", { PCAPI_CA_PATH = "/p" }, "ca_path", "ca_file" },
       ["a secret over its file"] = { "client_secret_file = /f", { PCAPI_CLIENT_SECRET = "s" },
         "client_secret", "client_secret_file" },
-      ["a secret over a certificate"] = { "certificate = /c\ncertificate_key = /k",
-        { PCAPI_CLIENT_SECRET = "s" }, "client_secret", "certificate", "certificate_key" },
+      ["a secret over a certificate"] = { "certificate = /c\ncertificate_key = /k\n"
+        .. "key_passphrase_file = /p\nassertion_alg = RS256", { PCAPI_CLIENT_SECRET = "s" },
+        "client_secret", "certificate", "certificate_key", "key_passphrase_file",
+        "assertion_alg" },
       ["a certificate over a secret's file"] = { "client_secret_file = /f",
         { PCAPI_CERTIFICATE = "/c" }, "certificate", "client_secret_file" },
       ["a passphrase over its file"] = { "key_passphrase_file = /f",
@@ -481,6 +483,16 @@ describe("pcapi.config", function()
       local settings = assert(resolve "tenant = t\nclient_id = c")
       assert(settings:add_kept { tenant = "t", client_id = "c", certificate = "/c" })
       assert.equal("/c", settings.values.certificate)
+    end)
+
+    it("takes no part of a former proof back where there is one already", function()
+      for line, value in pairs { ["certificate = /new"] = "certificate",
+                                 ["client_secret_file = /new"] = "client_secret_file" } do
+        local settings = assert(resolve(line))
+        assert(settings:add_kept { certificate = "/old", certificate_key = "/old",
+                                   key_passphrase_file = "/old", client_secret_file = "/old" })
+        assert.same({ [value] = "/new" }, settings.values)
+      end
     end)
 
     it("says when what it kept cannot be", function()

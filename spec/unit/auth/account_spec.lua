@@ -4,7 +4,9 @@ local cjson = require "cjson"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local fake = require "spec.support.fake_transport"
+local folder = require "spec.support.folder"
 local holds = require "spec.support.holds"
+local keys = require "spec.support.keys"
 local raises = require "spec.support.raises"
 local sign_in = require "spec.support.sign_in"
 local store_ = require "spec.support.store"
@@ -679,9 +681,10 @@ describe("pcapi.auth.account", function()
       local asked = 0
       local account = account_.new({ client_id = "me", account = "kept",
         settings = { tenant = "fabrikam.example" } },
-        require("pcapi.auth.endpoint").new { tenant = "fabrikam.example" }, store, function()
+        require("pcapi.auth.endpoint").new { tenant = "fabrikam.example" }, store,
+        function(_, context)
           asked = asked + 1
-          return type(tokens) == "function" and tokens() or tokens, err
+          return type(tokens) == "function" and tokens(context) or tokens, err
         end)
       return account, sign_in.context(transport), store, function() return asked end, transport
     end
@@ -831,9 +834,23 @@ describe("pcapi.auth.account", function()
     end)
 
     it("takes what a person has to be asked by in place of a context", function()
-      local account, context = signing_in(GRANTED)
-      assert.equal("SECRETfirst", account:sign_in { transport = context.transport, timeout = 5,
-                                                    clock = context.clock })
+      local deadline
+      local account, context = signing_in(function(given)
+        deadline = given.deadline
+        return GRANTED
+      end)
+      for timeout, left in pairs { [5] = 5, none = 900 } do
+        assert.equal("SECRETfirst", account:sign_in { transport = context.transport,
+          clock = context.clock, timeout = timeout ~= "none" and timeout or nil })
+        assert.equal(context.transport:now() + left, deadline)
+      end
+    end)
+
+    it("says by what to sign in where the person came without MFA", function()
+      local why = errors.new { kind = "mfa_required", message = "no", hint = "x" }
+      local account, context = signing_in(nil, why)
+      local _, err = account:sign_in(context)
+      assert.equal("Sign in again with MFA", err.hint)
     end)
 
     it("is not asked to by a refusal that a sign-in does not mend", function()
@@ -916,6 +933,8 @@ describe("pcapi.auth.account", function()
     it("that nothing is known before the first token", function()
       local status = assert(sign_in.account():status())
       assert.equal("unknown", status.claims.mfa)
+      assert.equal("fabrikam.example", status.tenant)
+      assert.equal("me", status.client_id)
       assert.is_nil(status.expires_at)
     end)
 
@@ -961,6 +980,19 @@ describe("pcapi.auth.account", function()
     assert.is_string(store.texts["fabrikam.example/me"])
     assert.equal("pcapi.auth.account (fabrikam.example/me)", tostring(account))
     assert.equal("pcapi.auth.account (x)", tostring((sign_in.account { account = "x" })))
+  end)
+
+  it("makes the proof of a certificate anew by the service's clock", function()
+    local at = keys.make()
+    local account, context, transport = sign_in.account({ certificate = at.cert,
+      certificate_key = at.key }, { sign_in.refusal("invalid_client", 700024, nil, {
+        status = 401, headers = { date = "Sat, 03 Feb 2024 07:18:09 GMT" } }), sign_in.tokens() })
+    assert.equal("SECRETaccess", account:token(nil, context))
+    for i, now in ipairs { NOW, NOW + 600 } do
+      local payload = transport.sent[i].form.client_assertion:match "%.(.-)%."
+      assert.is_true(math.abs(core.decode(core.unbase64(payload)).iat - now) <= 60)
+    end
+    folder.remove()
   end)
 
   describe("shows no secret", function()
