@@ -46,8 +46,9 @@ function M.new(options, endpoint, store, flow)
   return self
 end
 
--- Where an account's text is, for people.
-local function place_of(self)
+--- Where the sign-in is kept, for people.
+-- @treturn string
+function Account:place()
   return self.store.path and self.store:path(self.name) or tostring(self.store)
 end
 
@@ -76,7 +77,7 @@ local function kept_entry(self)
   local entry = entry_.decode(text)
   if not entry then
     return nil, store_error(self, nil, ("the sign-in kept in %s cannot be read; it was left as "
-      .. "it is"):format(place_of(self)))
+      .. "it is"):format(self:place()))
   end
   return entry
 end
@@ -146,9 +147,13 @@ local function prove_store(self)
   return true
 end
 
--- Whether the secret or certificate can be used. It calls the caller's functions, which
--- may raise: before the lock is taken.
-local function prove_credential(self, context)
+--- Whether secret or certificate can be used. Calls the functions that the caller gave
+-- for them, which may raise.
+-- @tparam table context as for @{token}
+-- @treturn[1] boolean true
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind config
+function Account:prove(context)
   return private[self].prove({}, self.endpoint.token_url, context.clock())
 end
 
@@ -231,14 +236,14 @@ local function renew(self, context, refused)
   end
   local ok
   ok, err = prove_store(self)
-  if ok and seed then
+  if not ok then
+    return nil, err
+  end
+  if seed then
     entry, err = begin(self, context, entry, seed)
     if not entry or entry_.is_fresh(entry, self, context.clock(), refused) then
       return entry, err
     end
-  end
-  if not ok then
-    return nil, err
   end
   return spend(self, context, entry)
 end
@@ -256,7 +261,7 @@ local function current_entry(self, context, refused)
     return entry, err
   end
   local ok
-  ok, err = prove_credential(self, context)
+  ok, err = self:prove(context) -- before the lock: it calls functions that may raise
   if not ok then
     return nil, err
   end
@@ -358,7 +363,7 @@ end
 
 -- What must hold before a person is asked.
 local function prove_all(self, context)
-  local ok, err = prove_credential(self, context)
+  local ok, err = self:prove(context)
   if ok then
     ok, err = locked(self, context, prove_store)
   end
@@ -386,11 +391,8 @@ local function sign_in(self, context)
   if not tokens then
     return nil, err
   end
-  local mine = private[self]
   local entry = entry_.granted(self, { signed_in_at = math.floor(context.clock()),
-                                       settings = mine.settings,
-                                       seeds = mine.seed and type(mine.seed) == "string"
-                                         and entry_.seeds_with(nil, mine.seed) or nil }, tokens)
+                                       settings = private[self].settings }, tokens)
   -- whatever time the person took, storing has its own
   ok, err = locked(self, M.context(context), function()
     return save(self, entry)

@@ -38,13 +38,17 @@ local function new_list(tell)
   return list
 end
 
-local function check_settings(list, args, profile)
+local function check_settings(list, context, args, profile)
   local values = profile.settings.values
   if connect.has_token(args) then
     return list.add("configuration", OK, "an access token that was given, no sign-in")
   end
   local account, err = profile:account()
-  if not account then
+  local ok = account
+  if account then
+    ok, err = account:prove(context)
+  end
+  if not ok then
     list.fail("configuration", err)
     return nil
   end
@@ -61,7 +65,7 @@ local function check_store(list, account)
   if not known then
     return list.fail("sign-in", err)
   end
-  return list.add("sign-in", OK, ("kept in %s%s"):format(tostring(account.store),
+  return list.add("sign-in", OK, ("kept in %s%s"):format(account:place(),
     known.obtained_at and ", renewed " .. time.format(known.obtained_at) or ""))
 end
 
@@ -203,7 +207,7 @@ end
 
 local function check_all(list, args, profile)
   local context = connect.context(args, profile, limits.TIMEOUT)
-  local ground = check_settings(list, args, profile)
+  local ground = check_settings(list, context, args, profile)
   local account = ground ~= true and ground or nil
   local token
   if account and check_store(list, account) or ground == true then
