@@ -69,6 +69,7 @@ build = {
     ["pcapi.auth.entry"] = "lua/pcapi/auth/entry.lua",
     ["pcapi.auth.given"] = "lua/pcapi/auth/given.lua",
     ["pcapi.auth.grant"] = "lua/pcapi/auth/grant.lua",
+    ["pcapi.auth.kept"] = "lua/pcapi/auth/kept.lua",
     ["pcapi.auth.lock"] = "lua/pcapi/auth/lock.lua",
     ["pcapi.auth.refusal"] = "lua/pcapi/auth/refusal.lua",
     ["pcapi.auth.store.file"] = "lua/pcapi/auth/store/file.lua",

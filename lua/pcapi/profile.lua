@@ -38,24 +38,33 @@ local function store_of(settings, getenv)
   return file.new(directory)
 end
 
+-- Who signed in from Lua may have kept no settings.
+local function settings_of(entry)
+  local settings = { tenant = entry.tenant, client_id = entry.client_id }
+  for name, value in pairs(entry.settings or {}) do
+    settings[name] = value
+  end
+  return settings
+end
+
 -- What was kept at sign-in. A store that cannot be read is told of when a sign-in is
 -- needed: who has a token, or signs in anew, may go on without.
 local function add_kept(self, getenv)
-  local kept
+  local entry
   self.store, self.trouble = store_of(self.settings, getenv)
   if self.store then
-    kept, self.trouble = require("pcapi.auth.account").kept_settings(self.store, self.name,
+    self.kept = require("pcapi.auth.kept").new(self.store, self.name,
       M.how_to_sign_in(self.name))
+    entry, self.trouble = self.kept:read()
   end
-  self.is_signed_in = kept ~= nil
-  return self.settings:add_kept(kept)
+  return self.settings:add_kept(entry and settings_of(entry))
 end
 
 --- Finds a profile.
 -- @tparam table options as `pcapi.config.resolve` takes them; and `given_token`, a
 -- boolean: a token that is given stands in for the sign-in and what was kept with it
--- @treturn[1] table `name`, `settings`; and but for a given token `store`, or `trouble`,
--- a pcapi.error that says why the store cannot be read, and `is_signed_in`
+-- @treturn[1] table `name`, `settings`; and but for a given token `store` and `kept` (see
+-- `pcapi.auth.kept`), and `trouble`, a pcapi.error that says why they cannot be had
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config
 function M.open(options)

@@ -24,7 +24,7 @@ local LAYERS = {
   "format.json record retry url transport.curl transport.trace auth.assertion auth.lock",
   "answer format.csv format.jsonl format.table list auth.endpoint auth.credential auth.entry "
     .. "auth.store.file",
-  "client resource.security auth.grant config",
+  "client resource.security auth.grant auth.kept config",
   "collection auth.account auth.device_code auth.authorization_code",
   "resource auth",
   "profile",

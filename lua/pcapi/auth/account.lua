@@ -11,6 +11,7 @@ local credential = require "pcapi.auth.credential"
 local endpoint_ = require "pcapi.auth.endpoint"
 local entry_ = require "pcapi.auth.entry"
 local errors = require "pcapi.error"
+local kept = require "pcapi.auth.kept"
 local limits = require "pcapi.limits"
 local lock = require "pcapi.auth.lock"
 
@@ -36,50 +37,18 @@ Account.__name = "pcapi.auth.account"
 function M.new(options, endpoint, store, flow)
   local prove, proof_has_time = credential.new(options)
   local self = setmetatable({
-    endpoint = endpoint, client_id = options.client_id, store = store,
-    name = options.account or endpoint.tenant .. "/" .. options.client_id,
-    base_url = endpoint.base_url, skew = options.skew or SKEW,
-    how_to_sign_in = options.how_to_sign_in, flow = flow,
+    endpoint = endpoint, client_id = options.client_id, base_url = endpoint.base_url,
+    skew = options.skew or SKEW, flow = flow,
+    kept = kept.new(store, options.account or endpoint.tenant .. "/" .. options.client_id,
+      options.how_to_sign_in),
   }, Account)
   private[self] = { prove = prove, proof_has_time = proof_has_time,
                     seed = options.refresh_token, settings = options.settings }
   return self
 end
 
---- Where the sign-in is kept, for people.
--- @treturn string
-function Account:place()
-  return self.store.path and self.store:path(self.name) or tostring(self.store)
-end
-
-local function store_error(self, why, message)
-  if errors.is(why) then
-    return why
-  end
-  return errors.new {
-    kind = "store", cause = why, message = message or "the token store: " .. tostring(why),
-    hint = message and self:advice() or nil,
-  }
-end
-
 local function sign_in_error(self, message)
   return errors.new { kind = "sign_in_required", message = message, hint = self:advice() }
-end
-
--- What the store has: an entry, or nil for none, or nil and an error.
-local function kept_entry(self)
-  local text, why = self.store:get(self.name)
-  if text == nil and why == nil or text == entry_.NOBODY then
-    return nil
-  elseif type(text) ~= "string" then
-    return nil, store_error(self, why or "store.get must return a text, or nil")
-  end
-  local entry = entry_.decode(text)
-  if not entry then
-    return nil, store_error(self, nil, ("the sign-in kept in %s cannot be read; it was left as "
-      .. "it is"):format(self:place()))
-  end
-  return entry
 end
 
 -- The refresh token that the caller gave, unless it was tried before; or nil, and what
@@ -107,7 +76,7 @@ end
 -- What there is to begin with: an entry, a refresh token that the caller gave, or both;
 -- or nil, nil, err.
 local function load(self)
-  local entry, err = kept_entry(self)
+  local entry, err = self.kept:read()
   if err then
     return nil, nil, err
   end
@@ -120,31 +89,6 @@ local function load(self)
     return nil, nil, sign_in_error(self, strange)
   end
   return not strange and entry or nil, seed
-end
-
-local function save(self, entry)
-  local ok, why = self.store:set(self.name, entry and entry_.encode(entry))
-  if not ok then
-    return nil, store_error(self, why or "store.set must return true, or nil and an error")
-  end
-  return true
-end
-
--- Whether what comes can be stored: by storing what is there, or for a moment nothing.
-local function prove_store(self)
-  local text, why = self.store:get(self.name)
-  if text == nil and why ~= nil then
-    return nil, store_error(self, why)
-  end
-  local ok
-  ok, why = self.store:set(self.name, text or entry_.NOBODY)
-  if ok and not text then
-    ok, why = self.store:set(self.name, nil)
-  end
-  if not ok then
-    return nil, store_error(self, why or "store.set must return true, or nil and an error")
-  end
-  return true
 end
 
 --- Whether secret or certificate can be used. Calls the functions that the caller gave
@@ -186,7 +130,7 @@ local function spend(self, context, before)
   end
   local renewed = entry_.granted(self, before, tokens)
   local ok
-  ok, err = save(self, renewed)
+  ok, err = self.kept:write(renewed)
   if not ok then
     -- for the next call of this process; what is stored stays as it was
     private[self].unsaved = { entry = renewed, spent = before.refresh_token }
@@ -204,7 +148,7 @@ local function begin(self, context, entry, seed)
   })
   if not renewed and entry and is_spent(err) then
     entry.seeds = seeds
-    local ok, why = save(self, entry)
+    local ok, why = self.kept:write(entry)
     return ok and entry, why
   end
   return renewed, err
@@ -217,7 +161,7 @@ local function load_and_mend(self)
   local unsaved = private[self].unsaved
   if unsaved and entry and entry.refresh_token == unsaved.spent then
     local ok
-    ok, err = save(self, unsaved.entry)
+    ok, err = self.kept:write(unsaved.entry)
     entry = ok and unsaved.entry or nil
   end
   if entry then
@@ -235,7 +179,7 @@ local function renew(self, context, refused)
     return entry
   end
   local ok
-  ok, err = prove_store(self)
+  ok, err = self.kept:prove()
   if not ok then
     return nil, err
   end
@@ -266,26 +210,12 @@ local function current_entry(self, context, refused)
     return nil, err
   end
   local unlock
-  unlock, entry, err = lock.take(self, context, look)
+  unlock, entry, err = self.kept:lock(context, look)
   if unlock then
     entry, err = renew(self, context, refused)
     unlock()
-  elseif err then
-    err = store_error(self, err)
   end
   return entry, err
-end
-
--- Does something to the store while nobody renews.
-local function locked(self, context, act)
-  local unlock, _, err = lock.take(self, context)
-  if not unlock then
-    return nil, store_error(self, err)
-  end
-  local ok
-  ok, err = act(self)
-  unlock()
-  return ok, err
 end
 
 local function use(self, entry)
@@ -365,7 +295,7 @@ end
 local function prove_all(self, context)
   local ok, err = self:prove(context)
   if ok then
-    ok, err = locked(self, context, prove_store)
+    ok, err = self.kept:alone(context, self.kept.prove)
   end
   return ok, err
 end
@@ -394,8 +324,8 @@ local function sign_in(self, context)
   local entry = entry_.granted(self, { signed_in_at = math.floor(context.clock()),
                                        settings = private[self].settings }, tokens)
   -- whatever time the person took, storing has its own
-  ok, err = locked(self, M.context(context), function()
-    return save(self, entry)
+  ok, err = self.kept:alone(M.context(context), function()
+    return self.kept:write(entry)
   end)
   if not ok then
     return nil, err
@@ -424,20 +354,6 @@ function Account:sign_in(context)
   return token, err
 end
 
---- Takes a sign-in out of a store.
--- @tparam table store
--- @tparam string name of the account
--- @tparam[opt] table context as for @{sign_in}
--- @treturn[1] boolean true, also where there was none
--- @treturn[2] nil
--- @treturn[2] pcapi.error of kind store
-function M.forget(store, name, context)
-  local place = setmetatable({ store = store, name = name }, Account)
-  return locked(place, context_of(context), function()
-    return save(place, nil)
-  end)
-end
-
 --- Forgets the sign-in, in the store and here.
 -- @tparam[opt] table context as for @{sign_in}
 -- @treturn[1] boolean true
@@ -445,7 +361,7 @@ end
 -- @treturn[2] pcapi.error of kind store
 function Account:sign_out(context)
   private[self].entry, private[self].unsaved = nil, nil
-  return M.forget(self.store, self.name, context)
+  return self.kept:forget(context_of(context))
 end
 
 --- Makes the next call look into the store, where a person may have put a new sign-in.
@@ -471,35 +387,15 @@ function Account:status()
   }
 end
 
---- The settings that were kept beside the tokens at sign-in.
--- @tparam table store
--- @tparam string name of the account
--- @tparam[opt] string how_to_sign_in for the hint of an error
--- @treturn[1] ?table name to text; nil where nobody is signed in
--- @treturn[2] nil
--- @treturn[2] pcapi.error of kind store
-function M.kept_settings(store, name, how_to_sign_in)
-  local place = setmetatable({ store = store, name = name, how_to_sign_in = how_to_sign_in },
-    Account)
-  local entry, err = kept_entry(place)
-  return entry and (entry.settings or {}), err
-end
-
 --- The next step after a refusal that only a new sign-in mends.
 -- @tparam ?pcapi.error err its `kind` and `claims` count
 -- @treturn string
 function Account:advice(err)
-  local how = self.how_to_sign_in
-  if how and err and err.claims and how:find "^pcapi login" and not err.claims:find "['%c]" then
-    -- a device code cannot carry them
-    how = how .. " --browser --claims '" .. err.claims .. "'"
-  end
-  return "Sign in again" .. (err and err.kind == "mfa_required" and " with MFA" or "")
-    .. (how and ": " .. how or "")
+  return self.kept:advice(err)
 end
 
 function Account:__tostring()
-  return ("%s (%s)"):format(Account.__name, self.name)
+  return ("%s (%s)"):format(Account.__name, self.kept.name)
 end
 
 return M

@@ -65,7 +65,7 @@ local function check_store(list, account)
   if not known then
     return list.fail("sign-in", err)
   end
-  return list.add("sign-in", OK, ("kept in %s%s"):format(account:place(),
+  return list.add("sign-in", OK, ("kept in %s%s"):format(account.kept:place(),
     known.obtained_at and ", renewed " .. time.format(known.obtained_at) or ""))
 end
 

@@ -72,7 +72,7 @@ local function tell(args, profile, said)
   end
   ending.say(("signed in as %s, profile %s; the sign-in is kept in %s"):format(
     said.user or "somebody that the token does not name", profile.name,
-    profile.store:path(profile.name)))
+    profile.kept:place()))
   tell_what_is_not_kept(profile.settings)
   local token = os.getenv "PCAPI_TOKEN"
   if token and token ~= "" then

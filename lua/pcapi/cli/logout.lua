@@ -1,7 +1,6 @@
 --- `pcapi logout`: forgets the sign-in of a profile. Microsoft has no way to end a
 -- single refresh token; who must be sure revokes the user's sessions in Entra.
 -- @module pcapi.cli.logout
-local account = require "pcapi.auth.account"
 local connect = require "pcapi.cli.connect"
 local ending = require "pcapi.cli.ending"
 local limits = require "pcapi.limits"
@@ -12,14 +11,13 @@ local M = {}
 -- @tparam table args
 function M.run(args)
   local profile = connect.sign_in(args)
-  if not profile.store then
+  if not profile.kept then
     ending.fail(profile.trouble)
   end
-  local had, why = profile.store:get(profile.name)
-  local was_signed_in = had ~= nil or why ~= nil -- what cannot be read is to go, too
+  -- what cannot be read is to go, too
+  local was_signed_in = profile.trouble or profile.kept:read()
   if was_signed_in then
-    local ok, err = account.forget(profile.store, profile.name,
-      connect.context(args, profile, limits.TIMEOUT))
+    local ok, err = profile.kept:forget(connect.context(args, profile, limits.TIMEOUT))
     if not ok then
       ending.fail(err)
     end

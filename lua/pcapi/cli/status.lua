@@ -36,8 +36,8 @@ local function facts_of(args, profile)
     said, known = claims.read(token), {}
     facts.source = args.token_stdin and "standard input" or "PCAPI_TOKEN"
   elseif account then
-    facts.source = account.store.path and account.store:path(profile.name)
-      or "PCAPI_REFRESH_TOKEN"
+    facts.source = profile.settings.values.refresh_token and "PCAPI_REFRESH_TOKEN"
+      or account.kept:place()
     known, err = account:status()
     said = known and known.claims
   end

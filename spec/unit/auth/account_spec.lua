@@ -231,7 +231,7 @@ describe("pcapi.auth.account", function()
   it("takes what stood for a moment to prove the store for nobody's", function()
     local account, context, _, store = account_with("{}")
     assert.equal("sign_in_required", select(2, account:token(nil, context)).kind)
-    assert.is_nil(account_.kept_settings(store, "kept"))
+    assert.equal("{}", store.texts.kept)
   end)
 
   describe("leaves as it is, and says where it is, a text that is", function()
@@ -904,14 +904,6 @@ describe("pcapi.auth.account", function()
         assert.is_false(store.locked or false)
       end
     end)
-
-    it("can do so by the account's name alone", function()
-      local _, context, _, store = account_with(entry())
-      assert.is_true((account_.forget(store, "kept", context)))
-      assert.is_nil(store.texts.kept)
-      store.held = function() return true end
-      assert.equal("timeout", select(2, account_.forget(store, "kept", context)).kind)
-    end)
   end)
 
   describe("tells without asking anybody", function()
@@ -950,27 +942,6 @@ describe("pcapi.auth.account", function()
       assert.equal("sign_in_required", select(2, (account_with(nil)):status()).kind)
       assert.equal("store", select(2, (account_with "{"):status()).kind)
     end)
-  end)
-
-  it("gives the settings that were kept, where they can be read", function()
-    local texts = {
-      good = entry { settings = { tenant = "x" } }, without = entry(), corrupt = "{",
-      odd = entry { settings = 5 },
-    }
-    local store = store_.new(texts)
-    assert.same({ tenant = "x" }, account_.kept_settings(store, "good"))
-    assert.same({}, account_.kept_settings(store, "without"))
-    assert.same({}, account_.kept_settings(store, "odd"))
-    local settings, err = account_.kept_settings(store, "nobody")
-    assert.is_nil(settings)
-    assert.is_nil(err)
-    settings, err = account_.kept_settings(store, "corrupt")
-    assert.is_nil(settings)
-    assert.equal("store", err.kind)
-    store.fails.get = "sealed"
-    settings, err = account_.kept_settings(store, "good")
-    assert.is_nil(settings)
-    assert.matches("sealed", err.message, 1, true)
   end)
 
   it("is known in its store by tenant and application, or by the name it is given", function()
