@@ -2,8 +2,8 @@
 --
 --     lua5.4 spec/support/renew.lua DIRECTORY TENANT [for-ever]
 --
--- Prints `ok` and how often the token endpoint was asked, or the error. With
--- `for-ever` it renews again and again until it is killed.
+-- Prints `ok`, or the error. With `for-ever` it renews again and again until it is
+-- killed, and prints after the first time.
 local directory, tenant, for_ever = arg[1], arg[2], arg[3]
 local account_ = require "pcapi.auth.account"
 local auth = require "pcapi.auth"
@@ -17,6 +17,10 @@ local account = auth.refresh_token {
 local transport = curl.new { ca_file = os.getenv "PCAPI_CA_FILE" }
 local token, err
 repeat
-  token, err = account:token(for_ever and token, account_.context { transport = transport })
+  local before = token
+  token, err = account:token(for_ever and before, account_.context { transport = transport })
+  if not before then
+    print(token and "ok" or tostring(err))
+    io.stdout:flush()
+  end
 until not for_ever or not token
-print(token and "ok" or tostring(err))
