@@ -63,6 +63,7 @@ build = {
     ["pcapi.auth.assertion"] = "lua/pcapi/auth/assertion.lua",
     ["pcapi.auth.authorization_code"] = "lua/pcapi/auth/authorization_code.lua",
     ["pcapi.auth.claims"] = "lua/pcapi/auth/claims.lua",
+    ["pcapi.auth.context"] = "lua/pcapi/auth/context.lua",
     ["pcapi.auth.credential"] = "lua/pcapi/auth/credential.lua",
     ["pcapi.auth.device_code"] = "lua/pcapi/auth/device_code.lua",
     ["pcapi.auth.endpoint"] = "lua/pcapi/auth/endpoint.lua",

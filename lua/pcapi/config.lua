@@ -124,7 +124,7 @@ end
 
 -- Quotes keep what stands in them; otherwise a comment may stand behind a value.
 local function value_of(text)
-  return text:match '^"(.*)"$' or text:match '^"([^"]*)"%s+[#;]' or text:gsub("%s+[#;].*$", "")
+  return text:match '^"([^"]*)"%s+[#;]' or text:match '^"(.*)"$' or text:gsub("%s+[#;].*$", "")
 end
 
 -- Reads one line into the sections; returns a message where it cannot.
@@ -230,9 +230,21 @@ local function layers_of(flags, env, self, named, sections)
   }
 end
 
+-- What a shell does for arguments: a file has a home and a folder, too.
+local function absolute(self, path, origin)
+  if path:find "^~/" then
+    return self.home and self.home .. path:sub(2) or path
+  elseif path:find "^/" or not origin:find(" in ", 1, true) or path:find("-----BEGIN", 1, true) then
+    return path
+  end
+  return (self.path:match "^(.*/)" or "") .. path
+end
+
+local MAY_BE_EMPTY = { proxy = true, prefix = true }
+
 local function converted(self, setting, value, origin)
-  if setting.path and self.home then
-    return (value:gsub("^~/", self.home .. "/")) -- a shell does so, a file does not
+  if setting.path then
+    return absolute(self, value, origin)
   elseif not setting.read or type(value) ~= "string" then
     return value
   end
@@ -246,13 +258,26 @@ end
 local Settings = {}
 Settings.__index = Settings
 
+-- Secret values are not in `values`: no dump of settings shows one.
+local secrets = setmetatable({}, { __mode = "k" })
+
+--- The value of a setting, a secret one too.
+-- @tparam string name
+-- @return nil for none
+function Settings:value(name)
+  if by_name[name].secret then
+    return secrets[self][name]
+  end
+  return self.values[name]
+end
+
 local function is_taken(self, name)
   for _, rival in ipairs(RIVALS[name] or {}) do
     if self.origins[rival] then
       return true
     end
   end
-  return self.values[name] ~= nil
+  return self:value(name) ~= nil
 end
 
 -- Takes what a layer gives, unless a stronger one gave the setting or a rival.
@@ -261,13 +286,14 @@ local function take(self, layer)
   for _, setting in ipairs(M.settings) do
     local name = setting.name
     local value, origin = layer(name)
-    if value ~= nil and not is_taken(self, name) then
+    if value ~= nil and (value ~= "" or MAY_BE_EMPTY[name]) and not is_taken(self, name) then
       local err
       value, err = converted(self, setting, value, origin)
       if value == nil then
         return nil, err
       end
-      self.values[name], taken[name] = value, origin
+      local place = setting.secret and secrets[self] or self.values
+      place[name], taken[name] = value, origin
     end
   end
   for name, origin in pairs(taken) do
@@ -293,7 +319,8 @@ local function is_another(self, kept)
 end
 
 local function has_proof(self)
-  return self.values.client_secret or self.values.client_secret_file or self.values.certificate
+  return self.origins.client_secret or self.origins.client_secret_file
+    or self.origins.certificate
 end
 
 --- Adds what was kept at sign-in, below what the caller and the file say; nothing where
@@ -348,7 +375,7 @@ end
 
 local function profile_of(options, env)
   if options.profile then
-    return options.profile, "flag --profile"
+    return options.profile, options.profile_origin or "flag --profile"
   elseif env "PCAPI_PROFILE" then
     return env "PCAPI_PROFILE", "environment PCAPI_PROFILE"
   end
@@ -366,7 +393,8 @@ end
 
 --- Finds the settings of a profile.
 -- @tparam table options `flags` (name to value), `getenv` (as os.getenv), `profile`
--- (its name; default: PCAPI_PROFILE, then "default"), `path` (of the file; default:
+-- (its name; default: PCAPI_PROFILE, then "default"), `profile_origin` (who named it;
+-- default: the flag), `path` (of the file; default:
 -- PCAPI_CONFIG, then @{path})
 -- @treturn[1] table `values` and `origins` (name to value, and to where it came from),
 -- `profile`, `profile_origin`, `path`, `profiles` (sorted names in the file)
@@ -389,8 +417,10 @@ function M.resolve(options)
   end
   local self = setmetatable({
     values = {}, origins = {}, path = path, profile = profile, profile_origin = origin,
+    is_named = options.profile ~= nil,
     profiles = sections and names_of(sections), home = env "HOME",
   }, Settings)
+  secrets[self] = {}
   local ok = sections ~= nil
   for _, layer in ipairs(ok and layers_of(options.flags or {}, env, self, options.profile,
                                           sections) or {}) do

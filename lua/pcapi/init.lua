@@ -117,7 +117,7 @@ end
 
 local function base_of(options)
   local mistake, base = address_mistake("base_url", options.base_url
-    or options.auth and options.auth.base_url or BASE_URL, options.allow_http)
+    or options.auth and options.auth.base_url or BASE_URL, options.allow_http or false)
   if not mistake and base.query ~= "" then
     mistake = "base_url must not have a query"
   end
@@ -151,8 +151,9 @@ end
 
 -- What a profile says stands below what the caller says.
 local function from_profile(options)
-  local profile, err = require("pcapi.profile").open { profile = options.profile,
-                                                       getenv = os.getenv }
+  local profile, err = require("pcapi.profile").open {
+    profile = options.profile, profile_origin = 'option "profile"', getenv = os.getenv,
+  }
   if not profile then
     return nil, err
   end
@@ -182,7 +183,8 @@ end
 -- and may return another
 -- @tparam[opt] table options.auth who gives tokens, in place of `token`; see `pcapi.auth`
 -- @tparam[opt] string options.profile name of a profile of the command, in place of both:
--- its sign-in, and its settings from the configuration file and the environment
+-- its sign-in, and its settings from the configuration file and the environment, but for
+-- PCAPI_TOKEN and PCAPI_REFRESH_TOKEN
 -- @tparam[opt] string options.base_url the service; default that of the cloud of `auth`,
 -- else `https://api.partnercenter.microsoft.com`
 -- @tparam[opt] string options.prefix path segment before the version: `""` or
@@ -216,7 +218,7 @@ end
 -- @tparam[opt] function options.random number in [0, 1)
 -- @treturn[1] pcapi.client with the calls of `pcapi.resource.security` as `security`
 -- @treturn[2] nil with `profile` only
--- @treturn[2] pcapi.error of kind config or sign_in_required
+-- @treturn[2] pcapi.error of kind config, store or sign_in_required
 function M.new(options)
   options = options_.check(options, NEW, "pcapi.new")
   options_.check(options.retry, RETRY, "pcapi.new: retry")
@@ -237,7 +239,7 @@ local kept = {}
 local function fetch_mistake(address, options)
   local mistake
   if address == nil or kept.address ~= address or kept.address_http ~= options.allow_http then
-    mistake = address_mistake("the address", address, options.allow_http)
+    mistake = address_mistake("the address", address, options.allow_http or false)
     if not mistake then
       kept.address, kept.address_http = address, options.allow_http
     end

@@ -28,11 +28,11 @@ end
 
 local function store_of(settings, getenv)
   local file = require "pcapi.auth.store.file"
-  local directory, why = settings.values.store, "store must be the path of a folder"
-  if directory == nil then
+  local directory, why = settings.values.store, nil
+  if not directory then
     directory, why = file.directory(getenv)
   end
-  if not directory or directory == "" then
+  if not directory then
     return fail(why)
   end
   return file.new(directory)
@@ -87,28 +87,30 @@ local function missing(self)
   local values = self.settings.values
   if values.tenant and values.client_id then
     return nil
-  elseif values.refresh_token then
+  elseif self.settings:value "refresh_token" then
     return select(2, fail("PCAPI_REFRESH_TOKEN needs PCAPI_TENANT and PCAPI_CLIENT_ID"))
   end
   return errors.new {
     kind = "sign_in_required", message = ("nobody is signed in as profile %s"):format(self.name),
-    hint = "Run: " .. M.how_to_sign_in(self.name)
-      .. " --tenant TENANT --client-id ID, or set PCAPI_TOKEN",
+    -- who asks for a profile by name would not be heard with a token
+    hint = "Run: " .. M.how_to_sign_in(self.name) .. " --tenant TENANT --client-id ID"
+      .. (self.settings.is_named and "" or ", or set PCAPI_TOKEN"),
   }
 end
 
 local function options_of(self, kind, more)
-  local values = self.settings.values
+  local settings = self.settings
   local options = { account = self.name, store = self.store,
                     how_to_sign_in = M.how_to_sign_in(self.name) }
   for _, name in ipairs(config.names "account") do
-    options[name] = values[name]
+    options[name] = settings:value(name)
   end
   for name, value in pairs(more or {}) do
     options[name] = value
   end
-  if kind == "refresh_token" and values.refresh_token then
-    options.refresh_token = values.refresh_token
+  if kind == "refresh_token" and settings:value "refresh_token" then
+    options.refresh_token = settings:value "refresh_token"
+    options.how_to_sign_in = "replace PCAPI_REFRESH_TOKEN"
     -- a token of the environment is not to replace the sign-in of a profile
     options.store = auth().memory_store()
   end

@@ -52,14 +52,14 @@ end
 --- Whether an address may be asked: https always, http on loopback only and only
 -- where it was allowed by name.
 -- @tparam table address as `parse` returns it
--- @tparam ?boolean allow_http
+-- @tparam ?boolean allow_http nil where the caller has no such option to advise
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] string why not
 function M.is_safe(address, allow_http)
   if address.scheme == "https" or allow_http and is_loopback(address.host) then
     return true
-  elseif is_loopback(address.host) then
+  elseif is_loopback(address.host) and allow_http ~= nil then
     return nil, "must begin with https:// (or set allow_http for a test on this machine)"
   end
   return nil, "must begin with https://, or a token would be readable on the way"

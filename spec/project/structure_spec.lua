@@ -23,7 +23,7 @@ local LAYERS = {
   "error options headers auth.claims auth.refusal auth.given auth.store.memory",
   "format.json record retry url transport.curl transport.trace auth.assertion auth.lock",
   "answer format.csv format.jsonl format.table list auth.endpoint auth.credential auth.entry "
-    .. "auth.store.file",
+    .. "auth.store.file auth.context",
   "client resource.security auth.grant auth.kept config",
   "collection auth.account auth.device_code auth.authorization_code",
   "resource auth",

@@ -1,8 +1,8 @@
 --- Signing in at an OpenID provider that nobody here wrote (npm oidc-provider). It
 -- rotates refresh tokens and takes one that comes twice for stolen, which Entra does
 -- not: the stricter judge.
-local account_ = require "pcapi.auth.account"
 local auth = require "pcapi.auth"
+local context_ = require "pcapi.auth.context"
 local curl = require "spec.support.curl"
 local endpoint = require "pcapi.auth.endpoint"
 local grant = require "pcapi.auth.grant"
@@ -50,7 +50,7 @@ local function options(client_id, more)
 end
 
 local function context(timeout)
-  return account_.context { ca_file = sandbox.ca_file, timeout = timeout or 30 }
+  return context_.new { ca_file = sandbox.ca_file, timeout = timeout or 30 }
 end
 
 -- Signs in by a browser that is no browser, and gives the account.

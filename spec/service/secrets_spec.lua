@@ -1,8 +1,8 @@
 --- No token, secret or key is found in anything that a person or a log can see: what
 -- commands print, their traces, the process list, errors and objects, in all flows,
 -- when they work and when they fail.
-local account_ = require "pcapi.auth.account"
 local auth = require "pcapi.auth"
+local context_ = require "pcapi.auth.context"
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
@@ -136,7 +136,9 @@ describe("a command shows no secret", function()
       assert.equal(0, status, text)
       shows_nothing(text)
     end
-    shows_nothing(files.slurp(home .. "/processes"))
+    local processes = files.slurp(home .. "/processes")
+    assert.truthy(processes:find("bin/pcapi", 1, true), "the processes were not looked at")
+    shows_nothing(processes)
   end
 
   it("in the flow of a device code", function()
@@ -167,6 +169,16 @@ describe("a command shows no secret", function()
     shows_nothing(files.slurp(home .. "/processes"), { seed })
   end)
 
+  for _, settings in ipairs { "aadsts=50076", "aadsts=7000215", "deny=1", "body=html" } do
+    it("when signing in fails by " .. settings, function()
+      local login = with_certificate("--trace", "--timeout", "20", "login", "--browser")
+      local text, status = run(login, { PCAPI_LOGIN_URL = login_url(settings) })
+      assert.is_true(status ~= 0, text)
+      shows_nothing(text)
+      shows_nothing(files.slurp(home .. "/processes"))
+    end)
+  end
+
   for _, settings in ipairs {
     "aadsts=50076", "aadsts=7000215", "aadsts=700082", "body=html", "body=truncated",
     "body=garbage", "status=500", "cut=headers", "scenario=mfa%3D900421", "scenario=status%3D500",
@@ -180,6 +192,92 @@ describe("a command shows no secret", function()
       end
       shows_nothing(files.slurp(home .. "/processes"))
     end)
+  end
+end)
+
+-- What goes over the wire is seen by a transport around the real one: every secret of
+-- every form and answer, however short its life.
+describe("a flow shows none of what it sends and gets", function()
+  local NAMES = { "code", "code_verifier", "device_code", "client_assertion", "client_secret",
+                  "refresh_token", "access_token", "state" }
+
+  local function tapped(seen)
+    local real = require("pcapi.transport.curl").new { ca_file = sandbox.ca_file }
+    local function note(text)
+      for _, name in ipairs(NAMES) do
+        for value in ("&" .. text):gmatch("[&?]" .. name .. "=([^&]+)") do
+          seen[#seen + 1] = value
+        end
+        for value in text:gmatch('"' .. name .. '":"([^"]+)"') do
+          seen[#seen + 1] = value:gsub("\\/", "/")
+        end
+      end
+    end
+    return setmetatable({
+      send = function(_, request)
+        note(request.body or "")
+        local response, err = real:send(request)
+        note(response and response.body or "")
+        return response, err
+      end,
+    }, { __index = function(_, name)
+      return function(_, ...)
+        return real[name](real, ...)
+      end
+    end }), note
+  end
+
+  local function flow(kind, settings, more)
+    local seen, lines = {}, {}
+    local transport, note = tapped(seen)
+    local options = {
+      tenant = "t" .. core.uuid(), client_id = "client", login_url = login_url(settings),
+      store = auth.memory_store(),
+      open = kind == "authorization_code" and function(address)
+        note(address)
+        os.execute(browser() .. " " .. curl.quote(address) .. " &")
+      end or nil,
+      on_code = kind == "device_code" and function() end or nil,
+    }
+    for name, value in pairs(more) do
+      options[name] = value
+    end
+    local account = auth[kind](options)
+    local function tell(line)
+      lines[#lines + 1] = line
+    end
+    local context = context_.new {
+      transport = require("pcapi.transport.trace").new(transport, tell), timeout = 20,
+    }
+    local token, err = account:sign_in(context)
+    local client = pcapi.new { auth = account, base_url = sandbox.url, transport = transport,
+                               trace = tell }
+    local users, failure = client.security:non_mfa_principals()
+    local shown = table.concat(lines, "\n")
+    assert.is_true(#seen > 0 and #lines > 0)
+    for _, secret in ipairs(seen) do
+      assert.is_nil(shown:find(secret, 1, true), "the trace shows " .. secret)
+      assert.is_false(holds({ account, client, err or "", users or failure }, secret), secret)
+    end
+    return token ~= nil
+  end
+
+  local function certificate()
+    return { certificate = keys .. "/certificate.pem", certificate_key = keys .. "/key.pem",
+             key_passphrase = PASSPHRASE }
+  end
+
+  for _, kind in ipairs { "device_code", "authorization_code" } do
+    it("when it works: " .. kind, function()
+      assert.is_true(flow(kind, "pending=0", { client_secret = SECRET }))
+      assert.is_true(flow(kind, "pending=0;scenario=mfa%3D900421", certificate()))
+    end)
+
+    for _, settings in ipairs { "aadsts=50076", "body=html", "status=500", "cut=headers" } do
+      it("when it fails by " .. settings .. ": " .. kind, function()
+        assert.is_false(flow(kind, settings .. ";pending=0", certificate()))
+      end)
+    end
   end
 end)
 
@@ -199,7 +297,7 @@ describe("an object shows no secret", function()
         trace = function(line) lines[#lines + 1] = line end,
       }
       local users, err = client.security:non_mfa_principals()
-      local token = account:token(nil, account_.context { ca_file = sandbox.ca_file })
+      local token = account:token(nil, context_.new { ca_file = sandbox.ca_file })
       local entry = store:get "spec"
       local given = { seed, token, entry and entry:match '"refresh_token":"([^"]+)"' }
       for _, secret in ipairs(secrets(given)) do

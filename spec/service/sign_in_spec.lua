@@ -1,6 +1,6 @@
 --- Signing in and staying signed in, against the sandbox's sign-in service.
-local account_ = require "pcapi.auth.account"
 local auth = require "pcapi.auth"
+local context_ = require "pcapi.auth.context"
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
@@ -65,7 +65,7 @@ local function refreshes(settings)
 end
 
 local function context()
-  return account_.context { ca_file = sandbox.ca_file, timeout = 20 }
+  return context_.new { ca_file = sandbox.ca_file, timeout = 20 }
 end
 
 describe("a client with a refresh token", function()
@@ -219,8 +219,8 @@ describe("many processes", function()
     for _ = 1, kills do
       local begun = directory .. "/begun"
       os.remove(begun)
-      local result = sandbox.shell(("PCAPI_LOGIN_URL=%s %s spec/support/renew.lua %s %s for-ever >%s "
-        .. "& until [ -s %s ]; do sleep 0.002; done; sleep %.4f; kill -9 $!; wait $!"):format(
+      local result = sandbox.shell(("PCAPI_LOGIN_URL=%s %s spec/support/renew.lua %s %s for-ever "
+        .. ">%s & until [ -s %s ]; do sleep 0.002; done; sleep %.4f; kill -9 $!; wait $!"):format(
         login_url(), sandbox.lua, directory, tenant, begun, begun, 0.03 * core.random()))
       assert.equal(137, result.status, result.err) -- it was at work until then
       local known = assert(heir:status())

@@ -5,8 +5,8 @@
 -- Prints `ok`, or the error. With `for-ever` it renews again and again until it is
 -- killed, and prints after the first time.
 local directory, tenant, for_ever = arg[1], arg[2], arg[3]
-local account_ = require "pcapi.auth.account"
 local auth = require "pcapi.auth"
+local context_ = require "pcapi.auth.context"
 local curl = require "pcapi.transport.curl"
 
 local account = auth.refresh_token {
@@ -18,7 +18,7 @@ local transport = curl.new { ca_file = os.getenv "PCAPI_CA_FILE" }
 local token, err
 repeat
   local before = token
-  token, err = account:token(for_ever and before, account_.context { transport = transport })
+  token, err = account:token(for_ever and before, context_.new { transport = transport })
   if not before then
     print(token and "ok" or tostring(err))
     io.stdout:flush()

@@ -244,7 +244,7 @@ describe("pcapi.config", function()
       assert.same({ cloud = "china" }, settings.values)
       variables.PCAPI_PROFILE = "a"
       settings = assert(resolve(nil, { env = variables }))
-      assert.equal("t", settings.values.token)
+      assert.equal("t", settings:value "token")
     end)
 
     it("that the file does not have, with what holds for all", function()
@@ -288,12 +288,25 @@ describe("pcapi.config", function()
     assert.equal("a", settings.values.tenant)
   end)
 
+  it("takes an empty value for none, but for a proxy and a prefix", function()
+    local values = assert(resolve "tenant =\nstore =\nproxy =\nprefix = ").values
+    assert.same({ proxy = "", prefix = "" }, values)
+  end)
+
+  it("completes a relative path of the file by the folder of the file", function()
+    local settings = assert(resolve "certificate = c.pem")
+    assert.equal(settings.path:match "^(.*/)" .. "c.pem", settings.values.certificate)
+    assert.equal("c.pem", assert(resolve(nil, { flags = { certificate = "c.pem" } }))
+      .values.certificate)
+  end)
+
   it("reads every variable", function()
     for _, setting in ipairs(config.settings) do
       if setting.env then
         local value = setting.name == "cloud" and "china" or "x"
         local settings = assert(resolve(nil, { env = { [setting.env] = value } }))
-        assert.equal(value, settings.values[setting.name])
+        assert.equal(value, settings:value(setting.name))
+        assert.equal(setting.secret == nil and value or nil, settings.values[setting.name])
         assert.equal("environment " .. setting.env, settings.origins[setting.name])
       end
     end
@@ -351,9 +364,9 @@ describe("pcapi.config", function()
     } do
       it(name, function()
         local settings = assert(resolve(case[1], { env = case[2] }))
-        assert.is_string(settings.values[case[3]])
+        assert.is_string(settings:value(case[3]))
         for i = 4, #case do
-          assert.is_nil(settings.values[case[i]])
+          assert.is_nil(settings:value(case[i]))
           assert.is_nil(settings.origins[case[i]])
         end
       end)
@@ -365,11 +378,11 @@ describe("pcapi.config", function()
         local settings = assert(resolve(nil, { flags = { [name .. "_file"] = "/f" },
                                                env = { [variable] = "SECRET" } }))
         assert.equal("/f", settings.values[name .. "_file"])
-        assert.is_nil(settings.values[name])
+        assert.is_nil(settings:value(name))
       end
       local settings = assert(resolve(nil, { flags = { certificate = "/c" },
                                              env = { PCAPI_CLIENT_SECRET = "SECRET" } }))
-      assert.is_nil(settings.values.client_secret)
+      assert.is_nil(settings:value "client_secret")
       settings = assert(resolve(nil, { flags = { client_secret_file = "/s" },
         env = { PCAPI_KEY_PASSPHRASE = "SECRET", PCAPI_CERTIFICATE_KEY = "/k" } }))
       assert.same({ client_secret_file = "/s" }, settings.values)
@@ -398,7 +411,7 @@ describe("pcapi.config", function()
           { env = { PCAPI_KEY_PASSPHRASE = "s" } }))
         assert.equal("/c", settings.values.certificate)
         assert.equal("/k", settings.values.certificate_key)
-        assert.equal("s", settings.values.key_passphrase)
+        assert.equal("s", settings:value "key_passphrase")
       end)
   end)
 

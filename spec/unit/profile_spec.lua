@@ -56,12 +56,6 @@ describe("pcapi.profile", function()
       end
     end)
 
-    it("says so where the setting names none", function()
-      local account, err = assert(open(SETTINGS .. "store =")):account()
-      assert.is_nil(account)
-      assert.matches("store must be", err.message, 1, true)
-    end)
-
     it("goes on where a refresh token of the environment needs none", function()
       local profile = assert(open(SETTINGS, { HOME = "", PCAPI_REFRESH_TOKEN = "SECRETenv" }))
       assert.is_table(profile:account())

@@ -78,9 +78,12 @@ describe("pcapi.url", function()
     it("takes http on loopback where it was allowed, and only there", function()
       for _, text in ipairs(LOOPBACK) do
         assert.is_true(url.is_safe(parse(text), true))
-        local ok, why = url.is_safe(parse(text))
+        local ok, why = url.is_safe(parse(text), false)
         assert.is_nil(ok)
         assert.matches("allow_http", why, 1, true)
+        ok, why = url.is_safe(parse(text)) -- who has no such option is not told of it
+        assert.is_nil(ok)
+        assert.is_nil(why:find("allow_http", 1, true))
       end
     end)
 

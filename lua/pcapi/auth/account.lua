@@ -6,13 +6,12 @@
 -- stored before its access token is used.
 -- @classmod pcapi.auth.account
 local claims = require "pcapi.auth.claims"
-local core = require "pcapi.core"
+local context_ = require "pcapi.auth.context"
 local credential = require "pcapi.auth.credential"
 local endpoint_ = require "pcapi.auth.endpoint"
 local entry_ = require "pcapi.auth.entry"
 local errors = require "pcapi.error"
 local kept = require "pcapi.auth.kept"
-local limits = require "pcapi.limits"
 local lock = require "pcapi.auth.lock"
 
 local M = {}
@@ -51,14 +50,14 @@ local function sign_in_error(self, message)
   return errors.new { kind = "sign_in_required", message = message, hint = self:advice() }
 end
 
--- The refresh token that the caller gave, unless it was tried before; or nil, and what
--- the caller's function says.
-local function new_seed(self, entry)
+-- The refresh token that the caller gave; or nil, and what the caller's function says.
+-- Asked once for a token, and before the lock: a function may take long, or raise.
+local function given_seed(self)
   local seed, why = private[self].seed, nil
   if type(seed) == "function" then
     seed, why = seed()
   end
-  if type(seed) == "string" and seed ~= "" and not entry_.knows(entry, seed) then
+  if type(seed) == "string" and seed ~= "" then
     return seed
   end
   return nil, why
@@ -73,14 +72,14 @@ local function nobody(self, why)
   return err
 end
 
--- What there is to begin with: an entry, a refresh token that the caller gave, or both;
--- or nil, nil, err.
-local function load(self)
+-- What there is to begin with: an entry, a refresh token that was given and not tried
+-- before, or both; or nil, nil, err.
+local function load(self, given, why)
   local entry, err = self.kept:read()
   if err then
     return nil, nil, err
   end
-  local seed, why = new_seed(self, entry)
+  local seed = given and not entry_.knows(entry, given) and given or nil
   if not entry and not seed then
     return nil, nil, nobody(self, why)
   end
@@ -154,25 +153,25 @@ local function begin(self, context, entry, seed)
   return renewed, err
 end
 
--- The entry of the store, after storing what an earlier call of this process could not;
--- not over what somebody else has put there since.
-local function load_and_mend(self)
-  local entry, seed, err = load(self)
+-- As load, after storing what an earlier call of this process could not; not over what
+-- somebody else has put there since.
+local function load_and_mend(self, given, why)
+  local entry, seed, err = load(self, given, why)
   local unsaved = private[self].unsaved
-  if unsaved and entry and entry.refresh_token == unsaved.spent then
+  if unsaved and unsaved.spent == (seed or entry and entry.refresh_token) then
     local ok
     ok, err = self.kept:write(unsaved.entry)
-    entry = ok and unsaved.entry or nil
+    entry, seed = ok and unsaved.entry or nil, nil
   end
-  if entry then
+  if not err then
     private[self].unsaved = nil
   end
   return entry, seed, err
 end
 
 -- Renews under the lock. Somebody else may have done so before it was ours.
-local function renew(self, context, refused)
-  local entry, seed, err = load_and_mend(self)
+local function renew(self, context, refused, given, why)
+  local entry, seed, err = load_and_mend(self, given, why)
   if err then
     return nil, err
   elseif not seed and entry_.is_fresh(entry, self, context.clock(), refused) then
@@ -193,12 +192,13 @@ local function renew(self, context, refused)
 end
 
 local function current_entry(self, context, refused)
+  local given, why = given_seed(self)
   local function look()
-    local found, seed, why = load(self)
+    local found, seed, trouble = load(self, given, why)
     if found and not seed and entry_.is_fresh(found, self, context.clock(), refused) then
       return found
     end
-    return nil, why
+    return nil, trouble
   end
   local entry, err = look()
   if entry or err then
@@ -212,7 +212,7 @@ local function current_entry(self, context, refused)
   local unlock
   unlock, entry, err = self.kept:lock(context, look)
   if unlock then
-    entry, err = renew(self, context, refused)
+    entry, err = renew(self, context, refused, given, why)
     unlock()
   end
   return entry, err
@@ -247,7 +247,8 @@ end
 -- @treturn[1] string
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind sign_in_required, mfa_required, consent_required,
--- invalid_client, forbidden, store, config, or of the network
+-- invalid_client, forbidden, store, config, bad_request, server, throttled, protocol,
+-- timeout, network or tls
 function Account:token(refused, context)
   local known = private[self].entry
   if known and entry_.is_fresh(known, self, context.clock(), refused) then
@@ -269,26 +270,15 @@ function Account:token(refused, context)
   return nil, err
 end
 
---- A context for calls outside of a client.
--- @tparam[opt] table options `transport`, or what `pcapi.transport.curl` takes to make
--- one; `timeout` (seconds, 180), `clock`, `random`
--- @treturn table
-function M.context(options)
-  options = options or {}
-  local transport = options.transport or require("pcapi.transport.curl").new(options)
-  return {
-    transport = transport, clock = options.clock or os.time,
-    random = options.random or core.random,
-    deadline = transport:now() + (options.timeout or limits.TIMEOUT),
-  }
-end
-
 local function context_of(given, timeout)
   if given and given.deadline then
     return given
   end
-  return M.context(setmetatable({ timeout = given and given.timeout or timeout },
-    { __index = given }))
+  local options = { timeout = timeout }
+  for name, value in pairs(given or {}) do
+    options[name] = value
+  end
+  return context_.new(options, 3)
 end
 
 -- What must hold before a person is asked.
@@ -324,7 +314,7 @@ local function sign_in(self, context)
   local entry = entry_.granted(self, { signed_in_at = math.floor(context.clock()),
                                        settings = private[self].settings }, tokens)
   -- whatever time the person took, storing has its own
-  ok, err = self.kept:alone(M.context(context), function()
+  ok, err = self.kept:alone(context_.renewed(context), function()
     return self.kept:write(entry)
   end)
   if not ok then
@@ -335,7 +325,7 @@ end
 
 --- Signs in with a person, and stores what comes of it.
 -- @tparam[opt] table context as for @{token}, its deadline ends the waiting for the
--- person; or what @{context} takes, with 900 seconds as `timeout`
+-- person; or what `pcapi.auth.context` takes, with 900 seconds as `timeout`
 -- @treturn[1] string an access token
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
@@ -375,11 +365,13 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function Account:status()
-  local entry, seed, err = load(self)
+  -- a function is not asked: what it will give is not known yet
+  local seed = private[self].seed
+  local entry, _, err = load(self, type(seed) == "function" and "later" or seed)
   if err then
     return nil, err
   end
-  entry = entry or { client_id = self.client_id, tenant = seed and self.endpoint.tenant }
+  entry = entry or { client_id = self.client_id, tenant = self.endpoint.tenant }
   return {
     claims = claims.read(entry.access_token), expires_at = entry.expires_at,
     obtained_at = entry.obtained_at, signed_in_at = entry.signed_in_at,

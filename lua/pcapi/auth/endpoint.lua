@@ -31,7 +31,7 @@ local function address_mistake(name, address)
   if parsed then
     ok, why = url.is_safe(parsed)
   end
-  return not ok and ('option "%s" %s'):format(name, why:gsub(" %(or set allow_http.-%)", "")) or nil
+  return not ok and ('option "%s" %s'):format(name, why) or nil
 end
 
 local function mistake(options)

@@ -106,9 +106,11 @@ function M.granted(account, before, tokens)
 end
 
 local function is_tenant(entry, tenant)
-  return entry.tenant == nil or entry.tenant:lower() == tenant:lower()
-    -- the same tenant by its id
-    or tenant == require("pcapi.auth.claims").read(entry.access_token).tenant_id
+  if entry.tenant == nil or entry.tenant:lower() == tenant:lower() then
+    return true
+  end
+  local id = require("pcapi.auth.claims").read(entry.access_token).tenant_id
+  return id ~= nil and id:lower() == tenant:lower()
 end
 
 --- Why an entry cannot serve an account: a refresh token goes to no other service, and

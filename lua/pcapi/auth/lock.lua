@@ -23,7 +23,9 @@ function M.owner()
 end
 
 --- Whether what was marked cannot be finished any more: its coroutine is dead or
--- dropped, or it is the one that asks, and so has left it by an error.
+-- dropped, or it is the one that asks, and so has left it by an error. It cannot be
+-- told from a call within the call, as from a progress function: those must not ask for
+-- a token of the same account.
 -- @tparam table owner
 -- @treturn boolean
 function M.is_gone(owner)
@@ -63,8 +65,8 @@ end
 -- @return[3] an error of the store, as it came, or a pcapi.error
 function M.take(account, context, look)
   local pause = FIRST_LOOK
-  free_abandoned(account)
   while true do
+    free_abandoned(account)
     local found, err
     if look then
       found, err = look()

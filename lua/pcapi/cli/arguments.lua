@@ -5,6 +5,7 @@ local config = require "pcapi.config"
 local core = require "pcapi.core"
 local reports = require "pcapi.cli.reports"
 local time = require "pcapi.time"
+local url = require "pcapi.url"
 local version = require "pcapi.version"
 
 local M = {}
@@ -103,8 +104,19 @@ local function profile_name(name)
   return nil, "--profile may hold letters, digits and . _ @ -"
 end
 
+local function address(flag)
+  return function(text)
+    local parsed, why = url.parse(text)
+    local ok = parsed
+    if parsed then
+      ok, why = url.is_safe(parsed)
+    end
+    return ok and text, flag .. " " .. tostring(why)
+  end
+end
+
 local function json_object(text)
-  if type(core.decode(text)) == "table" then
+  if text:find "^%s*{" and type(core.decode(text)) == "table" then
     return text
   end
   return nil, "--claims must be JSON, as the message of the refusal has it"
@@ -129,18 +141,20 @@ local function add_account(parser)
     parser:option("--cloud", "Which cloud (PCAPI_CLOUD)")
       :choices { "global", "us_government", "china" },
     parser:option("--login-url", "Address of the sign-in service (PCAPI_LOGIN_URL)")
-      :argname("URL"),
+      :argname("URL"):convert(address "--login-url"),
     parser:flag("--token-stdin", "Read an access token from standard input"))
 end
 
 local function add_connection(parser)
   parser:group("Connection",
-    parser:option("--base-url", "Address of the service (PCAPI_BASE_URL)"):argname("URL"),
+    parser:option("--base-url", "Address of the service (PCAPI_BASE_URL)"):argname("URL")
+      :convert(address "--base-url"),
     parser:option("--prefix", "Path segment before the version, '' or pcapi (default: try both)")
       :argname("WORD"),
     parser:option("--ca-file", "CAs to trust, PEM (PCAPI_CA_FILE)"):argname("FILE"),
     parser:option("--ca-path", "CAs to trust, hashed directory (PCAPI_CA_PATH)"):argname("DIR"),
-    parser:option("--timeout", "Seconds for all of it (default 180)"):argname("SECONDS")
+    parser:option("--timeout", "Seconds for all of it (default 180; of a login 900)")
+      :argname("SECONDS")
       :convert(positive "--timeout"),
     parser:flag("--trace", "Tell every exchange on standard error, without secrets"))
 end

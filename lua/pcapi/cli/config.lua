@@ -18,7 +18,7 @@ local function rows_of(profile)
   settings:add_defaults()
   local rows = { { setting = "profile", value = profile.name, from = settings.profile_origin } }
   for _, setting in ipairs(config.settings) do
-    local value = settings.values[setting.name]
+    local value = settings:value(setting.name)
     if value ~= nil then
       rows[#rows + 1] = {
         setting = setting.name, from = settings.origins[setting.name],
@@ -32,7 +32,7 @@ end
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
-  local profile = connect.sign_in(args)
+  local profile = connect.kept_profile(args)
   local rows = rows_of(profile)
   local columns = { "setting", "value", "from" }
   if args.json then

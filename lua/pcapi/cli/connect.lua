@@ -40,10 +40,10 @@ function M.profile(args)
   return open(args, M.has_token(args))
 end
 
---- The profile that the arguments name, for its sign-in, whatever token is given.
+--- The profile that the arguments name, with what is kept of it, whatever token is given.
 -- @tparam table args
 -- @treturn pcapi.profile
-function M.sign_in(args)
+function M.kept_profile(args)
   return open(args, false)
 end
 
@@ -110,12 +110,18 @@ function M.tracer(args)
   end or nil
 end
 
--- pcapi.new speaks of options; here they are flags.
-local function in_flags(message)
-  return (message:gsub(" %(or set allow_http.-%)", ""):gsub('option "([%w_]+)"', "%1")
-    :gsub("%f[%w]%l+_%l+%f[^%w_]", function(name)
-      return "--" .. name:gsub("_", "-")
-    end))
+--- Ends the command where a token is of no use, as far as it tells. What was done stays
+-- done: the service decides.
+-- @tparam table said from `pcapi.auth.claims`
+function M.judge(said)
+  if said.subject == "app" then
+    ending.stop(ending.EXIT.sign_in, "this token is an application's own; the calls about MFA take "
+      .. "tokens of users only")
+  elseif said.mfa == "no" then
+    ending.stop(ending.EXIT.sign_in, "this sign-in came without MFA, and Partner Center will "
+      .. "refuse it. Register a second factor for this user, or ask for a policy that wants one, "
+      .. "and sign in again")
+  end
 end
 
 --- Makes a client.
@@ -136,7 +142,7 @@ function M.client(args, profile, on_wait)
   options.user_agent = "pcapi-command"
   local made, mistake = pcapi.build(options)
   if not made then
-    ending.stop(ending.EXIT.usage, in_flags(mistake))
+    return nil, errors.new { kind = "config", message = mistake, hint = "See: pcapi config show" }
   end
   return made
 end
@@ -144,7 +150,8 @@ end
 --- A context for calls without a client, such as a sign-in.
 -- @tparam table args
 -- @tparam pcapi.profile profile
--- @tparam number timeout seconds, where no flag says otherwise
+-- @tparam ?number timeout seconds, where no flag says otherwise; without it that of the
+-- settings
 -- @treturn table
 function M.context(args, profile, timeout)
   local options = profile:client_options()
@@ -155,8 +162,8 @@ function M.context(args, profile, timeout)
   if args.trace then
     transport = require("pcapi.transport.trace").new(transport, M.tracer(args))
   end
-  return require("pcapi.auth.account").context {
-    transport = transport, timeout = args.timeout or timeout,
+  return require("pcapi.auth.context").new {
+    transport = transport, timeout = args.timeout or timeout or options.timeout,
   }
 end
 

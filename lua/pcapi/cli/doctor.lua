@@ -18,16 +18,32 @@ local DRIFT = 300 -- seconds that Entra allows a clock to differ
 
 local OK, FAILED, NOT_TESTED = "ok", "failed", "not tested"
 
--- The list of what was tried; it is told as it grows.
+-- Every step, in order.
+local STEPS = { "configuration", "sign-in", "sign-in name", "sign-in connection", "sign-in TLS",
+                "clock", "token endpoint", "token claims", "service name", "service connection",
+                "service TLS", "call" }
+
+-- The list of what was tried; it is told as it grows. What was left out by the time that
+-- a later step comes was not tested.
 local function new_list(tell)
   local list = { status = ending.EXIT.ok }
-  function list.add(step, status, detail, next_step, err)
-    local row = { step = step, status = status, detail = detail, next_step = next_step }
+  local function append(status, detail, next_step)
+    local row = { step = STEPS[#list + 1], status = status, detail = detail,
+                  next_step = next_step }
     list[#list + 1] = row
+    tell(row)
+  end
+  function list.skip_to(step)
+    while #list < #STEPS and STEPS[#list + 1] ~= step do
+      append(NOT_TESTED)
+    end
+  end
+  function list.add(step, status, detail, next_step, err)
+    list.skip_to(step)
+    append(status, detail, next_step)
     if status == FAILED and list.status == ending.EXIT.ok then
       list.status = err and ending.status_of(err) or ending.EXIT.error
     end
-    tell(row)
     return status == OK
   end
   -- An error object as a failed step.
@@ -38,10 +54,12 @@ local function new_list(tell)
   return list
 end
 
+-- The account whose tokens are asked for; nil for a token that was given, or nil, false.
 local function check_settings(list, context, args, profile)
   local values = profile.settings.values
   if connect.has_token(args) then
-    return list.add("configuration", OK, "an access token that was given, no sign-in")
+    list.add("configuration", OK, "an access token that was given, no sign-in")
+    return nil, true
   end
   local account, err = profile:account()
   local ok = account
@@ -49,21 +67,20 @@ local function check_settings(list, context, args, profile)
     ok, err = account:prove(context)
   end
   if not ok then
-    list.fail("configuration", err)
-    return nil
+    list.fail(err.kind == "store" and "sign-in" or "configuration", err)
+    return nil, false
   end
   list.add("configuration", OK, ("profile %s: application %s in tenant %s"):format(
     profile.name, values.client_id, values.tenant))
-  return account
+  return account, true
 end
 
-local function check_store(list, account)
-  if not account then
-    return list.add("sign-in", NOT_TESTED)
-  end
+local function check_store(list, account, is_given)
   local known, err = account:status()
   if not known then
     return list.fail("sign-in", err)
+  elseif is_given then
+    return list.add("sign-in", OK, "by PCAPI_REFRESH_TOKEN")
   end
   return list.add("sign-in", OK, ("kept in %s%s"):format(account.kept:place(),
     known.obtained_at and ", renewed " .. time.format(known.obtained_at) or ""))
@@ -80,7 +97,7 @@ local function add_steps(list, whose, host, response, err)
   for _, name in ipairs(names) do
     local seconds = timing[name[2]] or 0
     if not reached then
-      list.add(name[1], NOT_TESTED)
+      break
     elseif response or seconds > 0 or connected and name[2] == "connect" then
       list.add(name[1], OK, ("%s, %.0f ms"):format(host, seconds * 1000))
     else
@@ -109,7 +126,7 @@ local function check_clock(list, context, response)
   local date = response and response.headers.date
   local sent = date and time.parse_http(date, now)
   if not sent then
-    return list.add("clock", NOT_TESTED)
+    return
   elseif math.abs(sent - now) > DRIFT then
     return list.add("clock", FAILED, ("this machine's clock is %.0f s %s"):format(
       math.abs(sent - now), sent > now and "behind" or "ahead"), "Set the clock, such as by NTP")
@@ -192,41 +209,29 @@ local function check_token(list, context, args, profile, account)
   if not account then
     local token, _, err = connect.source(args, profile)
     if err then
-      list.fail("token", err)
+      list.fail("token claims", err)
     end
     return token
   end
   local reached, response = check_host(list, context, "sign-in", account.endpoint.token_url)
   check_clock(list, context, response)
-  if not reached then
-    list.add("token endpoint", NOT_TESTED)
-    return nil
-  end
-  return check_endpoint(list, context, account)
+  return reached and check_endpoint(list, context, account) or nil
 end
 
-local function check_all(list, args, profile)
-  local context = connect.context(args, profile, limits.TIMEOUT)
-  local ground = check_settings(list, context, args, profile)
-  local account = ground ~= true and ground or nil
-  local token
-  if account and check_store(list, account) or ground == true then
-    token = check_token(list, context, args, profile, account)
-  else
-    list.add("token endpoint", NOT_TESTED)
+local function check_all(list, context, args, profile)
+  local account, ok = check_settings(list, context, args, profile)
+  if account then
+    ok = check_store(list, account, profile.settings:value "refresh_token")
   end
+  local token = ok and check_token(list, context, args, profile, account)
   if token then
     check_claims(list, token, account, profile:resource(), context.clock())
-  else
-    list.add("token claims", NOT_TESTED)
   end
   local reached = check_host(list, context, "service", profile:client_options().base_url)
   if token and reached then
     check_call(list, args, profile, token, account)
-  else
-    list.add("call", NOT_TESTED)
   end
-  context.transport:close()
+  list.skip_to(nil)
 end
 
 local function tell_row(row)
@@ -240,7 +245,10 @@ end
 -- @tparam table args
 function M.run(args)
   local list = new_list(args.json and function() end or tell_row)
-  check_all(list, args, connect.profile(args))
+  local profile = connect.profile(args)
+  local context = connect.context(args, profile)
+  check_all(list, context, args, profile)
+  context.transport:close()
   if args.json then
     output.write(require("pcapi.format.json").encode(list, {
       columns = { "step", "status", "detail", "next_step" },

@@ -18,7 +18,8 @@ local PATIENCE = 900 -- seconds; as long as Entra's code lives
 local function open_browser(address)
   local browser = (os.getenv "BROWSER" or ""):match "^[^:]+"
     or core.columns(STDERR) and "xdg-open"
-  if browser and address:find "^https://[%w%-._~:/?&=%%%[%]]*$" then
+  -- whatever an address may hold, but the quote that would end it for the shell
+  if browser and address:find "^https://[%w%-._~:/?#%[%]@!$&()*+,;=%%]*$" then
     os.execute(("%s '%s' >/dev/null 2>&1 &"):format(browser, address))
   end
 end
@@ -74,29 +75,18 @@ local function tell(args, profile, said)
     said.user or "somebody that the token does not name", profile.name,
     profile.kept:place()))
   tell_what_is_not_kept(profile.settings)
-  local token = os.getenv "PCAPI_TOKEN"
-  if token and token ~= "" then
-    ending.say("PCAPI_TOKEN is set and will be used in place of this sign-in; unset it, or give "
-      .. "--profile " .. profile.name)
-  end
-end
-
--- A sign-in of no use is kept all the same: the service decides.
-local function judge(said)
-  if said.mfa == "no" then
-    ending.stop(ending.EXIT.sign_in, "this sign-in came without MFA, and Partner Center will "
-      .. "refuse it. Register a second factor for this user, or ask for a policy that wants one, "
-      .. "and sign in again")
-  elseif said.subject == "app" then
-    ending.stop(ending.EXIT.sign_in, "this token is an application's own; the calls about MFA take "
-      .. "tokens of users only")
+  for _, variable in ipairs { "PCAPI_TOKEN", "PCAPI_REFRESH_TOKEN" } do
+    if (os.getenv(variable) or "") ~= "" then
+      ending.say(("%s is set and will be used in place of this sign-in; unset it, or give "
+        .. "--profile %s"):format(variable, profile.name))
+    end
   end
 end
 
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
-  local profile = connect.sign_in(args)
+  local profile = connect.kept_profile(args)
   need_account(profile.settings)
   local on_wait, wipe = connect.progress(args, "waiting for the sign-in, %.0f s left")
   local kind, more = flow_of(args, on_wait)
@@ -112,7 +102,7 @@ function M.run(args)
   end
   local said = claims.read(token)
   tell(args, profile, said)
-  judge(said)
+  connect.judge(said)
 end
 
 return M

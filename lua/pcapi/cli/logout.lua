@@ -3,21 +3,20 @@
 -- @module pcapi.cli.logout
 local connect = require "pcapi.cli.connect"
 local ending = require "pcapi.cli.ending"
-local limits = require "pcapi.limits"
 
 local M = {}
 
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
-  local profile = connect.sign_in(args)
+  local profile = connect.kept_profile(args)
   if not profile.kept then
     ending.fail(profile.trouble)
   end
   -- what cannot be read is to go, too
   local was_signed_in = profile.trouble or profile.kept:read()
   if was_signed_in then
-    local ok, err = profile.kept:forget(connect.context(args, profile, limits.TIMEOUT))
+    local ok, err = profile.kept:forget(connect.context(args, profile))
     if not ok then
       ending.fail(err)
     end

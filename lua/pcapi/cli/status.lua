@@ -36,13 +36,13 @@ local function facts_of(args, profile)
     said, known = claims.read(token), {}
     facts.source = args.token_stdin and "standard input" or "PCAPI_TOKEN"
   elseif account then
-    facts.source = profile.settings.values.refresh_token and "PCAPI_REFRESH_TOKEN"
+    facts.source = profile.settings:value "refresh_token" and "PCAPI_REFRESH_TOKEN"
       or account.kept:place()
     known, err = account:status()
     said = known and known.claims
   end
   if not said then
-    return facts, err
+    return facts, nil, err
   end
   facts.signed_in = true
   facts.user, facts.tenant_id, facts.audience = said.user, said.tenant_id, said.audience
@@ -51,7 +51,7 @@ local function facts_of(args, profile)
   facts.expires_at = moment(known.expires_at or said.expires_at)
   facts.renewed_at, facts.signed_in_at = moment(known.obtained_at), moment(known.signed_in_at)
   facts.sign_in_until = known.obtained_at and moment(known.obtained_at + UNUSED)
-  return facts
+  return facts, said
 end
 
 local function lines_of(facts)
@@ -68,7 +68,7 @@ end
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
-  local facts, err = facts_of(args, connect.profile(args))
+  local facts, said, err = facts_of(args, connect.profile(args))
   if args.json then
     output.write(require("pcapi.format.jsonl").encode({ facts }, { columns = FIELDS }))
   elseif facts.signed_in then
@@ -76,10 +76,8 @@ function M.run(args)
   end
   if not facts.signed_in then
     ending.fail(err)
-  elseif facts.mfa == "no" then
-    ending.stop(ending.EXIT.sign_in, "this sign-in came without MFA, and Partner Center will "
-      .. "refuse it; sign in again with MFA")
   end
+  connect.judge(said)
 end
 
 return M

@@ -6,6 +6,7 @@ local text = require "pcapi.format.text"
 local M = {}
 
 local HIDDEN = "[hidden]"
+local WORTH_TELLING = 0.25 -- seconds of a wait
 
 -- A header or parameter is hidden by its name: better one too many.
 local SECRET_NAMES = { "auth", "token", "secret", "key", "cookie", "pass", "pwd", "assertion",
@@ -165,7 +166,9 @@ function Trace:send(request)
 end
 
 function Trace:sleep(seconds)
-  self.write(("* waits %.3f s"):format(seconds))
+  if seconds >= WORTH_TELLING then
+    self.write(("* waits %.3f s"):format(seconds))
+  end
   return self.transport:sleep(seconds)
 end
 

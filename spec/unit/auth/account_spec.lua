@@ -1,5 +1,6 @@
 local account_ = require "pcapi.auth.account"
 local auth = require "pcapi.auth"
+local context_ = require "pcapi.auth.context"
 local cjson = require "cjson"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
@@ -944,6 +945,35 @@ describe("pcapi.auth.account", function()
     end)
   end)
 
+  it("asks a function for the refresh token once, however long the lock is held", function()
+    local store, asked = store_.new(), 0
+    store.held = function() return true end
+    local account, context = sign_in.account({
+      store = store, refresh_token = function()
+        asked = asked + 1
+        return "SECRETlate"
+      end,
+    }, {})
+    assert.equal("timeout", select(2, account:token(nil, context)).kind)
+    assert.equal(1, asked)
+  end)
+
+  it("sends a refresh token no second time when only its successor could not be stored", function()
+    local store = store_.new()
+    local account, context, transport = sign_in.account({ store = store, account = "kept" },
+      { function()
+          store.fails.set = "full"
+          return sign_in.tokens()
+        end, sign_in.tokens() })
+    local token, err = account:token(nil, context)
+    assert.is_nil(token)
+    assert.equal("store", err.kind)
+    store.fails.set = nil
+    assert.equal("SECRETaccess", account:token(nil, context))
+    assert.equal(1, #transport.sent)
+    assert.equal("SECRETnew", kept(store).refresh_token)
+  end)
+
   it("is known in its store by tenant and application, or by the name it is given", function()
     local store = store_.new()
     local account, context = sign_in.account({ store = store }, { sign_in.tokens() })
@@ -993,13 +1023,13 @@ describe("pcapi.auth.account", function()
   describe("makes a context", function()
     it("for calls outside of a client, with a deadline of its own", function()
       local transport = fake.new {}
-      local context = account_.context { transport = transport, timeout = 7 }
+      local context = context_.new { transport = transport, timeout = 7 }
       assert.equal(transport, context.transport)
       assert.equal(1007, context.deadline)
       assert.is_number(context.clock())
       assert.is_number(context.random())
-      assert.equal(1180, account_.context({ transport = transport }).deadline)
-      assert.is_function(account_.context().transport.send)
+      assert.equal(1180, context_.new({ transport = transport }).deadline)
+      assert.is_function(context_.new().transport.send)
     end)
   end)
 end)

@@ -111,6 +111,20 @@ describe("pcapi.auth.lock", function()
     assert.is_true(account.store.locked)
   end)
 
+  it("comes free when its coroutine is dropped while somebody waits", function()
+    local account, context, _, transport = new()
+    local held = holder(account, context)
+    local sleep = transport.sleep
+    function transport:sleep(seconds)
+      held = held and nil -- the last reference
+      collectgarbage()
+      collectgarbage()
+      return sleep(self, seconds)
+    end
+    assert.is_function((lock.take(account, context)))
+    assert.equal(1, #transport.slept)
+  end)
+
   it("stays with a coroutine that goes on", function()
     local account, context, store = new()
     local thread = holder(account, context)
