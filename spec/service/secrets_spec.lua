@@ -198,16 +198,19 @@ end)
 -- What goes over the wire is seen by a transport around the real one: every secret of
 -- every form and answer, however short its life.
 describe("a flow shows none of what it sends and gets", function()
-  local NAMES = { "code", "code_verifier", "device_code", "client_assertion", "client_secret",
-                  "refresh_token", "access_token", "state" }
+  local IN_FORMS = { "code", "code_verifier", "device_code", "client_assertion", "client_secret",
+                     "refresh_token", "state" }
+  local IN_ANSWERS = { "device_code", "refresh_token", "access_token" }
 
   local function tapped(seen)
     local real = require("pcapi.transport.curl").new { ca_file = sandbox.ca_file }
     local function note(text)
-      for _, name in ipairs(NAMES) do
+      for _, name in ipairs(IN_FORMS) do
         for value in ("&" .. text):gmatch("[&?]" .. name .. "=([^&]+)") do
           seen[#seen + 1] = value
         end
+      end
+      for _, name in ipairs(IN_ANSWERS) do
         for value in text:gmatch('"' .. name .. '":"([^"]+)"') do
           seen[#seen + 1] = value:gsub("\\/", "/")
         end
@@ -247,11 +250,11 @@ describe("a flow shows none of what it sends and gets", function()
       lines[#lines + 1] = line
     end
     local context = context_.new {
-      transport = require("pcapi.transport.trace").new(transport, tell), timeout = 20,
+      transport = require("pcapi.transport.trace").new(transport, tell), timeout = 4,
     }
     local token, err = account:sign_in(context)
     local client = pcapi.new { auth = account, base_url = sandbox.url, transport = transport,
-                               trace = tell }
+                               trace = tell, timeout = 4 }
     local users, failure = client.security:non_mfa_principals()
     local shown = table.concat(lines, "\n")
     assert.is_true(#seen > 0 and #lines > 0)
@@ -273,7 +276,7 @@ describe("a flow shows none of what it sends and gets", function()
       assert.is_true(flow(kind, "pending=0;scenario=mfa%3D900421", certificate()))
     end)
 
-    for _, settings in ipairs { "aadsts=50076", "body=html", "status=500", "cut=headers" } do
+    for _, settings in ipairs { "aadsts=50076", "body=html", "cut=headers" } do
       it("when it fails by " .. settings .. ": " .. kind, function()
         assert.is_false(flow(kind, settings .. ";pending=0", certificate()))
       end)
