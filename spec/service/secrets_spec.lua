@@ -180,8 +180,7 @@ describe("a command shows no secret", function()
   end
 
   for _, settings in ipairs {
-    "aadsts=50076", "aadsts=7000215", "aadsts=700082", "body=html", "body=truncated",
-    "body=garbage", "status=500", "cut=headers", "scenario=mfa%3D900421", "scenario=status%3D500",
+    "aadsts=50076", "body=html", "cut=headers", "scenario=mfa%3D900421",
     "scenario=error%3DB%3Bstatus%3D401",
   } do
     it("when it fails by " .. settings, function()
@@ -276,7 +275,7 @@ describe("a flow shows none of what it sends and gets", function()
       assert.is_true(flow(kind, "pending=0;scenario=mfa%3D900421", certificate()))
     end)
 
-    for _, settings in ipairs { "aadsts=50076", "body=html", "cut=headers" } do
+    for _, settings in ipairs { "aadsts=50076", "body=html", "aadsts=7000215" } do
       it("when it fails by " .. settings .. ": " .. kind, function()
         assert.is_false(flow(kind, settings .. ";pending=0", certificate()))
       end)

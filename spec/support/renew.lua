@@ -15,12 +15,17 @@ local account = auth.refresh_token {
   store = auth.file_store(directory), account = "spec",
 }
 local transport = curl.new { ca_file = os.getenv "PCAPI_CA_FILE" }
-local token, err
-repeat
-  local before = token
-  token, err = account:token(for_ever and before, context_.new { transport = transport })
-  if not before then
-    print(token and "ok" or tostring(err))
-    io.stdout:flush()
-  end
-until not for_ever or not token
+
+local function get(refused)
+  return account:token(refused, context_.new { transport = transport })
+end
+
+local token, err = get()
+if for_ever and token then
+  token, err = get(token)
+end
+print(token and "ok" or tostring(err))
+io.stdout:flush()
+while for_ever and token do
+  token = get(token)
+end
