@@ -73,12 +73,8 @@ local function connection_mistake(options)
 end
 
 local function address_mistake(name, text, allow_http)
-  local address, why = url.parse(text)
-  local ok = address
-  if address then
-    ok, why = url.is_safe(address, allow_http)
-  end
-  return not ok and ("%s %s"):format(name, why) or nil, address
+  local address, why = url.parse_safe(text, allow_http)
+  return not address and ("%s %s"):format(name, why) or nil, address
 end
 
 local function transport_of(options)

@@ -65,6 +65,24 @@ function M.is_safe(address, allow_http)
   return nil, "must begin with https://, or a token would be readable on the way"
 end
 
+--- Takes an address apart that may be asked: `parse` and `is_safe` in one.
+-- @tparam string text
+-- @tparam ?boolean allow_http as for `is_safe`
+-- @treturn[1] table as `parse` returns it
+-- @treturn[2] nil
+-- @treturn[2] string what is wrong with it, or why it may not be asked
+function M.parse_safe(text, allow_http)
+  local address, why = M.parse(text)
+  local ok = address
+  if address then
+    ok, why = M.is_safe(address, allow_http)
+  end
+  if not ok then
+    return nil, why
+  end
+  return address
+end
+
 --- Percent-encodes all but unreserved characters (RFC 3986 §2.3).
 -- @tparam string text
 -- @treturn string

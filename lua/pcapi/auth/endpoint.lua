@@ -26,11 +26,7 @@ local PATHS = {
 }
 
 local function address_mistake(name, address)
-  local parsed, why = url.parse(address)
-  local ok = parsed
-  if parsed then
-    ok, why = url.is_safe(parsed)
-  end
+  local ok, why = url.parse_safe(address)
   return not ok and ('option "%s" %s'):format(name, why) or nil
 end
 

@@ -22,6 +22,7 @@ local RESEND = { resend = true }
 
 local SHORTEST = 8 -- bytes of a secret; hiding less would hide what is none
 local LONGEST_TOKEN = 65536 -- bytes
+local CHECK_ADDRESS = "Check login_url and token_url, and whether a proxy answers in their place"
 
 -- What a form holds that nobody else may see, for hiding it in an echo.
 local SECRET = { "client_secret", "client_assertion", "refresh_token", "code", "code_verifier",
@@ -83,7 +84,7 @@ local function refused(response, ids, now)
     end
   elseif not passes then
     read.kind = "protocol"
-    read.hint = "Check login_url and token_url, and whether a proxy answers in their place"
+    read.hint = CHECK_ADDRESS
   end
   read.message = "sign-in: " .. read.message
   local date = response.headers.date
@@ -113,7 +114,7 @@ function M.read(response, form, ids, now)
     return nil, errors.new {
       kind = "protocol", status = response.status,
       message = "sign-in: " .. (message or "the answer is not a JSON object"),
-      hint = "Check login_url and token_url, and whether a proxy answers in their place",
+      hint = CHECK_ADDRESS,
     }
   end
   return response.json

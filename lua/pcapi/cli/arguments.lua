@@ -106,11 +106,7 @@ end
 
 local function address(flag)
   return function(text)
-    local parsed, why = url.parse(text)
-    local ok = parsed
-    if parsed then
-      ok, why = url.is_safe(parsed)
-    end
+    local ok, why = url.parse_safe(text)
     return ok and text, flag .. " " .. tostring(why)
   end
 end
