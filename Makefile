@@ -61,9 +61,9 @@ test-lua: build
 C_TESTS := $(OUT)/spec/buf_test $(OUT)/spec/jsontext_test $(OUT)/spec/crypto_test \
            $(OUT)/spec/file_test $(OUT)/spec/http_test $(OUT)/spec/binding_test
 WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
-$(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=flock,--wrap=fstat \
-  -Wl,--wrap=fstatat,--wrap=fsync,--wrap=mkdir,--wrap=open,--wrap=openat,--wrap=read \
-  -Wl,--wrap=renameat,--wrap=unlinkat,--wrap=write
+$(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=fdopendir,--wrap=flock \
+  -Wl,--wrap=fstat,--wrap=fstatat,--wrap=fsync,--wrap=mkdir,--wrap=open,--wrap=openat,--wrap=read \
+  -Wl,--wrap=readdir,--wrap=renameat,--wrap=unlinkat,--wrap=write
 
 $(OUT)/spec/%_test: spec/c/%_test.c spec/c/fail_alloc.c spec/c/fail_alloc.h spec/c/check.h \
                     $(SOURCES) $(HEADERS)

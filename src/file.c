@@ -1,5 +1,6 @@
 #include "file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -90,8 +91,8 @@ static enum file_code set_paths(struct site *s, struct file_place place) {
   while (len > 1 && place.directory[len - 1] == '/') /* it would have a link followed */
     len--;
   if (len >= sizeof s->directory)
-    return refuse(s, "the path of %s is longer than the system takes; choose a shorter one",
-                  place.name);
+    return refuse(s, "the path %.40s... is longer than the system takes; choose a shorter one",
+                  place.directory);
   memcpy(s->directory, place.directory, len);
   s->directory[len] = '\0';
   snprintf(s->path, sizeof s->path, "%s/%s", s->directory, place.name);
@@ -309,6 +310,65 @@ enum file_code file_remove(struct file_place place, struct file_message *message
       code = fail(&s, s.path, "removed", errno);
     else
       code = sync_directory(&s);
+  }
+  close_site(&s);
+  return code == FILE_ABSENT ? FILE_DONE : code;
+}
+
+static bool ends_with(const char *name, const char *end) {
+  const size_t len = strlen(name);
+  const size_t end_len = strlen(end);
+  return len > end_len && strcmp(name + len - end_len, end) == 0;
+}
+
+/* Whether a name is one of LOCK_NAME or NEW_NAME, or no file's. */
+static bool is_besides(const char *name) {
+  return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+         (name[0] == '.' && (ends_with(name, ".lock") || ends_with(name, ".new")));
+}
+
+static enum file_code add_name(const struct site *s, const char *name, struct buf *names) {
+  switch (buf_append(names, name, strlen(name) + 1)) {
+  case BUF_NO_MEMORY:
+    return FILE_NO_MEMORY;
+  case BUF_TOO_LARGE:
+    return refuse(s,
+                  "%s holds more files than pcapi takes (%zu bytes of names); move away what "
+                  "is not pcapi's",
+                  s->directory, names->max);
+  default:
+    return FILE_DONE;
+  }
+}
+
+/* Reads an open directory to its end. */
+static enum file_code read_names(const struct site *s, DIR *dir, struct buf *names) {
+  enum file_code code = FILE_DONE;
+  while (code == FILE_DONE) {
+    errno = 0; /* readdir() leaves it alone at the end */
+    const struct dirent *entry = readdir(dir);
+    if (!entry)
+      return errno == 0 ? FILE_DONE : fail(s, s->directory, "read", errno);
+    if (!is_besides(entry->d_name))
+      code = add_name(s, entry->d_name, names);
+  }
+  return code;
+}
+
+enum file_code file_list(const char *directory, struct buf *names, struct file_message *message) {
+  struct site s;
+  DIR *dir = NULL;
+  enum file_code code =
+      open_site(&s, (struct file_place){.directory = directory, .name = ""}, message);
+  if (code == FILE_DONE) {
+    dir = fdopendir(s.dir);
+    if (!dir)
+      code = errno == ENOMEM ? FILE_NO_MEMORY : fail(&s, s.directory, "read", errno);
+  }
+  if (dir) {
+    code = read_names(&s, dir, names);
+    closedir(dir); /* and with it the descriptor of the site */
+    s.dir = -1;
   }
   close_site(&s);
   return code == FILE_ABSENT ? FILE_DONE : code;

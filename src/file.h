@@ -60,6 +60,13 @@ enum file_code file_replace(struct file_place place, const char *text, size_t le
 /* Removes the file and what is half written of it. FILE_DONE when there is none. */
 enum file_code file_remove(struct file_place place, struct file_message *message);
 
+/* Appends to names the name of each entry of the directory, in no order, each ended by a
+ * zero byte; not those of locks and of what is half written. None where there is no such
+ * directory. Entries are not looked at: one that file_read() refuses is named, too, so
+ * that whoever reads them all is told of it. What does not fit below the ceiling of names
+ * is refused. */
+enum file_code file_list(const char *directory, struct buf *names, struct file_message *message);
+
 /* Takes the lock of the file without waiting; makes its directory. Two locks exclude
  * each other within one process too. The file of the lock stays: who removed it could
  * remove one that another process has just taken. */

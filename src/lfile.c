@@ -6,15 +6,21 @@
 
 #define LLOCK "pcapi.core.lock"
 #define LBOX "pcapi.core.file.text"
-#define TEXT_MAX ((size_t)1024 * 1024) /* bytes in one file */
+#define TEXT_MAX ((size_t)1024 * 1024) /* bytes in one file, and of names in a directory */
 
-/* directory and name at indexes 1 and 2, which keep them alive */
+/* directory at index 1, which keeps it alive */
+static const char *check_directory(lua_State *L) {
+  size_t len;
+  const char *directory = luaL_checklstring(L, 1, &len);
+  luaL_argcheck(L, len > 0 && strlen(directory) == len, 1, "must be a path without a zero byte");
+  return directory;
+}
+
+/* and name at index 2 */
 static struct file_place check_place(lua_State *L) {
   size_t len;
   struct file_place place;
-  place.directory = luaL_checklstring(L, 1, &len);
-  luaL_argcheck(L, len > 0 && strlen(place.directory) == len, 1,
-                "must be a path without a zero byte");
+  place.directory = check_directory(L);
   place.name = luaL_checklstring(L, 2, &len);
   luaL_argcheck(L, file_is_name(place.name, len), 2, "must be the name of a file, not a path");
   return place;
@@ -84,6 +90,29 @@ static int lfile_remove(lua_State *L) {
   return lfile_result(L, file_remove(check_place(L), &message), &message);
 }
 
+/* Leaves an array on the stack of texts that each end with a zero byte. */
+static void push_names(lua_State *L, const struct buf *names) {
+  lua_newtable(L);
+  int n = 0;
+  for (size_t at = 0; at < names->len; at += strlen(names->data + at) + 1) {
+    lua_pushstring(L, names->data + at);
+    lua_rawseti(L, -2, ++n);
+  }
+}
+
+/* file_list(directory) -> array of names, see file.h; or nil, message */
+static int lfile_list(lua_State *L) {
+  struct file_message message;
+  const char *directory = check_directory(L);
+  struct buf *names = push_box(L);
+  const enum file_code code = file_list(directory, names, &message);
+  if (code != FILE_DONE)
+    return lfile_fail(L, code, &message);
+  push_names(L, names);
+  buf_free(names);
+  return 1;
+}
+
 /* file_lock(directory, name) -> lock; false when somebody else has it; or nil, message */
 static int lfile_lock(lua_State *L) {
   struct file_message message;
@@ -131,11 +160,8 @@ static void open_lock(lua_State *L) {
 
 void lfile_open(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"file_read", lfile_read},
-      {"file_replace", lfile_replace},
-      {"file_remove", lfile_remove},
-      {"file_lock", lfile_lock},
-      {NULL, NULL},
+      {"file_read", lfile_read}, {"file_replace", lfile_replace}, {"file_remove", lfile_remove},
+      {"file_list", lfile_list}, {"file_lock", lfile_lock},       {NULL, NULL},
   };
   open_lock(L);
   luaL_newmetatable(L, LBOX);

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "fail_alloc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -40,9 +41,14 @@ static bool fails_now(const char *name) {
   result __real_##name parameters;                                                                 \
   result __wrap_##name parameters;                                                                 \
   result __wrap_##name parameters {                                                                \
-    return fails_now(#name) ? -1 : __real_##name arguments;                                        \
+    return fails_now(#name) ? FAILED(result) : __real_##name arguments;                            \
   }
 
+/* -1, or NULL of what is a pointer */
+#define FAILED(result) _Generic((result)0, DIR * : NULL, struct dirent * : NULL, default : -1)
+
+WRAP(DIR *, fdopendir, (int fd), (fd))
+WRAP(struct dirent *, readdir, (DIR * dir), (dir))
 WRAP(int, chmod, (const char *path, mode_t mode), (path, mode))
 WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode))
 WRAP(int, flock, (int fd, int operation), (fd, operation))
@@ -132,6 +138,14 @@ static enum file_code removing(void) {
   return file_remove(place, &message);
 }
 
+static enum file_code listing(void) {
+  struct buf names;
+  buf_init(&names, 1 << 20);
+  const enum file_code code = file_list(directory, &names, &message);
+  buf_free(&names);
+  return code;
+}
+
 static enum file_code locking(void) {
   struct file_lock lock = FILE_UNLOCKED;
   const enum file_code code = file_lock(place, &lock, &message);
@@ -218,6 +232,34 @@ static void survives_lack_of_memory(void) {
   buf_free(&b);
 }
 
+static void lists_within_its_ceiling(void) {
+  struct buf names;
+  remove_all();
+  buf_init(&names, sizeof "token");
+  check(file_list(directory, &names, &message) == FILE_DONE && names.len == 0,
+        "a directory that is not there has no names");
+  replace("old");
+  locking(); /* leaves its file */
+  check(file_list(directory, &names, &message) == FILE_DONE && names.len == sizeof "token" &&
+            memcmp(names.data, "token", sizeof "token") == 0,
+        "names what was written, not the lock");
+  buf_free(&names);
+  buf_init(&names, sizeof "token" - 1);
+  check(file_list(directory, &names, &message) == FILE_REFUSED && starts_with_path() &&
+            strstr(message.text, "more files"),
+        "refuses names without end");
+  buf_free(&names);
+}
+
+static void lists_without_memory(void) {
+  const int descriptor = free_descriptor();
+  fail_alloc_at(1);
+  check(listing() == FILE_NO_MEMORY, "says that memory for the names is lacking");
+  fail_call(1, "fdopendir", ENOMEM);
+  check(listing() == FILE_NO_MEMORY && failed, "also where the system has none");
+  check(free_descriptor() == descriptor, "and closes what it opened, either time");
+}
+
 static void keeps_the_lock_of_a_parent(void) {
   struct file_lock lock = FILE_UNLOCKED;
   struct file_lock other = FILE_UNLOCKED;
@@ -295,9 +337,12 @@ int main(void) {
   says_what_failed("reading a file", reading, 6);
   says_what_failed("removing a file", removing, 5);
   says_what_failed("taking a lock", locking, 6);
+  says_what_failed("listing a directory", listing, 4);
   names_the_cure();
   survives_interrupts();
   survives_lack_of_memory();
+  lists_within_its_ceiling();
+  lists_without_memory();
   keeps_the_lock_of_a_parent();
   gives_a_lock_back_though_a_child_has_it();
   knows_names();

@@ -340,6 +340,59 @@ describe("removing a private file", function()
   end)
 end)
 
+describe("a list of private files", function()
+  local function listed(where)
+    local all, why = core.file_list(where or directory)
+    if all then
+      table.sort(all)
+    end
+    return all, why
+  end
+
+  it("has the names of what was written, without locks and what is half written", function()
+    for _, name in ipairs { "token", ".hidden", "new", "a.lock", ("n"):rep(249), "\255\n" } do
+      core.file_replace(directory, name, "text")
+      core.file_lock(directory, name):release()
+    end
+    folder.write(path ".token.new", "SECRET")
+    assert.same({ ".hidden", "a.lock", "new", ("n"):rep(249), "token", "\255\n" }, listed())
+  end)
+
+  it("is empty where there is nothing, also where there is no folder, and makes none", function()
+    assert.same({}, listed())
+    assert.same({}, listed(path "absent"))
+    assert.same({}, listed(path "absent/more"))
+    assert.equal("", names())
+  end)
+
+  it("names what reading will refuse, so that nobody is passed over in silence", function()
+    folder.write(path "loose", "")
+    sh("ln -s nowhere '%s' && mkdir '%s'", path "link", path "sub")
+    assert.same({ "link", "loose", "sub" }, listed())
+  end)
+
+  it("has thousands of names", function()
+    sh("cd '%s' && seq -f 'tenant-%%.0f.json' 20000 | xargs touch", directory)
+    assert.equal(20000, #listed())
+  end)
+
+  it("is refused where there are names without end", function()
+    sh("cd '%s' && seq -f '%%.0f-%s' 6000 | xargs touch", directory, ("x"):rep(200))
+    assert.same({ nil, directory .. " holds more files than pcapi takes (1048576 bytes of names); "
+      .. "move away what is not pcapi's" }, { listed() })
+  end)
+
+  it("is refused where others could have put them", function()
+    sh("chmod 755 '%s'", directory)
+    assert.matches("run: chmod 700 " .. directory, select(2, listed()), 1, true)
+    sh("chmod 700 '%s' && ln -s . '%s'", directory, path "link")
+    assert.matches("symbolic link", select(2, listed(path "link")), 1, true)
+    folder.write(path "file", "")
+    assert.equal(path "file" .. " could not be opened: Not a directory",
+      select(2, listed(path "file")))
+  end)
+end)
+
 describe("a lock", function()
   local TRY = [[local lock, why = core.file_lock(directory, "token")
     print(lock and "taken" or why or lock)]]
@@ -449,6 +502,7 @@ describe("a place that cannot be one is the caller's mistake:", function()
   it("a directory without a path", function()
     for _, where in ipairs { "", "a\0b" } do
       assert.has_error(function() core.file_read(where, "token") end)
+      assert.has_error(function() core.file_list(where) end)
     end
     assert.has_error(function() core.file_read(nil, "token") end)
     assert.has_error(function() core.file_replace(directory, "token") end)
