@@ -48,6 +48,25 @@ return {
     end
   end,
 
+  ["names the accounts that it keeps a text of, whatever they are called"] = function(make)
+    local store, expected = make(), {}
+    assert.same({}, store:names())
+    for i, name in ipairs(NAMES) do
+      store:set(name, "text")
+      store:lock(name, 60)()
+      expected[i] = #name < 100 and name or nil -- a long one may be kept by its hash alone
+    end
+    store:set("gone", "text")
+    store:set("gone", nil)
+    local names = {}
+    for _, name in ipairs(assert(store:names())) do
+      names[#names + 1] = #name < 100 and name or nil
+    end
+    table.sort(names)
+    table.sort(expected)
+    assert.same(expected, names)
+  end,
+
   ["locks accounts of all names apart"] = function(make)
     local store, unlocks = make(), {}
     for i, name in ipairs(NAMES) do

@@ -3,7 +3,8 @@
 -- replaced as a whole or not at all, and processes lock each other out with flock(2),
 -- which a process that is killed lets go of by itself.
 --
--- For the three functions see `pcapi.auth.store.memory`.
+-- For its functions see `pcapi.auth.store.memory`. `names` leaves out accounts whose names
+-- are so long that their files' names end in a hash (200 bytes, percent-encoded).
 -- @module pcapi.auth.store.file
 local core = require "pcapi.core"
 local url = require "pcapi.url"
@@ -52,6 +53,15 @@ local function name_of(account)
   return name .. ".json"
 end
 
+-- The account of a file's name; nil for what name_of does not give, or gave for a long
+-- one: a hash cannot be turned back.
+local function account_of(name)
+  local account = name:gsub("%.json$", ""):gsub("%%(%x%x)", function(digits)
+    return string.char(tonumber(digits, 16))
+  end)
+  return name_of(account) == name and account or nil
+end
+
 --- The path of an account's file.
 -- @tparam string account
 -- @treturn string
@@ -72,6 +82,18 @@ function File:set(account, text)
     return nil, "the tokens are too long to be kept"
   end
   return core.file_replace(self.directory, name_of(account), text)
+end
+
+function File:names()
+  local files, why = core.file_list(self.directory)
+  if not files then
+    return nil, why
+  end
+  local accounts = {}
+  for _, name in ipairs(files) do
+    accounts[#accounts + 1] = account_of(name)
+  end
+  return accounts
 end
 
 function File:lock(account)

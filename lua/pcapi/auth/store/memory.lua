@@ -10,6 +10,11 @@
 --   somebody else holds the lock, or `nil, err`. A lock whose holder died must come
 --   free: after `seconds` at the latest
 --
+-- and of a fourth, where it is to be asked who is signed in:
+--
+-- - `names(self)` → array of the accounts that it keeps a text of, in any order, or
+--   `nil, err`
+--
 -- `err` is a text or an error object. The text holds tokens: keep it like a password.
 -- @module pcapi.auth.store.memory
 local core = require "pcapi.core"
@@ -38,6 +43,14 @@ end
 function Memory:set(account, text)
   held[self].texts[account] = text
   return true
+end
+
+function Memory:names()
+  local accounts = {}
+  for account in pairs(held[self].texts) do
+    accounts[#accounts + 1] = account
+  end
+  return accounts
 end
 
 function Memory:lock(account, seconds)

@@ -88,6 +88,26 @@ describe("pcapi.auth.store.file", function()
     assert.matches("/proc/pcapi", why, 1, true)
   end)
 
+  it("names no account that it did not keep", function()
+    local path = folder.new()
+    for _, name in ipairs { "notes.txt", "a b.json", "%7E.json", "%zz.json", ".json.swp", "json",
+                            ".default.json.new" } do
+      folder.write(path .. "/" .. name, "")
+    end
+    local store = store_file.new(path)
+    store:set("default", "one")
+    store:set(("x"):rep(300), "a name that only its hash tells")
+    assert.same({ "default" }, store:names())
+  end)
+
+  it("says why it cannot name its accounts", function()
+    local path = folder.new()
+    os.execute(("chmod 755 '%s'"):format(path))
+    local names, why = store_file.new(path):names()
+    assert.is_nil(names)
+    assert.matches("chmod 700", why, 1, true)
+  end)
+
   it("shares its locks with other processes' stores of the same folder", function()
     local path = folder.new()
     local unlock = assert(store_file.new(path):lock("default", 60))
