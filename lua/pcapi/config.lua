@@ -373,6 +373,14 @@ function Settings:to_keep(working_directory)
   return kept
 end
 
+-- An empty variable is none.
+local function env_of(options)
+  return function(name)
+    local value = options.getenv(name)
+    return value ~= "" and value or nil
+  end
+end
+
 local function profile_of(options, env)
   if options.profile then
     return options.profile, options.profile_origin or "flag --profile"
@@ -391,47 +399,76 @@ local function names_of(sections)
   return names
 end
 
---- Finds the settings of a profile.
--- @tparam table options `flags` (name to value), `getenv` (as os.getenv), `profile`
--- (its name; default: PCAPI_PROFILE, then "default"), `profile_origin` (who named it;
--- default: the flag), `path` (of the file; default:
+--- Reads the configuration file, for whoever asks for several profiles.
+-- @tparam table options `getenv` (as os.getenv), `path` (of the file; default:
 -- PCAPI_CONFIG, then @{path})
--- @treturn[1] table `values` and `origins` (name to value, and to where it came from),
--- `profile`, `profile_origin`, `path`, `profiles` (sorted names in the file)
+-- @treturn[1] table for @{resolve}; `path`, `profiles` (sorted names in the file)
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config
-function M.resolve(options)
-  local function env(name)
-    local value = options.getenv(name)
-    return value ~= "" and value or nil -- an empty variable is none
-  end
-  local profile, origin = profile_of(options, env)
-  if not M.is_name(profile) then
-    return fail(("%s (%s)"):format(NAME_RULE, origin))
-  end
-  local named = options.path or env "PCAPI_CONFIG"
+function M.read(options)
+  local named = options.path or env_of(options) "PCAPI_CONFIG"
   local path = named or M.path(options.getenv)
   local sections, err = { [""] = {} }, nil
   if path then
     sections, err = read_file(path, named ~= nil)
   end
-  local self = setmetatable({
-    values = {}, origins = {}, path = path, profile = profile, profile_origin = origin,
-    is_named = options.profile ~= nil,
-    profiles = sections and names_of(sections), home = env "HOME",
-  }, Settings)
-  secrets[self] = {}
-  local ok = sections ~= nil
-  for _, layer in ipairs(ok and layers_of(options.flags or {}, env, self, options.profile,
-                                          sections) or {}) do
-    if ok then
-      ok, err = take(self, layer)
-    end
-  end
-  if not ok then
+  if not sections then
     return nil, err
   end
+  return { path = path, sections = sections, profiles = names_of(sections) }
+end
+
+-- The settings that a file and all that is stronger give.
+local function settings_of(options, file, env, facts)
+  local self = setmetatable(facts, Settings)
+  self.values, self.origins, self.home = {}, {}, env "HOME"
+  self.path, self.profiles = file.path, file.profiles
+  secrets[self] = {}
+  for _, layer in ipairs(layers_of(options.flags or {}, env, self, options.profile,
+                                   file.sections)) do
+    local ok, err = take(self, layer)
+    if not ok then
+      return nil, err
+    end
+  end
   return self
+end
+
+--- Finds the settings of a profile.
+-- @tparam table options `flags` (name to value), `getenv` (as os.getenv), `profile`
+-- (its name; default: PCAPI_PROFILE, then "default"), `profile_origin` (who named it;
+-- default: the flag), `file` (from @{read}; default: it is read), `path` (of the file,
+-- as for @{read})
+-- @treturn[1] table `values` and `origins` (name to value, and to where it came from),
+-- `profile`, `profile_origin`, `path`, `profiles` (sorted names in the file)
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind config
+function M.resolve(options)
+  local env = env_of(options)
+  local profile, origin = profile_of(options, env)
+  if not M.is_name(profile) then
+    return fail(("%s (%s)"):format(NAME_RULE, origin))
+  end
+  local file, err = options.file, nil
+  if not file then
+    file, err = M.read(options)
+  end
+  if not file then
+    return nil, err
+  end
+  return settings_of(options, file, env, {
+    profile = profile, profile_origin = origin, is_named = options.profile ~= nil,
+  })
+end
+
+--- Finds the settings that every profile has which says nothing else.
+-- @tparam table options `getenv`
+-- @tparam table file from @{read}
+-- @treturn[1] table `values`, `origins`
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind config
+function M.common(options, file)
+  return settings_of(options, file, env_of(options), { profile = "" })
 end
 
 --- The names of the settings that an account or a client takes.

@@ -60,6 +60,60 @@ local function add_kept(self, getenv)
   return self.settings:add_kept(entry and settings_of(entry))
 end
 
+local function sorted(set)
+  local names = {}
+  for name in pairs(set) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+-- The accounts of the store that profiles without one of their own have.
+local function kept_names(file, getenv)
+  local common, err = config.common({ getenv = getenv }, file)
+  if not common then
+    return nil, err
+  end
+  local store = store_of(common, getenv)
+  if not store then
+    return {} -- there is no place for sign-ins, so there are none
+  end
+  local names, why = store:names()
+  if not names then
+    return nil, errors.new { kind = "store", message = "the token store: " .. why, cause = why }
+  end
+  return names
+end
+
+--- Which profiles there are: those in the configuration file, and those of this user's
+-- sign-ins. What a script keeps under a name of another form is none.
+-- @tparam table options `getenv` (as os.getenv); and `file` or `path`, as
+-- `pcapi.config.resolve` takes them
+-- @treturn[1] table sorted array of names
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind config or store
+function M.names(options)
+  local file, err = options.file, nil
+  if not file then
+    file, err = config.read(options)
+  end
+  local kept
+  if file then
+    kept, err = kept_names(file, options.getenv)
+  end
+  if not kept then
+    return nil, err
+  end
+  local set = {}
+  for _, names in ipairs { file.profiles, kept } do
+    for _, name in ipairs(names) do
+      set[name] = config.is_name(name) or nil
+    end
+  end
+  return sorted(set)
+end
+
 --- Finds a profile.
 -- @tparam table options as `pcapi.config.resolve` takes them; and `given_token`, a
 -- boolean: a token that is given stands in for the sign-in and what was kept with it
@@ -138,6 +192,16 @@ function Profile:account(kind, more)
     return fail(why, "See: pcapi config show")
   end
   return account
+end
+
+--- What the profile's tenant is called: as the settings have it, and its id where the
+-- sign-in tells.
+-- @treturn table array of no, one or two texts
+function Profile:tenants()
+  local tenant = self.settings.values.tenant
+  local entry = self.kept and self.kept:read()
+  local id = entry and tenant and require("pcapi.auth.entry").tenant_id(entry, tenant)
+  return { tenant, id ~= tenant and id or nil }
 end
 
 --- What the profile's tokens are for.

@@ -516,6 +516,33 @@ describe("pcapi.config", function()
     end)
   end)
 
+  describe("read once serves", function()
+    it("every profile, and says which there are", function()
+      local file = assert(config.read {
+        path = file_of "timeout = 5\n[b]\ntenant = b.example\n[a]\ntenant = a.example",
+        getenv = env() })
+      os.remove(directory .. "/config")
+      assert.same({ "a", "b" }, file.profiles)
+      for _, name in ipairs(file.profiles) do
+        local settings = assert(config.resolve { file = file, profile = name, getenv = env() })
+        assert.same({ tenant = name .. ".example", timeout = 5 }, settings.values)
+        assert.equal(directory .. "/config", settings.path)
+      end
+    end)
+
+    it("who asks for what all profiles have that say nothing else", function()
+      local options = { path = file_of "store = /all\n[default]\nstore = /own", getenv = env() }
+      assert.equal("/all", assert(config.common(options,
+        assert(config.read(options)))).values.store)
+    end)
+
+    it("not where it cannot be read", function()
+      local file, err = config.read { path = directory .. "/absent", getenv = env() }
+      assert.is_nil(file)
+      assert.equal("config", err.kind)
+    end)
+  end)
+
   it("knows which settings are secret", function()
     local secret = {}
     for _, setting in ipairs(config.settings) do

@@ -119,6 +119,82 @@ describe("pcapi.profile", function()
     assert.equal("pcapi login --profile work", profile_.how_to_sign_in "work")
   end)
 
+  describe("knows which profiles there are:", function()
+    local function names(text, variables)
+      local all = sign_in.merged({ HOME = home,
+        PCAPI_CONFIG = text and folder.write(home .. "/config", text) or nil }, variables)
+      return profile_.names { getenv = function(name) return all[name] end }
+    end
+
+    it("none at first", function()
+      assert.same({}, names())
+      assert.same({}, names("timeout = 5"))
+    end)
+
+    it("those of the file and those who signed in, each once and in order", function()
+      keep("work", {})
+      keep("contoso", {})
+      keep("default", {})
+      assert.same({ "contoso", "default", "fabrikam", "work" }, names "[work]\n[fabrikam]\n")
+    end)
+
+    it("not what a script keeps", function()
+      keep("fabrikam.example/client", {})
+      keep("with space", {})
+      keep("work", {})
+      assert.same({ "work" }, names())
+    end)
+
+    it("those of the store that is set", function()
+      auth.file_store(home .. "/s"):set("there", "{}")
+      keep("elsewhere", {})
+      assert.same({ "there" }, names("store = " .. home .. "/s"))
+      assert.same({ "there" }, names(nil, { PCAPI_STORE = home .. "/s" }))
+      assert.same({ "default", "elsewhere" }, names("[default]\nstore = " .. home .. "/s"))
+    end)
+
+    it("those of the file alone where there is no place for sign-ins", function()
+      assert.same({ "work" }, names("[work]", { HOME = "" }))
+    end)
+
+    it("not without saying so where they cannot be told", function()
+      keep("work", {})
+      os.execute("chmod 755 " .. home .. "/.local/state/pcapi")
+      local all, err = names()
+      assert.is_nil(all)
+      assert.equal("store", err.kind)
+      assert.matches("chmod 700", err.message, 1, true)
+      all, err = names "tenent = t"
+      assert.is_nil(all)
+      assert.equal("config", err.kind)
+    end)
+  end)
+
+  describe("says what its tenant is called:", function()
+    local function tenants(text)
+      return assert(open(text)):tenants()
+    end
+
+    local ID = "5f0b3c1e-0000-4000-8000-000000000000"
+    local TOKEN = { tenant = "t.example", access_token = sign_in.jwt { tid = ID },
+                    obtained_at = NOW, expires_at = NOW + 3600 }
+
+    it("nothing where no tenant is set", function()
+      assert.same({}, tenants())
+    end)
+
+    it("what is set, and the id that the sign-in tells", function()
+      assert.same({ "t.example" }, tenants "tenant = t.example")
+      keep("default", TOKEN)
+      assert.same({ "t.example", ID }, tenants())
+    end)
+
+    it("not the id of another tenant's sign-in", function()
+      keep("default", TOKEN)
+      assert.same({ "other.example" }, tenants "tenant = other.example")
+    end)
+  end)
+
   describe("makes an account", function()
     local SETTINGS = "tenant = t\nclient_id = me\n"
 

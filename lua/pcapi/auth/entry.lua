@@ -105,12 +105,24 @@ function M.granted(account, before, tokens)
   }
 end
 
+local function id_of_tenant(entry)
+  return require("pcapi.auth.claims").read(entry.access_token).tenant_id
+end
+
 local function is_tenant(entry, tenant)
   if entry.tenant == nil or entry.tenant:lower() == tenant:lower() then
     return true
   end
-  local id = require("pcapi.auth.claims").read(entry.access_token).tenant_id
+  local id = id_of_tenant(entry)
   return id ~= nil and id:lower() == tenant:lower()
+end
+
+--- The id of a tenant, where an entry is of that tenant and its access token tells.
+-- @tparam table entry
+-- @tparam string tenant
+-- @treturn ?string
+function M.tenant_id(entry, tenant)
+  return is_tenant(entry, tenant) and id_of_tenant(entry) or nil
 end
 
 --- Why an entry cannot serve an account: a refresh token goes to no other service, and
