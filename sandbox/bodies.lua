@@ -1,6 +1,6 @@
 --- The good answers: what the service publishes, in every form it was seen in.
+local cache = require "sandbox.cache"
 local json = require "sandbox.json"
-local settings_of = require "sandbox.settings"
 
 local M = {}
 
@@ -175,23 +175,42 @@ function M.encode(text, settings)
   return settings.bom == "0" and text or BOM .. text
 end
 
--- A few bodies are kept, so that a benchmark measures the client.
-local KEPT = 4
-local kept = {}
+-- Bodies are kept, so that a benchmark measures the client.
+local kept = cache.new(256 * 1024 * 1024)
+
+-- The settings that make a good body what it is.
+local SHAPING = { "records", "seed", "spelling", "ip", "casing", "shape", "scalars", "nulls",
+                  "extra", "hostile", "bom", "pretty", "page", "links", "carrier", "compliant" }
+
+-- one text for equal settings
+local function key_of_settings(settings)
+  local values = {}
+  for at, name in ipairs(SHAPING) do
+    values[at] = tostring(settings[name])
+  end
+  return table.concat(values, ";")
+end
+
+local shapes = setmetatable({}, { __mode = "k" })
+
+local function key_of(call)
+  local settings, dates = call.settings, call.dates
+  shapes[settings] = shapes[settings] or key_of_settings(settings)
+  local key = call.path .. " " .. call.page .. " " .. shapes[settings]
+  if dates then
+    key = key .. " " .. dates.from .. " " .. dates.to
+  end
+  return settings.page and key .. " " .. call.scheme .. " " .. call.host or key -- for the links
+end
 
 --- The bytes of the good answer to a call.
 function M.published(call)
-  local key = table.concat({ call.path, call.args or "", call.host, call.scheme, call.page,
-                             settings_of.key(call.settings) }, " ")
-  for at, entry in ipairs(kept) do
-    if entry.key == key then
-      table.insert(kept, 1, table.remove(kept, at))
-      return entry.text
-    end
+  local key = key_of(call)
+  local text = kept:get(key)
+  if not text then
+    text = M.encode(shaped(call), call.settings)
+    kept:put(key, text, #key + #text)
   end
-  local text = M.encode(shaped(call), call.settings)
-  table.insert(kept, 1, { key = key, text = text })
-  kept[KEPT + 1] = nil
   return text
 end
 

@@ -1,21 +1,38 @@
 --- What goes wrong on demand: refusals, and an answer spoilt on its way.
 local errors = require "sandbox.errors"
+local gauge = require "sandbox.gauge"
+local gzip = require "sandbox.gzip"
 
 local M = {}
 
-local FAULTS = { "status", "redirect", "mfa", "delay", "trickle", "cut", "body", "bigheaders",
-                 "type" }
 local MEGABYTE = 1024 * 1024
 M.CLOSE = 444 -- nginx's own: hang up
 
--- `times` and `on_page` leave some requests alone
+-- what befalls the share of the requests that `mishaps` gives, each
+local MISHAPS = { { status = 429, error = "C", retry_after = "1" }, { status = 503 },
+                  { cut = "random" }, { stall = 1 } }
+local NONE = {}
+
+-- `times`, `on_page` and `chance` leave some requests alone
 local function is_due(call)
   local settings = call.settings
   if settings.on_page and settings.on_page ~= call.page then
     return false
   end
   local attempts = settings.times and ngx.shared.attempts:incr(call.request_id, 1, 0) or 0
-  return attempts <= (settings.times or 0)
+  return attempts <= (settings.times or 0) and math.random() < (settings.chance or 1)
+end
+
+-- What goes wrong with this call: its settings, and a mishap on top of them.
+local function faults_of(call)
+  local settings = call.settings
+  if not is_due(call) then
+    return NONE
+  end
+  local mishap = settings.mishaps and MISHAPS[math.floor(math.random() / settings.mishaps) + 1]
+  return mishap and setmetatable({}, { __index = function(_, name)
+    return mishap[name] or settings[name]
+  end }) or settings
 end
 
 --- The header Retry-After for the value of that setting.
@@ -73,16 +90,16 @@ M.mfa = {
 }
 
 local function refuse_by_status(call)
-  local settings = call.settings
-  ngx.header["Retry-After"] = M.retry_after(settings.retry_after)
-  errors.refuse(call, settings.status, {
-    shape = settings.error, code = settings.code, text = settings.text,
-    challenge = settings.status == 401 and INVALID or nil })
+  local how = call.faults
+  ngx.header["Retry-After"] = M.retry_after(how.retry_after)
+  errors.refuse(call, how.status, {
+    shape = how.error, code = how.code, text = how.text,
+    challenge = how.status == 401 and INVALID or nil })
 end
 
 local function redirect(call)
   ngx.status = 302
-  ngx.header.location = call.settings.redirect
+  ngx.header.location = call.faults.redirect
   ngx.header.content_length = 0
 end
 
@@ -96,24 +113,22 @@ end
 --- Lets go wrong what comes before a body.
 -- @treturn boolean whether the call is answered thereby
 function M.play(call)
-  local settings = call.settings
-  if not is_due(call) then
-    for _, name in ipairs(FAULTS) do
-      settings[name] = nil
-    end
-    return false
+  local wrong = faults_of(call)
+  call.faults = wrong
+  if wrong.delay then
+    ngx.sleep(wrong.delay)
   end
-  if settings.delay then
-    ngx.sleep(settings.delay)
+  if not wrong.stall then
+    gauge.leave()
   end
-  if settings.bigheaders then
-    pad_headers(settings.bigheaders)
+  if wrong.bigheaders then
+    pad_headers(wrong.bigheaders)
   end
-  if settings.cut == "headers" then
+  if wrong.cut == "headers" then
     ngx.exit(M.CLOSE)
   end
-  local answer = settings.redirect and redirect or settings.status and refuse_by_status
-    or M.mfa[settings.mfa]
+  local answer = wrong.redirect and redirect or wrong.status and refuse_by_status
+    or M.mfa[wrong.mfa]
   if answer then
     answer(call)
   end
@@ -158,13 +173,12 @@ local function stream(first, piece, bytes)
   end
 end
 
-local function send_huge(call, text)
-  local settings = call.settings
-  local bytes = settings.bytes or 300 * MEGABYTE
-  if settings.body == "huge-length" then
+local function send_huge(text, wrong)
+  local bytes = wrong.bytes or 300 * MEGABYTE
+  if wrong.body == "huge-length" then
     ngx.header.content_length = bytes
   end
-  if settings.body == "bomb" then
+  if wrong.body == "bomb" then
     ngx.req.set_header("Accept-Encoding", "gzip") -- nginx compresses, asked or not
     return stream('{"totalCount":1,"items":[', (" "):rep(MEGABYTE), bytes)
   end
@@ -174,6 +188,7 @@ local function send_huge(call, text)
 end
 
 local function trickle(text)
+  ngx.header.content_length = #text
   local size = math.max(1, math.ceil(#text / 50))
   for at = 1, #text, size do
     if not ngx.print(text:sub(at, at + size - 1)) or not ngx.flush(true) then
@@ -183,38 +198,87 @@ local function trickle(text)
   end
 end
 
-local function send_half(text)
+local function send_first(text, bytes)
   ngx.req.clear_header("Accept-Encoding") -- compression would unsay the Content-Length
   ngx.header.content_length = #text
-  ngx.print(text:sub(1, math.floor(#text / 2)))
+  ngx.print(text:sub(1, bytes))
   ngx.flush(true)
   ngx.exit(M.CLOSE)
 end
 
+local function send_half(text)
+  send_first(text, math.floor(#text / 2))
+end
+
+local function stall(text, wrong)
+  ngx.header.content_length = #text
+  local half = math.floor(#text / 2)
+  if ngx.print(text:sub(1, half)) and ngx.flush(true) then
+    ngx.sleep(wrong.stall)
+    gauge.leave()
+    ngx.print(text:sub(half + 1))
+  end
+end
+
+-- The head as HTTP/1.1 has it; how long it is counts for HTTP/2, too.
+local function head_of(call, text)
+  return table.concat({
+    "HTTP/1.1 200 OK", "Date: " .. ngx.http_time(ngx.time()),
+    "Content-Type: " .. ngx.header.content_type, "Content-Length: " .. #text,
+    "MS-RequestId: " .. call.request_id, "MS-CorrelationId: " .. call.correlation_id, "", ""
+  }, "\r\n")
+end
+
+-- Hangs up after any byte but the last; HTTP/2 has no half of a head.
+local function cut_at_random(text, _, call)
+  local head = head_of(call, text)
+  local bytes = math.random(0, #head + #text - 1)
+  if ngx.req.http_version() < 2 then
+    assert(ngx.req.socket(true)):send((head .. text):sub(1, bytes))
+  elseif bytes > #head then
+    send_first(text, bytes - #head)
+  end
+  ngx.exit(M.CLOSE)
+end
+
+-- nginx compresses JSON alone, and so does this.
+local function send_whole(text, wrong, call)
+  local accepted = tostring(call.headers["accept-encoding"])
+  local packed = accepted:find("gzip", 1, true) and not accepted:find("gzip;q=0", 1, true)
+    and call.settings.encoding ~= "none" and not wrong.body and not wrong.type and gzip.of(text)
+  if packed then
+    ngx.header.content_encoding = "gzip"
+  else
+    ngx.header.content_length = #text
+  end
+  ngx.print(packed or text)
+end
+
+-- what has its own way to send a body
+local function way_of(wrong)
+  return wrong.body and not M.spoilt[wrong.body] and send_huge
+    or wrong.cut == "body" and send_half
+    or wrong.cut == "random" and cut_at_random
+    or wrong.stall and stall
+    or wrong.trickle and trickle
+    or send_whole
+end
+
 --- Sends a good answer, or what the settings make of it.
 function M.send(call, text)
-  local settings = call.settings
-  local content_type = settings.bom == "utf16" and "application/json; charset=utf-16"
+  local wrong = call.faults
+  local content_type = call.settings.bom == "utf16" and "application/json; charset=utf-16"
     or errors.JSON
-  if M.spoilt[settings.body] then
+  if M.spoilt[wrong.body] then
     local spoilt_type
-    text, spoilt_type = M.spoilt[settings.body](text)
+    text, spoilt_type = M.spoilt[wrong.body](text)
     content_type = spoilt_type or content_type
   end
-  ngx.header.content_type = settings.type or content_type
-  if settings.encoding == "none" then
+  ngx.header.content_type = wrong.type or content_type
+  if call.settings.encoding == "none" then
     ngx.req.clear_header("Accept-Encoding")
   end
-  if settings.body and not M.spoilt[settings.body] then
-    return send_huge(call, text)
-  elseif settings.cut == "body" then
-    return send_half(text)
-  end
-  ngx.header.content_length = #text
-  if settings.trickle then
-    return trickle(text)
-  end
-  ngx.print(text)
+  way_of(wrong)(text, wrong, call)
 end
 
 return M

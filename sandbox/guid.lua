@@ -11,13 +11,12 @@ function M.make()
                                                            four() % 4096, four(), four(), four())
 end
 
+local X = "%x"
+local FORM = "^" .. table.concat({ X:rep(8), X:rep(4), X:rep(4), X:rep(4), X:rep(12) }, "%-") .. "$"
+
 --- Whether a text is one.
 function M.is(text)
-  local groups = {}
-  for group in text:gmatch("[^-]+") do
-    groups[#groups + 1] = group:find("^%x+$") and #group or "x"
-  end
-  return #text == 36 and table.concat(groups, "-") == "8-4-4-4-12"
+  return text:find(FORM) ~= nil
 end
 
 --- The id in a request header, or a new one; an answer never repeats what is none.

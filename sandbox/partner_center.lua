@@ -1,12 +1,16 @@
 --- The service: routes, the checks it makes of a request, and the answers.
 local cjson = require "cjson"
 local bodies = require "sandbox.bodies"
+local cache = require "sandbox.cache"
 local errors = require "sandbox.errors"
 local faults = require "sandbox.faults"
+local gauge = require "sandbox.gauge"
 local guid = require "sandbox.guid"
+local inside = require "sandbox.inside"
 local journal = require "sandbox.journal"
 local login = require "sandbox.login"
 local records = require "sandbox.records"
+local say = require "sandbox.say"
 local settings_of = require "sandbox.settings"
 local token = require "sandbox.token"
 
@@ -29,32 +33,42 @@ local function first(value)
   return type(value) == "table" and value[1] or value
 end
 
-local function say(status, content_type, text)
-  ngx.status = status
-  ngx.header.content_type = content_type
-  ngx.header.content_length = #text
-  ngx.print(text)
-end
+-- Tokens and settings come again and again in the same words.
+local MEGABYTE = 1024 * 1024
+local tokens, readings = cache.new(4 * MEGABYTE), cache.new(4 * MEGABYTE)
 
 local function read_token(authorization)
   local text = first(authorization or ""):match("^[Bb]earer +(%S+)$")
-  return text and token.read(text)
+  local claims = text and tokens:get(text)
+  if text and not claims then
+    claims = token.read(text)
+    tokens:put(text, claims, 8 * #text)
+  end
+  return claims
 end
 
--- claims and settings of a call; the header has the last word
-local function settings_for(claims, header)
+-- settings of a scenario and a header, which has the last word
+local function read_settings(scenario, header)
   local settings = {}
-  local scenario = claims and claims.scenario
-  header = type(header) == "table" and table.concat(header, ";") or header
-  local ok, complaint = settings_of.read(type(scenario) == "string" and scenario or "", settings)
+  local ok, complaint = settings_of.read(scenario, settings)
   if ok then
-    ok, complaint = settings_of.read(header or "", settings)
+    ok, complaint = settings_of.read(header, settings)
   end
   if ok then
     ok, complaint = settings_of.check(settings)
   end
   settings.seed = settings.seed or 1
-  return ok and settings, complaint
+  return { ok and settings, complaint }
+end
+
+local function settings_for(claims, header)
+  local scenario = claims and claims.scenario
+  scenario = type(scenario) == "string" and scenario or ""
+  header = type(header) == "table" and table.concat(header, ";") or header or ""
+  local key = scenario .. "\n" .. header
+  local reading = readings:get(key)
+    or readings:put(key, read_settings(scenario, header), 1024 + 8 * #key)
+  return reading[1], reading[2]
 end
 
 local function route_of(path, settings)
@@ -120,7 +134,7 @@ end
 local function is_revoked(call)
   local limit = call.settings.revoke_after
   local key = "token " .. ngx.md5(first(call.authorization))
-  return limit and ngx.shared.attempts:incr(key, 1, 0) > limit
+  return limit and (ngx.shared.attempts:incr(key, 1, 0) or 0) > limit
 end
 
 -- What the service looks at, in its order. A check returns nothing, or a status and
@@ -258,51 +272,11 @@ local function serve(call)
   faults.send(call, bodies.published(call))
 end
 
-local function echo(call)
-  ngx.req.read_body()
-  local file = ngx.req.get_body_file()
-  local stored = file and assert(io.open(file, "rb"))
-  local body = stored and stored:read("*a") or ngx.req.get_body_data() or ""
-  ngx.header["X-Twice"] = { "first", "second" } -- two header lines
-  if stored then
-    stored:close()
-  end
-  say(200, errors.JSON, cjson.encode { method = call.method, uri = ngx.var.request_uri,
-    headers = call.headers, body = body, http_version = call.http_version,
-    connection = ngx.var.connection })
-end
-
--- for tests and people; needs no token
-local INSIDE = {
-  ["/_sandbox/health"] = function()
-    say(200, "text/plain", "ok")
-  end,
-  ["/_sandbox/log"] = function()
-    local account = ngx.var.arg_login
-    say(200, errors.JSON, account and login.log(account)
-      or journal.read(tostring(ngx.var.arg_correlation_id):lower()))
-  end,
-  ["/_sandbox/token"] = function()
-    local arguments = {}
-    for name, value in pairs(ngx.req.get_uri_args()) do
-      arguments[#arguments + 1] = name .. "=" .. tostring(value)
-    end
-    say(200, "text/plain", token.mint_from(arguments))
-  end,
-  ["/_sandbox/refresh_token"] = function()
-    local client_id = ngx.req.get_uri_args().client_id
-    if type(client_id) ~= "string" then
-      return say(400, "text/plain", "sandbox: refresh_token needs client_id\n")
-    end
-    say(200, "text/plain", login.refresh_token(client_id))
-  end,
-}
-
 --- Answers the current request.
 function M.answer()
   local path = ngx.var.uri
-  if INSIDE[path] then
-    return INSIDE[path]()
+  if inside.pages[path] then
+    return inside.pages[path]()
   elseif path:find("^/login/") then
     return login.answer()
   end
@@ -311,16 +285,22 @@ function M.answer()
     method = call.method, uri = ngx.var.request_uri, http_version = call.http_version,
     headers = call.headers, at = ngx.now() })
   if path == "/_sandbox/echo" then
-    return echo(call)
+    return inside.echo(call)
   end
   local complaint
   call.settings, complaint = settings_for(call.claims, call.headers["x-sandbox"])
   if not call.settings then
     return say(400, "text/plain", "sandbox: " .. complaint .. "\n")
   end
+  if call.settings.label then
+    gauge.arrive(call.settings.label)
+  end
   call.route = route_of(path, call.settings)
   add_headers(call)
   serve(call)
 end
+
+--- The current request is over, however it ended.
+M.over = gauge.leave
 
 return M

@@ -8,8 +8,9 @@ local M = {}
 local DAY = 24 * 3600
 local WINDOW = 7 * DAY - 3600
 
--- Both workers load this before they part, so their pages fit together.
-local STARTED = os.time()
+-- Of the sandbox, not of this worker: so the pages of all workers fit together, and those
+-- before a restart with those after it.
+local STARTED = tonumber(os.getenv "PCAPI_SANDBOX_STARTED")
 
 local GIVEN = { "Ada", "Amira", "Ben", "Carla", "Chidi", "Dagny", "Elif", "Emeka", "Freya",
                 "Goran", "Hanna", "Ines", "Jonas", "Kim", "Lucia", "Magnus", "Mei", "Nadia",

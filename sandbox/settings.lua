@@ -16,6 +16,13 @@ local function seconds(value)
   return number and number <= 600 and number or nil
 end
 
+local function share(most)
+  return function(value)
+    local number = value:find("^[%d.]+$") and tonumber(value)
+    return number and number > 0 and number <= most and number or nil
+  end
+end
+
 local function flag(value)
   return value == "1" and true or (value ~= "0" and nil)
 end
@@ -60,13 +67,15 @@ M.known = {
   mfa = one_of("900421", "10001", "reason", "claims401", "claims403", "html"),
   compliant = one_of("true", "false", "True", "False", "none", "body"),
   -- the transport
-  delay = seconds, trickle = flag, cut = one_of("headers", "body"),
+  delay = seconds, trickle = flag, cut = one_of("headers", "body", "random"),
+  stall = seconds, mishaps = share(0.25),
   body = one_of("truncated", "garbage", "empty", "html", "text", "deep", "huge", "huge-length",
                 "bomb"),
   bytes = whole(1, 2 ^ 40), bigheaders = whole(1, 2 ^ 20), type = any,
   -- when it goes wrong, and where the service is found
   times = whole(1, 1000), on_page = whole(1, 200000), revoke_after = whole(0, 1000),
-  serve = one_of("v1", "pcapi"),
+  chance = share(1), serve = one_of("v1", "pcapi"),
+  label = any,
 }
 
 --- Settings that go by one name, as a tenant of that name would be.
@@ -88,6 +97,7 @@ M.presets = {
   ["trickle"] = "trickle=1",
   ["cut"] = "cut=body",
   ["dead"] = "cut=headers",
+  ["rough"] = "mishaps=0.05",
   ["garbage"] = "body=garbage",
   ["truncated"] = "body=truncated",
   ["html-proxy"] = "body=html",
@@ -153,16 +163,6 @@ function M.check(settings)
     end
   end
   return true
-end
-
---- One text for equal settings, to remember bodies by.
-function M.key(settings)
-  local all = {}
-  for name, value in pairs(settings) do
-    all[#all + 1] = name .. "=" .. tostring(value)
-  end
-  table.sort(all)
-  return table.concat(all, ";")
 end
 
 return M
