@@ -29,6 +29,8 @@ BUILD_NEEDS   := gcc make libc6-dev ca-certificates lua5.4 liblua5.4-dev libcurl
                  libssl-dev libmicrohttpd-dev \
                  lua-cjson lua-argparse
 SANDBOX_NEEDS := nginx libnginx-mod-http-lua openssl curl
+BENCH_NEEDS   := lua-curl lua-http lua-sec lua-socket luajit2 python3-requests python3-aiohttp \
+                 python3-ujson golang-go nodejs
 TEST_NEEDS    := lua-busted luajit2 libluajit2-5.1-dev luarocks binutils bsdutils procps
 
 build: $(CORE) $(REDIRECT)
@@ -95,7 +97,7 @@ valgrind:
 
 lint:
 	@dev/need $(BUILD_NEEDS) lua-check clang clang-tidy libluajit2-5.1-dev
-	luacheck -q lua spec sandbox dev/busted dev/coverage dev/line_counter.lua bin/pcapi bench/run bench/client.lua
+	luacheck -q lua spec sandbox dev/busted dev/coverage dev/line_counter.lua bin/pcapi bench bench/run
 	@for cc in gcc clang; do for lua in lua5.4 luajit; do \
 	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua OUT=build/lint-$$cc || exit 1; done; done
 	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) $(REDIRECT_SOURCES) -- -std=gnu11 -I$(LUA_INC)
@@ -112,9 +114,16 @@ coverage:
 	  test-lua test-c
 	@$(LUA) dev/coverage build/coverage
 
+# Of the peers those are measured that can be had. Each finds the system's CAs by itself.
+DEFAULT_CAS := env -u SSL_CERT_FILE -u SSL_CERT_DIR -u CURL_CA_BUNDLE -u REQUESTS_CA_BUNDLE
 bench: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
-	@sandbox/run bench/run
+	@for package in $(BENCH_NEEDS); do dev/need $$package || true; done
+	@$(DEFAULT_CAS) sandbox/run bench/run
+
+soak: build
+	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
+	@sandbox/run $(LUA) bench/soak.lua $(SOAK)
 
 docs:
 	@dev/need lua-ldoc
@@ -131,4 +140,4 @@ install:
 clean:
 	rm -rf build doc
 
-.PHONY: build demo test test-lua test-c sanitize valgrind lint kill coverage bench docs install clean
+.PHONY: build demo test test-lua test-c sanitize valgrind lint kill coverage bench soak docs install clean

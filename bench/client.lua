@@ -1,27 +1,65 @@
--- client.lua fetch|list COUNT 1.1|2 SETTINGS: what floor.c does, by pcapi.
+-- client.lua fetch|list AT_ONCE COUNT 1.1|2 SETTINGS: what the floors do, by pcapi.
+-- With more than one at once it does all to open connections, then once more, and
+-- prints wall and CPU seconds of that, as every peer does.
+local core = require "pcapi.core"
 local pcapi = require "pcapi"
 
-local how, count, http_version, settings = arg[1], tonumber(arg[2]), arg[3], arg[4]
+local how, at_once, count, http_version, settings =
+  arg[1], tonumber(arg[2]), tonumber(arg[3]), arg[4], arg[5]
 local base_url, ca_file = os.getenv "PCAPI_BASE_URL", os.getenv "PCAPI_CA_FILE"
 local token = os.getenv "PCAPI_TOKEN"
 
-if how == "fetch" then
+local function fetcher()
+  local url = base_url .. "/v1/nonMfaCompliantPartnerPrincipals"
   local options = {
     ca_file = ca_file, http_version = http_version,
     headers = { Accept = "application/json", Authorization = "Bearer " .. token,
                 ["X-Sandbox"] = settings },
   }
-  for _ = 1, count do
-    local response = assert(pcapi.fetch(base_url .. "/v1/nonMfaCompliantPartnerPrincipals",
-      options))
-    assert(response.json)
+  return function()
+    return assert(assert(pcapi.fetch(url, options)).json)
   end
-else
+end
+
+local function lister()
   local client = pcapi.new {
     base_url = base_url, ca_file = ca_file, http_version = http_version, token = token,
     headers = { ["X-Sandbox"] = settings },
   }
-  for _ = 1, count do
-    assert(client.security:non_mfa_principals())
+  return function()
+    return assert(client.security:non_mfa_principals())
   end
+end
+
+local function one_after_the_other(call)
+  for _ = 1, count do
+    call()
+  end
+end
+
+-- A task keeps nothing of its answer: 200 of them would be measured as memory.
+local function round(loop, call)
+  local function task()
+    call()
+    return true
+  end
+  local tasks = {}
+  for i = 1, count do
+    tasks[i] = task
+  end
+  local results = loop:run(tasks)
+  for _, result in ipairs(results) do
+    assert(result.value, result.err)
+  end
+end
+
+local call = how == "fetch" and fetcher() or lister()
+if at_once == 1 then
+  one_after_the_other(call)
+else
+  local loop = pcapi.concurrent.new { limit = at_once }
+  round(loop, call)
+  local wall, cpu = core.now(), os.clock()
+  round(loop, call)
+  print(core.now() - wall, os.clock() - cpu)
 end

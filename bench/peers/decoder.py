@@ -1,0 +1,16 @@
+"""The fastest JSON decoder that is there: orjson, else ujson, else Python's own."""
+BOM = b"\xef\xbb\xbf"
+
+try:
+    import orjson as module
+except ImportError:
+    try:
+        import ujson as module
+    except ImportError:
+        import json as module
+
+NAME = module.__name__ + " " + getattr(module, "__version__", "")
+
+
+def loads(body):
+    return module.loads(body.removeprefix(BOM))

@@ -1,0 +1,84 @@
+--- Tables of results, in Markdown.
+local M = {}
+
+local function find(candidates, what)
+  for _, candidate in ipairs(candidates) do
+    if candidate[what] then
+      return candidate
+    end
+  end
+end
+
+local function ratio(value, base)
+  return base and ("%.2f"):format(value / base) or "–"
+end
+
+-- The figure itself: seconds per call or in all, in the unit asked for.
+local function figure(show, candidate)
+  if show.what == "rate" then
+    return candidate.count / candidate.cpu
+  end
+  return candidate[show.what] / (show.in_all and 1 or candidate.count) * show.per_second
+end
+
+local function headings(shows)
+  local row, rule = { "" }, { "---" }
+  for _, show in ipairs(shows) do
+    if show.what == "rate" then
+      row[#row + 1] = show.unit
+    else
+      row[#row + 1] = show.what .. ", " .. show.unit
+      row[#row + 1] = "floor = 1"
+      row[#row + 1] = "floor + lua-cjson = 1"
+    end
+  end
+  row[#row + 1] = "peak memory, MB"
+  for i = 2, #row do
+    rule[i] = "---"
+  end
+  return row, rule
+end
+
+local function row_of(candidate, shows, floor, with_json)
+  local row = { candidate.name }
+  for _, show in ipairs(shows) do
+    local value = figure(show, candidate)
+    if show.what == "rate" then
+      row[#row + 1] = ("%.0f"):format(value)
+    else
+      row[#row + 1] = ("%.2f"):format(value)
+      row[#row + 1] = ratio(value, floor and figure(show, floor))
+      row[#row + 1] = ratio(value, with_json and figure(show, with_json))
+    end
+  end
+  row[#row + 1] = ("%.1f"):format(candidate.peak / 1e6)
+  return row
+end
+
+local function line(row)
+  return "| " .. table.concat(row, " | ") .. " |"
+end
+
+--- The section of one workload.
+-- @tparam table workload see workloads.lua
+-- @tparam table candidates measured, or skipped
+-- @treturn string
+function M.section(workload, candidates)
+  local row, rule = headings(workload.show)
+  local lines = { ("\n## %s: %s\n"):format(workload.id, workload.title), line(row), line(rule) }
+  local floor, with_json = find(candidates, "is_floor"), find(candidates, "is_json")
+  for _, candidate in ipairs(candidates) do
+    if candidate.skipped then
+      row = { candidate.name, "skipped: " .. candidate.skipped }
+      for i = 3, #rule do
+        row[i] = ""
+      end
+    else
+      row = row_of(candidate, workload.show, floor, with_json)
+    end
+    lines[#lines + 1] = line(row)
+  end
+  return table.concat(lines, "\n")
+end
+
+return M
