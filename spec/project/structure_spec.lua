@@ -30,7 +30,9 @@ local LAYERS = {
   "profile",
   "init",
   "cli.ending cli.reports",
-  "cli.arguments cli.connect cli.output",
+  "cli.answers cli.arguments cli.connect cli.output",
+  "cli.tenants",
+  "cli.each",
   "cli.list cli.login cli.logout cli.status cli.doctor cli.config",
   "cli",
 }

@@ -19,8 +19,8 @@ PCAPI_CLIENT_SECRET or PCAPI_KEY_PASSPHRASE, or from standard input.
 A flag wins over the environment, that over the profile in the configuration
 file, that over what was kept at sign-in: see 'pcapi config show'.
 
-Exit status: 0 done, 1 error, 2 wrong usage, 4 sign-in or MFA, 5 throttled,
-6 network, 130 interrupted.]]
+Exit status: 0 done, 1 error, 2 wrong usage, 3 some of several tenants failed,
+4 sign-in or MFA, 5 throttled, 6 network, 130 interrupted.]]
 
 local function positive(what)
   return function(text)
@@ -29,6 +29,16 @@ local function positive(what)
       return number
     end
     return nil, ("%s must be a positive number, not '%s'"):format(what, text)
+  end
+end
+
+local function whole(what)
+  return function(text)
+    local number = tonumber(text)
+    if number and number >= 1 and number <= 10000 and number % 1 == 0 then
+      return number
+    end
+    return nil, ("%s must be a whole number from 1 to 10000, not '%s'"):format(what, text)
   end
 end
 
@@ -80,6 +90,18 @@ local CRITERIA = {
   end,
 }
 
+local function add_tenants(command)
+  local profiles = command:flag("--all-profiles", "Ask the tenant of every profile")
+  local list = command:option("--tenants", "Ask the tenants that a file lists, one a line (- for "
+    .. "standard input)"):argname("FILE")
+  command:mutex(profiles, list)
+  command:group("Several tenants at once", profiles, list,
+    command:option("--limit", "Requests under way at once (default 50)"):argname("N")
+      :convert(whole "--limit"),
+    command:option("--rate", "Requests per second at most (default: no limit)"):argname("N")
+      :convert(positive "--rate"))
+end
+
 local function add_report(parser, name, report)
   local command = parser:command(name, report.summary)
   for _, criterion in ipairs(report.criteria) do
@@ -95,6 +117,7 @@ local function add_report(parser, name, report)
   command:option("-o --output", "How to write it"):choices { "table", "json", "jsonl", "csv" }
     :default "table"
   command:option("--columns", "Fields to write, comma-separated"):argname("FIELDS"):convert(names)
+  add_tenants(command)
 end
 
 local function profile_name(name)
@@ -163,8 +186,9 @@ local function add_sign_in(parser)
   login:option("--claims", "Claims that the service asked for, with --browser"):argname("JSON")
     :convert(json_object)
   parser:command("logout", "Forget the sign-in of a profile")
-  parser:command("status", "Tell who is signed in, until when, and whether with MFA")
-    :flag("--json", "For programs")
+  local status = parser:command("status", "Tell who is signed in, until when, and whether with MFA")
+  status:flag("--all-profiles", "Tell it of every profile")
+  status:flag("--json", "For programs")
   parser:command("doctor", "Try each step from the configuration to a call of the service")
     :flag("--json", "For programs")
   local settings = parser:command("config", "Look at the settings")
@@ -172,6 +196,26 @@ local function add_sign_in(parser)
   settings:require_command(true)
   settings:command("show", "Tell each setting and where it came from")
     :flag("--json", "For programs")
+end
+
+-- What belongs to one account, and what to several.
+local OF_ONE = { { "profile", "--profile" }, { "tenant", "--tenant" },
+                 { "token_stdin", "--token-stdin" } }
+local OF_SEVERAL = { { "limit", "--limit" }, { "rate", "--rate" } }
+
+--- What the parser does not see: options that exclude or need one another.
+-- @tparam table args
+-- @treturn ?string a message
+function M.mistake(args)
+  local several = args.all_profiles and "--all-profiles" or args.tenants and "--tenants"
+  for _, option in ipairs(several and OF_ONE or OF_SEVERAL) do
+    if args[option[1]] and several then
+      return ("%s is for one tenant, %s for several; leave one of them out"):format(option[2],
+        several)
+    elseif args[option[1]] then
+      return option[2] .. " needs --all-profiles or --tenants"
+    end
+  end
 end
 
 --- Makes the parser.

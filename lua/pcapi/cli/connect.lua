@@ -7,26 +7,46 @@ local ending = require "pcapi.cli.ending"
 local errors = require "pcapi.error"
 local pcapi = require "pcapi"
 local profile_ = require "pcapi.profile"
+local text = require "pcapi.format.text"
 
 local M = {}
 
 local STDERR = 2
 local LONGEST = 65536 -- bytes of a token
 
---- Whether a token was given, so that no sign-in is needed. A profile that is asked
--- for by a flag wins over the environment's token.
+--- Whether several tenants are to be asked.
+-- @tparam table args
+-- @treturn boolean
+function M.is_for_many(args)
+  return args.all_profiles or args.tenants ~= nil
+end
+
+--- Whether a token was given, so that no sign-in is needed. A flag that asks for profiles
+-- or tenants wins over the environment's token.
 -- @tparam table args
 -- @treturn boolean
 function M.has_token(args)
   local token = os.getenv "PCAPI_TOKEN"
-  return args.token_stdin or not args.profile and token ~= nil and token ~= ""
+  return args.token_stdin
+    or not args.profile and not M.is_for_many(args) and token ~= nil and token ~= ""
 end
 
-local function open(args, given_token)
-  local profile, err = profile_.open {
-    flags = args, getenv = os.getenv, profile = args.profile, path = args.config_file,
-    given_token = given_token,
+--- Opens the profile that the arguments name.
+-- @tparam table args
+-- @tparam[opt] table more `getenv`, `file`, `given_token`, as `pcapi.profile.open` takes
+-- them
+-- @treturn[1] pcapi.profile
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error
+function M.open(args, more)
+  return profile_.open {
+    flags = args, getenv = more.getenv or os.getenv, profile = args.profile,
+    path = args.config_file, file = more.file, given_token = more.given_token,
   }
+end
+
+local function open_or_end(args, given_token)
+  local profile, err = M.open(args, { given_token = given_token })
   if not profile then
     ending.fail(err)
   end
@@ -37,14 +57,14 @@ end
 -- @tparam table args
 -- @treturn pcapi.profile
 function M.profile(args)
-  return open(args, M.has_token(args))
+  return open_or_end(args, M.has_token(args))
 end
 
 --- The profile that the arguments name, with what is kept of it, whatever token is given.
 -- @tparam table args
 -- @treturn pcapi.profile
 function M.kept_profile(args)
-  return open(args, false)
+  return open_or_end(args, false)
 end
 
 -- The token that stands in for a sign-in.
@@ -85,17 +105,17 @@ end
 
 --- A line that counts, wiped when it is over; on a terminal only.
 -- @tparam table args
--- @tparam string pattern for string.format, with a number of seconds
--- @treturn ?function takes seconds
+-- @tparam string pattern for string.format
+-- @treturn ?function takes the numbers of the pattern
 -- @treturn function wipes
 function M.progress(args, pattern)
   if args.quiet or not core.columns(STDERR) then
     return nil, function() end
   end
   local shown
-  return function(seconds)
+  return function(...)
     shown = true
-    io.stderr:write("\rpcapi: ", pattern:format(seconds), "\27[K")
+    io.stderr:write("\rpcapi: ", pattern:format(...), "\27[K")
   end, function()
     io.stderr:write(shown and "\r\27[K" or "")
   end
@@ -105,22 +125,30 @@ end
 -- @tparam table args
 -- @treturn ?function
 function M.tracer(args)
+  local prefix = args.label and text.visible(args.label) .. ": " or "" -- of one among several
   return args.trace and function(line)
-    io.stderr:write(line, "\n")
+    io.stderr:write(prefix, line, "\n")
   end or nil
 end
 
---- Ends the command where a token is of no use, as far as it tells. What was done stays
--- done: the service decides.
+--- Why a token is of no use, as far as it tells: the service decides.
+-- @tparam table said from `pcapi.auth.claims`
+-- @treturn ?string
+function M.fault(said)
+  if said.subject == "app" then
+    return "this token is an application's own; the calls about MFA take tokens of users only"
+  elseif said.mfa == "no" then
+    return "this sign-in came without MFA, and Partner Center will refuse it. Register a second "
+      .. "factor for this user, or ask for a policy that wants one, and sign in again"
+  end
+end
+
+--- Ends the command where a token is of no use. What was done stays done.
 -- @tparam table said from `pcapi.auth.claims`
 function M.judge(said)
-  if said.subject == "app" then
-    ending.stop(ending.EXIT.sign_in, "this token is an application's own; the calls about MFA take "
-      .. "tokens of users only")
-  elseif said.mfa == "no" then
-    ending.stop(ending.EXIT.sign_in, "this sign-in came without MFA, and Partner Center will "
-      .. "refuse it. Register a second factor for this user, or ask for a policy that wants one, "
-      .. "and sign in again")
+  local fault = M.fault(said)
+  if fault then
+    ending.stop(ending.EXIT.sign_in, fault)
   end
 end
 

@@ -5,14 +5,15 @@ local text = require "pcapi.format.text"
 local M = {}
 
 --- Exit statuses. They are frozen.
-M.EXIT = { ok = 0, error = 1, usage = 2, sign_in = 4, throttled = 5, network = 6,
-           interrupted = 130 }
+M.EXIT = { ok = 0, error = 1, usage = 2, partial = 3, sign_in = 4, throttled = 5,
+           network = 6, interrupted = 130 }
 
 local EXIT_OF_KIND = {
   mfa_required = M.EXIT.sign_in, sign_in_required = M.EXIT.sign_in,
   consent_required = M.EXIT.sign_in, invalid_client = M.EXIT.sign_in,
   unauthorized = M.EXIT.sign_in, forbidden = M.EXIT.sign_in,
   throttled = M.EXIT.throttled,
+  stopped = M.EXIT.interrupted,
   timeout = M.EXIT.network, network = M.EXIT.network, tls = M.EXIT.network,
 }
 

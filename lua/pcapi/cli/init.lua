@@ -11,8 +11,9 @@ local M = {}
 local function command(argv)
   local parser = arguments.parser()
   local ok, args = parser:pparse(argv)
-  if not ok then
-    ending.stop(ending.EXIT.usage, args .. "\npcapi: try 'pcapi --help'")
+  local mistake = not ok and args .. "\npcapi: try 'pcapi --help'" or arguments.mistake(args)
+  if mistake then
+    ending.stop(ending.EXIT.usage, mistake)
   end
   -- one file per command; the reports share one
   require("pcapi.cli." .. (reports[args.command] and "list" or args.command)).run(args)

@@ -1,5 +1,6 @@
 --- The commands that list records: one of the three calls, filtered and written.
 -- @module pcapi.cli.list
+local answers_ = require "pcapi.cli.answers"
 local connect = require "pcapi.cli.connect"
 local core = require "pcapi.core"
 local ending = require "pcapi.cli.ending"
@@ -8,14 +9,10 @@ local reports = require "pcapi.cli.reports"
 
 local M = {}
 
-local function ask(args, report)
+-- The call that the arguments describe, as a function of a client.
+local function call_of(args, report)
   if args.start_date and args.end_date and args.start_date > args.end_date then
     ending.stop(ending.EXIT.usage, "--start-date is after --end-date")
-  end
-  local on_wait, wipe = connect.progress(args, "waiting for the service, %.0f s")
-  local made, err = connect.client(args, connect.profile(args), on_wait)
-  if not made then
-    ending.fail(err)
   end
   local options = {
     since = args.since, user = args.user, application = args.application,
@@ -24,14 +21,25 @@ local function ask(args, report)
   if args.without_mfa then
     options.mfa_compliant = false
   end
+  return function(client)
+    return client.security[report.call](client.security, options)
+  end
+end
+
+local function ask_one(args, call)
+  local on_wait, wipe = connect.progress(args, "waiting for the service, %.0f s")
+  local client, err = connect.client(args, connect.profile(args), on_wait)
+  if not client then
+    ending.fail(err)
+  end
   local list
-  list, err = made.security[report.call](made.security, options)
-  made:close()
+  list, err = call(client)
+  client:close()
   wipe()
   if not list then
     ending.fail(err)
   end
-  return list:newest_first()
+  return list
 end
 
 -- Rows as people read them: names and shares in place of ids and counts.
@@ -96,26 +104,40 @@ local function count_of(report, list)
   return #list == 0 and report.none or #list == 1 and report.one or report.many:format(#list)
 end
 
-local function summarize(args, report, list)
+-- One tenant is asked as ever; of several each is named, and one that fails leaves the
+-- others theirs.
+local function run_one(args, report, call)
+  local list = ask_one(args, call)
+  output.write(render(args, report, list:newest_first()))
   if args.output == "table" and not args.quiet then
     ending.say(count_of(report, list))
   end
-  if list.truncated then
-    ending.say "the service gave its newest records only; there may be more"
+  answers_.tell { { list = list } }
+end
+
+local function run_many(args, report, call)
+  local answers = require("pcapi.cli.each").ask(args, call)
+  local list = answers_.merge(answers)
+  if list then
+    output.write(render(args, answers_.report(report), list:newest_first()))
   end
-  if list.is_mfa_compliant == false then
-    ending.say("the service says that this token lacks MFA; sign in again with MFA before it is "
-      .. "refused")
+  answers_.tell(answers)
+  if list and args.output == "table" and not args.quiet then
+    ending.say(answers_.located(answers, count_of(report, list)))
   end
+  answers_.finish(answers)
 end
 
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
   local report = reports[args.command]
-  local list = ask(args, report)
-  output.write(render(args, report, list))
-  summarize(args, report, list)
+  local call = call_of(args, report)
+  if connect.is_for_many(args) then
+    run_many(args, report, call)
+  else
+    run_one(args, report, call)
+  end
 end
 
 return M

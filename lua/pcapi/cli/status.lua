@@ -1,8 +1,11 @@
 --- `pcapi status`: what is known of the sign-in, without asking anybody.
 -- @module pcapi.cli.status
+local answers_ = require "pcapi.cli.answers"
 local claims = require "pcapi.auth.claims"
 local connect = require "pcapi.cli.connect"
+local core = require "pcapi.core"
 local ending = require "pcapi.cli.ending"
+local errors = require "pcapi.error"
 local output = require "pcapi.cli.output"
 local text = require "pcapi.format.text"
 local time = require "pcapi.time"
@@ -18,6 +21,11 @@ local TITLES = { profile = "profile", user = "user", tenant_id = "tenant",
                  client_id = "application", mfa = "MFA", sign_in_until = "sign-in until",
                  expires_at = "access token until", renewed_at = "renewed",
                  signed_in_at = "signed in", audience = "for the service", source = "from" }
+
+-- Of several profiles.
+local COLUMNS = { "profile", "signed_in", "user", "tenant_id", "mfa", "sign_in_until" }
+local HEADINGS = { profile = "PROFILE", signed_in = "SIGNED IN", user = "USER",
+                   tenant_id = "TENANT", mfa = "MFA", sign_in_until = "SIGN-IN UNTIL" }
 
 -- What stands behind a value, for people.
 local NOTES = { sign_in_until = " at the least, unless it is revoked; longer with every use",
@@ -65,9 +73,48 @@ local function lines_of(facts)
   return table.concat(lines)
 end
 
+-- What is known of one of several tenants; and why it cannot be asked.
+local function known_of(tenant)
+  if not tenant.profile then
+    return { profile = tenant.name, signed_in = false, mfa = "unknown" }, tenant.err
+  end
+  local facts, said, err = facts_of(tenant.args, tenant.profile)
+  local fault = said and connect.fault(said)
+  return facts, fault and errors.new { kind = "mfa_required", message = fault } or err
+end
+
+local function write_all(args, rows)
+  if args.json then
+    return output.write(require("pcapi.format.jsonl").encode(rows, { columns = FIELDS }))
+  end
+  local width = core.columns(output.STDOUT)
+  output.write(require("pcapi.format.table").encode(rows, {
+    columns = COLUMNS, titles = HEADINGS, width = width, color = output.wants_color(args, width),
+  }))
+end
+
+local function run_all(args)
+  local rows, answers = {}, {}
+  for i, tenant in ipairs(require("pcapi.cli.tenants").choose(args)) do
+    local err
+    rows[i], err = known_of(tenant)
+    answers[i] = { name = tenant.name, list = not err and {} or nil, err = err }
+  end
+  write_all(args, rows)
+  for _, answer in ipairs(answers) do
+    if answer.err then
+      answers_.tell_failure(answer)
+    end
+  end
+  answers_.finish(answers)
+end
+
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
+  if args.all_profiles then
+    return run_all(args)
+  end
   local facts, said, err = facts_of(args, connect.profile(args))
   if args.json then
     output.write(require("pcapi.format.jsonl").encode({ facts }, { columns = FIELDS }))

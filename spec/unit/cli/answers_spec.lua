@@ -1,0 +1,91 @@
+local answers = require "pcapi.cli.answers"
+local errors = require "pcapi.error"
+local list = require "pcapi.list"
+local security = require "pcapi.resource.security"
+
+local function clock()
+  return 0
+end
+
+-- What a tenant answers that has users of these times without MFA.
+local function users(name, times, facts)
+  local records = {}
+  for i, time in ipairs(times) do
+    records[i] = { upn = ("%s-%d"):format(name, i), lastNonMfaCompliantLoginDateTime = time }
+  end
+  facts = facts or {}
+  facts.resource, facts.clock = security.non_mfa_principals, clock
+  facts.total_count = facts.total_count or #times
+  return { name = name, list = list.new(records, facts) }
+end
+
+local function failed(name, kind)
+  return { name = name, err = errors.new { kind = kind, message = "it is so" } }
+end
+
+describe("the answers of several tenants", function()
+  it("are one list, whose records tell their tenant before all else", function()
+    local merged = answers.merge { users("a", { "2024-02-03T00:00:00" }), failed("b", "network"),
+                                   users("c", { "2024-02-05T00:00:00", "2024-02-02T00:00:00" }) }
+    assert.equal(3, #merged)
+    assert.equal("tenant", merged.columns[1])
+    assert.equal("upn", merged.columns[2])
+    assert.is_true(merged:has_field "tenant")
+    local order = {}
+    for i, record in ipairs(merged:newest_first()) do
+      order[i] = record.tenant .. " " .. record.upn
+    end
+    assert.same({ "c c-1", "a a-1", "c c-2" }, order)
+  end)
+
+  it("leave the list of each as it describes itself", function()
+    local one = users("a", {})
+    answers.merge { one }
+    assert.equal("upn", one.list.columns[1])
+    assert.equal("upn", security.non_mfa_principals.description.columns[1])
+  end)
+
+  it("count what their tenants count", function()
+    assert.equal(12, answers.merge({ users("a", { "x" }, { total_count = 5 }),
+                                     users("b", {}, { total_count = 7 }) }).total_count)
+  end)
+
+  it("are no list where nobody answered", function()
+    assert.is_nil(answers.merge { failed("a", "network") })
+  end)
+
+  it("have a first column in a report", function()
+    local report = answers.report { columns = { "upn" }, titles = { upn = "USER" }, none = "None." }
+    assert.same({ "tenant", "upn" }, report.columns)
+    assert.same({ tenant = "TENANT", upn = "USER" }, report.titles)
+    assert.equal("None.", report.none)
+  end)
+
+  it("are told of with the number of tenants", function()
+    local some, none = users("a", { "x", "y" }), users("b", {})
+    assert.equal("2 users, in 1 of 2 tenants.", answers.located({ some, none }, "2 users."))
+    assert.equal("2 users, in 1 tenant.", answers.located({ some, failed("c", "tls") }, "2 users."))
+    assert.equal("No user, in 2 tenants.", answers.located({ none, none }, "No user."))
+  end)
+end)
+
+describe("the exit status", function()
+  local fine = users("a", {})
+
+  for name, case in pairs {
+    ["0 when all answered"] = { 0, { fine, fine } },
+    ["3 when some did not"] = { 3, { fine, failed("b", "network"), failed("c", "throttled") } },
+    ["that of the failure which all share"] = { 5, { failed("a", "throttled"),
+                                                     failed("b", "throttled") } },
+    ["the same for kinds that mean the same"] = { 4, { failed("a", "forbidden"),
+                                                       failed("b", "mfa_required") } },
+    ["1 when all failed, each in a way of its own"] = { 1, { failed("a", "throttled"),
+                                                             failed("b", "network") } },
+    ["1 for a fault of the program"] = { 1, { { name = "a", err = "x.lua:1: nil" } } },
+    ["3 for a fault that struck one"] = { 3, { fine, { name = "b", err = "x.lua:1: nil" } } },
+  } do
+    it("is " .. name, function()
+      assert.equal(case[1], answers.status(case[2]))
+    end)
+  end
+end)
