@@ -1,4 +1,5 @@
 --- What goes wrong on demand: refusals, and an answer spoilt on its way.
+local connection = require "sandbox.connection"
 local errors = require "sandbox.errors"
 local gauge = require "sandbox.gauge"
 local gzip = require "sandbox.gzip"
@@ -115,7 +116,7 @@ end
 function M.play(call)
   local wrong = faults_of(call)
   call.faults = wrong
-  if wrong.delay then
+  if wrong.delay and wrong.delay > 0 then
     ngx.sleep(wrong.delay)
   end
   if not wrong.stall then
@@ -203,11 +204,11 @@ local function send_first(text, bytes)
   ngx.header.content_length = #text
   ngx.print(text:sub(1, bytes))
   ngx.flush(true)
-  ngx.exit(M.CLOSE)
 end
 
-local function send_half(text)
+local function cut_at_half(text)
   send_first(text, math.floor(#text / 2))
+  ngx.exit(M.CLOSE)
 end
 
 local function stall(text, wrong)
@@ -230,13 +231,16 @@ local function head_of(call, text)
 end
 
 -- Hangs up after any byte but the last; HTTP/2 has no half of a head.
-local function cut_at_random(text, _, call)
+local function cut_at_random(text, wrong, call)
   local head = head_of(call, text)
   local bytes = math.random(0, #head + #text - 1)
   if ngx.req.http_version() < 2 then
     assert(ngx.req.socket(true)):send((head .. text):sub(1, bytes))
   elseif bytes > #head then
     send_first(text, bytes - #head)
+  end
+  if wrong.cut == "connection" then
+    connection.cut()
   end
   ngx.exit(M.CLOSE)
 end
@@ -257,8 +261,8 @@ end
 -- what has its own way to send a body
 local function way_of(wrong)
   return wrong.body and not M.spoilt[wrong.body] and send_huge
-    or wrong.cut == "body" and send_half
-    or wrong.cut == "random" and cut_at_random
+    or wrong.cut == "body" and cut_at_half
+    or wrong.cut and cut_at_random
     or wrong.stall and stall
     or wrong.trickle and trickle
     or send_whole

@@ -67,7 +67,7 @@ M.known = {
   mfa = one_of("900421", "10001", "reason", "claims401", "claims403", "html"),
   compliant = one_of("true", "false", "True", "False", "none", "body"),
   -- the transport
-  delay = seconds, trickle = flag, cut = one_of("headers", "body", "random"),
+  delay = seconds, trickle = flag, cut = one_of("headers", "body", "random", "connection"),
   stall = seconds, mishaps = share(0.25),
   body = one_of("truncated", "garbage", "empty", "html", "text", "deep", "huge", "huge-length",
                 "bomb"),

@@ -539,6 +539,33 @@ describe("the sandbox's refusals", function()
   end)
 end)
 
+-- How often each outcome comes of requests that are sent at once over one connection:
+-- a status, "stalled" for an answer that takes a second, "cut" for half of one.
+local function at_once(asks)
+  local words = { curl.COMMAND .. " -s -Z --parallel-max 300" }
+  for at, text in ipairs(asks) do
+    words[#words + 1] = table.concat({
+      at > 1 and "--next -s" or "", "-o /dev/null --noproxy '*' --cacert " .. quote(CA),
+      "-w '%{http_code} %{exitcode} %{time_total}\n' -H " .. quote("X-Sandbox: " .. text),
+      "-H " .. quote("Authorization: Bearer " .. token.mint()), URL .. PRINCIPALS }, " ")
+  end
+  local outcomes = {}
+  for status, exit, seconds in shell(table.concat(words, " ") .. " 2>/dev/null")
+    :gmatch("(%d+) (%d+) (%S+)") do
+    local outcome = exit ~= "0" and "cut" or tonumber(seconds) >= 1 and "stalled" or status
+    outcomes[outcome] = (outcomes[outcome] or 0) + 1
+  end
+  return outcomes
+end
+
+local function many(text, count)
+  local texts = {}
+  for at = 1, count do
+    texts[at] = text
+  end
+  return texts
+end
+
 describe("the sandbox's mishaps", function()
   it_answers("are a slow first byte and slow pieces", function()
     assert.is_true(ask("delay=0.3").seconds >= 0.3)
@@ -589,6 +616,56 @@ describe("the sandbox's mishaps", function()
     assert.equal(20000000, #inflated.body)
   end)
 
+  it_answers("are connections that break after any number of bytes", function()
+    local whole = #fetch({}).body
+    for _, version in ipairs { "--http1.1", "--http2" } do
+      local first, others
+      for _ = 1, 6 do
+        local cut = fetch { ask = "cut=random", args = { version } }
+        assert.is_true(cut.exit ~= 0 and cut.size < whole)
+        first = first or cut.size
+        others = others or cut.size ~= first
+      end
+      assert.is_true(others)
+      local cut = fetch { ask = "cut=connection", args = { version } }
+      assert.is_true(cut.exit ~= 0 and cut.size < whole)
+    end
+  end)
+
+  it_answers("end one stream of HTTP/2, or its connection with all of them", function()
+    local function outcomes(cut)
+      return at_once { "delay=0.4", "delay=0.2; cut=" .. cut }
+    end
+    assert.same({ ["200"] = 1, cut = 1 }, outcomes "body")
+    assert.same({ cut = 2 }, outcomes "connection")
+  end)
+
+  it_answers("are answers that stop in the middle for a while", function()
+    local whole = fetch({}).body
+    for _, version in ipairs { "--http1.1", "--http2" } do
+      local stalled = fetch { ask = "stall=0.3", args = { version, "--compressed" } }
+      assert.is_true(stalled.seconds >= 0.3)
+      assert.same({ 200, whole }, { stalled.status, stalled.body })
+      local left = fetch { ask = "stall=5", args = { version, "--max-time", "0.5" } }
+      assert.same({ 28, math.floor(#whole / 2) }, { left.exit, left.size })
+    end
+  end)
+
+  it_answers("befall a share of the requests", function()
+    local seen = at_once(many("chance=0.5; status=500", 60))
+    assert.equal(60, seen["500"] + seen["200"])
+    assert.is_true(seen["500"] > 10 and seen["500"] < 50)
+  end)
+
+  it_answers("are of four kinds when the service has a bad day", function()
+    local seen = at_once(many("mishaps=0.2", 100))
+    for _, outcome in ipairs { "429", "503", "cut", "stalled", "200" } do
+      assert.is_true((seen[outcome] or 0) > 0, outcome)
+      seen[outcome] = nil
+    end
+    assert.same({}, seen)
+  end)
+
   it_answers("are headers too large and of another type", function()
     for _, version in ipairs { "--http1.1", "--http2" } do
       local answer = fetch { ask = "bigheaders=50000", args = { version } }
@@ -631,6 +708,35 @@ describe("the sandbox's own pages", function()
     assert.equal("1.1", log[2].http_version)
     assert.is_true(log[2].at >= log[1].at)
     assert.equal("[]", fetch({ path = "/_sandbox/log?correlation_id=" .. ID:reverse() }).body)
+  end)
+
+  it_answers("gauge what comes under a label, over all connections and workers", function()
+    local label = shell("cat /proc/sys/kernel/random/uuid"):match("%S+")
+    local function gauge()
+      local path = "/_sandbox/gauge?label=" .. label
+      return cjson.decode(fetch({ path = path, token = false }).body)
+    end
+    assert.same({ requests = 0, most_at_once = 0, connections = 0, first = 0, last = 0,
+                  times = {} }, gauge())
+    local before = os.time()
+    assert.same({ ["200"] = 5 }, at_once(many("delay=0.3; label=" .. label, 5)))
+    assert.same({ ["200"] = 2 }, at_once(many("label=other; label=" .. label, 2)))
+    local seen = gauge()
+    assert.same({ 7, 5, 2, 7 },
+                { seen.requests, seen.most_at_once, seen.connections, #seen.times })
+    assert.is_true(seen.first >= before and seen.first <= seen.times[1])
+    assert.is_true(seen.times[7] <= seen.last and seen.last <= os.time() + 1)
+    assert.equal(400, fetch({ path = "/_sandbox/gauge", token = false }).status)
+  end)
+
+  it_answers("no longer count what the client gave up", function()
+    local label = shell("cat /proc/sys/kernel/random/uuid"):match("%S+")
+    local asked = "delay=0.4; label=" .. label
+    assert.equal(28, fetch({ ask = asked, args = { "--max-time", "0.1" } }).exit)
+    shell("sleep 0.5")
+    assert.equal(200, fetch({ ask = asked }).status)
+    local answer = fetch { path = "/_sandbox/gauge?label=" .. label, token = false }
+    assert.equal(1, cjson.decode(answer.body).most_at_once)
   end)
 
   it_answers("echo any request", function()
@@ -723,6 +829,26 @@ describe("sandbox/run", function()
         "$PCAPI_BASE_URL/v1/partnerRequests" | head -c 20; kill $run; wait $run; echo " $?"]])
       :format(file, file, file, file))
     assert.equal(BOM .. '{"totalCount":60, 143\n', output)
+  end)
+
+  it_answers("restarts by a signal: nothing is cut, and the records stay the same", function()
+    local output = run([[sandbox/run sh -c '
+        ask() { curl -s --cacert "$PCAPI_CA_FILE" -H "Authorization: Bearer $PCAPI_TOKEN" \
+          -H "X-Sandbox: $1" "$PCAPI_BASE_URL/v1/partnerRequests" | md5sum; }
+        workers() { pgrep -P $PCAPI_SANDBOX_PID | tr "\n" " "; }
+        before=$(workers); ask; ask "delay=2" & sleep 1; kill -HUP $PCAPI_SANDBOX_PID; wait
+        ask; sleep 0.2; test "$before" = "$(workers)" || echo other workers']])
+    local first, during, after, rest = output:match("^(%x+)  %-\n(%x+)  %-\n(%x+)  %-\n(.*)")
+    assert.same({ first, first, "other workers\n" }, { during, after, rest })
+  end)
+
+  it_answers("comes again by itself when its workers are killed", function()
+    local output = run([[sandbox/run sh -c '
+        ask() { curl -s --cacert "$PCAPI_CA_FILE" -H "Authorization: Bearer $PCAPI_TOKEN" \
+          -H "X-Sandbox: $1" -o /dev/null -w "%{http_code} " "$PCAPI_BASE_URL/v1/customers"
+          echo $?; }
+        ask "delay=5" & sleep 0.5; pkill -KILL -P $PCAPI_SANDBOX_PID; wait; ask']])
+    assert.matches("^000 [1-9]%d*\n200 0\n$", output)
   end)
 
   it_answers("adds to the hosts that go without a proxy", function()
