@@ -125,6 +125,10 @@ soak: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
 	@sandbox/run $(LUA) bench/soak.lua $(SOAK)
 
+waiting: build
+	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
+	@sandbox/run $(LUA) bench/waiting.lua
+
 docs:
 	@dev/need lua-ldoc
 	@ldoc -q .
@@ -140,4 +144,4 @@ install:
 clean:
 	rm -rf build doc
 
-.PHONY: build demo test test-lua test-c sanitize valgrind lint kill coverage bench soak docs install clean
+.PHONY: build demo test test-lua test-c sanitize valgrind lint kill coverage bench soak waiting docs install clean

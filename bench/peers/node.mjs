@@ -11,7 +11,7 @@ if (process.argv.length === 2) {
 
 const [at_once, count] = process.argv.slice(2, 4).map(Number);
 const [version, settings] = process.argv.slice(4);
-const STREAMS = 128; // that the server takes on one connection
+const STREAMS = 256; // that the server takes on one connection
 const base = process.env.PCAPI_BASE_URL;
 const path = "/v1/nonMfaCompliantPartnerPrincipals";
 const ca_file = process.env.PCAPI_CA_FILE;
