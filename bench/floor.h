@@ -25,7 +25,7 @@ static size_t discard(char *data, size_t size, size_t n, void *userdata) {
 static size_t gather(char *data, size_t size, size_t n, void *userdata) {
   struct body *b = userdata;
   if (b->len + n > b->cap) {
-    b->cap = b->cap ? b->cap * 2 : 65536;
+    b->cap = b->cap ? b->cap * 2 : CURL_MAX_WRITE_SIZE;
     while (b->cap < b->len + n)
       b->cap *= 2;
     b->data = realloc(b->data, b->cap);
