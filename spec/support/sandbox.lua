@@ -56,10 +56,9 @@ end
 --- Runs a shell command; returns its status, output and error output.
 function M.shell(command)
   local out, err = os.tmpname(), os.tmpname()
-  local status = select(3, os.execute(("{ %s ; } >%s 2>%s; exit $?"):format(command, out, err)))
-  if status == nil then -- Lua 5.1 gives the wait status alone
-    status = os.execute(("{ %s ; } >%s 2>%s"):format(command, out, err)) / 256
-  end
+  local wait_status, _, status = os.execute(("{ %s ; } >%s 2>%s; exit $?"):format(command, out,
+    err))
+  status = status or wait_status / 256 -- Lua 5.1 gives the wait status alone
   local result = { status = status, out = files.slurp(out), err = files.slurp(err) }
   os.remove(out)
   os.remove(err)
