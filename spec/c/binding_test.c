@@ -36,6 +36,7 @@ static const char *const script =
     "assert(core.file_lock(directory, 'token') == false)\n"
     "assert(core.file_replace(directory, 'token', 'text'))\n"
     "assert(core.file_read(directory, 'token') == 'text')\n"
+    "assert(core.file_list(directory)[1] == 'token')\n"
     "assert(core.file_remove(directory, 'token'))\n"
     "assert(core.file_read('.', 'token') == nil)\n";
 
