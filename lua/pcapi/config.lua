@@ -144,13 +144,15 @@ local function read_line(line, number, sections, section)
   sections[section][name] = { value = value_of(value), line = number }
 end
 
-local NAME_RULE = "the name of a profile may hold letters, digits and . _ @ -"
+local LONGEST = 64 -- bytes of a name: the store of files keeps longer ones by their hash alone
+local NAME_RULE = ("the name of a profile may hold letters, digits and . _ @ -, %d at most")
+  :format(LONGEST)
 
 --- Whether a text can name a profile: it stands in paths, advice and on terminals.
 -- @tparam string name
 -- @treturn boolean
 function M.is_name(name)
-  return name:find "^[%w._@%-]+$" ~= nil
+  return #name <= LONGEST and name:find "^[%w._@%-]+$" ~= nil
 end
 
 --- Takes the text of a configuration file apart.

@@ -145,6 +145,13 @@ describe("pcapi.profile", function()
       assert.same({ "work" }, names())
     end)
 
+    it("all of them, though the longest stand in paths by more bytes", function()
+      local longest = ("@"):rep(64)
+      keep(longest, {})
+      assert.same({ longest }, names())
+      assert.is_nil((open(nil, nil, { profile = longest .. "@" })))
+    end)
+
     it("those of the store that is set", function()
       auth.file_store(home .. "/s"):set("there", "{}")
       keep("elsewhere", {})

@@ -124,7 +124,7 @@ local function profile_name(name)
   if config.is_name(name) then
     return name
   end
-  return nil, "--profile may hold letters, digits and . _ @ -"
+  return nil, "--profile may hold letters, digits and . _ @ -, 64 at most"
 end
 
 local function address(flag)
