@@ -89,7 +89,8 @@ static void round_of(struct run *r, int count) {
       abort();
     const int n = take(r, &left);
     done += n;
-    if (n == 0) /* otherwise what was started goes out first */
+    /* what was started goes out first, unless a fast server keeps that up */
+    if (n == 0 || r->gathered - r->decoded > r->at_once)
       wait_or_decode(r);
   }
   while (r->decoded < r->gathered)

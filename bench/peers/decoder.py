@@ -10,6 +10,8 @@ except ImportError:
         import json as module
 
 NAME = module.__name__ + " " + getattr(module, "__version__", "")
+if module.__name__ != "orjson":
+    NAME += " (orjson is not installed)"
 
 
 def loads(body):
