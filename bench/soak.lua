@@ -10,6 +10,7 @@ local TASKS, CLIENTS = 200, 20
 local EVERY = 10 -- seconds between two lines
 local GROWTH = 2 -- percent
 
+io.stdout:setvbuf "line"
 local exchanges, over = 0, false
 local descriptors_before = process.descriptors()
 

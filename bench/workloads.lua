@@ -44,9 +44,9 @@ return {
     at_once = 1, count = 1, version = "2 or 1.1", settings = SMALL, show = { WALL_MS_IN_ALL },
     refused = true },
   { id = "W6", title = "10,000 tasks of one small request, 200 at a time, warm, HTTP/1.1",
-    at_once = 200, count = 10000, few = 2000, version = "1.1", settings = SMALL,
+    at_once = 200, count = 10000, few = 1000, version = "1.1", settings = SMALL,
     show = { CPU_US, PER_CORE } },
   { id = "W6", title = "10,000 tasks of one small request, 200 at a time, warm, HTTP/2",
-    at_once = 200, count = 10000, few = 2000, version = "2", settings = SMALL,
+    at_once = 200, count = 10000, few = 1000, version = "2", settings = SMALL,
     show = { CPU_US, PER_CORE } },
 }
