@@ -2,10 +2,11 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <curl/curl.h>
 
@@ -14,11 +15,13 @@
 #endif
 
 struct http {
-  CURLM *multi; /* kept with the session: it holds the connection and the parsed CA store */
-  CURL *easy;
+  struct pool_transfer transfer; /* first: http_of() relies on it */
+  struct pool *pool;
+  CURL *easy; /* that of the transfer */
+  unsigned long id;
   struct curl_slist *headers;
   struct http_answer answer;
-  enum buf_code overflow; /* why a callback refused bytes */
+  enum buf_code overflow; /* why bytes were refused */
   const char *overflow_of;
   bool running;
   const char *message; /* a literal, or error */
@@ -83,7 +86,7 @@ static enum http_code http_refine(struct http *h, CURLcode code) {
 }
 
 /* Ends a failed exchange with libcurl's own words, or ours where a ceiling or
- * the allocator stopped it: libcurl only sees that a callback refused. */
+ * the allocator stopped it. */
 static enum http_code http_fail_curl(struct http *h, CURLcode code) {
   if (h->overflow == BUF_NO_MEMORY || code == CURLE_OUT_OF_MEMORY)
     return http_fail(h, HTTP_NO_MEMORY, "not enough memory");
@@ -92,20 +95,23 @@ static enum http_code http_fail_curl(struct http *h, CURLcode code) {
   return http_fail(h, http_refine(h, code), h->error[0] ? h->error : curl_easy_strerror(code));
 }
 
-static size_t http_keep(struct http *h, struct buf *b, const char *data, size_t len,
-                        const char *overflow_of) {
+static void http_keep(struct http *h, struct buf *b, const char *data, size_t len,
+                      const char *overflow_of) {
+  if (h->overflow != BUF_OK)
+    return; /* refused already, and ended soon */
   h->overflow = buf_append(b, data, len);
-  if (h->overflow == BUF_OK)
-    return len;
-  h->overflow_of = overflow_of;
-  return 0; /* libcurl ends the transfer */
+  if (h->overflow != BUF_OK) {
+    h->overflow_of = overflow_of;
+    pool_refuse(h->pool, &h->transfer);
+  }
 }
 
 #define BODY_TOO_LARGE "the answer is larger than max_body"
 
 static size_t http_on_body(char *data, size_t size, size_t n, void *userdata) {
   struct http *h = userdata;
-  return http_keep(h, &h->answer.body, data, size * n, BODY_TOO_LARGE);
+  http_keep(h, &h->answer.body, data, size * n, BODY_TOO_LARGE);
+  return size * n;
 }
 
 static size_t http_on_header(char *data, size_t size, size_t n, void *userdata) {
@@ -117,8 +123,9 @@ static size_t http_on_header(char *data, size_t size, size_t n, void *userdata) 
     h->answer.headers.max -= h->answer.headers.len;
     buf_clear(&h->answer.headers);
   }
-  return http_keep(h, &h->answer.headers, data, len,
-                   "the headers of the answer are larger than max_headers");
+  http_keep(h, &h->answer.headers, data, len,
+            "the headers of the answer are larger than max_headers");
+  return len;
 }
 
 /* True for a directory made by "openssl rehash": it holds names like 0a1b2c3d.0 */
@@ -176,6 +183,8 @@ static CURLcode http_set_session(struct http *h, const struct http_options *o) {
   SET(CURLOPT_HTTP_VERSION, o->http_1_1 ? (long)CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS);
   SET(CURLOPT_ACCEPT_ENCODING, ""); /* all that libcurl was built with */
   SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  /* rather a stream of a connection than a connection more */
+  SET(CURLOPT_PIPEWAIT, 1L);
   /* giving up must not wait for a name that is still being resolved */
   SET(CURLOPT_QUICK_EXIT, 1L);
   SET(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -201,20 +210,28 @@ static void http_global_init(void) {
   global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-struct http *http_open(const struct http_options *options, enum http_code *code) {
+struct pool *http_pool(const struct pool_limits *limits, enum http_code *code) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, http_global_init);
   *code = http_classify(global_result);
-  if (global_result != CURLE_OK)
-    return NULL;
+  struct pool *pool = global_result == CURLE_OK ? pool_open(limits) : NULL;
+  if (!pool && global_result == CURLE_OK)
+    *code = errno == EMFILE || errno == ENFILE ? HTTP_CONFIG : HTTP_NO_MEMORY;
+  return pool;
+}
+
+struct http *http_open(struct pool *pool, const struct http_options *options,
+                       enum http_code *code) {
+  static atomic_ulong ids; /* other threads may have Lua states of their own */
   *code = HTTP_NO_MEMORY;
   struct http *h = calloc(1, sizeof *h);
   if (!h)
     return NULL;
   h->message = "";
-  h->multi = curl_multi_init();
-  h->easy = curl_easy_init();
-  if (h->multi && h->easy) {
+  h->id = atomic_fetch_add(&ids, 1) + 1;
+  h->pool = pool_hold(pool);
+  h->easy = h->transfer.easy = curl_easy_init();
+  if (h->easy) {
     CURLcode set = http_set_session(h, options);
     if (set == CURLE_OK) {
       *code = HTTP_DONE;
@@ -294,7 +311,7 @@ enum http_code http_start(struct http *h, const struct http_request *request) {
   h->overflow_of = BODY_TOO_LARGE;
   h->error[0] = '\0';
   CURLcode code = http_set_request(h, request);
-  if (code == CURLE_OK && curl_multi_add_handle(h->multi, h->easy) == CURLM_OK) {
+  if (code == CURLE_OK && pool_add(h->pool, &h->transfer)) {
     h->running = true;
     return HTTP_RUNNING;
   }
@@ -302,11 +319,14 @@ enum http_code http_start(struct http *h, const struct http_request *request) {
   return http_fail_curl(h, code == CURLE_OK ? CURLE_OUT_OF_MEMORY : code);
 }
 
-/* Takes the finished transfer off; the connection stays open in the multi. */
-static enum http_code http_finish(struct http *h, CURLcode result) {
-  curl_multi_remove_handle(h->multi, h->easy);
-  h->running = false;
-  http_drop_headers(h);
+enum http_code http_result(struct http *h) {
+  if (!h->running)
+    return http_fail(h, HTTP_CONFIG, "no exchange was started");
+  if (h->transfer.state == POOL_RUNNING)
+    return HTTP_RUNNING;
+  /* it may have been over before it could be ended */
+  const CURLcode result = h->overflow == BUF_OK ? h->transfer.result : CURLE_WRITE_ERROR;
+  http_cancel(h);
   if (result != CURLE_OK) {
     buf_free(&h->answer.body);
     return http_fail_curl(h, result);
@@ -320,46 +340,6 @@ static enum http_code http_finish(struct http *h, CURLcode result) {
                       : version == CURL_HTTP_VERSION_3   ? 30
                                                          : 0;
   return HTTP_DONE;
-}
-
-/* Runs what can run now. HTTP_RUNNING: the transfer waits for the network. */
-static enum http_code http_step(struct http *h) {
-  int active = 0;
-  int queued = 0;
-  const CURLMsg *msg;
-  CURLMcode code = curl_multi_perform(h->multi, &active);
-  if (code != CURLM_OK)
-    return http_finish(h, code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_RECV_ERROR);
-  while ((msg = curl_multi_info_read(h->multi, &queued)) != NULL)
-    if (msg->msg == CURLMSG_DONE)
-      return http_finish(h, msg->data.result);
-  return HTTP_RUNNING;
-}
-
-static long long now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-enum http_code http_wait(struct http *h, int timeout_ms) {
-  if (!h->running)
-    return http_fail(h, HTTP_CONFIG, "no exchange was started");
-  const long long end = now_ms() + timeout_ms;
-  enum http_code code;
-  while ((code = http_step(h)) == HTTP_RUNNING) {
-    const long long left = end - now_ms();
-    int ready = 0;
-    if (left <= 0)
-      break;
-    if (curl_multi_poll(h->multi, NULL, 0, (int)left, &ready) != CURLM_OK)
-      return http_finish(h, CURLE_OUT_OF_MEMORY);
-    /* nothing to read and time left: a timer of libcurl's, or a signal. The
-     * caller must see the latter, and cannot be hurt by the former. */
-    if (ready == 0)
-      return http_step(h);
-  }
-  return code;
 }
 
 struct http_answer *http_answer(struct http *h) {
@@ -385,13 +365,16 @@ const char *http_message(const struct http *h) {
   return h->message;
 }
 
-bool http_running(const struct http *h) {
-  return h->running;
+struct http *http_of(struct pool_transfer *t) {
+  return (struct http *)t;
+}
+
+unsigned long http_id(const struct http *h) {
+  return h->id;
 }
 
 void http_cancel(struct http *h) {
-  if (h->running)
-    curl_multi_remove_handle(h->multi, h->easy);
+  pool_remove(h->pool, &h->transfer);
   h->running = false;
   http_drop_headers(h);
 }
@@ -400,9 +383,9 @@ void http_close(struct http *h) {
   if (!h)
     return;
   http_cancel(h);
-  /* the easy first: curl_multi_cleanup(3) asks for this order */
+  /* before the multi handle of the pool: curl_multi_cleanup(3) asks for this order */
   curl_easy_cleanup(h->easy);
-  curl_multi_cleanup(h->multi);
+  pool_release(h->pool);
   buf_free(&h->answer.headers);
   buf_free(&h->answer.body);
   free(h);

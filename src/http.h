@@ -1,9 +1,10 @@
-/* One HTTP session over libcurl: a request goes in, an answer comes out, the
- * connection is kept for the next one. Knows libcurl and buf; does not know Lua.
+/* One HTTP session over libcurl: a request goes in, an answer comes out, and the
+ * session is there for the next one. Knows libcurl, pool and buf; does not know Lua.
  *
- * The exchange runs in slices: http_start() begins it, http_wait() moves it on
- * for a bounded time. So the caller keeps control (signals, progress, another
- * loop) and no callback of ours ever has to leave libcurl early.
+ * http_start() begins an exchange, and the pool moves it on, with those of other
+ * sessions: pool_wait() for a bounded time, then http_result(). So the caller keeps
+ * control (signals, progress, another loop) and no callback of ours ever has to leave
+ * libcurl early. Connections belong to the pool.
  */
 #ifndef PCAPI_HTTP_H
 #define PCAPI_HTTP_H
@@ -12,12 +13,13 @@
 #include <stddef.h>
 
 #include "buf.h"
+#include "pool.h"
 
 #pragma GCC visibility push(hidden)
 
 enum http_code {
   HTTP_DONE,     /* an answer is there, whatever its status */
-  HTTP_RUNNING,  /* wait again */
+  HTTP_RUNNING,  /* not yet */
   HTTP_TIMEOUT,  /* the time of the exchange, or of connecting, is over */
   HTTP_NETWORK,  /* no name, no connection, or it broke */
   HTTP_TLS,      /* the peer could not be verified, or no common TLS */
@@ -58,8 +60,12 @@ struct http_answer {
 
 struct http;
 
-/* Opens a session; connects to nothing. Returns NULL with *code set. */
-struct http *http_open(const struct http_options *options, enum http_code *code);
+/* Opens a pool for sessions; NULL with *code set where it cannot. */
+struct pool *http_pool(const struct pool_limits *limits, enum http_code *code);
+
+/* Opens a session, which holds the pool; connects to nothing. Returns NULL with *code
+ * set. */
+struct http *http_open(struct pool *pool, const struct http_options *options, enum http_code *code);
 
 /* Adds a header line "Name: value" to the request that is started next. An
  * exchange still in flight is given up. A line that is refused takes those
@@ -71,10 +77,15 @@ enum http_code http_header(struct http *h, const char *line);
  * header lines collected so far are used up in both cases. */
 enum http_code http_start(struct http *h, const struct http_request *request);
 
-/* Moves the exchange on, for at most timeout_ms milliseconds, and returns
- * HTTP_RUNNING early when a signal arrives. Whatever else it returns ends the
- * exchange. */
-enum http_code http_wait(struct http *h, int timeout_ms);
+/* What became of the exchange: HTTP_RUNNING while the pool has not finished it;
+ * whatever else it returns ends it. */
+enum http_code http_result(struct http *h);
+
+/* The session whose transfer this is, as pool_next() gives it; NULL for NULL. */
+struct http *http_of(struct pool_transfer *t);
+
+/* A number of its own, for finding what belongs to a session. */
+unsigned long http_id(const struct http *h);
 
 /* The answer after HTTP_DONE; its buffers belong to the session and may be
  * freed early. */
@@ -95,11 +106,8 @@ void http_timing(struct http *h, struct http_timing *timing);
 /* What went wrong last, in words; never NULL. Valid until the next start. */
 const char *http_message(const struct http *h);
 
-/* True between http_start() and the end of the exchange. */
-bool http_running(const struct http *h);
-
-/* Gives up the exchange in flight, if any, and closes its connection; forgets
- * header lines that were collected. */
+/* Gives up the exchange in flight, if any, and its connection; forgets header lines
+ * that were collected. */
 void http_cancel(struct http *h);
 
 /* Closes the session. NULL is allowed. */

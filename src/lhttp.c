@@ -1,4 +1,4 @@
-/* The Lua binding of http.h: one userdata, a session. */
+/* The Lua binding of http.h and pool.h: two userdata, a pool and a session in it. */
 #include "binding.h"
 #include "http.h"
 #include "jsontext.h"
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LHTTP "pcapi.core.http"
+#define LPOOL "pcapi.core.pool"
 #define HEADERS_EXPECTED 16
 #define SLICE_MAX 60 /* seconds; a longer wait is asked for again */
 
@@ -15,12 +16,22 @@ struct lhttp {
   struct http *http; /* NULL: closed */
 };
 
-static atomic_int live; /* sessions open in this process, for leak tests */
+struct lpool {
+  struct pool *pool; /* NULL: closed */
+};
+
+static atomic_int live; /* sessions and pools open in this process, for leak tests */
 
 static struct lhttp *lhttp_check(lua_State *L) {
   struct lhttp *s = luaL_checkudata(L, 1, LHTTP);
   luaL_argcheck(L, s->http, 1, "session is closed");
   return s;
+}
+
+static struct pool *lpool_check(lua_State *L) {
+  const struct lpool *p = luaL_checkudata(L, 1, LPOOL);
+  luaL_argcheck(L, p->pool, 1, "pool is closed");
+  return p->pool;
 }
 
 /* Returns nil, kind, message. Memory is Lua's own error, as everywhere in Lua. */
@@ -69,26 +80,59 @@ static lua_Number need_number(lua_State *L, int t, const char *name, lua_Number 
   return n < max ? n : max;
 }
 
-/* http{ca_file, ca_path, proxy, no_proxy, user_agent, http_1_1, allow_http}
- * -> session, or nil, kind, message */
-static int lhttp_new(lua_State *L) {
+static long opt_count(lua_State *L, int t, const char *name) {
+  lua_getfield(L, t, name);
+  const lua_Number n = lua_tonumber(L, -1); /* 0 for nil */
+  if ((!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TNUMBER) || !(n >= 0 && n <= INT_MAX))
+    luaL_error(L, "%s must be a count", name);
+  lua_pop(L, 1);
+  return (long)n;
+}
+
+/* pool{connections, host_connections, kept, watched} -> pool, or nil, kind, message.
+ * Counts; 0 is no limit, for kept the number that libcurl chooses. */
+static int lpool_new(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
+  const struct pool_limits limits = {
+      .connections = opt_count(L, 1, "connections"),
+      .host_connections = opt_count(L, 1, "host_connections"),
+      .kept = opt_count(L, 1, "kept"),
+      .watched = opt_boolean(L, 1, "watched"),
+  };
+  struct lpool *p = lua_newuserdata(L, sizeof *p);
+  p->pool = NULL; /* closed first: an error from here on meets a safe __gc */
+  luaL_getmetatable(L, LPOOL);
+  lua_setmetatable(L, -2);
+  enum http_code code = HTTP_DONE;
+  p->pool = http_pool(&limits, &code);
+  if (!p->pool)
+    return lhttp_fail(L, code, "there is no descriptor left; close some, or raise ulimit -n");
+  atomic_fetch_add(&live, 1);
+  return 1;
+}
+
+/* pool:http{ca_file, ca_path, proxy, no_proxy, user_agent, http_1_1, allow_http}
+ * -> session, or nil, kind, message */
+static int lhttp_new(lua_State *L) {
+  struct pool *pool = lpool_check(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
   const struct http_options options = {
-      .ca_file = opt_string(L, 1, "ca_file", NULL),
-      .ca_path = opt_string(L, 1, "ca_path", NULL),
-      .proxy = opt_string(L, 1, "proxy", NULL),
-      .no_proxy = opt_string(L, 1, "no_proxy", NULL),
-      .user_agent = opt_string(L, 1, "user_agent", NULL),
-      .http_1_1 = opt_boolean(L, 1, "http_1_1"),
-      .allow_http = opt_boolean(L, 1, "allow_http"),
+      .ca_file = opt_string(L, 2, "ca_file", NULL),
+      .ca_path = opt_string(L, 2, "ca_path", NULL),
+      .proxy = opt_string(L, 2, "proxy", NULL),
+      .no_proxy = opt_string(L, 2, "no_proxy", NULL),
+      .user_agent = opt_string(L, 2, "user_agent", NULL),
+      .http_1_1 = opt_boolean(L, 2, "http_1_1"),
+      .allow_http = opt_boolean(L, 2, "allow_http"),
   };
   struct lhttp *s = lua_newuserdata(L, sizeof *s);
   s->http = NULL; /* closed first: an error from here on meets a safe __gc */
   luaL_getmetatable(L, LHTTP);
   lua_setmetatable(L, -2);
   enum http_code code = HTTP_DONE;
-  s->http = http_open(&options, &code);
+  s->http = http_open(pool, &options, &code);
   if (!s->http)
     return lhttp_fail(L, code, "libcurl does not accept an option of the session");
   atomic_fetch_add(&live, 1);
@@ -209,14 +253,73 @@ static void push_head(lua_State *L, const struct buf *head) {
   }
 }
 
-/* session:wait(seconds) -> false while the answer is on its way; then
- * {status, reason, version, headers}, or nil, kind, message. */
-static int lhttp_wait(lua_State *L) {
-  struct lhttp *s = lhttp_check(L);
+/* pool:wait(seconds): moves all exchanges on until one is over, or so long, or until a
+ * signal arrives. */
+static int lpool_wait(lua_State *L) {
+  struct pool *pool = lpool_check(L);
   const lua_Number seconds = luaL_checknumber(L, 2);
   luaL_argcheck(L, seconds >= 0, 2, "seconds out of range");
-  const enum http_code code =
-      http_wait(s->http, seconds < SLICE_MAX ? (int)(seconds * 1000) : SLICE_MAX * 1000);
+  /* rounded up: who waits for a moment is not to come a little before it */
+  const lua_Number ms = (seconds < SLICE_MAX ? seconds : SLICE_MAX) * 1000;
+  pool_wait(pool, (int)ms + (ms > (lua_Number)(int)ms));
+  return 0;
+}
+
+/* pool:next() -> the id of a session whose exchange is over, each once, or nil */
+static int lpool_next(lua_State *L) {
+  struct pool_transfer *t = pool_next(lpool_check(L));
+  if (!t)
+    return 0;
+  lua_pushnumber(L, (lua_Number)http_id(http_of(t)));
+  return 1;
+}
+
+/* pool:descriptor() -> readable when wait(0) has work; nil: it is not watched */
+static int lpool_descriptor(lua_State *L) {
+  const int descriptor = pool_descriptor(lpool_check(L));
+  if (descriptor < 0)
+    return 0;
+  lua_pushinteger(L, descriptor);
+  return 1;
+}
+
+/* pool:timeout() -> seconds until wait(0) has work in any case, or nil */
+static int lpool_timeout(lua_State *L) {
+  const long timeout_ms = pool_timeout(lpool_check(L));
+  if (timeout_ms < 0)
+    return 0;
+  lua_pushnumber(L, (lua_Number)timeout_ms / 1000);
+  return 1;
+}
+
+/* As for a session. Sessions that are open keep what they need of the pool. */
+static int lpool_close(lua_State *L) {
+  struct lpool *p = luaL_checkudata(L, 1, LPOOL);
+  if (p->pool) {
+    pool_release(p->pool);
+    p->pool = NULL;
+    atomic_fetch_sub(&live, 1);
+  }
+  return 0;
+}
+
+static int lpool_tostring(lua_State *L) {
+  const struct lpool *p = luaL_checkudata(L, 1, LPOOL);
+  lua_pushfstring(L, "%s (%s)", LPOOL, p->pool ? "open" : "closed");
+  return 1;
+}
+
+/* session:id() -> the number that pool:next() gives */
+static int lhttp_id(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)http_id(lhttp_check(L)->http));
+  return 1;
+}
+
+/* session:result() -> false while the answer is on its way; then
+ * {status, reason, version, headers}, or nil, kind, message. */
+static int lhttp_result(lua_State *L) {
+  struct lhttp *s = lhttp_check(L);
+  const enum http_code code = http_result(s->http);
   if (code == HTTP_RUNNING) {
     lua_pushboolean(L, 0);
     return 1;
@@ -305,21 +408,46 @@ static int lhttp_tostring(lua_State *L) {
   return 1;
 }
 
-/* live() -> number of open sessions */
+/* live() -> number of open sessions and pools */
 static int lhttp_live(lua_State *L) {
   lua_pushinteger(L, atomic_load(&live));
   return 1;
 }
 
+/* Leaves nothing on the stack. */
+static void new_class(lua_State *L, const char *name, const luaL_Reg *methods,
+                      const luaL_Reg *metamethods) {
+  luaL_newmetatable(L, name);
+  luaL_setfuncs(L, metamethods, 0);
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__name");
+  lua_pop(L, 1);
+}
+
 void lhttp_open(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"start", lhttp_start},
-      {"wait", lhttp_wait},
-      {"body", lhttp_body},
-      {"timing", lhttp_timing},
-      {"cancel", lhttp_cancel},
-      {"close", lhttp_close},
+  static const luaL_Reg pool_methods[] = {
+      {"http", lhttp_new},
+      {"wait", lpool_wait},
+      {"next", lpool_next},
+      {"descriptor", lpool_descriptor},
+      {"timeout", lpool_timeout},
+      {"close", lpool_close},
       {NULL, NULL},
+  };
+  static const luaL_Reg pool_metamethods[] = {
+      {"__gc", lpool_close},
+      {"__close", lpool_close},
+      {"__tostring", lpool_tostring},
+      {NULL, NULL},
+  };
+  static const luaL_Reg methods[] = {
+      {"start", lhttp_start}, {"result", lhttp_result},
+      {"body", lhttp_body},   {"timing", lhttp_timing},
+      {"id", lhttp_id},       {"cancel", lhttp_cancel},
+      {"close", lhttp_close}, {NULL, NULL},
   };
   static const luaL_Reg metamethods[] = {
       {"__gc", lhttp_close},
@@ -327,15 +455,10 @@ void lhttp_open(lua_State *L) {
       {"__tostring", lhttp_tostring},
       {NULL, NULL},
   };
-  luaL_newmetatable(L, LHTTP);
-  luaL_setfuncs(L, metamethods, 0);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushliteral(L, LHTTP);
-  lua_setfield(L, -2, "__name");
-  lua_pop(L, 1); /* metatable */
-  lua_pushcfunction(L, lhttp_new);
-  lua_setfield(L, -2, "http");
+  new_class(L, LPOOL, pool_methods, pool_metamethods);
+  new_class(L, LHTTP, methods, metamethods);
+  lua_pushcfunction(L, lpool_new);
+  lua_setfield(L, -2, "pool");
   lua_pushcfunction(L, lhttp_live);
   lua_setfield(L, -2, "live");
 }

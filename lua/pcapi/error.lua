@@ -37,6 +37,7 @@ M.kinds = {
   server = "the service failed",
   protocol = "the answer makes no sense: not JSON, a wrong shape, too large",
   config = "a setting cannot be used",
+  stopped = "the run of tasks was stopped before this was done",
   store = "the place where tokens are kept cannot be read or written",
 }
 

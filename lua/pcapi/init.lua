@@ -18,11 +18,13 @@ local options_ = require "pcapi.options"
 local url = require "pcapi.url"
 
 -- Loaded at first use: who does not need them pays nothing.
-local LATE = { time = "pcapi.time", auth = "pcapi.auth" }
+local LATE = { time = "pcapi.time", auth = "pcapi.auth", concurrent = "pcapi.concurrent" }
 
---- Reading and writing times, see `pcapi.time`; signing in, see `pcapi.auth`.
+--- Reading and writing times, see `pcapi.time`; signing in, see `pcapi.auth`; many calls at
+-- once, see `pcapi.concurrent`.
 -- @field time
 -- @field auth
+-- @field concurrent
 local M = setmetatable({
   _VERSION = require "pcapi.version",
   --- What stands for null inside an array; in an object null is a missing field.

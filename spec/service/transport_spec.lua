@@ -66,13 +66,16 @@ describe("an exchange", function()
   end)
 
   it("keeps the connection for the next one", function()
-    local session = core.http { ca_file = sandbox.ca_file }
+    local pool = core.pool {}
+    local session = pool:http { ca_file = sandbox.ca_file }
     local function ask()
       assert(session:start { method = "GET", url = sandbox.url .. "/_sandbox/echo", timeout = 5,
                              connect_timeout = 5, max_body = 1e6, max_headers = 1e5 })
       local response
       repeat
-        response = session:wait(1)
+        pool:wait(1)
+        pool:next()
+        response = session:result()
       until response ~= false
       assert.truthy(response)
       return core.decode(session:body()).connection
@@ -81,10 +84,12 @@ describe("an exchange", function()
     assert.truthy(first)
     assert.equal(first, ask())
     session:close()
+    pool:close()
   end)
 
   it("takes nothing over from a request that was refused before it was sent", function()
-    local session = core.http { ca_file = sandbox.ca_file }
+    local pool = core.pool {}
+    local session = pool:http { ca_file = sandbox.ca_file }
     local request = { method = "GET", url = sandbox.url .. "/_sandbox/echo", timeout = 5,
                       connect_timeout = 5, max_body = 1e6, max_headers = 1e5 }
     for _, second in ipairs { "X-Two: a\nb", "X-Two: a\0b", false } do
@@ -94,11 +99,14 @@ describe("an exchange", function()
       assert(session:start(request))
       local response
       repeat
-        response = session:wait(1)
+        pool:wait(1)
+        pool:next()
+        response = session:result()
       until response ~= false
       assert.is_nil(session:body():find("LEFT", 1, true))
     end
     session:close()
+    pool:close()
   end)
 
   it("calls on_wait while it waits", function()
@@ -122,7 +130,7 @@ describe("an exchange", function()
       end)
       local before = core.live()
       client:close()
-      assert.equal(before - 1, core.live())
+      assert.equal(before - 2, core.live()) -- its session and its pool
     end)
   end)
 
@@ -156,7 +164,6 @@ describe("an exchange", function()
                     retry = { attempts = 1 }, headers = { ["X-Sandbox"] = settings } }
           :request("GET", "/v1/customers")
       end
-      core.http({}):close()
     end)
   end)
 end)

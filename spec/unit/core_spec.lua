@@ -1,5 +1,7 @@
 local core = require "pcapi.core"
 
+local pool = assert(core.pool {})
+
 local LIMITS = { timeout = 5, connect_timeout = 1, max_body = 1000, max_headers = 1000 }
 
 -- A request that is never started by these specs: it is refused before.
@@ -15,7 +17,7 @@ local function request(changes)
 end
 
 local function with_session(f)
-  local session = assert(core.http {})
+  local session = assert(pool:http {})
   local ok, err = pcall(f, session)
   session:close()
   assert(ok, err)
@@ -163,7 +165,7 @@ describe("pcapi.core", function()
     it("is counted while it is open", function()
       collectgarbage()
       local before = core.live()
-      local one, two = assert(core.http {}), assert(core.http {})
+      local one, two = assert(pool:http {}), assert(pool:http {})
       assert.equal(before + 2, core.live())
       one:close()
       assert.equal(before + 1, core.live())
@@ -173,7 +175,7 @@ describe("pcapi.core", function()
 
     it("may be closed twice, and counts once", function()
       local before = core.live()
-      local session = assert(core.http {})
+      local session = assert(pool:http {})
       session:close()
       session:close()
       assert.equal(before, core.live())
@@ -183,7 +185,7 @@ describe("pcapi.core", function()
       collectgarbage()
       local before = core.live()
       for _ = 1, 5 do
-        core.http {}
+        pool:http {}
       end
       collectgarbage()
       collectgarbage()
@@ -193,28 +195,28 @@ describe("pcapi.core", function()
     it("is closed at the end of its scope where Lua knows that", function()
       local load_text = rawget(_G, "loadstring") or load
       local scope = load_text [[
-        local core = require "pcapi.core"
+        local core, pool = require "pcapi.core", ...
         do
-          local session <close> = core.http {}
+          local session <close> = pool:http {}
           assert(tostring(session):find("open", 1, true))
         end
         return core.live()
       ]]
       local before = core.live()
-      assert.equal(before, scope and scope() or before)
+      assert.equal(before, scope and scope(pool) or before)
       assert.is_function(debug.getregistry()["pcapi.core.http"].__close)
     end)
 
     it("says as text whether it is open", function()
-      local session = assert(core.http {})
+      local session = assert(pool:http {})
       assert.equal("pcapi.core.http (open)", tostring(session))
       session:close()
       assert.equal("pcapi.core.http (closed)", tostring(session))
     end)
 
-    for _, case in ipairs { { "start", {} }, { "wait", 0 }, { "body" }, { "cancel" } } do
+    for _, case in ipairs { { "start", {} }, { "result" }, { "body" }, { "id" }, { "timing" }, { "cancel" } } do
       it("says so when " .. case[1] .. " comes after close", function()
-        local session = assert(core.http {})
+        local session = assert(pool:http {})
         session:close()
         local ok, message = pcall(session[case[1]], session, case[2])
         assert.is_false(ok)
@@ -224,7 +226,8 @@ describe("pcapi.core", function()
 
     it("does not take another userdata for its own", function()
       with_session(function(session)
-        for _, method in ipairs { "start", "wait", "body", "cancel", "close" } do
+        for _, method in ipairs { "start", "result", "body", "timing", "id", "cancel",
+                                  "close" } do
           assert.has_error(function() session[method](io.stdout) end)
           assert.has_error(function() session[method]() end)
         end
@@ -241,17 +244,84 @@ describe("pcapi.core", function()
     end)
   end)
 
+  describe("a pool", function()
+    it("is counted while it is open, and may be closed twice", function()
+      collectgarbage()
+      local before = core.live()
+      local own = assert(core.pool {})
+      assert.equal(before + 1, core.live())
+      assert.equal("pcapi.core.pool (open)", tostring(own))
+      own:close()
+      own:close()
+      assert.equal(before, core.live())
+      assert.equal("pcapi.core.pool (closed)", tostring(own))
+    end)
+
+    it("may be closed before its sessions", function()
+      local own = assert(core.pool {})
+      local session = assert(own:http {})
+      own:close()
+      session:cancel()
+      session:close()
+    end)
+
+    it("has nothing to tell when nothing runs", function()
+      pool:wait(0)
+      assert.is_nil(pool:next())
+      assert.is_nil(pool:timeout())
+      assert.is_nil(pool:descriptor())
+      local watched = assert(core.pool { watched = true })
+      watched:wait(0)
+      assert.is_number(watched:descriptor())
+      watched:close()
+    end)
+
+    for _, case in ipairs { { "http", {} }, { "wait", 0 }, { "next" }, { "descriptor" },
+                            { "timeout" } } do
+      it("says so when " .. case[1] .. " comes after close", function()
+        local own = assert(core.pool {})
+        own:close()
+        local ok, message = pcall(own[case[1]], own, case[2])
+        assert.is_false(ok)
+        assert.matches("pool is closed", message, 1, true)
+      end)
+    end
+
+    it("does not take another userdata for its own", function()
+      for _, method in ipairs { "http", "wait", "next", "descriptor", "timeout", "close" } do
+        assert.has_error(function() pool[method](io.stdout, 0) end)
+        assert.has_error(function() pool[method]() end)
+      end
+    end)
+
+    it("names a limit that is no count", function()
+      for _, name in ipairs { "connections", "host_connections", "kept" } do
+        for _, value in ipairs { -1, "x", 0 / 0, 2 ^ 40 } do
+          local ok, message = pcall(core.pool, { [name] = value })
+          assert.is_false(ok)
+          assert.matches(name .. " must be a count", message, 1, true)
+        end
+      end
+      assert.has_error(function() core.pool() end)
+    end)
+
+    it("refuses to wait backwards", function()
+      assert.has_error(function() pool:wait(-1) end)
+      assert.has_error(function() pool:wait(0 / 0) end)
+    end)
+  end)
+
   describe("options of a session", function()
     it("are a table", function()
-      assert.has_error(function() core.http() end)
-      assert.has_error(function() core.http("x") end)
+      assert.has_error(function() pool:http() end)
+      assert.has_error(function() pool:http("x") end)
     end)
 
     for _, name in ipairs { "ca_file", "ca_path", "proxy", "no_proxy", "user_agent" } do
       it("name " .. name .. " when it is no text", function()
         for _, value in ipairs { 5, true, {} } do
           local before = core.live()
-          local ok, message = pcall(core.http, { [name] = value })
+          local ok, message = pcall(pool.http, pool, { [name] = value })
           assert.is_false(ok)
           assert.matches(name .. " must be a string", message, 1, true)
           assert.equal(before, core.live())
@@ -259,7 +329,7 @@ describe("pcapi.core", function()
       end)
 
       it("name " .. name .. " when it holds a zero byte", function()
-        local ok, message = pcall(core.http, { [name] = "a\0b" })
+        local ok, message = pcall(pool.http, pool, { [name] = "a\0b" })
         assert.is_false(ok)
         assert.matches(name .. " holds a zero byte", message, 1, true)
       end)

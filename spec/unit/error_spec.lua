@@ -16,7 +16,7 @@ describe("pcapi.error", function()
     table.sort(names)
     assert.same({ "bad_request", "config", "consent_required", "forbidden", "invalid_client",
                   "mfa_required", "network", "not_found", "protocol", "server", "sign_in_required",
-                  "store", "throttled", "timeout", "tls", "unauthorized" }, names)
+                  "stopped", "store", "throttled", "timeout", "tls", "unauthorized" }, names)
   end)
 
   it("refuses a kind that is not in the set", function()

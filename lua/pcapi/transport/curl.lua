@@ -1,5 +1,6 @@
---- The transport over libcurl: blocks the thread, not the person. It waits in
--- short slices, so that Ctrl-C and a progress function get their turn.
+--- The transport over libcurl. Within a task of `pcapi.concurrent` others go on while it
+-- waits; elsewhere it blocks the thread, not the person: it waits in short slices, so that
+-- Ctrl-C and a progress function get their turn.
 --
 -- A transport is a table with `send(self, request) → response | nil, err`,
 -- `sleep(self, seconds)`, `now(self)` (seconds of a clock that never jumps) and
@@ -7,17 +8,21 @@
 -- @module pcapi.transport.curl
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
+local task = require "pcapi.task"
 local version = require "pcapi.version"
+local wire = require "pcapi.transport.wire"
 
 local M = {}
 
 local SLICE = 0.25 -- seconds
+local KEPT = 16 -- connections, of a transport that blocks: service, sign-in, a vault
 
 local HINTS = {
   timeout = "Raise timeout, or try again later",
   network = "Check the connection, the name of the host and the proxy settings",
   tls = "Check ca_file or ca_path; a proxy that opens TLS needs its own CA there",
   config = "Check ca_file, ca_path, proxy and the address",
+  stopped = "Run it again for what is missing",
 }
 
 local Transport = {}
@@ -35,19 +40,18 @@ Transport.__name = "pcapi.transport.curl"
 -- @tparam[opt] boolean options.allow_http http:// too, for a test on loopback
 -- @tparam[opt] string options.user_agent put in front of our own
 -- @tparam[opt] function options.on_wait called about four times a second with the
--- seconds waited so far
+-- seconds waited so far; not within a task
 -- @treturn table a transport
 function M.new(options)
   options = options or {}
   local agent = "pcapi/" .. version
   return setmetatable({
-    idle = {},
-    busy = {}, -- sessions in flight, so that close() reaches one whose wait raised
+    wire = wire.new { kept = KEPT },
     on_wait = options.on_wait,
-    session_options = {
+    connection = wire.connection {
       ca_file = options.ca_file, ca_path = options.ca_path,
       proxy = options.proxy, no_proxy = options.no_proxy,
-      http_1_1 = options.http_version == "1.1", allow_http = options.allow_http,
+      http_1_1 = options.http_version == "1.1", allow_http = options.allow_http or false,
       user_agent = options.user_agent and options.user_agent .. " " .. agent or agent,
     },
   }, Transport)
@@ -57,39 +61,28 @@ local function fail(kind, message, timing)
   return nil, errors.new { kind = kind, message = message, hint = HINTS[kind], timing = timing }
 end
 
--- A second request while one is under way, as from inside a progress function,
--- gets a session of its own.
-local function take_session(self)
-  local session = table.remove(self.idle)
-  if session then
-    return session
-  end
-  return core.http(self.session_options)
-end
-
-local function exchange(self, session, request)
-  local ok, kind, message = session:start(request)
-  if not ok then
+-- Another exchange may begin meanwhile, from within on_wait: so what is over is looked
+-- for by session.
+local function exchange(self, request)
+  local session, kind, message = self.wire:start(self.connection, request)
+  if not session then
     return nil, kind, message
   end
   local on_wait = request.on_wait or self.on_wait
   local started = on_wait and core.now()
+  local pool = self.wire.pool
   while true do
-    local response
-    response, kind, message = session:wait(SLICE)
+    pool:wait(SLICE)
+    while pool:next() do end -- luacheck: ignore 542
+    local response, timing
+    response, kind, message, timing = self.wire:answer(session, request)
     if response ~= false then
-      return response, kind, message
+      return response, kind, message, timing
     end
     if started then
       on_wait(core.now() - started)
     end
   end
-end
-
--- A body that is JSON loses its byte order mark while it is still in C.
-local function text_names(request, response)
-  local kind = response.headers["content-type"]
-  return request.json_names or kind and kind:find("[/+]json") and {} or nil
 end
 
 --- One exchange.
@@ -101,31 +94,35 @@ end
 -- `name_lookup`, `connect`, `tls`, `first_byte` and `total` were done, 0 for none.
 -- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`
 -- @treturn[2] nil
--- @treturn[2] pcapi.error of kind timeout, network, tls, protocol or config
+-- @treturn[2] pcapi.error of kind timeout, network, tls, protocol, config or stopped
 function Transport:send(request)
-  local session, kind, message = take_session(self)
-  if not session then
-    return fail(kind, message)
+  local loop = task.loop()
+  local response, kind, message, timing
+  if loop then
+    response, kind, message, timing = loop:exchange(self.connection, request)
+  else
+    response, kind, message, timing = exchange(self, request)
   end
-  local response
-  self.busy[session] = true
-  response, kind, message = exchange(self, session, request)
-  self.busy[session] = nil
-  local timing = request.timing and session:timing() or nil
-  if response then
-    response.body = session:body(text_names(request, response))
-  end
-  self.idle[#self.idle + 1] = session
   if not response then
     return fail(kind, message, timing)
   end
-  response.timing = timing
   return response
 end
 
 --- Waits.
 -- @tparam number seconds
+-- @treturn[1] boolean true
+-- @treturn[2] nil within a task whose run is stopped
+-- @treturn[2] pcapi.error of kind stopped
 function Transport:sleep(seconds)
+  local loop = task.loop()
+  if loop then
+    local ok, kind, message = loop:sleep(seconds)
+    if not ok then
+      return fail(kind, message)
+    end
+    return true
+  end
   local finish = core.now() + seconds
   local left = seconds
   while left > 0 do
@@ -135,6 +132,7 @@ function Transport:sleep(seconds)
     end
     left = finish - core.now()
   end
+  return true
 end
 
 --- Seconds of a clock that never jumps.
@@ -143,17 +141,10 @@ function Transport:now() -- luacheck: ignore self
   return core.now()
 end
 
---- Closes the kept connections and gives up what is in flight. The transport may be
--- used again.
+--- Closes the kept connections and gives up what is in flight, but for that of a loop,
+-- which keeps its own. The transport may be used again.
 function Transport:close()
-  for i = #self.idle, 1, -1 do
-    self.idle[i]:close()
-    self.idle[i] = nil
-  end
-  for session in pairs(self.busy) do
-    session:close()
-    self.busy[session] = nil
-  end
+  self.wire:close()
 end
 
 return M

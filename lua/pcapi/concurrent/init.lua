@@ -1,0 +1,550 @@
+--- Many tasks in one Lua state. A task is a function, written straight down; wherever a
+-- call of pcapi inside it waits (for an answer, before it tries again, for its token, for
+-- the next page) the other tasks go on. Outside of tasks the same calls block.
+--
+--     local results = pcapi.concurrent(tasks, { limit = 50 })
+--
+-- A loop is what runs them, and may be used by itself: to keep its connections for the
+-- next run, to add tasks while others run, or inside another event loop.
+--
+--     local loop = assert(pcapi.concurrent.new { limit = 50 })
+--     local task = loop:add(function() return client.security:partner_requests() end)
+--     while loop:step(1) > 0 do end
+--     print(task.value, task.err)
+--
+-- What a step does first is to move the network on and to send what can be sent; answers
+-- are decoded while others are on their way.
+-- @module pcapi.concurrent
+local core = require "pcapi.core"
+local errors = require "pcapi.error"
+local heap = require "pcapi.concurrent.heap"
+local options_ = require "pcapi.options"
+local queue = require "pcapi.concurrent.queue"
+local task_ = require "pcapi.task"
+local wire = require "pcapi.transport.wire"
+
+local LIMIT = 50 -- exchanges at once
+local BEGUN = 10000 -- tasks that have begun and not ended, most of them asleep
+local SLICE = 0.25 -- seconds; Ctrl-C is noticed in between
+local DECODING = 0.0005 -- seconds for decoding before the network is looked at again
+local SENDING = 8 -- tasks begun before the network is looked at again
+local CATCH_UP = 0.02 -- seconds that the rate may be behind, as waiting is not exact
+local REFUSALS = 100 -- waits of a task that goes on after its run was stopped
+
+local close_thread = rawget(coroutine, "close") -- Lua 5.4
+
+local Loop = {}
+Loop.__index = Loop
+Loop.__name = "pcapi.concurrent"
+
+-- What a task yields when it waits for something of ours; anything else it yields only
+-- lets others go on.
+local WAITS = {}
+
+local STOPPED = "the run of tasks was stopped"
+
+-- How a task waits: returns what it is resumed with, "stopped" at the end of the run.
+local function wait()
+  return coroutine.yield(WAITS)
+end
+
+-- A task that goes on although its run is stopped.
+local function refuse()
+  wait()
+  return nil, "stopped", STOPPED
+end
+
+local function stopped_error()
+  return errors.new { kind = "stopped", message = STOPPED,
+                      hint = "Run it again for what is missing" }
+end
+
+-- Lua has no error object for this one.
+local function is_interruption(failure)
+  return type(failure) == "string" and failure:find("interrupted!", 1, true) ~= nil
+end
+
+local function finish(self, task, ok, value, err)
+  if not ok then
+    task.err, task.traceback = value, debug.traceback(task.thread)
+  elseif value then
+    task.value = value
+  else
+    task.value, task.err = value, err
+  end
+  task.done, task.thread, task.act = true, nil, nil
+  self.tasks[task] = nil
+  self.begun, self.unfinished = self.begun - 1, self.unfinished - 1
+  if is_interruption(task.err) then
+    task.err = stopped_error()
+    self:stop "interrupted"
+  elseif task.err ~= nil and self.stop_on_error then
+    self:stop()
+  end
+  if self.progress then
+    self.progress()
+  end
+end
+
+-- Runs a task until it waits or ends.
+local function resume(self, task, ...)
+  local thread = task.thread
+  self.task = task
+  local ok, value, err = task_.resume(self, thread, ...)
+  self.task = nil
+  if coroutine.status(thread) == "dead" then
+    finish(self, task, ok, value, err)
+  elseif value ~= WAITS then
+    self.ready:push(task)
+  end
+end
+
+-- Ends a task that did not come to its end by itself.
+local function drop(self, task)
+  if task.thread and close_thread then
+    close_thread(task.thread)
+  end
+  finish(self, task, true, nil, stopped_error())
+end
+
+-- Whether an exchange may begin; with a rate, not before its moment.
+local function is_free(self, now)
+  return self.on_wire < self.limit and (not self.interval or self.slot <= now)
+end
+
+local function occupy(self, now)
+  self.on_wire = self.on_wire + 1
+  if self.interval then
+    self.slot = math.max(self.slot, now - CATCH_UP) + self.interval
+  end
+end
+
+-- Waits until the exchange of the running task may begin. First come, first served.
+local function await_turn(self, request)
+  local now = core.now()
+  if self.turns:is_empty() and is_free(self, now) then
+    occupy(self, now)
+    return true
+  end
+  local task, last = self.task, now + request.timeout
+  task.last = last
+  self.last = math.min(self.last, last)
+  self.turns:push(task)
+  local what = wait()
+  task.last = nil
+  if what == "stopped" then
+    return nil, what, STOPPED
+  elseif what == "late" then
+    return nil, "timeout", "the time was over before its turn came"
+  end
+  request.timeout = math.max(last - core.now(), 0.001)
+  request.connect_timeout = math.min(request.connect_timeout, request.timeout)
+  return true
+end
+
+-- An exchange of the task that runs; for `pcapi.transport.curl`. Returns a response, or
+-- nil, kind, message, timing.
+function Loop:exchange(connection, request)
+  if self.stopping then
+    return refuse()
+  end
+  local ok, kind, message = await_turn(self, request)
+  if not ok then
+    return nil, kind, message
+  end
+  local session
+  session, kind, message = self.wire:start(connection, request)
+  if not session then
+    self.on_wire = self.on_wire - 1
+    return nil, kind, message
+  end
+  self.waiting[session:id()] = self.task
+  if wait() == "stopped" then
+    self.wire:cancel(session)
+    return nil, "stopped", STOPPED
+  end
+  return self.wire:answer(session, request)
+end
+
+-- Lets the task that runs wait; for transports.
+function Loop:sleep(seconds)
+  if self.stopping then
+    return refuse()
+  end
+  self.task.wake = core.now() + seconds
+  heap.push(self.sleepers, self.task)
+  if wait() == "stopped" then
+    return nil, "stopped", STOPPED
+  end
+  return true
+end
+
+local function wake(self, now)
+  local sleepers = self.sleepers
+  while sleepers[1] and sleepers[1].wake <= now do
+    resume(self, heap.pop(sleepers))
+  end
+end
+
+-- Those whose time was over before their turn came leave the queue.
+local function dismiss(self, now)
+  self.last = math.huge
+  for _ = 1, self.turns:count() do
+    local task = self.turns:pop()
+    if task.last <= now then
+      resume(self, task, "late")
+    else
+      self.last = math.min(self.last, task.last)
+      self.turns:push(task)
+    end
+  end
+end
+
+local function may_begin(self, now)
+  return not self.pending:is_empty() and self.turns:is_empty() and is_free(self, now)
+    and self.ready:count() < self.limit and self.begun < BEGUN
+end
+
+local function begin(self)
+  local task = self.pending:pop()
+  self.begun = self.begun + 1
+  task.thread = coroutine.create(task.act)
+  resume(self, task, self)
+end
+
+-- Sends what may be sent, those who wait before those who have not begun.
+local function send(self, now)
+  if self.last <= now then
+    dismiss(self, now)
+  end
+  while not self.turns:is_empty() and is_free(self, now) do
+    occupy(self, now)
+    resume(self, self.turns:pop())
+  end
+  for _ = 1, SENDING do
+    if not may_begin(self, now) then
+      break
+    end
+    begin(self)
+  end
+end
+
+-- Moves the network on, for at most so many seconds. Returns whether an answer came.
+local function receive(self, seconds)
+  local pool, came = self.wire.pool, false
+  pool:wait(seconds)
+  for id in pool.next, pool do
+    local task = self.waiting[id]
+    self.waiting[id] = nil
+    if task then -- else an exchange whose task was dropped
+      self.on_wire = self.on_wire - 1
+      self.ready:push(task)
+      came = true
+    end
+  end
+  return came
+end
+
+local function decode(self, now)
+  local finished = now + DECODING
+  repeat
+    if self.ready:is_empty() then
+      return
+    end
+    resume(self, self.ready:pop())
+  until core.now() >= finished
+end
+
+local function forget_waits(self)
+  self.turns = queue.new() -- want to send
+  self.last = math.huge -- when the first of turns has no time left, or before
+  self.waiting = {} -- on the wire, by the id of their session
+  self.on_wire = 0
+  self.sleepers = {}
+end
+
+-- Tells a task that its run is over. One that has not begun, or does not end, is dropped.
+local function stop_one(self, task)
+  task.refusals = (task.refusals or 0) + 1
+  if not task.thread then
+    self.begun = self.begun + 1
+    drop(self, task)
+  elseif task.refusals > REFUSALS then
+    drop(self, task)
+  else
+    resume(self, task, "stopped")
+  end
+end
+
+-- Asks the set of all tasks who is left, not the queues: Ctrl-C may have come while one
+-- was on its way from one to another.
+local function stop_all(self)
+  while not self.ready:is_empty() do -- what has come is not lost
+    resume(self, self.ready:pop())
+  end
+  forget_waits(self)
+  local left = {}
+  for task in pairs(self.tasks) do
+    left[#left + 1] = task
+  end
+  for _, task in ipairs(left) do
+    stop_one(self, task)
+  end
+  if next(self.tasks) == nil then
+    self.begun, self.unfinished, self.stopping = 0, 0, nil
+  end
+end
+
+-- Seconds until there is something to do, whatever comes from the network.
+local function idle_time(self, now)
+  if self.stopping or not self.ready:is_empty() or may_begin(self, now) then
+    return 0
+  end
+  local at = self.last
+  if self.sleepers[1] then
+    at = math.min(at, self.sleepers[1].wake)
+  end
+  if self.interval and self.slot > now and self.on_wire < self.limit
+    and not (self.turns:is_empty() and self.pending:is_empty()) then
+    at = math.min(at, self.slot)
+  end
+  return math.max(at - now, 0)
+end
+
+local NEW = { limit = "count", rate = "number", connections = "count", host_connections = "count" }
+
+local function check(options, schema, what, level)
+  options = options_.check(options, schema, what, level + 1)
+  if options.rate and options.rate <= 0 then
+    error(what .. ": rate must be a positive number of requests per second", level + 1)
+  end
+  return options
+end
+
+local function new(options)
+  local limit = math.floor(math.max(options.limit or LIMIT, 1))
+  local self = setmetatable({
+    limit = limit, interval = options.rate and 1 / options.rate, slot = 0,
+    wire = wire.new { connections = options.connections, kept = limit, watched = true,
+                      host_connections = options.host_connections },
+    tasks = {}, -- the set of those that are not done
+    pending = queue.new(), -- have not begun
+    ready = queue.new(), -- have their answer
+    begun = 0, unfinished = 0,
+  }, Loop)
+  forget_waits(self)
+  local pool, kind, message = self.wire:open()
+  if not pool then
+    return nil, errors.new { kind = kind, message = message }
+  end
+  return self
+end
+
+local M = {}
+
+--- Makes a loop. Nothing is sent yet.
+-- @tparam[opt] table options
+-- @tparam[opt=50] number options.limit exchanges at once; answers that wait to be decoded
+-- are not counted, nor are tasks that sleep
+-- @tparam[opt] number options.rate requests per second at most, over all tasks
+-- @tparam[opt] number options.connections connections at once; HTTP/1.1 needs one for
+-- every exchange, HTTP/2 one for a hundred
+-- @tparam[opt] number options.host_connections the same, for each host
+-- @treturn[1] pcapi.concurrent
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind config: no descriptor is left
+function M.new(options)
+  return new(check(options, NEW, "pcapi.concurrent.new", 2))
+end
+
+local function new_task(self, act, what, level)
+  if type(act) ~= "function" then
+    error(("%s must be a function, not a %s"):format(what, type(act)), level + 1)
+  end
+  local task = { act = act, done = false }
+  self.tasks[task] = true
+  self.pending:push(task)
+  self.unfinished = self.unfinished + 1
+  return task
+end
+
+--- Adds a task. It begins when its turn comes, in a later step.
+-- @tparam function act is called with the loop; what it returns is a value, or nil (or
+-- false) and an error
+-- @treturn table the task: `done`; then `value`, or `err`, which is what the function
+-- returned or raised, or a pcapi.error of kind stopped; and `traceback` of what it raised
+function Loop:add(act)
+  local task = new_task(self, act, "a task", 2)
+  return task
+end
+
+--- Does what can be done now, and waits for the network where nothing can.
+-- @tparam[opt=0] number seconds to wait at most
+-- @treturn number tasks that are not done
+function Loop:step(seconds)
+  if self.task then
+    error("a task cannot move its own loop on", 2)
+  elseif self.stopping then
+    stop_all(self)
+    return self.unfinished
+  end
+  local now = core.now()
+  wake(self, now)
+  send(self, now)
+  if not receive(self, math.min(idle_time(self, now), seconds or 0)) then
+    decode(self, core.now())
+  end
+  return self.unfinished
+end
+
+--- Stops the run: what is on the wire is given up, calls that wait return an error of kind
+-- stopped, and so do tasks that have not begun. May be called from anywhere.
+function Loop:stop(why)
+  self.stopping = self.unfinished > 0 and (why or "stopped") or nil
+  self.stopped = self.stopping or self.stopped
+end
+
+local function drive(self)
+  while self.unfinished > 0 do
+    self:step(SLICE)
+  end
+end
+
+-- Until all is done. Ctrl-C stops it, and what was done is kept; any other error is a
+-- caller's, as from a function of theirs, and goes on to them once all is given up.
+local function run_all(self)
+  self.stopped = nil
+  local ok, failure = pcall(drive, self)
+  if not ok then
+    self.task, self.progress, self.stop_on_error = nil, nil, nil
+    self:stop(is_interruption(failure) and "interrupted" or nil)
+    drive(self)
+  end
+  if not ok and not is_interruption(failure) then
+    error(failure, 0)
+  end
+  return self.stopped
+end
+
+local RUN = { stop_on_error = "boolean", progress = "function" }
+
+local function count_failed(results)
+  local failed = 0
+  for _, task in ipairs(results) do
+    failed = failed + (task.err ~= nil and 1 or 0)
+  end
+  return failed
+end
+
+local function run(self, tasks, options)
+  local results, done = {}, 0
+  for i, act in ipairs(tasks) do
+    results[i] = new_task(self, act)
+  end
+  self.stop_on_error = options.stop_on_error
+  self.progress = options.progress and function()
+    done = done + 1
+    options.progress(done, #tasks, self)
+  end
+  results.stopped = run_all(self)
+  results.failed = count_failed(results)
+  self.progress, self.stop_on_error = nil, nil
+  return results
+end
+
+local function check_tasks(tasks, what, level)
+  if type(tasks) ~= "table" then
+    error(("%s takes an array of functions, not a %s"):format(what, type(tasks)), level + 1)
+  end
+  for i = 1, #tasks do
+    if type(tasks[i]) ~= "function" then
+      error(("%s: task %d must be a function, not a %s"):format(what, i, type(tasks[i])),
+        level + 1)
+    end
+  end
+  if task_.loop() then
+    error(what .. ": a task cannot run others; give them to its loop: loop:add(…)", level + 1)
+  end
+end
+
+--- Runs tasks, and those that were added before or are meanwhile, to their end.
+-- @tparam[opt] table tasks array of functions, each as for @{add}
+-- @tparam[opt] table options
+-- @tparam[opt] boolean options.stop_on_error the first error stops the run
+-- @tparam[opt] function options.progress is called after each task with the number of
+-- those done, that of all, and the loop
+-- @treturn table array of the tasks, as @{add} gives them, in the order they were given;
+-- with `failed`, the number of those with an error, and `stopped`: nil, `"stopped"`, or
+-- `"interrupted"` by Ctrl-C
+function Loop:run(tasks, options)
+  tasks = tasks or {}
+  check_tasks(tasks, "run", 2)
+  return run(self, tasks, options_.check(options, RUN, "run"))
+end
+
+--- For another event loop, in the words of cqueues: a descriptor to be polled.
+-- @treturn number readable when there is something to do
+function Loop:pollfd()
+  return self.wire.pool:descriptor()
+end
+
+--- What to poll the descriptor for.
+-- @treturn string "r"
+function Loop:events() -- luacheck: ignore self
+  return "r"
+end
+
+--- When there is something to do although the descriptor is not readable.
+-- @treturn ?number seconds; nil when the descriptor alone tells
+function Loop:timeout()
+  local seconds = idle_time(self, core.now())
+  local wanted = self.wire.pool:timeout()
+  seconds = wanted and math.min(wanted, seconds) or seconds
+  return seconds < math.huge and seconds or nil
+end
+
+--- Closes the connections. Tasks that are not done are dropped.
+function Loop:close()
+  self.wire:close()
+end
+
+function Loop:__tostring()
+  return ("%s (%d of at most %d exchanges, %d tasks)"):format(Loop.__name, self.on_wire,
+    self.limit, self.unfinished)
+end
+
+local ALL = { stop_on_error = "boolean", progress = "function" }
+for name, types in pairs(NEW) do
+  ALL[name] = types
+end
+
+-- Makes a loop, runs the tasks and closes it; for `pcapi.concurrent` and
+-- `pcapi.each_tenant`, whose name is given for messages.
+function M.run(tasks, options, what, level)
+  options = check(options, ALL, what, level + 1)
+  check_tasks(tasks, what, level + 1)
+  local loop, err = new(options)
+  if not loop then
+    return nil, err
+  end
+  local ok, results = pcall(run, loop, tasks, options)
+  loop:close()
+  if not ok then
+    error(results, 0)
+  end
+  return results
+end
+
+--- Runs tasks in a loop of their own.
+-- @function __call
+-- @tparam table tasks array of functions
+-- @tparam[opt] table options as for @{new} and @{run}
+-- @treturn[1] table as @{run}
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error as @{new}
+return setmetatable(M, {
+  __call = function(_, tasks, options)
+    local results, err = M.run(tasks, options, "pcapi.concurrent", 2)
+    return results, err
+  end,
+})

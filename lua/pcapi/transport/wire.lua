@@ -1,0 +1,161 @@
+--- Exchanges over one pool of the core, which keeps their connections. Sessions are kept
+-- by what they connect with, so that transports that connect alike share them.
+-- @module pcapi.transport.wire
+local core = require "pcapi.core"
+
+local M = {}
+
+local Wire = {}
+Wire.__index = Wire
+Wire.__name = "pcapi.transport.wire"
+
+--- Makes a wire; opens nothing.
+-- @tparam table limits `connections`, `host_connections` (at once; nil for no limit) and
+-- `kept` (connections and sessions kept for later); `watched`: for many at once
+-- @treturn table
+function M.new(limits)
+  return setmetatable({
+    limits = limits, idle = {}, idle_count = 0,
+    busy = {}, -- sessions in flight, so that close() reaches one whose wait raised
+  }, Wire)
+end
+
+--- What sessions connect with.
+-- @tparam table options as `pool:http` of the core takes them
+-- @treturn table for @{start}
+function M.connection(options)
+  local words = {}
+  for _, name in ipairs { "ca_file", "ca_path", "proxy", "no_proxy", "user_agent", "http_1_1",
+                          "allow_http" } do
+    words[#words + 1] = tostring(options[name])
+  end
+  return { options = options, key = table.concat(words, "\n") }
+end
+
+--- Opens what is needed for waiting, unless it is open.
+-- @treturn[1] userdata a pool of the core
+-- @treturn[2] nil
+-- @treturn[2] string kind of the error
+-- @treturn[2] string message
+function Wire:open()
+  if not self.pool then
+    local pool, kind, message = core.pool(self.limits)
+    if not pool then
+      return nil, kind, message
+    end
+    self.pool = pool
+  end
+  return self.pool
+end
+
+local function take_session(self, connection)
+  local idle = self.idle[connection.key]
+  local session = idle and table.remove(idle)
+  if session then
+    self.idle_count = self.idle_count - 1
+    return session
+  end
+  local pool, kind, message = self:open()
+  if not pool then
+    return nil, kind, message
+  end
+  return pool:http(connection.options)
+end
+
+-- Makes a session idle; too many of them are closed.
+local function give_back(self, session)
+  local connection = self.busy[session]
+  self.busy[session] = nil
+  if not connection then
+    return -- closed meanwhile
+  elseif self.idle_count >= self.limits.kept then
+    session:close()
+    return
+  end
+  local idle = self.idle[connection.key]
+  if not idle then
+    idle = {}
+    self.idle[connection.key] = idle
+  end
+  idle[#idle + 1] = session
+  self.idle_count = self.idle_count + 1
+end
+
+--- Begins an exchange.
+-- @tparam table connection
+-- @tparam table request as for `pcapi.transport.curl`
+-- @treturn[1] userdata a session of the core
+-- @treturn[2] nil
+-- @treturn[2] string kind of the error
+-- @treturn[2] string message
+function Wire:start(connection, request)
+  local session, kind, message = take_session(self, connection)
+  if not session then
+    return nil, kind, message
+  end
+  local ok
+  self.busy[session] = connection
+  ok, kind, message = session:start(request)
+  if not ok then
+    self:cancel(session)
+    return nil, kind, message
+  end
+  return session
+end
+
+-- A body that is JSON loses its byte order mark while it is still in C.
+local function text_names(request, response)
+  local kind = response.headers["content-type"]
+  return request.json_names or kind and kind:find("[/+]json") and {} or nil
+end
+
+--- The answer of an exchange that is over. The session is given back.
+-- @tparam userdata session
+-- @tparam table request that was begun
+-- @treturn[1] table the response, with `timing` where the request asks for it
+-- @treturn[2] boolean false, it is on its way
+-- @treturn[3] nil
+-- @treturn[3] string kind of the error
+-- @treturn[3] string message
+-- @treturn[3] ?table timing
+function Wire:answer(session, request)
+  local response, kind, message = session:result()
+  if response == false then
+    return false
+  end
+  local timing = request.timing and session:timing() or nil
+  if response then
+    response.body, response.timing = session:body(text_names(request, response)), timing
+  end
+  give_back(self, session)
+  return response, kind, message, timing
+end
+
+--- Gives up an exchange, or what is left of it.
+-- @tparam userdata session
+function Wire:cancel(session)
+  if self.busy[session] then
+    session:cancel()
+    give_back(self, session)
+  end
+end
+
+--- Closes the kept connections and gives up what is in flight. The wire may be used
+-- again.
+function Wire:close()
+  for session in pairs(self.busy) do
+    session:close()
+  end
+  for _, idle in pairs(self.idle) do
+    for _, session in ipairs(idle) do
+      session:close()
+    end
+  end
+  self.busy, self.idle, self.idle_count = {}, {}, 0
+  if self.pool then
+    self.pool:close()
+    self.pool = nil
+  end
+end
+
+return M
