@@ -81,6 +81,8 @@ describe("the exit status", function()
                                                        failed("b", "mfa_required") } },
     ["1 when all failed, each in a way of its own"] = { 1, { failed("a", "throttled"),
                                                              failed("b", "network") } },
+    ["130 when the run was stopped before all was done"] = { 130, { fine, failed("b", "tls"),
+                                                                    failed("c", "stopped") } },
     ["1 for a fault of the program"] = { 1, { { name = "a", err = "x.lua:1: nil" } } },
     ["3 for a fault that struck one"] = { 3, { fine, { name = "b", err = "x.lua:1: nil" } } },
   } do

@@ -1,0 +1,481 @@
+--- Many tenants from the shell, each by a sign-in of its own, against the sandbox.
+local auth = require "pcapi.auth"
+local cjson = require("cjson").new()
+local core = require "pcapi.core"
+local curl = require "spec.support.curl"
+local folder = require "spec.support.folder"
+local sandbox = require "spec.support.sandbox"
+local url = require "pcapi.url"
+
+local home, seed
+
+setup(function()
+  seed = curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
+end)
+
+before_each(function()
+  home = folder.new()
+end)
+
+teardown(folder.remove)
+
+local function merged(first, second)
+  local all = {}
+  for _, part in ipairs { first, second or {} } do
+    for name, value in pairs(part) do
+      all[name] = value
+    end
+  end
+  return all
+end
+
+local function login_url(scenario)
+  return sandbox.url .. "/login/" .. (scenario and "scenario=" .. url.escape(scenario) or "-")
+end
+
+-- A profile that is signed in, whose tenant's answers the scenario shapes.
+local function keep(name, scenario, more)
+  local settings = merged({ tenant = name .. ".example", client_id = "client",
+                            login_url = login_url(scenario) }, more)
+  assert(auth.file_store(home .. "/.local/state/pcapi"):set(name, cjson.encode {
+    version = 1, client_id = settings.client_id, tenant = settings.tenant, refresh_token = seed,
+    settings = settings,
+  }))
+end
+
+local function write_config(text)
+  os.execute("mkdir -p " .. home .. "/.config/pcapi")
+  folder.write(home .. "/.config/pcapi/config", text)
+end
+
+local function run(arguments, environment, input)
+  return sandbox.pcapi(arguments, merged({ HOME = home, PCAPI_TOKEN = false,
+                                           PCAPI_LOGIN_URL = false }, environment), input)
+end
+
+local function all_profiles(...)
+  return run { "non-mfa", "--all-profiles", ... }
+end
+
+local function lines(text)
+  local all = {}
+  for line in text:gmatch "[^\r\n]+" do
+    all[#all + 1] = line
+  end
+  return all
+end
+
+-- How many records each tenant has in an output of JSON lines.
+local function counts(result)
+  local counted = {}
+  for _, line in ipairs(lines(result.out)) do
+    local tenant = cjson.decode(line).tenant
+    counted[tenant] = (counted[tenant] or 0) + 1
+  end
+  return counted
+end
+
+local function list(text, ...)
+  return run({ "non-mfa", "-o", "jsonl", "--tenants", "-", ... }, nil, text)
+end
+
+describe("all profiles", function()
+  it("are asked at once, and make one list, the newest first, that names the tenant", function()
+    keep("contoso", "records=4; seed=1")
+    keep("fabrikam", "records=3; seed=2")
+    local result = all_profiles()
+    assert.equal(0, result.status, result.err)
+    local rows = lines(result.out)
+    assert.truthy(rows[1]:find "^TENANT +USER +LAST WITHOUT MFA %(UTC%) +OBJECT ID$")
+    local seen, last = {}, "9"
+    for i = 2, #rows do
+      local tenant, time = rows[i]:match "^(%S+) .-(%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d)"
+      assert.is_true(time <= last)
+      seen[tenant], last = (seen[tenant] or 0) + 1, time
+    end
+    assert.same({ contoso = 4, fabrikam = 3 }, seen)
+    assert.equal("pcapi: 7 users came in without MFA, in 2 tenants.\n", result.err)
+  end)
+
+  it("have a first field with the tenant in every format", function()
+    keep("contoso", "records=1")
+    keep("fabrikam", "records=1")
+    assert.truthy(all_profiles("-o", "csv").out
+      :find "^tenant,upn,[^\r]*\r\n%a+,[^\r]+\r\n%a+,[^\r]+\r\n$")
+    local json = all_profiles("-o", "json").out
+    assert.equal(2, #cjson.decode(json))
+    assert.equal(2, select(2, json:gsub('\n  {"tenant":"%a+","upn":', "")))
+    assert.equal(2, select(2, all_profiles("-o", "jsonl").out:gsub('{"tenant":"%a+","upn":', "")))
+  end)
+
+  it("have the columns that are asked for, be the tenant among them or not", function()
+    keep("contoso", "records=1")
+    assert.equal("objectId,tenant", lines(all_profiles("-o", "csv", "--columns",
+      "objectId,tenant").out)[1])
+    assert.equal("upn", lines(all_profiles("-o", "csv", "--columns", "upn").out)[1])
+    assert.equal("TENANT\ncontoso\n", all_profiles("--columns", "tenant").out)
+    local result = all_profiles("--columns", "tenants")
+    assert.equal(2, result.status)
+    assert.truthy(result.err:find("there are tenant, upn", 1, true), result.err)
+  end)
+
+  it("answer the other two questions as well", function()
+    keep("contoso")
+    keep("fabrikam")
+    local rows = lines(run({ "adoption", "--all-profiles" }).out)
+    assert.truthy(rows[1]:find "^TENANT +DAY +APPLICATION +WITH MFA +ALL +SHARE$")
+    assert.equal(43, #rows)
+    rows = lines(run({ "requests", "--all-profiles", "--without-mfa", "-o", "csv" }).out)
+    assert.truthy(rows[1]:find "^tenant,requestDateTime,upn,")
+    assert.is_nil(table.concat(rows, "\n"):find ",true,")
+  end)
+
+  it("are asked at the same time", function()
+    for i = 1, 20 do
+      keep("t" .. i, "records=1; delay=0.5")
+    end
+    local begun = core.now()
+    local result = all_profiles("-o", "jsonl")
+    assert.is_true(core.now() - begun < 4, core.now() - begun .. " s")
+    assert.equal(20, #lines(result.out), result.err)
+  end)
+
+  it("are told of in numbers when nothing is found", function()
+    keep("contoso", "records=0")
+    keep("fabrikam", "records=0")
+    local result = all_profiles()
+    assert.same({ 0, "", "pcapi: No user came in without MFA, in 2 tenants.\n" },
+      { result.status, result.out, result.err })
+    assert.equal("", all_profiles("-q").err)
+  end)
+
+  it("are those of the configuration file, too", function()
+    write_config("[shop]\ntenant = shop.example\nclient_id = client\nlogin_url = "
+      .. login_url "records=2")
+    keep("contoso", "records=1")
+    local result = all_profiles("-o", "jsonl")
+    assert.equal(3, result.status)
+    assert.same({ contoso = 1 }, counts(result))
+    assert.truthy(result.err:find("pcapi: shop: sign_in_required: nobody is signed in", 1, true),
+      result.err)
+    keep("shop", nil, { login_url = login_url "records=2" })
+    assert.same({ contoso = 1, shop = 2 }, counts(all_profiles("-o", "jsonl")))
+  end)
+
+  it("are asked as themselves, whatever one account stands in the environment", function()
+    keep("contoso", "records=1")
+    local result = run({ "non-mfa", "--all-profiles", "-o", "jsonl" }, {
+      PCAPI_TOKEN = sandbox.token { scenario = "records=9" }, PCAPI_TENANT = "other.example",
+      PCAPI_REFRESH_TOKEN = "stale", PCAPI_PROFILE = "other",
+    })
+    assert.equal(0, result.status, result.err)
+    assert.same({ contoso = 1 }, counts(result))
+  end)
+
+  it("need a sign-in, and the message says how", function()
+    local result = all_profiles()
+    assert.same({ 4, "" }, { result.status, result.out })
+    assert.truthy(result.err:find("pcapi login --profile NAME", 1, true), result.err)
+  end)
+
+  it("are told of as a whole where nobody can say which there are", function()
+    keep("contoso")
+    os.execute("chmod 755 " .. home .. "/.local/state/pcapi")
+    local result = all_profiles()
+    assert.same({ 1, "" }, { result.status, result.out })
+    assert.truthy(result.err:find("chmod 700", 1, true), result.err)
+  end)
+end)
+
+describe("a tenant that fails", function()
+  for what, case in pairs {
+    ["is forbidden"] = { "status=403", "forbidden" },
+    ["lacks MFA"] = { "mfa=900421", "pcapi login --profile bad" },
+    ["gives no JSON"] = { "body=html", "not JSON" },
+    ["hangs up"] = { "cut=headers", "network" },
+    ["is throttled for good"] = { "throttled-for-good", "throttled" },
+  } do
+    it("since it " .. what .. " leaves the others theirs", function()
+      keep("bad", case[1])
+      keep("good", "records=2")
+      local result = run { "-q", "--timeout", "2", "non-mfa", "--all-profiles", "-o", "jsonl" }
+      assert.equal(3, result.status, result.err)
+      assert.same({ good = 2 }, counts(result))
+      assert.truthy(result.err:find("pcapi: bad: ", 1, true), result.err)
+      assert.truthy(result.err:find(case[2], 1, true), result.err)
+      assert.truthy(result.err:find("1 of 2 tenants failed; the output lacks them", 1, true))
+      assert.is_nil(result.err:find("fault of pcapi", 1, true))
+    end)
+  end
+
+  for what, spoil in pairs {
+    ["setting"] = function()
+      write_config "[bad]\ncloud = mars\n"
+      return "cloud must be"
+    end,
+    ["certificate"] = function()
+      write_config "[bad]\ncertificate = /nowhere.pem\n"
+      return "/nowhere.pem"
+    end,
+    ["file"] = function()
+      os.execute("chmod 644 " .. home .. "/.local/state/pcapi/bad.json")
+      return "chmod 600"
+    end,
+    ["link"] = function()
+      os.execute("cd " .. home .. "/.local/state/pcapi && mv bad.json x && ln -s x bad.json")
+      return "symbolic link"
+    end,
+  } do
+    it("for a wrong " .. what .. " leaves the others theirs", function()
+      keep("bad")
+      keep("good", "records=2")
+      local expected = spoil()
+      local result = all_profiles("-o", "jsonl")
+      assert.equal(3, result.status, result.err)
+      assert.same({ good = 2 }, counts(result))
+      assert.truthy(result.err:find("pcapi: bad: ", 1, true), result.err)
+      assert.truthy(result.err:find(expected, 1, true), result.err)
+    end)
+  end
+
+  it("is told of in the order of names", function()
+    for _, name in ipairs { "c", "a", "b" } do
+      keep(name, "status=403")
+    end
+    assert.truthy(all_profiles().err:find "pcapi: a: .*\npcapi: b: .*\npcapi: c: ")
+  end)
+
+  it("gives its status where all fail alike, and nothing is written", function()
+    keep("a", "status=403")
+    keep("b", "mfa=900421")
+    local result = all_profiles("-o", "json")
+    assert.same({ 4, "" }, { result.status, result.out })
+    assert.truthy(result.err:find("2 of 2 tenants failed; nothing was written", 1, true))
+    keep("c", "body=html")
+    result = all_profiles()
+    assert.same({ 1, "" }, { result.status, result.out })
+  end)
+
+  it("does not slow the others while it is throttled", function()
+    keep("bad", "throttled-for-good")
+    for i = 1, 5 do
+      keep("good" .. i, "records=1")
+    end
+    local begun = core.now()
+    local result = run { "--timeout", "1", "non-mfa", "--all-profiles", "-o", "jsonl" }
+    assert.is_true(core.now() - begun < 4)
+    assert.equal(3, result.status)
+    assert.equal(5, #lines(result.out))
+  end)
+
+  it("is named by a warning, too", function()
+    keep("cut", "records=10000")
+    keep("lax", "compliant=false; records=1")
+    local result = all_profiles("-q", "-o", "csv")
+    assert.equal(0, result.status)
+    assert.truthy(result.err:find("pcapi: cut: the service gave its newest records only", 1, true))
+    assert.truthy(result.err:find("pcapi: lax: the service says that this token lacks", 1, true))
+  end)
+end)
+
+describe("a list of tenants", function()
+  it("names profiles, or tenants that one profile has", function()
+    keep("contoso", "records=1")
+    keep("fabrikam", "records=2", { tenant = "0f0b3c1e-0000-4000-8000-000000000000" })
+    keep("unasked", "records=3")
+    local result = list "CONTOSO.example\n0F0B3C1E-0000-4000-8000-000000000000 # fabrikam\r\n"
+    assert.equal(0, result.status, result.err)
+    assert.same({ ["CONTOSO.example"] = 1, ["0F0B3C1E-0000-4000-8000-000000000000"] = 2 },
+      counts(result))
+    assert.same({ contoso = 1 }, counts(list "\239\187\191contoso\r\n"))
+  end)
+
+  it("knows a tenant by the id that its sign-in tells", function()
+    keep("contoso", "records=1")
+    list "contoso"
+    local id = cjson.decode(run({ "--profile", "contoso", "status", "--json" }).out).tenant_id
+    local result = list(id)
+    assert.equal(0, result.status, result.err)
+    assert.same({ [id] = 1 }, counts(result))
+  end)
+
+  it("asks a tenant once that it has twice, by whatever name", function()
+    keep("contoso", "records=1")
+    assert.same({ ["contoso.example"] = 1 },
+      counts(list "contoso.example\ncontoso\nContoso.Example"))
+  end)
+
+  it("is read from a file, and is no list when it cannot be", function()
+    keep("contoso", "records=1")
+    local path = folder.write(home .. "/list", "contoso\n")
+    local result = run { "non-mfa", "--tenants", path, "-o", "jsonl" }
+    assert.same({ contoso = 1 }, counts(result))
+    for wrong, said in pairs { [home .. "/absent"] = "No such file", [home] = "directory",
+                               ["/dev/null"] = "names no tenant" } do
+      result = run { "non-mfa", "--tenants", wrong }
+      assert.same({ 2, "" }, { result.status, result.out })
+      assert.truthy(result.err:find("--tenants: " .. wrong, 1, true), result.err)
+      assert.truthy(result.err:find(said, 1, true), result.err)
+    end
+    assert.truthy(list("").err:find("--tenants: standard input names no tenant", 1, true))
+  end)
+
+  it("may have a tenant that nobody knows, or none at all: that one fails", function()
+    keep("contoso", "records=1")
+    local result = list "contoso\nnobody.example\nwhat is\27[2Jthis?"
+    assert.equal(3, result.status)
+    assert.same({ contoso = 1 }, counts(result))
+    assert.is_nil(result.err:find("\27", 1, true))
+    assert.truthy(result.err:find("pcapi: nobody.example: sign_in_required: no profile has this "
+      .. "name or this tenant. Run: pcapi login", 1, true), result.err)
+    assert.truthy(result.err:find([[pcapi: what is\x1b[2Jthis?: ]], 1, true), result.err)
+  end)
+
+  it("does not choose between two profiles of one tenant", function()
+    keep("first", "records=1", { tenant = "both.example" })
+    keep("second", "records=1", { tenant = "both.example" })
+    local result = list "both.example"
+    assert.same({ 1, "" }, { result.status, result.out })
+    assert.truthy(result.err:find("several profiles: first, second. Put the name of one", 1, true),
+      result.err)
+    assert.same({ second = 1 }, counts(list "second"))
+  end)
+
+  it("asks tenants without a profile by one refresh token, and by no sign-in", function()
+    keep("default", "records=9")
+    local result = run({ "non-mfa", "-o", "jsonl", "--tenants", "-" }, {
+      PCAPI_REFRESH_TOKEN = seed, PCAPI_CLIENT_ID = "client",
+      PCAPI_LOGIN_URL = login_url "records=2", PCAPI_TOKEN = sandbox.token(),
+    }, "a.example\nb.example\ndefault.example\n")
+    assert.equal(0, result.status, result.err)
+    assert.same({ ["a.example"] = 2, ["b.example"] = 2, ["default.example"] = 2 }, counts(result))
+    local path = home .. "/.local/state/pcapi/"
+    assert.equal("default.json\n", curl.shell("ls " .. path))
+  end)
+end)
+
+describe("what many tenants answer", function()
+  it("reaches neither a terminal nor a spreadsheet as a command", function()
+    keep("contoso", "hostile")
+    keep("fabrikam", "hostile")
+    local out = all_profiles().out
+    assert.is_nil(out:find "[%z\1-\9\11-\31\127]")
+    for _, line in ipairs(lines(all_profiles("-o", "csv").out)) do
+      assert.is_nil(line:find ',"?[=+@-]')
+    end
+    keep("@SUM", "records=1", { tenant = "sum.example" })
+    out = run({ "non-mfa", "--tenants", "-", "-o", "csv" }, nil, "@SUM\n").out
+    assert.truthy(out:find "\n'@SUM,", out)
+  end)
+
+  it("comes with no more at once than --limit says, and no faster than --rate", function()
+    local label = core.uuid()
+    for i = 1, 8 do
+      keep("t" .. i, ("records=1; delay=0.1; label=%s"):format(label))
+    end
+    local function gauge()
+      local answer = curl.fetch { url = sandbox.url .. "/_sandbox/gauge?label=" .. label }
+      return cjson.decode(answer.body)
+    end
+    assert.equal(0, all_profiles("--limit", "2").status)
+    local first = gauge()
+    assert.same({ 8, 2 }, { first.requests, first.most_at_once })
+    local begun = core.now()
+    assert.equal(0, all_profiles("--rate", "8").status)
+    assert.is_true(core.now() - begun > 0.8)
+    assert.equal(16, gauge().requests)
+  end)
+
+  it("is traced under the name of each", function()
+    keep("contoso", "records=1")
+    keep("fabrikam", "records=1")
+    local err = run({ "--trace", "non-mfa", "--all-profiles" }).err
+    for _, name in ipairs { "contoso", "fabrikam" } do
+      assert.truthy(err:find("\n" .. name .. ": .*nonMfaCompliantPartnerPrincipals"), err)
+    end
+  end)
+
+  it("is written as far as it came before Ctrl-C, and the message says what it lacks", function()
+    keep("contoso", "records=1")
+    keep("slow", "records=1; delay=20")
+    local result = sandbox.shell(("export HOME=%s; unset PCAPI_TOKEN PCAPI_LOGIN_URL; "
+      .. "%s bin/pcapi non-mfa --all-profiles -o csv & pid=$!; sleep 2; kill -INT $pid; wait $pid")
+      :format(home, sandbox.lua))
+    assert.equal(130, result.status, result.err)
+    assert.truthy(result.out:find "\ncontoso,[^\r]*\r\n$", result.out)
+    assert.truthy(result.err:find("interrupted; 1 of 2 tenants did not answer, and the output "
+      .. "lacks them", 1, true), result.err)
+  end)
+
+  it("is nothing when nobody answered before Ctrl-C", function()
+    keep("slow", "delay=20")
+    local result = sandbox.shell(("export HOME=%s; unset PCAPI_TOKEN PCAPI_LOGIN_URL; "
+      .. "%s bin/pcapi non-mfa --all-profiles & pid=$!; sleep 1; kill -INT $pid; wait $pid")
+      :format(home, sandbox.lua))
+    assert.same({ 130, "" }, { result.status, result.out })
+    assert.truthy(result.err:find("interrupted; 1 of 1 tenants did not answer, and nothing was "
+      .. "written", 1, true), result.err)
+  end)
+
+  it("is waited for on a terminal with numbers, unless it is to be quiet", function()
+    keep("contoso", "records=1")
+    keep("fabrikam", "records=1")
+    local function on_terminal(words)
+      return sandbox.shell(("unset PCAPI_TOKEN PCAPI_LOGIN_URL; script -qec \"env HOME=%s %s "
+        .. "bin/pcapi %s\" /dev/null </dev/null"):format(home, sandbox.lua, words)).out
+    end
+    local out = on_terminal "non-mfa --all-profiles"
+    assert.truthy(out:find("1 of 2 tenants", 1, true), out)
+    assert.is_nil(on_terminal("-q non-mfa --all-profiles"):find("of 2 tenants", 1, true))
+  end)
+end)
+
+describe("words that exclude one another:", function()
+  for words, said in pairs {
+    ["non-mfa --all-profiles --tenants x"] = "--tenants",
+    ["--profile a non-mfa --all-profiles"] = "--profile is for one tenant",
+    ["--tenant a non-mfa --tenants x"] = "--tenant is for one tenant, --tenants for several",
+    ["--token-stdin non-mfa --all-profiles"] = "--token-stdin is for one tenant",
+    ["--profile a status --all-profiles"] = "--profile is for one tenant",
+    ["non-mfa --limit 3"] = "--limit needs --all-profiles or --tenants",
+    ["non-mfa --rate 3"] = "--rate needs",
+    ["non-mfa --all-profiles --limit 0"] = "--limit must be a whole number",
+    ["non-mfa --all-profiles --limit 1.5"] = "--limit must be a whole number",
+    ["non-mfa --all-profiles --rate x"] = "--rate must be a positive number",
+  } do
+    it(words, function()
+      local arguments = {}
+      for word in words:gmatch "%S+" do
+        arguments[#arguments + 1] = word
+      end
+      local result = run(arguments)
+      assert.same({ 2, "" }, { result.status, result.out })
+      assert.truthy(result.err:find(said, 1, true), result.err)
+    end)
+  end
+end)
+
+describe("pcapi status --all-profiles", function()
+  it("tells of each who is signed in, and asks nobody", function()
+    keep("contoso", "records=1")
+    keep("fabrikam", "records=1")
+    all_profiles()
+    local result = run({ "status", "--all-profiles" }, { PCAPI_CA_FILE = "/nowhere.pem" })
+    assert.equal(0, result.status, result.err)
+    local rows = lines(result.out)
+    assert.truthy(rows[1]:find "^PROFILE +SIGNED IN +USER +TENANT +MFA +SIGN%-IN UNTIL$")
+    assert.truthy(rows[2]:find "^contoso +yes +admin@fabrikam.example +%S+ +yes +%d%d%d%d%-")
+    assert.equal(3, #rows)
+  end)
+
+  it("ends with status 3 where one is of no use, and says which", function()
+    keep("contoso", "records=1")
+    write_config "[shop]\ntenant = shop.example\nclient_id = client\n"
+    local result = run { "status", "--all-profiles", "--json" }
+    assert.equal(3, result.status)
+    local rows = lines(result.out)
+    assert.same({ "shop", false }, { cjson.decode(rows[2]).profile,
+                                     cjson.decode(rows[2]).signed_in })
+    assert.truthy(result.err:find("^pcapi: shop: sign_in_required"), result.err)
+  end)
+end)
