@@ -96,6 +96,7 @@ function M.new(options, base, transport, provider)
     get_token = token_source(provider),
     prefix = options.prefix,
     known_prefixes = {}, -- path of a call to the prefix that answered it
+    paused_until = 0, -- of the transport's clock
     ours = ours,
     headers = options.headers,
     lines = headers.lines(ours, options.headers, TAKEN_AWAY),
@@ -186,6 +187,39 @@ local function explain(self, err)
   return err
 end
 
+-- Who is throttled is the tenant, not the one call: what is asked next in its name waits,
+-- too, and would only be refused before.
+local function await_pause(self, deadline)
+  local now = self.transport:now()
+  while now < self.paused_until do
+    local pause = self.paused_until - now
+    if now + pause >= deadline then
+      return nil, errors.new {
+        kind = "throttled", retry_after = math.ceil(pause),
+        message = "the service has asked for a pause that is not over",
+        hint = ("Try again in %.0f s, and ask less often"):format(math.ceil(pause)),
+      }
+    end
+    local _, stopped = self.transport:sleep(pause)
+    if stopped then
+      return nil, stopped
+    end
+    now = self.transport:now()
+  end
+  return true
+end
+
+-- What follows a failed attempt: seconds until the next one, or nil.
+local function delay_after(self, err, call, attempt)
+  local now = self.transport:now()
+  local delay = retry.decide(err, call.method, attempt, call.deadline - now, self.policy,
+    self.random)
+  if err.kind == "throttled" then
+    self.paused_until = math.max(self.paused_until, now + (delay or err.retry_after or 0))
+  end
+  return delay
+end
+
 --- Carries out one logical call: one MS-RequestId over all its attempts.
 -- @tparam table call `method`, `url`, `deadline` (of the transport's clock); optional
 -- `headers`, `body`, `content_type`, `correlation_id`, `request_id`, `must_be_json`,
@@ -204,6 +238,11 @@ function Client:call(call)
   local token, err = self.get_token(nil, context, call.users_only)
   local attempt, renewed = 0, false
   while token do
+    local ok
+    ok, err = await_pause(self, call.deadline)
+    if not ok then
+      break
+    end
     attempt = attempt + 1
     -- never 0, which would mean no limit: past the deadline the transport says so
     local left = math.max(call.deadline - self.transport:now(), 0.001)
@@ -217,8 +256,7 @@ function Client:call(call)
       token, err = another_token(self, context, call, err, token)
       renewed = true
     else
-      local delay = retry.decide(err, call.method, attempt,
-        call.deadline - self.transport:now(), self.policy, self.random)
+      local delay = delay_after(self, err, call, attempt)
       if delay then
         self.transport:sleep(delay)
       else

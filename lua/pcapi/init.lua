@@ -230,6 +230,72 @@ function M.new(options)
   return made
 end
 
+--- The names of the profiles there are: in the configuration file, and with a sign-in that
+-- is kept.
+-- @treturn[1] table sorted array
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind config or store
+function M.profiles()
+  return require("pcapi.profile").names { getenv = os.getenv }
+end
+
+local function tenant_mistake(tenant)
+  if type(tenant) == "string" then
+    return nil
+  elseif type(tenant) ~= "table" or type(tenant.name) ~= "string" then
+    return "must be the name of a profile, or a table with a name and a client"
+  elseif type(tenant.client) ~= "table" or type(tenant.client.call) ~= "function" then
+    return ("(%s) must have a client, made by pcapi.new"):format(tenant.name)
+  end
+end
+
+local function tenant_task(tenant, act)
+  return function()
+    if tenant.client then
+      return act(tenant.client, tenant.name)
+    end
+    local client, err = M.new { profile = tenant }
+    if not client then
+      return nil, err
+    end
+    return act(client, tenant)
+  end
+end
+
+--- Does the same for many tenants, at once: each in a task of `pcapi.concurrent`.
+-- @usage local results = pcapi.each_tenant(pcapi.profiles(), function(client)
+--   return client.security:non_mfa_principals { since = "24h" }
+-- end, { limit = 50 })
+-- for _, result in ipairs(results) do
+--   print(result.name, result.err or #result.value)
+-- end
+-- @tparam table tenants array: names of profiles, or tables with `name` and `client`
+-- @tparam function act is called with the client and the name; returns a value, or nil and
+-- an error
+-- @tparam[opt] table options as `pcapi.concurrent` takes them
+-- @treturn[1] table results in the order of the tenants, as of `pcapi.concurrent`, each with
+-- its `name`
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind config: no descriptor is left
+function M.each_tenant(tenants, act, options)
+  if type(tenants) ~= "table" or type(act) ~= "function" then
+    error("pcapi.each_tenant takes an array of tenants and a function", 2)
+  end
+  local tasks = {}
+  for i, tenant in ipairs(tenants) do
+    local mistake = tenant_mistake(tenant)
+    if mistake then
+      error(("pcapi.each_tenant: tenant %d %s"):format(i, mistake), 2)
+    end
+    tasks[i] = tenant_task(tenant, act)
+  end
+  local results, err = M.concurrent.run(tasks, options, "pcapi.each_tenant", 2)
+  for i, result in ipairs(results or {}) do
+    result.name = type(tenants[i]) == "table" and tenants[i].name or tenants[i]
+  end
+  return results, err
+end
+
 -- One transport is kept for fetch, so that a loop over one host keeps its
 -- connection; other options need another one. So is the last address found safe.
 local kept = {}

@@ -235,7 +235,10 @@ local function await_sign_in(self, context)
       return nil, errors.new { kind = "timeout", message = "nobody has signed in in time",
                                hint = self:advice() }
     end
-    context.transport:sleep(PAUSE)
+    local _, stopped = context.transport:sleep(PAUSE)
+    if stopped then
+      return nil, stopped
+    end
   end
   return true
 end

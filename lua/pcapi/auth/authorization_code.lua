@@ -54,7 +54,10 @@ local function wait(account, context, listener, on_wait)
       end
       return answer.code
     end
-    context.transport:sleep(SLICE)
+    local _, stopped = context.transport:sleep(SLICE)
+    if stopped then
+      return nil, stopped
+    end
     on_wait(context.deadline - context.transport:now())
   end
   return nil, errors.new {

@@ -86,7 +86,10 @@ function M.take(account, context, look)
         hint = ("Raise timeout, or see what holds the lock of %s"):format(account.name),
       }
     end
-    context.transport:sleep(pause)
+    local _, stopped = context.transport:sleep(pause)
+    if stopped then
+      return nil, nil, stopped
+    end
     pause = math.min(pause * 2, LAST_LOOK)
   end
 end
