@@ -237,9 +237,9 @@ describe("a call that has to wait", function()
 
   it("because its tenant is throttled leaves the others as fast as before", function()
     local alone = seconds_beside {}
-    local throttled = small "status=429; error=C; retry_after=2; times=1"
+    local throttled = small "status=429; error=C; retry_after=1; times=1"
     local beside, all = seconds_beside(repeated(throttled, 20))
-    assert.is_true(all >= 2)
+    assert.is_true(all >= 1)
     assert.is_true(beside < 2 * alone + 0.5, ("%.2f s, %.2f s alone"):format(beside, alone))
   end)
 
@@ -351,9 +351,10 @@ describe("in bad weather", function()
     end)
 
     it("connections that are cut in any place hurt no other, over HTTP/" .. version, function()
-      local found = endure("chance=0.02; cut=connection", options, { limit = 8 })
-      found.right, found.network = found.right + (found.network or 0), nil
-      assert.same({ right = 100 }, found)
+      for _, cut in ipairs { "random", "connection" } do
+        local found = endure("chance=0.02; cut=" .. cut, options, { limit = 8 })
+        assert.is_true(found.right >= 95, "right: " .. found.right)
+      end
     end)
 
     it("each attempt is sent once, over HTTP/" .. version, function()
