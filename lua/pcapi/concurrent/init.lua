@@ -28,6 +28,7 @@ local BEGUN = 10000 -- tasks that have begun and not ended, most of them asleep
 local SLICE = 0.25 -- seconds; Ctrl-C is noticed in between
 local DECODING = 0.0005 -- seconds for decoding before the network is looked at again
 local SENDING = 8 -- tasks begun before the network is looked at again
+local ROUND = 1 -- seconds; the end of a stream may come without an event (see src/pool.c)
 local CATCH_UP = 0.02 -- seconds that the rate may be behind, as waiting is not exact
 local REFUSALS = 100 -- waits of a task that goes on after its run was stopped
 
@@ -297,10 +298,12 @@ end
 
 -- Seconds until there is something to do, whatever comes from the network.
 local function idle_time(self, now)
-  if self.stopping or not self.ready:is_empty() or may_begin(self, now) then
+  if self.stopping or not self.ready:is_empty() or may_begin(self, now)
+    or not self.turns:is_empty() and is_free(self, now) then
     return 0
   end
-  local at = self.last
+  local at = self.on_wire > 0 and now + ROUND or math.huge
+  at = math.min(at, self.last)
   if self.sleepers[1] then
     at = math.min(at, self.sleepers[1].wake)
   end
@@ -368,12 +371,19 @@ local function new_task(self, act, what, level)
   return task
 end
 
+local function check_open(self, level)
+  if not self.wire.pool then
+    error("the loop is closed; make another: pcapi.concurrent.new()", level + 1)
+  end
+end
+
 --- Adds a task. It begins when its turn comes, in a later step.
 -- @tparam function act is called with the loop; what it returns is a value, or nil (or
 -- false) and an error
 -- @treturn table the task: `done`; then `value`, or `err`, which is what the function
 -- returned or raised, or a pcapi.error of kind stopped; and `traceback` of what it raised
 function Loop:add(act)
+  check_open(self, 2)
   local task = new_task(self, act, "a task", 2)
   return task
 end
@@ -382,6 +392,7 @@ end
 -- @tparam[opt=0] number seconds to wait at most
 -- @treturn number tasks that are not done
 function Loop:step(seconds)
+  check_open(self, 2)
   if self.task then
     error("a task cannot move its own loop on", 2)
   elseif self.stopping then
@@ -478,6 +489,7 @@ end
 -- `"interrupted"` by Ctrl-C
 function Loop:run(tasks, options)
   tasks = tasks or {}
+  check_open(self, 2)
   check_tasks(tasks, "run", 2)
   return run(self, tasks, options_.check(options, RUN, "run"))
 end
@@ -485,6 +497,7 @@ end
 --- For another event loop, in the words of cqueues: a descriptor to be polled.
 -- @treturn number readable when there is something to do
 function Loop:pollfd()
+  check_open(self, 2)
   return self.wire.pool:descriptor()
 end
 
@@ -497,6 +510,7 @@ end
 --- When there is something to do although the descriptor is not readable.
 -- @treturn ?number seconds; nil when the descriptor alone tells
 function Loop:timeout()
+  check_open(self, 2)
   local seconds = idle_time(self, core.now())
   local wanted = self.wire.pool:timeout()
   seconds = wanted and math.min(wanted, seconds) or seconds
