@@ -31,7 +31,8 @@ BUILD_NEEDS   := gcc make libc6-dev ca-certificates lua5.4 liblua5.4-dev libcurl
 SANDBOX_NEEDS := nginx libnginx-mod-http-lua openssl curl
 BENCH_NEEDS   := lua-curl lua-http lua-sec lua-socket luajit2 python3-requests python3-aiohttp \
                  python3-ujson golang-go nodejs
-TEST_NEEDS    := lua-busted luajit2 libluajit2-5.1-dev luarocks binutils bsdutils procps
+TEST_NEEDS    := lua-busted luajit2 libluajit2-5.1-dev luarocks binutils bsdutils procps \
+                 lua-luv lua-cqueues
 
 build: $(CORE) $(REDIRECT)
 
@@ -97,7 +98,8 @@ valgrind:
 
 lint:
 	@dev/need $(BUILD_NEEDS) lua-check clang clang-tidy libluajit2-5.1-dev
-	luacheck -q lua spec sandbox dev/busted dev/coverage dev/line_counter.lua bin/pcapi bench bench/run
+	luacheck -q lua spec sandbox examples dev/busted dev/coverage dev/line_counter.lua bin/pcapi \
+	  bench bench/run
 	@for cc in gcc clang; do for lua in lua5.4 luajit; do \
 	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua OUT=build/lint-$$cc || exit 1; done; done
 	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) $(REDIRECT_SOURCES) -- -std=gnu11 -I$(LUA_INC)

@@ -1,0 +1,60 @@
+-- luv.lua: calls of pcapi inside a libuv loop, where other things go on meanwhile; here a
+-- ticker. Asks how many requests came with MFA on each of the last 20 days, all at once.
+--
+--     apt install lua-luv
+--     PCAPI_TOKEN=… lua5.4 examples/luv.lua
+local pcapi = require "pcapi"
+local uv = require "luv"
+
+local client = pcapi.new {
+  token = os.getenv "PCAPI_TOKEN",
+  base_url = os.getenv "PCAPI_BASE_URL", -- both for the sandbox; nil is Microsoft's service
+  ca_file = os.getenv "PCAPI_CA_FILE",
+}
+
+local function ask(day)
+  local rows, err = client.security:application_mfa_adoption_status { startDate = day,
+                                                                      endDate = day }
+  if not rows then
+    return print(day, err)
+  end
+  local with_mfa, all = 0, 0
+  for _, row in ipairs(rows) do
+    with_mfa = with_mfa + (row.mfaCompliantRequestCount or 0)
+    all = all + (row.totalRequestCount or 0)
+  end
+  print(day, ("%d of %d requests with MFA"):format(with_mfa, all))
+end
+
+local loop = assert(pcapi.concurrent.new { limit = 20 })
+for i = 1, 20 do
+  local day = pcapi.time.format_date(os.time() - i * 86400)
+  loop:add(function() ask(day) end)
+end
+
+local ticks, ticker = 0, uv.new_timer()
+ticker:start(10, 10, function() ticks = ticks + 1 end)
+
+-- From here on it is the same for any calls: a step when the descriptor is readable or the
+-- time is over, and after each step a new time.
+local poll, timer = uv.new_poll(loop:pollfd()), uv.new_timer()
+
+local function step()
+  if loop:step(0) == 0 then
+    poll:close() -- before the descriptor is
+    timer:close()
+    ticker:close()
+    return loop:close()
+  end
+  local seconds = loop:timeout()
+  if seconds then
+    timer:start(math.ceil(seconds * 1000), 0, step)
+  else
+    timer:stop()
+  end
+end
+
+poll:start("r", step)
+step()
+uv.run()
+print(("the ticker ticked %d times meanwhile"):format(ticks))
