@@ -31,6 +31,7 @@ local SENDING = 8 -- tasks begun before the network is looked at again
 local ROUND = 1 -- seconds; the end of a stream may come without an event (see src/pool.c)
 local CATCH_UP = 0.02 -- seconds that the rate may be behind, as waiting is not exact
 local REFUSALS = 100 -- waits of a task that goes on after its run was stopped
+local MOST = 2 ^ 31 - 1 -- of what is counted
 
 local close_thread = rawget(coroutine, "close") -- Lua 5.4
 
@@ -67,7 +68,8 @@ end
 
 local function finish(self, task, ok, value, err)
   if not ok then
-    task.err, task.traceback = value, debug.traceback(task.thread)
+    task.err = value or "it raised " .. tostring(value)
+    task.traceback = debug.traceback(task.thread)
   elseif value then
     task.value = value
   else
@@ -143,6 +145,20 @@ local function await_turn(self, request)
   return true
 end
 
+-- Begins an exchange whose turn has come. One that raises, as for lack of memory, must not
+-- keep its place.
+local function start(self, connection, request)
+  local ok, session, kind, message = pcall(self.wire.start, self.wire, connection, request)
+  if ok and session then
+    return session
+  end
+  self.on_wire = self.on_wire - 1
+  if not ok then
+    error(session, 0)
+  end
+  return nil, kind, message
+end
+
 -- An exchange of the task that runs; for `pcapi.transport.curl`. Returns a response, or
 -- nil, kind, message, timing.
 function Loop:exchange(connection, request)
@@ -154,9 +170,8 @@ function Loop:exchange(connection, request)
     return nil, kind, message
   end
   local session
-  session, kind, message = self.wire:start(connection, request)
+  session, kind, message = start(self, connection, request)
   if not session then
-    self.on_wire = self.on_wire - 1
     return nil, kind, message
   end
   self.waiting[session:id()] = self.task
@@ -202,8 +217,8 @@ local function dismiss(self, now)
 end
 
 local function may_begin(self, now)
-  return not self.pending:is_empty() and self.turns:is_empty() and is_free(self, now)
-    and self.ready:count() < self.limit and self.begun < BEGUN
+  return not self.stopping and not self.pending:is_empty() and self.turns:is_empty()
+    and is_free(self, now) and self.ready:count() < self.limit and self.begun < BEGUN
 end
 
 local function begin(self)
@@ -218,7 +233,7 @@ local function send(self, now)
   if self.last <= now then
     dismiss(self, now)
   end
-  while not self.turns:is_empty() and is_free(self, now) do
+  while not self.stopping and not self.turns:is_empty() and is_free(self, now) do
     occupy(self, now)
     resume(self, self.turns:pop())
   end
@@ -257,6 +272,7 @@ local function decode(self, now)
 end
 
 local function forget_waits(self)
+  self.ready = queue.new() -- have their answer, or only let others go on
   self.turns = queue.new() -- want to send
   self.last = math.huge -- when the first of turns has no time left, or before
   self.waiting = {} -- on the wire, by the id of their session
@@ -280,7 +296,7 @@ end
 -- Asks the set of all tasks who is left, not the queues: Ctrl-C may have come while one
 -- was on its way from one to another.
 local function stop_all(self)
-  while not self.ready:is_empty() do -- what has come is not lost
+  for _ = 1, self.ready:count() do -- what has come is not lost
     resume(self, self.ready:pop())
   end
   forget_waits(self)
@@ -293,6 +309,11 @@ local function stop_all(self)
   end
   if next(self.tasks) == nil then
     self.begun, self.unfinished, self.stopping = 0, 0, nil
+    self.pending = queue.new()
+    if self.closing then
+      self.closing = nil
+      self.wire:close()
+    end
   end
 end
 
@@ -314,25 +335,21 @@ local function idle_time(self, now)
   return math.max(at - now, 0)
 end
 
-local NEW = { limit = "count", rate = "number", connections = "count", host_connections = "count" }
+local NEW = { limit = "count", rate = "count", connections = "count", host_connections = "count" }
 
-local function check(options, schema, what, level)
-  options = options_.check(options, schema, what, level + 1)
-  if options.rate and options.rate <= 0 then
-    error(what .. ": rate must be a positive number of requests per second", level + 1)
-  end
-  return options
+-- For libcurl, where 0 would be no limit.
+local function whole(count)
+  return count and math.floor(math.min(math.max(count, 1), MOST))
 end
 
 local function new(options)
-  local limit = math.floor(math.max(options.limit or LIMIT, 1))
+  local limit = whole(options.limit or LIMIT)
   local self = setmetatable({
     limit = limit, interval = options.rate and 1 / options.rate, slot = 0,
-    wire = wire.new { connections = options.connections, kept = limit, watched = true,
-                      host_connections = options.host_connections },
+    wire = wire.new { connections = whole(options.connections), kept = limit, watched = true,
+                      host_connections = whole(options.host_connections) },
     tasks = {}, -- the set of those that are not done
     pending = queue.new(), -- have not begun
-    ready = queue.new(), -- have their answer
     begun = 0, unfinished = 0,
   }, Loop)
   forget_waits(self)
@@ -357,7 +374,7 @@ local M = {}
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config: no descriptor is left
 function M.new(options)
-  return new(check(options, NEW, "pcapi.concurrent.new", 2))
+  return new(options_.check(options, NEW, "pcapi.concurrent.new"))
 end
 
 local function new_task(self, act, what, level)
@@ -377,6 +394,14 @@ local function check_open(self, level)
   end
 end
 
+-- Whether a task of the loop runs, or progress: then it cannot be moved on. Ctrl-C may
+-- leave a task behind that does not run any more.
+local function is_moving(self)
+  local thread = self.task and self.task.thread
+  return self.telling or thread ~= nil and coroutine.status(thread) ~= "suspended"
+    and coroutine.status(thread) ~= "dead"
+end
+
 --- Adds a task. It begins when its turn comes, in a later step.
 -- @tparam function act is called with the loop; what it returns is a value, or nil (or
 -- false) and an error
@@ -393,16 +418,18 @@ end
 -- @treturn number tasks that are not done
 function Loop:step(seconds)
   check_open(self, 2)
-  if self.task then
-    error("a task cannot move its own loop on", 2)
+  if is_moving(self) then
+    error("step: neither a task nor progress can move its own loop on", 2)
   elseif self.stopping then
     stop_all(self)
     return self.unfinished
   end
-  local now = core.now()
+  local now, unfinished = core.now(), self.unfinished
   wake(self, now)
   send(self, now)
-  if not receive(self, math.min(idle_time(self, now), seconds or 0)) then
+  if self.unfinished == 0 and unfinished > 0 then
+    return 0 -- nothing is left to wait for
+  elseif not receive(self, math.min(idle_time(self, now), seconds or 0)) then
     decode(self, core.now())
   end
   return self.unfinished
@@ -411,7 +438,7 @@ end
 --- Stops the run: what is on the wire is given up, calls that wait return an error of kind
 -- stopped, and so do tasks that have not begun. May be called from anywhere.
 function Loop:stop(why)
-  self.stopping = self.unfinished > 0 and (why or "stopped") or nil
+  self.stopping = self.unfinished > 0 and (why or self.stopping or "stopped") or nil
   self.stopped = self.stopping or self.stopped
 end
 
@@ -424,10 +451,10 @@ end
 -- Until all is done. Ctrl-C stops it, and what was done is kept; any other error is a
 -- caller's, as from a function of theirs, and goes on to them once all is given up.
 local function run_all(self)
-  self.stopped = nil
+  self.stopped = self.stopping
   local ok, failure = pcall(drive, self)
   if not ok then
-    self.task, self.progress, self.stop_on_error = nil, nil, nil
+    self.task, self.telling, self.progress, self.stop_on_error = nil, nil, nil, nil
     self:stop(is_interruption(failure) and "interrupted" or nil)
     drive(self)
   end
@@ -454,8 +481,9 @@ local function run(self, tasks, options)
   end
   self.stop_on_error = options.stop_on_error
   self.progress = options.progress and function()
-    done = done + 1
-    options.progress(done, #tasks, self)
+    done, self.telling = done + 1, true
+    options.progress(done, done + self.unfinished, self)
+    self.telling = nil
   end
   results.stopped = run_all(self)
   results.failed = count_failed(results)
@@ -483,7 +511,7 @@ end
 -- @tparam[opt] table options
 -- @tparam[opt] boolean options.stop_on_error the first error stops the run
 -- @tparam[opt] function options.progress is called after each task with the number of
--- those done, that of all, and the loop
+-- those done, that of all there are by now, and the loop
 -- @treturn table array of the tasks, as @{add} gives them, in the order they were given;
 -- with `failed`, the number of those with an error, and `stopped`: nil, `"stopped"`, or
 -- `"interrupted"` by Ctrl-C
@@ -491,6 +519,9 @@ function Loop:run(tasks, options)
   tasks = tasks or {}
   check_open(self, 2)
   check_tasks(tasks, "run", 2)
+  if is_moving(self) then
+    error("run: the loop runs already; give it more by loop:add(…)", 2)
+  end
   return run(self, tasks, options_.check(options, RUN, "run"))
 end
 
@@ -517,8 +548,18 @@ function Loop:timeout()
   return seconds < math.huge and seconds or nil
 end
 
---- Closes the connections. Tasks that are not done are dropped.
+--- Stops what is not done, and closes the connections; once that is possible, where a task
+-- or progress calls it.
 function Loop:close()
+  self:stop()
+  if self.unfinished > 0 and is_moving(self) then
+    self.closing = true
+    return
+  end
+  self.task = nil
+  while self.unfinished > 0 do
+    stop_all(self)
+  end
   self.wire:close()
 end
 
@@ -535,7 +576,7 @@ end
 -- Makes a loop, runs the tasks and closes it; for `pcapi.concurrent` and
 -- `pcapi.each_tenant`, whose name is given for messages.
 function M.run(tasks, options, what, level)
-  options = check(options, ALL, what, level + 1)
+  options = options_.check(options, ALL, what, level + 1)
   check_tasks(tasks, what, level + 1)
   local loop, err = new(options)
   if not loop then

@@ -1,0 +1,195 @@
+--- The core without network, and with a clock that only waiting moves, for what stands
+-- right above it: wires, the transport and loops.
+--
+-- What a request is answered with says `answer(request, number)`: as an answer of
+-- `spec.support.fake_transport`, after its `takes` seconds (0.1), or when the time of the
+-- request is over.
+local real = require "pcapi.core"
+
+local M = {}
+
+-- Made anew over the fake core.
+local ABOVE = { "pcapi.core", "pcapi.transport.wire", "pcapi.transport.curl", "pcapi.concurrent" }
+
+local Pool, Session = {}, {}
+Pool.__index, Session.__index = Pool, Session
+
+local function no_answer()
+  return {}
+end
+
+local function new_core()
+  local core = {
+    time = 1000, answer = no_answer, sent = {}, pools = {}, sessions = {},
+    most = 0, running = 0, -- exchanges at once
+    during_wait = nil, -- a function called in each wait, as a signal would be
+  }
+  function core.now()
+    return core.time
+  end
+  function core.sleep(seconds)
+    core.time = core.time + seconds
+  end
+  -- pool(limits), or what `core.no_pool` says
+  function core.pool(limits)
+    if core.no_pool then
+      return nil, "config", core.no_pool
+    end
+    local pool = setmetatable({ core = core, limits = limits, open = {}, done = {} }, Pool)
+    core.pools[#core.pools + 1] = pool
+    return pool
+  end
+  return setmetatable(core, { __index = real })
+end
+
+local function check_open(it, what)
+  assert(not it.closed, what .. " is closed")
+end
+
+function Pool:http(options)
+  check_open(self, "pool")
+  assert(not (options.ca_file or ""):find "%z", "ca_file holds a zero byte")
+  local core = self.core
+  local session = setmetatable({ core = core, pool = self, options = options,
+                                 number = #core.sessions + 1 }, Session)
+  core.sessions[session.number] = session
+  return session
+end
+
+-- The one on the wire that is over first.
+local function first_due(self)
+  local first
+  for _, session in ipairs(self.core.sessions) do
+    if session.pool == self and session.due and (not first or session.due < first.due) then
+      first = session
+    end
+  end
+  return first
+end
+
+local function finish_due(self)
+  local session = first_due(self)
+  while session and session.due <= self.core.time do
+    session.due = nil
+    self.core.running = self.core.running - 1
+    self.done[#self.done + 1] = session.number
+    session = first_due(self)
+  end
+end
+
+function Pool:wait(seconds)
+  check_open(self, "pool")
+  local core = self.core
+  core.waits = (core.waits or 0) + 1
+  assert(core.waits < 1e5, "this waits for ever")
+  if core.during_wait then
+    core.during_wait(seconds)
+  end
+  finish_due(self)
+  if #self.done == 0 then
+    local session = first_due(self)
+    local at = core.time + math.min(seconds, 60)
+    core.time = session and math.min(session.due, at) or at
+    finish_due(self)
+  end
+end
+
+function Pool:next()
+  check_open(self, "pool")
+  return table.remove(self.done, 1)
+end
+
+function Pool:descriptor()
+  check_open(self, "pool")
+  return 7
+end
+
+function Pool:timeout()
+  check_open(self, "pool")
+  return #self.done > 0 and 0 or self.core.pool_timeout
+end
+
+function Pool:close()
+  self.closed = true
+end
+
+function Session:id()
+  return self.number
+end
+
+-- `fails` of an answer: kind and message, before anything is sent.
+function Session:start(request)
+  check_open(self, "session")
+  local core = self.core
+  core.sent[#core.sent + 1] = { time = core.time, url = request.url, session = self,
+                                timeout = request.timeout, headers = request.headers,
+                                connect_timeout = request.connect_timeout }
+  local answer = core.answer(request, #core.sent)
+  if answer.fails then
+    return nil, answer.fails, "it cannot begin"
+  end
+  local takes = answer.takes or 0.1
+  self.outcome = takes <= request.timeout and answer
+    or { kind = "timeout", message = "the time is over" }
+  self.due = core.time + math.min(takes, request.timeout)
+  core.running = core.running + 1
+  core.most = math.max(core.most, core.running)
+  return true
+end
+
+function Session:result()
+  check_open(self, "session")
+  local outcome = self.outcome
+  if self.due then
+    return false
+  elseif outcome.kind then
+    return nil, outcome.kind, outcome.message or "it broke"
+  end
+  return { status = outcome.status or 200, reason = "", version = 2,
+           headers = outcome.headers or {} }
+end
+
+function Session:body(names)
+  self.names = names
+  return self.outcome.body or ""
+end
+
+function Session:timing()
+  return self.core.timing
+end
+
+local function give_up(self)
+  if self.due then
+    self.due = nil
+    self.core.running = self.core.running - 1
+  end
+end
+
+function Session:cancel()
+  check_open(self, "session")
+  self.cancelled = true
+  give_up(self)
+end
+
+function Session:close()
+  self.closed = true
+  give_up(self)
+end
+
+--- Puts the fake core in place of the real one, for the modules above it.
+-- @treturn table the core: set its `answer`, look at its `sent`, `most`, `time`
+-- @treturn function undoes that
+function M.install()
+  local core, kept = new_core(), {}
+  for _, name in ipairs(ABOVE) do
+    kept[name], package.loaded[name] = package.loaded[name], nil
+  end
+  package.loaded["pcapi.core"] = core
+  return core, function()
+    for _, name in ipairs(ABOVE) do
+      package.loaded[name] = kept[name]
+    end
+  end
+end
+
+return M

@@ -1,0 +1,62 @@
+local task = require "pcapi.task"
+
+-- Stands for a loop; the module only hands it through.
+local LOOP, OTHER = {}, {}
+
+describe("pcapi.task", function()
+  it("knows no loop outside of tasks", function()
+    assert.is_nil(task.loop())
+    coroutine.wrap(function() assert.is_nil(task.loop()) end)()
+  end)
+
+  it("knows the loop of the task that runs, before and after it waits", function()
+    local seen = {}
+    local co = coroutine.create(function()
+      seen[1] = task.loop()
+      coroutine.yield()
+      seen[2] = task.loop()
+    end)
+    assert.is_true(task.resume(LOOP, co))
+    assert.is_nil(task.loop())
+    assert.is_true(task.resume(LOOP, co))
+    assert.equal(LOOP, seen[1])
+    assert.equal(LOOP, seen[2])
+  end)
+
+  it("hands values in and out as coroutine.resume does", function()
+    local co = coroutine.create(function(...)
+      assert.same({ 1, nil, 3 }, { ... })
+      return coroutine.yield("a", nil, "c")
+    end)
+    assert.same({ true, "a", nil, "c" }, { task.resume(LOOP, co, 1, nil, 3) })
+    assert.same({ true, "d" }, { task.resume(LOOP, co, "d") })
+  end)
+
+  it("knows no loop any more once a task has raised", function()
+    local failure = {}
+    local ok, err = task.resume(LOOP, coroutine.create(function() error(failure) end))
+    assert.is_false(ok)
+    assert.equal(failure, err)
+    assert.is_nil(task.loop())
+  end)
+
+  it("gives a coroutine within a task no loop, and the task its own again", function()
+    local inner, after
+    task.resume(LOOP, coroutine.create(function()
+      coroutine.wrap(function() inner = task.loop() end)()
+      after = task.loop()
+    end))
+    assert.is_nil(inner)
+    assert.equal(LOOP, after)
+  end)
+
+  it("keeps the loops of tasks within tasks apart", function()
+    local inner, after
+    task.resume(LOOP, coroutine.create(function()
+      task.resume(OTHER, coroutine.create(function() inner = task.loop() end))
+      after = task.loop()
+    end))
+    assert.equal(OTHER, inner)
+    assert.equal(LOOP, after)
+  end)
+end)
