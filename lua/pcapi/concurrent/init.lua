@@ -34,6 +34,7 @@ local REFUSALS = 100 -- waits of a task that goes on after its run was stopped
 local MOST = 2 ^ 31 - 1 -- of what is counted
 
 local close_thread = rawget(coroutine, "close") -- Lua 5.4
+local is_yieldable = rawget(coroutine, "isyieldable") -- Lua 5.3, LuaJIT
 
 local Loop = {}
 Loop.__index = Loop
@@ -43,11 +44,25 @@ Loop.__name = "pcapi.concurrent"
 -- lets others go on.
 local WAITS = {}
 
+-- What it yields to see whether it could wait.
+local TRIES = {}
+
 local STOPPED = "the run of tasks was stopped"
 
 -- How a task waits: returns what it is resumed with, "stopped" at the end of the run.
 local function wait()
   return coroutine.yield(WAITS)
+end
+
+-- A wait that raises must have left no trace yet, or the task is woken by it later, when it
+-- waits for something else or is done: Lua 5.1 cannot wait within pcall, and none within a
+-- callback of table.sort or string.gsub.
+local function check_wait()
+  if not is_yieldable then
+    coroutine.yield(TRIES) -- raises where it cannot
+  elseif not is_yieldable() then
+    error("a task cannot wait within a callback of C, such as one of table.sort", 0)
+  end
 end
 
 -- A task that goes on although its run is stopped.
@@ -94,6 +109,9 @@ local function resume(self, task, ...)
   local thread = task.thread
   self.task = task
   local ok, value, err = task_.resume(self, thread, ...)
+  while value == TRIES do
+    ok, value, err = task_.resume(self, thread)
+  end
   self.task = nil
   if coroutine.status(thread) == "dead" then
     finish(self, task, ok, value, err)
@@ -165,6 +183,7 @@ function Loop:exchange(connection, request)
   if self.stopping then
     return refuse()
   end
+  check_wait()
   local ok, kind, message = await_turn(self, request)
   if not ok then
     return nil, kind, message
@@ -187,6 +206,7 @@ function Loop:sleep(seconds)
   if self.stopping then
     return refuse()
   end
+  check_wait()
   self.task.wake = core.now() + seconds
   heap.push(self.sleepers, self.task)
   if wait() == "stopped" then

@@ -1,0 +1,63 @@
+-- Where a task cannot wait: Lua cannot leave a function of C that calls back.
+local fake_core = require "spec.support.fake_core"
+
+describe("a call that cannot wait where it stands", function()
+  local core, restore, concurrent, transport
+
+  before_each(function()
+    core, restore = fake_core.install()
+    concurrent = require "pcapi.concurrent"
+    transport = require("pcapi.transport.curl").new()
+  end)
+
+  after_each(function()
+    restore()
+  end)
+
+  local function get(path)
+    return transport:send { method = "GET", url = "https://a.example/" .. path, headers = {},
+                            timeout = 60, connect_timeout = 15, max_body = 1, max_headers = 1 }
+  end
+
+  -- Calls from within a comparison.
+  local function compare_by(act)
+    table.sort({ 2, 1 }, function(a, b)
+      act()
+      return a < b
+    end)
+  end
+
+  local WAITS = {
+    ["for an answer"] = function() return get "lost" end,
+    ["for some time"] = function(loop) return loop:sleep(1) end,
+  }
+
+  for name, act in pairs(WAITS) do
+    it("raises, and the other tasks go on: " .. name, function()
+      local results = concurrent {
+        function(loop)
+          compare_by(function() return act(loop) end)
+        end,
+        function(loop)
+          loop:sleep(5)
+          return get "other"
+        end,
+      }
+      assert.truthy(results[1].err:find "cannot wait" or results[1].err:find "attempt to yield")
+      assert.equal(200, results[2].value.status)
+      assert.equal(1, #core.sent)
+    end)
+
+    it("leaves nothing that wakes its task later: " .. name, function()
+      core.answer = function() return { takes = 5 } end
+      local results = concurrent {
+        function(loop)
+          local ok = pcall(compare_by, function() return act(loop) end)
+          return not ok and get "next"
+        end,
+      }
+      assert.equal(200, results[1].value.status)
+      assert.equal(1, #core.sent)
+    end)
+  end
+end)
