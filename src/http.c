@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,13 +75,11 @@ static enum http_code http_classify(CURLcode code) {
  * has a network's trouble, not a certificate's: only OpenSSL's words tell. And what
  * is unsupported once connected is the answer (HTTP/0.9), not the address. */
 static enum http_code http_refine(struct http *h, CURLcode code) {
-  curl_off_t connected = 0;
   if (code == CURLE_SSL_CONNECT_ERROR &&
       (strstr(h->error, "SYSCALL") || strstr(h->error, "unexpected eof") ||
        strstr(h->error, "reset by peer")))
     return HTTP_NETWORK;
-  if (code == CURLE_UNSUPPORTED_PROTOCOL &&
-      curl_easy_getinfo(h->easy, CURLINFO_CONNECT_TIME_T, &connected) == CURLE_OK && connected > 0)
+  if (code == CURLE_UNSUPPORTED_PROTOCOL && strstr(h->error, "HTTP/0.9"))
     return HTTP_PROTOCOL;
   return http_classify(code);
 }
@@ -248,13 +247,30 @@ static void http_drop_headers(struct http *h) {
   h->headers = NULL;
 }
 
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* Whether one of the eight bytes at text is below a space, or 127. Tokens are long, and
+ * byte by byte this costs as much as copying them twice. */
+static bool may_hold_control(const char *text) {
+  uint64_t word;
+  memcpy(&word, text, sizeof word);
+  const uint64_t del = word ^ EACH_BYTE(0x7f);
+  return (((word - EACH_BYTE(' ')) | (del - EACH_BYTE(1))) & ~word & EACH_BYTE(0x80)) != 0;
+}
+
+static bool is_control(char c) {
+  return ((unsigned char)c < ' ' && c != '\t') || c == '\x7f';
+}
+
 /* A line break would begin a header of somebody else's; other control characters
  * have no place in one either (RFC 9110 §5.5). */
 static bool is_header_line(const char *line) {
-  for (; *line; line++)
-    if (((unsigned char)*line < ' ' && *line != '\t') || *line == '\x7f')
-      return false;
-  return true;
+  const char *end = line + strlen(line);
+  while (end - line >= 8 && !may_hold_control(line))
+    line += 8;
+  while (line < end && !is_control(*line))
+    line++;
+  return line == end;
 }
 
 enum http_code http_header(struct http *h, const char *line) {
@@ -319,6 +335,14 @@ enum http_code http_start(struct http *h, const struct http_request *request) {
   return http_fail_curl(h, code == CURLE_OK ? CURLE_OUT_OF_MEMORY : code);
 }
 
+/* True for headers with the empty line that ends them: libcurl takes the end of a
+ * connection for theirs. */
+static bool is_whole(const struct buf *headers) {
+  const char *end = headers->data + headers->len;
+  return headers->len >= 2 && end[-1] == '\n' &&
+         (end[-2] == '\n' || (headers->len >= 3 && end[-2] == '\r' && end[-3] == '\n'));
+}
+
 enum http_code http_result(struct http *h) {
   if (!h->running)
     return http_fail(h, HTTP_CONFIG, "no exchange was started");
@@ -330,6 +354,10 @@ enum http_code http_result(struct http *h) {
   if (result != CURLE_OK) {
     buf_free(&h->answer.body);
     return http_fail_curl(h, result);
+  }
+  if (!is_whole(&h->answer.headers)) {
+    buf_free(&h->answer.body);
+    return http_fail(h, HTTP_NETWORK, "the connection was closed within the headers");
   }
   long version = 0;
   curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &h->answer.status);

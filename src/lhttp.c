@@ -10,6 +10,7 @@
 #define LHTTP "pcapi.core.http"
 #define LPOOL "pcapi.core.pool"
 #define HEADERS_EXPECTED 16
+#define NAME_EXPECTED 64 /* bytes of a header's name; longer ones cost more */
 #define SLICE_MAX 60 /* seconds; a longer wait is asked for again */
 
 struct lhttp {
@@ -203,7 +204,15 @@ static void push_trimmed(lua_State *L, const char *p, const char *end) {
 }
 
 static void push_lower(lua_State *L, const char *p, const char *end) {
+  char name[NAME_EXPECTED];
   luaL_Buffer b;
+  if (end - p <= NAME_EXPECTED) {
+    size_t n = 0;
+    for (; p < end; p++)
+      name[n++] = lower(*p);
+    lua_pushlstring(L, name, n);
+    return;
+  }
   luaL_buffinit(L, &b);
   for (; p < end; p++)
     luaL_addchar(&b, lower(*p));

@@ -46,8 +46,9 @@ local function member(object, name)
   if object[name] ~= nil then
     return object[name]
   end
+  local length = #name
   for key, value in pairs(object) do
-    if type(key) == "string" and key:lower() == name:lower() then
+    if type(key) == "string" and #key == length and key:lower() == name:lower() then
       return value
     end
   end
@@ -172,7 +173,9 @@ function M.is_mfa_compliant(response)
   if said == nil and type(response.json) == "table" then
     said = member(response.json, "isMfaCompliant")
   end
-  said = tostring(said):lower()
+  if said ~= nil then
+    said = tostring(said):lower()
+  end
   if said == "true" or said == "false" then
     return said == "true"
   end

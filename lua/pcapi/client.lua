@@ -13,6 +13,8 @@ local url = require "pcapi.url"
 
 local M = {}
 
+local LONGEST_PAUSE = 600 -- seconds; a longer one is asked for again, by the next refusal
+
 local Client = {}
 Client.__index = Client
 Client.__name = "pcapi.client"
@@ -54,24 +56,30 @@ local function no_token(err, why)
   }
 end
 
--- A function that gives the token to send, or nil, err; it takes the token that
--- the service has just refused, and whether the call is for users only. The token
--- stays inside: a client that somebody dumps shows none.
-local function token_source(provider)
-  local checked, is_app_only -- a token has 2 KB, and is the same for an hour
+local SCHEME = "Authorization: Bearer "
+
+local function token_in(line)
+  return line:sub(#SCHEME + 1)
+end
+
+-- A function that gives the header line with the token to send, or nil, err; it takes the
+-- line that the service has just refused, and whether the call is for users only. The
+-- token stays inside: a client that somebody dumps shows none.
+local function authorization(provider)
+  local known, is_app_only, line -- a token has 2 KB, and is the same for an hour
   return function(refused, context, users_only)
-    local token, err = provider:token(refused, context)
-    if token == nil or token ~= checked then
+    local token, err = provider:token(refused and token_in(refused), context)
+    if token == nil or token ~= known then
       local ok, why = M.is_token(token)
       if not ok then
         return nil, no_token(err, why)
       end
-      checked, is_app_only = token, claims.read(token).subject == "app"
+      known, line, is_app_only = token, SCHEME .. token, claims.read(token).subject == "app"
     end
     if users_only and is_app_only then
       return nil, app_only()
     end
-    return token
+    return line
   end
 end
 
@@ -93,7 +101,7 @@ function M.new(options, base, transport, provider)
     base = base,
     transport = transport,
     provider = provider,
-    get_token = token_source(provider),
+    authorize = authorization(provider),
     prefix = options.prefix,
     known_prefixes = {}, -- path of a call to the prefix that answered it
     paused_until = 0, -- of the transport's clock
@@ -110,19 +118,19 @@ function M.new(options, base, transport, provider)
   }, Client)
 end
 
-local function header_lines(self, call, ids, token)
+local function header_lines(self, call, ids, line)
   local lines
   if call.headers or call.content_type then
     lines = headers.lines(self.ours, { ["Content-Type"] = call.content_type }, self.headers,
       call.headers, TAKEN_AWAY)
   else
     lines = {}
-    for i, line in ipairs(self.lines) do
-      lines[i] = line
+    for i, ours in ipairs(self.lines) do
+      lines[i] = ours
     end
   end
   local n = #lines
-  lines[n + 1] = "Authorization: Bearer " .. token
+  lines[n + 1] = line
   lines[n + 2] = "MS-RequestId: " .. ids.request_id
   lines[n + 3] = "MS-CorrelationId: " .. ids.correlation_id
   if self.partner_api_headers then
@@ -131,10 +139,10 @@ local function header_lines(self, call, ids, token)
   return lines
 end
 
-local function read(self, call, ids, token, response)
+local function read(self, call, ids, line, response)
   local ok, message = answer.decode(response, call.must_be_json)
   if response.status >= 300 then
-    answer.hide(response, token)
+    answer.hide(response, token_in(line))
     return nil, answer.error(response, ids, self.clock())
   end
   response.request_id, response.correlation_id = answer.ids(response.headers, ids)
@@ -145,11 +153,11 @@ local function read(self, call, ids, token, response)
   return response
 end
 
-local function attempt_once(self, call, ids, token, left)
+local function attempt_once(self, call, ids, line, left)
   local response, err = self.transport:send(limits.apply({
     method = call.method,
     url = call.url,
-    headers = header_lines(self, call, ids, token),
+    headers = header_lines(self, call, ids, line),
     body = call.body,
     json_names = call.json_names,
   }, left, self))
@@ -157,15 +165,15 @@ local function attempt_once(self, call, ids, token, left)
     err.request_id, err.correlation_id = ids.request_id, ids.correlation_id
     return nil, err
   end
-  return read(self, call, ids, token, response)
+  return read(self, call, ids, line, response)
 end
 
 -- After a 401 the provider may have another token. Not so for an MFA refusal: the
 -- service would refuse the next token of the same sign-in as well. Without one the
 -- refusal stands, or what kept the provider from getting one, which says more.
-local function another_token(self, context, call, err, token)
-  local fresh, why = self.get_token(token, context, call.users_only)
-  if fresh and fresh ~= token then
+local function another_line(self, context, call, err, line)
+  local fresh, why = self.authorize(line, context, call.users_only)
+  if fresh and fresh ~= line then
     return fresh
   elseif errors.is(why) and why.kind ~= "unauthorized" then
     why.cause = why.cause or err
@@ -215,7 +223,8 @@ local function delay_after(self, err, call, attempt)
   local delay = retry.decide(err, call.method, attempt, call.deadline - now, self.policy,
     self.random)
   if err.kind == "throttled" then
-    self.paused_until = math.max(self.paused_until, now + (delay or err.retry_after or 0))
+    self.paused_until = math.max(self.paused_until,
+      now + math.min(delay or err.retry_after or 0, LONGEST_PAUSE))
   end
   return delay
 end
@@ -235,9 +244,9 @@ function Client:call(call)
   }
   local context = { transport = self.transport, clock = self.clock, random = self.random,
                     deadline = call.deadline }
-  local token, err = self.get_token(nil, context, call.users_only)
+  local line, err = self.authorize(nil, context, call.users_only)
   local attempt, renewed = 0, false
-  while token do
+  while line do
     local ok
     ok, err = await_pause(self, call.deadline)
     if not ok then
@@ -247,20 +256,20 @@ function Client:call(call)
     -- never 0, which would mean no limit: past the deadline the transport says so
     local left = math.max(call.deadline - self.transport:now(), 0.001)
     local response
-    response, err = attempt_once(self, call, ids, token, left)
+    response, err = attempt_once(self, call, ids, line, left)
     if response then
       response.attempts = attempt
       return response
     end
     if err.kind == "unauthorized" and not renewed then
-      token, err = another_token(self, context, call, err, token)
+      line, err = another_line(self, context, call, err, line)
       renewed = true
     else
       local delay = delay_after(self, err, call, attempt)
       if delay then
         self.transport:sleep(delay)
       else
-        token = nil
+        line = nil
       end
     end
   end

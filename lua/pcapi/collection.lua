@@ -19,6 +19,14 @@ local OURS = { authorization = true, ["proxy-authorization"] = true, cookie = tr
                ["transfer-encoding"] = true, accept = true, ["accept-encoding"] = true,
                range = true, validatemfa = true }
 
+-- Names that are ours, with the first letter large.
+local capitalized = setmetatable({}, {
+  __index = function(names, name)
+    names[name] = name:sub(1, 1):upper() .. name:sub(2)
+    return names[name]
+  end,
+})
+
 -- A member in either casing; nil as well for a value that has no members.
 local function member(object, name)
   if type(object) ~= "table" then
@@ -26,7 +34,7 @@ local function member(object, name)
   end
   local value = object[name]
   if value == nil then
-    value = object[name:sub(1, 1):upper() .. name:sub(2)]
+    value = object[capitalized[name]]
   end
   return value
 end

@@ -214,7 +214,8 @@ describe("pcapi.core", function()
       assert.equal("pcapi.core.http (closed)", tostring(session))
     end)
 
-    for _, case in ipairs { { "start", {} }, { "result" }, { "body" }, { "id" }, { "timing" }, { "cancel" } } do
+    for _, case in ipairs { { "start", {} }, { "result" }, { "body" }, { "id" }, { "timing" },
+                            { "cancel" } } do
       it("says so when " .. case[1] .. " comes after close", function()
         local session = assert(pool:http {})
         session:close()

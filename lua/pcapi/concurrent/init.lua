@@ -16,7 +16,6 @@
 -- are decoded while others are on their way.
 -- @module pcapi.concurrent
 local core = require "pcapi.core"
-local errors = require "pcapi.error"
 local heap = require "pcapi.concurrent.heap"
 local options_ = require "pcapi.options"
 local queue = require "pcapi.concurrent.queue"
@@ -47,11 +46,13 @@ local WAITS = {}
 -- What it yields to see whether it could wait.
 local TRIES = {}
 
-local STOPPED = "the run of tasks was stopped"
-
 -- How a task waits: returns what it is resumed with, "stopped" at the end of the run.
 local function wait()
   return coroutine.yield(WAITS)
+end
+
+local function stopped()
+  return wire.fail("stopped", "the run of tasks was stopped")
 end
 
 -- A wait that raises must have left no trace yet, or the task is woken by it later, when it
@@ -68,12 +69,7 @@ end
 -- A task that goes on although its run is stopped.
 local function refuse()
   wait()
-  return nil, "stopped", STOPPED
-end
-
-local function stopped_error()
-  return errors.new { kind = "stopped", message = STOPPED,
-                      hint = "Run it again for what is missing" }
+  return stopped()
 end
 
 -- Lua has no error object for this one.
@@ -81,20 +77,17 @@ local function is_interruption(failure)
   return type(failure) == "string" and failure:find("interrupted!", 1, true) ~= nil
 end
 
-local function finish(self, task, ok, value, err)
-  if not ok then
-    task.err = value or "it raised " .. tostring(value)
-    task.traceback = debug.traceback(task.thread)
-  elseif value then
-    task.value = value
-  else
-    task.value, task.err = value, err
-  end
-  task.done, task.thread, task.act = true, nil, nil
+local function close_task(self, task)
+  task.done = true -- first: Ctrl-C may come in between
+  task.thread, task.act, task.returned, task.refusals = nil, nil, nil, nil
   self.tasks[task] = nil
   self.begun, self.unfinished = self.begun - 1, self.unfinished - 1
+end
+
+local function finish(self, task)
+  close_task(self, task)
   if is_interruption(task.err) then
-    task.err = stopped_error()
+    task.err = select(2, stopped())
     self:stop "interrupted"
   elseif task.err ~= nil and self.stop_on_error then
     self:stop()
@@ -104,18 +97,43 @@ local function finish(self, task, ok, value, err)
   end
 end
 
+-- What the coroutine of a task runs. It notes the outcome down itself: whoever resumes it
+-- may be interrupted before knowing it, or before it has begun.
+local function perform(self, task)
+  if self == "stopped" then
+    return
+  end
+  local value, err = task.act(self)
+  task.value = value
+  if not value then
+    task.err = err
+  end
+  task.returned = true
+end
+
+local function note_failure(task, failure)
+  task.value, task.err = nil, failure or tostring(failure)
+  task.traceback = debug.traceback(task.thread)
+end
+
 -- Runs a task until it waits or ends.
 local function resume(self, task, ...)
   local thread = task.thread
   self.task = task
-  local ok, value, err = task_.resume(self, thread, ...)
-  while value == TRIES do
-    ok, value, err = task_.resume(self, thread)
+  local ok, what = task_.resume(self, thread, ...)
+  while what == TRIES do
+    ok, what = task_.resume(self, thread)
   end
   self.task = nil
+  if not ok then
+    note_failure(task, what)
+  end
   if coroutine.status(thread) == "dead" then
-    finish(self, task, ok, value, err)
-  elseif value ~= WAITS then
+    if ok and not task.returned then
+      task.err = select(2, stopped())
+    end
+    finish(self, task)
+  elseif what ~= WAITS then
     self.ready:push(task)
   end
 end
@@ -125,7 +143,8 @@ local function drop(self, task)
   if task.thread and close_thread then
     close_thread(task.thread)
   end
-  finish(self, task, true, nil, stopped_error())
+  task.err = select(2, stopped())
+  finish(self, task)
 end
 
 -- Whether an exchange may begin; with a rate, not before its moment.
@@ -154,9 +173,9 @@ local function await_turn(self, request)
   local what = wait()
   task.last = nil
   if what == "stopped" then
-    return nil, what, STOPPED
+    return stopped()
   elseif what == "late" then
-    return nil, "timeout", "the time was over before its turn came"
+    return wire.fail("timeout", "the time was over before its turn came")
   end
   request.timeout = math.max(last - core.now(), 0.001)
   request.connect_timeout = math.min(request.connect_timeout, request.timeout)
@@ -166,7 +185,7 @@ end
 -- Begins an exchange whose turn has come. One that raises, as for lack of memory, must not
 -- keep its place.
 local function start(self, connection, request)
-  local ok, session, kind, message = pcall(self.wire.start, self.wire, connection, request)
+  local ok, session, err = pcall(self.wire.start, self.wire, connection, request)
   if ok and session then
     return session
   end
@@ -174,51 +193,55 @@ local function start(self, connection, request)
   if not ok then
     error(session, 0)
   end
-  return nil, kind, message
+  return nil, err
 end
 
--- An exchange of the task that runs; for `pcapi.transport.curl`. Returns a response, or
--- nil, kind, message, timing.
+-- An exchange of the task that runs; for `pcapi.transport.curl`. Returns as its send.
 function Loop:exchange(connection, request)
   if self.stopping then
     return refuse()
   end
   check_wait()
-  local ok, kind, message = await_turn(self, request)
+  local ok, err = await_turn(self, request)
   if not ok then
-    return nil, kind, message
+    return nil, err
   end
   local session
-  session, kind, message = start(self, connection, request)
+  session, err = start(self, connection, request)
   if not session then
-    return nil, kind, message
+    return nil, err
   end
   self.waiting[session:id()] = self.task
   if wait() == "stopped" then
     self.wire:cancel(session)
-    return nil, "stopped", STOPPED
+    return stopped()
   end
   return self.wire:answer(session, request)
 end
 
--- Lets the task that runs wait; for transports.
+--- Lets the task that runs wait.
+-- @tparam number seconds
+-- @treturn[1] boolean true
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind stopped
 function Loop:sleep(seconds)
-  if self.stopping then
+  if not self.task then
+    error("only a task can sleep in its loop", 2)
+  elseif self.stopping then
     return refuse()
   end
   check_wait()
   self.task.wake = core.now() + seconds
   heap.push(self.sleepers, self.task)
   if wait() == "stopped" then
-    return nil, "stopped", STOPPED
+    return stopped()
   end
   return true
 end
 
 local function wake(self, now)
-  local sleepers = self.sleepers
-  while sleepers[1] and sleepers[1].wake <= now do
-    resume(self, heap.pop(sleepers))
+  while self.sleepers[1] and self.sleepers[1].wake <= now do
+    resume(self, heap.pop(self.sleepers))
   end
 end
 
@@ -227,7 +250,9 @@ local function dismiss(self, now)
   self.last = math.huge
   for _ = 1, self.turns:count() do
     local task = self.turns:pop()
-    if task.last <= now then
+    if not task then
+      break -- closed meanwhile
+    elseif task.last <= now then
       resume(self, task, "late")
     else
       self.last = math.min(self.last, task.last)
@@ -244,8 +269,8 @@ end
 local function begin(self)
   local task = self.pending:pop()
   self.begun = self.begun + 1
-  task.thread = coroutine.create(task.act)
-  resume(self, task, self)
+  task.thread = coroutine.create(perform)
+  resume(self, task, self, task)
 end
 
 -- Sends what may be sent, those who wait before those who have not begun.
@@ -298,33 +323,45 @@ local function forget_waits(self)
   self.waiting = {} -- on the wire, by the id of their session
   self.on_wire = 0
   self.sleepers = {}
+  self.ready = queue.new() -- have their answer
 end
 
 -- Tells a task that its run is over. One that has not begun, or does not end, is dropped.
 local function stop_one(self, task)
   task.refusals = (task.refusals or 0) + 1
-  if not task.thread then
+  if task.done then
+    close_task(self, task)
+  elseif not task.thread then
     self.begun = self.begun + 1
     drop(self, task)
-  elseif task.refusals > REFUSALS then
+  elseif task.returned then
+    finish(self, task)
+  elseif coroutine.status(task.thread) == "dead" or task.refusals > REFUSALS then
     drop(self, task)
   else
     resume(self, task, "stopped")
   end
 end
 
--- Asks the set of all tasks who is left, not the queues: Ctrl-C may have come while one
--- was on its way from one to another.
-local function stop_all(self)
-  for _ = 1, self.ready:count() do -- what has come is not lost
-    resume(self, self.ready:pop())
-  end
-  forget_waits(self)
+local function tasks_left(self)
   local left = {}
   for task in pairs(self.tasks) do
     left[#left + 1] = task
   end
-  for _, task in ipairs(left) do
+  return left
+end
+
+-- Asks the set of all tasks who is left, not the queues: Ctrl-C may have come while one
+-- was on its way from one to another.
+local function stop_all(self)
+  for _ = 1, self.ready:count() do -- what has come is not lost
+    local task = self.ready:pop()
+    if task and coroutine.status(task.thread) == "suspended" then
+      resume(self, task)
+    end
+  end
+  forget_waits(self)
+  for _, task in ipairs(tasks_left(self)) do
     stop_one(self, task)
   end
   if next(self.tasks) == nil then
@@ -373,9 +410,9 @@ local function new(options)
     begun = 0, unfinished = 0,
   }, Loop)
   forget_waits(self)
-  local pool, kind, message = self.wire:open()
+  local pool, err = self.wire:open()
   if not pool then
-    return nil, errors.new { kind = kind, message = message }
+    return nil, err
   end
   return self
 end

@@ -47,6 +47,9 @@ local function make_method(name, declaration)
     end
     options = options_.check(options, schema, name)
     local client = self.client
+    if next(options) == nil then
+      return collection.list(client, declaration, options)
+    end
     local query, message = query_of(declaration, options)
     local keep
     if not message then
@@ -61,7 +64,7 @@ local function make_method(name, declaration)
     if not records then
       return nil, err
     end
-    return next(options) and setmetatable(keep(records), getmetatable(records)) or records
+    return setmetatable(keep(records), getmetatable(records))
   end
 end
 

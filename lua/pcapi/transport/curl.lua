@@ -7,7 +7,6 @@
 -- `close(self)`. Everything above it is written against these four.
 -- @module pcapi.transport.curl
 local core = require "pcapi.core"
-local errors = require "pcapi.error"
 local task = require "pcapi.task"
 local version = require "pcapi.version"
 local wire = require "pcapi.transport.wire"
@@ -16,14 +15,6 @@ local M = {}
 
 local SLICE = 0.25 -- seconds
 local KEPT = 16 -- connections, of a transport that blocks: service, sign-in, a vault
-
-local HINTS = {
-  timeout = "Raise timeout, or try again later",
-  network = "Check the connection, the name of the host and the proxy settings",
-  tls = "Check ca_file or ca_path; a proxy that opens TLS needs its own CA there",
-  config = "Check ca_file, ca_path, proxy and the address",
-  stopped = "Run it again for what is missing",
-}
 
 local Transport = {}
 Transport.__index = Transport
@@ -57,16 +48,12 @@ function M.new(options)
   }, Transport)
 end
 
-local function fail(kind, message, timing)
-  return nil, errors.new { kind = kind, message = message, hint = HINTS[kind], timing = timing }
-end
-
 -- Another exchange may begin meanwhile, from within on_wait: so what is over is looked
 -- for by session.
 local function exchange(self, request)
-  local session, kind, message = self.wire:start(self.connection, request)
+  local session, err = self.wire:start(self.connection, request)
   if not session then
-    return nil, kind, message
+    return nil, err
   end
   local on_wait = request.on_wait or self.on_wait
   local started = on_wait and core.now()
@@ -74,13 +61,16 @@ local function exchange(self, request)
   while true do
     pool:wait(SLICE)
     while pool:next() do end -- luacheck: ignore 542
-    local response, timing
-    response, kind, message, timing = self.wire:answer(session, request)
+    local response
+    response, err = self.wire:answer(session, request)
     if response ~= false then
-      return response, kind, message, timing
+      return response, err
     end
     if started then
       on_wait(core.now() - started)
+      if self.wire.pool ~= pool then -- closed meanwhile
+        return self.wire:answer(session, request)
+      end
     end
   end
 end
@@ -97,16 +87,10 @@ end
 -- @treturn[2] pcapi.error of kind timeout, network, tls, protocol, config or stopped
 function Transport:send(request)
   local loop = task.loop()
-  local response, kind, message, timing
   if loop then
-    response, kind, message, timing = loop:exchange(self.connection, request)
-  else
-    response, kind, message, timing = exchange(self, request)
+    return loop:exchange(self.connection, request)
   end
-  if not response then
-    return fail(kind, message, timing)
-  end
-  return response
+  return exchange(self, request)
 end
 
 --- Waits.
@@ -117,11 +101,7 @@ end
 function Transport:sleep(seconds)
   local loop = task.loop()
   if loop then
-    local ok, kind, message = loop:sleep(seconds)
-    if not ok then
-      return fail(kind, message)
-    end
-    return true
+    return loop:sleep(seconds)
   end
   local finish = core.now() + seconds
   local left = seconds

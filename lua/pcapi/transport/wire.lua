@@ -2,8 +2,27 @@
 -- by what they connect with, so that transports that connect alike share them.
 -- @module pcapi.transport.wire
 local core = require "pcapi.core"
+local errors = require "pcapi.error"
 
 local M = {}
+
+local HINTS = {
+  timeout = "Raise timeout, or try again later",
+  network = "Check the connection, the name of the host and the proxy settings",
+  tls = "Check ca_file or ca_path; a proxy that opens TLS needs its own CA there",
+  config = "Check ca_file, ca_path, proxy and the address",
+  stopped = "Run it again for what is missing",
+}
+
+--- The error of an exchange.
+-- @tparam string kind
+-- @tparam string message
+-- @tparam ?table timing
+-- @treturn[1] nil
+-- @treturn[2] pcapi.error
+function M.fail(kind, message, timing)
+  return nil, errors.new { kind = kind, message = message, hint = HINTS[kind], timing = timing }
+end
 
 local Wire = {}
 Wire.__index = Wire
@@ -27,7 +46,7 @@ function M.connection(options)
   local words = {}
   for _, name in ipairs { "ca_file", "ca_path", "proxy", "no_proxy", "user_agent", "http_1_1",
                           "allow_http" } do
-    words[#words + 1] = tostring(options[name])
+    words[#words + 1] = ("%s %q"):format(type(options[name]), tostring(options[name]))
   end
   return { options = options, key = table.concat(words, "\n") }
 end
@@ -35,13 +54,12 @@ end
 --- Opens what is needed for waiting, unless it is open.
 -- @treturn[1] userdata a pool of the core
 -- @treturn[2] nil
--- @treturn[2] string kind of the error
--- @treturn[2] string message
+-- @treturn[2] pcapi.error
 function Wire:open()
   if not self.pool then
     local pool, kind, message = core.pool(self.limits)
     if not pool then
-      return nil, kind, message
+      return M.fail(kind, message)
     end
     self.pool = pool
   end
@@ -55,11 +73,16 @@ local function take_session(self, connection)
     self.idle_count = self.idle_count - 1
     return session
   end
-  local pool, kind, message = self:open()
+  local pool, err = self:open()
   if not pool then
-    return nil, kind, message
+    return nil, err
   end
-  return pool:http(connection.options)
+  local kind, message
+  session, kind, message = pool:http(connection.options)
+  if not session then
+    return M.fail(kind, message)
+  end
+  return session
 end
 
 -- Makes a session idle; too many of them are closed.
@@ -86,19 +109,17 @@ end
 -- @tparam table request as for `pcapi.transport.curl`
 -- @treturn[1] userdata a session of the core
 -- @treturn[2] nil
--- @treturn[2] string kind of the error
--- @treturn[2] string message
+-- @treturn[2] pcapi.error
 function Wire:start(connection, request)
-  local session, kind, message = take_session(self, connection)
+  local session, err = take_session(self, connection)
   if not session then
-    return nil, kind, message
+    return nil, err
   end
-  local ok
+  local ok, kind, message = session:start(request)
   self.busy[session] = connection
-  ok, kind, message = session:start(request)
   if not ok then
     self:cancel(session)
-    return nil, kind, message
+    return M.fail(kind, message)
   end
   return session
 end
@@ -115,10 +136,11 @@ end
 -- @treturn[1] table the response, with `timing` where the request asks for it
 -- @treturn[2] boolean false, it is on its way
 -- @treturn[3] nil
--- @treturn[3] string kind of the error
--- @treturn[3] string message
--- @treturn[3] ?table timing
+-- @treturn[3] pcapi.error
 function Wire:answer(session, request)
+  if not self.busy[session] then
+    return M.fail("stopped", "its connection was closed meanwhile")
+  end
   local response, kind, message = session:result()
   if response == false then
     return false
@@ -128,7 +150,10 @@ function Wire:answer(session, request)
     response.body, response.timing = session:body(text_names(request, response)), timing
   end
   give_back(self, session)
-  return response, kind, message, timing
+  if not response then
+    return M.fail(kind, message, timing)
+  end
+  return response
 end
 
 --- Gives up an exchange, or what is left of it.
