@@ -1,6 +1,7 @@
 local client_ = require "pcapi.client"
 local errors = require "pcapi.error"
 local fake = require "spec.support.fake_transport"
+local fake_core = require "spec.support.fake_core"
 local holds = require "spec.support.holds"
 local raises = require "spec.support.raises"
 local sign_in = require "spec.support.sign_in"
@@ -316,6 +317,111 @@ describe("pcapi.client", function()
         assert.equal(1, #transport.sent)
         assert.same({}, transport.slept)
       end
+    end)
+  end)
+
+  describe("that was asked for a pause", function()
+    local function asking(seconds)
+      return failing(429, { headers = { ["retry-after"] = tostring(seconds) } })
+    end
+
+    it("lets its next call wait, too, and no other client's", function()
+      local client, transport = fake.client({ asking(57), {}, {} }, { retry = { attempts = 1 } })
+      local other = fake.client({}, { transport = transport })
+      assert.is_nil((client:request("GET", "/v1/a")))
+      assert.is_table(other:request("GET", "/v1/b"))
+      assert.same({}, transport.slept)
+      assert.is_table(client:request("GET", "/v1/c"))
+      assert.same({ 57 }, transport.slept)
+    end)
+
+    it("lets it wait for what is left of the pause only", function()
+      local client, transport = fake.client({ asking(57), {} }, { retry = { attempts = 1 } })
+      client:request("GET", "/v1/a")
+      transport.time = transport.time + 50
+      client:request("GET", "/v1/b")
+      assert.same({ 7 }, transport.slept)
+      assert.equal(173, transport.sent[2].timeout)
+    end)
+
+    it("says so where the pause is longer than the call may take, and sends nothing", function()
+      local client, transport = fake.client({ asking(57) }, { retry = { attempts = 1 } })
+      client:request("GET", "/v1/a")
+      local response, err = client:request("GET", "/v1/b", { timeout = 57 })
+      assert.is_nil(response)
+      assert.equal("throttled", err.kind)
+      assert.equal(57, err.retry_after)
+      assert.matches("pause that is not over", err.message)
+      assert.matches("in 57 s", err.hint)
+      assert.equal(1, #transport.sent)
+      assert.same({}, transport.slept)
+    end)
+
+    it("does not wait again once the pause is over, nor after other failures", function()
+      local client, transport = fake.client({ asking(3), {}, {}, failing(503), {}, {} })
+      for _ = 1, 2 do
+        assert.is_table(client:request("GET", "/v1/a"))
+      end
+      assert.same({ 3 }, transport.slept)
+      for _ = 1, 2 do
+        assert.is_table(client:request("GET", "/v1/a"))
+      end
+      assert.same({ 3, 0.25 }, transport.slept)
+    end)
+
+    describe("in a task", function()
+      local core, restore, concurrent, transport
+
+      before_each(function()
+        core, restore = fake_core.install()
+        concurrent = require "pcapi.concurrent"
+        transport = require("pcapi.transport.curl").new()
+      end)
+
+      after_each(function() restore() end)
+
+      local function client_of()
+        return (fake.client({}, { transport = transport }))
+      end
+
+      local function throttle_first()
+        core.answer = function(_, number)
+          return number == 1 and { status = 429, headers = { ["retry-after"] = "5" } } or {}
+        end
+      end
+
+      local function when(client, pause)
+        return function()
+          transport:sleep(pause)
+          return client:request("GET", "/v1/x") and core.time
+        end
+      end
+
+      it("lets the other tasks of that client wait, and those of no other", function()
+        throttle_first()
+        local client, other = client_of(), client_of()
+        local results = concurrent { when(client, 0), when(client, 1), when(client, 2),
+                                     when(other, 1) }
+        assert.equal(0, results.failed)
+        for i = 1, 3 do
+          assert.near(1005.2, results[i].value, 0.02)
+        end
+        assert.near(1001.1, results[4].value, 0.02)
+      end)
+
+      it("is stopped while it waits", function()
+        throttle_first()
+        local client = client_of()
+        local results = concurrent { when(client, 0), when(client, 1), function(loop)
+          transport:sleep(2)
+          loop:stop()
+        end }
+        for i = 1, 2 do
+          assert.is_nil(results[i].value)
+        end
+        assert.near(1002, core.time, 0.01)
+        assert.equal(1, #core.sent)
+      end)
     end)
   end)
 

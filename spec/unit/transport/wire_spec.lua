@@ -1,0 +1,223 @@
+local fake_core = require "spec.support.fake_core"
+local raised_by = require "spec.support.raised_by"
+
+local core, restore, wire
+
+local REQUEST = { url = "https://a.example/", timeout = 10 }
+
+local function connection(changes)
+  local options = { allow_http = false, user_agent = "x" }
+  for name, value in pairs(changes or {}) do
+    options[name] = value
+  end
+  return wire.connection(options)
+end
+
+-- One exchange to its end; gives its session, and what came of it.
+local function exchange(made, to, request)
+  local session = assert(made:start(to, request or REQUEST))
+  made.pool:wait(60)
+  made.pool:next()
+  return session, made:answer(session, request or REQUEST)
+end
+
+describe("pcapi.transport.wire", function()
+  local made, usual
+
+  before_each(function()
+    core, restore = fake_core.install()
+    wire = require "pcapi.transport.wire"
+    made, usual = wire.new { kept = 2 }, connection()
+  end)
+
+  after_each(function() restore() end)
+
+  it("opens nothing before the first exchange, and then one pool of its limits", function()
+    assert.same({}, core.pools)
+    exchange(made, usual)
+    exchange(made, usual)
+    assert.equal(1, #core.pools)
+    assert.same({ kept = 2 }, core.pools[1].limits)
+  end)
+
+  it("gives the answer with its body, and false until it is there", function()
+    core.answer = function() return { status = 404, body = "no", headers = { a = "b" } } end
+    local session = made:start(usual, REQUEST)
+    assert.is_false(made:answer(session, REQUEST))
+    made.pool:wait(1)
+    local response = made:answer(session, REQUEST)
+    assert.equal(404, response.status)
+    assert.equal("no", response.body)
+    assert.equal("b", response.headers.a)
+    assert.is_nil(response.timing)
+  end)
+
+  it("gives an error with the kind of the core, and a hint", function()
+    core.answer = function() return { kind = "tls", message = "expired" } end
+    local _, response, err = exchange(made, usual)
+    assert.is_nil(response)
+    assert.equal("tls", err.kind)
+    assert.equal("expired", err.message)
+    assert.matches("ca_file", err.hint)
+  end)
+
+  it("gives the timing to who asks for it, also of a failure", function()
+    core.timing = { total = 0.1 }
+    local timed = { url = REQUEST.url, timeout = 10, timing = true }
+    local _, response = exchange(made, usual, timed)
+    assert.equal(core.timing, response.timing)
+    core.answer = function() return { kind = "network" } end
+    local _, _, err = exchange(made, usual, timed)
+    assert.equal(core.timing, err.timing)
+    _, _, err = exchange(made, usual)
+    assert.is_nil(err.timing)
+  end)
+
+  it("has a body taken for JSON where it is, with the names to be respelt", function()
+    local names = { a = "b" }
+    for kind, expected in pairs { ["application/json; charset=utf-8"] = {},
+                                  ["application/problem+json"] = {} } do
+      core.answer = function() return { headers = { ["content-type"] = kind } } end
+      assert.same(expected, (exchange(made, usual)).names)
+    end
+    core.answer = function() return { headers = { ["content-type"] = "text/plain" } } end
+    assert.is_nil((exchange(made, usual)).names)
+    core.answer = function() return {} end
+    assert.is_nil((exchange(made, usual)).names)
+    local session = exchange(made, usual, { url = "", timeout = 1, json_names = names })
+    assert.equal(names, session.names)
+  end)
+
+  describe("uses a session again", function()
+    it("once it is free", function()
+      local first = exchange(made, usual)
+      assert.equal(first, (exchange(made, connection())))
+      local busy = made:start(usual, REQUEST)
+      assert.equal(first, busy)
+      assert.not_equal(first, made:start(usual, REQUEST))
+    end)
+
+    it("after a failure, and after an exchange was given up", function()
+      core.answer = function() return { kind = "network" } end
+      local first = exchange(made, usual)
+      local second = made:start(usual, REQUEST)
+      assert.equal(first, second)
+      made:cancel(second)
+      assert.is_true(second.cancelled)
+      assert.equal(second, made:start(usual, REQUEST))
+    end)
+
+    it("after an exchange that could not begin", function()
+      core.answer = function() return { fails = "config" } end
+      local session, err = made:start(usual, REQUEST)
+      assert.is_nil(session)
+      assert.equal("config", err.kind)
+      assert.is_nil((made:start(usual, REQUEST)))
+      assert.equal(1, #core.sessions)
+    end)
+
+    it("only for what connects alike", function()
+      local sessions = { [exchange(made, usual)] = "usual" }
+      made = wire.new { kept = 100 }
+      for name, value in pairs { ca_file = "f", ca_path = "f", proxy = "f", no_proxy = "f",
+                                 user_agent = "f", http_1_1 = true, allow_http = true } do
+        local session = exchange(made, connection { [name] = value })
+        assert.is_nil(sessions[session])
+        assert.equal(value, session.options[name])
+        sessions[session] = name
+      end
+    end)
+
+    it("never for options that only look alike in a row", function()
+      for _, pair in ipairs {
+        { { ca_file = "nil" }, {} }, { { proxy = "" }, {} }, { { ca_path = "false" }, {} },
+        { { ca_file = "a\nb" }, { ca_file = "a", ca_path = "b" } },
+        { { proxy = "a\nb" }, { proxy = "a", no_proxy = "b" } },
+        { { proxy = "a", no_proxy = "b\nnil" }, { proxy = "a\nb" } },
+      } do
+        assert.not_equal(connection(pair[1]).key, connection(pair[2]).key)
+      end
+    end)
+  end)
+
+  it("keeps no more sessions than it may", function()
+    local all = {}
+    for i = 1, 5 do
+      all[i] = made:start(usual, REQUEST)
+    end
+    made.pool:wait(60)
+    for i = 1, 5 do
+      made:answer(all[i], REQUEST)
+    end
+    local closed = 0
+    for i = 1, 5 do
+      closed = closed + (all[i].closed and 1 or 0)
+    end
+    assert.equal(3, closed)
+  end)
+
+  it("keeps no session that raised, and no exchange that did", function()
+    local odd = connection { ca_file = "a\0" }
+    assert.matches("zero byte", raised_by(made.start, made, odd, REQUEST))
+    core.answer = function() error "not enough memory" end
+    assert.matches("memory", raised_by(made.start, made, usual, REQUEST))
+    core.answer = function() return {} end
+    exchange(made, usual)
+    assert.is_nil(next(made.busy))
+    assert.equal(2, #core.sessions)
+  end)
+
+  it("gives an exchange up once", function()
+    local session = made:start(usual, REQUEST)
+    made:cancel(session)
+    assert.equal(session, made:start(usual, REQUEST))
+    made:cancel(session)
+    made:cancel(session)
+    assert.equal(session, made:start(usual, REQUEST))
+    assert.not_equal(session, made:start(usual, REQUEST))
+  end)
+
+  it("gives the error where no descriptor is left", function()
+    core.no_pool = "no descriptor"
+    for _, call in ipairs { "open", "start" } do
+      local got, err = made[call](made, usual, REQUEST)
+      assert.is_nil(got)
+      assert.equal("config", err.kind)
+      assert.equal("no descriptor", err.message)
+    end
+  end)
+
+  describe("that is closed", function()
+    it("has closed all that it opened", function()
+      exchange(made, usual)
+      made:start(usual, REQUEST)
+      made:start(usual, REQUEST)
+      made:close()
+      assert.is_true(core.pools[1].closed)
+      for _, session in ipairs(core.sessions) do
+        assert.is_true(session.closed)
+      end
+      assert.equal(0, core.running)
+    end)
+
+    it("says of what was on its way that it was stopped", function()
+      local session = made:start(usual, REQUEST)
+      made:close()
+      local response, err = made:answer(session, REQUEST)
+      assert.is_nil(response)
+      assert.equal("stopped", err.kind)
+      made:cancel(session)
+    end)
+
+    it("may be closed again, and used again", function()
+      made:close()
+      exchange(made, usual)
+      made:close()
+      made:close()
+      local session, response = exchange(made, usual)
+      assert.equal(200, response.status)
+      assert.is_falsy(session.closed)
+      assert.equal(2, #core.pools)
+    end)
+  end)
+end)
