@@ -1,4 +1,4 @@
---- Every example of the README and of the guide to signing in runs as it stands there,
+--- Every example of the README and of the guides runs as it stands there,
 -- in a process of its own; only the addresses are the sandbox's.
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
@@ -66,7 +66,8 @@ local function run_lua(code)
     sandbox.lua .. " -e 'dofile \"" .. home .. "/prelude.lua\"'", home))
 end
 
-for _, path in ipairs { "README.md", "docs/sign-in.md" } do
+-- the last one signs out
+for _, path in ipairs { "README.md", "docs/concurrency.md", "docs/sign-in.md" } do
   describe(path, function()
     for number, code in ipairs(examples(path, "lua")) do
       it("has a Lua example " .. number .. " that runs and prints", function()
