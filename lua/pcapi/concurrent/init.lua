@@ -22,6 +22,10 @@ local queue = require "pcapi.concurrent.queue"
 local task_ = require "pcapi.task"
 local wire = require "pcapi.transport.wire"
 
+-- For messages, and here at once: LuaJIT never loads a module again whose loading Ctrl-C has
+-- interrupted, and the end of an interrupted run needs this one.
+require "pcapi.format.text"
+
 local LIMIT = 50 -- exchanges at once
 local BEGUN = 10000 -- tasks that have begun and not ended, most of them asleep
 local SLICE = 0.25 -- seconds; Ctrl-C is noticed in between
@@ -323,7 +327,6 @@ local function forget_waits(self)
   self.waiting = {} -- on the wire, by the id of their session
   self.on_wire = 0
   self.sleepers = {}
-  self.ready = queue.new() -- have their answer
 end
 
 -- Tells a task that its run is over. One that has not begun, or does not end, is dropped.

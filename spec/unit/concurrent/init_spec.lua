@@ -606,6 +606,17 @@ describe("pcapi.concurrent", function()
       assert.equal(10, stopped_of(results) + 10 - results.failed)
     end)
 
+    it("has loaded before what it needs to say so", function()
+      local text = "pcapi.format.text"
+      local kept = package.loaded[text]
+      restore()
+      package.loaded[text] = nil
+      core, restore = fake_core.install()
+      concurrent = require "pcapi.concurrent"
+      assert.truthy(package.loaded[text])
+      package.loaded[text] = kept
+    end)
+
     it("says interrupted after Ctrl-C within a task, as LuaJIT has it", function()
       local results = concurrent(tasks_of(5, function(i)
         get()
