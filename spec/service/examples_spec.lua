@@ -115,6 +115,17 @@ describe("examples/tenants.lua", function()
     assert.truthy(result.err:find "\nnobody: sign_in_required: ")
   end)
 
+  it("keeps after Ctrl-C what has come, with status 130", function()
+    local result = run(("%s bin/pcapi --profile slow login --tenant a.example --client-id me"
+      .. " --login-url $PCAPI_SANDBOX_URL/login/scenario=delay%%3D20"):format(sandbox.lua))
+    assert.equal(0, result.status, result.err)
+    result = run(("env --default-signal=INT timeout --preserve-status --foreground -s INT 2 %s"
+      .. " examples/tenants.lua slow contoso"):format(sandbox.lua))
+    assert.equal(130, result.status)
+    assert.truthy(result.out:find "^contoso\t%d+ users without MFA\n$")
+    assert.truthy(result.err:find "\nslow: stopped: ")
+  end)
+
   it("ends with status 1 when all failed", function()
     local result = example "nobody nothing"
     assert.same({ 1, "" }, { result.status, result.out })
