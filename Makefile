@@ -62,7 +62,7 @@ test-lua: build
 	@sandbox/run $(RUN) $(LUA) dev/busted $(SPECS)
 
 C_TESTS := $(OUT)/spec/buf_test $(OUT)/spec/jsontext_test $(OUT)/spec/crypto_test \
-           $(OUT)/spec/file_test $(OUT)/spec/http_test $(OUT)/spec/binding_test
+           $(OUT)/spec/file_test $(OUT)/spec/pool_test $(OUT)/spec/http_test $(OUT)/spec/binding_test
 WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=fdopendir,--wrap=flock \
   -Wl,--wrap=fstat,--wrap=fstatat,--wrap=fsync,--wrap=mkdir,--wrap=open,--wrap=openat,--wrap=read \

@@ -84,6 +84,14 @@ static enum http_code http_refine(struct http *h, CURLcode code) {
   return http_classify(code);
 }
 
+/* Whether its time was over while it waited for a connection of the pool, of which libcurl
+ * says nothing, or that it failed to resolve a name after 0 ms. */
+static bool http_waited(struct http *h) {
+  curl_off_t prepared = 0;
+  return curl_easy_getinfo(h->easy, CURLINFO_PRETRANSFER_TIME_T, &prepared) == CURLE_OK &&
+         prepared == 0 && (!h->error[0] || strstr(h->error, "with timeout after"));
+}
+
 /* Ends a failed exchange with libcurl's own words, or ours where a ceiling or
  * the allocator stopped it. */
 static enum http_code http_fail_curl(struct http *h, CURLcode code) {
@@ -91,6 +99,8 @@ static enum http_code http_fail_curl(struct http *h, CURLcode code) {
     return http_fail(h, HTTP_NO_MEMORY, "not enough memory");
   if (h->overflow == BUF_TOO_LARGE || code == CURLE_FILESIZE_EXCEEDED)
     return http_fail(h, HTTP_PROTOCOL, h->overflow_of);
+  if (code == CURLE_OPERATION_TIMEDOUT && http_waited(h))
+    return http_fail(h, HTTP_TIMEOUT, "the time was over before a connection was free");
   return http_fail(h, http_refine(h, code), h->error[0] ? h->error : curl_easy_strerror(code));
 }
 
@@ -326,6 +336,7 @@ enum http_code http_start(struct http *h, const struct http_request *request) {
   h->overflow = BUF_OK;
   h->overflow_of = BODY_TOO_LARGE;
   h->error[0] = '\0';
+  h->transfer.timeout_ms = request->timeout_ms;
   CURLcode code = http_set_request(h, request);
   if (code == CURLE_OK && pool_add(h->pool, &h->transfer)) {
     h->running = true;

@@ -1,6 +1,7 @@
 #include "pool.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #define POOL_EVENTS 64  /* taken from the system at once */
 #define POOL_BATCHES 64 /* of these, before the caller gets its turn */
 #define POOL_ROUND 1000 /* ms between looks at all that run */
+#define POOL_GRACE 50   /* ms in which libcurl itself may end what is late, which says more */
 
 struct list {
   struct pool_transfer *first, *last;
@@ -132,6 +134,12 @@ bool pool_add(struct pool *p, struct pool_transfer *t) {
   if (p->failed || curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) != CURLE_OK ||
       curl_multi_add_handle(p->multi, t->easy) != CURLM_OK)
     return false;
+  const long long now = now_ms();
+  t->deadline = t->timeout_ms > 0 ? now + t->timeout_ms + POOL_GRACE : LLONG_MAX;
+  if (!p->running.first)
+    p->round = now + POOL_ROUND;
+  if (t->deadline < p->round)
+    p->round = t->deadline;
   list_append(&p->running, t);
   t->state = POOL_RUNNING;
   t->refused = false;
@@ -214,16 +222,37 @@ static void pool_fire(struct pool *p) {
     pool_on_timer(p->multi, timeout_ms, p);
 }
 
+/* libcurl 7.88 forgets the time of a transfer that waits for a connection: for one of those
+ * there may be at most, or to see whether another's to the same host can be shared. */
+static void pool_end_late(struct pool *p) {
+  const long long now = now_ms();
+  struct pool_transfer *next;
+  p->round = now + POOL_ROUND;
+  for (struct pool_transfer *t = p->running.first; t; t = next) {
+    next = t->next;
+    if (t->deadline <= now)
+      pool_end(p, t, CURLE_OPERATION_TIMEDOUT);
+    else if (t->deadline < p->round)
+      p->round = t->deadline;
+  }
+}
+
 /* A stream that ends by an error of HTTP/2 itself may have no event left to wait for
  * (libcurl 7.88), so all are looked at now and then. The function is called deprecated for
  * its cost, which once in a second is none. */
-static void pool_look_round(struct pool *p) {
+static void pool_ask_all(struct pool *p) {
   int active = 0;
-  p->round = now_ms() + POOL_ROUND;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
   pool_check(p, curl_multi_socket_all(p->multi, &active));
 #pragma GCC diagnostic pop
+}
+
+static void pool_look_round(struct pool *p) {
+  if (p->epoll >= 0)
+    pool_ask_all(p);
+  pool_collect(p);
+  pool_end_late(p);
 }
 
 /* Does what can be done without the network. */
@@ -235,7 +264,7 @@ static void pool_act(struct pool *p) {
     pool_check(p, curl_multi_perform(p->multi, &active));
   else if (is_due(p))
     pool_fire(p);
-  else if (p->running.first && p->round <= now_ms())
+  if (p->running.first && p->round <= now_ms())
     pool_look_round(p);
 }
 
@@ -265,7 +294,9 @@ static int pool_listen(struct pool *p, int timeout_ms) {
 
 static int time_left(const struct pool *p, long long end) {
   const long long now = now_ms();
-  const long long first = p->timer >= 0 && p->timer < end ? p->timer : end;
+  long long first = p->timer >= 0 && p->timer < end ? p->timer : end;
+  if (p->running.first && p->round < first)
+    first = p->round;
   return first > now ? (int)(first - now) : 0;
 }
 
@@ -288,5 +319,7 @@ int pool_descriptor(const struct pool *p) {
 long pool_timeout(const struct pool *p) {
   if (p->done.first)
     return 0;
+  if (p->running.first)
+    return time_left(p, p->round);
   return p->timer < 0 ? -1 : time_left(p, p->timer);
 }

@@ -16,7 +16,7 @@
 struct pool;
 
 /* Connections open at once, in use or kept; 0 is no limit. What finds none free waits
- * inside libcurl, first come first served, while its own time runs. */
+ * inside libcurl, in no order that can be relied on, while its own time runs. */
 struct pool_limits {
   long connections;
   long host_connections;
@@ -29,7 +29,9 @@ struct pool_limits {
 /* One transfer, part of its owner's struct. It stays in the pool from pool_add() until
  * it is taken or cancelled. */
 struct pool_transfer {
-  CURL *easy; /* its CURLOPT_PRIVATE is the transfer itself */
+  CURL *easy;      /* its CURLOPT_PRIVATE is the transfer itself */
+  long timeout_ms; /* as its CURLOPT_TIMEOUT_MS; 0 for none */
+  long long deadline;
   enum { POOL_IDLE, POOL_RUNNING, POOL_DONE } state;
   CURLcode result; /* in POOL_DONE */
   bool refused;

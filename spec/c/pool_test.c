@@ -1,0 +1,182 @@
+/* Against a socket that takes connections and never says a word. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "pool.h"
+#include "check.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static char url[64];
+
+static void listen_mutely(void) {
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  socklen_t len = sizeof address;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  check(bind(listener, (struct sockaddr *)&address, len) == 0 && listen(listener, 64) == 0 &&
+            getsockname(listener, (struct sockaddr *)&address, &len) == 0,
+        "has a server that is mute");
+  snprintf(url, sizeof url, "http://127.0.0.1:%d/", ntohs(address.sin_port));
+}
+
+static long now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static struct pool *open_pool(bool watched, long host_connections) {
+  const struct pool_limits limits = {
+      .kept = 4, .watched = watched, .host_connections = host_connections};
+  struct pool *p = pool_open(&limits);
+  check(p != NULL, "opens");
+  return p;
+}
+
+static void begin(struct pool *p, struct pool_transfer *t, long timeout_ms) {
+  memset(t, 0, sizeof *t);
+  t->easy = curl_easy_init();
+  t->timeout_ms = timeout_ms;
+  curl_easy_setopt(t->easy, CURLOPT_URL, url);
+  curl_easy_setopt(t->easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, timeout_ms);
+  check(pool_add(p, t) && t->state == POOL_RUNNING, "begins a transfer");
+}
+
+static void end(struct pool *p, struct pool_transfer *t) {
+  pool_remove(p, t);
+  check(t->state == POOL_IDLE, "ends a transfer");
+  curl_easy_cleanup(t->easy);
+}
+
+/* Waits for the next one that is done, for at most so many ms. */
+static struct pool_transfer *next_within(struct pool *p, long ms) {
+  const long last = now_ms() + ms;
+  struct pool_transfer *t = pool_next(p);
+  while (!t && now_ms() < last) {
+    pool_wait(p, (int)(last - now_ms()) + 1);
+    t = pool_next(p);
+  }
+  return t;
+}
+
+/* libcurl 7.88 alone would let the second one wait for the first one's end. */
+static void ends_what_waits_for_a_connection(bool watched) {
+  struct pool *p = open_pool(watched, 1);
+  struct pool_transfer first, second, third;
+  const long started = now_ms();
+  begin(p, &first, 60000);
+  begin(p, &second, 400);
+  begin(p, &third, 200);
+  check(next_within(p, 5000) == &third && third.result == CURLE_OPERATION_TIMEDOUT,
+        "ends what waits for a connection when its time is over");
+  check(now_ms() - started >= 200 && now_ms() - started < 390, "then, and not before");
+  check(next_within(p, 5000) == &second && now_ms() - started < 590, "each at its time");
+  check(first.state == POOL_RUNNING, "and nothing else");
+  end(p, &first);
+  end(p, &second);
+  end(p, &third);
+  pool_release(p);
+}
+
+static void waits_without_work(bool watched) {
+  struct pool *p = open_pool(watched, 0);
+  struct pool_transfer t;
+  begin(p, &t, 60000);
+  const long started = now_ms();
+  const clock_t worked = clock();
+  int waits = 0;
+  for (; now_ms() - started < 1500 && waits < 1000; waits++)
+    pool_wait(p, 500);
+  /* not watched, libcurl's own timers end a wait as well */
+  check(waits < 20 && now_ms() - started < 2500, "waits as long as it is told");
+  check(clock() - worked < CLOCKS_PER_SEC / 20, "and does nothing meanwhile");
+  pool_wait(p, 0);
+  check(now_ms() - started < 2500 && !pool_next(p), "does not wait where it has no time");
+  end(p, &t);
+  pool_release(p);
+}
+
+static void on_alarm(int signal) {
+  (void)signal;
+}
+
+static void returns_at_a_signal(bool watched) {
+  struct pool *p = open_pool(watched, 0);
+  struct pool_transfer t;
+  const struct sigaction action = {.sa_handler = on_alarm};
+  const struct itimerval soon = {.it_value = {.tv_usec = 100000}};
+  begin(p, &t, 60000);
+  pool_wait(p, 50);
+  const long started = now_ms();
+  sigaction(SIGALRM, &action, NULL);
+  setitimer(ITIMER_REAL, &soon, NULL);
+  pool_wait(p, 900);
+  check(now_ms() - started >= 50 && now_ms() - started < 800, "returns when a signal arrives");
+  end(p, &t);
+  pool_release(p);
+}
+
+static void tells_another_loop(void) {
+  struct pool *p = open_pool(false, 0);
+  check(pool_descriptor(p) == -1, "has no descriptor where it is not watched");
+  pool_release(p);
+  p = open_pool(true, 0);
+  struct pollfd poller = {.fd = pool_descriptor(p), .events = POLLIN};
+  check(poller.fd >= 0 && pool_timeout(p) == -1, "wants nothing while it has nothing");
+  struct pool_transfer t;
+  begin(p, &t, 300);
+  const long started = now_ms();
+  while (!pool_next(p) && now_ms() - started < 5000) {
+    check(pool_timeout(p) >= 0 && pool_timeout(p) <= 1000, "names a time while it has something");
+    poll(&poller, 1, (int)pool_timeout(p));
+    pool_wait(p, 0);
+  }
+  check(now_ms() - started < 1000 && t.result == CURLE_OPERATION_TIMEDOUT,
+        "needs no more than it asks for");
+  end(p, &t);
+  pool_release(p);
+}
+
+static void removes_in_any_state(bool watched) {
+  struct pool *p = open_pool(watched, 0);
+  struct pool_transfer running, done, refused;
+  begin(p, &running, 60000);
+  begin(p, &refused, 60000);
+  pool_refuse(p, &refused);
+  check(next_within(p, 1000) == &refused && refused.result == CURLE_WRITE_ERROR,
+        "ends what is refused");
+  begin(p, &done, 50);
+  for (int i = 0; i < 100 && done.state != POOL_DONE; i++)
+    pool_wait(p, 1000);
+  check(done.state == POOL_DONE, "keeps what is done until it is taken");
+  check(pool_hold(p) == p, "may be held");
+  pool_release(p);
+  end(p, &running);
+  end(p, &done);
+  end(p, &refused);
+  check(!pool_next(p), "tells nothing of what was removed");
+  pool_release(p);
+}
+
+int main(void) {
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  listen_mutely();
+  for (int watched = 0; watched < 2; watched++) {
+    ends_what_waits_for_a_connection(watched);
+    waits_without_work(watched);
+    returns_at_a_signal(watched);
+    removes_in_any_state(watched);
+  }
+  tells_another_loop();
+  return check_result("pool");
+}
