@@ -100,7 +100,7 @@ static enum http_code http_fail_curl(struct http *h, CURLcode code) {
   if (h->overflow == BUF_TOO_LARGE || code == CURLE_FILESIZE_EXCEEDED)
     return http_fail(h, HTTP_PROTOCOL, h->overflow_of);
   if (code == CURLE_OPERATION_TIMEDOUT && http_waited(h))
-    return http_fail(h, HTTP_TIMEOUT, "the time was over before a connection was free");
+    return http_fail(h, HTTP_TIMEOUT, "the time was over before there was a connection");
   return http_fail(h, http_refine(h, code), h->error[0] ? h->error : curl_easy_strerror(code));
 }
 
