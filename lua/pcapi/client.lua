@@ -103,7 +103,7 @@ function M.new(options, base, transport, provider)
     provider = provider,
     authorize = authorization(provider),
     prefix = options.prefix,
-    known_prefixes = {}, -- path of a call to the prefix that answered it
+    addresses = {}, -- path of a call to where it may be answered
     paused_until = 0, -- of the transport's clock
     ours = ours,
     headers = options.headers,
@@ -139,7 +139,24 @@ local function header_lines(self, call, ids, line)
   return lines
 end
 
-local function read(self, call, ids, line, response)
+local function request_of(self, call, ids, line)
+  -- never 0, which would mean no limit: past the deadline the transport says so
+  local left = math.max(call.deadline - self.transport:now(), 0.001)
+  return limits.apply({
+    method = call.method,
+    url = call.url,
+    headers = header_lines(self, call, ids, line),
+    body = call.body,
+    json_names = call.json_names,
+  }, left, self)
+end
+
+-- What the transport gave, as the call gives it.
+local function read(self, call, ids, line, response, err)
+  if not response then
+    err.request_id, err.correlation_id = ids.request_id, ids.correlation_id
+    return nil, err
+  end
   local ok, message = answer.decode(response, call.must_be_json)
   if response.status >= 300 then
     answer.hide(response, token_in(line))
@@ -153,26 +170,18 @@ local function read(self, call, ids, line, response)
   return response
 end
 
-local function attempt_once(self, call, ids, line, left)
-  local response, err = self.transport:send(limits.apply({
-    method = call.method,
-    url = call.url,
-    headers = header_lines(self, call, ids, line),
-    body = call.body,
-    json_names = call.json_names,
-  }, left, self))
-  if not response then
-    err.request_id, err.correlation_id = ids.request_id, ids.correlation_id
-    return nil, err
-  end
-  return read(self, call, ids, line, response)
+local function authorize(self, call, refused)
+  return self.authorize(refused, {
+    transport = self.transport, clock = self.clock, random = self.random,
+    deadline = call.deadline,
+  }, call.users_only)
 end
 
 -- After a 401 the provider may have another token. Not so for an MFA refusal: the
 -- service would refuse the next token of the same sign-in as well. Without one the
 -- refusal stands, or what kept the provider from getting one, which says more.
-local function another_line(self, context, call, err, line)
-  local fresh, why = self.authorize(line, context, call.users_only)
+local function another_line(self, call, err, line)
+  local fresh, why = authorize(self, call, line)
   if fresh and fresh ~= line then
     return fresh
   elseif errors.is(why) and why.kind ~= "unauthorized" then
@@ -242,9 +251,7 @@ function Client:call(call)
     request_id = call.request_id or core.uuid(),
     correlation_id = call.correlation_id or core.uuid(),
   }
-  local context = { transport = self.transport, clock = self.clock, random = self.random,
-                    deadline = call.deadline }
-  local line, err = self.authorize(nil, context, call.users_only)
+  local line, err = authorize(self, call)
   local attempt, renewed = 0, false
   while line do
     local ok
@@ -253,20 +260,21 @@ function Client:call(call)
       break
     end
     attempt = attempt + 1
-    -- never 0, which would mean no limit: past the deadline the transport says so
-    local left = math.max(call.deadline - self.transport:now(), 0.001)
+    -- nothing but what is needed stands on the stack: hundreds may wait here at once
     local response
-    response, err = attempt_once(self, call, ids, line, left)
+    response, err = read(self, call, ids, line,
+      self.transport:send(request_of(self, call, ids, line)))
     if response then
       response.attempts = attempt
       return response
     end
     if err.kind == "unauthorized" and not renewed then
-      line, err = another_line(self, context, call, err, line)
+      line, err = another_line(self, call, err, line)
       renewed = true
     else
       local delay = delay_after(self, err, call, attempt)
       if delay then
+        err = nil -- or here
         self.transport:sleep(delay)
       else
         line = nil

@@ -134,6 +134,17 @@ local function read_page(client, resource, root, page, response)
   return records, following
 end
 
+-- What all calls of a resource have in common stands behind each of them.
+local common = setmetatable({}, { __mode = "k" })
+
+local function new_call(resource, call)
+  common[resource] = common[resource] or { __index = {
+    method = "GET", must_be_json = true, users_only = resource.users_only,
+    json_names = resource.description.aliases,
+  } }
+  return setmetatable(call, common[resource])
+end
+
 -- Reads page after page. A link that comes again would go round for ever.
 local function read_pages(client, resource, call, root, response)
   local records, page, err = read_page(client, resource, root, call, response)
@@ -145,12 +156,10 @@ local function read_pages(client, resource, call, root, response)
       return nil, answer.unreadable(response, "the pages of the answer do not end")
     end
     seen[key] = true
-    response, err = client:call {
-      method = "GET", url = page.url, headers = page.headers, must_be_json = true,
-      deadline = call.deadline, correlation_id = call.correlation_id,
-      users_only = resource.users_only,
-      json_names = resource.description.aliases,
-    }
+    response, err = client:call(new_call(resource, {
+      url = page.url, headers = page.headers, deadline = call.deadline,
+      correlation_id = call.correlation_id,
+    }))
     local some
     if response then
       some, page, err = read_page(client, resource, root, page, response)
@@ -165,47 +174,37 @@ local function read_pages(client, resource, call, root, response)
   return records, err
 end
 
--- Asks below one prefix after the other, since which of them the service serves is
--- not documented for certain. The one that answers is remembered for this call
--- alone: the three of them moved at different times.
-local function first_page(client, resource, call)
-  local known = client.prefix or client.known_prefixes[resource.path]
-  local first_err
-  for _, prefix in ipairs(known and { known } or resource.prefixes) do
+-- Where a call may be answered, as `root` (prefix and version) and `url`.
+local function addresses_of(client, resource)
+  local addresses = {}
+  for i, prefix in ipairs(client.prefix and { client.prefix } or resource.prefixes) do
     local root = (prefix == "" and "" or "/" .. prefix) .. "/" .. resource.version
-    call.url = client.base.origin .. client.base.path .. root .. "/" .. resource.path
-      .. url.query(call.query)
-    local response, err = client:call(call)
-    if response then
-      client.known_prefixes[resource.path] = prefix
-      return response, root
-    end
-    first_err = first_err or err
-    if err.kind ~= "not_found" then
-      return nil, err
-    end
+    addresses[i] = { root = root, url = client.base.origin .. client.base.path .. root .. "/"
+      .. resource.path }
   end
-  return nil, first_err
+  client.addresses[resource.path] = addresses
+  return addresses
 end
 
---- Carries out a call and gives its records.
--- @tparam pcapi.client client
--- @tparam table resource declaration of the call, see `pcapi.resource`
--- @tparam table options `query` (name to value), `timeout` (seconds), `correlation_id`
--- @treturn[1] pcapi.list
--- @treturn[2] nil
--- @treturn[2] pcapi.error
-function M.list(client, resource, options)
-  local call = {
-    method = "GET", query = options.query, must_be_json = true,
-    users_only = resource.users_only, deadline = client:deadline(options.timeout),
-    correlation_id = options.correlation_id or core.uuid(),
-    json_names = resource.description.aliases,
-  }
-  local response, root = first_page(client, resource, call)
-  if not response then
-    return nil, root
+-- Asks at one address after the other, since which of them the service serves is not
+-- documented for certain. The one that answers is remembered for this call alone: the
+-- three of them moved at different times.
+local function first_page(client, resource, call, at, first_err)
+  local addresses = client.addresses[resource.path] or addresses_of(client, resource)
+  local address = addresses[at] or addresses[1] -- one has answered meanwhile
+  call.url = address.url .. url.query(call.query)
+  local response, err = client:call(call)
+  if response then
+    client.addresses[resource.path] = #addresses > 1 and { address } or addresses
+    return response, address.root
+  elseif err.kind == "not_found" and addresses[at + 1] then
+    return first_page(client, resource, call, at + 1, first_err or err)
   end
+  return nil, err.kind == "not_found" and first_err or err
+end
+
+-- The first page and those behind it, as one list.
+local function whole_list(client, resource, call, root, response)
   local total = tonumber(member(response.json, "totalCount"))
   local facts = {
     request_id = response.request_id, correlation_id = response.correlation_id,
@@ -220,6 +219,25 @@ function M.list(client, resource, options)
   facts.truncated = resource.cap ~= nil and #records >= resource.cap
     or facts.total_count > #records
   return list.new(records, facts)
+end
+
+--- Carries out a call and gives its records.
+-- @tparam pcapi.client client
+-- @tparam table resource declaration of the call, see `pcapi.resource`
+-- @tparam table options `query` (name to value), `timeout` (seconds), `correlation_id`
+-- @treturn[1] pcapi.list
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error
+function M.list(client, resource, options)
+  local call = new_call(resource, {
+    query = options.query, deadline = client:deadline(options.timeout),
+    correlation_id = options.correlation_id or core.uuid(),
+  })
+  local response, root = first_page(client, resource, call, 1)
+  if not response then
+    return nil, root
+  end
+  return whole_list(client, resource, call, root, response)
 end
 
 return M

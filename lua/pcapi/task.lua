@@ -15,15 +15,14 @@ end
 --- Runs a task of a loop until it waits or ends.
 -- @tparam pcapi.concurrent its
 -- @tparam thread co
--- @return as coroutine.resume
+-- @treturn boolean as coroutine.resume
+-- @return what it yields, or raised
 function M.resume(its, co, ...)
   local outer_loop, outer_thread = loop, thread
-  local function restore(...)
-    loop, thread = outer_loop, outer_thread
-    return ...
-  end
   loop, thread = its, co
-  return restore(coroutine.resume(co, ...))
+  local ok, what = coroutine.resume(co, ...)
+  loop, thread = outer_loop, outer_thread
+  return ok, what
 end
 
 return M

@@ -46,14 +46,9 @@ Loop.__name = "pcapi.concurrent"
 -- What a task yields when it waits for something of ours; anything else it yields only
 -- lets others go on.
 local WAITS = {}
-
--- What it yields to see whether it could wait.
-local TRIES = {}
-
--- How a task waits: returns what it is resumed with, "stopped" at the end of the run.
-local function wait()
-  return coroutine.yield(WAITS)
-end
+local TRIES = {} -- to see whether it could wait
+local DONE = {} -- for its coroutine to take another
+local yield = coroutine.yield -- gives what the task is resumed with: "stopped" at the end
 
 local function stopped()
   return wire.fail("stopped", "the run of tasks was stopped")
@@ -64,7 +59,7 @@ end
 -- callback of table.sort or string.gsub.
 local function check_wait()
   if not is_yieldable then
-    coroutine.yield(TRIES) -- raises where it cannot
+    yield(TRIES) -- raises where it cannot
   elseif not is_yieldable() then
     error("a task cannot wait within a callback of C, such as one of table.sort", 0)
   end
@@ -72,7 +67,7 @@ end
 
 -- A task that goes on although its run is stopped.
 local function refuse()
-  wait()
+  yield(WAITS)
   return stopped()
 end
 
@@ -101,18 +96,19 @@ local function finish(self, task)
   end
 end
 
--- What the coroutine of a task runs. It notes the outcome down itself: whoever resumes it
--- may be interrupted before knowing it, or before it has begun.
+-- What the coroutine of a task runs, and of those that come after it: to make one costs
+-- as much as to decode a small answer. A task's outcome is noted down here, as whoever
+-- resumes it may be interrupted before knowing it, or before it has begun.
 local function perform(self, task)
-  if self == "stopped" then
-    return
+  while self ~= "stopped" do
+    local value, err = task.act(self)
+    task.value = value
+    if not value then
+      task.err = err
+    end
+    task.returned = true
+    self, task = yield(DONE)
   end
-  local value, err = task.act(self)
-  task.value = value
-  if not value then
-    task.err = err
-  end
-  task.returned = true
 end
 
 local function note_failure(task, failure)
@@ -129,15 +125,20 @@ local function resume(self, task, ...)
     ok, what = task_.resume(self, thread)
   end
   self.task = nil
-  if not ok then
-    note_failure(task, what)
-  end
-  if coroutine.status(thread) == "dead" then
-    if ok and not task.returned then
-      task.err = select(2, stopped())
-    end
+  if what == DONE then
     finish(self, task)
-  elseif what ~= WAITS then
+    if #self.threads < self.limit then
+      self.threads[#self.threads + 1] = thread
+    end
+  elseif what == WAITS then
+    return
+  elseif not ok then
+    note_failure(task, what)
+    finish(self, task)
+  elseif task.thread and coroutine.status(thread) == "dead" then
+    task.err = select(2, stopped())
+    finish(self, task)
+  else
     self.ready:push(task)
   end
 end
@@ -156,25 +157,30 @@ local function is_free(self, now)
   return self.on_wire < self.limit and (not self.interval or self.slot <= now)
 end
 
-local function occupy(self, now)
+local function occupy(self)
   self.on_wire = self.on_wire + 1
   if self.interval then
-    self.slot = math.max(self.slot, now - CATCH_UP) + self.interval
+    self.slot = math.max(self.slot, core.now() - CATCH_UP) + self.interval
   end
 end
 
--- Waits until the exchange of the running task may begin. First come, first served.
-local function await_turn(self, request)
+-- Takes the turn of the running task's exchange, or queues for it: first come, first
+-- served. Returns whether it may begin at once.
+local function take_turn(self, timeout)
   local now = core.now()
   if self.turns:is_empty() and is_free(self, now) then
-    occupy(self, now)
     return true
   end
-  local task, last = self.task, now + request.timeout
-  task.last = last
-  self.last = math.min(self.last, last)
+  local task = self.task
+  task.last = now + timeout
+  self.last = math.min(self.last, task.last)
   self.turns:push(task)
-  local what = wait()
+  return false
+end
+
+-- What the waiting for a turn has come to.
+local function has_turn(task, request, what)
+  local last = task.last
   task.last = nil
   if what == "stopped" then
     return stopped()
@@ -186,41 +192,41 @@ local function await_turn(self, request)
   return true
 end
 
--- Begins an exchange whose turn has come. One that raises, as for lack of memory, must not
--- keep its place.
+-- Begins an exchange whose turn has come. It takes its place on the wire only then: one
+-- that raises, as for lack of memory, must not keep it.
 local function start(self, connection, request)
-  local ok, session, err = pcall(self.wire.start, self.wire, connection, request)
-  if ok and session then
-    return session
+  local session, err = self.wire:start(connection, request)
+  if session then
+    self.waiting[session:id()] = self.task
+    occupy(self)
   end
-  self.on_wire = self.on_wire - 1
-  if not ok then
-    error(session, 0)
-  end
-  return nil, err
+  return session, err
 end
 
--- An exchange of the task that runs; for `pcapi.transport.curl`. Returns as its send.
+-- An exchange of the task that runs; for `pcapi.transport.curl`. Returns as its send. It
+-- waits right here, and keeps only what it needs: hundreds may do so at once.
 function Loop:exchange(connection, request)
   if self.stopping then
     return refuse()
   end
   check_wait()
-  local ok, err = await_turn(self, request)
-  if not ok then
-    return nil, err
+  local session, err = take_turn(self, request.timeout), nil
+  if not session then
+    session, err = has_turn(self.task, request, yield(WAITS))
   end
-  local session
-  session, err = start(self, connection, request)
+  if session then
+    session, err = start(self, connection, request)
+  end
   if not session then
     return nil, err
   end
-  self.waiting[session:id()] = self.task
-  if wait() == "stopped" then
+  local names, timing = request.json_names, request.timing
+  request = nil -- luacheck: ignore 311
+  if yield(WAITS) == "stopped" then
     self.wire:cancel(session)
     return stopped()
   end
-  return self.wire:answer(session, request)
+  return self.wire:answer(session, names, timing)
 end
 
 --- Lets the task that runs wait.
@@ -237,7 +243,7 @@ function Loop:sleep(seconds)
   check_wait()
   self.task.wake = core.now() + seconds
   heap.push(self.sleepers, self.task)
-  if wait() == "stopped" then
+  if yield(WAITS) == "stopped" then
     return stopped()
   end
   return true
@@ -273,25 +279,26 @@ end
 local function begin(self)
   local task = self.pending:pop()
   self.begun = self.begun + 1
-  task.thread = coroutine.create(perform)
+  task.thread = table.remove(self.threads) or coroutine.create(perform)
   resume(self, task, self, task)
 end
 
--- Sends what may be sent, those who wait before those who have not begun.
+-- Sends what may be sent, those who wait before those who have not begun. Returns whether
+-- there may be more.
 local function send(self, now)
   if self.last <= now then
     dismiss(self, now)
   end
   while not self.stopping and not self.turns:is_empty() and is_free(self, now) do
-    occupy(self, now)
     resume(self, self.turns:pop())
   end
   for _ = 1, SENDING do
     if not may_begin(self, now) then
-      break
+      return false
     end
     begin(self)
   end
+  return true
 end
 
 -- Moves the network on, for at most so many seconds. Returns whether an answer came.
@@ -409,6 +416,7 @@ local function new(options)
     wire = wire.new { connections = whole(options.connections), kept = limit, watched = true,
                       host_connections = whole(options.host_connections) },
     tasks = {}, -- the set of those that are not done
+    threads = {}, -- coroutines that wait for another task
     pending = queue.new(), -- have not begun
     begun = 0, unfinished = 0,
   }, Loop)
@@ -486,10 +494,10 @@ function Loop:step(seconds)
   end
   local now, unfinished = core.now(), self.unfinished
   wake(self, now)
-  send(self, now)
+  local is_busy = send(self, now) or not self.ready:is_empty()
   if self.unfinished == 0 and unfinished > 0 then
     return 0 -- nothing is left to wait for
-  elseif not receive(self, math.min(idle_time(self, now), seconds or 0)) then
+  elseif not receive(self, is_busy and 0 or math.min(idle_time(self, now), seconds or 0)) then
     decode(self, core.now())
   end
   return self.unfinished

@@ -125,19 +125,20 @@ function Wire:start(connection, request)
 end
 
 -- A body that is JSON loses its byte order mark while it is still in C.
-local function text_names(request, response)
+local function text_names(names, response)
   local kind = response.headers["content-type"]
-  return request.json_names or kind and kind:find("[/+]json") and {} or nil
+  return names or kind and kind:find("[/+]json") and {} or nil
 end
 
 --- The answer of an exchange that is over. The session is given back.
 -- @tparam userdata session
--- @tparam table request that was begun
--- @treturn[1] table the response, with `timing` where the request asks for it
+-- @tparam ?table names `json_names` of the request
+-- @tparam ?boolean wants_timing `timing` of the request
+-- @treturn[1] table the response
 -- @treturn[2] boolean false, it is on its way
 -- @treturn[3] nil
 -- @treturn[3] pcapi.error
-function Wire:answer(session, request)
+function Wire:answer(session, names, wants_timing)
   if not self.busy[session] then
     return M.fail("stopped", "its connection was closed meanwhile")
   end
@@ -145,9 +146,9 @@ function Wire:answer(session, request)
   if response == false then
     return false
   end
-  local timing = request.timing and session:timing() or nil
+  local timing = wants_timing and session:timing() or nil
   if response then
-    response.body, response.timing = session:body(text_names(request, response)), timing
+    response.body, response.timing = session:body(text_names(names, response)), timing
   end
   give_back(self, session)
   if not response then

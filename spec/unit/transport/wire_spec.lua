@@ -14,11 +14,11 @@ local function connection(changes)
 end
 
 -- One exchange to its end; gives its session, and what came of it.
-local function exchange(made, to, request)
-  local session = assert(made:start(to, request or REQUEST))
+local function exchange(made, to, names, timing)
+  local session = assert(made:start(to, REQUEST))
   made.pool:wait(60)
   made.pool:next()
-  return session, made:answer(session, request or REQUEST)
+  return session, made:answer(session, names, timing)
 end
 
 describe("pcapi.transport.wire", function()
@@ -43,9 +43,9 @@ describe("pcapi.transport.wire", function()
   it("gives the answer with its body, and false until it is there", function()
     core.answer = function() return { status = 404, body = "no", headers = { a = "b" } } end
     local session = made:start(usual, REQUEST)
-    assert.is_false(made:answer(session, REQUEST))
+    assert.is_false(made:answer(session))
     made.pool:wait(1)
-    local response = made:answer(session, REQUEST)
+    local response = made:answer(session)
     assert.equal(404, response.status)
     assert.equal("no", response.body)
     assert.equal("b", response.headers.a)
@@ -63,11 +63,10 @@ describe("pcapi.transport.wire", function()
 
   it("gives the timing to who asks for it, also of a failure", function()
     core.timing = { total = 0.1 }
-    local timed = { url = REQUEST.url, timeout = 10, timing = true }
-    local _, response = exchange(made, usual, timed)
+    local _, response = exchange(made, usual, nil, true)
     assert.equal(core.timing, response.timing)
     core.answer = function() return { kind = "network" } end
-    local _, _, err = exchange(made, usual, timed)
+    local _, _, err = exchange(made, usual, nil, true)
     assert.equal(core.timing, err.timing)
     _, _, err = exchange(made, usual)
     assert.is_nil(err.timing)
@@ -84,8 +83,7 @@ describe("pcapi.transport.wire", function()
     assert.is_nil((exchange(made, usual)).names)
     core.answer = function() return {} end
     assert.is_nil((exchange(made, usual)).names)
-    local session = exchange(made, usual, { url = "", timeout = 1, json_names = names })
-    assert.equal(names, session.names)
+    assert.equal(names, (exchange(made, usual, names)).names)
   end)
 
   describe("uses a session again", function()
@@ -147,7 +145,7 @@ describe("pcapi.transport.wire", function()
     end
     made.pool:wait(60)
     for i = 1, 5 do
-      made:answer(all[i], REQUEST)
+      made:answer(all[i])
     end
     local closed = 0
     for i = 1, 5 do
@@ -203,7 +201,7 @@ describe("pcapi.transport.wire", function()
     it("says of what was on its way that it was stopped", function()
       local session = made:start(usual, REQUEST)
       made:close()
-      local response, err = made:answer(session, REQUEST)
+      local response, err = made:answer(session)
       assert.is_nil(response)
       assert.equal("stopped", err.kind)
       made:cancel(session)
