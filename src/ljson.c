@@ -89,14 +89,17 @@ static size_t settle(lua_State *L, size_t left) {
   return left;
 }
 
+#define UTF16 "JSON parser does not support UTF-16"
+
 /* Turns cjson's error on top into nil, message, offset. cjson counts characters
- * from 1; bom bytes were cut off before. */
+ * from 1; bom bytes were cut off before. Errors of others go on: a debug hook raises one
+ * in here when Ctrl-C is pressed meanwhile. */
 static int push_error(lua_State *L, size_t bom) {
-  const char *message = lua_tostring(L, -1);
-  const char *at = message ? strstr(message, " at character ") : NULL;
+  const char *message = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  const char *at = strstr(message, " at character ");
+  if (!at && strncmp(message, UTF16, strlen(UTF16)) != 0)
+    return lua_error(L);
   if (!at) {
-    if (!message)
-      lua_pushliteral(L, "not JSON");
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;

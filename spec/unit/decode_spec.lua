@@ -3,6 +3,7 @@ local core = require "pcapi.core"
 local BOM = "\239\187\191"
 local number_type = rawget(math, "type") -- Lua 5.3 and later
 local to_integer = rawget(math, "tointeger")
+local unpack_ = table.unpack or rawget(_G, "unpack")
 local HAS_INTEGERS = number_type ~= nil
 
 local function decode(text)
@@ -27,6 +28,25 @@ local function assert_float(expected, value)
 end
 
 describe("pcapi.core.decode", function()
+  -- Raises once somebody is called by it, as the hook of a Lua that Ctrl-C interrupts does.
+  local function interrupted(call)
+    local kept = { debug.gethook() }
+    debug.sethook(function()
+      local caller = debug.getinfo(3, "f")
+      if caller and caller.func == core.decode then
+        debug.sethook()
+        error("interrupted!", 0)
+      end
+    end, "c")
+    local ok, message = pcall(call)
+    debug.sethook(unpack_(kept))
+    return not ok and message
+  end
+
+  it("keeps no error for itself that is not about the text", function()
+    assert.equal("interrupted!", interrupted(function() return core.decode "[1]" end))
+  end)
+
   describe("numbers", function()
     for text, expected in pairs {
       ["0"] = 0, ["7"] = 7, ["-7"] = -7, ["900421"] = 900421, ["2147483648"] = 2147483648,
