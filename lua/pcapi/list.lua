@@ -8,9 +8,13 @@
 -- @field is_mfa_compliant whether the service finds the token compliant; nil: unknown
 -- @field columns names of the described fields, in their order
 local options_ = require "pcapi.options"
-local time = require "pcapi.time"
 
 local M = {}
+
+-- Loaded late: who asks for all there is needs none of it.
+local function time()
+  return require "pcapi.time"
+end
 
 local List = {}
 
@@ -53,7 +57,7 @@ end
 local function not_before(resource, epoch)
   local slack = resource.time_type == "date" and 24 * 60 * 60 or 0
   return function(record)
-    local at = time.parse(record[resource.time])
+    local at = time().parse(record[resource.time])
     return not at or at + slack > epoch or at == epoch
   end
 end
@@ -71,7 +75,7 @@ M.criteria = { since = "string|number", user = "string", application = "string",
 local function tests_of(criteria, resource, now)
   local tests = {}
   if criteria.since then
-    local epoch, message = time.since(criteria.since, now)
+    local epoch, message = time().since(criteria.since, now)
     if not epoch then
       return nil, "since: " .. message
     end
@@ -141,7 +145,7 @@ end
 -- @tparam table record
 -- @treturn ?number UTC epoch seconds; nil when the record does not say
 function List:time_of(record)
-  return (time.parse(record[self.resource.time]))
+  return (time().parse(record[self.resource.time]))
 end
 
 -- Times sort by the clock, since their fractions have different lengths.

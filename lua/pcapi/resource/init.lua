@@ -4,9 +4,13 @@
 local collection = require "pcapi.collection"
 local list = require "pcapi.list"
 local options_ = require "pcapi.options"
-local time = require "pcapi.time"
 
 local M = {}
+
+-- Loaded late: who asks for all there is needs none of it.
+local function time()
+  return require "pcapi.time"
+end
 
 local function schema_of(declaration)
   local schema = { timeout = "seconds", correlation_id = "line" }
@@ -26,7 +30,7 @@ local function query_of(declaration, options)
   for name in pairs(declaration.query or {}) do
     local value = options[name]
     if value then
-      if not time.is_day(value) then
+      if not time().is_day(value) then
         return nil, ("option %q must be a day such as 2024-02-03, not %q"):format(name, value)
       end
       query = query or {}
