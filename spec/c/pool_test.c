@@ -75,12 +75,12 @@ static void ends_what_waits_for_a_connection(bool watched) {
   struct pool_transfer first, second, third;
   const long started = now_ms();
   begin(p, &first, 60000);
-  begin(p, &second, 400);
-  begin(p, &third, 200);
+  begin(p, &second, 1200);
+  begin(p, &third, 300);
   check(next_within(p, 5000) == &third && third.result == CURLE_OPERATION_TIMEDOUT,
         "ends what waits for a connection when its time is over");
-  check(now_ms() - started >= 200 && now_ms() - started < 390, "then, and not before");
-  check(next_within(p, 5000) == &second && now_ms() - started < 590, "each at its time");
+  check(now_ms() - started >= 300 && now_ms() - started < 1100, "then, and not before");
+  check(next_within(p, 5000) == &second && now_ms() - started < 2500, "each at its time");
   check(first.state == POOL_RUNNING, "and nothing else");
   end(p, &first);
   end(p, &second);
