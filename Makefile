@@ -49,10 +49,17 @@ demo:
 	@$(MAKE) --no-print-directory -s build
 	@sandbox/run bin/pcapi non-mfa
 
-# Specs on every Lua of LUAS, then the parts of C that know no Lua.
-test:
+# Specs on every Lua of LUAS, and the parts of C that know no Lua; side by side with -j.
+test: $(LUAS:%=test-on-%) test-of-c
+
+test-needs:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
-	@for lua in $(LUAS); do $(MAKE) --no-print-directory LUA=$$lua test-lua || exit 1; done
+	@dev/oidc
+
+test-on-%: test-needs
+	@$(MAKE) --no-print-directory LUA=$* test-lua
+
+test-of-c: test-needs
 	@$(MAKE) --no-print-directory test-c
 
 # RUN stands in front of the interpreter: a sanitizer's preload, valgrind
@@ -146,4 +153,4 @@ install:
 clean:
 	rm -rf build doc
 
-.PHONY: build demo test test-lua test-c sanitize valgrind lint kill coverage bench soak waiting docs install clean
+.PHONY: build demo test test-needs test-of-c test-lua test-c sanitize valgrind lint kill coverage bench soak waiting docs install clean
