@@ -22,7 +22,10 @@ local LAYERS = {
   "core redirect version time format.text limits task concurrent.heap concurrent.queue",
   "error options headers auth.claims auth.refusal auth.given auth.store.memory",
   "format.json record retry url transport.wire transport.trace auth.assertion auth.lock",
-  "transport.curl concurrent",
+  "transport.curl concurrent.life",
+  "concurrent.turn",
+  "concurrent.loop",
+  "concurrent",
   "answer format.csv format.jsonl format.table list auth.endpoint auth.credential auth.entry "
     .. "auth.store.file auth.context",
   "client resource.security auth.grant auth.kept config",
