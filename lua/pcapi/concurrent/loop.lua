@@ -159,7 +159,7 @@ end
 local function stop_all(self)
   for _ = 1, self.ready:count() do -- what has come is not lost
     local task = self.ready:pop()
-    if task and coroutine.status(task.thread) == "suspended" then
+    if task and task.thread and coroutine.status(task.thread) == "suspended" then
       resume(self, task)
     end
   end
