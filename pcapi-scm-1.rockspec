@@ -15,6 +15,7 @@ description = {
   license = "MIT",
   labels = { "http", "security", "microsoft" },
 }
+supported_platforms = { "linux" } -- epoll
 dependencies = {
   "lua >= 5.1, < 5.5",
   "lua-cjson >= 2.1.0",
