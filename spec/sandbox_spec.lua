@@ -620,11 +620,14 @@ describe("the sandbox's mishaps", function()
     local whole = #fetch({}).body
     for _, version in ipairs { "--http1.1", "--http2" } do
       local first, others
-      for _ = 1, 6 do
+      for _ = 1, 50 do -- a reset takes along what was not read yet
         local cut = fetch { ask = "cut=random", args = { version } }
         assert.is_true(cut.exit ~= 0 and cut.size < whole)
         first = first or cut.size
-        others = others or cut.size ~= first
+        others = cut.size ~= first
+        if others then
+          break
+        end
       end
       assert.is_true(others)
       local cut = fetch { ask = "cut=connection", args = { version } }
