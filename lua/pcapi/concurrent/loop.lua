@@ -16,7 +16,6 @@ local BEGUN = 10000 -- tasks that have begun and not ended, most of them asleep
 local SLICE = 0.25 -- seconds; Ctrl-C is noticed in between
 local DECODING = 0.0005 -- seconds for decoding before the network is looked at again
 local SENDING = 8 -- tasks begun before the network is looked at again
-local ROUND = 1 -- seconds; the end of a stream may come without an event (see src/pool.c)
 local REFUSALS = 100 -- waits of a task that goes on after its run was stopped
 local MOST = 2 ^ 31 - 1 -- of what is counted
 
@@ -177,14 +176,13 @@ local function stop_all(self)
   end
 end
 
--- Seconds until there is something to do, whatever comes from the network.
+-- Seconds until there is something to do but for the network.
 local function idle_time(self, now)
   if self.stopping or not self.ready:is_empty() or may_begin(self, now)
     or not self.turns:is_empty() and turn.is_free(self, now) then
     return 0
   end
-  local at = self.on_wire > 0 and now + ROUND or math.huge
-  at = math.min(at, self.last)
+  local at = self.last
   if self.sleepers[1] then
     at = math.min(at, self.sleepers[1].wake)
   end
