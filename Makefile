@@ -83,15 +83,18 @@ $(OUT)/spec/%_test: spec/c/%_test.c spec/c/fail_alloc.c spec/c/fail_alloc.h spec
 test-c: $(C_TESTS)
 	@sandbox/run sh -ec 'for test in $(C_TESTS); do $(RUN) $$test; done'
 
-# The same specs under AddressSanitizer and UndefinedBehaviorSanitizer, then under
-# valgrind.
-# The sandbox's own specs hold none of our C, and run without.
-OUR_SPECS := spec/unit spec/service spec/project
+# The library; what other specs do, they do by processes of the command, or of examples.
+LIBRARY_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,calls concurrent load \
+                 redirect sign_in transport))
+test-library:
+	@$(MAKE) --no-print-directory SPECS='$(LIBRARY_SPECS) spec/project' test-lua
+
+# Its specs under AddressSanitizer and UndefinedBehaviorSanitizer, then under valgrind.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 sanitize:
 	@$(MAKE) --no-print-directory OUT=build/sanitize CFLAGS='-O1 -g $(SANITIZE)' test-c
 	@$(MAKE) --no-print-directory OUT=build/sanitize CFLAGS='-O1 -g $(SANITIZE)' \
-	  RUN='env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)' SPECS='$(OUR_SPECS)' test-lua
+	  RUN='env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)' SPECS='$(LIBRARY_SPECS)' test-lua
 
 # Not the specs that work by other processes, which run outside of valgrind, nor the test
 # of OpenSSL with failing allocations: it takes minutes there, and the sanitizers have it.
@@ -118,7 +121,8 @@ kill:
 coverage:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
 	@rm -rf build/coverage && mkdir -p build/coverage/lua
-	@$(MAKE) --no-print-directory OUT=build/coverage CFLAGS='-O0 -g --coverage' SPECS='$(OUR_SPECS)' \
+	@$(MAKE) --no-print-directory OUT=build/coverage CFLAGS='-O0 -g --coverage' \
+	  SPECS='spec/unit spec/service spec/project' \
 	  RUN='env PCAPI_COVERAGE=$(CURDIR)/build/coverage/lua LUA_INIT=require\"dev.line_counter\"' \
 	  test-lua test-c
 	@$(LUA) dev/coverage build/coverage
@@ -153,4 +157,4 @@ install:
 clean:
 	rm -rf build doc
 
-.PHONY: build demo test test-needs test-of-c test-lua test-c sanitize valgrind lint kill coverage bench soak waiting docs install clean
+.PHONY: build demo test test-needs test-of-c test-library test-lua test-c sanitize valgrind lint kill coverage bench soak waiting docs install clean
