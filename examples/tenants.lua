@@ -7,6 +7,10 @@
 local pcapi = require "pcapi"
 
 local names = #arg > 0 and arg or assert(pcapi.profiles())
+if #names == 0 then
+  io.stderr:write "nobody is signed in; run: pcapi login --profile NAME\n"
+  os.exit(1)
+end
 
 local results = assert(pcapi.each_tenant(names, function(client)
   return client.security:non_mfa_principals { since = "24h" }

@@ -240,7 +240,7 @@ function M.profiles()
 end
 
 local function tenant_mistake(tenant)
-  if type(tenant) == "string" then
+  if type(tenant) == "string" and tenant:find "^%C+$" then
     return nil
   elseif type(tenant) ~= "table" or type(tenant.name) ~= "string" then
     return "must be the name of a profile, or a table with a name and a client"
@@ -282,12 +282,18 @@ function M.each_tenant(tenants, act, options)
     error("pcapi.each_tenant takes an array of tenants and a function", 2)
   end
   local tasks = {}
-  for i, tenant in ipairs(tenants) do
-    local mistake = tenant_mistake(tenant)
+  for i = 1, #tenants do
+    local mistake = tenant_mistake(tenants[i])
     if mistake then
       error(("pcapi.each_tenant: tenant %d %s"):format(i, mistake), 2)
     end
-    tasks[i] = tenant_task(tenant, act)
+    tasks[i] = tenant_task(tenants[i], act)
+  end
+  for key in pairs(tenants) do
+    if type(key) ~= "number" or key > #tenants then -- arg has more below 1
+      error(("pcapi.each_tenant: the tenants must be an array; %q is no place in it"):format(
+        tostring(key)), 2)
+    end
   end
   local results, err = M.concurrent.run(tasks, options, "pcapi.each_tenant", 2)
   for i, result in ipairs(results or {}) do

@@ -320,6 +320,26 @@ describe("a list of tenants", function()
     assert.truthy(list("").err:find("--tenants: standard input names no tenant", 1, true))
   end)
 
+  it("is asked by profiles with client ids of their own, by the environment's without one",
+     function()
+    keep("contoso", "records=1")
+    keep("fabrikam", "records=2")
+    local result = run({ "non-mfa", "-o", "jsonl", "--tenants", "-" }, {
+      PCAPI_REFRESH_TOKEN = curl.fetch { url = sandbox.url
+        .. "/_sandbox/refresh_token?client_id=another" }.body,
+      PCAPI_CLIENT_ID = "another",
+    }, "contoso\nfabrikam.example\nunknown.example\n")
+    assert.same({ contoso = 1, ["fabrikam.example"] = 2 }, counts(result))
+    assert.is_nil(result.err:find("contoso", 1, true), result.err)
+    assert.truthy(result.err:find("pcapi: unknown.example: ", 1, true), result.err)
+    assert.is_nil(result.err:find("nobody is signed in", 1, true), result.err)
+  end)
+
+  it("says which name may be meant", function()
+    keep("contoso", "records=1")
+    assert.truthy(list "contso".err:find('did you mean "contoso"?', 1, true))
+  end)
+
   it("may have a tenant that nobody knows, or none at all: that one fails", function()
     keep("contoso", "records=1")
     local result = list "contoso\nnobody.example\nwhat is\27[2Jthis?"

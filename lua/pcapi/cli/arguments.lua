@@ -92,14 +92,14 @@ local CRITERIA = {
 
 local function add_tenants(command)
   local profiles = command:flag("--all-profiles", "Ask the tenant of every profile")
-  local list = command:option("--tenants", "Ask the tenants that a file lists, one a line (- for "
-    .. "standard input)"):argname("FILE")
+  local list = command:option("--tenants", "Ask those that a file lists, one a line (-: stdin)")
+    :argname("FILE"):overwrite(false)
   command:mutex(profiles, list)
   command:group("Several tenants at once", profiles, list,
     command:option("--limit", "Requests under way at once (default 50)"):argname("N")
-      :convert(whole "--limit"),
+      :convert(whole "--limit"):overwrite(false),
     command:option("--rate", "Requests per second at most (default: no limit)"):argname("N")
-      :convert(positive "--rate"))
+      :convert(positive "--rate"):overwrite(false))
 end
 
 local function add_report(parser, name, report)
@@ -114,8 +114,8 @@ local function add_report(parser, name, report)
     command:option("--start-date", "First day to ask the service for"):argname("DAY"):convert(day)
     command:option("--end-date", "Last day to ask the service for"):argname("DAY"):convert(day)
   end
-  command:option("-o --output", "How to write it"):choices { "table", "json", "jsonl", "csv" }
-    :default "table"
+  command:option("-o --output", "How to write it: table, json, jsonl or csv"):argname("FORMAT")
+    :choices { "table", "json", "jsonl", "csv" }:default "table"
   command:option("--columns", "Fields to write, comma-separated"):argname("FIELDS"):convert(names)
   add_tenants(command)
 end
@@ -208,6 +208,9 @@ local OF_SEVERAL = { { "limit", "--limit" }, { "rate", "--rate" } }
 -- @treturn ?string a message
 function M.mistake(args)
   local several = args.all_profiles and "--all-profiles" or args.tenants and "--tenants"
+  if args.all_profiles and args.client_id then -- of a list it serves who has no profile
+    return "each profile has a client id of its own; leave out --client-id"
+  end
   for _, option in ipairs(several and OF_ONE or OF_SEVERAL) do
     if args[option[1]] and several then
       return ("%s is for one tenant, %s for several; leave one of them out"):format(option[2],
@@ -233,6 +236,8 @@ function M.parser()
   parser:option("--color", "Colour in tables"):choices { "auto", "always", "never" }
     :default "auto"
   parser:flag("-q --quiet", "No progress and no summary on standard error; warnings stay")
+  parser:help_max_width(80)
+  parser:usage_max_width(80)
   parser:command_target("command")
   parser:require_command(true)
   for _, name in ipairs { "non-mfa", "adoption", "requests" } do

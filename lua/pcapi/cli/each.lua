@@ -7,6 +7,8 @@ local tenants_ = require "pcapi.cli.tenants"
 
 local M = {}
 
+local LONG = 120 -- seconds that the rate may cost without a word
+
 local function task_of(tenant, call)
   return function()
     if not tenant.profile then
@@ -31,6 +33,10 @@ function M.ask(args, call)
   local chosen, tasks = tenants_.choose(args), {}
   for i, tenant in ipairs(chosen) do
     tasks[i] = task_of(tenant, call)
+  end
+  if args.rate and #tasks / args.rate > LONG and not args.quiet then
+    ending.say(("%d tenants at %g requests a second take at least %.0f minutes"):format(#tasks,
+      args.rate, #tasks / args.rate / 60))
   end
   local progress, wipe = connect.progress(args, "asking %d of %d tenants ...")
   local results, err = pcapi.concurrent(tasks, {

@@ -8,10 +8,21 @@ local reports = require "pcapi.cli.reports"
 
 local M = {}
 
+-- Where the options of what was asked for are told.
+local function help_of(argv)
+  for _, word in ipairs(argv) do
+    if reports[word] then
+      return "pcapi " .. word .. " --help"
+    end
+  end
+  return "pcapi --help"
+end
+
 local function command(argv)
   local parser = arguments.parser()
   local ok, args = parser:pparse(argv)
-  local mistake = not ok and args .. "\npcapi: try 'pcapi --help'" or arguments.mistake(args)
+  local mistake = not ok and ("%s\npcapi: try '%s'"):format(args, help_of(argv))
+    or arguments.mistake(args)
   if mistake then
     ending.stop(ending.EXIT.usage, mistake)
   end

@@ -5,6 +5,7 @@ local config = require "pcapi.config"
 local connect = require "pcapi.cli.connect"
 local ending = require "pcapi.cli.ending"
 local errors = require "pcapi.error"
+local options_ = require "pcapi.options"
 local profile_ = require "pcapi.profile"
 
 local M = {}
@@ -65,21 +66,31 @@ local function lines_of(path)
   return lines
 end
 
--- One tenant for all profiles is never meant.
+-- One tenant for all of them is never meant, nor one client id for those that have theirs.
 local function getenv(name)
   return name ~= "PCAPI_TENANT" and os.getenv(name) or nil
 end
 
+local function getenv_of_profile(name)
+  return name ~= "PCAPI_CLIENT_ID" and getenv(name) or nil
+end
+
 -- A tenant as it is asked: what the arguments say of it alone wins over what they say.
-local function tenant_of(chooser, name, own)
+local function tenant_of(chooser, name, own, env)
   own.label = name
-  local args = setmetatable(own, { __index = chooser.args })
-  local profile, err = connect.open(args, { getenv = getenv, file = chooser.file })
+  local has_profile = own.profile ~= nil
+  local args = setmetatable(own, { __index = function(_, option)
+    return not (has_profile and option == "client_id") and chooser.args[option] or nil
+  end })
+  local profile, err = connect.open(args, { getenv = env, file = chooser.file })
   return { name = name, args = args, profile = profile, err = err }
 end
 
 local function by_profile(chooser, profile, name)
-  local tenant = tenant_of(chooser, name or profile, { profile = profile })
+  local tenant = tenant_of(chooser, name or profile, { profile = profile }, getenv_of_profile)
+  if tenant.profile and not tenant.profile.settings.values.client_id then
+    tenant = tenant_of(chooser, name or profile, { profile = profile }, getenv)
+  end
   tenant.key = "profile " .. profile
   return tenant
 end
@@ -102,13 +113,22 @@ local function index_of(chooser)
   return names_of, trouble or ""
 end
 
+local function meant(chooser, name)
+  local names = {}
+  for _, profile in ipairs(chooser.names) do
+    names[profile] = true
+  end
+  return options_.suggest(name, names):match "^; did you mean .*" or ""
+end
+
 -- A tenant of no profile: a refresh token serves several, a kept sign-in does not.
 local function other(chooser, name, trouble)
-  local tenant = tenant_of(chooser, name, { tenant = name })
+  local tenant = tenant_of(chooser, name, { tenant = name }, getenv)
   tenant.key = "tenant " .. name:lower()
   if tenant.profile and not tenant.profile.settings:value "refresh_token" then
     tenant.profile, tenant.err = nil, errors.new {
-      kind = "sign_in_required", message = "no profile has this name or this tenant" .. trouble,
+      kind = "sign_in_required",
+      message = "no profile has this name or this tenant" .. meant(chooser, name) .. trouble,
       hint = "Run: pcapi login --profile NAME --tenant TENANT --client-id ID, or set "
         .. "PCAPI_REFRESH_TOKEN",
     }

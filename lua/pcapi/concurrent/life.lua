@@ -87,7 +87,7 @@ local function perform(self, task)
 end
 
 local function note_failure(task, failure)
-  task.value, task.err = nil, failure or tostring(failure)
+  task.value, task.err = nil, failure or "the task raised " .. tostring(failure)
   task.traceback = debug.traceback(task.thread)
 end
 

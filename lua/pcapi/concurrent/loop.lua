@@ -234,7 +234,9 @@ local function new_task(self, act, what, level)
 end
 
 local function check_open(self, level)
-  if not self.wire.pool then
+  if getmetatable(self) ~= Loop then
+    error("call it with a colon, as loop:run {…}", level + 1)
+  elseif not self.wire.pool then
     error("the loop is closed; make another: pcapi.concurrent.new()", level + 1)
   end
 end
@@ -263,18 +265,22 @@ end
 -- @treturn number tasks that are not done
 function Loop:step(seconds)
   check_open(self, 2)
-  if is_moving(self) then
+  seconds = seconds or 0
+  if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then
+    error("step: the seconds must be a number, 0 or more", 2)
+  elseif is_moving(self) then
     error("step: neither a task nor progress can move its own loop on", 2)
   elseif self.stopping then
     stop_all(self)
     return self.unfinished
   end
-  local now, unfinished = core.now(), self.unfinished
+  local now = core.now()
   wake(self, now)
   local is_busy = send(self, now) or not self.ready:is_empty()
-  if self.unfinished == 0 and unfinished > 0 then
-    return 0 -- nothing is left to wait for
-  elseif not receive(self, is_busy and 0 or math.min(idle_time(self, now), seconds or 0)) then
+  if is_busy or self.unfinished == 0 then
+    seconds = 0 -- there is no time to wait, or nothing to wait for
+  end
+  if not receive(self, math.min(idle_time(self, now), seconds)) then
     decode(self, core.now())
   end
   return self.unfinished
@@ -347,6 +353,12 @@ function M.check_tasks(tasks, what, level)
   for i = 1, #tasks do
     if type(tasks[i]) ~= "function" then
       error(("%s: task %d must be a function, not a %s"):format(what, i, type(tasks[i])),
+        level + 1)
+    end
+  end
+  for key in pairs(tasks) do
+    if type(key) ~= "number" or key > #tasks then
+      error(("%s: the tasks must be an array; %q is no place in it"):format(what, tostring(key)),
         level + 1)
     end
   end

@@ -660,6 +660,7 @@ describe("pcapi.concurrent", function()
       ["no tasks"] = { nil, nil, "pcapi.concurrent takes an array of functions, not a nil" },
       ["tasks that are no array"] = { print, nil, "takes an array of functions, not a function" },
       ["a task that is no function"] = { { print, 5 }, nil, "task 2 must be a function, not a" },
+      ["a task at no place"] = { { print, x = print }, nil, 'must be an array; "x" is no place' },
       ["an unknown option"] = { {}, { limits = 5 }, 'did you mean "limit"?' },
       ["an option of a wrong type"] = { {}, { limit = "5" }, 'option "limit" must be' },
       ["a limit of none"] = { {}, { limit = 0 }, 'option "limit" must be a positive number' },
@@ -683,6 +684,10 @@ describe("pcapi.concurrent", function()
       raises(function() loop:add() end, "a task must be a function, not a nil")
       raises(function() loop:run { 5 } end, "run: task 1 must be a function, not a number")
       raises(function() loop:run({}, { limit = 5 }) end, 'run has no option "limit"')
+      raises(function() loop.run { print } end, "call it with a colon")
+      for _, seconds in ipairs { -1, 0 / 0, "2", {} } do
+        raises(function() loop:step(seconds) end, "step: the seconds must be a number, 0 or more")
+      end
       assert.equal(0, loop:step())
     end)
 
@@ -917,6 +922,12 @@ describe("pcapi.concurrent", function()
       loop:stop()
       assert.equal(0, loop:timeout())
     end)
+  end)
+
+  it("waits for nothing when it has no task", function()
+    local before = core.time
+    assert.equal(0, concurrent.new():step(100))
+    assert.equal(before, core.time)
   end)
 
   describe("a loop that is closed", function()
