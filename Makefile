@@ -118,11 +118,14 @@ lint:
 kill:
 	@KILLS=1000 $(MAKE) --no-print-directory test-lua SPECS=spec/service/sign_in_spec.lua
 
+# Not those that only do more of the same.
+COVERAGE_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,calls cli cli_tenants \
+                  concurrent redirect sign_in sign_in_command transport))
 coverage:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
 	@rm -rf build/coverage && mkdir -p build/coverage/lua
 	@$(MAKE) --no-print-directory OUT=build/coverage CFLAGS='-O0 -g --coverage' \
-	  SPECS='spec/unit spec/service spec/project' \
+	  SPECS='$(COVERAGE_SPECS)' \
 	  RUN='env PCAPI_COVERAGE=$(CURDIR)/build/coverage/lua LUA_INIT=require\"dev.line_counter\"' \
 	  test-lua test-c
 	@$(LUA) dev/coverage build/coverage

@@ -30,7 +30,7 @@ local function beside(command)
   local done = os.tmpname()
   os.remove(done)
   local pipe = io.popen(("{ %s ; } 2>&1; : >%s"):format(command, done))
-  local deadline = core.now() + 20
+  local deadline = core.now() + 60
   local answer = false
   local finished
   repeat
@@ -46,7 +46,7 @@ end
 
 -- Asks as a browser would. Returns {status, head, body, answer}.
 local function browse(query, more)
-  local said, answer = beside(("%s -si --max-time 10 --noproxy '*' %s '%s%s'")
+  local said, answer = beside(("%s -si --max-time 30 --noproxy '*' %s '%s%s'")
     :format(curl.COMMAND, more or "", base(), query))
   local head, body = said:match "^(.-\r\n)\r\n(.*)$"
   return { status = tonumber((head or ""):match "^HTTP/1.1 (%d+)"), head = head, body = body,
