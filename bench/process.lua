@@ -16,12 +16,10 @@ end
 
 -- No command counts them: its own pipe would come and go meanwhile.
 local function slots()
-  for line in io.lines "/proc/self/status" do
-    local size = line:match "^FDSize:%s+(%d+)"
-    if size then
-      return tonumber(size)
-    end
-  end
+  local file = assert(io.open "/proc/self/status")
+  local size = file:read "*a":match "\nFDSize:%s+(%d+)"
+  file:close()
+  return tonumber(size)
 end
 
 --- Open descriptors.
