@@ -2,13 +2,28 @@
 -- Lua state closes: one file per process, in the folder PCAPI_COVERAGE. To be
 -- started by LUA_INIT, so that commands which specs run are counted too.
 local directory = assert(os.getenv "PCAPI_COVERAGE")
-local hits = {}
+local hits = {} -- by path
+local hits_of = {} -- by source; false for what is not counted
+
+local function hits_in(source)
+  local path = source:match "(lua/pcapi/[%w_/]+%.lua)$"
+  if path then
+    hits[path] = hits[path] or {}
+  end
+  hits_of[source] = hits[path] or false
+  return hits_of[source]
+end
+
+local getinfo = debug.getinfo
 
 local function note(_, line)
-  local file = debug.getinfo(2, "S").source:match "(lua/pcapi/[%w_/]+%.lua)$"
-  if file then
-    hits[file] = hits[file] or {}
-    hits[file][line] = true
+  local source = getinfo(2, "S").source
+  local lines = hits_of[source]
+  if lines == nil then
+    lines = hits_in(source)
+  end
+  if lines then
+    lines[line] = true
   end
 end
 
