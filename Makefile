@@ -96,10 +96,11 @@ sanitize:
 	@$(MAKE) --no-print-directory OUT=build/sanitize CFLAGS='-O1 -g $(SANITIZE)' \
 	  RUN='env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)' SPECS='$(LIBRARY_SPECS)' test-lua
 
-# Not the specs that work by other processes, which run outside of valgrind, nor the test
-# of OpenSSL with failing allocations: it takes minutes there, and the sanitizers have it.
-VALGRIND_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,calls transport \
-                  redirect))
+# The specs that work by our C in their own process; but not the test of OpenSSL with failing
+# allocations: it takes minutes there, and the sanitizers have it.
+VALGRIND_SPECS := $(addprefix spec/unit/,$(addsuffix _spec.lua,core core_crypto core_file decode \
+                  record)) spec/unit/auth $(addprefix spec/service/,$(addsuffix _spec.lua,calls \
+                  transport redirect))
 valgrind:
 	@dev/need valgrind libc6-dbg
 	@$(MAKE) --no-print-directory test-lua test-c SPECS='$(VALGRIND_SPECS)' \
