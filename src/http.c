@@ -18,7 +18,6 @@
 struct http {
   struct pool_transfer transfer; /* first: http_of() relies on it */
   struct pool *pool;
-  CURL *easy; /* that of the transfer */
   unsigned long id;
   struct curl_slist *headers;
   struct http_answer answer;
@@ -88,7 +87,7 @@ static enum http_code http_refine(struct http *h, CURLcode code) {
  * says nothing, or that it failed to resolve a name after 0 ms. */
 static bool http_waited(struct http *h) {
   curl_off_t prepared = 0;
-  return curl_easy_getinfo(h->easy, CURLINFO_PRETRANSFER_TIME_T, &prepared) == CURLE_OK &&
+  return curl_easy_getinfo(h->transfer.easy, CURLINFO_PRETRANSFER_TIME_T, &prepared) == CURLE_OK &&
          prepared == 0 && (!h->error[0] || strstr(h->error, "with timeout after"));
 }
 
@@ -181,7 +180,7 @@ static CURLcode http_set_ca(CURL *easy, const struct http_options *o) {
 
 /* What stays the same for every request of the session. */
 static CURLcode http_set_session(struct http *h, const struct http_options *o) {
-  CURL *e = h->easy;
+  CURL *e = h->transfer.easy;
   CURLcode code = http_set_ca(e, o);
   SET(CURLOPT_NOSIGNAL, 1L); /* signals belong to the host process */
   SET(CURLOPT_PROTOCOLS_STR, o->allow_http ? "http,https" : "https");
@@ -239,8 +238,8 @@ struct http *http_open(struct pool *pool, const struct http_options *options,
   h->message = "";
   h->id = atomic_fetch_add(&ids, 1) + 1;
   h->pool = pool_hold(pool);
-  h->easy = h->transfer.easy = curl_easy_init();
-  if (h->easy) {
+  h->transfer.easy = curl_easy_init();
+  if (h->transfer.easy) {
     CURLcode set = http_set_session(h, options);
     if (set == CURLE_OK) {
       *code = HTTP_DONE;
@@ -316,7 +315,7 @@ static CURLcode http_set_method(CURL *e, const struct http_request *r) {
 }
 
 static CURLcode http_set_request(struct http *h, const struct http_request *r) {
-  CURL *e = h->easy;
+  CURL *e = h->transfer.easy;
   CURLcode code = http_set_method(e, r);
   SET(CURLOPT_URL, r->url);
   SET(CURLOPT_HTTPHEADER, h->headers);
@@ -371,8 +370,8 @@ enum http_code http_result(struct http *h) {
     return http_fail(h, HTTP_NETWORK, "the connection was closed within the headers");
   }
   long version = 0;
-  curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &h->answer.status);
-  curl_easy_getinfo(h->easy, CURLINFO_HTTP_VERSION, &version);
+  curl_easy_getinfo(h->transfer.easy, CURLINFO_RESPONSE_CODE, &h->answer.status);
+  curl_easy_getinfo(h->transfer.easy, CURLINFO_HTTP_VERSION, &version);
   h->answer.version = version == CURL_HTTP_VERSION_1_0   ? 10
                       : version == CURL_HTTP_VERSION_1_1 ? 11
                       : version == CURL_HTTP_VERSION_2_0 ? 20
@@ -387,7 +386,7 @@ struct http_answer *http_answer(struct http *h) {
 
 static double http_time(struct http *h, CURLINFO info) {
   curl_off_t microseconds = 0;
-  if (curl_easy_getinfo(h->easy, info, &microseconds) != CURLE_OK)
+  if (curl_easy_getinfo(h->transfer.easy, info, &microseconds) != CURLE_OK)
     return 0;
   return (double)microseconds / 1e6;
 }
@@ -423,7 +422,7 @@ void http_close(struct http *h) {
     return;
   http_cancel(h);
   /* before the multi handle of the pool: curl_multi_cleanup(3) asks for this order */
-  curl_easy_cleanup(h->easy);
+  curl_easy_cleanup(h->transfer.easy);
   pool_release(h->pool);
   buf_free(&h->answer.headers);
   buf_free(&h->answer.body);

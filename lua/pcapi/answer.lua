@@ -153,6 +153,13 @@ function M.retry_after(headers, now)
   return at and math.max(0, at - sent)
 end
 
+--- The next step of who is asked to wait.
+-- @tparam number seconds
+-- @treturn string
+function M.try_again(seconds)
+  return ("Try again in %.0f s, and ask less often"):format(seconds)
+end
+
 --- The ids under which the service logged a call. The Partner API dialect spells
 -- them request-id and client-request-id.
 -- @tparam table headers of the answer, names in lower case
@@ -278,7 +285,7 @@ function M.error(response, ids, now)
   read.claims = read.claims or challenged_claims(challenge)
   read.retry_after = M.retry_after(response.headers, now)
   if read.retry_after and read.retry_after > 0 then
-    read.hint = ("Try again in %.0f s, and ask less often"):format(read.retry_after)
+    read.hint = M.try_again(read.retry_after)
   end
   if read.claims then
     read.message = read.message .. "; these claims are asked for: " .. read.claims

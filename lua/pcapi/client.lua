@@ -214,7 +214,7 @@ local function await_pause(self, deadline)
       return nil, errors.new {
         kind = "throttled", retry_after = math.ceil(pause),
         message = "the service has asked for a pause that is not over",
-        hint = ("Try again in %.0f s, and ask less often"):format(math.ceil(pause)),
+        hint = answer.try_again(math.ceil(pause)),
       }
     end
     local _, stopped = self.transport:sleep(pause)

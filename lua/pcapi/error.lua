@@ -90,6 +90,13 @@ function M.new(fields)
   return setmetatable(fields, Error)
 end
 
+--- Whether a raised value is Ctrl-C, for which Lua has no error object.
+-- @param failure anything
+-- @treturn boolean
+function M.is_interruption(failure)
+  return type(failure) == "string" and failure:find("interrupted!", 1, true) ~= nil
+end
+
 --- Whether a value is an error object of pcapi.
 -- @param value anything
 -- @treturn boolean

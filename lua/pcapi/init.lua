@@ -289,12 +289,7 @@ function M.each_tenant(tenants, act, options)
     end
     tasks[i] = tenant_task(tenants[i], act)
   end
-  for key in pairs(tenants) do
-    if type(key) ~= "number" or key > #tenants then -- arg has more below 1
-      error(("pcapi.each_tenant: the tenants must be an array; %q is no place in it"):format(
-        tostring(key)), 2)
-    end
-  end
+  options_.check_places(tenants, "pcapi.each_tenant: the tenants")
   local results, err = M.concurrent.run(tasks, options, "pcapi.each_tenant", 2)
   for i, result in ipairs(results or {}) do
     result.name = type(tenants[i]) == "table" and tenants[i].name or tenants[i]

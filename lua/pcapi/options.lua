@@ -82,4 +82,18 @@ function M.check(options, schema, what, level)
   return options
 end
 
+--- Raises at the caller's line when a table has what is no place of an array: it would be
+-- left out in silence. Places below 1 are allowed, as `arg` has them.
+-- @tparam table array
+-- @tparam string what it is, for the message
+-- @tparam[opt=2] number level as for `error`, counted from the caller of check_places
+function M.check_places(array, what, level)
+  for key in pairs(array) do
+    if type(key) ~= "number" or key > #array then
+      error(("%s must be an array; %q is no place in it"):format(what, tostring(key)),
+        (level or 2) + 1)
+    end
+  end
+end
+
 return M

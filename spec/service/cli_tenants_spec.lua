@@ -19,15 +19,7 @@ end)
 
 teardown(folder.remove)
 
-local function merged(first, second)
-  local all = {}
-  for _, part in ipairs { first, second or {} } do
-    for name, value in pairs(part) do
-      all[name] = value
-    end
-  end
-  return all
-end
+local merged = sandbox.merged
 
 local function login_url(scenario)
   return sandbox.url .. "/login/" .. (scenario and "scenario=" .. url.escape(scenario) or "-")

@@ -19,6 +19,7 @@ M.env = env
 M.token = token.mint
 M.lua = os.getenv "LUA" or "lua5.4"
 
+-- The names and values of both; those of the second win.
 local function merged(first, second)
   local all = {}
   for _, part in ipairs { first, second or {} } do
@@ -28,6 +29,8 @@ local function merged(first, second)
   end
   return all
 end
+
+M.merged = merged
 
 --- A client of the sandbox; settings as for its X-Sandbox header.
 function M.client(settings, options)

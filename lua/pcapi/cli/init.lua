@@ -3,6 +3,7 @@
 -- @module pcapi.cli
 local arguments = require "pcapi.cli.arguments"
 local ending = require "pcapi.cli.ending"
+local errors = require "pcapi.error"
 local output = require "pcapi.cli.output"
 local reports = require "pcapi.cli.reports"
 
@@ -30,11 +31,7 @@ local function command(argv)
   require("pcapi.cli." .. (reports[args.command] and "list" or args.command)).run(args)
 end
 
--- Lua has no error objects for these two.
-local function is_interruption(failure)
-  return type(failure) == "string" and failure:find("interrupted!", 1, true) ~= nil
-end
-
+-- Lua has no error object for this one.
 local function is_lack_of_memory(failure)
   return type(failure) == "string" and failure:find("not enough memory", 1, true) ~= nil
 end
@@ -45,7 +42,7 @@ local function status_of(failure)
       ending.say(failure.message)
     end
     return failure.status
-  elseif is_interruption(failure) then
+  elseif errors.is_interruption(failure) then
     io.stderr:write("\n") -- below the terminal's ^C and the line of progress
     ending.say(output.has_begun() and "interrupted while writing; the output may be incomplete"
       or "interrupted; nothing was written")
@@ -65,7 +62,8 @@ function M.main(argv)
   local ok, failure = xpcall(function()
     command(argv)
   end, function(failure)
-    if type(failure) ~= "string" or is_interruption(failure) or is_lack_of_memory(failure) then
+    if type(failure) ~= "string" or errors.is_interruption(failure)
+      or is_lack_of_memory(failure) then
       return failure
     end
     return debug.traceback(failure, 2)

@@ -1,5 +1,6 @@
 --- The life of a task within its loop: it begins, waits, goes on, and ends.
 -- @module pcapi.concurrent.life
+local errors = require "pcapi.error"
 local task_ = require "pcapi.task"
 local wire = require "pcapi.transport.wire"
 
@@ -42,13 +43,6 @@ function M.refuse()
   return M.stopped()
 end
 
---- Whether a raised value is Ctrl-C, for which Lua has no error object.
--- @param failure
--- @treturn boolean
-function M.is_interruption(failure)
-  return type(failure) == "string" and failure:find("interrupted!", 1, true) ~= nil
-end
-
 --- Takes a task off its loop.
 function M.close(self, task)
   task.done = true -- first: Ctrl-C may come in between
@@ -60,7 +54,7 @@ end
 --- Ends a task whose outcome is known.
 function M.finish(self, task)
   M.close(self, task)
-  if M.is_interruption(task.err) then
+  if errors.is_interruption(task.err) then
     task.err = select(2, M.stopped())
     self:stop "interrupted"
   elseif task.err ~= nil and self.stop_on_error then

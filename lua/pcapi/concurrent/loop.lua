@@ -1,6 +1,7 @@
 --- The loop that runs tasks; `pcapi.concurrent` is the way in for others.
 -- @classmod pcapi.concurrent.loop
 local core = require "pcapi.core"
+local errors = require "pcapi.error"
 local heap = require "pcapi.concurrent.heap"
 local life = require "pcapi.concurrent.life"
 local options_ = require "pcapi.options"
@@ -306,10 +307,10 @@ local function run_all(self)
   local ok, failure = pcall(drive, self)
   if not ok then
     self.task, self.telling, self.progress, self.stop_on_error = nil, nil, nil, nil
-    self:stop(life.is_interruption(failure) and "interrupted" or nil)
+    self:stop(errors.is_interruption(failure) and "interrupted" or nil)
     drive(self)
   end
-  if not ok and not life.is_interruption(failure) then
+  if not ok and not errors.is_interruption(failure) then
     error(failure, 0)
   end
   return self.stopped
@@ -356,12 +357,7 @@ function M.check_tasks(tasks, what, level)
         level + 1)
     end
   end
-  for key in pairs(tasks) do
-    if type(key) ~= "number" or key > #tasks then
-      error(("%s: the tasks must be an array; %q is no place in it"):format(what, tostring(key)),
-        level + 1)
-    end
-  end
+  options_.check_places(tasks, what .. ": the tasks", level + 1)
   if task_.loop() then
     error(what .. ": a task cannot run others; give them to its loop: loop:add(…)", level + 1)
   end
