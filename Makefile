@@ -16,7 +16,7 @@ CORE     := $(OUT)/$(ABI)/pcapi/core.so
 REDIRECT := $(OUT)/$(ABI)/pcapi/redirect.so
 SOURCES  := $(sort $(wildcard src/*.c))
 HEADERS  := $(wildcard src/*.h)
-LIBS     := -lcurl -lcrypto
+LIBS     := -lcurl -lcrypto -lz
 REDIRECT_SOURCES := $(sort $(wildcard src/redirect/*.c))
 COMPILE   = $(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Isrc -I$(LUA_INC)
 
@@ -26,7 +26,7 @@ export LUA_CPATH := $(CURDIR)/$(OUT)/$(ABI)/?.so;;
 export PATH      := $(CURDIR)/bin:$(PATH)
 
 BUILD_NEEDS   := gcc make libc6-dev ca-certificates lua5.4 liblua5.4-dev libcurl4-openssl-dev \
-                 libssl-dev libmicrohttpd-dev \
+                 libssl-dev libmicrohttpd-dev zlib1g-dev \
                  lua-cjson lua-argparse
 SANDBOX_NEEDS := nginx libnginx-mod-http-lua openssl curl
 BENCH_NEEDS   := lua-curl lua-http lua-sec lua-socket luajit2 python3-requests python3-aiohttp \
@@ -69,7 +69,8 @@ test-lua: build
 	@sandbox/run $(RUN) $(LUA) dev/busted $(SPECS)
 
 C_TESTS := $(OUT)/spec/buf_test $(OUT)/spec/jsontext_test $(OUT)/spec/crypto_test \
-           $(OUT)/spec/file_test $(OUT)/spec/pool_test $(OUT)/spec/http_test $(OUT)/spec/binding_test
+           $(OUT)/spec/inflate_test $(OUT)/spec/file_test $(OUT)/spec/pool_test \
+           $(OUT)/spec/http_test $(OUT)/spec/binding_test
 WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=fdopendir,--wrap=flock \
   -Wl,--wrap=fstat,--wrap=fstatat,--wrap=fsync,--wrap=mkdir,--wrap=open,--wrap=openat,--wrap=read \
@@ -98,8 +99,8 @@ sanitize:
 
 # The specs that work by our C in their own process; but not the test of OpenSSL with failing
 # allocations: it takes minutes there, and the sanitizers have it.
-VALGRIND_SPECS := $(addprefix spec/unit/,$(addsuffix _spec.lua,core core_crypto core_file decode \
-                  record)) spec/unit/auth $(addprefix spec/service/,$(addsuffix _spec.lua,calls \
+VALGRIND_SPECS := $(addprefix spec/unit/,$(addsuffix _spec.lua,core core_crypto core_file \
+                  core_inflate decode record)) spec/unit/auth $(addprefix spec/service/,$(addsuffix _spec.lua,calls \
                   transport redirect))
 valgrind:
 	@dev/need valgrind libc6-dbg

@@ -27,6 +27,7 @@ external_dependencies = {
   LIBCRYPTO = { library = "crypto" },
   LIBCURL = { library = "curl" },
   LIBMICROHTTPD = { library = "microhttpd" },
+  ZLIB = { library = "z" },
 }
 build = {
   type = "builtin",
@@ -38,17 +39,20 @@ build = {
         "src/crypto.c",
         "src/file.c",
         "src/http.c",
+        "src/inflate.c",
         "src/jsontext.c",
+        "src/lbuf.c",
         "src/lcrypto.c",
         "src/lfile.c",
         "src/lhttp.c",
+        "src/linflate.c",
         "src/ljson.c",
         "src/lsys.c",
         "src/pcapi_core.c",
         "src/pool.c",
       },
-      libraries = { "curl", "crypto" },
-      libdirs = { "$(LIBCURL_LIBDIR)", "$(LIBCRYPTO_LIBDIR)" },
+      libraries = { "curl", "crypto", "z" },
+      libdirs = { "$(LIBCURL_LIBDIR)", "$(LIBCRYPTO_LIBDIR)", "$(ZLIB_LIBDIR)" },
     },
     ["pcapi.redirect"] = {
       sources = {

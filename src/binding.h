@@ -5,13 +5,21 @@
 
 #include "compat.h"
 
+#include <stddef.h>
+
 #pragma GCC visibility push(hidden)
 
+void lbuf_open(lua_State *L);
 void lcrypto_open(lua_State *L);
 void lfile_open(lua_State *L);
 void lhttp_open(lua_State *L);
+void linflate_open(lua_State *L);
 void ljson_open(lua_State *L);
 void lsys_open(lua_State *L);
+
+/* Leaves an empty buffer of that ceiling on the stack, which is freed at the latest when
+ * Lua collects it. It may be freed before. */
+struct buf *lbuf_push(lua_State *L, size_t max);
 
 #pragma GCC visibility pop
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define LLOCK "pcapi.core.lock"
-#define LBOX "pcapi.core.file.text"
 #define TEXT_MAX ((size_t)1024 * 1024) /* bytes in one file, and of names in a directory */
 
 /* directory at index 1, which keeps it alive */
@@ -43,25 +42,11 @@ static int lfile_result(lua_State *L, enum file_code code, const struct file_mes
   return 1;
 }
 
-/* Leaves a userdata on the stack that frees its buffer when a Lua error strikes. */
-static struct buf *push_box(lua_State *L) {
-  struct buf *text = lua_newuserdata(L, sizeof *text);
-  buf_init(text, TEXT_MAX);
-  luaL_getmetatable(L, LBOX);
-  lua_setmetatable(L, -2);
-  return text;
-}
-
-static int box_gc(lua_State *L) {
-  buf_free(luaL_checkudata(L, 1, LBOX));
-  return 0;
-}
-
 /* file_read(directory, name) -> text, or nil when there is none, or nil, message */
 static int lfile_read(lua_State *L) {
   struct file_message message;
   const struct file_place place = check_place(L);
-  struct buf *text = push_box(L);
+  struct buf *text = lbuf_push(L, TEXT_MAX);
   const enum file_code code = file_read(place, text, &message);
   if (code == FILE_ABSENT) {
     lua_pushnil(L);
@@ -104,7 +89,7 @@ static void push_names(lua_State *L, const struct buf *names) {
 static int lfile_list(lua_State *L) {
   struct file_message message;
   const char *directory = check_directory(L);
-  struct buf *names = push_box(L);
+  struct buf *names = lbuf_push(L, TEXT_MAX);
   const enum file_code code = file_list(directory, names, &message);
   if (code != FILE_DONE)
     return lfile_fail(L, code, &message);
@@ -164,9 +149,5 @@ void lfile_open(lua_State *L) {
       {"file_list", lfile_list}, {"file_lock", lfile_lock},       {NULL, NULL},
   };
   open_lock(L);
-  luaL_newmetatable(L, LBOX);
-  lua_pushcfunction(L, box_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1); /* metatable */
   luaL_setfuncs(L, functions, 0);
 }

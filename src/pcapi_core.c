@@ -36,9 +36,11 @@ EXPORT int luaopen_pcapi_core(lua_State *L) {
   luaL_checkversion(L);
   stay_loaded();
   lua_newtable(L);
+  lbuf_open(L);
   lcrypto_open(L);
   lfile_open(L);
   lhttp_open(L);
+  linflate_open(L);
   ljson_open(L);
   lsys_open(L);
   push_build(L);

@@ -37,6 +37,8 @@ static const char *const script =
     "assert(core.unbase64(core.base64url(core.sha256(core.random_bytes(9)))))\n"
     "core.sign('PS256', 'text', 'no key')\n"
     "core.certificate('none')\n"
+    "assert(core.inflate('\\1\\2\\0\\253\\255hi', 2) == 'hi')\n"
+    "assert(core.inflate('\\1\\2\\0\\253\\255hi', 1) == nil)\n"
     "local lock = assert(core.file_lock(directory, 'token'))\n"
     "assert(core.file_lock(directory, 'token') == false)\n"
     "assert(core.file_replace(directory, 'token', 'text'))\n"

@@ -1,0 +1,105 @@
+--- Decompression of bodies. gzip(1) compresses them.
+local core = require "pcapi.core"
+local files = require "spec.support.files"
+local folder = require "spec.support.folder"
+
+local GZIP_HEADER, GZIP_TRAILER = 10, 8 -- bytes, without a name
+
+local function gzip(text)
+  local pipe = io.popen(("gzip -nc '%s'"):format(folder.write(folder.new() .. "/text", text)))
+  local packed = pipe:read "*a"
+  pipe:close()
+  return packed
+end
+
+local function deflate(text)
+  return gzip(text):sub(GZIP_HEADER + 1, -GZIP_TRAILER - 1)
+end
+
+-- RFC 1950 §8.2
+local function adler32(text)
+  local a, b = 1, 0
+  for i = 1, #text do
+    a = (a + text:byte(i)) % 65521
+    b = (b + a) % 65521
+  end
+  return string.char(math.floor(b / 256), b % 256, math.floor(a / 256), a % 256)
+end
+
+local function zlib(text)
+  return "\120\156" .. deflate(text) .. adler32(text)
+end
+
+local TEXTS = { "text", "", "\0\r\n\26\255", ("x"):rep(100000), files.slurp "README.md" }
+
+after_each(folder.remove)
+
+describe("inflate", function()
+  for name, compress in pairs { gzip = gzip, zlib = zlib, ["deflate alone"] = deflate } do
+    it("gives back what " .. name .. " holds", function()
+      for _, text in ipairs(TEXTS) do
+        assert.is_true(core.inflate(compress(text), math.max(#text, 1)) == text)
+      end
+    end)
+
+    it("gives no more of " .. name .. " than was asked for", function()
+      assert.same({ nil, "the body is larger than 99999 bytes", "too_large" },
+        { core.inflate(compress(("x"):rep(100000)), 99999) })
+    end)
+  end
+
+  it("joins the members of gzip", function()
+    assert.equal("one two", core.inflate(gzip "one " .. gzip "" .. gzip "two", 7))
+  end)
+
+  it("gives nothing for nothing, as an answer to HEAD has it", function()
+    assert.equal("", core.inflate("", 1))
+  end)
+
+  it("counts to what any Lua counts to", function()
+    assert.equal("text", core.inflate(gzip "text", 4.9))
+    assert.equal("text", core.inflate(gzip "text", math.huge))
+    assert.same({ nil, "the body is larger than 3 bytes", "too_large" },
+      { core.inflate(gzip "text", 3.9) })
+  end)
+
+  local function refuses(body, message)
+    assert.same({ nil, message }, { core.inflate(body, 100) })
+  end
+
+  it("says that a body is not compressed", function()
+    for _, body in ipairs { '{"items":[]}', "<!DOCTYPE html>", "a", "\239\187\191{}" } do
+      refuses(body, "the body is neither gzip nor deflate")
+    end
+  end)
+
+  it("says that a body was cut", function()
+    for _, body in ipairs { gzip "text", zlib "text" } do
+      refuses(body:sub(1, -2), "the body ends before its compressed data do")
+      refuses(body:sub(1, 5), "the body ends before its compressed data do")
+    end
+  end)
+
+  it("loses nothing in silence that stands behind the end", function()
+    for _, body in ipairs { gzip "text", zlib "text" } do
+      refuses(body .. "\0", "the body goes on after its compressed data")
+      refuses(body .. "more", "the body goes on after its compressed data")
+    end
+  end)
+
+  it("looks at the checksum", function()
+    for _, body in ipairs { gzip "text", zlib "text" } do
+      local last = body:byte(-1)
+      refuses(body:sub(1, -2) .. string.char((last + 1) % 256),
+        "the body is damaged: it cannot be decompressed")
+    end
+  end)
+
+  it("raises for what is no text, or no ceiling", function()
+    assert.has_error(function() core.inflate(nil, 1) end)
+    assert.has_error(function() core.inflate "" end)
+    for _, max in ipairs { 0, -1, 0 / 0, "many" } do
+      assert.has_error(function() core.inflate("", max) end)
+    end
+  end)
+end)
