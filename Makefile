@@ -55,6 +55,7 @@ test: $(LUAS:%=test-on-%) test-of-c
 test-needs:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
 	@dev/oidc
+	@$(MAKE) --no-print-directory LUA=luajit build # which nginx loads, whatever runs the specs
 
 test-on-%: test-needs
 	@$(MAKE) --no-print-directory LUA=$* test-lua
@@ -100,8 +101,8 @@ sanitize:
 # The specs that work by our C in their own process; but not the test of OpenSSL with failing
 # allocations: it takes minutes there, and the sanitizers have it.
 VALGRIND_SPECS := $(addprefix spec/unit/,$(addsuffix _spec.lua,core core_crypto core_file \
-                  core_inflate decode record)) spec/unit/auth $(addprefix spec/service/,$(addsuffix _spec.lua,calls \
-                  transport redirect))
+                  core_inflate decode record)) spec/unit/auth \
+                  $(addprefix spec/service/,$(addsuffix _spec.lua,calls transport redirect))
 valgrind:
 	@dev/need valgrind libc6-dbg
 	@$(MAKE) --no-print-directory test-lua test-c SPECS='$(VALGRIND_SPECS)' \
