@@ -1,6 +1,8 @@
 -- what ships keeps to what all Luas have; what only runs here may use more
 std = "min"
 max_line_length = 100
+files["lua/pcapi/nginx"] = { std = "min+ngx_lua" }
+files["lua/pcapi/transport/nginx.lua"] = { std = "min+ngx_lua" }
 files["spec"] = { std = "max+busted" }
 files["sandbox"] = { std = "max+ngx_lua" }
 files["dev"] = { std = "max" }

@@ -44,7 +44,7 @@ local CONNECTION = {
   ca_file = "string", ca_path = "string", proxy = "string", no_proxy = "string",
   http_version = "string", allow_http = "boolean", user_agent = "string",
   connect_timeout = "seconds", timeout = "seconds", max_body = "bytes", on_wait = "function",
-  headers = "table", transport = "table",
+  headers = "table", transport = "table|function",
 }
 
 local function with_connection(schema)
@@ -79,12 +79,17 @@ local function address_mistake(name, text, allow_http)
   return not address and ("%s %s"):format(name, why) or nil, address
 end
 
+-- A transport, or nil and the mistake in the options.
 local function transport_of(options)
-  local transport = options.transport or require("pcapi.transport.curl").new(options)
-  if options.trace then
+  local transport, mistake = options.transport, nil
+  if type(transport) ~= "table" then
+    local make = transport or require("pcapi.transport.curl").new
+    transport, mistake = make(options)
+  end
+  if transport and options.trace then
     return require("pcapi.transport.trace").new(transport, options.trace)
   end
-  return transport
+  return transport, mistake
 end
 
 local function provider_mistake(options)
@@ -133,15 +138,18 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string the mistake
 function M.build(options)
-  local mistake, base = client_mistake(options), nil
+  local mistake, base, transport = client_mistake(options), nil, nil
   if not mistake then
     base, mistake = base_of(options)
+  end
+  if not mistake then
+    transport, mistake = transport_of(options)
   end
   if mistake then
     return nil, mistake
   end
   -- loaded here: who only fetches needs none of it
-  local made = require("pcapi.client").new(options, base, transport_of(options),
+  local made = require("pcapi.client").new(options, base, transport,
     options.auth or require("pcapi.auth.given").new(options.token))
   made.security = require("pcapi.resource").bind(made, require "pcapi.resource.security")
   return made
@@ -211,7 +219,8 @@ end
 -- @tparam[opt] boolean options.allow_http http:// for a server on loopback, in tests
 -- @tparam[opt] function options.trace takes lines that tell method, address, headers and
 -- timing of every exchange, without secrets
--- @tparam[opt] table options.transport another transport, see `pcapi.transport.curl`
+-- @tparam[opt] table|function options.transport another transport, see
+-- `pcapi.transport.curl`; or what makes one of these options, or returns nil and a mistake
 -- @tparam[opt] function options.clock UTC epoch seconds; default `os.time`
 -- @tparam[opt] function options.random number in [0, 1)
 -- @treturn[1] pcapi.client with the calls of `pcapi.resource.security` as `security`
@@ -323,7 +332,7 @@ local SESSION = { "ca_file", "ca_path", "proxy", "no_proxy", "http_version", "al
 
 local function fetch_transport(options)
   if options.transport then
-    return options.transport
+    return transport_of(options)
   end
   local same = kept.transport ~= nil
   for i = 1, #SESSION do
@@ -356,11 +365,14 @@ end
 -- @treturn[2] pcapi.error of kind timeout, network, tls, protocol or config
 function M.fetch(address, options)
   options = options_.check(options, FETCH, "pcapi.fetch")
-  local mistake = fetch_mistake(address, options)
+  local mistake, transport = fetch_mistake(address, options), nil
+  if not mistake then
+    transport, mistake = fetch_transport(options)
+  end
   if mistake then
     error("pcapi.fetch: " .. mistake, 2)
   end
-  local response, err = fetch_transport(options):send(limits.apply({
+  local response, err = transport:send(limits.apply({
     method = options.method or "GET", url = address, body = options.body,
     headers = headers.lines(options.headers), on_wait = options.on_wait,
   }, options.timeout, options))

@@ -27,6 +27,26 @@ function M.new(records, facts)
   return setmetatable(records, { __index = setmetatable(facts, { __index = List }) })
 end
 
+local WRITTEN = { "total_count", "truncated", "request_id", "correlation_id",
+                  "is_mfa_compliant" }
+
+--- What a list knows beside its records, to be written down; @{new} takes it again, with
+-- `resource` and `clock`.
+-- @param value anything
+-- @treturn[1] table with `call`, the name of the call in the service's address
+-- @treturn[2] nil it is no list
+function M.facts(value)
+  local facts = (getmetatable(value) or {}).__index
+  if type(facts) ~= "table" or (getmetatable(facts) or {}).__index == nil or not value.resource then
+    return nil
+  end
+  local written = { call = value.resource.path }
+  for _, name in ipairs(WRITTEN) do
+    written[name] = value[name]
+  end
+  return written
+end
+
 -- The same facts over other records.
 local function derive(self, records)
   return setmetatable(records, getmetatable(self))

@@ -19,21 +19,24 @@ end
 
 -- What stands in a line may use what stands in the lines above it.
 local LAYERS = {
-  "core redirect version time format.text limits task concurrent.heap concurrent.queue",
-  "error options headers auth.claims auth.refusal auth.given auth.store.memory",
-  "format.json record retry url transport.wire transport.trace auth.assertion auth.lock",
-  "transport.curl concurrent.life",
+  "core redirect version time format.text limits task concurrent.heap concurrent.queue "
+    .. "nginx.phase nginx.notice",
+  "error options headers auth.claims auth.refusal auth.given auth.store.memory nginx.turn "
+    .. "transport.http1",
+  "format.json record retry url transport.wire transport.trace auth.assertion auth.lock "
+    .. "nginx.dict nginx.redis",
+  "transport.curl transport.nginx concurrent.life",
   "concurrent.turn",
   "concurrent.loop",
   "concurrent",
   "answer format.csv format.jsonl format.table list auth.endpoint auth.credential auth.entry "
     .. "auth.store.file auth.context",
   "client resource.security auth.grant auth.kept config",
-  "collection auth.account auth.device_code auth.authorization_code",
-  "resource auth",
+  "collection auth.account auth.device_code auth.authorization_code nginx.cached",
+  "resource auth nginx.shared",
   "profile",
   "init",
-  "cli.ending cli.reports",
+  "nginx cli.ending cli.reports",
   "cli.answers cli.arguments cli.connect cli.output",
   "cli.tenants",
   "cli.each",

@@ -90,7 +90,7 @@ function M.take(account, context, look)
     if stopped then
       return nil, nil, stopped
     end
-    pause = math.min(pause * 2, LAST_LOOK)
+    pause = math.min(pause * 2, account.store.longest_look or LAST_LOOK)
   end
 end
 

@@ -15,6 +15,9 @@
 -- - `names(self)` → array of the accounts that it keeps a text of, in any order, or
 --   `nil, err`
 --
+-- A store where looking costs little may have `longest_look`, the seconds between looks at a
+-- lock that somebody else holds: 0.25 at most without it.
+--
 -- `err` is a text or an error object. The text holds tokens: keep it like a password.
 -- @module pcapi.auth.store.memory
 local core = require "pcapi.core"

@@ -1,0 +1,258 @@
+--- A value that all share: loaded by one, given to everybody, for as long as it is fresh; then
+-- for a while still given at once, as stale, while one loads it anew.
+--
+-- It is loaded in a timer, which no browser that goes away ends. What is given is the
+-- worker's own copy and the same for all its requests: it must not be changed.
+-- @classmod pcapi.nginx.cached
+local core = require "pcapi.core"
+local errors = require "pcapi.error"
+local limits = require "pcapi.limits"
+local list = require "pcapi.list"
+local options_ = require "pcapi.options"
+local phase = require "pcapi.nginx.phase"
+local security = require "pcapi.resource.security"
+
+local M = {}
+
+local OPTIONS = { name = "line", load = "function", fresh = "seconds", stale = "seconds",
+                  retry = "seconds", timeout = "seconds" }
+local RETRY = 10 -- seconds after a failure until it is loaded again
+local LOOK = 0.02 -- seconds between looks for what somebody else loads
+local SPARE = 10 -- seconds more than loading may take that a lock is good for
+
+local Cached = {}
+Cached.__index = Cached
+Cached.__name = "pcapi.nginx.cached"
+
+--- Makes one; nothing is loaded yet. A mistake in the options raises.
+-- @tparam pcapi.nginx.shared shared
+-- @tparam table options
+-- @tparam string options.name under which it is shared
+-- @tparam function options.load gives the value, which JSON can hold or which is a list of
+-- the client's; or nil and an error. It runs in a timer: without the request's context
+-- @tparam number options.fresh seconds in which it is given as it is
+-- @tparam[opt] number options.stale seconds, from when it was loaded, in which it is better
+-- than nothing; a day
+-- @tparam[opt] number options.retry seconds after a failure in which nobody tries again, 10;
+-- longer where the service asks for it
+-- @tparam[opt] number options.timeout seconds that who has no value waits for one, 180
+-- @treturn pcapi.nginx.cached
+function M.new(shared, options)
+  options = options_.check(options, OPTIONS, "cached", 3)
+  for _, name in ipairs { "name", "load", "fresh" } do
+    if options[name] == nil then
+      error(('cached: option "%s" is missing'):format(name), 3)
+    end
+  end
+  return setmetatable({
+    shared = shared, dict = shared.dict, load = options.load, fresh = options.fresh,
+    stale = math.max(options.stale or 86400, options.fresh), retry = options.retry or RETRY,
+    timeout = options.timeout or limits.TIMEOUT,
+    name = "cached " .. options.name, at_name = "cached at " .. options.name,
+    failed_name = "cached failure " .. options.name, pause_name = "cached pause " .. options.name,
+    json = require("cjson").new(),
+  }, Cached)
+end
+
+local function pack(self, value, at)
+  local ok, text = pcall(self.json.encode, { at = at, facts = list.facts(value), value = value })
+  if not ok then
+    return nil, errors.new { kind = "config", message = "what load gives cannot be kept as JSON: "
+      .. text, hint = "Let load give texts, numbers, booleans and tables of them" }
+  end
+  return text
+end
+
+local function declaration_of(call)
+  for _, declaration in pairs(security) do
+    if declaration.path == call then
+      return declaration
+    end
+  end
+end
+
+local function unpack_(text)
+  local read = core.decode(text)
+  if type(read) ~= "table" or type(read.at) ~= "number" then
+    return nil
+  end
+  local facts = read.facts
+  facts = type(facts) == "table" and facts or {}
+  facts.resource, facts.clock = declaration_of(facts.call), os.time
+  local value = read.value
+  return { at = read.at, value = facts.resource and list.new(value, facts) or value }
+end
+
+-- Learns what a text says; nil when it says nothing.
+local function learn(self, text)
+  local kept = text and unpack_(text)
+  if kept then
+    self.kept = kept
+    self.dict:set(self.at_name, ("%.3f"):format(kept.at), self.stale)
+  end
+  return kept
+end
+
+-- What this worker has, or some other one.
+local function current(self)
+  local at = tonumber(self.dict:get(self.at_name))
+  local kept = self.kept
+  if kept and (at == nil or at <= kept.at) then
+    return kept
+  end
+  return learn(self, self.shared:get(self.name, self.stale)) or kept
+end
+
+local function age_of(kept)
+  return kept and math.max(0, math.floor((ngx.now() - kept.at) * 1000) / 1000) or math.huge
+end
+
+local WORDS = { "kind", "message", "hint", "status", "code", "retry_after", "request_id" }
+
+local function note_failure(self, err)
+  local words = { at = ngx.now() }
+  for _, word in ipairs(WORDS) do
+    words[word] = err[word]
+  end
+  local _, text = pcall(self.json.encode, words)
+  self.dict:set(self.failed_name, text, self.stale)
+  self.dict:set(self.pause_name, "yes", math.max(self.retry, err.retry_after or 0))
+end
+
+-- How loading failed the last time, if it did.
+local function failure(self)
+  local text = self.dict:get(self.failed_name)
+  local words = text and core.decode(text)
+  if type(words) == "table" and errors.kinds[words.kind] then
+    return errors.new(words)
+  end
+end
+
+local function keep(self, value)
+  local at = tonumber(("%.3f"):format(ngx.now()))
+  local text, err = pack(self, value, at)
+  if not text then
+    return nil, err
+  end
+  self.kept = { at = at, value = value }
+  self.dict:set(self.failed_name, nil)
+  if self.shared:set(self.name, text, self.stale) then
+    self.dict:set(self.at_name, ("%.3f"):format(at), self.stale)
+  end
+  return true
+end
+
+local function load(self)
+  local ok, value, err = pcall(self.load)
+  if not ok then
+    ngx.log(ngx.ERR, "pcapi: the load of ", self.name, " raised: ", tostring(value))
+    return nil, errors.new { kind = "config", message = "load raised an error",
+                             hint = "See nginx's error log" }
+  elseif value == nil then
+    return nil, errors.is(err) and err or errors.new { kind = "config",
+      message = err and tostring(err) or "load gave neither a value nor an error" }
+  end
+  return value
+end
+
+-- Loads anew, unless another machine has; the lock is held.
+local function renew(self)
+  local kept = learn(self, self.shared:get(self.name, self.stale))
+  if age_of(kept) < self.fresh then
+    return
+  end
+  local value, err = load(self)
+  local ok = value ~= nil
+  if ok then
+    ok, err = keep(self, value)
+  end
+  if not ok then
+    note_failure(self, err)
+  end
+end
+
+local function renew_everywhere(self, unlock)
+  unlock = self.shared:lock_everywhere(self.name, self.timeout + SPARE, unlock)
+  if not unlock then
+    self.dict:set(self.pause_name, "yes", 1) -- another machine is at it
+    return
+  end
+  local ok, why = pcall(renew, self)
+  unlock()
+  if not ok then
+    ngx.log(ngx.ERR, "pcapi: ", self.name, ": ", tostring(why))
+  end
+end
+
+-- Has it loaded anew, unless somebody is at it or it failed a moment ago.
+local function start(self)
+  if self.dict:get(self.pause_name) then
+    return
+  end
+  local unlock = self.shared:lock_here(self.name, self.timeout + SPARE)
+  if not unlock then
+    return
+  end
+  local started = ngx.timer.at(0, function()
+    renew_everywhere(self, unlock)
+  end)
+  if not started then -- a worker that is about to end takes no timers
+    renew_everywhere(self, unlock)
+  end
+end
+
+local function give(self, kept)
+  local age = age_of(kept)
+  if age < self.fresh then
+    return kept.value, { age = age, is_stale = false }
+  end
+  start(self)
+  return kept.value, { age = age, is_stale = true, err = failure(self) }
+end
+
+local function nothing_in_time(self)
+  return nil, failure(self) or errors.new {
+    kind = "timeout", message = ("%s was not loaded within %.0f s"):format(self.name, self.timeout),
+    hint = "Raise timeout, or see what load waits for",
+  }
+end
+
+-- Nobody has it yet: whoever asks waits for the one who loads it.
+local function await(self)
+  local can_wait, name, instead = phase.can_wait()
+  if not can_wait then
+    return nil, errors.new { kind = "config", hint = instead,
+      message = ("%s is not loaded, and nobody can wait for it in the phase %s")
+        :format(self.name, name) }
+  end
+  local deadline = core.now() + self.timeout
+  while core.now() < deadline do
+    local kept = current(self)
+    if age_of(kept) < self.stale then
+      return give(self, kept)
+    end
+    local err = self.dict:get(self.pause_name) and failure(self)
+    if err then
+      return nil, err
+    end
+    start(self)
+    ngx.sleep(LOOK)
+  end
+  return nothing_in_time(self)
+end
+
+--- Gives the value.
+-- @treturn[1] value as `load` gave it, not to be changed
+-- @treturn[1] table `age` (seconds), `is_stale`, and `err`: how loading it anew failed
+-- @treturn[2] nil there is none, and loading failed
+-- @treturn[2] pcapi.error as of `load`; or of kind timeout, or config where the phase
+-- allows no waiting
+function Cached:get()
+  local kept = current(self)
+  if age_of(kept) < self.stale then
+    return give(self, kept)
+  end
+  return await(self)
+end
+
+return M
