@@ -123,6 +123,7 @@ build = {
     ["pcapi.nginx.shared"] = "lua/pcapi/nginx/shared.lua",
     ["pcapi.nginx.turn"] = "lua/pcapi/nginx/turn.lua",
     ["pcapi.options"] = "lua/pcapi/options.lua",
+    ["pcapi.piecewise"] = "lua/pcapi/piecewise.lua",
     ["pcapi.profile"] = "lua/pcapi/profile.lua",
     ["pcapi.record"] = "lua/pcapi/record.lua",
     ["pcapi.resource"] = "lua/pcapi/resource/init.lua",

@@ -44,7 +44,7 @@ size_t jsontext_scalars(const char *text, size_t len) {
 }
 
 /* The closing quote of the string that opens before p; NULL in a broken text. */
-static char *string_end(char *p, const char *end) {
+static const char *string_end(const char *p, const char *end) {
   while (p < end && (p = memchr(p, '"', (size_t)(end - p))) != NULL) {
     size_t slashes = 0;
     while (p[-1 - (ptrdiff_t)slashes] == '\\')
@@ -99,6 +99,10 @@ static bool is_name(const char *p, size_t len, const char *name) {
   return len == strlen(name) && memcmp(p, name, len) == 0;
 }
 
+static bool is_items(const char *p, size_t len) {
+  return is_name(p, len, "items") || is_name(p, len, "Items");
+}
+
 void jsontext_respell(char *text, size_t len, const char *from, const char *to) {
   const char *end = text + len;
   struct walk w = {.depth = 0};
@@ -111,10 +115,12 @@ void jsontext_respell(char *text, size_t len, const char *from, const char *to) 
       leave(&w, from, to);
     } else if (*p == '"') {
       char *start = p + 1;
-      if ((p = string_end(start, end)) == NULL)
+      const char *closing = string_end(start, end);
+      if (!closing)
         return;
-      const size_t n = (size_t)(p - start);
-      w.after_items = w.depth == 1 && (is_name(start, n, "items") || is_name(start, n, "Items"));
+      const size_t n = (size_t)(closing - start);
+      p = start + n;
+      w.after_items = w.depth == 1 && is_items(start, n);
       if (w.depth == w.record_depth && end - p > 1 && p[1] == ':') {
         if (is_name(start, n, from))
           w.from = start;
@@ -122,4 +128,96 @@ void jsontext_respell(char *text, size_t len, const char *from, const char *to) 
       }
     }
   }
+}
+
+static size_t skip_space(const char *text, size_t at, size_t len) {
+  while (at < len && (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t'))
+    at++;
+  return at;
+}
+
+/* Steps over the string, bracket or other byte at p->at; false in a broken text. */
+static bool step(struct jsontext_pieces *p, const char *text, size_t len) {
+  const char c = text[p->at];
+  if (c == '"') {
+    const char *closing = string_end(text + p->at + 1, text + len);
+    if (!closing)
+      return false;
+    p->at = (size_t)(closing - text);
+  } else if (c == '{' || c == '[') {
+    p->depth++;
+  } else if (c == '}' || c == ']') {
+    p->depth--;
+  }
+  p->at++;
+  return p->depth >= 0;
+}
+
+/* Whether a member of the root named "items" stands at p->at. */
+static bool is_at_items(const struct jsontext_pieces *p, const char *text, size_t len) {
+  return p->depth == 1 && text[p->at] == '"' && len - p->at > 7 && text[p->at + 6] == '"' &&
+         is_items(text + p->at + 1, 5);
+}
+
+/* Moves on to the first byte within the list. */
+static bool enter_list(struct jsontext_pieces *p, const char *text, size_t len) {
+  p->at = skip_space(text, jsontext_bom(text, len), len);
+  bool found = p->at < len && text[p->at] == '[';
+  while (!found && p->at < len) {
+    if (is_at_items(p, text, len)) {
+      const size_t colon = skip_space(text, p->at + 7, len);
+      const size_t value = skip_space(text, colon + 1, len);
+      found = value < len && text[colon] == ':' && text[value] == '[';
+      if (!found)
+        return false;
+      p->at = value;
+    } else if (!step(p, text, len)) {
+      return false;
+    }
+  }
+  p->depth = 0;
+  p->list_start = ++p->at;
+  return found && p->at < len;
+}
+
+/* Whether the list can be left out of the text behind it: an "items" that comes again
+ * would win over it. */
+static bool rest_is_plain(struct jsontext_pieces *p, const char *text, size_t len) {
+  p->depth = text[skip_space(text, jsontext_bom(text, len), len)] == '{' ? 1 : 0;
+  p->at = p->list_end + 1;
+  while (p->at < len)
+    if (is_at_items(p, text, len) || !step(p, text, len))
+      return false;
+  return true;
+}
+
+/* Whether one record ends at p->at and the next one begins behind a comma. */
+static bool between_records(const struct jsontext_pieces *p, const char *text, size_t len) {
+  if (p->depth != 0 || text[p->at] != ',' || text[p->at - 1] != '}')
+    return false;
+  const size_t next = skip_space(text, p->at + 1, len);
+  return next < len && text[next] == '{';
+}
+
+int jsontext_piece(struct jsontext_pieces *p, const char *text, size_t len, size_t least,
+                   size_t *from, size_t *to) {
+  if (!p->list_start && !enter_list(p, text, len))
+    return JSONTEXT_WHOLE;
+  if (p->list_end)
+    return rest_is_plain(p, text, len) ? JSONTEXT_END : JSONTEXT_WHOLE;
+  *from = p->at;
+  while (p->at < len) {
+    const char c = text[p->at];
+    if (p->depth == 0 && (c == ']' || c == '}')) {
+      *to = p->list_end = p->at;
+      return JSONTEXT_PIECE;
+    }
+    if (p->at - *from >= least && between_records(p, text, len)) {
+      *to = p->at++;
+      return JSONTEXT_PIECE;
+    }
+    if (!step(p, text, len))
+      return JSONTEXT_WHOLE;
+  }
+  return JSONTEXT_WHOLE;
 }

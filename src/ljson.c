@@ -197,10 +197,59 @@ static int json_unsettled(lua_State *L) {
   return 0;
 }
 
+/* Pushes text[from, to) within brackets. */
+static void push_piece(lua_State *L, const char *text, size_t from, size_t to) {
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  luaL_addchar(&b, '[');
+  luaL_addlstring(&b, text + from, to - from);
+  luaL_addchar(&b, ']');
+  luaL_pushresult(&b);
+}
+
+/* The function that pieces() gives. Upvalues: the text, its walk, the least size. */
+static int json_next_piece(lua_State *L) {
+  size_t len;
+  size_t from = 0;
+  size_t to = 0;
+  const char *text = lua_tolstring(L, lua_upvalueindex(1), &len);
+  struct jsontext_pieces *p = lua_touserdata(L, lua_upvalueindex(2));
+  const size_t least = (size_t)lua_tointeger(L, lua_upvalueindex(3));
+  switch (jsontext_piece(p, text, len, least, &from, &to)) {
+  case JSONTEXT_PIECE:
+    push_piece(L, text, from, to);
+    return 1;
+  case JSONTEXT_END:
+    lua_pushnil(L);
+    lua_pushlstring(L, text, p->list_start);
+    lua_pushlstring(L, text + p->list_end, len - p->list_end);
+    lua_concat(L, 2);
+    return 2;
+  default:
+    return 0;
+  }
+}
+
+/* pieces(text, least) -> function. Each call gives the next records of the text's list, as
+ * an array in JSON of at least so many bytes while there are so many; then nil and the text
+ * without them; or nothing when the text has to be decoded as a whole. */
+static int json_pieces(lua_State *L) {
+  luaL_checkstring(L, 1);
+  luaL_argcheck(L, luaL_checkinteger(L, 2) > 0, 2, "bytes expected");
+  lua_settop(L, 2);
+  struct jsontext_pieces *p = lua_newuserdata(L, sizeof *p);
+  memset(p, 0, sizeof *p);
+  lua_insert(L, 2);
+  lua_pushcclosure(L, json_next_piece, 3);
+  return 1;
+}
+
 void ljson_open(lua_State *L) {
   push_decoder(L);
   lua_pushcclosure(L, json_decode, 1);
   lua_setfield(L, -2, "decode");
+  lua_pushcfunction(L, json_pieces);
+  lua_setfield(L, -2, "pieces");
   lua_pushcfunction(L, json_unsettled);
   lua_setfield(L, -2, "unsettled");
   lua_pushlightuserdata(L, NULL); /* what cjson gives for null in an array */

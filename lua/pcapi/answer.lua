@@ -224,13 +224,21 @@ function M.hide(response, secret)
   end
 end
 
+local function decode(body, breathe)
+  if breathe then
+    return require("pcapi.piecewise").decode(body, breathe)
+  end
+  return core.decode(body)
+end
+
 --- Decodes the body into `response.json`, where its type or its looks say JSON.
 -- @tparam table response `headers`, `body`
 -- @tparam ?boolean must the body has to be JSON whatever its type says
+-- @tparam ?function breathe lets others go on; is called now and then within a long body
 -- @treturn[1] boolean true
 -- @treturn[2] nil it says that it is JSON, or must be, and is not
 -- @treturn[2] string why not, with the offset in bytes
-function M.decode(response, must)
+function M.decode(response, must, breathe)
   local body = response.body
   local kind = response.headers["content-type"] or "no content type"
   must = must or body ~= "" and kind:find("[/+]json") ~= nil
@@ -239,7 +247,7 @@ function M.decode(response, must)
     return true
   end
   local message, offset
-  response.json, message, offset = core.decode(body)
+  response.json, message, offset = decode(body, breathe)
   if response.json ~= nil or not must then
     return true
   end

@@ -379,7 +379,9 @@ function M.fetch(address, options)
   if not response then
     return nil, err
   end
-  local ok, message = answer.decode(response)
+  local ok, message = answer.decode(response, false, transport.breathe and function()
+    transport:breathe()
+  end)
   if not ok then
     return nil, answer.unreadable(response, message)
   end

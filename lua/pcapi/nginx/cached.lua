@@ -10,7 +10,9 @@ local limits = require "pcapi.limits"
 local list = require "pcapi.list"
 local options_ = require "pcapi.options"
 local phase = require "pcapi.nginx.phase"
+local piecewise = require "pcapi.piecewise"
 local security = require "pcapi.resource.security"
+local turn = require "pcapi.nginx.turn"
 
 local M = {}
 
@@ -54,8 +56,25 @@ function M.new(shared, options)
   }, Cached)
 end
 
+local function breathe()
+  if phase.can_wait() then
+    turn.breathe()
+  end
+end
+
+-- A list's records come last, where they can be read a few at a time.
+local function encode(self, value, at)
+  local facts = list.facts(value)
+  if not facts then
+    return self.json.encode { at = at, value = value }
+  end
+  local head = self.json.encode { at = at, facts = facts }
+  return head:sub(1, -2) .. ',"items":' .. piecewise.encode(value, self.json.encode, breathe)
+    .. "}"
+end
+
 local function pack(self, value, at)
-  local ok, text = pcall(self.json.encode, { at = at, facts = list.facts(value), value = value })
+  local ok, text = pcall(encode, self, value, at)
   if not ok then
     return nil, errors.new { kind = "config", message = "what load gives cannot be kept as JSON: "
       .. text, hint = "Let load give texts, numbers, booleans and tables of them" }
@@ -72,15 +91,16 @@ local function declaration_of(call)
 end
 
 local function unpack_(text)
-  local read = core.decode(text)
+  local read = piecewise.decode(text, breathe)
   if type(read) ~= "table" or type(read.at) ~= "number" then
     return nil
   end
-  local facts = read.facts
-  facts = type(facts) == "table" and facts or {}
-  facts.resource, facts.clock = declaration_of(facts.call), os.time
-  local value = read.value
-  return { at = read.at, value = facts.resource and list.new(value, facts) or value }
+  local facts, value = read.facts, read.value
+  if type(facts) == "table" then
+    facts.resource, facts.clock = declaration_of(facts.call), os.time
+    value = facts.resource and type(read.items) == "table" and list.new(read.items, facts)
+  end
+  return value ~= nil and { at = read.at, value = value } or nil
 end
 
 -- Learns what a text says; nil when it says nothing.

@@ -59,4 +59,18 @@ function M.take(deadline)
   end
 end
 
+local breath -- whose turn it is to work
+
+--- Lets the worker go on with what else it has to do. One comes back per round of its loop,
+-- so that many with work to do hold it up no longer than one.
+function M.breathe()
+  breath = breath or semaphore.new(1)
+  if not breath:wait(LOOK) then
+    breath = semaphore.new(0) -- who had it was ended
+  end
+  local mine = breath
+  ngx.sleep(0)
+  mine:post(1)
+end
+
 return M

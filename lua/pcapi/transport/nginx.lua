@@ -362,6 +362,13 @@ function Transport:sleep(seconds)
   return cannot_wait(name, instead)
 end
 
+--- Lets the worker go on, where it can.
+function Transport:breathe() -- luacheck: ignore self
+  if phase.can_wait() then
+    turn.breathe()
+  end
+end
+
 --- Seconds of a clock that never jumps.
 -- @treturn number
 function Transport:now() -- luacheck: ignore self

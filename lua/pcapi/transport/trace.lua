@@ -148,7 +148,11 @@ Trace.__name = "pcapi.transport.trace"
 -- @tparam function write takes a line, without its line break
 -- @treturn table a transport
 function M.new(transport, write)
-  return setmetatable({ transport = transport, write = write, number = 0 }, Trace)
+  local self = setmetatable({ transport = transport, write = write, number = 0 }, Trace)
+  self.breathe = transport.breathe and function()
+    transport:breathe()
+  end
+  return self
 end
 
 function Trace:send(request)
