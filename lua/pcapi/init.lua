@@ -248,29 +248,6 @@ function M.profiles()
   return require("pcapi.profile").names { getenv = os.getenv }
 end
 
-local function tenant_mistake(tenant)
-  if type(tenant) == "string" and tenant:find "^%C+$" then
-    return nil
-  elseif type(tenant) ~= "table" or type(tenant.name) ~= "string" then
-    return "must be the name of a profile, or a table with a name and a client"
-  elseif type(tenant.client) ~= "table" or type(tenant.client.call) ~= "function" then
-    return ("(%s) must have a client, made by pcapi.new"):format(tenant.name)
-  end
-end
-
-local function tenant_task(tenant, act)
-  return function()
-    if tenant.client then
-      return act(tenant.client, tenant.name)
-    end
-    local client, err = M.new { profile = tenant }
-    if not client then
-      return nil, err
-    end
-    return act(client, tenant)
-  end
-end
-
 --- Does the same for many tenants, at once: each in a task of `pcapi.concurrent`.
 -- @usage local results = pcapi.each_tenant(pcapi.profiles(), function(client)
 --   return client.security:non_mfa_principals { since = "24h" }
@@ -287,22 +264,8 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config: no descriptor is left
 function M.each_tenant(tenants, act, options)
-  if type(tenants) ~= "table" or type(act) ~= "function" then
-    error("pcapi.each_tenant takes an array of tenants and a function", 2)
-  end
-  local tasks = {}
-  for i = 1, #tenants do
-    local mistake = tenant_mistake(tenants[i])
-    if mistake then
-      error(("pcapi.each_tenant: tenant %d %s"):format(i, mistake), 2)
-    end
-    tasks[i] = tenant_task(tenants[i], act)
-  end
-  options_.check_places(tenants, "pcapi.each_tenant: the tenants")
-  local results, err = M.concurrent.run(tasks, options, "pcapi.each_tenant", 2)
-  for i, result in ipairs(results or {}) do
-    result.name = type(tenants[i]) == "table" and tenants[i].name or tenants[i]
-  end
+  local results, err = require("pcapi.tenants").each(tenants, act, options, M.new,
+    M.concurrent.run)
   return results, err
 end
 

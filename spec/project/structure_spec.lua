@@ -23,7 +23,7 @@ local LAYERS = {
     .. "nginx.phase nginx.notice",
   "error options headers auth.claims auth.refusal auth.given auth.store.memory nginx.turn "
     .. "transport.http1 piecewise",
-  "format.json record retry url transport.wire transport.trace auth.assertion auth.lock "
+  "format.json record retry tenants url transport.wire transport.trace auth.assertion auth.lock "
     .. "nginx.dict nginx.redis",
   "transport.curl transport.nginx concurrent.life",
   "concurrent.turn",
@@ -35,7 +35,7 @@ local LAYERS = {
   "collection auth.account auth.device_code auth.authorization_code nginx.cached",
   "resource auth nginx.shared",
   "profile",
-  "init",
+  "init nginx.threads",
   "nginx cli.ending cli.reports",
   "cli.answers cli.arguments cli.connect cli.output",
   "cli.tenants",

@@ -17,18 +17,12 @@
 -- `resolver`; what is missing is told in the error and, once, in nginx's error log.
 -- @module pcapi.nginx
 local pcapi = require "pcapi"
+local tenants = require "pcapi.tenants"
+local threads = require "pcapi.nginx.threads"
 local transport = require "pcapi.transport.nginx"
 local turn = require "pcapi.nginx.turn"
 
-local function blocks(name)
-  return function()
-    error(("pcapi.%s would block the worker; within nginx start threads: ngx.thread.spawn")
-      :format(name), 2)
-  end
-end
-
 local M = setmetatable({
-  concurrent = blocks "concurrent", each_tenant = blocks "each_tenant",
   --- Makes what workers and machines share, see `pcapi.nginx.shared`.
   -- @function shared
   shared = require("pcapi.nginx.shared").new,
@@ -80,6 +74,25 @@ function M.fetch(address, options)
     return pcapi.fetch(address, options)
   end
   return pcapi.fetch(address, for_nginx(options or {}))
+end
+
+--- Runs many tasks at once, where code can wait.
+-- @tparam table tasks array of functions
+-- @tparam[opt] table options `limit`: tasks at once, 50
+-- @treturn table results as of `pcapi.concurrent`
+function M.concurrent(tasks, options)
+  local results = threads.run(tasks, options, "pcapi.concurrent", 2)
+  return results
+end
+
+--- Does the same for many tenants at once, as `pcapi.each_tenant`.
+-- @tparam table names array: names of profiles, or tables with `name` and `client`
+-- @tparam function act
+-- @tparam[opt] table options `limit`: tenants at once, 50
+-- @treturn table results in the order of the tenants
+function M.each_tenant(names, act, options)
+  local results = tenants.each(names, act, options, M.new, threads.run)
+  return results
 end
 
 --- Sets how many exchanges a worker has in flight at once, 64 without it; those beyond wait
