@@ -6,4 +6,6 @@ files["lua/pcapi/transport/nginx.lua"] = { std = "min+ngx_lua" }
 files["spec"] = { std = "max+busted" }
 files["sandbox"] = { std = "max+ngx_lua" }
 files["dev"] = { std = "max" }
+files["dev/busted_in_worker.lua"] = { std = "max+ngx_lua" }
+files["examples"] = { std = "min+ngx_lua" }
 files["bench"] = { std = "max" }

@@ -1,0 +1,97 @@
+--- Every example of docs/nginx.md runs as it stands there, in a real nginx; only the
+-- addresses and the CA are the sandbox's.
+local curl = require "spec.support.curl"
+local files = require "spec.support.files"
+local nginx = require "spec.support.nginx"
+local sandbox = require "spec.support.sandbox"
+
+local CLIENT = "00000000-0000-0000-0000-000000000000"
+
+local function examples(language)
+  local found = {}
+  for code in files.slurp "docs/nginx.md":gmatch("\n```" .. language .. "\n(.-)\n```") do
+    found[#found + 1] = code
+  end
+  return found
+end
+
+local function to_sandbox(code)
+  local function insert(text)
+    return function(call)
+      return call .. text
+    end
+  end
+  return (code:gsub("pcapi%.new {", insert((" base_url = %q,"):format(sandbox.url)))
+    :gsub("refresh_token {", insert((" login_url = %q,"):format(sandbox.env "PCAPI_LOGIN_URL")))
+    :gsub("/etc/ssl/certs/ca%-certificates%.crt", sandbox.ca_file)
+    :gsub('os%.getenv "PCAPI_CLIENT_SECRET"', '"some"')
+    :gsub('os%.getenv "PCAPI_REFRESH_TOKEN"', function()
+      return ("%q"):format(curl.fetch {
+        url = sandbox.url .. "/_sandbox/refresh_token?client_id=" .. CLIENT }.body)
+    end)
+    :gsub('os%.getenv "PCAPI_TOKEN"', ("%q"):format(sandbox.token())))
+end
+
+-- Stands for lua-resty-http, which Debian does not have: what the example uses of it, and as
+-- its documentation describes it.
+local RESTY_HTTP = [[
+  package.loaded["resty.http"] = { new = function()
+    return {
+      set_timeouts = function(_, ...) assert(select("#", ...) == 3) end,
+      request_uri = function(_, url, given)
+        assert(given.ssl_verify)
+        local answer, err = require("pcapi.nginx").fetch(url, {
+          method = given.method, headers = given.headers, body = given.body })
+        answer.headers["X-Resty"] = { "one", "two" }
+        return answer, err
+      end,
+    }
+  end }
+]]
+
+describe("docs/nginx.md", function()
+  local server
+
+  setup(function()
+    local configuration = examples "nginx"
+    local http = to_sandbox(table.remove(configuration, 1))
+      :gsub("lua_ssl_verify_depth[^\n]+", ""):gsub("lua_socket_log_errors[^\n]+", "")
+    local locations = table.concat(configuration, "\n")
+    for number, code in ipairs(examples "lua") do
+      locations = locations .. ("\nlocation = /lua/%d { content_by_lua_block {\n%s\n%s\n%s\n} }\n")
+        :format(number, RESTY_HTTP, 'local pcapi = require "pcapi.nginx"', to_sandbox(code)
+          .. "\n" .. (code:find "local client" and "local shared" or "local client")
+          .. "\nngx.say(client and #assert(client.security:non_mfa_principals()) or "
+          .. "tostring(shared))")
+    end
+    server = nginx.start { http = http, server = locations, trusted = false }
+  end)
+
+  teardown(function()
+    nginx.stop_all()
+  end)
+
+  it("lists the users", function()
+    assert.truthy(server:get("/users").body:find "^25 users came in without MFA, as of [%d.]+ sec")
+  end)
+
+  it("asks for requests", function()
+    assert.truthy(server:get("/requests").body:find "^%d+\n$")
+  end)
+
+  it("has a gateway that lets in who is not on the list, and nobody who is", function()
+    local user = sandbox.client().security:non_mfa_principals()[1].upn
+    local function status_for(name)
+      return server:get("/portal", { args = { "--user", name .. ":some" } }).status
+    end
+    assert.same({ 200, 403 }, { status_for "kim@fabrikam.example", status_for(user) })
+  end)
+
+  it("shares over machines", function()
+    assert.equal("the shared dictionary pcapi and Redis\n", server:get("/lua/1").body)
+  end)
+
+  it("asks over a transport of the reader's own", function()
+    assert.equal("25\n", server:get("/lua/2").body)
+  end)
+end)
