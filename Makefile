@@ -64,10 +64,21 @@ test-of-c: test-needs
 	@$(MAKE) --no-print-directory test-c
 
 # RUN stands in front of the interpreter: a sanitizer's preload, valgrind
+BUSTED ?= dev/busted
 test-lua: build
 	@dev/oidc
-	@echo "specs on $(LUA)"
-	@sandbox/run $(RUN) $(LUA) dev/busted $(SPECS)
+	@echo "specs on $(LUA)$(BUSTED:dev/busted%=%)"
+	@sandbox/run $(RUN) $(LUA) $(BUSTED) $(SPECS)
+
+# The specs of the client, run by a worker of nginx. Not there: what pcapi.concurrent and the
+# transport over libcurl do (load, concurrent, transport), and what other processes do, be it
+# in a file of its own or by these names, whose spaces are dots.
+IN_NGINX     := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,calls exchange openid \
+                secrets sign_in))
+NOT_IN_NGINX := many.processes a.command.shows.no.secret
+test-in-nginx: test-needs
+	@$(MAKE) --no-print-directory LUA=luajit BUSTED=dev/busted-in-nginx test-lua \
+	  SPECS='$(or $(SPECS),$(IN_NGINX) $(NOT_IN_NGINX:%=--filter-out=%))'
 
 C_TESTS := $(OUT)/spec/buf_test $(OUT)/spec/jsontext_test $(OUT)/spec/crypto_test \
            $(OUT)/spec/inflate_test $(OUT)/spec/file_test $(OUT)/spec/pool_test \
@@ -86,8 +97,8 @@ test-c: $(C_TESTS)
 	@sandbox/run sh -ec 'for test in $(C_TESTS); do $(RUN) $$test; done'
 
 # The library; what other specs do, they do by processes of the command, or of examples.
-LIBRARY_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,calls concurrent load \
-                 redirect sign_in transport))
+LIBRARY_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,calls concurrent \
+                 exchange load redirect sign_in transport))
 test-library:
 	@$(MAKE) --no-print-directory SPECS='$(LIBRARY_SPECS) spec/project' test-lua
 
@@ -102,7 +113,8 @@ sanitize:
 # allocations: it takes minutes there, and the sanitizers have it.
 VALGRIND_SPECS := $(addprefix spec/unit/,$(addsuffix _spec.lua,core core_crypto core_file \
                   core_inflate decode record)) spec/unit/auth \
-                  $(addprefix spec/service/,$(addsuffix _spec.lua,calls transport redirect))
+                  $(addprefix spec/service/,$(addsuffix _spec.lua,calls exchange \
+                  transport redirect))
 valgrind:
 	@dev/need valgrind libc6-dbg
 	@$(MAKE) --no-print-directory test-lua test-c SPECS='$(VALGRIND_SPECS)' \
@@ -111,7 +123,8 @@ valgrind:
 
 lint:
 	@dev/need $(BUILD_NEEDS) lua-check clang clang-tidy libluajit2-5.1-dev
-	luacheck -q lua spec sandbox examples dev/busted dev/coverage dev/line_counter.lua bin/pcapi \
+	luacheck -q lua spec sandbox examples bin/pcapi dev/busted dev/busted-in-nginx \
+	  dev/busted_in_worker.lua dev/coverage dev/line_counter.lua \
 	  bench bench/run
 	@for cc in gcc clang; do for lua in lua5.4 luajit; do \
 	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua OUT=build/lint-$$cc || exit 1; done; done
@@ -123,7 +136,7 @@ kill:
 
 # Not those that only do more of the same.
 COVERAGE_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,calls cli cli_tenants \
-                  concurrent redirect sign_in sign_in_command transport))
+                  concurrent exchange redirect sign_in sign_in_command transport))
 coverage:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
 	@rm -rf build/coverage && mkdir -p build/coverage/lua
@@ -163,4 +176,4 @@ install:
 clean:
 	rm -rf build doc
 
-.PHONY: build demo test test-needs test-of-c test-library test-lua test-c sanitize valgrind lint kill coverage bench soak waiting docs install clean
+.PHONY: build demo test test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint kill coverage bench soak waiting docs install clean

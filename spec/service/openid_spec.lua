@@ -50,7 +50,7 @@ local function options(client_id, more)
 end
 
 local function context(timeout)
-  return context_.new { ca_file = sandbox.ca_file, timeout = timeout or 30 }
+  return context_.new { transport = sandbox.transport(), timeout = timeout or 30 }
 end
 
 -- Signs in by a browser that is no browser, and gives the account.

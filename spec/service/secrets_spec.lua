@@ -7,8 +7,9 @@ local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
 local holds = require "spec.support.holds"
-local pcapi = require "pcapi"
 local sandbox = require "spec.support.sandbox"
+
+local pcapi = sandbox.library
 
 local SECRET = "S3cret/with+signs="
 local PASSPHRASE = "open sesame 4711"
@@ -82,8 +83,8 @@ end
 local function browser()
   local path = home .. "/browser"
   local file = assert(io.open(path, "w"))
-  file:write("#!/bin/sh\nexec ", curl.COMMAND, " -sL --noproxy '*' --cacert ", sandbox.ca_file,
-    ' "$1" >/dev/null\n')
+  file:write("#!/bin/sh\nexec ", curl.COMMAND, " -sL --noproxy '*' --cacert ",
+    sandbox.env "PCAPI_SANDBOX_CA", ' "$1" >/dev/null\n')
   file:close()
   os.execute("chmod +x " .. path)
   return path
@@ -204,7 +205,7 @@ describe("a flow shows none of what it sends and gets", function()
   local IN_ANSWERS = { "device_code", "refresh_token", "access_token" }
 
   local function tapped(seen)
-    local real = require("pcapi.transport.curl").new { ca_file = sandbox.ca_file }
+    local real = sandbox.transport()
     local function note(text)
       for _, name in ipairs(IN_FORMS) do
         for value in ("&" .. text):gmatch("[&?]" .. name .. "=([^&]+)") do
@@ -301,7 +302,7 @@ describe("an object shows no secret", function()
         trace = function(line) lines[#lines + 1] = line end,
       }
       local users, err = client.security:non_mfa_principals()
-      local token = account:token(nil, context_.new { ca_file = sandbox.ca_file })
+      local token = account:token(nil, context_.new { transport = sandbox.transport() })
       local entry = store:get "spec"
       local given = { seed, token, entry and entry:match '"refresh_token":"([^"]+)"' }
       for _, secret in ipairs(secrets(given)) do

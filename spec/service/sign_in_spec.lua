@@ -4,8 +4,9 @@ local context_ = require "pcapi.auth.context"
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
-local pcapi = require "pcapi"
 local sandbox = require "spec.support.sandbox"
+
+local pcapi = sandbox.library
 
 local CLIENT = "client"
 
@@ -65,7 +66,7 @@ local function refreshes(settings)
 end
 
 local function context()
-  return context_.new { ca_file = sandbox.ca_file, timeout = 20 }
+  return context_.new { transport = sandbox.transport(), timeout = 20 }
 end
 
 describe("a client with a refresh token", function()

@@ -99,7 +99,7 @@ local function configuration(options, port)
   local root = files.lines_of "pwd -P"[1]
   local names = {}
   for i, name in ipairs(options.env or {}) do
-    names[i] = "env " .. name .. ";"
+    names[i] = 'env "' .. name .. '";'
   end
   local trusted = options.trusted
   if trusted == nil then
@@ -189,7 +189,8 @@ end
 --- Starts one, and waits until it answers. `build/5.1` has to be there: `make LUA=luajit`.
 -- @tparam ?table options `workers` (1), texts of configuration for `main`, `http` and
 --   `server`; `trusted`, a file for lua_ssl_trusted_certificate in place of the sandbox's CA,
---   false for none; `env`, an array of the variables that workers see; `user` that they run as;
+--   false for none; `env`, an array of what workers see of the
+--   environment, `NAME` or `NAME=value`; `user` that they run as;
 --   `prints` when what they print is for the output of the specs
 -- @treturn table `url`, `dir` (its folder), `pid` (of its master), and the methods below
 function M.start(options)

@@ -1,10 +1,15 @@
 --- The sandbox as specs see it. `sandbox/run` sets the environment.
 local core = require "pcapi.core"
 local files = require "spec.support.files"
-local pcapi = require "pcapi"
 local token = require "sandbox.token"
 
 local M = {}
+
+-- A worker of nginx may run the specs, see dev/busted-in-nginx. There the library is another
+-- one, and takes the CA from the configuration.
+local in_nginx = rawget(_G, "ngx") ~= nil
+local pcapi = require(in_nginx and "pcapi.nginx" or "pcapi")
+local transport = require(in_nginx and "pcapi.transport.nginx" or "pcapi.transport.curl")
 
 local function env(name)
   return os.getenv(name)
@@ -12,12 +17,16 @@ local function env(name)
 end
 
 M.url = env "PCAPI_SANDBOX_URL"
-M.ca_file = env "PCAPI_SANDBOX_CA"
+M.ca_file = not in_nginx and env "PCAPI_SANDBOX_CA" or nil
 M.ca_path = env "PCAPI_SANDBOX_CA_DIR"
 M.http_url = env "PCAPI_SANDBOX_HTTP_URL"
 M.env = env
 M.token = token.mint
 M.lua = os.getenv "LUA" or "lua5.4"
+
+--- The library, as it is used where the specs run, and how it is told whom to trust.
+M.library = pcapi
+M.ca_setting = in_nginx and "lua_ssl_trusted_certificate" or "ca_file"
 
 -- The names and values of both; those of the second win.
 local function merged(first, second)
@@ -39,6 +48,11 @@ function M.client(settings, options)
     headers = settings and { ["X-Sandbox"] = settings } or nil,
     retry = { base = 0.01, cap = 0.05 }, timeout = 20,
   }, options))
+end
+
+--- A transport to the sandbox.
+function M.transport()
+  return assert(transport.new { ca_file = M.ca_file })
 end
 
 --- What the sandbox received under a correlation id, as an array.

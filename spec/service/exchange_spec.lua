@@ -1,0 +1,165 @@
+--- What every transport does, whatever it is made of: these specs run within nginx, too.
+local core = require "pcapi.core"
+local sandbox = require "spec.support.sandbox"
+
+local pcapi = sandbox.library
+
+local function fetch(path, options)
+  return pcapi.fetch(sandbox.url .. path, sandbox.fetch_options(options))
+end
+
+local function authorized(settings, options)
+  options = options or {}
+  options.headers = {
+    Accept = "application/json", Authorization = "Bearer " .. sandbox.token(),
+    ["X-Sandbox"] = settings,
+  }
+  return fetch("/v1/nonMfaCompliantPartnerPrincipals", options)
+end
+
+describe("an exchange", function()
+  it("gives status, headers in lower case, body and decoded JSON", function()
+    local response = assert(fetch "/_sandbox/echo")
+    assert.equal(200, response.status)
+    assert.truthy(response.headers["content-type"]:find "json")
+    assert.equal("GET", response.json.method)
+    assert.truthy(response.body:find "GET")
+  end)
+
+  it("sends method, headers and body as they were given", function()
+    local response = assert(fetch("/_sandbox/echo", {
+      method = "PUT", body = "a=1\0b", headers = { ["X-Thing"] = "value" },
+    }))
+    assert.equal("PUT", response.json.method)
+    assert.equal("a=1\0b", response.json.body)
+    assert.equal("value", response.json.headers["x-thing"])
+  end)
+
+  it("keeps to HTTP/1.1 when asked", function()
+    local response = assert(fetch("/_sandbox/echo", { http_version = "1.1" }))
+    assert.equal(1.1, response.version)
+    assert.equal("1.1", response.json.http_version)
+  end)
+
+  it("keeps the connection for the next one", function()
+    local first = assert(fetch "/_sandbox/echo").json.connection
+    assert.equal(first, assert(fetch "/_sandbox/echo").json.connection)
+  end)
+
+  it("names itself and offers compression", function()
+    local headers = assert(fetch("/_sandbox/echo", { user_agent = "my-job/2" })).json.headers
+    assert.equal("my-job/2 pcapi/" .. pcapi._VERSION, headers["user-agent"])
+    assert.truthy(headers["accept-encoding"]:find "gzip")
+  end)
+
+  it("joins a header that comes more than once", function()
+    assert.equal("first, second", assert(fetch "/_sandbox/echo").headers["x-twice"])
+  end)
+
+  it("inflates a compressed answer", function()
+    local response = assert(authorized "records=2000")
+    assert.equal("gzip", response.headers["content-encoding"])
+    assert.equal(2000, #response.json.items)
+  end)
+
+  it("returns any status as an answer and follows no redirect", function()
+    assert.equal(401, assert(fetch "/v1/customers").status)
+    local response = assert(authorized("redirect=" .. sandbox.url .. "/_sandbox/echo"))
+    assert.equal(302, response.status)
+  end)
+
+  it("drops the byte order mark of JSON and keeps other bodies byte for byte", function()
+    assert.equal("{", assert(authorized "bom=1").body:sub(1, 1))
+    assert.equal("ok", (assert(fetch "/_sandbox/health").body:gsub("%s", "")))
+  end)
+
+  it("asks by HEAD for the headers of what is too large to fetch", function()
+    local response = assert(fetch("/_sandbox/echo", { method = "HEAD", max_body = 10 }))
+    assert.equal(200, response.status)
+    assert.equal("", response.body)
+  end)
+
+  it("refuses a body with GET, which would go out as a POST", function()
+    assert.has_error(function()
+      fetch("/_sandbox/echo", { body = "x" })
+    end)
+  end)
+end)
+
+describe("an exchange that fails", function()
+  local function kind_of(...)
+    local response, err = ...
+    assert.is_nil(response)
+    assert.is_true(pcapi.is_error(err))
+    return err.kind, err
+  end
+
+  it("says that nobody listens", function()
+    assert.equal("network", (kind_of(pcapi.fetch(sandbox.env "PCAPI_SANDBOX_CLOSED_URL"))))
+  end)
+
+  for name, variable in pairs {
+    ["an unknown CA signed"] = "UNTRUSTED_URL", ["another host has"] = "OTHER_HOST_URL",
+    ["has expired"] = "EXPIRED_URL",
+  } do
+    it("refuses a certificate that " .. name, function()
+      local kind, err = kind_of(pcapi.fetch(
+        sandbox.env("PCAPI_SANDBOX_" .. variable) .. "/_sandbox/echo", sandbox.fetch_options()))
+      assert.equal("tls", kind, tostring(err))
+      assert.truthy(err.hint:find(sandbox.ca_setting, 1, true), err.hint)
+    end)
+  end
+
+  it("refuses TLS below 1.2", function()
+    assert.equal("tls", (kind_of(pcapi.fetch(
+      sandbox.env "PCAPI_SANDBOX_TLS11_URL" .. "/_sandbox/echo", sandbox.fetch_options()))))
+  end)
+
+  it("ends at its deadline", function()
+    local started = core.now()
+    assert.equal("timeout", (kind_of(authorized("delay=5", { timeout = 0.3 }))))
+    assert.is_true(core.now() - started < 2)
+  end)
+
+  it("ends at its deadline while bytes trickle in", function()
+    assert.equal("timeout", (kind_of(authorized("trickle=1", { timeout = 0.5 }))))
+  end)
+
+  it("says that the connection broke", function()
+    assert.equal("network", (kind_of(authorized("cut=headers"))))
+    assert.equal("network", (kind_of(authorized("cut=body"))))
+  end)
+
+  it("refuses a body above the ceiling, with and without its length told", function()
+    for _, body in ipairs { "huge", "huge-length", "bomb" } do
+      local kind, err = kind_of(authorized("body=" .. body, { max_body = 1e6 }))
+      assert.equal("protocol", kind)
+      assert.truthy(tostring(err):find("max_body", 1, true))
+    end
+  end)
+
+  it("refuses headers above the ceiling", function()
+    local kind, err = kind_of(authorized("bigheaders=100000"))
+    assert.equal("protocol", kind, tostring(err))
+  end)
+
+  it("names the offset of what is not JSON", function()
+    local kind, err = kind_of(authorized("body=truncated"))
+    assert.equal("protocol", kind)
+    assert.truthy(tostring(err):find "not JSON .* at byte %d+")
+  end)
+
+  it("reaches loopback over plain HTTP only where that is allowed", function()
+    assert.has_error(function()
+      pcapi.fetch(sandbox.http_url)
+    end)
+    assert.equal(200, assert(pcapi.fetch(sandbox.http_url .. "/_sandbox/echo",
+      { allow_http = true })).status)
+  end)
+
+  it("raises for an address that would go out in the clear", function()
+    assert.has_error(function()
+      pcapi.fetch("http://example.com/", { allow_http = true })
+    end)
+  end)
+end)
