@@ -1,5 +1,5 @@
---- Every example of docs/nginx.md runs as it stands there, in a real nginx; only the
--- addresses and the CA are the sandbox's.
+--- Every example of docs/nginx.md, and those of the README for nginx, run as they stand
+-- there, in a real nginx; only the addresses and the CA are the sandbox's.
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
 local nginx = require "spec.support.nginx"
@@ -7,9 +7,9 @@ local sandbox = require "spec.support.sandbox"
 
 local CLIENT = "00000000-0000-0000-0000-000000000000"
 
-local function examples(language)
+local function examples(path, language)
   local found = {}
-  for code in files.slurp "docs/nginx.md":gmatch("\n```" .. language .. "\n(.-)\n```") do
+  for code in files.slurp(path):gmatch("\n```" .. language .. "\n(.-)\n```") do
     found[#found + 1] = code
   end
   return found
@@ -53,11 +53,12 @@ describe("docs/nginx.md", function()
   local server
 
   setup(function()
-    local configuration = examples "nginx"
+    local configuration = examples("docs/nginx.md", "nginx")
+    configuration[#configuration + 1] = examples("README.md", "nginx")[1]
     local http = to_sandbox(table.remove(configuration, 1))
       :gsub("lua_ssl_verify_depth[^\n]+", ""):gsub("lua_socket_log_errors[^\n]+", "")
     local locations = table.concat(configuration, "\n")
-    for number, code in ipairs(examples "lua") do
+    for number, code in ipairs(examples("docs/nginx.md", "lua")) do
       locations = locations .. ("\nlocation = /lua/%d { content_by_lua_block {\n%s\n%s\n%s\n} }\n")
         :format(number, RESTY_HTTP, 'local pcapi = require "pcapi.nginx"', to_sandbox(code)
           .. "\n" .. (code:find "local client" and "local shared" or "local client")
@@ -73,6 +74,10 @@ describe("docs/nginx.md", function()
 
   it("lists the users", function()
     assert.truthy(server:get("/users").body:find "^25 users came in without MFA, as of [%d.]+ sec")
+  end)
+
+  it("has a location of the README", function()
+    assert.equal("25\n", server:get("/non-mfa").body)
   end)
 
   it("asks for requests", function()
