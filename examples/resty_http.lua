@@ -44,7 +44,7 @@ function Transport:send(request) -- luacheck: ignore self
   elseif #response.body > request.max_body then
     return nil, errors.new { kind = "protocol", message = "the answer is larger than max_body" }
   end
-  return { status = response.status, reason = response.reason or "", version = "1.1",
+  return { status = response.status, reason = response.reason or "", version = 1.1,
            headers = plain(response.headers), body = response.body }
 end
 

@@ -98,7 +98,7 @@ local function parse_status(line)
   if not version then
     return senseless "it does not begin as HTTP/1.1 does"
   end
-  return { version = version, status = tonumber(status), reason = reason, headers = {} }
+  return { version = tonumber(version), status = tonumber(status), reason = reason, headers = {} }
 end
 
 local function add_header(headers, name, value)
@@ -309,7 +309,7 @@ end
 
 local function may_be_kept(response)
   local said = (response.headers.connection or ""):lower()
-  return response.version == "1.1" and not said:find("close", 1, true)
+  return response.version >= 1.1 and not said:find("close", 1, true)
 end
 
 --- Reads the answer.

@@ -184,7 +184,18 @@ local function open_tunnel(self, timed, target)
   return true
 end
 
--- Makes an open connection safe; one that was kept is.
+-- ngx_lua before June 2026 may call a handshake good whose certificate it has just refused, if
+-- all of it came at once (lua-nginx-module 2506). It has closed the socket then.
+local function is_open(socket, host)
+  if socket:getreusedtimes() then
+    return true
+  end
+  local _, err = fail("tls", host .. " could not be verified: its certificate was refused", TRUSTED)
+  return nil, err, "no reason"
+end
+
+-- Makes an open connection safe; one that was kept is. The third value says that OpenSSL's
+-- reason got lost.
 local function prepare(self, timed, address)
   local host = address.host
   if self.proxy and address.scheme == "https" then
@@ -201,6 +212,7 @@ local function prepare(self, timed, address)
     if not ok then
       return not_verified(host, tostring(err))
     end
+    return is_open(timed.socket, host)
   end
   return true
 end
@@ -235,13 +247,26 @@ local function connect(self, address, deadline, may_be_kept)
   end
   timed.is_kept = socket:getreusedtimes() > 0
   if not timed.is_kept then
-    ok, err = prepare(self, timed, address)
+    local lost
+    ok, err, lost = prepare(self, timed, address)
     if not ok then
       socket:close()
-      return nil, err
+      return nil, err, lost
     end
   end
   return timed
+end
+
+-- As connect; where the reason of a refusal got lost, another try may tell it.
+local function connect_again(...)
+  local timed, err, lost
+  for _ = 1, 3 do
+    timed, err, lost = connect(...)
+    if not lost then
+      return timed, err
+    end
+  end
+  return nil, err
 end
 
 -- Methods that may be sent twice (RFC 9110 §9.2.2).
@@ -280,7 +305,7 @@ end
 local function exchange(self, request, address, text, timing)
   local finish = timing.started + request.timeout
   repeat
-    local timed, err = connect(self, address,
+    local timed, err = connect_again(self, address,
       math.min(finish, core.now() + request.connect_timeout), IDEMPOTENT[request.method])
     if not timed then
       return nil, err
