@@ -136,6 +136,7 @@ build = {
     ["pcapi.transport.curl"] = "lua/pcapi/transport/curl.lua",
     ["pcapi.transport.http1"] = "lua/pcapi/transport/http1.lua",
     ["pcapi.transport.nginx"] = "lua/pcapi/transport/nginx.lua",
+    ["pcapi.transport.reader"] = "lua/pcapi/transport/reader.lua",
     ["pcapi.transport.trace"] = "lua/pcapi/transport/trace.lua",
     ["pcapi.transport.wire"] = "lua/pcapi/transport/wire.lua",
     ["pcapi.url"] = "lua/pcapi/url.lua",

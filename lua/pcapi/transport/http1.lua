@@ -1,30 +1,42 @@
 --- One exchange of HTTP/1.1 over a socket that is open: what is sent, and what comes
--- (RFC 9112). It knows no network and no clock: the socket has the methods of ngx_lua's
--- `send`, `receive`, `receiveany` and `receiveuntil`, and says when the time is over.
+-- (RFC 9112). It knows no network and no clock: the socket has ngx_lua's `receiveany`, and
+-- says when the time is over.
 -- @module pcapi.transport.http1
 local core = require "pcapi.core"
+local reader = require "pcapi.transport.reader"
 
 local M = {}
 
 local PIECE = 65536 -- bytes read at once
 local LONGEST_LINE = 1024 -- bytes, of a chunk's size with its extensions
+local LONGEST_NUMBER = 12 -- digits of a size; what needs more is above any ceiling
 
 -- Without a body, whatever its headers say (RFC 9110 §6.4.1).
 local function has_no_body(method, status)
   return method == "HEAD" or status == 204 or status == 304
 end
 
--- The names of header lines, in lower case; nil for a line that cannot be sent.
-local function names_of(lines)
-  local names = {}
+-- What header lines say, by their names in lower case; nil and why they cannot be sent.
+local function values_of(lines)
+  local values = {}
   for _, line in ipairs(lines) do
-    local name = line:match "^([^:%c%s]+):"
+    local name, value = line:match "^([^:%c%s]+):[ \t]*(.-)[ \t]*$"
     if not name or line:find "[%z\1-\8\10-\31\127]" then
-      return nil
+      return nil, "a header holds a line break or a control character"
     end
-    names[name:lower()] = true
+    values[name:lower()] = value
   end
-  return names
+  return values
+end
+
+-- Who waits for more than the body, or takes what is left of it for another request, would
+-- spoil the connection for whoever has it next.
+local function framing_mistake(values, length)
+  if values["transfer-encoding"] then
+    return "the header Transfer-Encoding cannot be sent: the body goes out as it is"
+  elseif values["content-length"] and values["content-length"] ~= length then
+    return ("the header Content-Length is not that of the body: %s bytes"):format(length)
+  end
 end
 
 --- What is sent for a request.
@@ -32,17 +44,20 @@ end
 -- @tparam table address of `pcapi.url`
 -- @tparam string user_agent
 -- @treturn[1] string
--- @treturn[2] nil a header line is none
+-- @treturn[2] nil
+-- @treturn[2] string why a header cannot be sent
 function M.request(request, address, user_agent)
-  local lines = request.headers or {}
-  local names = names_of(lines)
-  if not names then
-    return nil
+  local lines, body = request.headers or {}, request.body or ""
+  local length = ("%d"):format(#body)
+  local values, mistake = values_of(lines)
+  mistake = mistake or framing_mistake(values, length)
+  if mistake then
+    return nil, mistake
   end
   local head = { ("%s %s%s HTTP/1.1"):format(request.method,
     address.path == "" and "/" or address.path, address.query) }
   local function add(name, value)
-    if not names[name:lower()] then
+    if not values[name:lower()] then
       head[#head + 1] = name .. ": " .. value
     end
   end
@@ -51,12 +66,12 @@ function M.request(request, address, user_agent)
   add("Accept", "*/*")
   add("Accept-Encoding", "gzip, deflate")
   if request.body or request.method == "POST" then
-    add("Content-Length", ("%d"):format(#(request.body or "")))
+    add("Content-Length", length)
   end
   for _, line in ipairs(lines) do
     head[#head + 1] = line
   end
-  return table.concat(head, "\r\n") .. "\r\n\r\n" .. (request.body or "")
+  return table.concat(head, "\r\n") .. "\r\n\r\n" .. body
 end
 
 -- Why reading failed, as kind and message.
@@ -77,54 +92,99 @@ local function too_large()
   return nil, "protocol", "the answer is larger than max_body"
 end
 
--- All up to a mark that takes at most so many bytes; nil, false when it takes more.
-local function read_until(socket, mark, most)
-  local read, parts, size = socket:receiveuntil(mark), {}, 0
-  while true do
-    local part, err = read(math.min(most + 1, PIECE))
-    if not part then
-      return not err and table.concat(parts) or nil, err
-    end
-    parts[#parts + 1] = part
-    size = size + #part
-    if size > most then
-      return nil, false
-    end
-  end
+local function headers_too_large()
+  return nil, "protocol", "the headers of the answer are larger than max_headers"
 end
+
+local NO_HTTP = "it does not begin as HTTP/1.1 does"
 
 local function parse_status(line)
-  local version, status, reason = line:match "^HTTP/(1%.[01]) (%d%d%d) ?(.*)$"
+  local version, status, reason = line:match "^HTTP/(1%.[01]) ([1-9]%d%d)%f[ %z](.*)$"
   if not version then
-    return senseless "it does not begin as HTTP/1.1 does"
+    return senseless(NO_HTTP)
   end
-  return { version = tonumber(version), status = tonumber(status), reason = reason, headers = {} }
+  return { version = tonumber(version), status = tonumber(status), headers = {},
+           reason = reason:match "^%s*(.-)%s*$" }
 end
 
-local function add_header(headers, name, value)
-  name = name:lower()
-  headers[name] = headers[name] and headers[name] .. ", " .. value or value
+-- Adds a line to headers; `last` is the name in the one before it, which goes on when this
+-- one begins with a space (RFC 9112 §5.2). A name that comes again is a list (RFC 9110 §5.3).
+-- Returns the name.
+local function add_header(headers, line, last)
+  local name, value, between = last, line:match "^[ \t]+(.-)[ \t]*$", " "
+  if not value then
+    name, value = line:match "^([^:%s]+):[ \t]*(.-)[ \t]*$"
+    name, between = name and name:lower(), ", "
+  end
+  if not name then
+    return senseless "a line of its headers has no name"
+  end
+  headers[name] = headers[name] and headers[name] .. between .. value or value
+  return name
 end
 
--- A line that begins with a space goes on where the one before it ended (RFC 9112 §5.2).
-local function parse_head(head)
-  head = head:gsub("\r\n[ \t]+", " ")
-  local first, rest = head:match "^([^\r\n]*)\r?\n?(.*)$"
-  local response, kind, message = parse_status(first)
-  if not response then
+-- Gives each line before an empty one to a function; what that returns but true ends it.
+-- Returns how many bytes are left of those there may be.
+local function each_line(input, most, take)
+  while true do
+    local line, size = input:line(most)
+    if not line then
+      if size == false then
+        return headers_too_large()
+      end
+      return broken(size)
+    end
+    most = most - size
+    if line == "" then
+      return most
+    elseif line:find "[%z\r]" then
+      return senseless "a line of its headers holds a line break or a zero byte"
+    end
+    local ok, kind, message = take(line)
+    if not ok then
+      return nil, kind, message
+    end
+  end
+end
+
+-- One head, interim or not, and how many bytes are left for others.
+local function read_head(input, most)
+  local is_http, err = input:begins_with "HTTP/"
+  if is_http == nil then
+    return broken(err)
+  elseif not is_http then
+    return senseless(NO_HTTP)
+  end
+  local response, last
+  local rest, kind, message = each_line(input, most, function(line)
+    local why, what
+    if response then
+      last, why, what = add_header(response.headers, line, last)
+      return last, why, what
+    end
+    response, why, what = parse_status(line)
+    return response, why, what
+  end)
+  if not rest then
     return nil, kind, message
   end
-  for line in rest:gmatch "[^\r\n]+" do
-    local name, value = line:match "^([^:%s]+):[ \t]*(.-)[ \t]*$"
-    if not name then
-      return senseless "a line of its headers has no name"
-    end
-    add_header(response.headers, name, value)
-  end
-  return response
+  return response, rest
 end
 
---- Reads the head of an answer; those of interim ones (1xx) are passed over.
+-- The head of an answer. Interim ones before it (1xx) are passed over, and count.
+local function final_head(input, most)
+  while true do
+    local response, rest, message = read_head(input, most)
+    if not response then
+      return nil, rest, message
+    elseif response.status == 101 or response.status >= 200 then
+      return response
+    end
+    most = rest
+  end
+end
+
+--- Reads the head of an answer that nothing follows.
 -- @tparam table socket
 -- @tparam number most bytes
 -- @treturn[1] table `status`, `reason`, `version`, `headers`
@@ -132,114 +192,107 @@ end
 -- @treturn[2] string kind of error
 -- @treturn[2] string message
 function M.head(socket, most)
-  while true do
-    local head, err = read_until(socket, "\r\n\r\n", most)
-    if not head then
-      if err == false then
-        return nil, "protocol", "the headers of the answer are larger than max_headers"
-      end
-      return broken(err)
-    end
-    most = most - #head
-    local response, kind, message = parse_head(head)
-    if not response or response.status == 101 or response.status >= 200 then
-      return response, kind, message
-    end
+  local input = reader.new(socket)
+  local response, kind, message = final_head(input, most)
+  if response and input:left() > 0 then
+    return senseless "something follows it that was not asked for"
   end
+  return response, kind, message
 end
 
--- So many bytes, as parts.
-local function read_bytes(socket, count, parts)
+-- Adds so many bytes.
+local function read_bytes(input, count, parts)
   while count > 0 do
-    local part, err = socket:receive(math.min(count, PIECE))
-    if not part then
+    local some, err = input:some(count)
+    if not some then
       return broken(err)
     end
-    parts[#parts + 1] = part
-    count = count - #part
+    parts:add(some)
+    count = count - #some
   end
   return true
 end
 
-local function read_chunk_size(socket)
-  local line, err = read_until(socket, "\r\n", LONGEST_LINE)
+local function read_chunk_size(input)
+  local line, err = input:line(LONGEST_LINE)
   if not line then
     if err == false then
       return senseless "the size of a chunk does not end"
     end
     return broken(err)
   end
-  local digits = line:match "^(%x+)[ \t]*$" or line:match "^(%x+)[ \t]*;"
-  if not digits or #digits > 8 then
+  local digits = line:match "^0*(%x+)[ \t]*$" or line:match "^0*(%x+)[ \t]*;"
+  if not digits then
     return senseless "a chunk has no size"
+  elseif #digits > LONGEST_NUMBER then
+    return too_large()
   end
   return tonumber(digits, 16)
 end
 
--- What follows the last chunk (RFC 9112 §7.1.2).
-local function read_trailers(socket, most)
-  repeat
-    local line, err = read_until(socket, "\r\n", most)
-    if not line then
-      if err == false then
-        return nil, "protocol", "the headers of the answer are larger than max_headers"
-      end
-      return broken(err)
-    end
-    most = most - #line
-  until line == ""
+local function read_chunk(input, size, parts)
+  local ok, kind, message = read_bytes(input, size, parts)
+  if not ok then
+    return nil, kind, message
+  end
+  local has_ended, err = input:begins_with "\r\n"
+  if has_ended then
+    return input:some(2)
+  elseif has_ended == false then
+    return senseless "a chunk is longer than its size"
+  end
+  return broken(err)
+end
+
+local function pass_over()
   return true
 end
 
-local function read_chunk(socket, size, parts)
-  local ending = {}
-  local ok, kind, message = read_bytes(socket, size, parts)
-  if ok then
-    ok, kind, message = read_bytes(socket, 2, ending)
-  end
-  if ok and table.concat(ending) ~= "\r\n" then
-    return senseless "a chunk is longer than its size"
-  end
-  return ok, kind, message
-end
-
-local function read_chunks(socket, limits, parts)
-  local total = 0
+local function read_chunks(input, limits, parts)
   while true do
-    local size, kind, message = read_chunk_size(socket)
+    local size, kind, message = read_chunk_size(input)
     if not size then
       return nil, kind, message
-    elseif size == 0 then
-      return read_trailers(socket, limits.max_headers)
-    end
-    total = total + size
-    if total > limits.max_body then
+    elseif size == 0 then -- what follows the last one says nothing of the body
+      return each_line(input, limits.max_headers, pass_over)
+    elseif parts.size + size > limits.max_body then
       return too_large()
     end
     local ok
-    ok, kind, message = read_chunk(socket, size, parts)
+    ok, kind, message = read_chunk(input, size, parts)
     if not ok then
       return nil, kind, message
     end
   end
 end
 
-local function read_to_end(socket, limits, parts)
-  local total = 0
+local function read_to_end(input, limits, parts)
   while true do
-    local part, err = socket:receiveany(PIECE)
-    if not part then
+    local some, err = input:some(PIECE)
+    if not some then
       if err == "closed" then
         return true
       end
       return broken(err)
     end
-    parts[#parts + 1] = part
-    total = total + #part
-    if total > limits.max_body then
+    parts:add(some)
+    if parts.size > limits.max_body then
       return too_large()
     end
   end
+end
+
+-- The length that the headers tell, which may stand there more than once; nil when it is none.
+local function length_of(text)
+  local length
+  for one in (text .. ","):gmatch "([^,]*)," do
+    local digits = one:match "^%s*0*(%d+)%s*$"
+    if not digits or length and digits ~= length then
+      return nil
+    end
+    length = digits
+  end
+  return #length <= LONGEST_NUMBER and tonumber(length) or math.huge
 end
 
 -- How the end of the body is known (RFC 9112 §6.3): "chunked", a number of bytes, "close";
@@ -248,33 +301,25 @@ local function framing(headers)
   local coding, length = headers["transfer-encoding"], headers["content-length"]
   if coding then
     return coding:lower() == "chunked" and not length and "chunked" or nil
-  elseif not length then
-    return "close"
   end
-  local first = length:match "^(%d+)"
-  for other in length:gmatch "[^,]+" do
-    if other:match "^%s*(%d+)%s*$" ~= first then
-      return nil
-    end
-  end
-  return first and #first <= 15 and tonumber(first) or nil
+  return length and length_of(length) or not length and "close" or nil
 end
 
-local function read_body(socket, response, limits)
-  local how, parts = framing(response.headers), {}
+local function read_body(input, response, limits)
+  local how, parts = framing(response.headers), reader.parts()
   local ok, kind, message
   if not how then
     return senseless "its headers contradict each other about its length"
   elseif how == "chunked" then
-    ok, kind, message = read_chunks(socket, limits, parts)
+    ok, kind, message = read_chunks(input, limits, parts)
   elseif how == "close" then
-    ok, kind, message = read_to_end(socket, limits, parts)
+    ok, kind, message = read_to_end(input, limits, parts)
   elseif how > limits.max_body then
     return too_large()
   else
-    ok, kind, message = read_bytes(socket, how, parts)
+    ok, kind, message = read_bytes(input, how, parts)
   end
-  return ok and table.concat(parts), kind, message, how ~= "close"
+  return ok and parts:text(), kind, message, how ~= "close"
 end
 
 local COMPRESSED = { gzip = true, ["x-gzip"] = true, deflate = true }
@@ -323,7 +368,8 @@ end
 -- @treturn[2] string kind of error
 -- @treturn[2] string message
 function M.response(socket, method, limits, on_head)
-  local response, kind, message = M.head(socket, limits.max_headers)
+  local input = reader.new(socket)
+  local response, kind, message = final_head(input, limits.max_headers)
   if not response then
     return nil, kind, message
   end
@@ -336,7 +382,7 @@ function M.response(socket, method, limits, on_head)
   local kept = true
   response.body = ""
   if not has_no_body(method, response.status) then
-    response.body, kind, message, kept = read_body(socket, response, limits)
+    response.body, kind, message, kept = read_body(input, response, limits)
   end
   local ok = response.body
   if ok then
@@ -346,7 +392,7 @@ function M.response(socket, method, limits, on_head)
     return nil, kind, message
   end
   drop_mark(response)
-  return response, kept and may_be_kept(response)
+  return response, kept and input:left() == 0 and may_be_kept(response)
 end
 
 return M

@@ -351,9 +351,9 @@ function Transport:send(request)
     return cannot_wait(name, instead)
   end
   local address = assert(url.parse(request.url))
-  local text = http1.request(request, address, self.user_agent)
+  local text, mistake = http1.request(request, address, self.user_agent)
   if not text then
-    return fail("config", "a header holds a line break or a control character")
+    return fail("config", mistake)
   end
   local timing = { started = core.now(), first_byte = 0 }
   local give_back, err = take_turn(timing, request)
