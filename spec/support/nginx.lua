@@ -298,7 +298,7 @@ function Server:stop()
   self:signal "TERM"
   local has_ended = self:ends()
   if not has_ended then
-    os.execute("kill -KILL -- -" .. self.pid)
+    os.execute("kill -KILL -" .. self.pid)
   end
   self.pipe:write "end\n"
   self.pipe:close()
