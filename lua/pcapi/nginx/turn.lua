@@ -5,6 +5,7 @@ local semaphore = require "ngx.semaphore"
 
 local M = {}
 
+local ROUND = 0.001 -- seconds: the least that nginx sleeps; of 0 it warns in its log each time
 local LOOK = 1 -- seconds between looks for exchanges that will never say that they are over
 
 local places -- { free = semaphore, taken = { place → when it is over at the latest } }
@@ -61,15 +62,15 @@ end
 
 local breath -- whose turn it is to work
 
---- Lets the worker go on with what else it has to do. One comes back per round of its loop,
--- so that many with work to do hold it up no longer than one.
+--- Lets the worker go on with what else it has to do. One comes back at a time, so that many
+-- with work to do hold it up no longer than one.
 function M.breathe()
   breath = breath or semaphore.new(1)
   if not breath:wait(LOOK) then
     breath = semaphore.new(0) -- who had it was ended
   end
   local mine = breath
-  ngx.sleep(0)
+  ngx.sleep(ROUND)
   mine:post(1)
 end
 
