@@ -21,6 +21,8 @@ local OPTIONS = { name = "line", load = "function", fresh = "seconds", stale = "
 local RETRY = 10 -- seconds after a failure until it is loaded again
 local LOOK = 0.02 -- seconds between looks for what somebody else loads
 local SPARE = 10 -- seconds more than loading may take that a lock is good for
+local ELSEWHERE = 1 -- seconds until it is looked again whether another machine has loaded it
+local READING = 5 -- seconds after which a request that reads a text was ended within
 
 local Cached = {}
 Cached.__index = Cached
@@ -30,8 +32,9 @@ Cached.__name = "pcapi.nginx.cached"
 -- @tparam pcapi.nginx.shared shared
 -- @tparam table options
 -- @tparam string options.name under which it is shared
--- @tparam function options.load gives the value, which JSON can hold or which is a list of
--- the client's; or nil and an error. It runs in a timer: without the request's context
+-- @tparam function options.load gives the value, which JSON can hold (numbers of up to 14
+-- digits) or which is a list of the client's; or nil and an error. It runs in a timer:
+-- without the request's context
 -- @tparam number options.fresh seconds in which it is given as it is
 -- @tparam[opt] number options.stale seconds, from when it was loaded, in which it is better
 -- than nothing; a day
@@ -46,13 +49,16 @@ function M.new(shared, options)
       error(('cached: option "%s" is missing'):format(name), 3)
     end
   end
+  local json = require("cjson").new()
+  json.encode_keep_buffer(false)
   return setmetatable({
     shared = shared, dict = shared.dict, load = options.load, fresh = options.fresh,
     stale = math.max(options.stale or 86400, options.fresh), retry = options.retry or RETRY,
-    timeout = options.timeout or limits.TIMEOUT,
-    name = "cached " .. options.name, at_name = "cached at " .. options.name,
+    timeout = options.timeout or limits.TIMEOUT, json = json, label = options.name,
+    name = shared.CACHED .. options.name, at_name = "cached at " .. options.name,
     failed_name = "cached failure " .. options.name, pause_name = "cached pause " .. options.name,
-    json = require("cjson").new(),
+    elsewhere_name = "cached elsewhere " .. options.name,
+    reading_until = 0, paused_until = 0,
   }, Cached)
 end
 
@@ -62,22 +68,27 @@ local function breathe()
   end
 end
 
--- A list's records come last, where they can be read a few at a time.
+-- When it was loaded comes first, where it is found without decoding; a list's records come
+-- last, where they can be read a few at a time.
 local function encode(self, value, at)
   local facts = list.facts(value)
+  local head = ('{"at":%.3f,'):format(at)
   if not facts then
-    return self.json.encode { at = at, value = value }
+    return head .. self.json.encode({ value = value }):sub(2)
   end
-  local head = self.json.encode { at = at, facts = facts }
-  return head:sub(1, -2) .. ',"items":' .. piecewise.encode(value, self.json.encode, breathe)
-    .. "}"
+  return head .. self.json.encode({ facts = facts }):sub(2, -2) .. ',"items":'
+    .. piecewise.encode(value, self.json.encode, breathe) .. "}"
+end
+
+local function cannot_be_kept(why)
+  return nil, errors.new { kind = "config", message = "what load gives cannot be kept as JSON: "
+    .. why, hint = "Let load give texts, numbers, booleans and tables of them" }
 end
 
 local function pack(self, value, at)
   local ok, text = pcall(encode, self, value, at)
   if not ok then
-    return nil, errors.new { kind = "config", message = "what load gives cannot be kept as JSON: "
-      .. text, hint = "Let load give texts, numbers, booleans and tables of them" }
+    return cannot_be_kept(text)
   end
   return text
 end
@@ -105,22 +116,40 @@ end
 
 -- Learns what a text says; nil when it says nothing.
 local function learn(self, text)
-  local kept = text and unpack_(text)
+  local at = tonumber(text and text:match '^{"at":([%d.]+),')
+  if not at then
+    return nil
+  elseif self.kept and at <= self.kept.at then
+    return self.kept
+  end
+  local kept = unpack_(text)
   if kept then
     self.kept = kept
-    self.dict:set(self.at_name, ("%.3f"):format(kept.at), self.stale)
+    self.dict:set_mark(self.at_name, ("%.3f"):format(kept.at), self.stale)
   end
   return kept
 end
 
--- What this worker has, or some other one.
+local function read(self)
+  self.reading_until = core.now() + READING
+  local kept = learn(self, self.shared:get(self.name))
+  self.reading_until = 0
+  return kept
+end
+
+local function is_reading(self)
+  return core.now() < self.reading_until and phase.can_wait()
+end
+
+-- What this worker has, or some other one. A long text is read once, not by each request
+-- that comes meanwhile: reading gives way to others.
 local function current(self)
-  local at = tonumber(self.dict:get(self.at_name))
+  local at = tonumber(self.dict:mark(self.at_name))
   local kept = self.kept
-  if kept and (at == nil or at <= kept.at) then
+  if kept and (at == nil or at <= kept.at) or is_reading(self) then
     return kept
   end
-  return learn(self, self.shared:get(self.name, self.stale)) or kept
+  return read(self) or kept
 end
 
 local function age_of(kept)
@@ -129,23 +158,35 @@ end
 
 local WORDS = { "kind", "message", "hint", "status", "code", "retry_after", "request_id" }
 
+-- For all workers; and for this one, should the dictionary be full.
 local function note_failure(self, err)
-  local words = { at = ngx.now() }
+  local words, pause = {}, math.max(self.retry, err.retry_after or 0)
   for _, word in ipairs(WORDS) do
     words[word] = err[word]
   end
   local _, text = pcall(self.json.encode, words)
-  self.dict:set(self.failed_name, text, self.stale)
-  self.dict:set(self.pause_name, "yes", math.max(self.retry, err.retry_after or 0))
+  self.dict:set_mark(self.failed_name, text, self.stale)
+  self.dict:set_mark(self.pause_name, "yes", pause)
+  self.failed, self.paused_until = text, core.now() + pause
+end
+
+local function note_success(self)
+  self.dict:set_mark(self.failed_name, nil)
+  self.failed, self.paused_until = nil, 0
 end
 
 -- How loading failed the last time, if it did.
 local function failure(self)
-  local text = self.dict:get(self.failed_name)
+  local text = self.dict:mark(self.failed_name)
+    or core.now() < self.paused_until and self.failed or nil
   local words = text and core.decode(text)
   if type(words) == "table" and errors.kinds[words.kind] then
     return errors.new(words)
   end
+end
+
+local function is_paused(self)
+  return self.dict:mark(self.pause_name) ~= nil or core.now() < self.paused_until
 end
 
 local function keep(self, value)
@@ -154,10 +195,15 @@ local function keep(self, value)
   if not text then
     return nil, err
   end
-  self.kept = { at = at, value = value }
-  self.dict:set(self.failed_name, nil)
+  -- but for a list, which is the same, this worker has what the others will have
+  local kept = list.facts(value) and { at = at, value = value } or unpack_(text)
+  if not kept then
+    return cannot_be_kept "null"
+  end
+  self.kept = kept
+  note_success(self)
   if self.shared:set(self.name, text, self.stale) then
-    self.dict:set(self.at_name, ("%.3f"):format(at), self.stale)
+    self.dict:set_mark(self.at_name, ("%.3f"):format(at), self.stale)
   end
   return true
 end
@@ -165,7 +211,7 @@ end
 local function load(self)
   local ok, value, err = pcall(self.load)
   if not ok then
-    ngx.log(ngx.ERR, "pcapi: the load of ", self.name, " raised: ", tostring(value))
+    ngx.log(ngx.ERR, "pcapi: the load of ", self.label, " raised: ", tostring(value))
     return nil, errors.new { kind = "config", message = "load raised an error",
                              hint = "See nginx's error log" }
   elseif value == nil then
@@ -177,9 +223,8 @@ end
 
 -- Loads anew, unless another machine has; the lock is held.
 local function renew(self)
-  local kept = learn(self, self.shared:get(self.name, self.stale))
-  if age_of(kept) < self.fresh then
-    return
+  if age_of(read(self)) < self.fresh then
+    return note_success(self)
   end
   local value, err = load(self)
   local ok = value ~= nil
@@ -191,33 +236,38 @@ local function renew(self)
   end
 end
 
-local function renew_everywhere(self, unlock)
-  unlock = self.shared:lock_everywhere(self.name, self.timeout + SPARE, unlock)
+local function renew_everywhere(self, lock)
+  local unlock = self.shared:lock_everywhere(lock, self.timeout + SPARE)
   if not unlock then
-    self.dict:set(self.pause_name, "yes", 1) -- another machine is at it
+    self.dict:set_mark(self.elsewhere_name, "yes", ELSEWHERE)
     return
   end
   local ok, why = pcall(renew, self)
   unlock()
   if not ok then
-    ngx.log(ngx.ERR, "pcapi: ", self.name, ": ", tostring(why))
+    ngx.log(ngx.ERR, "pcapi: ", self.label, ": ", tostring(why))
   end
 end
 
--- Has it loaded anew, unless somebody is at it or it failed a moment ago.
-local function start(self)
-  if self.dict:get(self.pause_name) then
+-- Has it loaded anew, unless somebody is at it or it failed a moment ago. Where there are no
+-- timers, as in a worker that is about to end, it is loaded here if it must be.
+local function start(self, must)
+  if is_paused(self) or is_reading(self) or self.dict:mark(self.elsewhere_name) then
     return
   end
-  local unlock = self.shared:lock_here(self.name, self.timeout + SPARE)
-  if not unlock then
+  local lock = self.shared:lock_here(self.name)
+  if not lock then
     return
   end
-  local started = ngx.timer.at(0, function()
-    renew_everywhere(self, unlock)
+  local ok, started = pcall(ngx.timer.at, 0, function() -- in init_by_lua it raises
+    renew_everywhere(self, lock)
   end)
-  if not started then -- a worker that is about to end takes no timers
-    renew_everywhere(self, unlock)
+  if ok and started then
+    return
+  elseif must then
+    renew_everywhere(self, lock)
+  else
+    lock.unlock()
   end
 end
 
@@ -232,7 +282,8 @@ end
 
 local function nothing_in_time(self)
   return nil, failure(self) or errors.new {
-    kind = "timeout", message = ("%s was not loaded within %.0f s"):format(self.name, self.timeout),
+    kind = "timeout",
+    message = ("%s was not loaded within %.0f s"):format(self.label, self.timeout),
     hint = "Raise timeout, or see what load waits for",
   }
 end
@@ -243,7 +294,7 @@ local function await(self)
   if not can_wait then
     return nil, errors.new { kind = "config", hint = instead,
       message = ("%s is not loaded, and nobody can wait for it in the phase %s")
-        :format(self.name, name) }
+        :format(self.label, name) }
   end
   local deadline = core.now() + self.timeout
   while core.now() < deadline do
@@ -251,11 +302,11 @@ local function await(self)
     if age_of(kept) < self.stale then
       return give(self, kept)
     end
-    local err = self.dict:get(self.pause_name) and failure(self)
+    local err = is_paused(self) and failure(self)
     if err then
       return nil, err
     end
-    start(self)
+    start(self, true)
     ngx.sleep(LOOK)
   end
   return nothing_in_time(self)

@@ -1,6 +1,5 @@
---- Texts and locks in Redis: shared by all machines. For its functions see
--- `pcapi.auth.store.memory`; each gives `nil, message` when Redis does not answer, and then
--- for a while at once.
+--- Texts and locks in Redis: shared by all machines. Each function gives `nil, message` when
+-- Redis does not answer, and from then on at once, until it is found to be back.
 -- @module pcapi.nginx.redis
 local core = require "pcapi.core"
 local notice = require "pcapi.nginx.notice"
@@ -12,13 +11,20 @@ local M = {}
 local OPTIONS = { host = "line", port = "count", username = "line", password = "string",
                   database = "number", tls = "boolean", prefix = "string", timeout = "seconds" }
 local TIMEOUT = 1 -- seconds, of each step
-local AWAY = 5 -- seconds until Redis is asked again
+local FIRST_LOOK, LAST_LOOK = 1, 8 -- seconds between looks whether it is back
 local KEPT, CONNECTIONS = 60, 16 -- seconds and number of idle connections, per worker
-local LONGEST_LOCK = 60 -- seconds: nobody sees from here whether its holder lives
 
--- Deletes a key only while it holds what is its owner's.
+-- In front of what is kept, so that what was taken away can be told from any text, and from
+-- what Redis has lost: another machine would bring that back.
+local TEXT, GONE = "=", "-"
+local GONE_FOR = 30 * 24 * 3600 -- seconds
+
+-- KEYS[1] is changed only while it holds what is its owner's.
 local UNLOCK = [[if redis.call("get", KEYS[1]) == ARGV[1] then
-  return redis.call("del", KEYS[1]) end]]
+  return redis.call("del", KEYS[1]) end return 0]]
+local PROLONG = [[if redis.call("get", KEYS[1]) == ARGV[1] then
+  return redis.call("pexpire", KEYS[1], ARGV[2]) end return 0]]
+local GET = [[return { redis.call("get", KEYS[1]), redis.call("pttl", KEYS[1]) }]]
 
 -- Passwords are not fields: no dump of what holds this shows one.
 local secrets = setmetatable({}, { __mode = "k" })
@@ -46,7 +52,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string what is missing
 function M.new(options, level)
-  options_.check(options, OPTIONS, "pcapi.shared: redis", level)
+  options_.check(options, OPTIONS, "pcapi.shared: redis", level + 1)
   local module, why = library()
   if not module then
     return nil, why
@@ -54,28 +60,47 @@ function M.new(options, level)
   local self = setmetatable({
     module = module, host = options.host or "127.0.0.1", port = options.port or 6379,
     database = options.database or 0, tls = options.tls, prefix = options.prefix or "pcapi:",
-    timeout = options.timeout or TIMEOUT, away_until = 0,
+    timeout = options.timeout or TIMEOUT,
   }, Redis)
   secrets[self] = { username = options.username, password = options.password }
+  -- a kept connection is signed in: it is for who knows the same password
   self.pool = ("pcapi redis %s %d %d %s %s"):format(self.host, self.port, self.database,
-    tostring(self.tls), options.username or "")
+    tostring(self.tls), core.base64url(core.sha256((options.username or "") .. "\n"
+      .. (options.password or ""))))
   return self
 end
 
 local function sign_in(self, connection)
-  local mine, ok, why = secrets[self], true, nil
+  local mine, ok, why, what = secrets[self], true, nil, "TLS"
   if self.tls then
     ok, why = rawget(connection, "_sock"):sslhandshake(false, self.host, true)
   end
-  if ok and mine.username then
-    ok, why = connection:auth(mine.username, mine.password or "")
-  elseif ok and mine.password then
-    ok, why = connection:auth(mine.password)
+  if ok and mine.password then
+    what = "its password"
+    if mine.username then
+      ok, why = connection:auth(mine.username, mine.password)
+    else
+      ok, why = connection:auth(mine.password)
+    end
   end
   if ok and self.database ~= 0 then
+    what = ("its database %d"):format(self.database)
     ok, why = connection:select(self.database)
   end
-  return ok, why
+  return ok, not ok and what .. ": " .. tostring(why) or nil
+end
+
+-- As of `pcapi.transport.nginx`.
+local function place_of(host)
+  return host == "localhost" and "127.0.0.1" or host
+end
+
+local function not_connected(why)
+  if tostring(why):find("no resolver defined", 1, true) then
+    return 'nginx needs its address, or "resolver" with that of your DNS server in http { } of '
+      .. "nginx.conf"
+  end
+  return why
 end
 
 local function connect(self)
@@ -85,9 +110,11 @@ local function connect(self)
   end
   connection:set_timeout(self.timeout * 1000)
   local ok
-  ok, why = connection:connect(self.host, self.port, { pool = self.pool,
+  ok, why = connection:connect(place_of(self.host), self.port, { pool = self.pool,
     pool_size = CONNECTIONS })
-  if ok and connection:get_reused_times() == 0 then
+  if not ok then
+    why = not_connected(why)
+  elseif connection:get_reused_times() == 0 then
     ok, why = sign_in(self, connection)
   end
   if not ok then
@@ -97,85 +124,183 @@ local function connect(self)
   return connection
 end
 
--- One command; nil where there is no value.
+-- What Redis says of a command that it does not know has its arguments: secrets.
+local function harmless(why)
+  return (tostring(why or "no answer"):gsub(",? with args beginning with.*", ""))
+end
+
+-- One command. Gives its value, which may be ngx.null; or nil, and why not.
 local function ask(self, command, ...)
   local connection, why = connect(self)
   if not connection then
-    return nil, why
+    return nil, harmless(why)
   end
+  local is_kept = connection:get_reused_times() > 0
   local value
   value, why = connection[command](connection, ...)
-  if value == nil then
-    connection:close()
-    return nil, why or "no answer"
+  if value ~= nil then
+    connection:set_keepalive(KEPT * 1000, CONNECTIONS)
+    return value or nil, not value and harmless(why) or nil
   end
-  connection:set_keepalive(KEPT * 1000, CONNECTIONS)
-  if value == false then
-    return nil, why
-  elseif value == ngx.null then
-    return nil
+  connection:close()
+  if is_kept and why ~= "timeout" then -- closed while it lay idle
+    return ask(self, command, ...)
   end
-  return value
+  return nil, harmless(why)
 end
 
-local function say_away(self, why)
+local look
+
+local function look_later(self, seconds)
+  return ngx.timer.at(seconds, function(is_ending)
+    if not is_ending then
+      look(self, seconds)
+    end
+  end)
+end
+
+-- By writing: a Redis that is full, or the copy of another one, answers a ping as well.
+function look(self, seconds)
+  local is_back = ask(self, "set", self.prefix .. "look", "", "PX", "1000")
+  if is_back then
+    self.is_away = false
+    notice.over(self.pool, ("Redis at %s:%d serves again"):format(self.host, self.port))
+    if self.on_return then
+      self.on_return()
+    end
+  elseif not look_later(self, math.min(2 * seconds, LAST_LOOK)) then
+    self.is_away = false -- no timer is to be had: the next who asks will see
+  end
+end
+
+local function go_away(self, why)
   notice.once(self.pool, ("Redis at %s:%d does not serve: %s. Going on without it: tokens and "
     .. "lists are shared by this machine's workers only; look at the server, or at redis = { … } "
     .. "of pcapi.shared"):format(self.host, self.port, why))
+  if not self.is_away then
+    self.is_away = look_later(self, FIRST_LOOK) and true or false
+  end
 end
 
 local function call(self, command, ...)
-  if core.now() < self.away_until then
+  if self.is_away then
     return nil, "Redis does not answer"
   elseif not phase.can_wait() then
     return nil, "Redis cannot be asked in this phase"
   end
   local value, why = ask(self, command, ...)
-  if why then
-    self.away_until = core.now() + AWAY
-    say_away(self, tostring(why))
-  else
-    notice.over(self.pool, "Redis serves again")
+  if value == nil then
+    go_away(self, why)
   end
   return value, why
 end
 
+local function text_key(self, name)
+  return self.prefix .. "text:" .. name
+end
+
+local function lock_key(self, name)
+  return self.prefix .. "lock:" .. name
+end
+
+local function milliseconds(seconds)
+  return ("%d"):format(math.ceil(seconds * 1000))
+end
+
+-- What is kept, as text; false for what was taken away; nil for nothing, or else.
+local function read(kept)
+  if type(kept) ~= "string" then
+    return nil
+  elseif kept:sub(1, 1) == TEXT then
+    return kept:sub(2)
+  elseif kept == GONE then
+    return false
+  end
+end
+
+--- Reads a text.
+-- @tparam string name
+-- @treturn[1] string
+-- @treturn[1] ?number seconds that it is still kept
+-- @treturn[2] boolean false: it was taken away
+-- @treturn[3] nil there is none
+-- @treturn[4] nil
+-- @treturn[4] string why it cannot be told
 function Redis:get(name)
-  return call(self, "get", self.prefix .. name)
+  local values, why = call(self, "eval", GET, 1, text_key(self, name))
+  if not values then
+    return nil, why
+  end
+  local left = tonumber(values[2]) or 0
+  return read(values[1]), left > 0 and left / 1000 or nil
 end
 
 --- Keeps a text.
 -- @tparam string name
 -- @tparam ?string text nil takes it away
 -- @tparam ?number seconds how long it is kept; for good without it
+-- @tparam ?boolean if_none only where there is none
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] string
-function Redis:set(name, text, seconds)
-  local _, why
-  if text == nil then
-    _, why = call(self, "del", self.prefix .. name)
-  elseif seconds then
-    _, why = call(self, "set", self.prefix .. name, text, "PX", math.ceil(seconds * 1000))
-  else
-    _, why = call(self, "set", self.prefix .. name, text)
+function Redis:set(name, text, seconds, if_none)
+  local words = { text_key(self, name), text and TEXT .. text or GONE }
+  seconds = text and seconds or not text and GONE_FOR or nil
+  if seconds then
+    words[3], words[4] = "PX", milliseconds(seconds)
   end
-  if why then
+  words[#words + 1] = if_none and "NX" or nil
+  local value, why = call(self, "set", unpack(words))
+  if value == nil then
     return nil, why
   end
   return true
 end
 
-function Redis:lock(name, seconds)
-  local key, mine = self.prefix .. "lock " .. name, core.uuid()
-  local taken, why = call(self, "set", key, mine, "NX", "PX",
-    math.ceil(math.min(seconds, LONGEST_LOCK) * 1000))
-  if not taken then
+--- The names of all texts.
+-- @treturn[1] table array
+-- @treturn[2] nil
+-- @treturn[2] string
+function Redis:names()
+  local prefix, cursor, names = text_key(self, ""), "0", {}
+  local pattern = prefix:gsub("[%[%]*?^\\]", "\\%0") .. "*"
+  repeat
+    local part, why = call(self, "scan", cursor, "match", pattern, "count", 1000)
+    if not part then
+      return nil, why
+    end
+    cursor = part[1]
+    for _, key in ipairs(part[2]) do
+      names[#names + 1] = key:sub(#prefix + 1)
+    end
+  until cursor == "0"
+  return names
+end
+
+--- Takes a lock.
+-- @tparam string name
+-- @tparam string mine what nobody else calls himself
+-- @tparam number seconds after which it comes free in any case
+-- @treturn[1] boolean whether it was free
+-- @treturn[2] nil
+-- @treturn[2] string
+function Redis:lock(name, mine, seconds)
+  local value, why = call(self, "set", lock_key(self, name), mine, "NX", "PX",
+    milliseconds(seconds))
+  if value == nil then
     return nil, why
   end
-  return function()
-    call(self, "eval", UNLOCK, 1, key, mine)
-  end
+  return value ~= ngx.null
+end
+
+--- Has a lock come free in so many seconds from now, if it is still one's own.
+function Redis:prolong(name, mine, seconds)
+  call(self, "eval", PROLONG, 1, lock_key(self, name), mine, milliseconds(seconds))
+end
+
+--- Lets a lock go, if it is still one's own.
+function Redis:unlock(name, mine)
+  call(self, "eval", UNLOCK, 1, lock_key(self, name), mine)
 end
 
 return M

@@ -1,17 +1,23 @@
 --- What the workers of an nginx share, in a `lua_shared_dict`; and machines, when they have
 -- a Redis in common. A store of tokens (`pcapi.auth.store.memory`), and more.
 --
--- The dictionary is what is read. Redis is asked by who holds a lock and is about to renew,
--- and where the dictionary has nothing; what is written goes to both. When Redis is away
+-- What is written goes to both. The dictionary is what is read; Redis is asked by who holds
+-- the lock of a text and is about to renew it, and else once a second. When Redis is away
 -- the machine goes on by itself, and brings what it wrote meanwhile when Redis is back.
 -- @classmod pcapi.nginx.shared
+local core = require "pcapi.core"
 local dict_ = require "pcapi.nginx.dict"
 local options_ = require "pcapi.options"
 
 local M = {}
 
 local OPTIONS = { dict = "line", redis = "table" }
-local BETWEEN_LOOKS = 0.05 -- seconds in which Redis is not asked again for what it has not
+-- seconds in which Redis is not asked again for a text, for one that it has not, for a lock
+local LOOKED, LOOKED_IN_VAIN, BUSY = 1, 0.05, 0.05
+local STEPS = 6 -- of Redis at most, until a lock is taken there
+local SPARE = 2 -- seconds more that a lock is good for until it is taken everywhere
+local LEASE = 10 -- seconds that a lock in Redis is good for, and prolonged for while it is held
+local LONGEST = 60 -- seconds of a lock in Redis that nobody prolongs
 
 local Shared = {}
 Shared.__index = Shared
@@ -19,6 +25,11 @@ Shared.__name = "pcapi.nginx.shared"
 
 --- Seconds between looks at a lock: looking costs nearly nothing here.
 Shared.longest_look = 0.04
+
+--- Names of texts that begin so are those of `pcapi.nginx.cached`.
+Shared.CACHED = "cached:"
+
+local bring, bring_later
 
 --- Makes one. A mistake in the options raises.
 -- @tparam table options
@@ -36,15 +47,21 @@ function M.new(options)
   local dict, why = dict_.new(options.dict)
   local redis
   if dict and options.redis then
-    redis, why = require("pcapi.nginx.redis").new(options.redis, 4)
+    redis, why = require("pcapi.nginx.redis").new(options.redis, 2)
   end
   if not dict or options.redis and not redis then
     error("pcapi.shared: " .. why, 2)
   end
-  return setmetatable({ dict = dict, redis = redis, held = {} }, Shared)
+  local self = setmetatable({ dict = dict, redis = redis, held = {} }, Shared)
+  if redis then
+    redis.on_return = function()
+      bring(self)
+    end
+  end
+  return self
 end
 
--- Names of what is of use to this machine only.
+-- Names of marks.
 local function waiting(name)
   return "waiting for redis: " .. name
 end
@@ -57,55 +74,73 @@ local function busy(name)
   return "busy in redis: " .. name
 end
 
--- In Redis this stands for what was taken away: or a machine that still knows the old text
--- could not tell that from a Redis that has lost it, and brings it back.
-local GONE = ""
-local GONE_FOR = 30 * 24 * 3600 -- seconds
-
-local function write_redis(self, name, text, seconds)
-  if text == nil then
-    return self.redis:set(name, GONE, GONE_FOR)
-  end
-  return self.redis:set(name, text, seconds)
+local function holder(name)
+  return "lock in redis: " .. name
 end
 
--- What Redis has, or what it is to have: what was written while it was away.
-local function read_redis(self, name, text, seconds)
-  if text and self.dict:get(waiting(name)) then
-    if write_redis(self, name, text) then
-      self.dict:set(waiting(name), nil)
-    end
-    return text
+-- Writes to Redis, what is marked as waiting for that.
+local function write_redis(self, name, text, seconds)
+  local reached = self.redis:set(name, text, seconds)
+  if reached then
+    self.dict:set_mark(waiting(name), nil)
   end
-  local newer, away = self.redis:get(name)
-  if newer == GONE then
+  return reached
+end
+
+-- Takes over what Redis has, unless somebody has written meanwhile.
+local function take_over(self, name, text, newer, seconds)
+  local now = self.dict:get(name)
+  if now ~= text then
+    return now
+  elseif newer == false then
     self.dict:set(name, nil)
     return nil
-  elseif newer == nil then
-    if text and not away then
-      write_redis(self, name, text, seconds)
-    end
-    return text
   elseif newer ~= text then
     self.dict:set(name, newer, seconds)
   end
   return newer
 end
 
+-- What Redis has, or what it is to have.
+local function read_redis(self, name, text)
+  if self.dict:mark(waiting(name)) then
+    if self.held[name] then
+      write_redis(self, name, text, self.dict:life(name))
+    else
+      bring_later(self, name)
+    end
+    return text
+  end
+  local newer, left = self.redis:get(name)
+  if newer ~= nil then
+    return take_over(self, name, text, newer, left)
+  elseif text and not left and self.held[name] then -- it has lost it
+    write_redis(self, name, text, self.dict:life(name))
+  end
+  return text
+end
+
+-- Whether Redis was asked a moment ago. Of those who come together one asks for a text that
+-- is known.
+local function was_looked_at(self, name, text)
+  local seen = self.dict:mark(looked(name))
+  if text and not seen then
+    self.dict:set_mark(looked(name), "yes", LOOKED)
+  end
+  return seen
+end
+
 --- Reads a text.
 -- @tparam string name
--- @tparam[opt] number seconds how long this machine keeps what comes from Redis
 -- @treturn ?string nil when there is none
-function Shared:get(name, seconds)
+function Shared:get(name)
   local text = self.dict:get(name)
-  if not self.redis or text and not self.held[name] then
+  if not self.redis or not self.held[name] and was_looked_at(self, name, text) then
     return text
-  elseif not self.held[name] and self.dict:get(looked(name)) then
-    return nil
   end
-  text = read_redis(self, name, text, seconds)
+  text = read_redis(self, name, text)
   if not text then
-    self.dict:set(looked(name), "nothing", BETWEEN_LOOKS)
+    self.dict:set_mark(looked(name), "nothing", LOOKED_IN_VAIN)
   end
   return text
 end
@@ -119,10 +154,13 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
 function Shared:set(name, text, seconds)
-  local reached = self.redis and write_redis(self, name, text, seconds)
+  if self.redis then -- first, or who reads would ask Redis, and take over what that has
+    self.dict:set_mark(waiting(name), "yes", text and seconds)
+  end
   local ok, err = self.dict:set(name, text, seconds)
-  if self.redis then
-    self.dict:set(waiting(name), not reached and text and "yes" or nil, seconds)
+  local reached = self.redis and write_redis(self, name, text, seconds)
+  if self.redis and not reached and not self.redis.is_away then
+    bring_later(self, name)
   end
   if not ok and not reached then
     return nil, err
@@ -130,48 +168,104 @@ function Shared:set(name, text, seconds)
   return true
 end
 
+--- The names of all texts, but those of cached values.
+-- @treturn table array
+function Shared:names()
+  local names, known = {}, {}
+  local function add(all)
+    for _, name in ipairs(all or {}) do
+      if name:sub(1, #self.CACHED) ~= self.CACHED and not known[name] and self:get(name) then
+        names[#names + 1] = name
+      end
+      known[name] = true
+    end
+  end
+  add(self.dict:names())
+  add(self.redis and self.redis:names())
+  return names
+end
+
 --- Takes a lock of this machine.
 -- @tparam string name
--- @tparam number seconds after which it comes free in any case
--- @treturn[1] function that unlocks
+-- @treturn[1] table for @{lock_everywhere}; it comes free soon
 -- @treturn[2] nil somebody else has it
 -- @treturn[3] nil
 -- @treturn[3] pcapi.error of kind store
-function Shared:lock_here(name, seconds)
-  return self.dict:lock(name, seconds)
+function Shared:lock_here(name)
+  local unlock, prolong = self.dict:lock(name,
+    SPARE + (self.redis and STEPS * self.redis.timeout or 0))
+  if not unlock then
+    return nil, prolong
+  end
+  return { name = name, unlock = unlock, prolong = prolong }
+end
+
+-- Has the lock of Redis come free soon when we are not here any more, and not before we are
+-- done. A worker that ends takes no timers.
+local function keep_alive(self, lock)
+  local function beat(is_ending)
+    if lock.mine then
+      local goes_on = not is_ending and ngx.timer.at(LEASE / 3, beat)
+      self.redis:prolong(lock.name, lock.mine, goes_on and LEASE or LONGEST)
+    end
+  end
+  if not ngx.timer.at(LEASE / 3, beat) then
+    self.redis:prolong(lock.name, lock.mine, LONGEST)
+  end
 end
 
 -- The lock of Redis; it counts as taken where Redis is away.
-local function lock_redis(self, name, seconds)
-  if self.dict:get(busy(name)) then
-    return nil
+local function lock_redis(self, lock)
+  local name = lock.name
+  local gone = self.dict:mark(holder(name))
+  if gone then -- of a worker, or a request, that has ended: the lock here is ours
+    self.redis:unlock(name, gone)
+  elseif self.dict:mark(busy(name)) then
+    return false
   end
-  local unlock, away = self.redis:lock(name, seconds)
-  if unlock or away then
-    return unlock or function() end
+  local mine = core.uuid()
+  self.dict:set_mark(holder(name), mine, LONGEST)
+  local is_free = self.redis:lock(name, mine, LEASE)
+  if is_free then
+    lock.mine = mine
+    keep_alive(self, lock)
+    return true
   end
-  self.dict:set(busy(name), "yes", BETWEEN_LOOKS)
+  self.dict:set_mark(holder(name), nil)
+  if is_free == nil then
+    return true
+  end
+  self.dict:set_mark(busy(name), "yes", BUSY)
+  return false
+end
+
+local function unlock_everywhere(self, lock)
+  self.held[lock.name] = nil
+  local mine = lock.mine
+  lock.mine = nil
+  if mine then
+    self.redis:unlock(lock.name, mine)
+    if self.dict:mark(holder(lock.name)) == mine then
+      self.dict:set_mark(holder(lock.name), nil)
+    end
+  end
+  lock.unlock()
 end
 
 --- Makes a lock of this machine one of all machines.
--- @tparam string name
--- @tparam number seconds
--- @tparam function unlock from @{lock_here}
+-- @tparam table lock from @{lock_here}
+-- @tparam number seconds after which it comes free in any case
 -- @treturn[1] function that unlocks both
 -- @treturn[2] nil another machine has it; it is unlocked here
-function Shared:lock_everywhere(name, seconds, unlock)
-  local unlock_redis = self.redis and lock_redis(self, name, seconds)
-  if self.redis and not unlock_redis then
-    unlock()
+function Shared:lock_everywhere(lock, seconds)
+  if self.redis and not lock_redis(self, lock) then
+    lock.unlock()
     return nil
   end
-  self.held[name] = true
+  lock.prolong(seconds)
+  self.held[lock.name] = true
   return function()
-    self.held[name] = nil
-    if unlock_redis then
-      unlock_redis()
-    end
-    unlock()
+    unlock_everywhere(self, lock)
   end
 end
 
@@ -183,11 +277,45 @@ end
 -- @treturn[3] nil
 -- @treturn[3] pcapi.error of kind store
 function Shared:lock(name, seconds)
-  local unlock, err = self:lock_here(name, seconds)
-  if not unlock then
+  local lock, err = self:lock_here(name)
+  if not lock then
     return nil, err
   end
-  return self:lock_everywhere(name, seconds, unlock)
+  return self:lock_everywhere(lock, seconds)
+end
+
+-- One text, unless somebody holds its lock, who is about to write it.
+local function bring_text(self, name)
+  local lock = self:lock_here(name)
+  if not lock then
+    return
+  end
+  local text, life = self.dict:get(name), self.dict:life(name)
+  if self.dict:mark(waiting(name)) then
+    write_redis(self, name, text, life)
+  elseif text then
+    self.redis:set(name, text, life, true)
+  end
+  lock.unlock()
+end
+
+function bring_later(self, name)
+  pcall(ngx.timer.at, 0, function() -- in init_by_lua it raises
+    bring_text(self, name)
+  end)
+end
+
+-- Brings Redis what was written, or taken away, while it was away; and what it has lost.
+function bring(self)
+  local known = {}
+  for _, names in ipairs { self.dict:names(), self.dict:marks(waiting "") } do
+    for _, name in ipairs(names) do
+      if not known[name] then
+        known[name] = true
+        bring_text(self, name)
+      end
+    end
+  end
 end
 
 --- Makes a value that is loaded at most once in a while, see `pcapi.nginx.cached`.

@@ -1,0 +1,382 @@
+--- What machines share in Redis: nginxes with a dictionary each are machines.
+local contract = require "spec.support.store_contract"
+local nginx = require "spec.support.nginx"
+local redis = require "spec.support.redis"
+local tenant_ = require "spec.support.tenant"
+local workers = require "spec.support.workers"
+
+local CALL = [[
+  local users, err = client.security:non_mfa_principals()
+  return users and #users or tostring(err)
+]]
+
+local function stop_all()
+  nginx.stop_all()
+  redis.stop_all()
+end
+
+-- The option `redis` of pcapi.shared.
+local function option(server, more)
+  return ('redis = { host = %q, port = %d, %s %s }'):format(server.host, server.port,
+    server.password and ("password = %q, "):format(server.password) or "", more or "")
+end
+
+local function machines(count, options)
+  local all = {}
+  for i = 1, count do
+    all[i] = workers.start(options)
+  end
+  return all
+end
+
+-- The code on all machines at once, so many times on each.
+local function run_on_all(all, count, code)
+  local running, results = {}, {}
+  for i, machine in ipairs(all) do
+    running[i] = machine:begin_runs(count, code)
+  end
+  for _, run in ipairs(running) do
+    for _, result in ipairs(run:finish()) do
+      results[#results + 1] = result
+    end
+  end
+  return results
+end
+
+local function all_gave(expected, results)
+  for _, result in ipairs(results) do
+    assert.equal(expected, result.values[1])
+  end
+end
+
+local function slowest(results)
+  local most = 0
+  for _, result in ipairs(results) do
+    most = math.max(most, result.seconds)
+  end
+  return most
+end
+
+-- Where nothing is told of Redis but what one has to know.
+local function sharing(server, more)
+  return { workers = 2, init = ("shared = pcapi.shared { dict = 'pcapi', %s }"):format(
+    option(server, more)) }
+end
+
+describe("the store of machines", function()
+  local machine
+
+  lazy_setup(function()
+    local server = redis.start()
+    machine = workers.start { init = ([[
+      contract = require "spec.support.store_contract"
+      new_store = function()
+        ngx.shared.pcapi:flush_all()
+        return pcapi.shared { dict = "pcapi", %s }
+      end
+    ]]):format(option(server, 'prefix = "*[" .. require("pcapi.core").uuid() .. "]:"')) }
+  end)
+
+  lazy_teardown(stop_all)
+
+  for name in pairs(contract) do
+    it(name, function()
+      machine:run(("contract[%q](new_store)"):format(name))
+    end)
+  end
+end)
+
+describe("a text that one machine keeps", function()
+  local one, other
+
+  lazy_setup(function()
+    local server = redis.start()
+    one, other = workers.start(sharing(server)), workers.start(sharing(server))
+  end)
+
+  lazy_teardown(stop_all)
+
+  it("is read by the others, also an empty one", function()
+    one:run 'shared:set("a", "text"); shared:set("empty", "")'
+    assert.equal("text", (other:run 'return shared:get "a"'))
+    assert.equal("", (other:run 'return shared:get "empty"'))
+  end)
+
+  it("is read anew after a second, when it has changed or was taken away", function()
+    one:run 'shared:set("b", "first"); shared:set("c", "first")'
+    other:run 'shared:get "b"; shared:get "c"'
+    one:run 'shared:set("b", "second"); shared:set("c", nil)'
+    os.execute "sleep 1.1"
+    assert.equal("second", (other:run 'return shared:get "b"'))
+    assert.is_nil((other:run 'return shared:get "c"'))
+  end)
+
+  it("is at once what they last set it to", function()
+    one:run 'shared:set("d", "first")'
+    other:run 'shared:set("d", "second")'
+    assert.equal("second", (other:run 'return shared:get "d"'))
+  end)
+
+  it("lives as long with the others", function()
+    one:run 'shared:set("brief", "text", 1.5)'
+    assert.equal("text", (other:run 'return shared:get "brief"'))
+    os.execute "sleep 1.6"
+    assert.is_nil((one:run 'return shared:get "brief"'))
+    assert.is_nil((other:run 'return shared:get "brief"'))
+  end)
+
+  it("reaches them also when it is set where nobody can wait", function()
+    local server = redis.start()
+    local options = sharing(server)
+    options.server = [[location = /log {
+      return 204;
+      log_by_lua_block { shared:set("from log", "text") }
+    }]]
+    local writer, reader = workers.start(options), workers.start(sharing(server))
+    writer:get "/log"
+    assert.is_true(nginx.wait_for(function()
+      return reader:run 'return shared:get "from log"' == "text"
+    end, 2))
+  end)
+end)
+
+describe("machines that need a token", function()
+  after_each(stop_all)
+
+  it("at once make one call for it", function()
+    local tenant = tenant_.new "delay=0.3"
+    local all = machines(2, { workers = 2, init = tenant:init(option(redis.start())) })
+    all_gave(25, run_on_all(all, 50, CALL))
+    assert.equal(1, tenant:refreshes())
+  end)
+
+  it("near its end make one more call", function()
+    local tenant = tenant_.new "delay=0.3;life=8"
+    local all = machines(2, { workers = 2, init = tenant:init(option(redis.start())) })
+    all_gave(25, run_on_all(all, 20, CALL))
+    os.execute "sleep 4.1"
+    all_gave(25, run_on_all(all, 20, CALL))
+    assert.equal(2, tenant:refreshes())
+  end)
+
+  it("after it was refused make one more call", function()
+    local tenant = tenant_.new "delay=0.3;scenario=revoke_after%3D20"
+    local all = machines(2, { workers = 2, init = tenant:init(option(redis.start())) })
+    all_gave(25, run_on_all(all, 20, CALL))
+    assert.equal(2, tenant:refreshes())
+  end)
+
+  it("have one that outlives them", function()
+    local tenant, server = tenant_.new(), redis.start()
+    for _ = 1, 2 do
+      local machine = workers.start { init = tenant:init(option(server)) }
+      assert.equal(25, (machine:run(CALL)))
+      machine:stop()
+    end
+    assert.equal(1, tenant:refreshes())
+  end)
+
+  it("wait no longer than the lease for one that dies while it renews", function()
+    local server, tenant = redis.start(), tenant_.new "delay=2;times=1"
+    local all = machines(2, { init = tenant:init(option(server)) })
+    local running = all[1]:begin_runs(1, "pcall(" .. "client.security.non_mfa_principals, "
+      .. "client.security)")
+    assert.is_true(nginx.wait_for(function() return tenant:refreshes() == 1 end))
+    os.execute("kill -KILL -" .. all[1].pid)
+    pcall(running.finish)
+    local began = os.time()
+    assert.equal(25, (all[2]:run(CALL)))
+    assert.is_true(os.time() - began <= 12)
+  end)
+
+  it("wait for one that takes its time, longer than a lease", function()
+    local server, tenant = redis.start(), tenant_.new "delay=12;times=1"
+    local all = machines(2, { init = tenant:init(option(server)) })
+    all_gave(25, run_on_all(all, 3, CALL))
+    assert.equal(1, tenant:refreshes())
+  end)
+end)
+
+describe("a Redis that is away", function()
+  after_each(stop_all)
+
+  local AWAY = "does not serve"
+
+  it("from the start on keeps nobody from working, and is told of once by a worker", function()
+    local server, tenant = redis.start(), tenant_.new "delay=0.1"
+    server:kill()
+    local machine = workers.start { workers = 2, init = tenant:init(option(server)) }
+    for _ = 1, 3 do
+      all_gave(25, machine:run_all(20, CALL))
+    end
+    assert.equal(1, tenant:refreshes())
+    local lines = machine:count_in_log(AWAY)
+    assert.is_true(lines >= 1 and lines <= 2, machine:log())
+    assert.truthy(machine:log():find("Redis at 127.0.0.1:" .. server.port, 1, true))
+  end)
+
+  it("in the middle keeps nobody from working", function()
+    local server, tenant = redis.start(), tenant_.new "delay=0.2;life=4"
+    local machine = workers.start { workers = 2, init = tenant:init(option(server)) }
+    all_gave(25, machine:run_all(10, CALL))
+    os.execute "sleep 2.1"
+    local running = machine:begin_runs(20, CALL)
+    os.execute "sleep 0.1"
+    server:kill()
+    all_gave(25, running:finish())
+    os.execute "sleep 2.1"
+    all_gave(25, machine:run_all(20, CALL))
+    assert.equal(3, tenant:refreshes())
+    assert.is_true(machine:count_in_log(AWAY) <= 2, machine:log())
+  end)
+
+  it("gets what was written meanwhile when it is back, and says that it is", function()
+    local server = redis.start()
+    local one = workers.start(sharing(server))
+    one:run 'shared:set("kept before", "text"); shared:set("gone", "text")'
+    server:kill()
+    one:run 'shared:set("new", "text", 60); shared:set("gone", nil)'
+    assert.equal("text", (one:run 'return shared:get "new"'))
+    server:start()
+    assert.is_true(nginx.wait_for(function()
+      return one:count_in_log "Redis at 127.0.0.1:" == 2
+    end))
+    assert.equal(1, one:count_in_log "serves again")
+    local other = workers.start(sharing(server))
+    assert.is_true(nginx.wait_for(function()
+      return other:run 'return shared:get "new"' == "text"
+    end))
+    assert.equal("text", (other:run 'return shared:get "kept before"'))
+    assert.is_nil((other:run 'return shared:get "gone"'))
+    local life = tonumber(server:ask("PTTL", "pcapi:text:new"))
+    assert.is_true(life > 40000 and life <= 60000, tostring(life))
+  end)
+
+  it("since it hangs holds up who finds out, and nobody else", function()
+    local server, tenant = redis.start(), tenant_.new()
+    local machine = workers.start { workers = 2, init = tenant:init(option(server)) }
+    all_gave(25, machine:run_all(20, CALL))
+    machine:run 'shared:set("text", "old")'
+    server:hang()
+    os.execute "sleep 1.1"
+    local first = machine:run_all(20, 'return shared:get "text"')
+    all_gave("old", first)
+    assert.is_true(slowest(first) < 2)
+    -- what the other worker still has to find out
+    machine:run_all(20, 'shared:set("text", "new")')
+    local later = machine:run_all(20, 'return shared:get "text"')
+    all_gave("new", later)
+    assert.is_true(slowest(later) < 0.5)
+    assert.is_true(machine:count_in_log(AWAY) <= 2, machine:log())
+    server:go_on()
+    assert.is_true(nginx.wait_for(function()
+      return server:ask("GET", "pcapi:text:text") == "=new"
+    end, 12))
+  end)
+
+  it("for a moment, as it started again, is not noticed", function()
+    local server = redis.start()
+    local machine = workers.start(sharing(server))
+    machine:run_all(10, 'shared:set("text", "old")')
+    server:kill()
+    server:start()
+    machine:run_all(10, 'shared:set("text", "new")')
+    assert.equal("=new", server:ask("GET", "pcapi:text:text"))
+    assert.equal(0, machine:count_in_log(AWAY), machine:log())
+  end)
+
+  it("since it takes nothing is told of once, not again and again", function()
+    local server = redis.start { more = "maxmemory 1\nmaxmemory-policy noeviction" }
+    local machine = workers.start(sharing(server))
+    for _ = 1, 8 do
+      machine:run 'shared:set("text", "text")'
+      os.execute "sleep 0.5"
+    end
+    local lines = machine:count_in_log(AWAY)
+    assert.is_true(lines >= 1 and lines <= 2, machine:log())
+    assert.equal(0, machine:count_in_log "serves again")
+  end)
+end)
+
+describe("a set-up of Redis", function()
+  after_each(stop_all)
+
+  -- What the log says of a text that is set.
+  local function line_of(server, more)
+    local machine = workers.start(sharing(server, more))
+    machine:run 'assert(shared:set("text", "text"))'
+    return machine:log():match "pcapi: (Redis at [^\n]*)" or ""
+  end
+
+  for name, case in pairs {
+    ["without its password"] = { "", "NOAUTH" },
+    ["with a wrong password"] = { 'password = "WRONG-SECRET"', "its password: WRONGPASS" },
+    ["with a wrong user"] = { 'username = "who", password = "WRONG-SECRET"',
+                              "its password: WRONGPASS" },
+    ["with a database that is not there"] = { 'password = "SECRET", database = 99',
+                                              "its database 99: ERR DB index is out of range" },
+    ["without TLS"] = { 'password = "SECRET", tls = true', "TLS: " },
+  } do
+    it(name .. " is told of, without secrets", function()
+      local server = redis.start { password = "SECRET" }
+      server.password = nil
+      local line = line_of(server, case[1])
+      assert.truthy(line:find(case[2], 1, true), line)
+      assert.is_nil(line:find("SECRET", 1, true))
+    end)
+  end
+
+  it("that renames its commands is told of, without what was sent", function()
+    local server = redis.start { more = "rename-command SET TAKEN" }
+    local machine = workers.start(sharing(server))
+    machine:run 'assert(shared:set("text", "SECRET"))'
+    assert.truthy(machine:log():find("unknown command", 1, true))
+    assert.is_nil(machine:log():find("SECRET", 1, true))
+  end)
+
+  it("with TLS, a user and another database serves", function()
+    local server = redis.start { tls = true, more = "user someone on >pass ~pcapi:* +@all" }
+    local machine = workers.start(sharing(server,
+      'tls = true, username = "someone", password = "pass", database = 3'))
+    machine:run 'assert(shared:set("text", "text"))'
+    assert.equal("", (machine:log():match "pcapi: [^\n]*" or ""))
+    assert.equal("3", server:ask("INFO", "keyspace"):match "db(%d+):keys=1")
+  end)
+
+  it("whose certificate is of another host is not served by", function()
+    local server = redis.start { tls = true }
+    server.host = "127.0.0.2"
+    local line = line_of(server, "tls = true")
+    assert.truthy(line:find("TLS: ", 1, true) or line:find("refused", 1, true), line)
+  end)
+
+  it("without the library raises, and names the package", function()
+    local machine = workers.start()
+    local ok, said = pcall(machine.run, machine, [[
+      package.preload["resty.redis"] = function() error "not here" end
+      package.preload["nginx.redis"] = package.preload["resty.redis"]
+      pcapi.shared { dict = "pcapi", redis = {} }
+    ]])
+    assert.is_false(ok)
+    assert.truthy(said:find("spec\"]:3: pcapi.shared: ", 1, true), said)
+    assert.truthy(said:find("lua-nginx-redis", 1, true), said)
+  end)
+
+  it("with a mistake raises at the caller's line", function()
+    local machine = workers.start()
+    local ok, said = pcall(machine.run, machine, [[
+
+      pcapi.shared { dict = "pcapi", redis = { hots = "a" } }
+    ]])
+    assert.is_false(ok)
+    assert.truthy(said:find('spec"]:2: pcapi.shared: redis has no option "hots"; did you mean '
+      .. '"host"?', 1, true), said)
+  end)
+
+  it("shows its password to nobody who dumps what is shared", function()
+    local server = redis.start { password = "SECRET" }
+    local machine = workers.start(sharing(server))
+    machine:run 'shared:set("text", "text")'
+    assert.is_false((machine:run 'return require("spec.support.holds")(shared, "SECRET")'))
+  end)
+end)

@@ -1,0 +1,155 @@
+--- A Redis: real, on loopback, in a folder of its own that goes with it.
+local curl = require "spec.support.curl"
+local files = require "spec.support.files"
+
+local M = {}
+
+local PATIENCE = 10 -- seconds that a start, or an end, may take
+
+-- It ends when a line comes, or when nobody holds the other end of our input any more: so
+-- none is left, whatever becomes of us.
+local RUN = [[
+exec 3<&0 2>/dev/null
+env -u LD_PRELOAD redis-server @DIR@/redis.conf >@DIR@/output 2>&1 3<&- &
+redis=$!
+echo $redis >@DIR@/pid
+{ read -r _ <&3; kill -KILL $redis; } &
+wait $redis
+echo $? >@DIR@/ended
+wait
+]]
+
+local running = {}
+
+local Server = {}
+Server.__index = Server
+
+local function filled(template, values)
+  return (template:gsub("@(%u+)@", values))
+end
+
+local function exists(path)
+  local file = io.open(path)
+  return file ~= nil and file:close() and true
+end
+
+local function wait_for(is_true)
+  for _ = 1, PATIENCE * 50 do
+    if is_true() then
+      return true
+    end
+    os.execute "sleep 0.02"
+  end
+  return is_true()
+end
+
+-- Below the range that the system gives to clients, and above those of the nginxes.
+local function free_port()
+  return tonumber(files.lines_of [[bash -c 'while port=$((32000 + RANDOM % 700))
+    (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done; echo $port']][1])
+end
+
+local function configuration(server, options)
+  local lines = {
+    "bind 127.0.0.1", "dir " .. server.dir, 'save ""', "appendonly no",
+    (options.tls and "port 0\ntls-port " or "port ") .. server.port,
+  }
+  if options.tls then
+    local folder = os.getenv "PCAPI_SANDBOX_CA":gsub("[^/]*$", "")
+    lines[#lines + 1] = filled("tls-cert-file @F@localhost.pem\ntls-key-file @F@leaf.key\n"
+      .. "tls-ca-cert-file @F@ca.pem\ntls-auth-clients no", { F = folder })
+  end
+  if options.password then
+    lines[#lines + 1] = "requirepass " .. options.password
+  end
+  lines[#lines + 1] = options.more
+  return table.concat(lines, "\n") .. "\n"
+end
+
+local function launch(server)
+  os.execute(("rm -f %s/pid %s/ended"):format(server.dir, server.dir))
+  server.pipe = assert(io.popen(filled(RUN, { DIR = server.dir }), "w"))
+  local is_ready = wait_for(function()
+    server.pid = exists(server.dir .. "/pid") and tonumber(files.slurp(server.dir .. "/pid"))
+    return server.pid and server:ask "PING":find "PONG" or exists(server.dir .. "/ended")
+  end)
+  if not is_ready or exists(server.dir .. "/ended") then
+    error("Redis does not start:\n" .. files.slurp(server.dir .. "/output"), 0)
+  end
+end
+
+--- Starts one, and waits until it answers.
+-- @tparam ?table options `password`, `tls` (with a certificate of the sandbox's CA), `more`
+--   lines of its configuration
+-- @treturn table `host`, `port`, `pid`, and the methods below
+function M.start(options)
+  options = options or {}
+  local server = setmetatable({ dir = files.lines_of "mktemp -d"[1], port = free_port(),
+                                password = options.password, tls = options.tls }, Server)
+  server.host = options.tls and "localhost" or "127.0.0.1"
+  running[#running + 1] = server
+  local file = assert(io.open(server.dir .. "/redis.conf", "wb"))
+  file:write(configuration(server, options))
+  file:close()
+  launch(server)
+  return server
+end
+
+--- Asks it by its own client.
+-- @tparam string ... command and arguments
+-- @treturn string what it prints, without the last line break
+function Server:ask(...)
+  local words = { self.password and "REDISCLI_AUTH=" .. curl.quote(self.password) or "",
+                  "env -u LD_PRELOAD redis-cli -p", self.port }
+  if self.tls then
+    words[#words + 1] = "-h localhost --tls --cacert " .. os.getenv "PCAPI_SANDBOX_CA"
+  end
+  for _, word in ipairs { ... } do
+    words[#words + 1] = curl.quote(tostring(word))
+  end
+  return (curl.shell(table.concat(words, " ") .. " 2>&1"):gsub("\n$", ""))
+end
+
+local function signal(server, name)
+  os.execute(("kill -%s %d 2>/dev/null"):format(name, server.pid))
+end
+
+--- It keeps its connections and takes new ones, but answers nobody.
+function Server:hang()
+  signal(self, "STOP")
+end
+
+--- It goes on after @{hang}.
+function Server:go_on()
+  signal(self, "CONT")
+end
+
+--- Kills it, and waits until it is gone: with all that it knows.
+function Server:kill()
+  if self.pipe then
+    self.pipe:write "end\n"
+    self.pipe:close() -- waits
+    self.pipe = nil
+  end
+end
+
+--- Starts it again where it was.
+function Server:start()
+  launch(self)
+end
+
+--- Kills it and removes its folder; harmless when that was done.
+function Server:stop()
+  self:kill()
+  os.execute("rm -rf " .. self.dir)
+end
+
+--- Stops all that were started, for after_each.
+function M.stop_all()
+  for i = #running, 1, -1 do
+    running[i]:stop()
+    running[i] = nil
+  end
+end
+
+return M
