@@ -49,12 +49,19 @@ demo:
 	@$(MAKE) --no-print-directory -s build
 	@sandbox/run bin/pcapi non-mfa
 
+PAGE_NEEDS := $(BUILD_NEEDS) $(SANDBOX_NEEDS) libluajit2-5.1-dev
+nginx-demo:
+	@dev/need $(PAGE_NEEDS)
+	@dev/npm examples/nginx
+	@$(MAKE) --no-print-directory -s LUA=luajit build
+	@sandbox/run examples/nginx/run
+
 # Specs on every Lua of LUAS, and the parts of C that know no Lua; side by side with -j.
 test: $(LUAS:%=test-on-%) test-of-c
 
 test-needs:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
-	@dev/oidc
+	@dev/npm spec/oidc
 	@$(MAKE) --no-print-directory LUA=luajit build # which nginx loads, whatever runs the specs
 
 test-on-%: test-needs
@@ -66,7 +73,7 @@ test-of-c: test-needs
 # RUN stands in front of the interpreter: a sanitizer's preload, valgrind
 BUSTED ?= dev/busted
 test-lua: build
-	@dev/oidc
+	@dev/npm spec/oidc
 	@echo "specs on $(LUA)$(BUSTED:dev/busted%=%)"
 	@sandbox/run $(RUN) $(LUA) $(BUSTED) $(SPECS)
 
@@ -79,6 +86,18 @@ NOT_IN_NGINX := many.processes a.command.shows.no.secret
 test-in-nginx: test-needs
 	@$(MAKE) --no-print-directory LUA=luajit BUSTED=dev/busted-in-nginx test-lua \
 	  SPECS='$(or $(SPECS),$(IN_NGINX) $(NOT_IN_NGINX:%=--filter-out=%))'
+
+# The page of examples/nginx in a real browser.
+page-needs:
+	@dev/need $(PAGE_NEEDS) chromium fonts-dejavu-core
+	@dev/npm spec/oidc spec/browser examples/nginx
+	@$(MAKE) --no-print-directory -s LUA=luajit build
+
+test-page: page-needs
+	@sandbox/run dev/node --test --test-reporter=spec spec/browser/*.test.mjs
+
+screenshot: page-needs
+	@sandbox/run dev/node spec/browser/screenshot.mjs docs/nginx-page.png
 
 C_TESTS := $(OUT)/spec/buf_test $(OUT)/spec/jsontext_test $(OUT)/spec/crypto_test \
            $(OUT)/spec/inflate_test $(OUT)/spec/file_test $(OUT)/spec/pool_test \
@@ -182,4 +201,4 @@ install:
 clean:
 	rm -rf build doc
 
-.PHONY: build demo test test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint kill coverage bench bench-nginx soak waiting docs install clean
+.PHONY: build demo nginx-demo test test-page page-needs screenshot test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint kill coverage bench bench-nginx soak waiting docs install clean

@@ -276,6 +276,6 @@ end)
 describe("the folder examples/", function()
   it("holds no program that nobody runs", function()
     assert.same({ "examples/cqueues.lua", "examples/luv.lua", "examples/tenants.lua" },
-      files.lines_of "ls examples/*")
+      files.lines_of "ls examples/*.lua")
   end)
 end)

@@ -12,7 +12,7 @@ local PATIENCE = 20 -- seconds that a start may take
 
 local function node()
   local command = files.lines_of("ls spec/oidc/node_modules/node-linux-*/bin/node 2>/dev/null")[1]
-  return command or error("the OpenID provider is not installed: run dev/oidc", 0)
+  return command or error("the OpenID provider is not installed: run dev/npm spec/oidc", 0)
 end
 
 local function exists(path)

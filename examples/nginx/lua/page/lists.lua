@@ -1,0 +1,65 @@
+--- The three lists of the page: shared by all workers, refreshed in the background, and shown
+-- with their age while the service does not answer.
+local digest = require "page.digest"
+local notes = require "page.notes"
+local settings = require "page.settings"
+
+local M = {}
+
+-- How each list is asked for.
+local ASK = {
+  users = function(client)
+    return client.security:non_mfa_principals { since = "7d" }
+  end,
+  adoption = function(client)
+    return client.security:application_mfa_adoption_status()
+  end,
+  requests = function(client)
+    return client.security:partner_requests { mfa_compliant = false }
+  end,
+}
+
+--- Their names, in the order of the page.
+M.names = { "users", "adoption", "requests" }
+
+local function load(name)
+  notes.count("refreshes", name)
+  local client, err = settings.client()
+  local list
+  if client then
+    list, err = ASK[name](client)
+  end
+  if not list then
+    notes.count("errors", name)
+    return nil, err
+  end
+  return digest[name](list)
+end
+
+local cached = {}
+for _, name in ipairs(M.names) do
+  cached[name] = settings.shared:cached {
+    name = "page/" .. name, fresh = settings.fresh, stale = settings.stale,
+    load = function()
+      return load(name)
+    end,
+  }
+end
+
+--- A list as it is known now; waits for the service only where nothing is known.
+-- @tparam string name
+-- @treturn[1] table `items` (JSON text of an array) and `facts`; not to be changed
+-- @treturn[1] table `age` (seconds), `is_stale`, and `err`: how refreshing it failed
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error
+function M.get(name)
+  local value, state = cached[name]:get()
+  if value then
+    notes.keep(name, value.facts, ngx.now() - state.age, state.err)
+  else
+    notes.keep(name, nil, nil, state)
+  end
+  return value, state
+end
+
+return M

@@ -1,0 +1,39 @@
+// Rows of days and applications, summed up.
+import * as text from './text.js';
+
+const DAY = 86400 * 1000;
+const MOST = 60; // days that a chart shows
+
+const key = (date) => date.toISOString().slice(0, 10);
+const keyOf = (row) => (row.loginDate ?? '').slice(0, 10);
+
+// Every day from the first to the last, those without a request among them.
+export function daysOf(items) {
+  const times = items.map((row) => text.parse(keyOf(row))).filter(Boolean).map((date) => date.getTime());
+  if (times.length === 0) return [];
+  const last = times.reduce((a, b) => Math.max(a, b));
+  const first = Math.max(times.reduce((a, b) => Math.min(a, b)), last - (MOST - 1) * DAY);
+  return Array.from({ length: (last - first) / DAY + 1 }, (_, i) => new Date(first + i * DAY));
+}
+
+// For each day how many requests came with MFA, and how many in all.
+export function sumsOf(items, days) {
+  const sums = new Map(days.map((date) => [key(date), { mfa: 0, total: 0 }]));
+  for (const row of items) {
+    const sum = sums.get(keyOf(row));
+    if (sum) {
+      sum.mfa += row.mfaCompliantRequestCount ?? 0;
+      sum.total += row.totalRequestCount ?? 0;
+    }
+  }
+  return [...sums.values()];
+}
+
+export function whole(sums) {
+  return sums.reduce((a, b) => ({ mfa: a.mfa + b.mfa, total: a.total + b.total }), { mfa: 0, total: 0 });
+}
+
+// No share where nothing was asked.
+export const share = (sum) => (sum.total > 0 ? sum.mfa / sum.total : null);
+export const shareText = (sum) => (sum.total > 0 ? text.percent(share(sum)) : 'no requests');
+export const nameOf = (date) => `${text.weekday(date)} ${text.day(date)}`;

@@ -1,0 +1,51 @@
+// Makes elements. What comes from the service is text, and a text is never markup.
+
+// Properties whose name holds a dash, and `role`, become attributes; `class` is className.
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null) continue;
+    if (name === 'class') made.className = value;
+    else if (name.includes('-') || name === 'role') made.setAttribute(name, value);
+    else made[name] = value;
+  }
+  made.append(...children.filter((child) => child !== undefined && child !== null));
+  return made;
+}
+
+// A text that may be broken where people break such words: behind / @ and :, and in the name of
+// a domain before a dot.
+export function breakable(text) {
+  const parts = text.split(/(?<=[/@:])|(?<=@[^@]*)(?=\.)/);
+  return element('bdi', {}, ...parts.flatMap((part, i) => (i > 0 ? [element('wbr'), part] : [part])));
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+// A small picture that says nothing by itself.
+export function icon(path) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('viewBox', '0 0 20 20');
+  svg.setAttribute('aria-hidden', 'true');
+  svg.classList.add('icon');
+  const shape = document.createElementNS(SVG, 'path');
+  shape.setAttribute('d', path);
+  svg.append(shape);
+  return svg;
+}
+
+export function time(date, text, title) {
+  return element('time', { dateTime: date.toISOString(), title }, text);
+}
+
+// A table with a head; the cells are texts or elements, numbers are set to the right.
+export function table(caption, names, rows) {
+  const isNumber = names.map((_, i) => rows.some((row) => typeof row[i] === 'number'));
+  const format = (cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell);
+  return element('table', {},
+    element('caption', { class: 'hidden' }, caption),
+    element('thead', {}, element('tr', {}, ...names.map((name, i) => element('th',
+      { scope: 'col', class: isNumber[i] ? 'number' : undefined }, name)))),
+    element('tbody', {}, ...rows.map((row) => element('tr', {}, ...row.map((cell, i) => element('td',
+      { class: isNumber[i] ? 'number' : undefined }, format(cell)))))));
+}

@@ -1,0 +1,84 @@
+// Brings the lists to their places, and keeps them fresh while somebody looks.
+import * as api from './api.js';
+import * as charts from './charts.js';
+import * as notices from './notices.js';
+import * as text from './text.js';
+import * as theme from './theme.js';
+import * as tiles from './tiles.js';
+import * as users from './users.js';
+
+const EVERY = 60 * 1000;
+const SOON = 5 * 1000; // while a list is being refreshed, or there is none
+
+const NAMES = ['users', 'adoption', 'requests'];
+const lists = {}; // what came last
+const errors = {}; // why nothing has come
+let timer;
+
+// What is on the screen stays while this machine itself does not answer.
+async function ask(name) {
+  try {
+    lists[name] = await api.get(name);
+    delete errors[name];
+  } catch (error) {
+    if (lists[name]) lists[name] = { ...lists[name], error };
+    else errors[name] = error;
+  }
+}
+
+function showAsOf() {
+  const place = document.getElementById('as-of');
+  if (!lists.users) {
+    place.textContent = '';
+    return;
+  }
+  const date = new Date(lists.users.as_of);
+  place.title = text.utc(date);
+  place.textContent = `As of ${text.lately(date)} · ${text.ago(date)}`;
+}
+
+const changed = new Map(); // what each part last showed
+
+// Calls `show` when what it shows is another than before.
+function update(part, show, ...parts) {
+  const now = JSON.stringify(parts.map((one) => one && [one.as_of, one.error?.message ?? one.message]));
+  if (changed.get(part) === now) return;
+  changed.set(part, now);
+  show();
+}
+
+function showLists() {
+  const { users: people, adoption, requests } = lists;
+  update('tiles', () => tiles.show(people, requests, adoption), people, requests, adoption);
+  if (people) {
+    update('users', () => users.show(people, requests, adoption), people, requests, adoption);
+  } else if (errors.users) {
+    update('users', () => users.showError(
+      notices.panel('The users cannot be shown.', errors.users, round)), errors.users);
+  }
+  if (adoption) update('charts', () => charts.show(adoption), adoption);
+  else if (errors.adoption) {
+    update('charts', () => charts.showError(
+      notices.panel('Adoption cannot be shown.', errors.adoption, round)), errors.adoption);
+  }
+  notices.show(NAMES.filter((name) => lists[name]?.error).map((name) => [name, lists[name]]));
+  showAsOf();
+}
+
+async function round() {
+  clearTimeout(timer);
+  await Promise.all(NAMES.map(ask));
+  const soon = NAMES.some((name) => !lists[name] || (lists[name].stale && !lists[name].error));
+  timer = setTimeout(look, soon ? SOON : EVERY);
+  showLists();
+}
+
+// Nobody looks at a page in the background.
+function look() {
+  if (document.hidden) document.addEventListener('visibilitychange', round, { once: true });
+  else round();
+}
+
+theme.setUp(charts.redraw);
+setInterval(showAsOf, 30 * 1000);
+round();

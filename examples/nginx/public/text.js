@@ -1,0 +1,46 @@
+// Numbers, times and foreign texts as people read them.
+
+export const number = (value) => value.toLocaleString('en');
+
+export const percent = (share) => share.toLocaleString('en',
+  { style: 'percent', maximumFractionDigits: share > 0.99 && share < 1 ? 1 : 0 });
+
+export const plural = (count, one, many) => `${number(count)} ${count === 1 ? one : many}`;
+
+// What would be invisible, or turn the text around it about, is shown as what it is.
+export function visible(text) {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (char) => `\\u{${char.codePointAt(0).toString(16)}}`);
+}
+
+// The service writes no zone, and means UTC; some browsers want three digits at most.
+export function parse(text) {
+  const cut = (text ?? '').replace(/(\.\d{3})\d+/, '$1');
+  const date = new Date(/(Z|[+-]\d\d:?\d\d)$/i.test(cut) || !cut.includes('T') ? cut : `${cut}Z`);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
+const moment = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit',
+  minute: '2-digit' });
+const dayOnly = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+const weekdayOnly = new Intl.DateTimeFormat('en-GB', { weekday: 'short', timeZone: 'UTC' });
+
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+
+export const at = (date) => moment.format(date);
+// as short as it is clear: today has no date
+export const lately = (date) => (date.toDateString() === new Date().toDateString() ? clock : moment).format(date);
+export const utc = (date) => `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+export const day = (date) => dayOnly.format(date);
+export const weekday = (date) => weekdayOnly.format(date);
+
+const UNITS = [['days', 86400], ['h', 3600], ['min', 60]];
+
+// "2 h ago"
+export function ago(date, now = Date.now()) {
+  const seconds = Math.max(0, (now - date.getTime()) / 1000);
+  const [unit, size] = UNITS.find(([, one]) => seconds >= one) ?? [];
+  if (!unit) return 'just now';
+  const count = Math.floor(seconds / size);
+  return `${count} ${count === 1 && unit === 'days' ? 'day' : unit} ago`;
+}

@@ -1,0 +1,46 @@
+// The four numbers at the top.
+import * as text from './text.js';
+
+function set(id, strong, small) {
+  const place = document.getElementById(id);
+  const value = place.querySelector('strong');
+  value.className = '';
+  value.textContent = strong;
+  place.querySelector('small').textContent = small;
+}
+
+const NONE = '–';
+const DAY = 86400 * 1000;
+
+function showNew(users) {
+  const name = document.getElementById('tile-new-name');
+  if (users.compared_with === undefined) {
+    name.textContent = 'New since yesterday';
+    set('tile-new', NONE, 'No yesterday to compare with yet');
+    return;
+  }
+  const before = text.parse(users.compared_with);
+  const isYesterday = Date.parse(users.as_of.slice(0, 10)) - before.getTime() === DAY;
+  name.textContent = isYesterday ? 'New since yesterday' : `New since ${text.day(before)}`;
+  set('tile-new', text.number(users.new_count),
+    users.new_count === 0 ? 'Nobody who was not known before' : 'Not known on any day before');
+}
+
+const capped = (list) => (list.truncated ? 'The newest; there may be more' : 'In the last 7 days');
+
+// Shows what is known; undefined stands for a list that is not.
+export function show(users, requests, adoption) {
+  if (users) {
+    set('tile-users', text.number(users.count), capped(users));
+    showNew(users);
+  } else {
+    set('tile-users', NONE, 'Not known now');
+    set('tile-new', NONE, 'Not known now');
+  }
+  if (requests) set('tile-requests', text.number(requests.count), capped(requests));
+  else set('tile-requests', NONE, 'Not known now');
+  if (adoption?.ratio !== undefined) {
+    set('tile-adoption', text.percent(adoption.ratio),
+      `${text.number(adoption.with_mfa)} of ${text.number(adoption.total)}`);
+  } else set('tile-adoption', NONE, adoption ? 'There were no requests' : 'Not known now');
+}

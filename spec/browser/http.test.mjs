@@ -1,0 +1,290 @@
+// What the page's nginx answers, and to whom: /api/…, /metrics, /healthz, and the way in.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { start, token, usersOf } from './page.mjs';
+
+// A request as no browser would make it: any Host, any address of this machine as its source.
+function ask(url, { method = 'GET', headers = {}, from = '127.0.0.1', path = '/api/users' } = {}) {
+  const { port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    http.request({ host: '127.0.0.1', port, path, method, localAddress: from, agent: false,
+      headers: { Host: `localhost:${port}`, ...headers } }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (piece) => { body += piece; })
+        .on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }));
+    }).on('error', reject).end();
+  });
+}
+
+async function json(url, path) {
+  const answer = await ask(url, { path });
+  assert.match(answer.headers['content-type'], /^application\/json/);
+  assert.equal(answer.headers['cache-control'], 'no-store');
+  return { status: answer.status, body: JSON.parse(answer.body) };
+}
+
+// Waits until a list of the page is as it is to be; the watch looks once a second.
+async function eventually(act) {
+  for (let left = 60; ; left -= 1) {
+    try {
+      return await act();
+    } catch (error) {
+      if (left === 0) throw error;
+      await sleep(100);
+    }
+  }
+}
+
+describe('the page', () => {
+  let page;
+  let people;
+
+  before(async () => {
+    people = await usersOf(token());
+    page = await start({ yesterday: people.slice(2).map((user) => user.objectId) });
+  });
+  after(() => page.stop());
+
+  it('gives the users as JSON, with the age of the list', async () => {
+    const { status, body } = await json(page.url, '/api/users');
+    assert.equal(status, 200);
+    assert.deepEqual(body.items.map((user) => user.upn).sort(), people.map((user) => user.upn).sort());
+    assert.match(body.as_of, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    assert.ok(Math.abs(Date.parse(body.as_of) - Date.now()) < 20000);
+    assert.ok(body.age >= 0 && body.age < 20);
+    assert.deepEqual([body.stale, body.error, body.count], [false, null, people.length]);
+  });
+
+  it('tells who is new since yesterday', async () => {
+    const { body } = await json(page.url, '/api/users');
+    const newest = people.slice(0, 2).map((user) => user.objectId).sort();
+    assert.equal(body.new_count, 2);
+    assert.equal(body.compared_with, new Date(Date.now() - 86400000).toISOString().slice(0, 10));
+    assert.deepEqual(body.items.filter((user) => user.isNew).map((user) => user.objectId).sort(), newest);
+  });
+
+  it('gives adoption with the sum of each application', async () => {
+    const { body } = await json(page.url, '/api/adoption');
+    assert.ok(body.items.length > 0 && body.applications.length > 0);
+    const total = body.items.reduce((sum, row) => sum + row.totalRequestCount, 0);
+    assert.equal(body.total, total);
+    assert.equal(body.applications.reduce((sum, one) => sum + one.total, 0), total);
+    assert.ok(body.ratio > 0 && body.ratio < 1);
+  });
+
+  it('gives the requests without MFA alone, the newest first', async () => {
+    const { body } = await json(page.url, '/api/requests');
+    assert.ok(body.items.length > 0);
+    assert.ok(body.items.every((request) => request.mfaCompliant === false));
+    const times = body.items.map((request) => Date.parse(`${request.requestDateTime.slice(0, 19)}Z`));
+    assert.deepEqual(times, times.toSorted((a, b) => b - a));
+  });
+
+  it('sums up all three', async () => {
+    const { body } = await json(page.url, '/api/summary');
+    assert.deepEqual(Object.keys(body).sort(), ['adoption', 'requests', 'users']);
+    assert.equal(body.users.count, people.length);
+    assert.equal(body.users.items, undefined);
+  });
+
+  it('names its addresses to who asks for another one', async () => {
+    const { status, body } = await json(page.url, '/api/nothing');
+    assert.equal(status, 404);
+    assert.match(body.error.hint, /\/api\/users/);
+  });
+
+  it('has metrics that Prometheus can read', async () => {
+    const { headers, body } = await ask(page.url, { path: '/metrics' });
+    assert.match(headers['content-type'], /^text\/plain; version=0\.0\.4/);
+    const known = new Set();
+    for (const line of body.split('\n').slice(0, -1)) {
+      const type = line.match(/^# TYPE ([a-z_]+) (gauge|counter)$/);
+      if (type) known.add(type[1]);
+      else if (!/^# HELP [a-z_]+ .+$/.test(line)) {
+        const sample = line.match(/^([a-z_]+)(?:\{[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"(?:,[a-z_]+="(?:[^"\\\n]|\\[\\"n])*")*\})? (\S+)$/);
+        assert.ok(sample, line);
+        assert.ok(known.has(sample[1]), line);
+        assert.ok(Number.isFinite(Number(sample[2])), line);
+      }
+    }
+    assert.ok(body.includes(`\npcapi_non_mfa_users ${people.length}\n`));
+    assert.ok(body.includes('\npcapi_non_mfa_new_users 2\n'));
+    for (const list of ['users', 'adoption', 'requests']) {
+      assert.ok(body.includes(`\npcapi_up{list="${list}"} 1\n`));
+      assert.ok(body.includes(`\npcapi_refreshes_total{list="${list}"} 1\n`));
+      assert.match(body, new RegExp(`\npcapi_list_age_seconds\\{list="${list}"\\} \\d`));
+    }
+    assert.match(body, /\npcapi_adoption_ratio\{application_id="[0-9a-f-]+",application="Partner Center Web App"\} 0\.\d+\n/);
+  });
+
+  it('is healthy', async () => {
+    assert.deepEqual((await json(page.url, '/healthz')).body.status, 'ok');
+  });
+
+  it('answers to names of this machine, and to no other', async () => {
+    const { port } = new URL(page.url);
+    for (const host of ['localhost', '127.0.0.1', '[::1]']) {
+      const answer = await ask(page.url, { headers: { Host: `${host}:${port}` } });
+      assert.equal(answer.status, 200, host);
+    }
+    for (const host of ['evil.example', `evil.example:${port}`, 'localhost.evil.example', '127.0.0.1.nip.example', 'x']) {
+      for (const path of ['/', '/api/users', '/metrics', '/healthz']) {
+        const answer = await ask(page.url, { headers: { Host: host }, path });
+        assert.equal(answer.status, 421, host);
+        assert.ok(!answer.body.includes('fabrikam'));
+      }
+    }
+  });
+
+  it('is closed to other machines', async () => {
+    for (const path of ['/', '/page.js', '/api/users', '/metrics', '/healthz']) {
+      assert.equal((await ask(page.url, { path, from: '127.0.0.2' })).status, 403, path);
+    }
+  });
+
+  it('takes GET and HEAD, and says so to who tries another', async () => {
+    assert.equal((await ask(page.url, { method: 'HEAD' })).body, '');
+    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
+      const answer = await ask(page.url, { method });
+      assert.deepEqual([answer.status, answer.headers.allow], [405, 'GET, HEAD'], method);
+    }
+  });
+
+  it('lets nothing run that is not its own, on each of its addresses', async () => {
+    for (const path of ['/', '/page.js', '/uplot/uPlot.esm.js', '/api/users', '/api/no', '/metrics', '/no']) {
+      const { headers } = await ask(page.url, { path });
+      assert.equal(headers['content-security-policy'], "default-src 'none'; script-src 'self'; "
+        + "style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        + "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'", path);
+      assert.equal(headers['x-content-type-options'], 'nosniff', path);
+      assert.equal(headers['x-frame-options'], 'DENY', path);
+      assert.equal(headers['referrer-policy'], 'no-referrer', path);
+      assert.equal(headers['cross-origin-opener-policy'], 'same-origin', path);
+      assert.equal(headers['cross-origin-resource-policy'], 'same-origin', path);
+    }
+  });
+
+  it('serves no file but its own', async () => {
+    for (const path of ['/nginx.conf', '/lua/page/settings.lua', '/../nginx.conf', '/uplot/../../../package.json',
+      '/uplot../package.json', '/%2e%2e/nginx.conf', '/uplot/']) {
+      const { status } = await ask(page.url, { path });
+      assert.ok(status === 404 || status === 400 || status === 403, `${path}: ${status}`);
+    }
+  });
+});
+
+describe('a page that has no yesterday', () => {
+  it('says nothing of who is new', async () => {
+    const page = await start();
+    try {
+      const { body } = await json(page.url, '/api/users');
+      assert.deepEqual([body.new_count, body.compared_with, body.items[0].isNew], [undefined, undefined, undefined]);
+      assert.ok(!(await ask(page.url, { path: '/metrics' })).body.includes('\npcapi_non_mfa_new_users '));
+    } finally {
+      await page.stop();
+    }
+  });
+});
+
+describe('a page with the password of nginx.conf', () => {
+  let page;
+  let directory;
+
+  before(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'pcapi-passwords.'));
+    const hash = execFileSync('openssl', ['passwd', '-6', 'open sesame'], { encoding: 'utf8' }).trim();
+    writeFileSync(join(directory, 'passwords'), `ada:${hash}\n`);
+    page = await start({ edit: (text) => text
+      .replace(/# (satisfy any;|auth_basic .*;|auth_basic_user_file .*;)/g, '$1')
+      .replace('/etc/nginx/pcapi/passwords;', `${join(directory, 'passwords')};`) });
+  });
+  after(async () => {
+    await page.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  const basic = (text) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` });
+
+  it('lets others in who know it, and nobody else', async () => {
+    const from = '127.0.0.2';
+    assert.equal((await ask(page.url, { from })).status, 401);
+    assert.equal((await ask(page.url, { from, headers: basic('ada:wrong') })).status, 401);
+    assert.equal((await ask(page.url, { from, headers: basic('ada:open sesame') })).status, 200);
+    assert.equal((await ask(page.url)).status, 200);
+  });
+});
+
+describe('a page whose service refuses', () => {
+  let page;
+  let bearer;
+
+  before(async () => {
+    bearer = token('no-mfa');
+    page = await start({ env: { PCAPI_TOKEN: bearer } });
+  });
+  after(() => page.stop());
+
+  it('says why, what to do, and no secret', async () => {
+    for (const path of ['/api/users', '/api/adoption', '/api/requests', '/api/summary']) {
+      const { status, body } = await json(page.url, path);
+      assert.equal(status, 503, path);
+      assert.equal(body.error.kind, 'mfa_required', path);
+      assert.ok(body.error.message && body.error.hint, path);
+      assert.ok(!JSON.stringify(body).includes(bearer.slice(0, 20)));
+    }
+  });
+
+  it('is not healthy, and its metrics say so', async () => {
+    const { status, body } = await json(page.url, '/healthz');
+    assert.deepEqual([status, body.status, body.lists.users.error.kind], [503, 'failing', 'mfa_required']);
+    const { body: metrics } = await ask(page.url, { path: '/metrics' });
+    assert.ok(metrics.includes('\npcapi_up{list="users"} 0\n'));
+    assert.ok(metrics.includes('\npcapi_refresh_errors_total{list="users"} 1\n'));
+    assert.ok(!metrics.includes('\npcapi_non_mfa_users '));
+  });
+});
+
+describe('a page whose service stops to answer', () => {
+  it('goes on with what it knows, and says how old that is and why', async () => {
+    const page = await start({ scenario: 'revoke_after=3', env: { PCAPI_REFRESH: '1' } });
+    try {
+      await eventually(async () => {
+        const { status, body } = await json(page.url, '/api/users');
+        assert.equal(status, 200);
+        assert.equal(body.stale, true);
+        assert.equal(body.error?.kind, 'unauthorized');
+        assert.equal(body.items.length, 25);
+        assert.ok(body.age >= 1);
+      });
+      await eventually(async () => {
+        const { status, body } = await json(page.url, '/healthz');
+        assert.deepEqual([status, body.lists.users.error?.kind], [503, 'unauthorized']);
+        assert.ok(body.lists.users.age >= 1);
+      });
+    } finally {
+      await page.stop();
+    }
+  });
+});
+
+describe('a page whose service is out of its mind', () => {
+  it('still gives JSON and metrics that are UTF-8', async () => {
+    const page = await start({ scenario: 'hostile' });
+    try {
+      const utf8 = new TextDecoder('utf-8', { fatal: true });
+      for (const path of ['/api/users', '/api/adoption', '/api/requests', '/metrics']) {
+        const response = await fetch(page.url + path);
+        const text = utf8.decode(await response.arrayBuffer());
+        if (path !== '/metrics') assert.ok(JSON.parse(text).items.length > 0);
+      }
+    } finally {
+      await page.stop();
+    }
+  });
+});

@@ -1,0 +1,117 @@
+// The page as the specs see it: its nginx in front of the sandbox, and a browser.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import axe from 'axe-core';
+import { chromium } from 'playwright-core';
+
+const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const CONF = join(REPOSITORY, 'examples/nginx/nginx.conf');
+const DAY = 86400 * 1000;
+
+// A token of the sandbox, which carries what it is to do: see sandbox/README.md.
+export function token(scenario = '', more = []) {
+  return execFileSync('lua5.4', ['sandbox/token.lua', `scenario=${scenario}`, ...more],
+    { cwd: REPOSITORY, encoding: 'utf8' }).trim();
+}
+
+// What the sandbox lists, over its port without TLS.
+export async function usersOf(bearer) {
+  const response = await fetch(
+    `${process.env.PCAPI_SANDBOX_HTTP_URL}/v1/nonMfaCompliantPartnerPrincipals`,
+    { headers: { Authorization: `Bearer ${bearer}`, Accept: 'application/json' } });
+  return JSON.parse((await response.text()).replace(/^\uFEFF/, '')).items;
+}
+
+// Lua that puts into the shared memory who was in the list of a day before.
+function seen(daysAgo, ids) {
+  const day = new Date(Date.now() - daysAgo * DAY).toISOString().slice(0, 10);
+  return `require("page.settings").shared:set("page/seen/${day}", [=[${JSON.stringify(ids)}]=], 86400)`;
+}
+
+function configuration(directory, { yesterday, daysAgo = 1, edit }) {
+  let text = readFileSync(CONF, 'utf8');
+  if (yesterday) {
+    text = text.replace('init_worker_by_lua_block {', `$& ${seen(daysAgo, yesterday)}`);
+  }
+  if (edit) text = edit(text);
+  writeFileSync(join(directory, 'page.conf'), text);
+  return join(directory, 'page.conf');
+}
+
+function addressOf(child) {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const timer = setTimeout(() => reject(new Error(`no address within 20 s: ${said}`)), 20000);
+    const done = (act, value) => {
+      clearTimeout(timer);
+      act(value);
+    };
+    child.stderr.on('data', (piece) => { said += piece; });
+    child.stdout.on('data', (piece) => {
+      said += piece;
+      const [, url] = said.match(/(http:\/\/\S+:\d+)\//) ?? [];
+      if (url) done(resolve, url);
+    });
+    child.on('exit', (status) => done(reject, new Error(`ended with ${status}: ${said}`)));
+  });
+}
+
+// Starts the page. `scenario` is for the sandbox, `env` for nginx; `yesterday` are the ids of who
+// was there the day before (or `daysAgo`), `edit` changes nginx.conf.
+export async function start({ scenario, env = {}, ...how } = {}) {
+  const directory = mkdtempSync(join(tmpdir(), 'pcapi-browser.'));
+  const child = spawn(join(REPOSITORY, 'examples/nginx/run'), [], {
+    env: { ...process.env, PCAPI_TOKEN: token(scenario), ...env,
+      PCAPI_PAGE_CONF: configuration(directory, how), PCAPI_PAGE_PORT: 'any' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const stop = async () => { // once or twice
+    child.kill('SIGTERM');
+    await ended;
+    rmSync(directory, { recursive: true, force: true });
+  };
+  try {
+    return { url: await addressOf(child), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: process.getuid() === 0 ? ['--no-sandbox'] : [],
+  });
+}
+
+// A page of the browser; `complaints` are all that its console has, and all that was raised.
+export async function open(browser, url, { width = 1280, height = 900, theme = 'light', clock = false } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme,
+    timezoneId: 'Europe/Berlin', reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
+  page.on('pageerror', (error) => complaints.push(String(error.stack)));
+  page.on('dialog', (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  if (clock) await page.clock.install();
+  await page.goto(url);
+  await page.locator('body:not(:has([aria-busy="true"]))').waitFor({ timeout: 10000 })
+    .catch((error) => { throw new Error(`still loading: ${error.message} ${complaints.join('\n')}`); });
+  return { page, complaints, close: () => context.close() };
+}
+
+// What axe-core finds serious or critical, in a few words.
+export async function complaintsOfAxe(page) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  return violations.filter((one) => ['serious', 'critical'].includes(one.impact))
+    .map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).join(', ')}`);
+}
