@@ -1,5 +1,8 @@
 /* JSON text to Lua tables, by lua-cjson. What it gets wrong for these answers is
  * put right here: a byte order mark, integers as floats, null inside objects. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memmem */
+#endif
 #include "binding.h"
 #include "jsontext.h"
 
@@ -197,6 +200,34 @@ static int json_unsettled(lua_State *L) {
   return 0;
 }
 
+/* respell(text, names) -> text with member names of records rewritten by the map names:
+ * from -> to. A copy, but where none of them occurs. */
+static int json_respell(lua_State *L) {
+  size_t len;
+  const char *text = luaL_checklstring(L, 1, &len);
+  char *copy = NULL;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_pushnil(L); /* a place for what holds the copy */
+  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+      continue;
+    const char *from = lua_tostring(L, -2);
+    if (!memmem(text, len, from, strlen(from)))
+      continue;
+    if (!copy) {
+      copy = memcpy(lua_newuserdata(L, len), text, len);
+      lua_replace(L, 3);
+    }
+    jsontext_respell(copy, len, from, lua_tostring(L, -1));
+  }
+  if (copy)
+    lua_pushlstring(L, copy, len);
+  else
+    lua_pushvalue(L, 1);
+  return 1;
+}
+
 /* Pushes text[from, to) within brackets. */
 static void push_piece(lua_State *L, const char *text, size_t from, size_t to) {
   luaL_Buffer b;
@@ -248,6 +279,8 @@ void ljson_open(lua_State *L) {
   push_decoder(L);
   lua_pushcclosure(L, json_decode, 1);
   lua_setfield(L, -2, "decode");
+  lua_pushcfunction(L, json_respell);
+  lua_setfield(L, -2, "respell");
   lua_pushcfunction(L, json_pieces);
   lua_setfield(L, -2, "pieces");
   lua_pushcfunction(L, json_unsettled);

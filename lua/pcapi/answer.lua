@@ -224,9 +224,9 @@ function M.hide(response, secret)
   end
 end
 
-local function decode(body, breathe)
+local function decode(body, breathe, names)
   if breathe then
-    return require("pcapi.piecewise").decode(body, breathe)
+    return require("pcapi.piecewise").decode(body, breathe, names)
   end
   return core.decode(body)
 end
@@ -235,10 +235,11 @@ end
 -- @tparam table response `headers`, `body`
 -- @tparam ?boolean must the body has to be JSON whatever its type says
 -- @tparam ?function breathe lets others go on; is called now and then within a long body
+-- @tparam ?table names of members that may be respelt where that is cheap, from → to
 -- @treturn[1] boolean true
 -- @treturn[2] nil it says that it is JSON, or must be, and is not
 -- @treturn[2] string why not, with the offset in bytes
-function M.decode(response, must, breathe)
+function M.decode(response, must, breathe, names)
   local body = response.body
   local kind = response.headers["content-type"] or "no content type"
   must = must or body ~= "" and kind:find("[/+]json") ~= nil
@@ -247,7 +248,7 @@ function M.decode(response, must, breathe)
     return true
   end
   local message, offset
-  response.json, message, offset = decode(body, breathe)
+  response.json, message, offset = decode(body, breathe, names)
   if response.json ~= nil or not must then
     return true
   end

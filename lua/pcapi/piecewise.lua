@@ -24,13 +24,20 @@ local function complete(rest, records)
   return value
 end
 
+-- Names of members as records are to have them: here that is cheap, and in Lua, when all
+-- is decoded, it is work without a pause.
+local function decode(text, names)
+  return core.decode(names and core.respell(text, names) or text)
+end
+
 --- Decodes a text, as `core.decode` does.
 -- @tparam string text
 -- @tparam function breathe is called before each piece
+-- @tparam ?table names of members of records to be respelt, from → to
 -- @return the value; or nil, a message, and the offset in bytes
-function M.decode(text, breathe)
+function M.decode(text, breathe, names)
   if #text < 2 * PIECE then
-    return core.decode(text)
+    return decode(text, names)
   end
   local next_piece, records = core.pieces(text, PIECE), {}
   while true do
@@ -43,7 +50,7 @@ function M.decode(text, breathe)
       end
       return core.decode(text)
     end
-    local some = core.decode(piece)
+    local some = decode(piece, names)
     if not some then -- the text as a whole tells where it is wrong
       return core.decode(text)
     end

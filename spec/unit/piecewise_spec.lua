@@ -90,6 +90,28 @@ describe("a long text that is decoded a piece at a time", function()
   end)
 end)
 
+describe("a name of members", function()
+  local NAMES = { sourceIpAddress = "ipAddress" }
+  local function list(count)
+    return '{"items":[' .. ('{"sourceIpAddress":"192.0.2.7","a":{"sourceIpAddress":1}},')
+      :rep(count - 1) .. '{"sourceIpAddress":"192.0.2.7","ipAddress":"192.0.2.8"}]}'
+  end
+
+  for name, count in pairs { ["a short text"] = 3, ["a long text"] = 4000 } do
+    it("is respelt in records alone, where they lack the right one, in " .. name, function()
+      local records = piecewise.decode(list(count), function() end, NAMES).items
+      assert.equal(count, #records)
+      assert.same({ ipAddress = "192.0.2.7", a = { sourceIpAddress = 1 } }, records[1])
+      assert.same({ sourceIpAddress = "192.0.2.7", ipAddress = "192.0.2.8" }, records[count])
+    end)
+  end
+
+  it("that does not occur costs no copy", function()
+    local text = list(2)
+    assert.equal(text, core.respell(text, { upn = "x" }))
+  end)
+end)
+
 describe("a short text", function()
   it("is decoded at once", function()
     local pieces, value = decode '{"items":[{"a":1}]}'
