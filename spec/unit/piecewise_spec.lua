@@ -99,10 +99,10 @@ describe("a name of members", function()
 
   for name, count in pairs { ["a short text"] = 3, ["a long text"] = 4000 } do
     it("is respelt in records alone, where they lack the right one, in " .. name, function()
-      local records = piecewise.decode(list(count), function() end, NAMES).items
-      assert.equal(count, #records)
-      assert.same({ ipAddress = "192.0.2.7", a = { sourceIpAddress = 1 } }, records[1])
-      assert.same({ sourceIpAddress = "192.0.2.7", ipAddress = "192.0.2.8" }, records[count])
+      local items = piecewise.decode(list(count), function() end, NAMES).items
+      assert.equal(count, #items)
+      assert.same({ ipAddress = "192.0.2.7", a = { sourceIpAddress = 1 } }, items[1])
+      assert.same({ sourceIpAddress = "192.0.2.7", ipAddress = "192.0.2.8" }, items[count])
     end)
   end
 
