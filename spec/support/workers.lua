@@ -16,6 +16,9 @@ local SERVER = [[
         results = { ok = ok, n = select("#", ...), ... }
       end
       keep(pcall(code))
+      if not results.ok then
+        results[1] = tostring(results[1])
+      end
       local cjson = require "cjson"
       local said = { ok = results.ok, n = results.n, values = {}, pid = ngx.worker.pid() }
       for i = 1, results.n do

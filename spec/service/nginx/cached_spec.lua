@@ -1,0 +1,403 @@
+--- A value that is loaded once for all workers, and machines, and given while it is stale.
+local nginx = require "spec.support.nginx"
+local redis = require "spec.support.redis"
+local sandbox = require "spec.support.sandbox"
+local workers = require "spec.support.workers"
+
+after_each(function()
+  nginx.stop_all()
+  redis.stop_all()
+end)
+
+-- What load does is read from the dictionary `steer`: how long it takes, and what it gives, as
+-- Lua. How often it ran stands there, too.
+local INIT = [[
+  value = shared:cached {
+    name = "value", fresh = %s, stale = %s, retry = %s, timeout = %s,
+    load = function()
+      local steer = ngx.shared.steer
+      local run = steer:incr("loads", 1, 0)
+      ngx.sleep(steer:get "takes" or 0)
+      return loadstring(steer:get "gives" or "return ...")(run)
+    end,
+  }
+]]
+
+local function start(options)
+  options = options or {}
+  return workers.start {
+    workers = options.workers, dict_size = options.dict_size, server = options.server,
+    http = "lua_shared_dict steer 100k; " .. (options.http or ""),
+    init = ('client = pcapi.new { base_url = %q, token = %q }; ')
+      :format(sandbox.url, sandbox.token { scenario = options.scenario })
+      .. ('shared = pcapi.shared { dict = "pcapi", %s };'):format(options.shared or "")
+      .. INIT:format(options.fresh or 60, options.stale or 600, options.retry or 1,
+        options.timeout or 10),
+  }
+end
+
+
+local function takes(machine, seconds)
+  machine:run(('ngx.shared.steer:set("takes", %g)'):format(seconds))
+end
+
+local function gives(machine, code)
+  machine:run(('ngx.shared.steer:set("gives", %q)'):format(code))
+end
+
+local function loads(machine)
+  return machine:run 'return ngx.shared.steer:get "loads" or 0'
+end
+
+local GET = [[
+  local given, state = value:get()
+  if given == nil then
+    return nil, tostring(state)
+  end
+  return given, state.age, state.is_stale, state.err and tostring(state.err)
+]]
+
+local function slowest(results)
+  local most = 0
+  for _, result in ipairs(results) do
+    most = math.max(most, result.seconds)
+  end
+  return most
+end
+
+local function all_gave(expected, results)
+  for _, result in ipairs(results) do
+    assert.equal(expected, result.values[1], result.values[2])
+  end
+end
+
+describe("a cached value", function()
+  it("is loaded once, by whichever worker is asked first, and all get it", function()
+    local machine = start { workers = 4 }
+    takes(machine, 0.3)
+    all_gave(1, machine:run_all(100, GET))
+    all_gave(1, machine:run_all(100, GET))
+    assert.equal(1, loads(machine))
+  end)
+
+  it("that is fresh is given with its age", function()
+    local machine = start()
+    machine:run(GET)
+    os.execute "sleep 0.3"
+    local given, age, is_stale, err = machine:run(GET)
+    assert.same({ 1, false }, { given, is_stale, err })
+    assert.is_true(age >= 0.3 and age < 2)
+  end)
+
+  it("that is stale is given at once, while it is loaded anew, once", function()
+    local machine = start { workers = 4, fresh = 1 }
+    machine:run_all(40, GET)
+    takes(machine, 1)
+    os.execute "sleep 1.1"
+    local stale = machine:run_all(100, GET)
+    all_gave(1, stale)
+    assert.is_true(slowest(stale) < 0.8)
+    for _, result in ipairs(stale) do
+      assert.is_true(result.values[3])
+    end
+    os.execute "sleep 1"
+    all_gave(2, machine:run_all(40, GET))
+    assert.equal(2, loads(machine))
+  end)
+
+  it("that cannot be loaded anew is given with its age, and how that failed", function()
+    local machine = start { workers = 2, fresh = 0.2 }
+    machine:run(GET)
+    gives(machine, 'return nil, require("pcapi.error").new { kind = "server", '
+      .. 'message = "the service fails", status = 503, hint = "Wait" }')
+    os.execute "sleep 0.3"
+    machine:run(GET)
+    os.execute "sleep 0.1"
+    local given, age, is_stale, err = machine:run(GET)
+    assert.equal(1, given)
+    assert.is_true(is_stale)
+    assert.is_true(age > 0.3)
+    assert.equal("server: the service fails (HTTP 503). Wait", err)
+    gives(machine, "return ...")
+    os.execute "sleep 1.1"
+    machine:run(GET)
+    os.execute "sleep 0.1"
+    local _, _, is_still_stale, last = machine:run(GET)
+    assert.same({ false }, { is_still_stale, last })
+  end)
+
+  it("that is older than it may be is not given", function()
+    local machine = start { fresh = 0.2, stale = 0.5 }
+    machine:run(GET)
+    gives(machine, 'return nil, "no more"')
+    os.execute "sleep 0.6"
+    local given, err = machine:run(GET)
+    assert.is_nil(given)
+    assert.truthy(err:find("no more", 1, true))
+  end)
+
+  it("is not loaded more than once in the pause after a failure, however many ask", function()
+    local machine = start { workers = 4, retry = 2 }
+    gives(machine, 'return nil, "no luck"')
+    takes(machine, 0.2)
+    for _ = 1, 3 do
+      for _, result in ipairs(machine:run_all(50, GET)) do
+        assert.is_nil(result.values[1])
+        assert.truthy(result.values[2]:find("no luck", 1, true))
+      end
+    end
+    assert.equal(1, loads(machine))
+    os.execute "sleep 2"
+    machine:run_all(50, GET)
+    assert.equal(2, loads(machine))
+  end)
+
+  it("waits as long as the service asks after a failure", function()
+    local machine = start { fresh = 0.1, retry = 0.1 }
+    machine:run(GET)
+    gives(machine, 'return nil, require("pcapi.error").new { kind = "throttled", '
+      .. 'message = "too many", retry_after = 30 }')
+    for _ = 1, 5 do
+      os.execute "sleep 0.2"
+      machine:run(GET)
+    end
+    assert.equal(2, loads(machine))
+  end)
+
+  it("whose load raises is an error, whose cause is in the log", function()
+    local machine = start()
+    gives(machine, 'error "SPEC"')
+    local given, err = machine:run(GET)
+    assert.is_nil(given)
+    assert.equal("config: load raised an error. See nginx's error log", err)
+    assert.equal(1, machine:count_in_log "the load of value raised: ")
+  end)
+
+  for what, code in pairs {
+    ["a function"] = "return { at = print }", ["NaN"] = "return 0/0", ["null"] = "return ngx.null",
+    ["a circle"] = "local t = {} t.t = t return t", ["nothing"] = "return nil",
+    ["a sparse array"] = "return { [1] = 1, [1000000] = 2 }",
+  } do
+    it("that is " .. what .. " is an error", function()
+      local machine = start()
+      gives(machine, code)
+      local given, err = machine:run(GET)
+      assert.is_nil(given)
+      assert.truthy(err:find("what load gives cannot be kept as JSON", 1, true)
+        or err:find("load gave neither a value nor an error", 1, true), err)
+      machine:run(GET)
+      assert.equal(1, loads(machine))
+    end)
+  end
+
+  it("may be false, a text, or a table with any keys; all workers get the same", function()
+    local machine = start { workers = 2, fresh = 0.1 }
+    for code, shown in pairs { ["return false"] = "false", ['return ""'] = '""',
+                               ["return { a = 1, [2] = true }"] = '{"2":true,"a":1}' } do
+      gives(machine, code)
+      os.execute "sleep 0.2"
+      machine:run(GET)
+      os.execute "sleep 0.1"
+      local show = 'return require("pcapi.format.json").compact((value:get()))'
+      for _, result in ipairs(machine:run_all(20, show)) do
+        assert.equal(shown, result.values[1])
+      end
+    end
+  end)
+
+  it("that takes longer than its timeout is an error in time", function()
+    local machine = start { timeout = 0.5 }
+    takes(machine, 2)
+    local began = os.clock()
+    local given, err = machine:run(GET)
+    assert.is_nil(given)
+    assert.truthy(err:find("timeout: value was not loaded within", 1, true), err)
+    assert.is_true(os.clock() - began < 1.5)
+  end)
+
+  it("goes on loading when who asked for it has gone", function()
+    local machine = start { http = "lua_check_client_abort on;" }
+    takes(machine, 0.5)
+    local running = machine.server:begin({ "/run" }, { body = GET, timeout = 0.2 })
+    assert.equal(0, running:finish()[1].status)
+    local given = machine:run(GET)
+    assert.equal(1, given)
+    assert.equal(1, loads(machine))
+  end)
+
+  it("can be asked for where nobody can wait, once it is there", function()
+    local machine = start { server = [[
+      location = /log {
+        return 204;
+        log_by_lua_block {
+          local given, state = value:get()
+          ngx.log(ngx.ERR, "LOG ", tostring(given), " ", given == nil and tostring(state) or "")
+        }
+      }
+    ]] }
+    machine:get "/log"
+    assert.equal(1, machine:count_in_log("LOG nil config: value is not loaded, and nobody can "
+      .. "wait for it in the phase log"))
+    machine:run(GET)
+    machine:get "/log"
+    assert.equal(1, machine:count_in_log "LOG 1")
+  end)
+
+  it("can be asked for in init_by_lua, also when it is stale after a reload", function()
+    local machine = workers.start {
+      init = [[
+        value = pcapi.shared({ dict = "pcapi" }):cached {
+          name = "value", fresh = 0.1, load = function() return "loaded" end,
+        }
+        in_init = tostring((value:get()))
+      ]],
+    }
+    assert.equal("nil", (machine:run "return in_init"))
+    assert.equal("loaded", (machine:run "return (value:get())"))
+    os.execute "sleep 0.2"
+    local old = machine:workers()[1]
+    machine:signal "HUP"
+    assert.is_true(nginx.wait_for(function()
+      local now = machine:workers()[1]
+      return now and now ~= old
+    end), machine:log())
+    assert.equal("loaded", (machine:run "return in_init"))
+  end)
+end)
+
+describe("a dictionary that is too small for a cached value", function()
+  it("is told of once by each worker; the value is given all the same", function()
+    local machine = start { dict_size = "64k", workers = 2 }
+    gives(machine, 'return ("x"):rep(100000)')
+    for _ = 1, 3 do
+      for _, result in ipairs(machine:run_all(20, "return #assert(value:get())")) do
+        assert.equal(100000, result.values[1])
+      end
+    end
+    assert.is_true(loads(machine) <= 2)
+    local lines = machine:count_in_log "lua_shared_dict pcapi"
+    assert.is_true(lines >= 1 and lines <= 2, machine:log())
+  end)
+
+  it("does not have it loaded again and again when that fails", function()
+    local machine = start { dict_size = "64k", retry = 5 }
+    machine:run [[
+      local i = 0
+      repeat i = i + 1 until not ngx.shared.pcapi:safe_set("fill " .. i, ("x"):rep(1000))
+      repeat i = i + 1 until not ngx.shared.pcapi:safe_set("fill " .. i, "x")
+    ]]
+    gives(machine, 'return nil, "no luck"')
+    machine:run_all(5, GET)
+    assert.is_true(loads(machine) <= 1)
+  end)
+end)
+
+describe("a cached list", function()
+  local SHOWN = [[
+    local cjson = require "cjson"
+    local function facts(list)
+      return cjson.encode { list.total_count, tostring(list.truncated), list.request_id,
+        list.correlation_id, tostring(list.is_mfa_compliant), list.columns, #list,
+        #list > 0 and list:newest_first()[1].upn or "none", #list:filter { user = "*a*" },
+        list:has_field "upn", #list:group_by "upn" }
+    end
+    local list = assert(value:get())
+    return facts(list), require("pcapi.format.json").encode(list)
+  ]]
+  local LOAD = "return client.security:non_mfa_principals()"
+
+  for name, scenario in pairs { ["a common one"] = "records=25", ["an empty one"] = "records=0",
+                                ["one of hostile texts"] = "hostile=1",
+                                ["one that was cut off"] = "records=10000" } do
+    it("keeps what it has and can, in all workers and on other machines: " .. name, function()
+      local server = redis.start()
+      local options = {
+        workers = 2, scenario = scenario,
+        shared = ('redis = { port = %d }'):format(server.port),
+      }
+      local one, other = start(options), start(options)
+      gives(one, LOAD)
+      gives(other, LOAD)
+      local first = one:run_all(1, SHOWN)[1]
+      for _, machine in ipairs { one, other } do
+        for _, result in ipairs(machine:run_all(6, SHOWN)) do
+          assert.equal(first.values[1], result.values[1])
+          assert.is_true(first.values[2] == result.values[2])
+        end
+      end
+      assert.same({ 1, 0 }, { loads(one), loads(other) })
+    end)
+  end
+
+  it("of 10,000 records is read once by a new worker, not by each request", function()
+    local machine = start { scenario = "records=10000" }
+    gives(machine, LOAD)
+    machine:run "return #assert(value:get())"
+    local old = machine:workers()[1]
+    machine:signal "HUP"
+    assert.is_true(nginx.wait_for(function()
+      return #machine:workers() == 1 and machine:workers()[1] ~= old
+    end))
+    local results = machine:run_all(100, "return #assert(value:get())")
+    all_gave(10000, results)
+    assert.is_true(slowest(results) < 1.5) -- six seconds, were each to read it
+    assert.equal(1, loads(machine))
+  end)
+end)
+
+describe("machines with a cached value", function()
+  local function machines(options)
+    local server = redis.start()
+    options.shared, options.workers = ('redis = { port = %d }'):format(server.port), 2
+    return start(options), start(options), server
+  end
+
+  local function on_both(one, other, count, code)
+    local running = { one:begin_runs(count, code), other:begin_runs(count, code) }
+    return running[1]:finish(), running[2]:finish()
+  end
+
+  it("load it once", function()
+    local one, other = machines {}
+    takes(one, 0.5)
+    takes(other, 0.5)
+    local first, second = on_both(one, other, 50, GET)
+    all_gave(1, first)
+    all_gave(1, second)
+    assert.equal(1, loads(one) + loads(other))
+  end)
+
+  it("load it anew once, and give it as stale meanwhile", function()
+    local one, other = machines { fresh = 2 }
+    on_both(one, other, 10, GET)
+    takes(one, 0.8)
+    takes(other, 0.8)
+    os.execute "sleep 2.1"
+    for _, results in ipairs { on_both(one, other, 50, GET) } do
+      assert.is_true(slowest(results) < 0.6)
+      for _, result in ipairs(results) do
+        assert.is_true(result.values[3])
+      end
+    end
+    os.execute "sleep 1.2"
+    on_both(one, other, 10, GET)
+    os.execute "sleep 0.2"
+    for _, results in ipairs { on_both(one, other, 10, GET) } do
+      for _, result in ipairs(results) do
+        assert.is_false(result.values[3])
+      end
+    end
+    assert.equal(2, loads(one) + loads(other))
+  end)
+
+  it("go on by themselves when Redis is away", function()
+    local one, other, server = machines { fresh = 0.5 }
+    on_both(one, other, 10, GET)
+    server:kill()
+    os.execute "sleep 0.6"
+    on_both(one, other, 10, GET)
+    os.execute "sleep 0.3"
+    assert.is_false((select(3, one:run(GET))))
+    assert.is_false((select(3, other:run(GET))))
+  end)
+end)
