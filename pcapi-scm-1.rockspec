@@ -133,6 +133,7 @@ build = {
     ["pcapi.task"] = "lua/pcapi/task.lua",
     ["pcapi.tenants"] = "lua/pcapi/tenants.lua",
     ["pcapi.time"] = "lua/pcapi/time.lua",
+    ["pcapi.transport.cosocket"] = "lua/pcapi/transport/cosocket.lua",
     ["pcapi.transport.curl"] = "lua/pcapi/transport/curl.lua",
     ["pcapi.transport.http1"] = "lua/pcapi/transport/http1.lua",
     ["pcapi.transport.nginx"] = "lua/pcapi/transport/nginx.lua",

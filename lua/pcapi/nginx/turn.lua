@@ -1,63 +1,125 @@
 --- How many exchanges a worker has in flight: those beyond wait, first come, first served.
 -- @module pcapi.nginx.turn
 local core = require "pcapi.core"
+local queue = require "pcapi.concurrent.queue"
 local semaphore = require "ngx.semaphore"
 
 local M = {}
 
+local LOOK = 0.5 -- seconds between looks for exchanges that will never say that they are over
 local ROUND = 0.001 -- seconds: the least that nginx sleeps; of 0 it warns in its log each time
-local LOOK = 1 -- seconds between looks for exchanges that will never say that they are over
 
-local places -- { free = semaphore, taken = { place → when it is over at the latest } }
+-- Of this worker, as a semaphore knows no other process: `free` places, those that are
+-- `taken`, who is `waiting`, and when somebody has `looked` for those that are lost.
+local here
 
 M.limit = 64
 
 --- Sets how many there may be.
 -- @tparam number n
 function M.set_limit(n)
-  M.limit, places = n, nil
+  M.limit, here = n, nil
 end
 
--- A request that is aborted is ended by nginx wherever it waits, and says nothing more.
-local function free_overdue(here, now)
-  for place, deadline in pairs(here.taken) do
-    if deadline < now then
-      here.taken[place] = nil
-      here.free:post(1)
+local Place = {}
+Place.__index = Place
+
+local function new_place(home, deadline)
+  local place = setmetatable({ home = home, deadline = deadline, opens = core.now() + LOOK }, Place)
+  home.taken[place] = true
+  return place
+end
+
+-- A request that its client gives up is ended wherever it waits, and says nothing more; its
+-- sockets are closed then.
+local function is_lost(place, now)
+  return now > place.deadline + LOOK
+    or now > place.opens and not (place.socket and place.socket:getreusedtimes())
+end
+
+-- One that looks is not waiting just now; one that neither looks nor waits was ended.
+local function is_there(waiting)
+  return not waiting.is_over and (waiting.looks or waiting.turn:count() < 0)
+end
+
+local function next_waiting(home)
+  while not home.waiting:is_empty() do
+    local waiting = home.waiting:pop()
+    if is_there(waiting) then
+      return waiting
     end
   end
 end
 
-local function wait(here, deadline)
+--- Says which socket it is for: once that is closed, nobody is there any more.
+-- @tparam table socket
+-- @tparam ?number deadline of the core's clock: until then it may not be open yet; nil: it is
+function Place:is_for(socket, deadline)
+  self.socket, self.opens = socket, deadline or core.now()
+end
+
+--- Gives it back; harmless when it was.
+function Place:give_back()
+  local home = self.home
+  if not home.taken[self] then
+    return
+  end
+  home.taken[self] = nil
+  local waiting = next_waiting(home)
+  if waiting then
+    waiting.place = new_place(home, waiting.deadline)
+    waiting.turn:post(1)
+  else
+    home.free = home.free + 1
+  end
+end
+
+local function look(home, waiting)
+  local now = core.now()
+  if now < home.looked + LOOK then
+    return
+  end
+  home.looked, waiting.looks = now, true
+  local lost = {}
+  for place in pairs(home.taken) do
+    lost[#lost + 1] = is_lost(place, now) and place or nil
+  end
+  for _, place in ipairs(lost) do
+    place:give_back()
+  end
+  waiting.looks = false
+end
+
+-- A place may come in the moment in which a wait for it is over.
+local function wait(home, deadline)
+  local waiting = { turn = semaphore.new(0), deadline = deadline }
+  home.waiting:push(waiting)
   local now = core.now()
   while now < deadline do
-    if here.free:wait(math.min(deadline - now, LOOK)) then
-      return true
+    waiting.turn:wait(math.min(deadline - now, LOOK))
+    if not waiting.place then
+      look(home, waiting)
+    end
+    if waiting.place then
+      return waiting.place
     end
     now = core.now()
-    free_overdue(here, now)
   end
-  return false
+  waiting.is_over = true
+  return nil
 end
 
 --- Takes a place, as soon as there is one.
--- @tparam number deadline of the core's clock; the place is free again then in any case
--- @treturn[1] function that gives it back
+-- @tparam number deadline of the core's clock; soon after, the place is free in any case
+-- @treturn[1] table with the methods above
 -- @treturn[2] nil there was none in time
 function M.take(deadline)
-  -- made in the worker: a semaphore knows no other process
-  places = places or { free = semaphore.new(M.limit), taken = {} }
-  local here, place = places, {}
-  if not wait(here, deadline) then
-    return nil
+  here = here or { free = M.limit, taken = {}, waiting = queue.new(), looked = 0 }
+  if here.free == 0 then
+    return wait(here, deadline)
   end
-  here.taken[place] = deadline
-  return function()
-    if here.taken[place] then
-      here.taken[place] = nil
-      here.free:post(1)
-    end
-  end
+  here.free = here.free - 1
+  return new_place(here, deadline)
 end
 
 local breath -- whose turn it is to work

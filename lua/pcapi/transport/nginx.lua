@@ -5,9 +5,8 @@
 -- the CAs from `lua_ssl_trusted_certificate`, the resolver from `resolver`.
 -- @module pcapi.transport.nginx
 local core = require "pcapi.core"
-local errors = require "pcapi.error"
+local cosocket = require "pcapi.transport.cosocket"
 local http1 = require "pcapi.transport.http1"
-local notice = require "pcapi.nginx.notice"
 local phase = require "pcapi.nginx.phase"
 local turn = require "pcapi.nginx.turn"
 local url = require "pcapi.url"
@@ -15,19 +14,7 @@ local version = require "pcapi.version"
 
 local M = {}
 
-local KEPT = 60 -- seconds that an idle connection is kept; Azure closes it after 240
-
-local RESOLVER = 'Add "resolver" with the address of your DNS server to http { } of nginx.conf, '
-  .. "such as: resolver 127.0.0.53;"
-local TRUSTED = 'Set in http { } of nginx.conf: lua_ssl_trusted_certificate '
-  .. "/etc/ssl/certs/ca-certificates.crt; lua_ssl_verify_depth 5; the CA of a proxy that opens "
-  .. "TLS belongs into that file, too"
-
-local HINTS = {
-  timeout = "Raise timeout, or try again later",
-  network = "Check the connection, the name of the host and the proxy",
-  tls = "Check the name of the host, and lua_ssl_trusted_certificate in nginx.conf",
-}
+local fail = cosocket.fail
 
 -- What libcurl can and this cannot, and what is to be used.
 local ELSEWHERE = {
@@ -41,13 +28,21 @@ local Transport = {}
 Transport.__index = Transport
 Transport.__name = "pcapi.transport.nginx"
 
+-- Name and password as the header has them (RFC 7617 §2), of an address where they are escaped.
+local function authorization_of(user)
+  local plain = user:gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end)
+  return ngx.encode_base64(plain:find(":", 1, true) and plain or plain .. ":")
+end
+
 local function parse_proxy(text)
   local user, place = text:match "^http://([^@/]*)@([^@]*)$"
   local address, why = url.parse(user and "http://" .. place or text)
   if not address or address.scheme ~= "http" then
     return nil, 'option "proxy" ' .. (why or "must begin with http:// within nginx")
   end
-  address.authorization = user and ngx.encode_base64(ngx.unescape_uri(user))
+  address.authorization = user and authorization_of(user)
   return address
 end
 
@@ -88,185 +83,9 @@ function M.new(options)
   }, Transport)
 end
 
-local function fail(kind, message, hint)
-  return nil, errors.new { kind = kind, message = message, hint = hint or HINTS[kind] }
-end
-
 local function cannot_wait(name, instead)
   return fail("config", "pcapi cannot wait in the phase " .. name,
     instead:sub(1, 1):upper() .. instead:sub(2))
-end
-
--- A socket whose every wait ends at the deadline of the exchange.
-local Timed = {}
-Timed.__index = Timed
-
-local function left_ms(deadline)
-  return math.max(1, math.ceil((deadline - core.now()) * 1000))
-end
-
-local function arm(self)
-  if core.now() >= self.deadline then
-    return false
-  end
-  self.socket:settimeout(left_ms(self.deadline))
-  return true
-end
-
-for _, name in ipairs { "receive", "receiveany", "send" } do
-  Timed[name] = function(self, what)
-    if not arm(self) then
-      return nil, "timeout"
-    end
-    return self.socket[name](self.socket, what)
-  end
-end
-
-function Timed:receiveuntil(mark)
-  local read = self.socket:receiveuntil(mark)
-  return function(size)
-    if not arm(self) then
-      return nil, "timeout"
-    end
-    return read(size)
-  end
-end
-
-local function not_connected(host, err)
-  if err:find("no resolver defined", 1, true) then
-    local message = ("nginx has no resolver, so the name %s has no address"):format(host)
-    notice.once("resolver", message .. ". " .. RESOLVER)
-    return fail("config", message, RESOLVER)
-  elseif err == "timeout" then
-    return fail("timeout", "no connection to " .. host .. " in time")
-  end
-  return fail("network", ("no connection to %s: %s"):format(host, err))
-end
-
--- Numbers of OpenSSL's verification (X509_V_ERR_*) that say: the CA is not known here.
-local UNKNOWN_CA = { ["2"] = true, ["18"] = true, ["19"] = true, ["20"] = true, ["21"] = true,
-                     ["22"] = true }
-
-local function not_verified(host, err)
-  if err == "timeout" then
-    return fail("timeout", "no TLS with " .. host .. " in time")
-  elseif err == "closed" or err:find("reset by peer", 1, true) then
-    return fail("network", ("the connection to %s was closed within the handshake"):format(host))
-  end
-  local message = ("%s could not be verified: %s"):format(host, err)
-  if UNKNOWN_CA[err:match "^(%d+):"] then
-    notice.once("trusted " .. host, message .. ". " .. TRUSTED)
-    return fail("tls", message, TRUSTED)
-  end
-  return fail("tls", message)
-end
-
--- Names of loopback are not asked for (RFC 6761 §6.3); libcurl does the same.
-local function place_of(host)
-  return (host == "localhost" or host:find "%.localhost$") and "127.0.0.1" or host
-end
-
--- Has the proxy connect; the answer to CONNECT has no body (RFC 9110 §9.3.6).
-local function open_tunnel(self, timed, target)
-  local sent, err = timed:send(("CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n"):format(target, target,
-    self.proxy.authorization and "Proxy-Authorization: Basic " .. self.proxy.authorization
-      .. "\r\n" or ""))
-  if not sent then
-    return not_connected("the proxy", err)
-  end
-  local answer, kind, message = http1.head(timed, 65536)
-  if not answer then
-    return fail(kind, "the proxy: " .. message)
-  elseif answer.status >= 300 then
-    return fail("network", ("the proxy refuses to connect: %d %s"):format(answer.status,
-      answer.reason))
-  end
-  return true
-end
-
--- ngx_lua before June 2026 may call a handshake good whose certificate it has just refused, if
--- all of it came at once (lua-nginx-module 2506). It has closed the socket then.
-local function is_open(socket, host)
-  if socket:getreusedtimes() then
-    return true
-  end
-  local _, err = fail("tls", host .. " could not be verified: its certificate was refused", TRUSTED)
-  return nil, err, "no reason"
-end
-
--- Makes an open connection safe; one that was kept is. The third value says that OpenSSL's
--- reason got lost.
-local function prepare(self, timed, address)
-  local host = address.host
-  if self.proxy and address.scheme == "https" then
-    local ok, err = open_tunnel(self, timed, host .. ":" .. address.port)
-    if not ok then
-      return nil, err
-    end
-  end
-  if address.scheme == "https" then
-    if not arm(timed) then
-      return not_verified(host, "timeout")
-    end
-    local ok, err = timed.socket:sslhandshake(false, (host:gsub("[%[%]]", "")), true)
-    if not ok then
-      return not_verified(host, tostring(err))
-    end
-    return is_open(timed.socket, host)
-  end
-  return true
-end
-
--- Whom a kept connection serves: it is not verified again.
-local function pool_name(self, address)
-  return "pcapi " .. address.origin .. (self.proxy and " by " .. self.proxy.origin .. " "
-    .. (self.proxy.authorization or "") or "")
-end
-
-local alone = 0
-
--- A request that may not be sent twice has a new connection: of a kept one nobody knows
--- whether it is still there.
-local function connect(self, address, deadline, may_be_kept)
-  local via = self.proxy and address.scheme == "https" and self.proxy or address
-  local socket = ngx.socket.tcp()
-  local timed = setmetatable({ socket = socket, deadline = deadline,
-                               may_be_kept = may_be_kept }, Timed)
-  if not arm(timed) then
-    return not_connected(via.host, "timeout")
-  end
-  local name = pool_name(self, address)
-  if not may_be_kept then
-    alone = alone + 1
-    name = name .. " " .. alone
-  end
-  local ok, err = socket:connect(place_of(via.host), via.port,
-    { pool = name, pool_size = turn.limit })
-  if not ok then
-    return not_connected(via.host, tostring(err))
-  end
-  timed.is_kept = socket:getreusedtimes() > 0
-  if not timed.is_kept then
-    local lost
-    ok, err, lost = prepare(self, timed, address)
-    if not ok then
-      socket:close()
-      return nil, err, lost
-    end
-  end
-  return timed
-end
-
--- As connect; where the reason of a refusal got lost, another try may tell it.
-local function connect_again(...)
-  local timed, err, lost
-  for _ = 1, 3 do
-    timed, err, lost = connect(...)
-    if not lost then
-      return timed, err
-    end
-  end
-  return nil, err
 end
 
 -- Methods that may be sent twice (RFC 9110 §9.2.2).
@@ -278,42 +97,44 @@ end
 
 -- Sends and reads over an open connection. The third value says that the connection, one
 -- that was kept, was not there any more.
-local function talk(timed, request, text, timing)
-  local sent, broke = timed:send(text)
-  local response, kept, message
+local function talk(connection, request, text, timing)
+  local sent, broke = connection:send(text)
+  local response, kept, message, has_answered
   if sent then
-    response, kept, message = http1.response(timed, request.method, request, function()
-      timed.has_answered = true
+    response, kept, message = http1.response(connection, request.method, request, function()
+      has_answered = true
       timing.first_byte = seconds_since(timing.started)
     end)
   else
     kept = broke == "timeout" and "timeout" or "network"
     message = "the request could not be sent: " .. tostring(broke)
   end
-  if response and kept and timed.may_be_kept then
-    timed.socket:setkeepalive(KEPT * 1000)
-  else
-    timed.socket:close()
-  end
+  connection:finish(response and kept)
   if response then
     return response
   end
   local _, err = fail(kept, message)
-  return nil, err, kept == "network" and timed.is_kept and not timed.has_answered
+  return nil, err, kept == "network" and connection.is_kept and not has_answered
 end
 
-local function exchange(self, request, address, text, timing)
+-- A request that may not be sent twice has a new connection: of a kept one nobody knows
+-- whether it is still there.
+local function exchange(self, request, address, text, timing, place)
   local finish = timing.started + request.timeout
   repeat
-    local timed, err = connect_again(self, address,
-      math.min(finish, core.now() + request.connect_timeout), IDEMPOTENT[request.method])
-    if not timed then
+    local connection, err = cosocket.connect {
+      address = address, proxy = self.proxy, place = place,
+      deadline = math.min(finish, core.now() + request.connect_timeout),
+      is_shared = IDEMPOTENT[request.method],
+    }
+    if not connection then
       return nil, err
     end
-    timing.tls = not timed.is_kept and seconds_since(timing.started) or 0
-    timed.deadline = finish
+    timing.connect = connection.connected - timing.started
+    timing.tls = connection.is_safe and connection.is_safe - timing.started
+    connection.deadline = finish
     local response, was_gone
-    response, err, was_gone = talk(timed, request, text, timing)
+    response, err, was_gone = talk(connection, request, text, timing)
     if response or not was_gone then
       return response, err
     end
@@ -328,12 +149,12 @@ local function block(self, request)
 end
 
 local function take_turn(timing, request)
-  local give_back = turn.take(timing.started + request.timeout)
-  if not give_back then
+  local place = turn.take(timing.started + request.timeout)
+  if not place then
     return fail("timeout", ("no turn in time: %d exchanges are in flight in this worker")
       :format(turn.limit), "Raise pcapi.limit, or timeout")
   end
-  return give_back
+  return place
 end
 
 --- One exchange; see `pcapi.transport.curl`. `on_wait` of a request is not called.
@@ -355,17 +176,17 @@ function Transport:send(request)
   if not text then
     return fail("config", mistake)
   end
-  local timing = { started = core.now(), first_byte = 0 }
-  local give_back, err = take_turn(timing, request)
-  if not give_back then
+  local timing = { started = core.now() }
+  local place, err = take_turn(timing, request)
+  if not place then
     return nil, err
   end
   local response
-  response, err = exchange(self, request, address, text, timing)
-  give_back()
+  response, err = exchange(self, request, address, text, timing, place)
+  place:give_back()
   if request.timing then
-    (response or err).timing = { name_lookup = 0, connect = 0, tls = timing.tls or 0,
-                                 first_byte = timing.first_byte,
+    (response or err).timing = { name_lookup = 0, connect = timing.connect or 0,
+                                 tls = timing.tls or 0, first_byte = timing.first_byte or 0,
                                  total = seconds_since(timing.started) }
   end
   return response, err

@@ -1,0 +1,288 @@
+--- A connection within nginx: through a proxy where there is one, over TLS that is verified,
+-- and kept for later. Every wait for it ends at its deadline.
+-- @module pcapi.transport.cosocket
+local core = require "pcapi.core"
+local errors = require "pcapi.error"
+local http1 = require "pcapi.transport.http1"
+local notice = require "pcapi.nginx.notice"
+local semaphore = require "ngx.semaphore"
+local turn = require "pcapi.nginx.turn"
+
+local M = {}
+
+local KEPT = 60 -- seconds that an idle connection is kept; Azure closes it after 240
+local PIECE = 16384 -- bytes sent at once, as TLS does: each has the time that is left
+
+local RESOLVER = 'Add "resolver" with the address of your DNS server to http { } of nginx.conf, '
+  .. "such as: resolver 127.0.0.53;"
+local TRUSTED = 'Set in http { } of nginx.conf: lua_ssl_trusted_certificate '
+  .. "/etc/ssl/certs/ca-certificates.crt; lua_ssl_verify_depth 5; the CA of a proxy that opens "
+  .. "TLS belongs into that file, too"
+local BY_NAME = "nginx looks for names in a certificate, not for addresses: ask the server by name"
+
+local TRIES = 2
+
+local HINTS = {
+  timeout = "Raise timeout, or try again later",
+  network = "Check the connection, the name of the host and the proxy",
+  tls = "Check the name of the host, and lua_ssl_trusted_certificate in nginx.conf; its error "
+    .. "log may say more",
+}
+
+--- The error of an exchange.
+-- @tparam string kind
+-- @tparam string message
+-- @tparam ?string hint
+-- @treturn[1] nil
+-- @treturn[2] pcapi.error
+function M.fail(kind, message, hint)
+  return nil, errors.new { kind = kind, message = message, hint = hint or HINTS[kind] }
+end
+
+local fail = M.fail
+
+local Connection = {}
+Connection.__index = Connection
+Connection.__name = "pcapi.transport.cosocket"
+
+local function seconds_left(deadline)
+  return math.max(deadline - core.now(), 0)
+end
+
+-- A socket counts its timeout from each byte on: it is set anew for each wait.
+local function arm(self)
+  local left = seconds_left(self.deadline)
+  if left == 0 then
+    return false
+  end
+  self.socket:settimeout(math.ceil(left * 1000))
+  return true
+end
+
+--- As that of ngx_lua, until the deadline.
+function Connection:receiveany(most)
+  if not arm(self) then
+    return nil, "timeout"
+  end
+  return self.socket:receiveany(most)
+end
+
+--- Sends all of a text, until the deadline.
+-- @tparam string text
+-- @treturn[1] boolean true
+-- @treturn[2] nil
+-- @treturn[2] string the socket's error
+function Connection:send(text)
+  for first = 1, #text, PIECE do
+    if not arm(self) then
+      return nil, "timeout"
+    end
+    local piece = #text <= PIECE and text or text:sub(first, first + PIECE - 1)
+    local sent, err = self.socket:send(piece)
+    if not sent then
+      return nil, err
+    end
+  end
+  return true
+end
+
+--- Ends the use of it.
+-- @tparam ?boolean may_be_kept for another request
+function Connection:finish(may_be_kept)
+  if not (may_be_kept and self.is_shared and self.socket:setkeepalive(KEPT * 1000)) then
+    self.socket:close()
+  end
+end
+
+local function not_connected(host, err)
+  if err:find("no resolver defined", 1, true) then
+    local message = ("nginx has no resolver, so the name %s has no address"):format(host)
+    notice.once("resolver", message .. ". " .. RESOLVER)
+    return fail("config", message, RESOLVER)
+  elseif err == "timeout" then
+    return fail("timeout", "no connection to " .. host .. " in time")
+  end
+  return fail("network", ("no connection to %s: %s"):format(host, err))
+end
+
+-- Numbers of OpenSSL's verification (X509_V_ERR_*) that say: the CA is not known here.
+local UNKNOWN_CA = { ["2"] = true, ["18"] = true, ["19"] = true, ["20"] = true, ["21"] = true,
+                     ["22"] = true }
+
+local function is_address(host)
+  return host:find "^[%d.]+$" or host:sub(1, 1) == "["
+end
+
+local function not_verified(host, err)
+  if err == "timeout" then
+    return fail("timeout", "no TLS with " .. host .. " in time")
+  elseif err == "closed" or err:find("reset by peer", 1, true) then
+    return fail("network", ("the connection to %s was closed within the handshake"):format(host))
+  elseif err:find("handshake failed", 1, true) then
+    local _, failure = fail("tls", ("no TLS with %s: %s"):format(host, err))
+    return nil, failure, "no reason" -- a peer that hangs up looks like one that refuses
+  end
+  local message = ("%s could not be verified: %s"):format(host, err)
+  if UNKNOWN_CA[err:match "^(%d+):"] then
+    notice.once("trusted " .. host, message .. ". " .. TRUSTED)
+    return fail("tls", message, TRUSTED)
+  end
+  return fail("tls", message, is_address(host) and BY_NAME or nil)
+end
+
+-- ngx_lua before June 2026 may call a handshake good whose certificate it has just refused, if
+-- all of it came at once (lua-nginx-module 2506). It has closed the socket then.
+local function is_open(socket, host)
+  if socket:getreusedtimes() then
+    return true
+  end
+  local _, err = fail("tls", host .. " could not be verified: its certificate was refused", TRUSTED)
+  return nil, err, "no reason"
+end
+
+-- The third value says that the reason got lost.
+local function make_safe(self, host)
+  if not arm(self) then
+    return not_verified(host, "timeout")
+  end
+  local ok, err = self.socket:sslhandshake(false, (host:gsub("[%[%]]", "")), true)
+  if not ok then
+    return not_verified(host, tostring(err))
+  end
+  return is_open(self.socket, host)
+end
+
+-- Has the proxy connect; the answer to CONNECT has no body (RFC 9110 §9.3.6).
+local function open_tunnel(self, target, authorization)
+  local sent, err = self:send(("CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n"):format(target, target,
+    authorization and "Proxy-Authorization: Basic " .. authorization .. "\r\n" or ""))
+  if not sent then
+    return not_connected("the proxy", err)
+  end
+  local answer, kind, message = http1.head(self, 65536)
+  if not answer then
+    return fail(kind, "the proxy: " .. message)
+  elseif answer.status < 200 or answer.status >= 300 then
+    return fail("network", ("the proxy refuses to connect: %d %s"):format(answer.status,
+      answer.reason))
+  end
+  return true
+end
+
+-- Makes an open connection ready; one that was kept is.
+local function prepare(self, address, proxy)
+  if address.scheme ~= "https" then
+    return true
+  elseif proxy then
+    local ok, err = open_tunnel(self, address.host .. ":" .. address.port, proxy.authorization)
+    if not ok then
+      return nil, err
+    end
+  end
+  return make_safe(self, address.host)
+end
+
+-- Names of loopback are not asked for (RFC 6761 §6.3); libcurl does the same.
+local function places_of(host)
+  if host == "localhost" or host:find "%.localhost$" then
+    return { "127.0.0.1", "[::1]" }
+  end
+  return { host }
+end
+
+-- A name is looked up for as long as resolver_timeout says, whatever the timeout of the socket:
+-- so this happens in a thread of its own, which can be left.
+local function open_by_name(self, host, port, pool)
+  local done, has_ended, ok, err = semaphore.new(0), false, nil, nil
+  local thread = ngx.thread.spawn(function()
+    ok, err = self.socket:connect(host, port, pool)
+    has_ended = true
+    done:post(1)
+  end)
+  if not has_ended and not done:wait(seconds_left(self.deadline)) and not has_ended then
+    ngx.thread.kill(thread)
+    return nil, "timeout"
+  end
+  ngx.thread.wait(thread) -- or it would be kept until the request is over
+  return ok, err
+end
+
+local function open(self, host, port, pool)
+  local ok, err
+  for _, place in ipairs(places_of(host)) do
+    if not arm(self) then
+      return nil, "timeout"
+    elseif is_address(place) then
+      ok, err = self.socket:connect(place, port, pool)
+    else
+      ok, err = open_by_name(self, place, port, pool)
+    end
+    if ok or err ~= "connection refused" then
+      break
+    end
+  end
+  return ok, err
+end
+
+local alone = 0
+
+-- Whom a kept connection serves: it is not verified again. One that is for a single request
+-- has a name of its own.
+local function pool_of(address, proxy, is_shared)
+  local name = "pcapi " .. address.origin
+  if proxy then
+    name = ("%s by %s %s"):format(name, proxy.origin, proxy.authorization or "")
+  end
+  if not is_shared then
+    alone = alone + 1
+    name = name .. " " .. alone
+  end
+  return { pool = name, pool_size = turn.limit }
+end
+
+-- The third value says that another try may tell more.
+local function connect(how)
+  local address, proxy = how.address, how.address.scheme == "https" and how.proxy or nil
+  local self = setmetatable({ socket = ngx.socket.tcp(), deadline = how.deadline,
+                              is_shared = how.is_shared }, Connection)
+  how.place:is_for(self.socket, how.deadline)
+  local via = proxy or address
+  local ok, err = open(self, via.host, via.port, pool_of(address, proxy, how.is_shared))
+  if not ok then
+    return not_connected(via.host, tostring(err))
+  end
+  how.place:is_for(self.socket)
+  self.is_kept = self.socket:getreusedtimes() > 0
+  self.connected = core.now()
+  if not self.is_kept then
+    local lost
+    ok, err, lost = prepare(self, address, proxy)
+    if not ok then
+      self.socket:close()
+      return nil, err, lost
+    end
+    self.is_safe = core.now()
+  end
+  return self
+end
+
+--- Opens a connection, or takes one that was kept.
+-- @tparam table how `address` (of `pcapi.url`), `deadline` (of the core's clock), `place` (of
+-- `pcapi.nginx.turn`), `is_shared`: it may be one that was kept, and be kept; optionally
+-- `proxy`, an address with its `authorization`
+-- @treturn[1] table with the methods above; `is_kept`: it is one that was kept; `deadline`, which
+-- may be set anew; `connected` and, if that happened, `is_safe`: when
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error
+function M.connect(how)
+  local self, err, lost
+  for _ = 1, TRIES do
+    self, err, lost = connect(how)
+    if not lost then
+      return self, err
+    end
+  end
+  return nil, err
+end
+
+return M
