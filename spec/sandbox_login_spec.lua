@@ -533,6 +533,14 @@ describe("the sandbox's tokens on demand", function()
     assert.is_nil(cjson.decode(refresh(account("rotate=0")).body).refresh_token)
   end)
 
+  it_answers("come with a refresh token that is good once", function()
+    local where = account "rotate=once"
+    local second = cjson.decode(refresh(where).body).refresh_token
+    assert.equal(200, refresh(where, { refresh_token = second }).status)
+    assert.same({ 400, "invalid_grant", 70000 },
+      refusal(refresh(where, { refresh_token = second })))
+  end)
+
   it_answers("tell of MFA what is asked", function()
     assert.same({ "pwd" }, claims_of(refresh(account("amr=pwd"))).amr)
     assert.same({ "rsa", "ngcmfa" }, claims_of(refresh(account("amr=rsa,ngcmfa"))).amr)

@@ -11,7 +11,8 @@ local function missing(name)
   return nil, 900144, { words = { name = name } }
 end
 
--- Refresh tokens belong to a client, not to a tenant or resource; old ones stay good.
+-- Refresh tokens belong to a client, not to a tenant or resource; old ones stay good, unless
+-- each is to be good once.
 local function refresh_token(call)
   local text = call.parameters.refresh_token
   if not text then
@@ -22,7 +23,8 @@ local function refresh_token(call)
     return nil, 70000
   end
   -- version 1 wants to be told the resource each time
-  return { scope = grant.scope, refreshes = true }
+  return { scope = grant.scope, refreshes = true, id = grant.id,
+           is_good_again = call.settings.rotate ~= "once" }
 end
 
 local function challenge_of(verifier)
@@ -110,10 +112,10 @@ function M.read(call)
   return GRANTS[call.parameters.grant_type](call)
 end
 
---- Takes it, so that a code is not taken again.
+--- Takes it, so that a code, or a refresh token that is good once, is not taken again.
 -- @treturn boolean whether it was still there to take
 function M.use(grant)
-  return grant.refreshes or sealed.use_up(grant)
+  return grant.is_good_again or sealed.use_up(grant)
 end
 
 return M

@@ -37,7 +37,8 @@ M.known = {
   delay = settings.kinds.seconds, cut = one_of("headers"), times = whole(1, 1000),
   on = one_of("token", "devicecode"),
   -- the tokens
-  life = whole(0, 86400), expires = one_of("string", "number", "none"), rotate = one_of("0", "1"),
+  life = whole(0, 86400), expires = one_of("string", "number", "none"),
+  rotate = one_of("0", "1", "once"),
   amr = list, app_only = flag, scenario = scenario,
   -- the ways to sign in
   pending = whole(0, 1000), slow_down = whole(0, 1000), interval = whole(0, 60),

@@ -90,7 +90,7 @@ return function(call)
   if not target then
     return errors.refuse(call, code, how)
   elseif not grants.use(grant) then
-    return errors.refuse(call, 54005)
+    return errors.refuse(call, grant.refreshes and 70000 or 54005)
   end
   issue(call, grant, target)
 end
