@@ -16,11 +16,14 @@
 -- nginx.conf has to have `lua_ssl_trusted_certificate`, `lua_ssl_verify_depth` and
 -- `resolver`; what is missing is told in the error and, once, in nginx's error log.
 -- @module pcapi.nginx
+local options_ = require "pcapi.options"
 local pcapi = require "pcapi"
 local tenants = require "pcapi.tenants"
 local threads = require "pcapi.nginx.threads"
 local transport = require "pcapi.transport.nginx"
 local turn = require "pcapi.nginx.turn"
+
+local OURS = { block_in_init = "boolean" }
 
 local M = setmetatable({
   --- Makes what workers and machines share, see `pcapi.nginx.shared`.
@@ -59,6 +62,7 @@ function M.new(options)
   if type(options) ~= "table" then
     return pcapi.new(options)
   end
+  options_.check({ block_in_init = options.block_in_init }, OURS, "pcapi.new")
   -- a tail call: a mistake in the options is at the caller's line
   return pcapi.new(for_nginx(options, options.block_in_init))
 end

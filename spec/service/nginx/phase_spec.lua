@@ -1,0 +1,235 @@
+--- In which phases of nginx a call waits, and what it says in the others.
+local core = require "pcapi.core"
+local curl = require "spec.support.curl"
+local files = require "spec.support.files"
+local nginx = require "spec.support.nginx"
+local sandbox = require "spec.support.sandbox"
+local workers = require "spec.support.workers"
+
+-- `say()` logs what a call of the client, and a fetch, come to.
+local INIT = ([[
+  local address, token = %q, %q
+  client = pcapi.new { base_url = address, token = token, retry = { attempts = 2, base = 0.01 } }
+  function call()
+    local users, err = client.security:non_mfa_principals()
+    return users and #users .. " users" or tostring(err)
+  end
+  function get()
+    local response, err = pcapi.fetch(address .. "/_sandbox/health")
+    return response and response.status .. " fetched" or tostring(err)
+  end
+  function say()
+    ngx.log(ngx.WARN, "CALL ", call(), "\nFETCH ", get(), "\nEND")
+  end
+]]):format(sandbox.url, sandbox.token())
+
+after_each(nginx.stop_all)
+
+local function start(options)
+  options = sandbox.merged(options)
+  options.init = INIT .. (options.init or "")
+  return workers.start(options)
+end
+
+-- What was logged, once it is there.
+local function said(server)
+  local call, get
+  nginx.wait_for(function()
+    call, get = server:log():match "CALL (.-)\nFETCH (.-)\nEND"
+    return call
+  end, 5)
+  return call, get
+end
+
+local function certificate()
+  local folder = sandbox.env("PCAPI_SANDBOX_CA"):match "^(.*)/"
+  return ("ssl_certificate %s/localhost.pem; ssl_certificate_key %s/leaf.key;"):format(folder,
+    folder)
+end
+
+local function free_port()
+  return files.lines_of [[bash -c 'while port=$((28000 + RANDOM % 4000))
+    (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done; echo $port']][1]
+end
+
+describe("a call waits", function()
+  for phase, code in pairs {
+    rewrite = "location /it { rewrite_by_lua_block { say() } content_by_lua_block { } }",
+    access = "location /it { access_by_lua_block { say() } content_by_lua_block { } }",
+    content = "location /it { content_by_lua_block { say() } }",
+    timer = "location /it { content_by_lua_block { ngx.timer.at(0, say) } }",
+    ["a timer of log"] = "location /it { log_by_lua_block { ngx.timer.at(0, say) } return 200; }",
+    ["a light thread"] = [[location /it { content_by_lua_block {
+      ngx.thread.wait(ngx.thread.spawn(say))
+    } }]],
+    ["a subrequest"] = [[
+      location /it { content_by_lua_block { ngx.location.capture "/inner" } }
+      location /inner { content_by_lua_block { say() } }]],
+    ["a coroutine"] = [[location /it { content_by_lua_block { coroutine.wrap(say)() } }]],
+    ["a protected call"] = [[location /it { content_by_lua_block { assert(pcall(say)) } }]],
+  } do
+    it("in " .. phase, function()
+      local server = start { server = code }
+      assert.equal(200, server:get "/it".status)
+      assert.same({ "25 users", "200 fetched" }, { said(server) })
+    end)
+  end
+
+  it("in ssl_certificate", function()
+    local port = free_port()
+    local server = start { http = ([[server {
+      listen 127.0.0.1:%s ssl;
+      %s
+      ssl_certificate_by_lua_block { say() }
+      location / { return 200; }
+    }]]):format(port, certificate()) }
+    assert.equal(200, curl.fetch { url = "https://localhost:" .. port .. "/" }.status)
+    assert.same({ "25 users", "200 fetched" }, { said(server) })
+  end)
+end)
+
+describe("a call fails, and names the phase and what to do instead,", function()
+  local function refuses(server, phase, instead)
+    local call, get = said(server)
+    local expected = "config: pcapi cannot wait in the phase " .. phase .. "."
+    for _, text in ipairs { call or "", get or "" } do
+      assert.equal(expected, text:sub(1, #expected))
+      assert.truthy(text:find(instead, 1, true), text)
+    end
+  end
+
+  local TIMER = "ngx.timer.at(0"
+
+  for phase, code in pairs {
+    set = "location /it { set_by_lua_block $x { say() return 1 } return 200 $x; }",
+    header_filter = "location /it { header_filter_by_lua_block { say() } return 200 x; }",
+    body_filter = "location /it { body_filter_by_lua_block { say() } return 200 x; }",
+    log = "location /it { log_by_lua_block { say() } return 200 x; }",
+  } do
+    it("in " .. phase, function()
+      local server = start { server = code }
+      assert.equal(200, server:get "/it".status)
+      refuses(server, phase, TIMER)
+    end)
+  end
+
+  it("in balancer", function()
+    local server = start {
+      http = [[upstream other {
+        server 0.0.0.1;
+        balancer_by_lua_block { say() }
+      }]],
+      server = "location /it { proxy_pass http://other; }",
+    }
+    server:get "/it"
+    refuses(server, "balancer", TIMER)
+  end)
+
+  it("in ssl_client_hello", function()
+    local port = free_port()
+    local server = start { http = ([[server {
+      listen 127.0.0.1:%s ssl;
+      %s
+      ssl_client_hello_by_lua_block { say() }
+      location / { return 200; }
+    }]]):format(port, certificate()) }
+    assert.equal(200, curl.fetch { url = "https://localhost:" .. port .. "/" }.status)
+    refuses(server, "ssl_client_hello", TIMER)
+  end)
+
+  it("in init", function()
+    refuses(start { init = "say()" }, "init", "block_in_init")
+  end)
+
+  it("in init_worker", function()
+    refuses(start { http = "init_worker_by_lua_block { say() }" }, "init_worker", TIMER)
+  end)
+
+  it("in exit_worker", function()
+    local server = start { http = "exit_worker_by_lua_block { say() }" }
+    server:signal "QUIT"
+    refuses(server, "exit_worker", "Make the call earlier")
+  end)
+
+  it("for an account that needs a token, too, and a client that tries again", function()
+    local server = start {
+      init = ([[
+        other = pcapi.new { base_url = %q, auth = pcapi.auth.refresh_token {
+          tenant = "a.example", client_id = "me", refresh_token = "SECRET", login_url = %q,
+          store = pcapi.auth.memory_store() } }
+      ]]):format(sandbox.url, sandbox.url .. "/login/-"),
+      server = [[location /it { log_by_lua_block {
+        ngx.log(ngx.WARN, "CALL ", tostring(select(2, other.security:non_mfa_principals())),
+          "\nFETCH ", get(), "\nEND")
+      } return 200; }]],
+    }
+    server:get "/it"
+    assert.truthy(said(server):find("^config: .*pcapi cannot wait in the phase log"))
+  end)
+end)
+
+describe("block_in_init", function()
+  -- Over plain HTTP, as the sandbox's CA is none of the system's.
+  local function blocking(init)
+    return ([[
+      local blocking = pcapi.new { base_url = %q, token = %q, allow_http = true,
+        block_in_init = true, retry = { base = 0.01 },
+        headers = { ["X-Sandbox"] = "status=503; times=1" } }
+      %s
+    ]]):format(sandbox.http_url, sandbox.token(), init)
+  end
+
+  local USERS = blocking [[
+    users, err = blocking.security:non_mfa_principals()
+    later = function() return blocking.security:non_mfa_principals() end
+  ]]
+
+  it("makes calls in init wait, and tries again", function()
+    local server = start { init = USERS }
+    assert.equal(25, server:run "return users and #users or tostring(err)")
+  end)
+
+  it("lets the same client wait as others do later on", function()
+    local server = start { init = USERS }
+    local began = core.now()
+    for _, result in ipairs(server:run_all(20, [[
+      ngx.sleep(0.2)
+      return #assert(later())
+    ]])) do
+      assert.equal(25, result.values[1])
+    end
+    assert.is_true(core.now() - began < 2)
+  end)
+
+  it("leaves no socket, no thread and no child to the workers", function()
+    local function count(server, what)
+      local counts = {}
+      for i, pid in ipairs(server:workers()) do
+        counts[i] = #files.lines_of(what:format(pid))
+      end
+      return counts
+    end
+    local without, with = start { workers = 2 }, start { workers = 2, init = USERS }
+    assert.equal(25, with:run "return #users")
+    for _, what in ipairs { "ls -l /proc/%d/fd | grep socket:", "ls -l /proc/%d/fd | grep event",
+                            "ls /proc/%d/fd", "ls /proc/%d/task" } do
+      assert.same(count(without, what), count(with, what))
+    end
+  end)
+
+  it("verifies by the system's CAs", function()
+    local server = start { init = ([[
+      local blocking = pcapi.new { base_url = %q, token = "a", block_in_init = true }
+      _, err = blocking.security:non_mfa_principals()
+    ]]):format(sandbox.url) }
+    assert.equal("tls", server:run "return err.kind")
+  end)
+
+  it("must be a boolean", function()
+    local server = start()
+    local message = server:run [[return select(2, pcall(function()
+      pcapi.new { token = "a", block_in_init = "yes" }
+    end))]]
+    assert.truthy(message:find '^%[string "spec"%]:2: pcapi.new: .*block_in_init', message)
+  end)
+end)
