@@ -123,6 +123,7 @@ build = {
     ["pcapi.nginx.shared"] = "lua/pcapi/nginx/shared.lua",
     ["pcapi.nginx.threads"] = "lua/pcapi/nginx/threads.lua",
     ["pcapi.nginx.turn"] = "lua/pcapi/nginx/turn.lua",
+    ["pcapi.nginx.whole"] = "lua/pcapi/nginx/whole.lua",
     ["pcapi.options"] = "lua/pcapi/options.lua",
     ["pcapi.piecewise"] = "lua/pcapi/piecewise.lua",
     ["pcapi.profile"] = "lua/pcapi/profile.lua",

@@ -20,7 +20,7 @@ end
 -- What stands in a line may use what stands in the lines above it.
 local LAYERS = {
   "core redirect version time format.text limits task concurrent.heap concurrent.queue "
-    .. "nginx.phase nginx.notice transport.reader",
+    .. "nginx.phase nginx.notice nginx.whole transport.reader",
   "error options headers auth.claims auth.refusal auth.given auth.store.memory nginx.turn "
     .. "transport.http1 piecewise",
   "format.json record retry tenants url transport.wire transport.trace auth.assertion auth.lock "

@@ -209,13 +209,9 @@ local function current_entry(self, context, refused)
   if not ok then
     return nil, err
   end
-  local unlock
-  unlock, entry, err = self.kept:lock(context, look)
-  if unlock then
-    entry, err = renew(self, context, refused, given, why)
-    unlock()
-  end
-  return entry, err
+  return self.kept:alone(context, function()
+    return renew(self, context, refused, given, why)
+  end, look)
 end
 
 local function use(self, entry)

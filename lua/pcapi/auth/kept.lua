@@ -102,33 +102,37 @@ function Kept:prove()
   return ok, err
 end
 
---- Has it alone, as soon as nobody else has.
--- @tparam table context `transport`, `deadline`
--- @tparam ?function look is asked before each try: what it gives ends the waiting
--- @treturn[1] function that ends it
--- @treturn[2] nil
--- @return[2] what look gave
--- @treturn[3] nil
--- @treturn[3] nil
--- @treturn[3] pcapi.error of kind store or timeout, or what look gave as second
-function Kept:lock(context, look)
-  local unlock, found, err = lock.take(self, context, look)
-  return unlock, found, err and store_error(err)
+-- Acts under the lock and unlocks. In nginx to the end: a request that is aborted in the
+-- middle would keep the lock, and lose the tokens that are on their way.
+local function act_alone(self, context, act, unlock)
+  local transport = context.transport
+  if not transport.whole then
+    local value, err = act(self)
+    unlock()
+    return value, err
+  end
+  return transport:whole(function()
+    local ok, value, err = pcall(act, self)
+    unlock()
+    if not ok then
+      error(value, 0)
+    end
+    return value, err
+  end)
 end
 
---- Does something while it is had alone.
+--- Does something while it is had alone, as soon as nobody else has it.
 -- @tparam table context
--- @tparam function act is called with self, and returns true, or nil and an error
--- @return what act returns; or nil and a pcapi.error of kind store or timeout
-function Kept:alone(context, act)
-  local unlock, _, err = self:lock(context)
-  if not unlock then
-    return nil, err
+-- @tparam function act is called with self, and returns a value, or nil and an error
+-- @tparam ?function look is asked before each try: what it gives ends the waiting
+-- @return what act returns, or look gave; or nil and a pcapi.error, of kind store or timeout
+-- where it could not be had
+function Kept:alone(context, act, look)
+  local unlock, found, err = lock.take(self, context, look)
+  if unlock then
+    return act_alone(self, context, act, unlock)
   end
-  local ok
-  ok, err = act(self)
-  unlock()
-  return ok, err
+  return found, err and store_error(err)
 end
 
 --- Takes it away.

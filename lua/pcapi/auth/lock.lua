@@ -53,7 +53,8 @@ local function note(account, unlock)
   end
 end
 
---- Takes the lock.
+--- Takes the lock. Where a transport brings what holds it to its end (see `pcapi.auth.kept`)
+-- it cannot be abandoned.
 -- @tparam table account `store`, `name`
 -- @tparam table context `transport`, `deadline`
 -- @tparam ?function look is asked before each try: what it gives ends the waiting
@@ -77,7 +78,7 @@ function M.take(account, context, look)
     local left = context.deadline - context.transport:now()
     local unlock, why = account.store:lock(account.name, math.max(left, 0) + SPARE)
     if unlock then
-      return note(account, unlock)
+      return context.transport.whole and unlock or note(account, unlock)
     elseif why ~= nil then
       return nil, nil, why
     elseif pause >= left then

@@ -221,6 +221,16 @@ function Transport:now() -- luacheck: ignore self
   return core.now()
 end
 
+--- Does something to its end, whatever becomes of the request that waits for it.
+-- @tparam function act
+-- @return what act returns
+function Transport:whole(act) -- luacheck: ignore self
+  if phase.can_wait() then
+    return require("pcapi.nginx.whole").run(act)
+  end
+  return act()
+end
+
 --- Does nothing: connections that are idle are the worker's, and close by themselves.
 function Transport:close() -- luacheck: ignore self
 end

@@ -152,6 +152,9 @@ function M.new(transport, write)
   self.breathe = transport.breathe and function()
     transport:breathe()
   end
+  self.whole = transport.whole and function(_, act)
+    return transport:whole(act)
+  end
   return self
 end
 
