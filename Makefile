@@ -91,6 +91,7 @@ test-in-nginx: test-needs
 page-needs:
 	@dev/need $(PAGE_NEEDS) chromium fonts-dejavu-core
 	@dev/npm spec/oidc spec/browser examples/nginx
+	@$(MAKE) --no-print-directory -s build
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 
 test-page: page-needs

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { start, token, usersOf } from './page.mjs';
+import { LUA, REPOSITORY, start, token, usersOf } from './page.mjs';
 
 // A request as no browser would make it: any Host, any address of this machine as its source.
 function ask(url, { method = 'GET', headers = {}, from = '127.0.0.1', path = '/api/users' } = {}) {
@@ -175,6 +175,50 @@ describe('the page', () => {
       '/uplot../package.json', '/%2e%2e/nginx.conf', '/uplot/']) {
       const { status } = await ask(page.url, { path });
       assert.ok(status === 404 || status === 400 || status === 403, `${path}: ${status}`);
+    }
+  });
+});
+
+describe('a page that signs in', () => {
+  const client = '00000000-0000-0000-0000-000000000000';
+  const service = process.env.PCAPI_SANDBOX_HTTP_URL;
+  let directory;
+
+  before(() => { directory = mkdtempSync(join(tmpdir(), 'pcapi-store.')); });
+  after(() => rmSync(directory, { recursive: true }));
+
+  const has25 = async (page) => {
+    for (const list of ['users', 'adoption', 'requests']) {
+      const { status, body } = await json(page.url, `/api/${list}`);
+      assert.equal(status, 200, JSON.stringify(body));
+    }
+    assert.equal((await json(page.url, '/api/users')).body.count, 25);
+  };
+
+  it('by a refresh token, which is spent once for all lists and workers', async () => {
+    const tenant = `page-${process.pid}`;
+    const seed = await (await fetch(`${service}/_sandbox/refresh_token?client_id=${client}`)).text();
+    const page = await start({ env: { PCAPI_TOKEN: '', PCAPI_REFRESH_TOKEN: seed, PCAPI_TENANT: tenant, PCAPI_CLIENT_ID: client } });
+    try {
+      await has25(page);
+      const calls = await (await fetch(`${service}/_sandbox/log?login=-/${tenant}`)).json();
+      assert.deepEqual(calls.map((call) => call.grant_type), ['refresh_token']);
+    } finally {
+      await page.stop();
+    }
+  });
+
+  it('by a profile of the command', async () => {
+    execFileSync(LUA, ['bin/pcapi', 'login', '--tenant', 'profile', '--client-id', client,
+      '--login-url', process.env.PCAPI_LOGIN_URL], { cwd: REPOSITORY, stdio: 'pipe',
+      env: { ...process.env, PCAPI_STORE: directory, PCAPI_TOKEN: '', HOME: directory } });
+    const page = await start({ env: { PCAPI_TOKEN: '' }, edit: (text) => text
+      .replace('# env PCAPI_PROFILE=default;', 'env PCAPI_PROFILE=default;')
+      .replace('# env PCAPI_STORE=/var/lib/pcapi;', `env PCAPI_STORE=${directory};`) });
+    try {
+      await has25(page);
+    } finally {
+      await page.stop();
     }
   });
 });

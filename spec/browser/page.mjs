@@ -7,13 +7,14 @@ import { fileURLToPath } from 'node:url';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 
-const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), '../..');
+export const LUA = process.env.LUA || 'lua5.4';
+export const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const CONF = join(REPOSITORY, 'examples/nginx/nginx.conf');
 const DAY = 86400 * 1000;
 
 // A token of the sandbox, which carries what it is to do: see sandbox/README.md.
 export function token(scenario = '', more = []) {
-  return execFileSync('lua5.4', ['sandbox/token.lua', `scenario=${scenario}`, ...more],
+  return execFileSync(LUA, ['sandbox/token.lua', `scenario=${scenario}`, ...more],
     { cwd: REPOSITORY, encoding: 'utf8' }).trim();
 }
 
@@ -63,14 +64,15 @@ function addressOf(child) {
 // was there the day before (or `daysAgo`), `edit` changes nginx.conf.
 export async function start({ scenario, env = {}, ...how } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'pcapi-browser.'));
-  const child = spawn(join(REPOSITORY, 'examples/nginx/run'), [], {
+  // cat ends with our end of its input, and the page with cat: however this process ends
+  const child = spawn(join(REPOSITORY, 'examples/nginx/run'), ['sh', '-c', 'echo $PCAPI_PAGE_URL/; exec cat'], {
     env: { ...process.env, PCAPI_TOKEN: token(scenario), ...env,
       PCAPI_PAGE_CONF: configuration(directory, how), PCAPI_PAGE_PORT: 'any' },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const stop = async () => { // once or twice
-    child.kill('SIGTERM');
+    child.stdin.end();
     await ended;
     rmSync(directory, { recursive: true, force: true });
   };
