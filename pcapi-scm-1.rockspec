@@ -120,6 +120,7 @@ build = {
     ["pcapi.nginx.notice"] = "lua/pcapi/nginx/notice.lua",
     ["pcapi.nginx.phase"] = "lua/pcapi/nginx/phase.lua",
     ["pcapi.nginx.redis"] = "lua/pcapi/nginx/redis.lua",
+    ["pcapi.nginx.rights"] = "lua/pcapi/nginx/rights.lua",
     ["pcapi.nginx.shared"] = "lua/pcapi/nginx/shared.lua",
     ["pcapi.nginx.threads"] = "lua/pcapi/nginx/threads.lua",
     ["pcapi.nginx.turn"] = "lua/pcapi/nginx/turn.lua",

@@ -81,12 +81,17 @@ function Error:__tostring()
   return harmless(text)
 end
 
+--- Adds to the fields of an error what only the program knows that the library runs in;
+-- `pcapi.nginx` sets it.
+function M.explain() end
+
 --- Makes an error object of its fields; messages are made safe to print.
 -- @tparam table fields `kind` and `message` at least
 -- @treturn pcapi.error the same table
 function M.new(fields)
   assert(M.kinds[fields.kind], "unknown kind of error")
   fields.message = harmless(fields.message)
+  M.explain(fields)
   return setmetatable(fields, Error)
 end
 

@@ -22,7 +22,7 @@ local LAYERS = {
   "core redirect version time format.text limits task concurrent.heap concurrent.queue "
     .. "nginx.phase nginx.notice nginx.whole transport.reader",
   "error options headers auth.claims auth.refusal auth.given auth.store.memory nginx.turn "
-    .. "transport.http1 piecewise",
+    .. "nginx.rights transport.http1 piecewise",
   "format.json record retry tenants url transport.wire transport.trace auth.assertion auth.lock "
     .. "nginx.dict nginx.redis transport.cosocket",
   "transport.curl transport.nginx concurrent.life",

@@ -92,14 +92,19 @@ function Workers:run(code)
 end
 
 --- Begins to run code so many times at once.
+-- @tparam number count
+-- @tparam string code
+-- @tparam ?number most at once
 -- @treturn table its method `finish` waits; it gives an array of `values`, `n`, `pid` (of the
 --   worker), `seconds`
-function Workers:begin_runs(count, code)
+function Workers:begin_runs(count, code, most)
   local paths = {}
   for i = 1, count do
     paths[i] = "/run"
   end
-  local running = self.server:begin(paths, { body = code })
+  local running = self.server:begin(paths, {
+    body = code, args = most and { "--parallel-max", tostring(most) },
+  })
   return {
     finish = function()
       local all = {}
@@ -115,8 +120,8 @@ function Workers:begin_runs(count, code)
 end
 
 --- Runs code so many times at once, in whatever workers; see @{begin_runs}.
-function Workers:run_all(count, code)
-  return self:begin_runs(count, code):finish()
+function Workers:run_all(count, code, most)
+  return self:begin_runs(count, code, most):finish()
 end
 
 --- How often a text stands in the error log.

@@ -18,12 +18,16 @@
 -- @module pcapi.nginx
 local options_ = require "pcapi.options"
 local pcapi = require "pcapi"
+local errors = require "pcapi.error"
+local rights = require "pcapi.nginx.rights"
 local tenants = require "pcapi.tenants"
 local threads = require "pcapi.nginx.threads"
 local transport = require "pcapi.transport.nginx"
 local turn = require "pcapi.nginx.turn"
 
 local OURS = { block_in_init = "boolean" }
+
+errors.explain = rights.explain
 
 local M = setmetatable({
   --- Makes what workers and machines share, see `pcapi.nginx.shared`.
