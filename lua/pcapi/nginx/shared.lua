@@ -201,21 +201,22 @@ function Shared:lock_here(name)
 end
 
 -- Has the lock of Redis come free soon when we are not here any more, and not before we are
--- done. A worker that ends takes no timers.
+-- done, or its time is over. A worker that ends takes no timers.
 local function keep_alive(self, lock)
   local function beat(is_ending)
-    if lock.mine then
+    local left = lock.ends_at - core.now()
+    if lock.mine and left > 0 then
       local goes_on = not is_ending and ngx.timer.at(LEASE / 3, beat)
-      self.redis:prolong(lock.name, lock.mine, goes_on and LEASE or LONGEST)
+      self.redis:prolong(lock.name, lock.mine, math.min(goes_on and LEASE or LONGEST, left))
     end
   end
   if not ngx.timer.at(LEASE / 3, beat) then
-    self.redis:prolong(lock.name, lock.mine, LONGEST)
+    beat(true)
   end
 end
 
 -- The lock of Redis; it counts as taken where Redis is away.
-local function lock_redis(self, lock)
+local function lock_redis(self, lock, seconds)
   local name = lock.name
   local gone = self.dict:mark(holder(name))
   if gone then -- of a worker, or a request, that has ended: the lock here is ours
@@ -225,7 +226,7 @@ local function lock_redis(self, lock)
   end
   local mine = core.uuid()
   self.dict:set_mark(holder(name), mine, LONGEST)
-  local is_free = self.redis:lock(name, mine, LEASE)
+  local is_free = self.redis:lock(name, mine, math.min(LEASE, seconds))
   if is_free then
     lock.mine = mine
     keep_alive(self, lock)
@@ -240,13 +241,15 @@ local function lock_redis(self, lock)
 end
 
 local function unlock_everywhere(self, lock)
-  self.held[lock.name] = nil
-  local mine = lock.mine
+  local name, mine = lock.name, lock.mine
   lock.mine = nil
+  if self.held[name] == lock then
+    self.held[name] = nil
+  end
   if mine then
-    self.redis:unlock(lock.name, mine)
-    if self.dict:mark(holder(lock.name)) == mine then
-      self.dict:set_mark(holder(lock.name), nil)
+    self.redis:unlock(name, mine)
+    if self.dict:mark(holder(name)) == mine then
+      self.dict:set_mark(holder(name), nil)
     end
   end
   lock.unlock()
@@ -258,12 +261,13 @@ end
 -- @treturn[1] function that unlocks both
 -- @treturn[2] nil another machine has it; it is unlocked here
 function Shared:lock_everywhere(lock, seconds)
-  if self.redis and not lock_redis(self, lock) then
+  lock.ends_at = core.now() + seconds
+  if self.redis and not lock_redis(self, lock, seconds) then
     lock.unlock()
     return nil
   end
-  lock.prolong(seconds)
-  self.held[lock.name] = true
+  lock.prolong(math.max(lock.ends_at - core.now(), 0.001))
+  self.held[lock.name] = lock
   return function()
     unlock_everywhere(self, lock)
   end

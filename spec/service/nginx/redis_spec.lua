@@ -140,6 +140,37 @@ describe("a text that one machine keeps", function()
   end)
 end)
 
+describe("a lock", function()
+  after_each(stop_all)
+
+  for what, with_redis in pairs { ["in the dictionary"] = false, ["in Redis as well"] = true } do
+    it("that nobody lets go is free when its time is over, " .. what, function()
+      local machine = workers.start(with_redis and sharing(redis.start())
+        or { init = 'shared = pcapi.shared { dict = "pcapi" }' })
+      assert.is_true((machine:run 'return shared:lock("a", 0.5) ~= nil'))
+      assert.is_false((machine:run 'return shared:lock("a", 0.5) ~= nil'))
+      os.execute "sleep 0.6"
+      assert.is_true((machine:run 'return shared:lock("a", 0.5) ~= nil'))
+    end)
+  end
+
+  it("that one machine has is not free on another before it is let go", function()
+    local server = redis.start()
+    local one, other = workers.start(sharing(server)), workers.start(sharing(server))
+    local holding = one:begin_runs(1, [[
+      local unlock = assert(shared:lock("a", 60))
+      ngx.sleep(1)
+      unlock()
+    ]])
+    assert.is_true(nginx.wait_for(function()
+      return server:ask("EXISTS", "pcapi:lock:a") == "1"
+    end))
+    assert.is_false((other:run 'return shared:lock("a", 60) ~= nil'))
+    holding:finish()
+    assert.is_true((other:run 'return shared:lock("a", 60) ~= nil'))
+  end)
+end)
+
 describe("machines that need a token", function()
   after_each(stop_all)
 
@@ -174,6 +205,25 @@ describe("machines that need a token", function()
       machine:stop()
     end
     assert.equal(1, tenant:refreshes())
+  end)
+
+  it("lose no refresh token, though each is good once", function()
+    local tenant = tenant_.new "rotate=once;delay=0.02"
+    local all = machines(2, { workers = 2, init = tenant:init(option(redis.start())) .. [[
+      context = function()
+        return require("pcapi.auth.context").new {
+          transport = assert(require("pcapi.transport.nginx").new()), timeout = 20,
+        }
+      end
+    ]] })
+    all_gave(true, run_on_all(all, 10, [[
+      local token
+      for _ = 1, 4 do -- refuses what it is given
+        token = assert(account:token(token, context()))
+      end
+      return token ~= nil
+    ]]))
+    assert.is_true(tenant:refreshes() >= 4)
   end)
 
   it("wait no longer than the lease for one that dies while it renews", function()
