@@ -56,6 +56,33 @@ describe("pcapi.auth.kept", function()
     assert.equal("timeout", select(2, it_:forget(context)).kind)
   end)
 
+  it("acts by the transport's way to the end of things, where it has one, and lets go", function()
+    local it_, store, context = kept_with(GOOD)
+    local wholes = 0
+    function context.transport:whole(act) -- luacheck: ignore self
+      wholes = wholes + 1
+      assert.is_true(store.locked)
+      return act()
+    end
+    assert.is_true((it_:forget(context)))
+    assert.is_false(store.locked)
+    local ok, why = pcall(it_.alone, it_, context, function()
+      error("raised", 0)
+    end)
+    assert.same({ false, "raised", 2 }, { ok, why, wholes })
+    assert.is_false(store.locked)
+  end)
+
+  it("lets others' locks alone where nothing can be abandoned", function()
+    local it_, store, context = kept_with(GOOD)
+    function context.transport:whole() end -- luacheck: ignore self
+    it_:alone(context, function() end) -- of a timer that goes on
+    assert.is_true(store.locked)
+    context.deadline = context.transport:now() + 1
+    assert.equal("timeout", select(2, it_:forget(context)).kind)
+    assert.is_true(store.locked)
+  end)
+
   it("advises a browser where claims are asked for, which a code cannot carry", function()
     local it_ = kept_with(GOOD)
     assert.equal([[Sign in again with MFA: pcapi login --browser --claims '{"a":1}']],
