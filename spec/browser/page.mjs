@@ -29,7 +29,8 @@ export async function usersOf(bearer) {
 // Lua that puts into the shared memory who was in the list of a day before.
 function seen(daysAgo, ids) {
   const day = new Date(Date.now() - daysAgo * DAY).toISOString().slice(0, 10);
-  return `require("page.settings").shared:set("page/seen/${day}", [=[${JSON.stringify(ids)}]=], 86400)`;
+  const text = `[=[${JSON.stringify(ids)}]=]`;
+  return `require("page.settings").shared:set("page/seen/${day}", ${text}, 86400)`;
 }
 
 function configuration(directory, { yesterday, daysAgo = 1, edit }) {
@@ -65,7 +66,8 @@ function addressOf(child) {
 export async function start({ scenario, env = {}, ...how } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'pcapi-browser.'));
   // cat ends with our end of its input, and the page with cat: however this process ends
-  const child = spawn(join(REPOSITORY, 'examples/nginx/run'), ['sh', '-c', 'echo $PCAPI_PAGE_URL/; exec cat'], {
+  const command = ['sh', '-c', 'echo $PCAPI_PAGE_URL/; exec cat'];
+  const child = spawn(join(REPOSITORY, 'examples/nginx/run'), command, {
     env: { ...process.env, PCAPI_TOKEN: token(scenario), ...env,
       PCAPI_PAGE_CONF: configuration(directory, how), PCAPI_PAGE_PORT: 'any' },
     stdio: 'pipe',
@@ -91,8 +93,10 @@ export function launch() {
   });
 }
 
-// A page of the browser; `complaints` are all that its console has, and all that was raised.
-export async function open(browser, url, { width = 1280, height = 900, theme = 'light', clock = false } = {}) {
+// A page of the browser, once it has loaded; `complaints` are all that its console has, and all
+// that was raised. With `clock` its time goes on by page.clock alone.
+export async function open(browser, url, how = {}) {
+  const { width = 1280, height = 900, theme = 'light', clock = false } = how;
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme,
     timezoneId: 'Europe/Berlin', reducedMotion: 'reduce' });
   const page = await context.newPage();
@@ -106,14 +110,14 @@ export async function open(browser, url, { width = 1280, height = 900, theme = '
   if (clock) await page.clock.install();
   await page.goto(url);
   await page.locator('body:not(:has([aria-busy="true"]))').waitFor({ timeout: 10000 })
-    .catch((error) => { throw new Error(`still loading: ${error.message} ${complaints.join('\n')}`); });
+    .catch((error) => { throw new Error(`${error.message} ${complaints.join('\n')}`); });
   return { page, complaints, close: () => context.close() };
 }
 
 // What axe-core finds serious or critical, in a few words.
 export async function complaintsOfAxe(page) {
   await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  const { violations } = await page.evaluate(() => window.axe.run(document));
   return violations.filter((one) => ['serious', 'critical'].includes(one.impact))
     .map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).join(', ')}`);
 }

@@ -9,7 +9,8 @@ const keyOf = (row) => (row.loginDate ?? '').slice(0, 10);
 
 // Every day from the first to the last, those without a request among them.
 export function daysOf(items) {
-  const times = items.map((row) => text.parse(keyOf(row))).filter(Boolean).map((date) => date.getTime());
+  const times = items.map((row) => text.parse(keyOf(row))?.getTime())
+    .filter((at) => at !== undefined);
   if (times.length === 0) return [];
   const last = times.reduce((a, b) => Math.max(a, b));
   const first = Math.max(times.reduce((a, b) => Math.min(a, b)), last - (MOST - 1) * DAY);
@@ -30,7 +31,8 @@ export function sumsOf(items, days) {
 }
 
 export function whole(sums) {
-  return sums.reduce((a, b) => ({ mfa: a.mfa + b.mfa, total: a.total + b.total }), { mfa: 0, total: 0 });
+  const add = (a, b) => ({ mfa: a.mfa + b.mfa, total: a.total + b.total });
+  return sums.reduce(add, { mfa: 0, total: 0 });
 }
 
 // No share where nothing was asked.

@@ -40,12 +40,14 @@ export function time(date, text, title) {
 
 // A table with a head; the cells are texts or elements, numbers are set to the right.
 export function table(caption, names, rows) {
-  const isNumber = names.map((_, i) => rows.some((row) => typeof row[i] === 'number'));
+  const kind = names.map((_, i) => (rows.some((row) => typeof row[i] === 'number')
+    ? 'number' : undefined));
   const format = (cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell);
+  const head = names.map((name, i) => element('th', { scope: 'col', class: kind[i] }, name));
+  const rowOf = (row) => element('tr', {},
+    ...row.map((cell, i) => element('td', { class: kind[i] }, format(cell))));
   return element('table', {},
     element('caption', { class: 'hidden' }, caption),
-    element('thead', {}, element('tr', {}, ...names.map((name, i) => element('th',
-      { scope: 'col', class: isNumber[i] ? 'number' : undefined }, name)))),
-    element('tbody', {}, ...rows.map((row) => element('tr', {}, ...row.map((cell, i) => element('td',
-      { class: isNumber[i] ? 'number' : undefined }, format(cell)))))));
+    element('thead', {}, element('tr', {}, ...head)),
+    element('tbody', {}, ...rows.map(rowOf)));
 }

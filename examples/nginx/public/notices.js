@@ -36,5 +36,6 @@ export function show(failed) {
   }
   const made = [...groups.values()].map((group) => notice(group.names, group.oldest, group.error));
   // a reader of screens says what changes; the same again is nothing new
-  if (made.map((one) => one.textContent).join('') !== place.textContent) place.replaceChildren(...made);
+  const said = made.map((one) => one.textContent).join('');
+  if (said !== place.textContent) place.replaceChildren(...made);
 }

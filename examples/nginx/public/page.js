@@ -41,7 +41,8 @@ const changed = new Map(); // what each part last showed
 
 // Calls `show` when what it shows is another than before.
 function update(part, show, ...parts) {
-  const now = JSON.stringify(parts.map((one) => one && [one.as_of, one.error?.message ?? one.message]));
+  const now = JSON.stringify(parts.map((one) => one
+    && [one.as_of, one.error?.message ?? one.message]));
   if (changed.get(part) === now) return;
   changed.set(part, now);
   show();

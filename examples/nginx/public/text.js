@@ -22,14 +22,18 @@ export function parse(text) {
 
 const moment = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit',
   minute: '2-digit' });
-const dayOnly = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+const dayOnly = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short',
+  timeZone: 'UTC' });
 const weekdayOnly = new Intl.DateTimeFormat('en-GB', { weekday: 'short', timeZone: 'UTC' });
 
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 
 export const at = (date) => moment.format(date);
 // as short as it is clear: today has no date
-export const lately = (date) => (date.toDateString() === new Date().toDateString() ? clock : moment).format(date);
+export function lately(date) {
+  const isToday = date.toDateString() === new Date().toDateString();
+  return (isToday ? clock : moment).format(date);
+}
 export const utc = (date) => `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 export const day = (date) => dayOnly.format(date);
 export const weekday = (date) => weekdayOnly.format(date);

@@ -33,7 +33,8 @@ function read(user, byUser) {
   return {
     id, name, requests, tenant: text.visible(user.tenantId ?? ''), isNew: user.isNew === true,
     last: text.parse(user.lastNonMfaCompliantLoginDateTime),
-    words: [name, id, user.tenantId, ...requests.map((one) => one.ipAddress)].join('\n').toLowerCase(),
+    words: [name, id, user.tenantId, ...requests.map((one) => one.ipAddress)].join('\n')
+      .toLowerCase(),
   };
 }
 
@@ -42,7 +43,8 @@ function matching() {
   const column = COLUMNS.find((one) => one.key === state.sort);
   return state.users
     .filter((user) => user.words.includes(query) && (!state.onlyNew || user.isNew))
-    .sort((a, b) => (state.down ? -1 : 1) * column.compare(a, b) || collator.compare(a.name, b.name));
+    .sort((a, b) => (state.down ? -1 : 1) * column.compare(a, b)
+      || collator.compare(a.name, b.name));
 }
 
 function sortBy(column) {
@@ -54,8 +56,10 @@ function sortBy(column) {
 
 function headCell(column) {
   const sorted = state.sort === column.key;
+  const title = element('span', {}, column.title,
+    column.more ? element('span', { class: 'wide' }, column.more) : null);
   const button = element('button', { type: 'button', class: 'sort', 'data-sort': column.key },
-    element('span', {}, column.title, element('span', { class: 'wide' }, column.more ?? '')), icon(ARROW));
+    title, icon(ARROW));
   button.addEventListener('click', () => sortBy(column));
   return element('th', { scope: 'col', class: `col-${column.key}`,
     'aria-sort': sorted ? (state.down ? 'descending' : 'ascending') : undefined }, button);
@@ -78,7 +82,8 @@ function requestsOf(user) {
       : 'The requests are not known now.');
   }
   return element('div', { class: 'requests' }, table(`Requests of ${user.name} without MFA`,
-    ['When', 'Operation', 'Application', 'Address'], user.requests.slice(0, CHUNK).map(requestRow)));
+    ['When', 'Operation', 'Application', 'Address'],
+    user.requests.slice(0, CHUNK).map(requestRow)));
 }
 
 function detailsRow(user, id) {
@@ -139,9 +144,9 @@ function nobodyMatches() {
     render();
     search.focus();
   });
+  const query = state.query.trim();
   return element('div', { class: 'state' },
-    element('p', {}, state.query.trim() ? `No user matches “${state.query.trim()}”.` : 'Nobody is new.'),
-    button);
+    element('p', {}, query ? `No user matches “${query}”.` : 'Nobody is new.'), button);
 }
 
 function say(found) {
@@ -151,7 +156,7 @@ function say(found) {
 
 // Keeps the focus on the user it is on.
 function render() {
-  const focused = place.contains(document.activeElement) ? document.activeElement.dataset.user : undefined;
+  const focused = document.activeElement.dataset?.user;
   const users = matching();
   say(users.length);
   if (users.length === 0) {
@@ -164,7 +169,7 @@ function render() {
       element('thead', {}, element('tr', {}, ...COLUMNS.map(headCell))),
       element('tbody', {}, ...users.slice(0, state.shown).flatMap(rowsOf))),
     more(users.length) ?? '');
-  if (focused) {
+  if (focused !== undefined) {
     [...place.querySelectorAll('[data-user]')].find((one) => one.dataset.user === focused)?.focus();
   }
 }

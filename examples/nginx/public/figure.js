@@ -1,0 +1,22 @@
+// What both charts have around them: a legend above, the same numbers as a table below.
+import { element } from './dom.js';
+
+function entry([name, kind]) {
+  return element('li', {}, element('span', { class: `swatch ${kind}`, 'aria-hidden': 'true' }),
+    element('bdi', {}, name));
+}
+
+// Fills a place with pairs of a name and the class of its swatch, and with a table. Returns the
+// frame for the chart.
+export function fill(place, names, made) {
+  const frame = element('div', { class: 'frame' });
+  place.replaceChildren(
+    element('ul', { class: 'legend' }, ...names.map(entry)),
+    frame,
+    element('details', {}, element('summary', {}, 'As a table'), made));
+  return frame;
+}
+
+export function say(place, words) {
+  place.replaceChildren(element('p', { class: 'state' }, words));
+}
