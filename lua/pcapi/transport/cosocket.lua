@@ -155,7 +155,7 @@ end
 -- Has the proxy connect; the answer to CONNECT has no body (RFC 9110 §9.3.6).
 local function open_tunnel(self, target, authorization)
   local sent, err = self:send(("CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n"):format(target, target,
-    authorization and "Proxy-Authorization: Basic " .. authorization .. "\r\n" or ""))
+    authorization and "Proxy-Authorization: " .. authorization .. "\r\n" or ""))
   if not sent then
     return not_connected("the proxy", err)
   end

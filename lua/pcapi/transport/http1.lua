@@ -74,6 +74,17 @@ function M.request(request, address, user_agent)
   return table.concat(head, "\r\n") .. "\r\n\r\n" .. body
 end
 
+--- Name and password as a header has them (RFC 7617 §2).
+-- @tparam string user as it stands in an address, where what is special is escaped
+-- @treturn string
+function M.credentials(user)
+  local plain = user:gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end)
+  local text = core.base64url(plain:find(":", 1, true) and plain or plain .. ":")
+  return "Basic " .. text:gsub("-", "+"):gsub("_", "/") .. ("="):rep(-#text % 4)
+end
+
 -- Why reading failed, as kind and message.
 local function broken(err)
   if err == "timeout" then
@@ -184,7 +195,7 @@ local function final_head(input, most)
   end
 end
 
---- Reads the head of an answer that nothing follows.
+--- Reads the head of an answer to CONNECT, which nothing follows but where it is a refusal.
 -- @tparam table socket
 -- @tparam number most bytes
 -- @treturn[1] table `status`, `reason`, `version`, `headers`
@@ -194,7 +205,7 @@ end
 function M.head(socket, most)
   local input = reader.new(socket)
   local response, kind, message = final_head(input, most)
-  if response and input:left() > 0 then
+  if response and response.status < 300 and input:left() > 0 then
     return senseless "something follows it that was not asked for"
   end
   return response, kind, message

@@ -28,21 +28,13 @@ local Transport = {}
 Transport.__index = Transport
 Transport.__name = "pcapi.transport.nginx"
 
--- Name and password as the header has them (RFC 7617 §2), of an address where they are escaped.
-local function authorization_of(user)
-  local plain = user:gsub("%%(%x%x)", function(hex)
-    return string.char(tonumber(hex, 16))
-  end)
-  return ngx.encode_base64(plain:find(":", 1, true) and plain or plain .. ":")
-end
-
 local function parse_proxy(text)
   local user, place = text:match "^http://([^@/]*)@([^@]*)$"
   local address, why = url.parse(user and "http://" .. place or text)
   if not address or address.scheme ~= "http" then
     return nil, 'option "proxy" ' .. (why or "must begin with http:// within nginx")
   end
-  address.authorization = user and authorization_of(user)
+  address.authorization = user and http1.credentials(user)
   return address
 end
 
@@ -130,7 +122,7 @@ local function exchange(self, request, address, text, timing, place)
     if not connection then
       return nil, err
     end
-    timing.connect = connection.connected - timing.started
+    timing.connect = not connection.is_kept and connection.connected - timing.started
     timing.tls = connection.is_safe and connection.is_safe - timing.started
     connection.deadline = finish
     local response, was_gone

@@ -455,10 +455,14 @@ describe("a head alone", function()
     assert.equal(200, response.status)
   end)
 
-  it("is refused when something follows it", function()
+  it("is refused when something follows it that nobody asked for", function()
     local response, kind = http1.head(fake_socket.new(ANSWER .. "x"), 1000)
     assert.is_nil(response)
     assert.equal("protocol", kind)
+  end)
+
+  it("may be a refusal, which has a body", function()
+    assert.equal(403, http1.head(fake_socket.new("HTTP/1.1 403 No\r\n\r\n<html>"), 1000).status)
   end)
 
   it("has a ceiling", function()
@@ -537,5 +541,17 @@ describe("a request", function()
     assert.truthy(text_of("https://a.example/", {
       method = "POST", body = "done", headers = { "Content-Length: 4" },
     }))
+  end)
+end)
+
+describe("credentials of an address", function()
+  it("are those that were escaped, in Base64", function()
+    for user, text in pairs {
+      ["Aladdin:open%20sesame"] = "QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+      ["me:a+b%3A%2f%40"] = "bWU6YStiOi9A",
+      ["me:"] = "bWU6", me = "bWU6", ["%FF%fe:%c3%bc"] = "//46w7w=", ["%fb%ef:1"] = "++86MQ==",
+    } do
+      assert.equal("Basic " .. text, http1.credentials(user))
+    end
   end)
 end)

@@ -1,0 +1,291 @@
+--- What is said where nginx is set up wrongly, or options are not for it.
+local curl = require "spec.support.curl"
+local folder = require "spec.support.folder"
+local nginx = require "spec.support.nginx"
+local sandbox = require "spec.support.sandbox"
+local workers = require "spec.support.workers"
+
+local CALL = ([[
+  client = client or pcapi.new { base_url = %q, token = "SECRET", retry = { base = 0.01 } }
+  local _, err = client:request("GET", "/_sandbox/health")
+  return err and err.kind, tostring(err)
+]]):format(sandbox.url)
+
+local function clean_up()
+  nginx.stop_all()
+  folder.remove()
+end
+
+-- The lines that pcapi has put into the error log.
+local function lines_of_ours(server)
+  local ours = {}
+  for line in server:log():gmatch "[^\n]+" do
+    ours[#ours + 1] = line:match "%[error%].*(pcapi: .*)"
+  end
+  return ours
+end
+
+-- Each of many calls fails so, and the error log has one line that names the directives.
+local function fails(server, kind, ...)
+  for _ = 1, 3 do
+    for _, result in ipairs(server:run_all(5, CALL)) do
+      assert.equal(kind, result.values[1], result.values[2])
+      for _, word in ipairs { ... } do
+        assert.truthy(result.values[2]:find(word, 1, true), result.values[2])
+      end
+    end
+  end
+  local ours = lines_of_ours(server)
+  assert.equal(1, #ours, table.concat(ours, "\n"))
+  for _, word in ipairs { ... } do
+    assert.truthy(ours[1]:find(word, 1, true), ours[1])
+  end
+  assert.is_nil(server:log():find("SECRET", 1, true))
+end
+
+-- A server on loopback with a chain of this many CAs between its certificate and a root.
+local function long_chain(between)
+  local path = folder.new()
+  local port = curl.shell [[bash -c 'while port=$((28000 + RANDOM % 4000))
+    (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done; echo $port']]:match "%d+"
+  curl.shell(([[
+    exec 2>/dev/null
+    cd %s
+    make() { # NAME SUBJECT ISSUER EXTENSION
+      openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $1.key \
+        -subj "/CN=$2" -addext "$4" | openssl x509 -req -CA $3.pem -CAkey $3.key \
+        -CAcreateserial -days 2 -copy_extensions copy -out $1.pem
+    }
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=root \
+      -keyout 0.key -out 0.pem
+    for i in $(seq %d); do
+      make $i "between $i" $((i - 1)) basicConstraints=critical,CA:TRUE
+    done
+    make leaf leaf %d subjectAltName=DNS:localhost
+    cat leaf.pem $(seq -f %%g.pem %d -1 1) >chain.pem
+  ]]):format(path, between, between, between))
+  return ([[server {
+    listen 127.0.0.1:%s ssl;
+    ssl_certificate %s/chain.pem;
+    ssl_certificate_key %s/leaf.key;
+    location / { return 200 done; }
+  }]]):format(port, path, path), "https://localhost:" .. port, path .. "/0.pem"
+end
+
+describe("a call within nginx", function()
+  after_each(clean_up)
+
+  it("without a resolver names the directive, and the error log does once", function()
+    local server = workers.start { init = [[
+      client = pcapi.new { base_url = "https://api.example.com", token = "SECRET" }
+    ]] }
+    fails(server, "config", "nginx has no resolver", "api.example.com", "resolver 127.0.0.53;")
+  end)
+
+  it("without a resolver reaches loopback and addresses", function()
+    local server = workers.start()
+    assert.equal(200, server:run(("return pcapi.fetch(%q, { allow_http = true }).status")
+      :format(sandbox.http_url .. "/_sandbox/health")))
+    assert.equal(200, server:run(("return pcapi.fetch(%q).status")
+      :format(sandbox.url .. "/_sandbox/health")))
+  end)
+
+  it("without CAs names both directives, and the error log does once", function()
+    fails(workers.start { trusted = false }, "tls", "localhost could not be verified",
+      "lua_ssl_trusted_certificate", "lua_ssl_verify_depth")
+  end)
+
+  it("with the CAs of others names both directives, and the error log does once", function()
+    local stranger = sandbox.env("PCAPI_SANDBOX_CA"):gsub("ca%.pem$", "stranger.pem")
+    fails(workers.start { trusted = stranger }, "tls", "localhost could not be verified",
+      "lua_ssl_trusted_certificate", "lua_ssl_verify_depth")
+  end)
+
+  it("through more CAs than are allowed names both directives, and the error log once", function()
+    local other, url, root = long_chain(3)
+    local init = ("client = pcapi.new { base_url = %q, token = 'SECRET' }"):format(url)
+    local server = workers.start { http = other, trusted = root, init = init,
+                                   server = "lua_ssl_verify_depth 2;" }
+    fails(server, "tls", "localhost could not be verified", "lua_ssl_trusted_certificate",
+      "lua_ssl_verify_depth")
+    server:stop()
+    server = workers.start { http = other, trusted = root, server = "lua_ssl_verify_depth 3;" }
+    assert.equal(200, server:run(("return pcapi.fetch(%q).status"):format(url)))
+  end)
+
+  it("to an address in place of a name says that a certificate's names count", function()
+    local server = workers.start()
+    local kind, said = server:run(([[
+      local _, err = pcapi.fetch(%q)
+      return err.kind, tostring(err)
+    ]]):format((sandbox.url:gsub("localhost", "127.0.0.1"))))
+    assert.equal("tls", kind)
+    assert.truthy(said:find("by name", 1, true), said)
+  end)
+
+  it("goes on where the set-up is put right", function()
+    local server = workers.start { trusted = false }
+    assert.equal("tls", (server:run(CALL)))
+    local conf = server.server.dir .. "/nginx.conf"
+    curl.shell(("sed -i 's#lua_ssl_verify_depth 3;#& lua_ssl_trusted_certificate %s;#' %s")
+      :format(sandbox.env "PCAPI_SANDBOX_CA", conf))
+    local before = server:workers()[1]
+    server:signal "HUP"
+    assert(nginx.wait_for(function()
+      local now = server:workers()
+      return #now == 1 and now[1] ~= before and #server:leaving() == 0
+    end))
+    assert.is_nil((server:run(CALL)))
+  end)
+end)
+
+describe("an address of loopback", function()
+  after_each(clean_up)
+
+  -- A server that only IPv6 reaches.
+  local function on_ipv6(tls)
+    local dir = sandbox.env("PCAPI_SANDBOX_CA"):match "^(.*)/"
+    local port = curl.shell [[bash -c 'while port=$((28000 + RANDOM % 4000))
+      (exec 3<>/dev/tcp/::1/$port) 2>/dev/null || (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null
+      do :; done; echo $port']]:match "%d+"
+    return ([[server {
+      listen [::1]:%s %s;
+      ssl_certificate %s/localhost.pem;
+      ssl_certificate_key %s/leaf.key;
+      location / { return 200 $http_host; }
+    }]]):format(port, tls and "ssl" or "", dir, dir), port
+  end
+
+  it("may be one of IPv6", function()
+    local http, port = on_ipv6()
+    local server = workers.start { http = http }
+    assert.equal("[::1]:" .. port, server:run(
+      ("return assert(pcapi.fetch('http://[::1]:%s/', { allow_http = true })).body"):format(port)))
+  end)
+
+  it("is found by its name there, too, as by libcurl", function()
+    local http, port = on_ipv6(true)
+    local server = workers.start { http = http }
+    assert.equal("localhost:" .. port, server:run(
+      ("return assert(pcapi.fetch 'https://localhost:%s/').body"):format(port)))
+  end)
+end)
+
+describe("an option that is not for nginx", function()
+  local server
+  setup(function() server = workers.start() end)
+  teardown(nginx.stop_all)
+
+  for option, cure in pairs {
+    ['ca_file = "/ca.pem"'] = "lua_ssl_trusted_certificate",
+    ['ca_path = "/certs"'] = "lua_ssl_trusted_certificate",
+    ['no_proxy = "localhost"'] = "without proxy",
+    ["on_wait = function() end"] = "on_wait",
+    ['http_version = "2"'] = "HTTP/1.1 only",
+    ['proxy = "https://proxy.example:3128"'] = "http://",
+    ['proxy = "socks5://proxy.example:1080"'] = "https://",
+    ['proxy = "http://me:SECRET@"'] = "proxy",
+    ['proxy = "http://me:SEC/RET@proxy.example"'] = "proxy",
+  } do
+    it("raises at the caller's line and says what to do: " .. option, function()
+      for _, call in ipairs { 'pcapi.new { token = "a", %s }',
+                              'pcapi.fetch("https://a.example/", { %s })' } do
+        local message = server:run(("return select(2, pcall(function()\n%s\nend))")
+          :format(call:format(option)))
+        assert.truthy(message:find '^%[string "spec"%]:2: pcapi%.%a+: ', message)
+        assert.truthy(message:find(cure, 1, true), message)
+        assert.is_nil(message:find "SEC")
+      end
+    end)
+  end
+
+  it("raises as it does elsewhere when it is no option at all", function()
+    local message = server:run [[return select(2, pcall(function()
+      pcapi.new { tokn = "a" }
+    end))]]
+    assert.truthy(message:find('^%[string "spec"%]:2: .*did you mean "token"'), message)
+  end)
+
+end)
+
+describe("a profile with a setting that is not for nginx", function()
+  after_each(clean_up)
+
+  it("is an error that names the directive", function()
+    local home = folder.new()
+    local environment = { XDG_CONFIG_HOME = home, XDG_STATE_HOME = folder.new(),
+                          PCAPI_LOGIN_URL = sandbox.url .. "/login/-" }
+    os.execute("mkdir " .. home .. "/pcapi")
+    local login = sandbox.pcapi({ "login", "--tenant", "a.example", "--client-id", "me" },
+      environment)
+    assert.equal(0, login.status, login.err)
+    folder.write(home .. "/pcapi/config", "ca_file = /etc/ssl/proxy-ca.pem\n")
+    local names = {}
+    for name, value in pairs(environment) do
+      names[#names + 1] = name .. "=" .. value
+    end
+    local server = workers.start { env = names }
+    local kind, message = server:run [[
+      local client, err = pcapi.new { profile = "default" }
+      return err.kind, err.message
+    ]]
+    assert.equal("config", kind)
+    assert.truthy(message:find("lua_ssl_trusted_certificate", 1, true), message)
+  end)
+end)
+
+describe("another transport", function()
+  after_each(clean_up)
+
+  it("takes the place of nginx's", function()
+    local server = workers.start()
+    assert.same({ 200, "GET https://a.example/x", true, 0.25 }, { server:run [[
+      local slept
+      local transport = {
+        send = function(_, request)
+          if not slept then
+            return nil, require("pcapi.error").new { kind = "network", message = "away" }
+          end
+          return { status = 200, reason = "", version = 1.1, headers = {},
+                   body = request.method .. " " .. request.url }
+        end,
+        sleep = function(_, seconds) slept = seconds return true end,
+        now = function() return 1 end,
+        close = function() end,
+      }
+      local client = pcapi.new { token = "a", base_url = "https://a.example",
+        transport = transport, random = function() return 0 end }
+      local response = assert(client:request("GET", "/x"))
+      return response.status, response.body, pcapi.fetch("https://a.example/", {
+        transport = function() return transport end }) ~= nil, slept
+    ]] })
+  end)
+end)
+
+describe("a trace", function()
+  after_each(clean_up)
+
+  it("tells of every exchange within nginx, and of no secret", function()
+    local server = workers.start()
+    local trace = table.concat(server:run(([[
+      local lines = {}
+      local client = pcapi.new { base_url = %q, token = %q, retry = { base = 0.6 },
+        trace = function(line) lines[#lines + 1] = line end,
+        headers = { ["X-Sandbox"] = "status=503; times=1" } }
+      assert(client.security:non_mfa_principals())
+      pcapi.fetch("https://localhost:1/", { trace = nil })
+      local _, err = pcapi.new { base_url = "https://localhost:1", token = "a",
+        trace = function(line) lines[#lines + 1] = line end,
+        retry = { attempts = 1 } }:request("GET", "/")
+      return lines
+    ]]):format(sandbox.url, sandbox.token())), "\n")
+    assert.truthy(trace:find "%* 1 GET https://localhost:%d+/v1/nonMfa")
+    assert.truthy(trace:find "> Authorization: %[hidden%]")
+    assert.truthy(trace:find "< HTTP/1.1 503")
+    assert.truthy(trace:find "%* waits 0%.%d+ s")
+    assert.truthy(trace:find "< HTTP/1.1 200 OK")
+    assert.truthy(trace:find "connected %d+%.%d+ s, TLS %d+%.%d+ s, first byte %d+%.%d+ s, end ")
+    assert.truthy(trace:find "! network: no connection to localhost: connection refused.*; end ")
+    assert.is_nil(trace:find(sandbox.token():sub(1, 20), 1, true))
+  end)
+end)

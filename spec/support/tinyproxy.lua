@@ -1,0 +1,87 @@
+--- A proxy for CONNECT: Debian's tinyproxy, on loopback, in a folder of its own that goes with
+-- it.
+local files = require "spec.support.files"
+
+local nginx = require "spec.support.nginx"
+
+local M = {}
+
+-- It ends when a line comes, or when nobody holds the other end of our input any more: so
+-- none is left, whatever becomes of us.
+local RUN = [[
+exec 3<&0 2>/dev/null
+env -u LD_PRELOAD tinyproxy -d -c @DIR@/conf >@DIR@/output 2>&1 3<&- &
+proxy=$!
+echo $proxy >@DIR@/pid
+{ read -r _ <&3; kill -KILL $proxy; } 2>/dev/null &
+wait
+rm -rf @DIR@
+]]
+
+local running = {}
+
+local Proxy = {}
+Proxy.__index = Proxy
+
+-- Below the range that the system gives to clients, and above those of the sandbox.
+local function free_port()
+  return files.lines_of [[bash -c 'while port=$((28000 + RANDOM % 4000))
+    (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done; echo $port']][1]
+end
+
+local function configuration(dir, port, options)
+  local lines = { "Port " .. port, "Listen 127.0.0.1", "Timeout 60", "MaxClients 100",
+                  "LogLevel Connect", "LogFile \"" .. dir .. "/log\"" }
+  for _, allowed in ipairs(options.ports) do
+    lines[#lines + 1] = "ConnectPort " .. allowed
+  end
+  if options.user then
+    lines[#lines + 1] = ("BasicAuth %s %s"):format(options.user, options.password)
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+local function is_ready(port)
+  return files.lines_of(("bash -c '(exec 3<>/dev/tcp/127.0.0.1/%s) 2>/dev/null && echo yes'")
+    :format(port))[1] ~= nil
+end
+
+--- Starts one.
+-- @tparam table options `ports` that it connects to; optionally `user` and `password` that it
+--   asks for
+-- @treturn table `place` (`127.0.0.1:PORT`), `pid`, and the methods below
+function M.start(options)
+  local dir, port = files.lines_of "mktemp -d"[1], free_port()
+  local file = assert(io.open(dir .. "/conf", "wb"))
+  file:write(configuration(dir, port, options))
+  file:close()
+  local proxy = setmetatable({ dir = dir, place = "127.0.0.1:" .. port }, Proxy)
+  proxy.pipe = assert(io.popen(RUN:gsub("@DIR@", dir), "w"))
+  running[#running + 1] = proxy
+  if not nginx.wait_for(function() return is_ready(port) end) then
+    error("tinyproxy does not start:\n" .. files.slurp(dir .. "/output"), 0)
+  end
+  proxy.pid = tonumber(files.slurp(dir .. "/pid"))
+  return proxy
+end
+
+--- How often it was asked to connect.
+function Proxy:connects()
+  return select(2, files.slurp(self.dir .. "/log"):gsub("CONNECT %S+ HTTP/1.1", ""))
+end
+
+--- Sends it a signal.
+function Proxy:signal(name)
+  os.execute(("kill -s %s %d"):format(name, self.pid))
+end
+
+--- Stops all that were started, for after_each.
+function M.stop_all()
+  for i = #running, 1, -1 do
+    running[i].pipe:write "end\n"
+    running[i].pipe:close()
+    running[i] = nil
+  end
+end
+
+return M
