@@ -56,16 +56,23 @@ nginx-demo:
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 	@sandbox/run examples/nginx/run
 
-# Specs on every Lua of LUAS, and the parts of C that know no Lua; side by side with -j.
-test: $(LUAS:%=test-on-%) test-of-c
+# Specs on every Lua of LUAS, those of nginx from outside, those of the client within it, and
+# the parts of C that know no Lua; side by side with -j.
+test: $(LUAS:%=test-on-%) test-nginx test-in-nginx test-of-c
 
 test-needs:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
 	@dev/npm spec/oidc
-	@$(MAKE) --no-print-directory LUA=luajit build # which nginx loads, whatever runs the specs
+	@for lua in $(LUAS) luajit; do $(MAKE) --no-print-directory -s LUA=$$lua build || exit 1; done
 
+# What runs in nginx is the same whichever Lua looks on.
+LOOK_ON := spec/service/nginx
 test-on-%: test-needs
-	@$(MAKE) --no-print-directory LUA=$* test-lua
+	@$(MAKE) --no-print-directory LUA=$* test-lua \
+	  SPECS='$(filter-out $(LOOK_ON),$(wildcard spec/unit spec/project spec/*_spec.lua spec/service/*))'
+
+test-nginx: test-needs
+	@$(MAKE) --no-print-directory SPECS='$(LOOK_ON)' test-lua
 
 test-of-c: test-needs
 	@$(MAKE) --no-print-directory test-c
@@ -202,4 +209,4 @@ install:
 clean:
 	rm -rf build doc
 
-.PHONY: build demo nginx-demo test test-page page-needs screenshot test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint kill coverage bench bench-nginx soak waiting docs install clean
+.PHONY: build demo nginx-demo test test-nginx test-page page-needs screenshot test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint kill coverage bench bench-nginx soak waiting docs install clean
