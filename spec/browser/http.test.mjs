@@ -31,7 +31,7 @@ async function json(url, path) {
 
 // Waits until a list of the page is as it is to be; the watch looks once a second.
 async function eventually(act) {
-  for (let left = 60; ; left -= 1) {
+  for (let left = 150; ; left -= 1) {
     try {
       return await act();
     } catch (error) {
@@ -296,7 +296,7 @@ describe('a page whose service refuses', () => {
 
 describe('a page whose service stops to answer', () => {
   it('goes on with what it knows, and says how old that is and why', async () => {
-    const page = await start({ scenario: 'revoke_after=3', env: { PCAPI_REFRESH: '1' } });
+    const page = await start({ scenario: 'revoke_after=3', env: { PCAPI_REFRESH: '2' } });
     try {
       await eventually(async () => {
         const { status, body } = await json(page.url, '/api/users');

@@ -280,7 +280,7 @@ describe('a page', () => {
 
   for (const theme of ['light', 'dark']) {
     it(`shows what it knew when the service does not answer, and how old that is, ${theme}`, async () => {
-      const server = await start({ scenario: 'revoke_after=3', env: { PCAPI_REFRESH: '1' } });
+      const server = await start({ scenario: 'revoke_after=3', env: { PCAPI_REFRESH: '2' } });
       const failed = async () => Object.values(await (await fetch(`${server.url}/api/summary`)).json())
         .every((one) => one.error);
       try {
