@@ -16,7 +16,6 @@ local OPTIONS = { dict = "line", redis = "table" }
 local LOOKED, LOOKED_IN_VAIN, BUSY = 1, 0.05, 0.05
 local STEPS = 6 -- of Redis at most, until a lock is taken there
 local SPARE = 2 -- seconds more that a lock is good for until it is taken everywhere
-local LEASE = 10 -- seconds that a lock in Redis is good for, and prolonged for while it is held
 local LONGEST = 60 -- seconds of a lock in Redis that nobody prolongs
 
 local Shared = {}
@@ -25,6 +24,10 @@ Shared.__name = "pcapi.nginx.shared"
 
 --- Seconds between looks at a lock: looking costs nearly nothing here.
 Shared.longest_look = 0.04
+
+--- Seconds that a lock in Redis is good for, and prolonged for while it is held: so long the
+-- other machines wait for one that has died.
+Shared.lease = 10
 
 --- Names of texts that begin so are those of `pcapi.nginx.cached`.
 Shared.CACHED = "cached:"
@@ -206,11 +209,11 @@ local function keep_alive(self, lock)
   local function beat(is_ending)
     local left = lock.ends_at - core.now()
     if lock.mine and left > 0 then
-      local goes_on = not is_ending and ngx.timer.at(LEASE / 3, beat)
-      self.redis:prolong(lock.name, lock.mine, math.min(goes_on and LEASE or LONGEST, left))
+      local goes_on = not is_ending and ngx.timer.at(self.lease / 3, beat)
+      self.redis:prolong(lock.name, lock.mine, math.min(goes_on and self.lease or LONGEST, left))
     end
   end
-  if not ngx.timer.at(LEASE / 3, beat) then
+  if not ngx.timer.at(self.lease / 3, beat) then
     beat(true)
   end
 end
@@ -226,7 +229,7 @@ local function lock_redis(self, lock, seconds)
   end
   local mine = core.uuid()
   self.dict:set_mark(holder(name), mine, LONGEST)
-  local is_free = self.redis:lock(name, mine, math.min(LEASE, seconds))
+  local is_free = self.redis:lock(name, mine, math.min(self.lease, seconds))
   if is_free then
     lock.mine = mine
     keep_alive(self, lock)
