@@ -206,7 +206,15 @@ install:
 	@test $(PREFIX) = /usr/local || echo "pcapi: before using it: eval" \
 	  "\"\$$(luarocks --lua-version 5.4 path --tree $(PREFIX))\""
 
+# For LuaJIT, where nginx finds it. Not by luarocks, which would put its command in the place of
+# that for Lua 5.4.
+install-nginx:
+	@dev/need $(PAGE_NEEDS)
+	@$(MAKE) --no-print-directory -s LUA=luajit build
+	cd lua && find pcapi -name '*.lua' -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/lua/5.1/{} \;
+	install -D -m 755 build/5.1/pcapi/core.so $(DESTDIR)$(PREFIX)/lib/lua/5.1/pcapi/core.so
+
 clean:
 	rm -rf build doc
 
-.PHONY: build demo nginx-demo test test-nginx test-page page-needs screenshot test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint kill coverage bench bench-nginx soak waiting docs install clean
+.PHONY: build demo nginx-demo test test-nginx test-page page-needs screenshot test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint kill coverage bench bench-nginx soak waiting docs install install-nginx clean
