@@ -76,6 +76,13 @@ describe("docs/nginx.md", function()
     assert.truthy(server:get("/users").body:find "^25 users came in without MFA, as of [%d.]+ sec")
   end)
 
+  it("names targets of make", function()
+    for _, block in ipairs(examples("docs/nginx.md", "sh")) do
+      local target = assert(block:match "^sudo make ([%w-]+)$")
+      assert.equal(0, sandbox.shell("make -n " .. target).status)
+    end
+  end)
+
   it("has a location of the README", function()
     assert.equal("25\n", server:get("/non-mfa").body)
   end)
