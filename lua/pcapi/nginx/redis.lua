@@ -9,7 +9,8 @@ local phase = require "pcapi.nginx.phase"
 local M = {}
 
 local OPTIONS = { host = "line", port = "count", username = "line", password = "string",
-                  database = "number", tls = "boolean", prefix = "string", timeout = "seconds" }
+                  database = "number", tls = "boolean", server_name = "line",
+                  prefix = "string", timeout = "seconds" }
 local TIMEOUT = 1 -- seconds, of each step
 local FIRST_LOOK, LAST_LOOK = 1, 8 -- seconds between looks whether it is back
 local KEPT, CONNECTIONS = 60, 16 -- seconds and number of idle connections, per worker
@@ -45,6 +46,10 @@ local function library()
     .. "package lua-nginx-redis"
 end
 
+local function is_address(host)
+  return host:find "^[%d.]+$" ~= nil or host:find(":", 1, true) ~= nil
+end
+
 --- Makes one; connects to nothing yet.
 -- @tparam table options of `pcapi.shared`
 -- @tparam number level as for `error`
@@ -56,24 +61,37 @@ function M.new(options, level)
   local module, why = library()
   if not module then
     return nil, why
+  elseif options.tls and not options.server_name and is_address(options.host or "127.0.0.1") then
+    return nil, "redis: with tls the host has to be a name, or its name given as server_name, as "
+      .. "nginx verifies no addresses"
   end
   local self = setmetatable({
     module = module, host = options.host or "127.0.0.1", port = options.port or 6379,
     database = options.database or 0, tls = options.tls, prefix = options.prefix or "pcapi:",
-    timeout = options.timeout or TIMEOUT,
+    timeout = options.timeout or TIMEOUT, server_name = options.server_name or options.host,
   }, Redis)
   secrets[self] = { username = options.username, password = options.password }
   -- a kept connection is signed in: it is for who knows the same password
   self.pool = ("pcapi redis %s %d %d %s %s"):format(self.host, self.port, self.database,
-    tostring(self.tls), core.base64url(core.sha256((options.username or "") .. "\n"
+    self.tls and self.server_name or "", core.base64url(core.sha256((options.username or "") .. "\n"
       .. (options.password or ""))))
   return self
+end
+
+-- ngx_lua may call a handshake good that it has just refused, see `pcapi.transport.cosocket`.
+local function make_safe(self, connection)
+  local ok, why = rawget(connection, "_sock"):sslhandshake(false, self.server_name, true)
+  if ok and connection:get_reused_times() then
+    return true
+  end
+  return nil, (why and tostring(why) or "its certificate was refused")
+    .. " (whom nginx trusts is told by lua_ssl_trusted_certificate)"
 end
 
 local function sign_in(self, connection)
   local mine, ok, why, what = secrets[self], true, nil, "TLS"
   if self.tls then
-    ok, why = rawget(connection, "_sock"):sslhandshake(false, self.host, true)
+    ok, why = make_safe(self, connection)
   end
   if ok and mine.password then
     what = "its password"

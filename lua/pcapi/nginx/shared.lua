@@ -38,9 +38,9 @@ local bring, bring_later
 -- @tparam table options
 -- @tparam string options.dict name of a `lua_shared_dict`
 -- @tparam[opt] table options.redis `host` (127.0.0.1), `port` (6379), `username`,
--- `password`, `database` (0), `tls` (false; the certificate is verified), `prefix` of its
--- keys ("pcapi:"), `timeout` (seconds of each step, 1). The refresh tokens are in there:
--- guard it like them
+-- `password`, `database` (0), `tls` (false; the certificate is verified), `server_name` (the
+-- name in its certificate, where host is an address), `prefix` of its keys ("pcapi:"),
+-- `timeout` (seconds of each step, 1). The refresh tokens are in there: guard it like them
 -- @treturn pcapi.nginx.shared
 function M.new(options)
   options = options_.check(options, OPTIONS, "pcapi.shared")
