@@ -182,17 +182,9 @@ local function prepare(self, address, proxy)
   return make_safe(self, address.host)
 end
 
--- Names of loopback are not asked for (RFC 6761 §6.3); libcurl does the same.
-local function places_of(host)
-  if host == "localhost" or host:find "%.localhost$" then
-    return { "127.0.0.1", "[::1]" }
-  end
-  return { host }
-end
-
 -- A name is looked up for as long as resolver_timeout says, whatever the timeout of the socket:
 -- so this happens in a thread of its own, which can be left.
-local function open_by_name(self, host, port, pool)
+local function connect_to_name(self, host, port, pool)
   local done, has_ended, ok, err = semaphore.new(0), false, nil, nil
   local thread = ngx.thread.spawn(function()
     ok, err = self.socket:connect(host, port, pool)
@@ -207,21 +199,41 @@ local function open_by_name(self, host, port, pool)
   return ok, err
 end
 
-local function open(self, host, port, pool)
-  local ok, err
-  for _, place in ipairs(places_of(host)) do
-    if not arm(self) then
-      return nil, "timeout"
-    elseif is_address(place) then
-      ok, err = self.socket:connect(place, port, pool)
-    else
-      ok, err = open_by_name(self, place, port, pool)
-    end
-    if ok or err ~= "connection refused" then
-      break
-    end
+-- Names of loopback are not looked up (RFC 6761 §6.3); libcurl does the same.
+local function open_by_loopback(self, port, pool)
+  local ok, err = self.socket:connect("127.0.0.1", port, pool)
+  if err == "connection refused" and arm(self) then
+    ok, err = self.socket:connect("[::1]", port, pool)
   end
   return ok, err
+end
+
+-- Of the addresses of a name ngx_lua takes one by chance, so another try may find another one.
+-- Who has no IPv6 finds all addresses of that unreachable, at no cost.
+local TRIES_FOR = { ["connection refused"] = 6, ["network is unreachable"] = 20,
+                    ["cannot assign requested address"] = 20 }
+
+local function open_by_name(self, host, port, pool)
+  local tries = 0
+  while arm(self) do
+    local ok, err = connect_to_name(self, host, port, pool)
+    tries = tries + 1
+    if ok or tries >= (TRIES_FOR[tostring(err):lower()] or 1) then
+      return ok, err
+    end
+  end
+  return nil, "timeout"
+end
+
+local function open(self, host, port, pool)
+  if not arm(self) then
+    return nil, "timeout"
+  elseif host == "localhost" or host:find "%.localhost$" then
+    return open_by_loopback(self, port, pool)
+  elseif is_address(host) then
+    return self.socket:connect(host, port, pool)
+  end
+  return open_by_name(self, host, port, pool)
 end
 
 local alone = 0
@@ -261,7 +273,7 @@ local function connect(how)
       self.socket:close()
       return nil, err, lost
     end
-    self.is_safe = core.now()
+    self.is_safe = address.scheme == "https" and core.now() or nil
   end
   return self
 end

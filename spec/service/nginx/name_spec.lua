@@ -1,0 +1,138 @@
+--- Names of servers, which nginx's resolver looks up.
+local core = require "pcapi.core"
+local curl = require "spec.support.curl"
+local dns = require "spec.support.dns"
+local files = require "spec.support.files"
+local nginx = require "spec.support.nginx"
+local sandbox = require "spec.support.sandbox"
+local workers = require "spec.support.workers"
+
+-- The sandbox has a certificate for this name, at this port of 127.0.0.1.
+local NAME = "other.example"
+local PORT = sandbox.env "PCAPI_SANDBOX_OTHER_HOST_URL":match "%d+$"
+local URL = ("https://%s:%s/_sandbox/echo"):format(NAME, PORT)
+
+local server
+
+after_each(function()
+  nginx.stop_all()
+  dns.stop_all()
+end)
+
+local function start(names, options)
+  options = sandbox.merged(options)
+  options.http = ("resolver %s valid=1s; %s"):format(dns.start(names), options.http or "")
+  server = workers.start(options)
+end
+
+local function fetch(url, options)
+  return server:run(([[
+    local response, err = pcapi.fetch(%q, %s)
+    if response then
+      return response.status, response.json.connection
+    end
+    return nil, err.kind, tostring(err)
+  ]]):format(url, options or "{}"))
+end
+
+describe("a name", function()
+  it("is looked up, and its certificate verified", function()
+    start { [NAME] = "127.0.0.1", ["else.example"] = "127.0.0.1" }
+    assert.equal(200, (fetch(URL)))
+    local _, kind, said = fetch((URL:gsub("other", "else")))
+    assert.equal("tls", kind)
+    assert.truthy(said:find("else.example could not be verified: certificate host mismatch", 1,
+      true), said)
+  end)
+
+  it("that nobody knows, or has no address, is an error that names it", function()
+    start { ["none.example"] = "" }
+    for _, name in ipairs { "unknown.example", "none.example" } do
+      local _, kind, said = fetch("https://" .. name .. "/")
+      assert.equal("network", kind)
+      assert.truthy(said:find("no connection to " .. name, 1, true), said)
+      assert.truthy(said:find("could not be resolved", 1, true), said)
+    end
+  end)
+
+  it("is reached by IPv4 from where there is no IPv6", function()
+    start { [NAME] = "127.0.0.1,ff02::1" } -- which is unreachable from everywhere
+    for _ = 1, 20 do
+      assert.equal(200, (fetch(URL, "{ method = 'POST' }")))
+    end
+  end)
+
+  it("of several addresses is reached where one of them serves", function()
+    start { [NAME] = "127.0.0.1,::1,127.0.0.2" } -- nobody listens at the others
+    for _ = 1, 10 do
+      assert.equal(200, (server:run(([[
+        local client = pcapi.new { base_url = %q, token = "a", retry = { base = 0.01 },
+          headers = { Connection = "close" } }
+        local response, err = client:request("GET", "/_sandbox/echo")
+        return response and response.status or tostring(err)
+      ]]):format(URL:match "^https://[^/]*"))))
+    end
+  end)
+
+  it("of several addresses fails soon where none serves", function()
+    start { [NAME] = "127.0.0.2,::1,127.0.0.3" }
+    local began = core.now()
+    local _, kind, said = fetch(URL)
+    assert.equal("network", kind)
+    assert.truthy(said:find("connection refused", 1, true), said)
+    assert.is_true(core.now() - began < 1)
+  end)
+
+  it("keeps its connections, and is not looked up for these", function()
+    start { [NAME] = "127.0.0.1" }
+    local _, connection = fetch(URL)
+    dns.stop_all()
+    os.execute "sleep 1.5" -- what nginx has learned is forgotten
+    assert.same({ 200, connection }, { fetch(URL) })
+  end)
+
+  it("that is told late does nobody harm who has left", function()
+    start({ [NAME] = "127.0.0.1;0.6", ["never.example"] = ";0.6" },
+      { http = "lua_check_client_abort on;" })
+    for _, url in ipairs { URL, "https://never.example/" } do
+      for _, result in ipairs(server:run_all(30, ([[
+        local _, err = pcapi.fetch(%q, { connect_timeout = 0.2 })
+        return err.kind
+      ]]):format(url))) do
+        assert.equal("timeout", result.values[1])
+      end
+    end
+    server:begin({ "/run", "/run", "/run" }, { body = ("return pcapi.fetch(%q)"):format(URL),
+      timeout = 0.2 }):finish() -- who goes away
+    local pid = server:workers()[1]
+    os.execute "sleep 0.7"
+    assert.equal(200, (fetch(URL)))
+    assert.equal(pid, server:workers()[1], server:log())
+  end)
+
+  it("is looked up in ssl_certificate and in timers, too", function()
+    local port = files.lines_of [[bash -c 'while port=$((28000 + RANDOM % 4000))
+      (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done; echo $port']][1]
+    local folder = sandbox.env("PCAPI_SANDBOX_CA"):match "^(.*)/"
+    start({ [NAME] = "127.0.0.1;0.1" }, {
+      init = ([[function say()
+        local response, err = pcapi.fetch(%q)
+        ngx.shared.pcapi:rpush("said", response and response.status or tostring(err))
+      end]]):format(URL),
+      http = ([[server {
+        listen 127.0.0.1:%s ssl;
+        ssl_certificate %s/localhost.pem;
+        ssl_certificate_key %s/leaf.key;
+        ssl_certificate_by_lua_block { say() }
+        location / { content_by_lua_block { ngx.timer.at(0, say) } }
+      }]]):format(port, folder, folder),
+    })
+    assert.equal(200, curl.fetch { url = "https://localhost:" .. port .. "/" }.status)
+    assert(nginx.wait_for(function()
+      return server:run "return ngx.shared.pcapi:llen 'said'" == 2
+    end, 5))
+    assert.same({ 200, 200 }, { server:run [[
+      return ngx.shared.pcapi:lpop "said", (ngx.shared.pcapi:lpop "said")
+    ]] })
+  end)
+end)
