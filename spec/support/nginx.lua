@@ -48,7 +48,7 @@ setsid env @UNSET@ nginx -p @DIR@ -c nginx.conf -e error.log -g '@GLOBALS@' @OUT
 nginx=$!
 echo $nginx >@DIR@/pid
 { read -r _ <&3; [ -e @DIR@/ended ] || kill $nginx; } 2>/dev/null &
-wait $nginx
+wait $nginx 2>/dev/null
 : >@DIR@/ended
 wait
 rm -rf @DIR@
