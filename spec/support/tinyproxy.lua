@@ -2,6 +2,7 @@
 -- it.
 local files = require "spec.support.files"
 
+local free_port = require "spec.support.free_port"
 local nginx = require "spec.support.nginx"
 
 local M = {}
@@ -22,12 +23,6 @@ local running = {}
 
 local Proxy = {}
 Proxy.__index = Proxy
-
--- Below the range that the system gives to clients, and above those of the sandbox.
-local function free_port()
-  return files.lines_of [[bash -c 'while port=$((28000 + RANDOM % 4000))
-    (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done; echo $port']][1]
-end
 
 local function configuration(dir, port, options)
   local lines = { "Port " .. port, "Listen 127.0.0.1", "Timeout 60", "MaxClients 100",

@@ -20,13 +20,16 @@ local TRUSTED = 'Set in http { } of nginx.conf: lua_ssl_trusted_certificate '
   .. "TLS belongs into that file, too"
 local BY_NAME = "nginx looks for names in a certificate, not for addresses: ask the server by name"
 
-local TRIES = 2
+local PROTOCOLS = "nginx's error log says why; servers may need lua_ssl_protocols TLSv1.2 TLSv1.3; "
+  .. "in http { } of nginx.conf"
+
+-- How often a connection is tried whose handshake failed in a way that says too little.
+local TRIES_IF_FAILED, TRIES_IF_REFUSED = 2, 5
 
 local HINTS = {
   timeout = "Raise timeout, or try again later",
   network = "Check the connection, the name of the host and the proxy",
-  tls = "Check the name of the host, and lua_ssl_trusted_certificate in nginx.conf; its error "
-    .. "log may say more",
+  tls = "Check the name of the host, and lua_ssl_trusted_certificate in nginx.conf",
 }
 
 --- The error of an exchange.
@@ -119,8 +122,8 @@ local function not_verified(host, err)
   elseif err == "closed" or err:find("reset by peer", 1, true) then
     return fail("network", ("the connection to %s was closed within the handshake"):format(host))
   elseif err:find("handshake failed", 1, true) then
-    local _, failure = fail("tls", ("no TLS with %s: %s"):format(host, err))
-    return nil, failure, "no reason" -- a peer that hangs up looks like one that refuses
+    local _, failure = fail("tls", ("no TLS with %s: %s"):format(host, err), PROTOCOLS)
+    return nil, failure, TRIES_IF_FAILED -- who hangs up looks like who refuses
   end
   local message = ("%s could not be verified: %s"):format(host, err)
   if UNKNOWN_CA[err:match "^(%d+):"] then
@@ -136,11 +139,12 @@ local function is_open(socket, host)
   if socket:getreusedtimes() then
     return true
   end
-  local _, err = fail("tls", host .. " could not be verified: its certificate was refused", TRUSTED)
-  return nil, err, "no reason"
+  local _, err = fail("tls", host .. " could not be verified: its certificate was refused",
+    is_address(host) and BY_NAME or TRUSTED)
+  return nil, err, TRIES_IF_REFUSED
 end
 
--- The third value says that the reason got lost.
+-- The third value is how many tries in all may tell more, where the reason got lost.
 local function make_safe(self, host)
   if not arm(self) then
     return not_verified(host, "timeout")
@@ -252,7 +256,7 @@ local function pool_of(address, proxy, is_shared)
   return { pool = name, pool_size = turn.limit }
 end
 
--- The third value says that another try may tell more.
+-- The third value as of make_safe.
 local function connect(how)
   local address, proxy = how.address, how.address.scheme == "https" and how.proxy or nil
   local self = setmetatable({ socket = ngx.socket.tcp(), deadline = how.deadline,
@@ -267,11 +271,11 @@ local function connect(how)
   self.is_kept = self.socket:getreusedtimes() > 0
   self.connected = core.now()
   if not self.is_kept then
-    local lost
-    ok, err, lost = prepare(self, address, proxy)
+    local tries
+    ok, err, tries = prepare(self, address, proxy)
     if not ok then
       self.socket:close()
-      return nil, err, lost
+      return nil, err, tries
     end
     self.is_safe = address.scheme == "https" and core.now() or nil
   end
@@ -287,14 +291,14 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function M.connect(how)
-  local self, err, lost
-  for _ = 1, TRIES do
-    self, err, lost = connect(how)
-    if not lost then
+  local tries = 0
+  while true do
+    tries = tries + 1
+    local self, err, wanted = connect(how)
+    if self or tries >= (wanted or 1) then
       return self, err
     end
   end
-  return nil, err
 end
 
 return M

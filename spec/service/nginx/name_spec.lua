@@ -2,7 +2,7 @@
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local dns = require "spec.support.dns"
-local files = require "spec.support.files"
+local free_port = require "spec.support.free_port"
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"
 local workers = require "spec.support.workers"
@@ -111,8 +111,7 @@ describe("a name", function()
   end)
 
   it("is looked up in ssl_certificate and in timers, too", function()
-    local port = files.lines_of [[bash -c 'while port=$((28000 + RANDOM % 4000))
-      (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done; echo $port']][1]
+    local port = free_port()
     local folder = sandbox.env("PCAPI_SANDBOX_CA"):match "^(.*)/"
     start({ [NAME] = "127.0.0.1;0.1" }, {
       init = ([[function say()

@@ -2,6 +2,7 @@
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
+local free_port = require "spec.support.free_port"
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"
 local workers = require "spec.support.workers"
@@ -45,11 +46,6 @@ local function certificate()
   local folder = sandbox.env("PCAPI_SANDBOX_CA"):match "^(.*)/"
   return ("ssl_certificate %s/localhost.pem; ssl_certificate_key %s/leaf.key;"):format(folder,
     folder)
-end
-
-local function free_port()
-  return files.lines_of [[bash -c 'while port=$((28000 + RANDOM % 4000))
-    (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done; echo $port']][1]
 end
 
 describe("a call waits", function()

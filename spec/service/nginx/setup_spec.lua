@@ -1,6 +1,7 @@
 --- What is said where nginx is set up wrongly, or options are not for it.
 local curl = require "spec.support.curl"
 local folder = require "spec.support.folder"
+local free_port = require "spec.support.free_port"
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"
 local workers = require "spec.support.workers"
@@ -45,9 +46,7 @@ end
 
 -- A server on loopback with a chain of this many CAs between its certificate and a root.
 local function long_chain(between)
-  local path = folder.new()
-  local port = curl.shell [[bash -c 'while port=$((28000 + RANDOM % 4000))
-    (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done; echo $port']]:match "%d+"
+  local path, port = folder.new(), free_port()
   curl.shell(([[
     exec 2>/dev/null
     cd %s
@@ -113,6 +112,32 @@ describe("a call within nginx", function()
     assert.equal(200, server:run(("return pcapi.fetch(%q).status"):format(url)))
   end)
 
+  it("to a server of TLS 1.3 names the directive for that", function()
+    local path = sandbox.env("PCAPI_SANDBOX_CA"):match "^(.*)/"
+    local port = free_port()
+    local url = ("https://localhost:%s/"):format(port)
+    local server = workers.start {
+      http = ([[server {
+        listen 127.0.0.1:%s ssl;
+        ssl_protocols TLSv1.3;
+        ssl_certificate %s/localhost.pem;
+        ssl_certificate_key %s/leaf.key;
+        location / { return 200; }
+      }]]):format(port, path, path),
+      server = ([[location /good {
+        lua_ssl_protocols TLSv1.2 TLSv1.3;
+        content_by_lua_block { ngx.print(assert(pcapi.fetch %q).status) }
+      }]]):format(url),
+    }
+    local kind, said = server:run(([[
+      local _, err = pcapi.fetch %q
+      return err.kind, tostring(err)
+    ]]):format(url))
+    assert.equal("tls", kind)
+    assert.truthy(said:find("lua_ssl_protocols", 1, true), said)
+    assert.equal("200", server:get "/good".body)
+  end)
+
   it("to an address in place of a name says that a certificate's names count", function()
     local server = workers.start()
     local kind, said = server:run(([[
@@ -145,9 +170,7 @@ describe("an address of loopback", function()
   -- A server that only IPv6 reaches.
   local function on_ipv6(tls)
     local dir = sandbox.env("PCAPI_SANDBOX_CA"):match "^(.*)/"
-    local port = curl.shell [[bash -c 'while port=$((28000 + RANDOM % 4000))
-      (exec 3<>/dev/tcp/::1/$port) 2>/dev/null || (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null
-      do :; done; echo $port']]:match "%d+"
+    local port = free_port()
     return ([[server {
       listen [::1]:%s %s;
       ssl_certificate %s/localhost.pem;

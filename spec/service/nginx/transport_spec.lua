@@ -217,6 +217,27 @@ describe("both transports say of an answer", function()
   end
 end)
 
+describe("both transports refuse", function()
+  local server
+  setup(function() server = start() end)
+  teardown(nginx.stop_all)
+
+  for name, kind in pairs { UNTRUSTED = "tls", OTHER_HOST = "tls", EXPIRED = "tls", TLS11 = "tls",
+                            CLOSED = "network" } do
+    it("the server " .. name .. " alike", function()
+      local url = sandbox.env("PCAPI_SANDBOX_" .. name .. "_URL") .. "/_sandbox/echo"
+      local _, err = pcapi.fetch(url, sandbox.fetch_options())
+      assert.same({ kind, kind }, { err.kind, (select(2, fetch(server, url))) })
+    end)
+  end
+
+  it("a server without TLS alike", function()
+    local url = sandbox.http_url:gsub("^http", "https")
+    local _, err = pcapi.fetch(url, sandbox.fetch_options())
+    assert.same({ "tls", "tls" }, { err.kind, (select(2, fetch(server, url))) })
+  end)
+end)
+
 describe("within nginx a deadline holds", function()
   local server
   setup(function() server = start { http = "resolver 127.0.0.1:1;" } end) -- nobody is there
@@ -413,6 +434,24 @@ describe("connections within nginx", function()
     await_sandbox()
     return results
   end
+
+  it("may break in any place: all comes right, or is said to be wrong", function()
+    local right = 0
+    for _, settings in ipairs { "rough", "chance=0.02; cut=random",
+                               "chance=0.02; cut=connection" } do
+      for _, result in ipairs(many(100, ([[
+        local client = pcapi.new { base_url = SANDBOX, token = TOKEN, timeout = 10,
+          retry = { base = 0.01, cap = 0.05 }, headers = { ["X-Sandbox"] = "records=12; %s" } }
+        local users, err = client.security:non_mfa_principals()
+        return users and #users or nil, err and err.kind
+      ]]):format(settings))) do
+        assert.is_true(result.values[1] == 12 or result.values[2] == "network"
+          or result.values[2] == "throttled" or result.values[2] == "server")
+        right = right + (result.values[1] and 1 or 0)
+      end
+    end
+    assert.is_true(right >= 295, "right: " .. right)
+  end)
 
   it("may die under load: what may be sent twice all comes right", function()
     for _, result in ipairs(in_bad_weather [[
