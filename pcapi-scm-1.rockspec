@@ -117,6 +117,7 @@ build = {
     ["pcapi.nginx"] = "lua/pcapi/nginx/init.lua",
     ["pcapi.nginx.cached"] = "lua/pcapi/nginx/cached.lua",
     ["pcapi.nginx.dict"] = "lua/pcapi/nginx/dict.lua",
+    ["pcapi.nginx.lock"] = "lua/pcapi/nginx/lock.lua",
     ["pcapi.nginx.notice"] = "lua/pcapi/nginx/notice.lua",
     ["pcapi.nginx.phase"] = "lua/pcapi/nginx/phase.lua",
     ["pcapi.nginx.redis"] = "lua/pcapi/nginx/redis.lua",

@@ -24,7 +24,7 @@ local LAYERS = {
   "error options headers auth.claims auth.refusal auth.given auth.store.memory nginx.turn "
     .. "nginx.rights transport.http1 piecewise",
   "format.json record retry tenants url transport.wire transport.trace auth.assertion auth.lock "
-    .. "nginx.dict nginx.redis transport.cosocket",
+    .. "nginx.dict nginx.redis nginx.lock transport.cosocket",
   "transport.curl transport.nginx concurrent.life",
   "concurrent.turn",
   "concurrent.loop",

@@ -267,7 +267,7 @@ local function start(self, must)
   elseif must then
     renew_everywhere(self, lock)
   else
-    lock.unlock()
+    lock:free()
   end
 end
 

@@ -5,18 +5,15 @@
 -- the lock of a text and is about to renew it, and else once a second. When Redis is away
 -- the machine goes on by itself, and brings what it wrote meanwhile when Redis is back.
 -- @classmod pcapi.nginx.shared
-local core = require "pcapi.core"
 local dict_ = require "pcapi.nginx.dict"
+local lock_ = require "pcapi.nginx.lock"
 local options_ = require "pcapi.options"
 
 local M = {}
 
 local OPTIONS = { dict = "line", redis = "table" }
--- seconds in which Redis is not asked again for a text, for one that it has not, for a lock
-local LOOKED, LOOKED_IN_VAIN, BUSY = 1, 0.05, 0.05
-local STEPS = 6 -- of Redis at most, until a lock is taken there
-local SPARE = 2 -- seconds more that a lock is good for until it is taken everywhere
-local LONGEST = 60 -- seconds of a lock in Redis that nobody prolongs
+-- seconds in which Redis is not asked again for a text, and for one that it has not
+local LOOKED, LOOKED_IN_VAIN = 1, 0.05
 
 local Shared = {}
 Shared.__index = Shared
@@ -71,14 +68,6 @@ end
 
 local function looked(name)
   return "looked in redis: " .. name
-end
-
-local function busy(name)
-  return "busy in redis: " .. name
-end
-
-local function holder(name)
-  return "lock in redis: " .. name
 end
 
 -- Writes to Redis, what is marked as waiting for that.
@@ -190,72 +179,13 @@ end
 
 --- Takes a lock of this machine.
 -- @tparam string name
--- @treturn[1] table for @{lock_everywhere}; it comes free soon
+-- @treturn[1] table for @{lock_everywhere}, or to be let go by its method `free`; it comes
+-- free soon
 -- @treturn[2] nil somebody else has it
 -- @treturn[3] nil
 -- @treturn[3] pcapi.error of kind store
 function Shared:lock_here(name)
-  local unlock, prolong = self.dict:lock(name,
-    SPARE + (self.redis and STEPS * self.redis.timeout or 0))
-  if not unlock then
-    return nil, prolong
-  end
-  return { name = name, unlock = unlock, prolong = prolong }
-end
-
--- Has the lock of Redis come free soon when we are not here any more, and not before we are
--- done, or its time is over. A worker that ends takes no timers.
-local function keep_alive(self, lock)
-  local function beat(is_ending)
-    local left = lock.ends_at - core.now()
-    if lock.mine and left > 0 then
-      local goes_on = not is_ending and ngx.timer.at(self.lease / 3, beat)
-      self.redis:prolong(lock.name, lock.mine, math.min(goes_on and self.lease or LONGEST, left))
-    end
-  end
-  if not ngx.timer.at(self.lease / 3, beat) then
-    beat(true)
-  end
-end
-
--- The lock of Redis; it counts as taken where Redis is away.
-local function lock_redis(self, lock, seconds)
-  local name = lock.name
-  local gone = self.dict:mark(holder(name))
-  if gone then -- of a worker, or a request, that has ended: the lock here is ours
-    self.redis:unlock(name, gone)
-  elseif self.dict:mark(busy(name)) then
-    return false
-  end
-  local mine = core.uuid()
-  self.dict:set_mark(holder(name), mine, LONGEST)
-  local is_free = self.redis:lock(name, mine, math.min(self.lease, seconds))
-  if is_free then
-    lock.mine = mine
-    keep_alive(self, lock)
-    return true
-  end
-  self.dict:set_mark(holder(name), nil)
-  if is_free == nil then
-    return true
-  end
-  self.dict:set_mark(busy(name), "yes", BUSY)
-  return false
-end
-
-local function unlock_everywhere(self, lock)
-  local name, mine = lock.name, lock.mine
-  lock.mine = nil
-  if self.held[name] == lock then
-    self.held[name] = nil
-  end
-  if mine then
-    self.redis:unlock(name, mine)
-    if self.dict:mark(holder(name)) == mine then
-      self.dict:set_mark(holder(name), nil)
-    end
-  end
-  lock.unlock()
+  return lock_.new(name, self.dict, self.redis, self.lease)
 end
 
 --- Makes a lock of this machine one of all machines.
@@ -264,15 +194,15 @@ end
 -- @treturn[1] function that unlocks both
 -- @treturn[2] nil another machine has it; it is unlocked here
 function Shared:lock_everywhere(lock, seconds)
-  lock.ends_at = core.now() + seconds
-  if self.redis and not lock_redis(self, lock, seconds) then
-    lock.unlock()
+  if not lock:take_everywhere(seconds) then
     return nil
   end
-  lock.prolong(math.max(lock.ends_at - core.now(), 0.001))
   self.held[lock.name] = lock
   return function()
-    unlock_everywhere(self, lock)
+    if self.held[lock.name] == lock then
+      self.held[lock.name] = nil
+    end
+    lock:free()
   end
 end
 
@@ -303,7 +233,7 @@ local function bring_text(self, name)
   elseif text then
     self.redis:set(name, text, life, true)
   end
-  lock.unlock()
+  lock:free()
 end
 
 function bring_later(self, name)
