@@ -126,6 +126,7 @@ build = {
     ["pcapi.nginx.threads"] = "lua/pcapi/nginx/threads.lua",
     ["pcapi.nginx.turn"] = "lua/pcapi/nginx/turn.lua",
     ["pcapi.nginx.whole"] = "lua/pcapi/nginx/whole.lua",
+    ["pcapi.nginx.written"] = "lua/pcapi/nginx/written.lua",
     ["pcapi.options"] = "lua/pcapi/options.lua",
     ["pcapi.piecewise"] = "lua/pcapi/piecewise.lua",
     ["pcapi.profile"] = "lua/pcapi/profile.lua",

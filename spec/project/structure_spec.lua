@@ -32,9 +32,9 @@ local LAYERS = {
   "answer format.csv format.jsonl format.table list auth.endpoint auth.credential auth.entry "
     .. "auth.store.file auth.context",
   "client resource.security auth.grant auth.kept config",
-  "collection auth.account auth.device_code auth.authorization_code nginx.cached",
-  "resource auth nginx.shared",
-  "profile",
+  "collection auth.account auth.device_code auth.authorization_code nginx.written",
+  "resource auth nginx.cached",
+  "profile nginx.shared",
   "init nginx.threads",
   "nginx cli.ending cli.reports",
   "cli.answers cli.arguments cli.connect cli.output",

@@ -7,12 +7,9 @@
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local limits = require "pcapi.limits"
-local list = require "pcapi.list"
 local options_ = require "pcapi.options"
 local phase = require "pcapi.nginx.phase"
-local piecewise = require "pcapi.piecewise"
-local security = require "pcapi.resource.security"
-local turn = require "pcapi.nginx.turn"
+local written = require "pcapi.nginx.written"
 
 local M = {}
 
@@ -49,12 +46,10 @@ function M.new(shared, options)
       error(('cached: option "%s" is missing'):format(name), 3)
     end
   end
-  local json = require("cjson").new()
-  json.encode_keep_buffer(false)
   return setmetatable({
     shared = shared, dict = shared.dict, load = options.load, fresh = options.fresh,
     stale = math.max(options.stale or 86400, options.fresh), retry = options.retry or RETRY,
-    timeout = options.timeout or limits.TIMEOUT, json = json, label = options.name,
+    timeout = options.timeout or limits.TIMEOUT, label = options.name,
     name = shared.CACHED .. options.name, at_name = "cached at " .. options.name,
     failed_name = "cached failure " .. options.name, pause_name = "cached pause " .. options.name,
     elsewhere_name = "cached elsewhere " .. options.name,
@@ -62,67 +57,15 @@ function M.new(shared, options)
   }, Cached)
 end
 
-local function breathe()
-  if phase.can_wait() then
-    turn.breathe()
-  end
-end
-
--- When it was loaded comes first, where it is found without decoding; a list's records come
--- last, where they can be read a few at a time.
-local function encode(self, value, at)
-  local facts = list.facts(value)
-  local head = ('{"at":%.3f,'):format(at)
-  if not facts then
-    return head .. self.json.encode({ value = value }):sub(2)
-  end
-  return head .. self.json.encode({ facts = facts }):sub(2, -2) .. ',"items":'
-    .. piecewise.encode(value, self.json.encode, breathe) .. "}"
-end
-
-local function cannot_be_kept(why)
-  return nil, errors.new { kind = "config", message = "what load gives cannot be kept as JSON: "
-    .. why, hint = "Let load give texts, numbers, booleans and tables of them" }
-end
-
-local function pack(self, value, at)
-  local ok, text = pcall(encode, self, value, at)
-  if not ok then
-    return cannot_be_kept(text)
-  end
-  return text
-end
-
-local function declaration_of(call)
-  for _, declaration in pairs(security) do
-    if declaration.path == call then
-      return declaration
-    end
-  end
-end
-
-local function unpack_(text)
-  local read = piecewise.decode(text, breathe)
-  if type(read) ~= "table" or type(read.at) ~= "number" then
-    return nil
-  end
-  local facts, value = read.facts, read.value
-  if type(facts) == "table" then
-    facts.resource, facts.clock = declaration_of(facts.call), os.time
-    value = facts.resource and type(read.items) == "table" and list.new(read.items, facts)
-  end
-  return value ~= nil and { at = read.at, value = value } or nil
-end
-
 -- Learns what a text says; nil when it says nothing.
 local function learn(self, text)
-  local at = tonumber(text and text:match '^{"at":([%d.]+),')
+  local at = text and written.at(text)
   if not at then
     return nil
   elseif self.kept and at <= self.kept.at then
     return self.kept
   end
-  local kept = unpack_(text)
+  local kept = written.read(text)
   if kept then
     self.kept = kept
     self.dict:set_mark(self.at_name, ("%.3f"):format(kept.at), self.stale)
@@ -164,7 +107,7 @@ local function note_failure(self, err)
   for _, word in ipairs(WORDS) do
     words[word] = err[word]
   end
-  local _, text = pcall(self.json.encode, words)
+  local text = written.encode(words)
   self.dict:set_mark(self.failed_name, text, self.stale)
   self.dict:set_mark(self.pause_name, "yes", pause)
   self.failed, self.paused_until = text, core.now() + pause
@@ -191,14 +134,9 @@ end
 
 local function keep(self, value)
   local at = tonumber(("%.3f"):format(ngx.now()))
-  local text, err = pack(self, value, at)
+  local text, kept, err = written.write(value, at)
   if not text then
     return nil, err
-  end
-  -- but for a list, which is the same, this worker has what the others will have
-  local kept = list.facts(value) and { at = at, value = value } or unpack_(text)
-  if not kept then
-    return cannot_be_kept "null"
   end
   self.kept = kept
   note_success(self)
