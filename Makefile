@@ -213,6 +213,9 @@ install-nginx:
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 	cd lua && find pcapi -name '*.lua' -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/lua/5.1/{} \;
 	install -D -m 755 build/5.1/pcapi/core.so $(DESTDIR)$(PREFIX)/lib/lua/5.1/pcapi/core.so
+	@test $(PREFIX) = /usr/local || printf '%s\n' "pcapi: add to http { } of nginx.conf:" \
+	  'lua_package_path "$(PREFIX)/share/lua/5.1/?.lua;$(PREFIX)/share/lua/5.1/?/init.lua;;";' \
+	  'lua_package_cpath "$(PREFIX)/lib/lua/5.1/?.so;;";'
 
 clean:
 	rm -rf build doc

@@ -1,7 +1,7 @@
 --- A transport of your own: pcapi within nginx over lua-resty-http.
 --
 --     local pcapi = require "pcapi.nginx"
---     local client = pcapi.new { transport = require "examples.resty_http", … }
+--     local client = pcapi.new { transport = require "resty_http", … }
 --
 -- A transport is a table with `send`, `sleep`, `now` and `close`; what makes one takes the
 -- options of the client. `pcapi.error.new` makes the errors that retries understand: of kind

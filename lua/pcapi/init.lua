@@ -177,7 +177,8 @@ local function from_profile(options)
   all.profile = nil
   local made, mistake = M.build(all)
   if not made then
-    return nil, errors.new { kind = "config", message = mistake, hint = "See: pcapi config show" }
+    return nil, errors.new { kind = "config", message = mistake, hint = "It may come from "
+      .. "the configuration file or the environment; see: pcapi config show" }
   end
   return made
 end

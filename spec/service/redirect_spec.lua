@@ -39,6 +39,7 @@ local function beside(command)
   until finished or core.now() > deadline
   finished:close()
   os.remove(done)
+  answer = answer or listener:wait(0.1) -- the command may end before we are told
   local said = pipe:read "*a"
   pipe:close()
   return said, answer

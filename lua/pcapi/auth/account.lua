@@ -69,6 +69,12 @@ local function nobody(self, why)
   end
   local err = sign_in_error(self, "nobody is signed in" .. (why and ": " .. tostring(why) or ""))
   err.cause = why
+  if why == nil and not self.flow and not self.kept.how_to_sign_in
+    and private[self].seed == nil then -- most often from a variable that is not set
+    err.message = "nobody is signed in: no refresh_token was given, and none is in "
+      .. self.kept:place()
+    err.hint = "Give refresh_token; see whether the variable that it comes from is set"
+  end
   return err
 end
 

@@ -25,10 +25,25 @@ local Cached = {}
 Cached.__index = Cached
 Cached.__name = "pcapi.nginx.cached"
 
+-- Two of one name would each give what the other one loads.
+local function mistake_in(options, shared)
+  for _, name in ipairs { "name", "load", "fresh" } do
+    if options[name] == nil then
+      return ('option "%s" is missing'):format(name)
+    end
+  end
+  if options.stale and options.stale < options.fresh then
+    return 'option "stale" counts from when the value was loaded: it cannot be less than "fresh"'
+  elseif shared.labels[options.name] then
+    return ('there is one of the name "%s" already; make each once, in init_by_lua, and give it a '
+      .. "name of its own"):format(options.name)
+  end
+end
+
 --- Makes one; nothing is loaded yet. A mistake in the options raises.
 -- @tparam pcapi.nginx.shared shared
 -- @tparam table options
--- @tparam string options.name under which it is shared
+-- @tparam string options.name under which it is shared; no other one may have it
 -- @tparam function options.load gives the value, which JSON can hold (numbers of up to 14
 -- digits) or which is a list of the client's; or nil and an error. It runs in a timer:
 -- without the request's context
@@ -40,15 +55,18 @@ Cached.__name = "pcapi.nginx.cached"
 -- @tparam[opt] number options.timeout seconds that who has no value waits for one, 180
 -- @treturn pcapi.nginx.cached
 function M.new(shared, options)
-  options = options_.check(options, OPTIONS, "cached", 3)
-  for _, name in ipairs { "name", "load", "fresh" } do
-    if options[name] == nil then
-      error(('cached: option "%s" is missing'):format(name), 3)
-    end
+  if getmetatable(shared) == nil or shared.lock_here == nil then
+    error("call it with a colon: shared:cached { … }", 2)
   end
+  options = options_.check(options, OPTIONS, "cached")
+  local mistake = mistake_in(options, shared)
+  if mistake then
+    error("cached: " .. mistake, 2)
+  end
+  shared.labels[options.name] = true
   return setmetatable({
     shared = shared, dict = shared.dict, load = options.load, fresh = options.fresh,
-    stale = math.max(options.stale or 86400, options.fresh), retry = options.retry or RETRY,
+    stale = options.stale or math.max(86400, options.fresh), retry = options.retry or RETRY,
     timeout = options.timeout or limits.TIMEOUT, label = options.name,
     name = shared.CACHED .. options.name, at_name = "cached at " .. options.name,
     failed_name = "cached failure " .. options.name, pause_name = "cached pause " .. options.name,
@@ -101,8 +119,12 @@ end
 
 local WORDS = { "kind", "message", "hint", "status", "code", "retry_after", "request_id" }
 
--- For all workers; and for this one, should the dictionary be full.
+-- For all workers; and for this one, should the dictionary be full. That it fails is said
+-- once: a list that is given as stale would hide it.
 local function note_failure(self, err)
+  if not self.dict:mark(self.failed_name) and not self.failed then
+    ngx.log(ngx.ERR, ("pcapi: %s cannot be loaded: %s"):format(self.label, tostring(err)))
+  end
   local words, pause = {}, math.max(self.retry, err.retry_after or 0)
   for _, word in ipairs(WORDS) do
     words[word] = err[word]
@@ -114,6 +136,9 @@ local function note_failure(self, err)
 end
 
 local function note_success(self)
+  if self.dict:mark(self.failed_name) or self.failed then
+    ngx.log(ngx.WARN, ("pcapi: %s is loaded again"):format(self.label))
+  end
   self.dict:set_mark(self.failed_name, nil)
   self.failed, self.paused_until = nil, 0
 end
@@ -150,11 +175,13 @@ local function load(self)
   local ok, value, err = pcall(self.load)
   if not ok then
     ngx.log(ngx.ERR, "pcapi: the load of ", self.label, " raised: ", tostring(value))
-    return nil, errors.new { kind = "config", message = "load raised an error",
+    return nil, errors.new { kind = "config",
+                             message = ("the load of %s raised an error"):format(self.label),
                              hint = "See nginx's error log" }
   elseif value == nil then
     return nil, errors.is(err) and err or errors.new { kind = "config",
-      message = err and tostring(err) or "load gave neither a value nor an error" }
+      message = err and tostring(err)
+        or ("the load of %s gave neither a value nor an error"):format(self.label) }
   end
   return value
 end
@@ -257,6 +284,9 @@ end
 -- @treturn[2] pcapi.error as of `load`; or of kind timeout, or config where the phase
 -- allows no waiting
 function Cached:get()
+  if getmetatable(self) ~= Cached then
+    error("call it with a colon, such as users:get()", 2)
+  end
   local kept = current(self)
   if age_of(kept) < self.stale then
     return give(self, kept)

@@ -31,7 +31,9 @@ end
 local function full(self)
   local message = ("the shared dictionary %s is full (%d bytes)"):format(self.name,
     self.dict:capacity())
-  local hint = ("Make it larger in nginx.conf: lua_shared_dict %s"):format(self.name)
+  local hint = ("Make it larger in nginx.conf, such as: lua_shared_dict %s %dm; what does not fit "
+    .. "each worker keeps for itself, or fetches again"):format(self.name,
+      math.ceil(2 * self.dict:capacity() / 1048576))
   notice.once("full " .. self.name, message .. ". " .. hint)
   return nil, errors.new { kind = "store", message = message, hint = hint }
 end

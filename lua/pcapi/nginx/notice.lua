@@ -22,7 +22,7 @@ function M.over(about, text)
   if said[about] then
     said[about] = nil
     if text then
-      ngx.log(ngx.NOTICE, "pcapi: ", text)
+      ngx.log(ngx.WARN, "pcapi: ", text)
     end
   end
 end

@@ -8,9 +8,9 @@ local WAITS = { rewrite = true, server_rewrite = true, access = true, content = 
                 timer = true, ssl_cert = true }
 
 local INSTEAD = {
-  init = "make the call later, or give block_in_init to pcapi.new",
-  init_worker = "make the call in a timer: ngx.timer.at(0, …)",
-  exit_worker = "make the call earlier; a worker that ends waits for nobody",
+  init = "Make the call later, or give block_in_init to pcapi.new",
+  init_worker = "Make the call in a timer: ngx.timer.at(0, …)",
+  exit_worker = "Make the call earlier; a worker that ends waits for nobody",
 }
 
 --- Whether code may wait here.
@@ -23,7 +23,7 @@ function M.can_wait()
   if WAITS[phase] then
     return true
   end
-  return false, phase, INSTEAD[phase] or "make the call in the phase rewrite, access or "
+  return false, phase, INSTEAD[phase] or "Make the call in the phase rewrite, access or "
     .. "content, or in a timer: ngx.timer.at(0, …)"
 end
 

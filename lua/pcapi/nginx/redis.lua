@@ -167,6 +167,17 @@ local function ask(self, command, ...)
   return nil, harmless(why)
 end
 
+local function say_away(self, why)
+  notice.once(self.pool, ("Redis at %s:%d does not serve: %s. Going on without it: tokens and "
+    .. "lists are shared by this machine's workers only; look at the server, or at redis = { … } "
+    .. "of pcapi.shared"):format(self.host, self.port, (why:gsub("%.$", ""))))
+end
+
+-- That it is there again, and refuses us, is news to who sees to it.
+local function is_refusal(why)
+  return why:find "^its " or why:find "^TLS"
+end
+
 local look
 
 local function look_later(self, seconds)
@@ -179,9 +190,14 @@ end
 
 -- By writing: a Redis that is full, or the copy of another one, answers a ping as well.
 function look(self, seconds)
-  local is_back = ask(self, "set", self.prefix .. "look", "", "PX", "1000")
+  local is_back, why = ask(self, "set", self.prefix .. "look", "", "PX", "1000")
+  if not is_back and is_refusal(why) and not self.refuses then
+    self.refuses = true
+    notice.over(self.pool)
+    say_away(self, why)
+  end
   if is_back then
-    self.is_away = false
+    self.is_away, self.refuses = false, nil
     notice.over(self.pool, ("Redis at %s:%d serves again"):format(self.host, self.port))
     if self.on_return then
       self.on_return()
@@ -192,9 +208,8 @@ function look(self, seconds)
 end
 
 local function go_away(self, why)
-  notice.once(self.pool, ("Redis at %s:%d does not serve: %s. Going on without it: tokens and "
-    .. "lists are shared by this machine's workers only; look at the server, or at redis = { … } "
-    .. "of pcapi.shared"):format(self.host, self.port, why))
+  say_away(self, why)
+  self.refuses = is_refusal(why)
   if not self.is_away then
     self.is_away = look_later(self, FIRST_LOOK) and true or false
   end

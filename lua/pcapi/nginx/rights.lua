@@ -7,6 +7,9 @@ local M = {}
 
 local FILES = 'Workers of nginx run as the user that "user" in nginx.conf names, whose id is %s '
   .. "now; let that user own the files and their folder"
+local IN_INIT = "init_by_lua runs as who starts nginx, whose id is %s, and workers as the user "
+  .. 'that "user" in nginx.conf names: let that user own the files and their folder, and make the '
+  .. "client in a worker, when it is first asked for"
 local ENVIRONMENT = 'nginx keeps its environment from its workers; add to nginx.conf, outside of '
   .. "http { }: env HOME=/home/NAME;"
 
@@ -27,7 +30,7 @@ function M.explain(fields)
     return
   elseif message:find("Permission denied", 1, true)
     or message:find("belongs to another user", 1, true) then
-    fields.hint = FILES:format(user_id())
+    fields.hint = (ngx.get_phase() == "init" and IN_INIT or FILES):format(user_id())
   elseif message:find("there is no HOME", 1, true) then
     fields.hint = ENVIRONMENT
   else

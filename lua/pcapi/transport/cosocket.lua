@@ -13,8 +13,11 @@ local M = {}
 local KEPT = 60 -- seconds that an idle connection is kept; Azure closes it after 240
 local PIECE = 16384 -- bytes sent at once, as TLS does: each has the time that is left
 
-local RESOLVER = 'Add "resolver" with the address of your DNS server to http { } of nginx.conf, '
-  .. "such as: resolver 127.0.0.53;"
+local RESOLVER = 'Give "resolver" in http { } of nginx.conf the address of your DNS server, which '
+  .. "is a nameserver in /etc/resolv.conf"
+local NOT_RESOLVED = "not resolved"
+local GRACE = 0.05 -- seconds: so much later than the deadline a socket may say that it was over
+local PASSWORD = 'Give name and password in "proxy", in front of the host: NAME:PASSWORD@'
 local TRUSTED = 'Set in http { } of nginx.conf: lua_ssl_trusted_certificate '
   .. "/etc/ssl/certs/ca-certificates.crt; lua_ssl_verify_depth 5; the CA of a proxy that opens "
   .. "TLS belongs into that file, too"
@@ -102,6 +105,10 @@ local function not_connected(host, err)
     local message = ("nginx has no resolver, so the name %s has no address"):format(host)
     notice.once("resolver", message .. ". " .. RESOLVER)
     return fail("config", message, RESOLVER)
+  elseif err == NOT_RESOLVED or err:find("could not be resolved (110", 1, true) then
+    local message = ("nginx's resolver does not answer, so the name %s has no address"):format(host)
+    notice.once("resolver", message .. ". " .. RESOLVER)
+    return fail("timeout", message, RESOLVER)
   elseif err == "timeout" then
     return fail("timeout", "no connection to " .. host .. " in time")
   end
@@ -166,6 +173,9 @@ local function open_tunnel(self, target, authorization)
   local answer, kind, message = http1.head(self, 65536)
   if not answer then
     return fail(kind, "the proxy: " .. message)
+  elseif answer.status == 407 or answer.status == 401 then -- which tinyproxy says
+    return fail("config", ("the proxy refuses to connect: %d %s"):format(answer.status,
+      answer.reason), PASSWORD)
   elseif answer.status < 200 or answer.status >= 300 then
     return fail("network", ("the proxy refuses to connect: %d %s"):format(answer.status,
       answer.reason))
@@ -195,9 +205,9 @@ local function connect_to_name(self, host, port, pool)
     has_ended = true
     done:post(1)
   end)
-  if not has_ended and not done:wait(seconds_left(self.deadline)) and not has_ended then
+  if not has_ended and not done:wait(seconds_left(self.deadline) + GRACE) and not has_ended then
     ngx.thread.kill(thread)
-    return nil, "timeout"
+    return nil, NOT_RESOLVED
   end
   ngx.thread.wait(thread) -- or it would be kept until the request is over
   return ok, err

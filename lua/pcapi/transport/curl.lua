@@ -50,9 +50,24 @@ function M.new(options)
   }, Transport)
 end
 
+-- Within a worker of nginx nobody else is served meanwhile. It may be meant so in a script,
+-- but hardly there.
+local is_told = false
+
+local function tell_nginx()
+  local ngx = rawget(_G, "ngx")
+  local phase = ngx and ngx.get_phase and ngx.get_phase()
+  if phase and phase ~= "init" and phase ~= "exit_worker" and not is_told then
+    is_told = true
+    ngx.log(ngx.WARN, 'pcapi: a call stops this worker of nginx for as long as it waits; use the '
+      .. "module pcapi.nginx in place of pcapi")
+  end
+end
+
 -- Another exchange may begin meanwhile, from within on_wait: so what is over is looked
 -- for by session.
 local function exchange(self, request)
+  tell_nginx()
   local session, err = self.wire:start(self.connection, request)
   if not session then
     return nil, err

@@ -76,8 +76,7 @@ function M.new(options)
 end
 
 local function cannot_wait(name, instead)
-  return fail("config", "pcapi cannot wait in the phase " .. name,
-    instead:sub(1, 1):upper() .. instead:sub(2))
+  return fail("config", "pcapi cannot wait in the phase " .. name, instead)
 end
 
 -- Methods that may be sent twice (RFC 9110 §9.2.2).

@@ -118,11 +118,38 @@ describe("a cached value", function()
     assert.is_true(is_stale)
     assert.is_true(age > 0.3)
     assert.equal("server: the service fails (HTTP 503). Wait", err)
+    os.execute "sleep 1.1"
+    machine:run(GET)
+    assert.equal(1, machine:count_in_log "value cannot be loaded: server: the service fails")
     gives(machine, "return ...")
     assert.is_true(nginx.wait_for(function()
       local _, _, is_still_stale, last = machine:run(GET)
       return is_still_stale == false and last == nil
     end))
+    assert.equal(1, machine:count_in_log "value is loaded again")
+  end)
+
+  for what, options in pairs {
+    ['option "load" is missing'] = '{ name = "other", fresh = 1 }',
+    ['did you mean "fresh"'] = '{ name = "other", load = print, frehs = 1 }',
+    ['cannot be less than "fresh"'] = '{ name = "other", load = print, fresh = 10, stale = 5 }',
+    ['there is one of the name "value" already'] = '{ name = "value", load = print, fresh = 1 }',
+  } do
+    it("is told at the line that makes it: " .. what, function()
+      local _, message = start():run("return pcall(function()\nlocal made = shared:cached "
+        .. options .. "\nreturn made end)")
+      assert.truthy(message:find(":2: cached", 1, true), message)
+      assert.truthy(message:find(what, 1, true), message)
+    end)
+  end
+
+  it("asks for the colon that was forgotten", function()
+    local machine = start()
+    for _, call in ipairs { "value.get()", 'shared.cached { name = "other" }' } do
+      local _, message = machine:run("return pcall(function() local got = " .. call
+        .. " return got end)")
+      assert.truthy(message:find("call it with a colon", 1, true), message)
+    end
   end)
 
   it("that is older than it may be is not given", function()
@@ -168,7 +195,7 @@ describe("a cached value", function()
     gives(machine, 'error "SPEC"')
     local given, err = machine:run(GET)
     assert.is_nil(given)
-    assert.equal("config: load raised an error. See nginx's error log", err)
+    assert.equal("config: the load of value raised an error. See nginx's error log", err)
     assert.equal(1, machine:count_in_log "the load of value raised: ")
   end)
 
@@ -183,7 +210,7 @@ describe("a cached value", function()
       local given, err = machine:run(GET)
       assert.is_nil(given)
       assert.truthy(err:find("what load gives cannot be kept as JSON", 1, true)
-        or err:find("load gave neither a value nor an error", 1, true), err)
+        or err:find("the load of value gave neither a value nor an error", 1, true), err)
       machine:run(GET)
       assert.equal(1, loads(machine))
     end)

@@ -2,6 +2,7 @@
 -- there, in a real nginx; only the addresses and the CA are the sandbox's.
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
+local folder = require "spec.support.folder"
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"
 
@@ -34,7 +35,8 @@ end
 
 -- Stands for lua-resty-http, which Debian does not have: what the example uses of it, and as
 -- its documentation describes it.
-local RESTY_HTTP = [[
+local RESTY_HTTP = ([[
+  package.path = package.path .. ";%s/examples/?.lua"
   package.loaded["resty.http"] = { new = function()
     return {
       set_timeouts = function(_, ...) assert(select("#", ...) == 3) end,
@@ -47,12 +49,21 @@ local RESTY_HTTP = [[
       end,
     }
   end }
-]]
+]]):format(files.lines_of "pwd -P"[1])
+
+-- Who reads about profiles has signed in.
+local function sign_in(store)
+  local result = sandbox.pcapi({ "login", "--tenant", "fabrikam.onmicrosoft.com", "--client-id",
+    CLIENT }, { PCAPI_STORE = store, PCAPI_TOKEN = false })
+  assert(result.status == 0, result.err)
+end
 
 describe("docs/nginx.md", function()
-  local server
+  local server, store
 
   setup(function()
+    store = folder.new()
+    sign_in(store)
     local configuration = examples("docs/nginx.md", "nginx")
     configuration[#configuration + 1] = examples("README.md", "nginx")[1]
     local http = to_sandbox(table.remove(configuration, 1))
@@ -65,11 +76,14 @@ describe("docs/nginx.md", function()
           .. "\nngx.say(client and #assert(client.security:non_mfa_principals()) or "
           .. "tostring(shared))")
     end
-    server = nginx.start { http = http, server = locations, trusted = false }
+    server = nginx.start { http = http, server = (locations:gsub("pcapi%.new { profile",
+      ("pcapi.new { base_url = %q, profile"):format(sandbox.url))), trusted = false, env = {
+        "PCAPI_STORE=" .. store, "PCAPI_LOGIN_URL=" .. sandbox.env "PCAPI_LOGIN_URL" } }
   end)
 
   teardown(function()
     nginx.stop_all()
+    folder.remove()
   end)
 
   it("lists the users", function()
@@ -101,6 +115,10 @@ describe("docs/nginx.md", function()
 
   it("shares over machines", function()
     assert.equal("the shared dictionary pcapi and Redis\n", server:get("/lua/1").body)
+  end)
+
+  it("asks by a profile", function()
+    assert.equal("25\n", server:get("/by-profile").body)
   end)
 
   it("asks over a transport of the reader's own", function()

@@ -229,3 +229,14 @@ describe("block_in_init", function()
     assert.truthy(message:find '^%[string "spec"%]:2: pcapi.new: .*block_in_init', message)
   end)
 end)
+
+describe("a call of plain pcapi within a worker", function()
+  it("blocks it, and says so once in the error log", function()
+    local server = start()
+    for _ = 1, 3 do
+      assert.equal(200, server:run(('return require("pcapi").fetch(%q, { ca_file = %q }).status')
+        :format(sandbox.url .. "/_sandbox/health", sandbox.ca_file)))
+    end
+    assert.equal(1, server:count_in_log "use the module pcapi.nginx in place of pcapi")
+  end)
+end)

@@ -75,8 +75,8 @@ describe("a proxy within nginx", function()
       assert.equal(200, (fetch(address)))
     end
     assert.equal(1, proxy:connects())
-    fails("network", "refuses to connect: 4", ("http://me:WRONG@%s"):format(proxy.place))
-    fails("network", "refuses to connect: 4", ("http://%s"):format(proxy.place))
+    fails("config", "refuses to connect: 4", ("http://me:WRONG@%s"):format(proxy.place))
+    fails("config", "NAME:PASSWORD@", ("http://%s"):format(proxy.place))
     assert.equal(200, (fetch(""))) -- nor does another way take one of these
     assert.equal(200, (fetch(address)))
   end)
@@ -88,8 +88,8 @@ describe("a proxy within nginx", function()
 
   it("says when it refuses a name, or a password, and shows neither", function()
     local proxy = start { user = "me", password = "other" }
-    fails("network", "the proxy refuses to connect: 4", "http://me:SECRET@" .. proxy.place)
-    fails("network", "the proxy refuses to connect: 4", "http://SECRET@" .. proxy.place)
+    fails("config", "the proxy refuses to connect: 4", "http://me:SECRET@" .. proxy.place)
+    fails("config", "the proxy refuses to connect: 4", "http://SECRET@" .. proxy.place)
   end)
 
   it("says when it is not there, or is none", function()

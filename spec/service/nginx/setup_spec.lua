@@ -78,7 +78,16 @@ describe("a call within nginx", function()
     local server = workers.start { init = [[
       client = pcapi.new { base_url = "https://api.example.com", token = "SECRET" }
     ]] }
-    fails(server, "config", "nginx has no resolver", "api.example.com", "resolver 127.0.0.53;")
+    fails(server, "config", "nginx has no resolver", "api.example.com",
+      'Give "resolver"')
+  end)
+
+  it("whose resolver is mute says that, and the error log does once", function()
+    fails(workers.start {
+      http = "resolver 127.0.0.1:1;", -- nobody is there
+      init = [[client = pcapi.new { base_url = "https://api.example.com", token = "SECRET",
+        connect_timeout = 0.3, retry = { attempts = 1 } }]],
+    }, "timeout", "nginx's resolver does not answer", "api.example.com", 'Give "resolver"')
   end)
 
   it("without a resolver reaches loopback and addresses", function()

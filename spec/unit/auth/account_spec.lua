@@ -209,6 +209,15 @@ describe("pcapi.auth.account", function()
     assert.equal("Sign in again: pcapi login", err.hint)
   end)
 
+  it("says that there is no refresh token, where none was given: a variable may not be set",
+    function()
+      local account, context = account_with(nil, {}, {})
+      local _, err = account:token(nil, context)
+      assert.matches("^nobody is signed in: no refresh_token was given, and none is in ",
+        err.message)
+      assert.matches("whether the variable that it comes from is set", err.hint, 1, true)
+    end)
+
   for name, case in pairs {
     ["an application"] = { { client_id = "another" }, "application another, not me" },
     ["a tenant"] = { { tenant = "another" }, "tenant another, not fabrikam.example" },

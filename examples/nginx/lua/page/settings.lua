@@ -19,6 +19,7 @@ local function redis()
   local host, port = (env "PCAPI_REDIS" or ""):match "^([^:]+):?(%d*)$"
   return host and {
     host = host, port = tonumber(port), password = env "PCAPI_REDIS_PASSWORD",
+    tls = env "PCAPI_REDIS_TLS" == "on",
   }
 end
 
