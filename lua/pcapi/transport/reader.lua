@@ -70,7 +70,8 @@ function Reader:line(most)
     if size > most or size == most and not last then
       return nil, false
     elseif last then
-      local line = self.text:sub(self.at, last - 1):gsub("\r$", "")
+      local ends_so = last > self.at and self.text:byte(last - 1) == 13 -- CR
+      local line = self.text:sub(self.at, last - (ends_so and 2 or 1))
       self.at = last + 1
       return line, size
     end
