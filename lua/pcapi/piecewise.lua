@@ -5,8 +5,8 @@ local core = require "pcapi.core"
 
 local M = {}
 
-local PIECE = 64 * 1024 -- bytes: about a millisecond
-local RECORDS = 200 -- that take about as long to be written
+local PIECE = 16 * 1024 -- bytes: about a quarter of a millisecond
+local RECORDS = 50 -- that take about as long to be written
 
 local function append(all, some)
   for i = 1, #some do

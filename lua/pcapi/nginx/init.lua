@@ -25,6 +25,12 @@ local threads = require "pcapi.nginx.threads"
 local transport = require "pcapi.transport.nginx"
 local turn = require "pcapi.nginx.turn"
 
+-- Elsewhere they are loaded when they are needed; here that would hold a worker up.
+for _, name in ipairs { "answer", "auth", "auth.grant", "client", "format.text", "piecewise",
+                        "resource.security", "time" } do
+  require("pcapi." .. name)
+end
+
 local OURS = { block_in_init = "boolean" }
 
 errors.explain = rights.explain

@@ -7,7 +7,6 @@ local semaphore = require "ngx.semaphore"
 local M = {}
 
 local LOOK = 0.5 -- seconds between looks for exchanges that will never say that they are over
-local ROUND = 0.001 -- seconds: the least that nginx sleeps; of 0 it warns in its log each time
 
 -- Of this worker, as a semaphore knows no other process: `free` places, those that are
 -- `taken`, who is `waiting`, and when somebody has `looked` for those that are lost.
@@ -122,6 +121,17 @@ function M.take(deadline)
   return new_place(here, deadline)
 end
 
+-- Until the worker has served what has come meanwhile. By a timer, as ngx.sleep takes a
+-- millisecond at least: of none it warns in the log each time.
+local function await_next_round()
+  local next_round = semaphore.new(0)
+  if ngx.timer.at(0, function() next_round:post(1) end) then
+    next_round:wait(LOOK)
+  else
+    ngx.sleep(0.001)
+  end
+end
+
 local breath -- whose turn it is to work
 
 --- Lets the worker go on with what else it has to do. One comes back at a time, so that many
@@ -132,7 +142,7 @@ function M.breathe()
     breath = semaphore.new(0) -- who had it was ended
   end
   local mine = breath
-  ngx.sleep(ROUND)
+  await_next_round()
   mine:post(1)
 end
 

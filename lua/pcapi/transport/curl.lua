@@ -6,7 +6,7 @@
 -- `sleep(self, seconds)`, `now(self)` (seconds of a clock that never jumps) and
 -- `close(self)`. Everything above it is written against these four. Where work that takes long
 -- would hold others up it may have `breathe(self)`, which lets them go on; it is called
--- every millisecond or so of decoding.
+-- every quarter of a millisecond or so of decoding.
 -- @module pcapi.transport.curl
 local core = require "pcapi.core"
 local task = require "pcapi.task"
