@@ -1,0 +1,95 @@
+--- Many tasks, and many tenants, at once within a worker.
+local nginx = require "spec.support.nginx"
+local sandbox = require "spec.support.sandbox"
+local workers = require "spec.support.workers"
+
+describe("many tasks within nginx", function()
+  local server
+
+  setup(function()
+    server = workers.start {
+      init = ("address, token = %q, %q"):format(sandbox.url, sandbox.token()),
+    }
+  end)
+
+  teardown(function()
+    nginx.stop_all()
+  end)
+
+  local function sleepers(options)
+    return server:run(([[
+      local core = require "pcapi.core"
+      local tasks, at_once, most = {}, 0, 0
+      for i = 1, 12 do
+        tasks[i] = function()
+          at_once = at_once + 1
+          most = math.max(most, at_once)
+          ngx.sleep(0.1)
+          at_once = at_once - 1
+          return i
+        end
+      end
+      local started = core.now()
+      local results = pcapi.concurrent(tasks, %s)
+      local values = {}
+      for i, result in ipairs(results) do
+        values[i] = result.value
+      end
+      return table.concat(values, " "), most, core.now() - started, results.failed
+    ]]):format(options))
+  end
+
+  it("wait at once, and give their values in their order", function()
+    local values, most, seconds, failed = sleepers "nil"
+    assert.same({ "1 2 3 4 5 6 7 8 9 10 11 12", 12, 0 }, { values, most, failed })
+    assert.is_true(seconds < 0.4, seconds)
+  end)
+
+  it("are no more at once than the limit", function()
+    local values, most = sleepers "{ limit = 3 }"
+    assert.same({ "1 2 3 4 5 6 7 8 9 10 11 12", 3 }, { values, most })
+  end)
+
+  it("that fail or raise leave the others theirs", function()
+    assert.same({ 1, "no luck", 3, 2 }, { server:run [[
+      local results = pcapi.concurrent {
+        function() return 1 end,
+        function() return nil, "no luck" end,
+        function() error { message = "raised" } end,
+        function() return 3 end,
+      }
+      assert(results[3].err.message == "raised")
+      return results[1].value, results[2].err, results[4].value, results.failed
+    ]] })
+  end)
+
+  it("ask for each tenant", function()
+    assert.same({ "a 25", "b unauthorized", 1 }, { server:run [[
+      local function client(token)
+        return pcapi.new { base_url = address, token = token, retry = { attempts = 1 } }
+      end
+      local results = pcapi.each_tenant({
+        { name = "a", client = client(token) }, { name = "b", client = client "wrong" },
+      }, function(its)
+        return its.security:non_mfa_principals()
+      end)
+      return results[1].name .. " " .. #results[1].value,
+        results[2].name .. " " .. results[2].err.kind, results.failed
+    ]] })
+  end)
+
+  it("of which one is none are a mistake at the caller's line", function()
+    for call, words in pairs {
+      ["pcapi.concurrent { 1 }"] = "task 1 must be a function",
+      ["pcapi.concurrent({}, { rate = 5 })"] = "has no option \"rate\"",
+      ["pcapi.each_tenant({ 1 }, print)"] = "tenant 1 must be the name of a profile",
+      ["pcapi.each_tenant(print)"] = "takes an array of tenants and a function",
+    } do
+      local ok, message = server:run(("return pcall(function()\nlocal got = %s\nreturn got end)")
+        :format(call))
+      assert.is_false(ok)
+      assert.truthy(message:find(":2: ", 1, true), message)
+      assert.truthy(message:find(words, 1, true), message)
+    end
+  end)
+end)
