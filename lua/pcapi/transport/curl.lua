@@ -6,7 +6,9 @@
 -- `sleep(self, seconds)`, `now(self)` (seconds of a clock that never jumps) and
 -- `close(self)`. Everything above it is written against these four. Where work that takes long
 -- would hold others up it may have `breathe(self)`, which lets them go on; it is called
--- every quarter of a millisecond or so of decoding.
+-- every quarter of a millisecond or so of decoding. Where code that waits may be ended from
+-- outside it may have `whole(self, act)`, which brings a function to its end all the same, and
+-- returns what that does: the renewal of a token is such.
 -- @module pcapi.transport.curl
 local core = require "pcapi.core"
 local task = require "pcapi.task"
