@@ -68,8 +68,8 @@ end
 --- Runs tasks in a loop of their own.
 -- @function __call
 -- @tparam table tasks array of functions
--- @tparam[opt] table options as for @{new} and @{run}
--- @treturn[1] table as @{run}
+-- @tparam[opt] table options as for @{new} and `loop:run`
+-- @treturn[1] table as `loop:run`
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error as @{new}
 return setmetatable(M, {
