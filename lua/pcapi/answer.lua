@@ -224,9 +224,11 @@ function M.hide(response, secret)
   end
 end
 
-local function decode(body, breathe, names)
-  if breathe then
-    return require("pcapi.piecewise").decode(body, breathe, names)
+local function decode(body, transport, names)
+  if transport and transport.breathe then
+    return require("pcapi.piecewise").decode(body, function()
+      transport:breathe()
+    end, names)
   end
   return core.decode(body)
 end
@@ -234,12 +236,12 @@ end
 --- Decodes the body into `response.json`, where its type or its looks say JSON.
 -- @tparam table response `headers`, `body`
 -- @tparam ?boolean must the body has to be JSON whatever its type says
--- @tparam ?function breathe lets others go on; is called now and then within a long body
+-- @tparam ?table transport within a long body its `breathe` is called now and then
 -- @tparam ?table names of members that may be respelt where that is cheap, from → to
 -- @treturn[1] boolean true
 -- @treturn[2] nil it says that it is JSON, or must be, and is not
 -- @treturn[2] string why not, with the offset in bytes
-function M.decode(response, must, breathe, names)
+function M.decode(response, must, transport, names)
   local body = response.body
   local kind = response.headers["content-type"] or "no content type"
   must = must or body ~= "" and kind:find("[/+]json") ~= nil
@@ -248,7 +250,7 @@ function M.decode(response, must, breathe, names)
     return true
   end
   local message, offset
-  response.json, message, offset = decode(body, breathe, names)
+  response.json, message, offset = decode(body, transport, names)
   if response.json ~= nil or not must then
     return true
   end

@@ -100,9 +100,6 @@ function M.new(options, base, transport, provider)
   return setmetatable({
     base = base,
     transport = transport,
-    breathe = transport.breathe and function()
-      transport:breathe()
-    end,
     provider = provider,
     authorize = authorization(provider),
     prefix = options.prefix,
@@ -160,7 +157,7 @@ local function read(self, call, ids, line, response, err)
     err.request_id, err.correlation_id = ids.request_id, ids.correlation_id
     return nil, err
   end
-  local ok, message = answer.decode(response, call.must_be_json, self.breathe, call.json_names)
+  local ok, message = answer.decode(response, call.must_be_json, self.transport, call.json_names)
   if response.status >= 300 then
     answer.hide(response, token_in(line))
     return nil, answer.error(response, ids, self.clock())

@@ -343,9 +343,7 @@ function M.fetch(address, options)
   if not response then
     return nil, err
   end
-  local ok, message = answer.decode(response, false, transport.breathe and function()
-    transport:breathe()
-  end)
+  local ok, message = answer.decode(response, false, transport)
   if not ok then
     return nil, answer.unreadable(response, message)
   end

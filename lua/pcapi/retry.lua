@@ -15,8 +15,8 @@ local TRANSIENT_STATUS = { [408] = true, [429] = true, [500] = true, [502] = tru
                            [504] = true }
 local TRANSIENT_KIND = { network = true, timeout = true }
 
--- Methods that may be sent twice (RFC 9110 §9.2.2).
-local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
+--- Methods that may be sent twice (RFC 9110 §9.2.2), as a set.
+M.IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
 
 local function is_transient(failure, method, resend)
   if failure.kind == "mfa_required" then
@@ -24,9 +24,9 @@ local function is_transient(failure, method, resend)
   elseif failure.status then
     -- 429 says that nothing was done, so even a POST may come again
     return TRANSIENT_STATUS[failure.status]
-      and (resend or IDEMPOTENT[method] or failure.status == 429)
+      and (resend or M.IDEMPOTENT[method] or failure.status == 429)
   end
-  return TRANSIENT_KIND[failure.kind] and (resend or IDEMPOTENT[method])
+  return TRANSIENT_KIND[failure.kind] and (resend or M.IDEMPOTENT[method])
 end
 
 --- Decides what follows a failed attempt.

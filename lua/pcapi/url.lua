@@ -9,6 +9,13 @@ local function is_loopback(host)
   return host == "localhost" or host == "[::1]" or host:find("^127%.%d+%.%d+%.%d+$") ~= nil
 end
 
+--- Whether a host is an IP address, with brackets or without, and no name.
+-- @tparam string host
+-- @treturn boolean
+function M.is_address(host)
+  return host:find "^[%d.]+$" ~= nil or host:find(":", 1, true) ~= nil
+end
+
 --- Takes an absolute address apart.
 -- @tparam string text an http or https address without user information
 -- @treturn[1] table `scheme`, `host`, `port`, `path` (may be empty), `query` (with

@@ -20,10 +20,10 @@ end
 -- What stands in a line may use what stands in the lines above it.
 local LAYERS = {
   "core redirect version time format.text limits task concurrent.heap concurrent.queue "
-    .. "nginx.phase nginx.notice nginx.whole transport.reader",
+    .. "url nginx.phase nginx.notice nginx.whole transport.reader",
   "error options headers auth.claims auth.refusal auth.given auth.store.memory nginx.turn "
     .. "nginx.rights transport.http1 piecewise",
-  "format.json record retry tenants url transport.wire transport.trace auth.assertion auth.lock "
+  "format.json record retry tenants transport.wire transport.trace auth.assertion auth.lock "
     .. "nginx.dict nginx.redis nginx.lock transport.cosocket",
   "transport.curl transport.nginx concurrent.life",
   "concurrent.turn",

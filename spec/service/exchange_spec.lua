@@ -4,18 +4,7 @@ local sandbox = require "spec.support.sandbox"
 
 local pcapi = sandbox.library
 
-local function fetch(path, options)
-  return pcapi.fetch(sandbox.url .. path, sandbox.fetch_options(options))
-end
-
-local function authorized(settings, options)
-  options = options or {}
-  options.headers = {
-    Accept = "application/json", Authorization = "Bearer " .. sandbox.token(),
-    ["X-Sandbox"] = settings,
-  }
-  return fetch("/v1/nonMfaCompliantPartnerPrincipals", options)
-end
+local fetch, authorized = sandbox.fetch, sandbox.authorized
 
 describe("an exchange", function()
   it("gives status, headers in lower case, body and decoded JSON", function()

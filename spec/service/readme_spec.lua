@@ -49,13 +49,7 @@ teardown(function()
   os.execute("rm -rf " .. home)
 end)
 
-local function examples(path, language)
-  local found = {}
-  for code in files.slurp(path):gmatch("\n```" .. language .. "\n(.-\n)```") do
-    found[#found + 1] = code
-  end
-  return found
-end
+local examples = files.examples
 
 local function run_lua(code)
   local file = assert(io.open(home .. "/example.lua", "w"))

@@ -3,18 +3,7 @@ local core = require "pcapi.core"
 local pcapi = require "pcapi"
 local sandbox = require "spec.support.sandbox"
 
-local function fetch(path, options)
-  return pcapi.fetch(sandbox.url .. path, sandbox.fetch_options(options))
-end
-
-local function authorized(settings, options)
-  options = options or {}
-  options.headers = {
-    Accept = "application/json", Authorization = "Bearer " .. sandbox.token(),
-    ["X-Sandbox"] = settings,
-  }
-  return fetch("/v1/nonMfaCompliantPartnerPrincipals", options)
-end
+local fetch, authorized = sandbox.fetch, sandbox.authorized
 
 describe("an exchange", function()
   it("negotiates HTTP/2", function()

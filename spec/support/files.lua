@@ -9,6 +9,24 @@ function M.slurp(path)
   return text
 end
 
+--- Whether there is one that can be read.
+function M.exists(path)
+  local file = io.open(path)
+  if file then
+    file:close()
+  end
+  return file ~= nil
+end
+
+--- The examples of a language in a guide, as an array.
+function M.examples(path, language)
+  local found = {}
+  for code in M.slurp(path):gmatch("\n```" .. language .. "\n(.-)\n```") do
+    found[#found + 1] = code
+  end
+  return found
+end
+
 --- The lines that a shell command prints, as an array.
 function M.lines_of(command)
   local pipe = assert(io.popen(command))

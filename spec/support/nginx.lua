@@ -1,6 +1,7 @@
 --- An nginx with ngx_lua: real, on loopback, in a folder of its own that goes with it.
 local curls = require "spec.support.curls"
 local files = require "spec.support.files"
+local free_port = require "spec.support.free_port"
 
 local M = {}
 
@@ -63,17 +64,9 @@ local function filled(template, values)
   return (template:gsub("@(%u+)@", values))
 end
 
-local function exists(path)
-  local file = io.open(path)
-  if file then
-    file:close()
-  end
-  return file ~= nil
-end
-
 local function modules()
   for _, place in ipairs { "/usr/lib/nginx/modules", "/usr/share/nginx/modules" } do
-    if exists(place .. "/ngx_http_lua_module.so") then
+    if files.exists(place .. "/ngx_http_lua_module.so") then
       return place
     end
   end
@@ -83,16 +76,10 @@ end
 -- Where our C for LuaJIT is: that of our own Lua if it is LuaJIT, else the usual build.
 local function core_path(root)
   local path = (os.getenv "LUA_CPATH" or ""):match "[^;]*/5%.1/%?%.so" or root .. "/build/5.1/?.so"
-  if not exists((path:gsub("%?", "pcapi/core"))) then
+  if not files.exists((path:gsub("%?", "pcapi/core"))) then
     error("pcapi is not built for the Lua in nginx: make LUA=luajit", 0)
   end
   return path
-end
-
--- Below the range that the system gives to clients, and above those of the sandbox.
-local function free_port()
-  return files.lines_of [[bash -c 'while port=$((28000 + RANDOM % 4000))
-    (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done; echo $port']][1]
 end
 
 local function configuration(options, port)
@@ -150,7 +137,8 @@ function M.wait_for(is_true, seconds)
 end
 
 local function read_pid(server)
-  server.pid = tonumber(exists(server.dir .. "/pid") and files.slurp(server.dir .. "/pid") or nil)
+  local path = server.dir .. "/pid"
+  server.pid = tonumber(files.exists(path) and files.slurp(path) or nil)
   return server.pid
 end
 
@@ -159,7 +147,7 @@ local function wait_until_ready(server)
   local is_ready = false
   M.wait_for(function()
     is_ready = read_pid(server) and server:get("/_ready", { timeout = 5 }).status == 200
-    return is_ready or exists(server.dir .. "/ended")
+    return is_ready or files.exists(server.dir .. "/ended")
   end)
   return is_ready
 end
@@ -167,7 +155,7 @@ end
 local function what_it_said(dir)
   local said = {}
   for i, name in ipairs { "output", "error.log" } do
-    said[i] = exists(dir .. "/" .. name) and files.slurp(dir .. "/" .. name) or ""
+    said[i] = files.exists(dir .. "/" .. name) and files.slurp(dir .. "/" .. name) or ""
   end
   return table.concat(said)
 end

@@ -15,19 +15,11 @@ local function node()
   return command or error("the OpenID provider is not installed: run dev/npm spec/oidc", 0)
 end
 
-local function exists(path)
-  local file = io.open(path)
-  if file then
-    file:close()
-  end
-  return file ~= nil
-end
-
 -- The address and process id that it prints; none when it ends before.
 local function wait_for_start(output)
   for _ = 1, PATIENCE * 20 do
     local address, pid = files.slurp(output):match("^(%S+) (%d+)\n")
-    if address or exists(output .. ".end") then
+    if address or files.exists(output .. ".end") then
       return address, pid
     end
     os.execute("sleep 0.05")

@@ -66,6 +66,21 @@ M.fetch_options = function(options)
   return merged({ ca_file = M.ca_file }, options)
 end
 
+--- Fetches a path of it.
+function M.fetch(path, options)
+  return M.library.fetch(M.url .. path, M.fetch_options(options))
+end
+
+--- Fetches its users with a good token; settings as for its X-Sandbox header.
+function M.authorized(settings, options)
+  options = options or {}
+  options.headers = {
+    Accept = "application/json", Authorization = "Bearer " .. M.token(),
+    ["X-Sandbox"] = settings,
+  }
+  return M.fetch("/v1/nonMfaCompliantPartnerPrincipals", options)
+end
+
 local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end

@@ -137,4 +137,13 @@ function Workers:count_in_log(text)
   end
 end
 
+--- Seconds of the slowest of many runs.
+function M.slowest(results)
+  local most = 0
+  for _, result in ipairs(results) do
+    most = math.max(most, result.seconds)
+  end
+  return most
+end
+
 return M

@@ -5,6 +5,7 @@ local core = require "pcapi.core"
 local notice = require "pcapi.nginx.notice"
 local options_ = require "pcapi.options"
 local phase = require "pcapi.nginx.phase"
+local url = require "pcapi.url"
 
 local M = {}
 
@@ -46,10 +47,6 @@ local function library()
     .. "package lua-nginx-redis"
 end
 
-local function is_address(host)
-  return host:find "^[%d.]+$" ~= nil or host:find(":", 1, true) ~= nil
-end
-
 --- Makes one; connects to nothing yet.
 -- @tparam table options of `pcapi.shared`
 -- @tparam number level as for `error`
@@ -61,7 +58,8 @@ function M.new(options, level)
   local module, why = library()
   if not module then
     return nil, why
-  elseif options.tls and not options.server_name and is_address(options.host or "127.0.0.1") then
+  elseif options.tls and not options.server_name
+    and url.is_address(options.host or "127.0.0.1") then
     return nil, "redis: with tls the host has to be a name, or its name given as server_name, as "
       .. "nginx verifies no addresses"
   end

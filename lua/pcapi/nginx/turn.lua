@@ -1,6 +1,7 @@
 --- How many exchanges a worker has in flight: those beyond wait, first come, first served.
 -- @module pcapi.nginx.turn
 local core = require "pcapi.core"
+local phase = require "pcapi.nginx.phase"
 local queue = require "pcapi.concurrent.queue"
 local semaphore = require "ngx.semaphore"
 
@@ -134,9 +135,12 @@ end
 
 local breath -- whose turn it is to work
 
---- Lets the worker go on with what else it has to do. One comes back at a time, so that many
--- with work to do hold it up no longer than one.
+--- Lets the worker go on with what else it has to do, where the phase allows it. One comes
+-- back at a time, so that many with work to do hold it up no longer than one.
 function M.breathe()
+  if not phase.can_wait() then
+    return
+  end
   breath = breath or semaphore.new(1)
   if not breath:wait(LOOK) then
     breath = semaphore.new(0) -- who had it was ended

@@ -3,7 +3,6 @@
 -- @module pcapi.nginx.written
 local errors = require "pcapi.error"
 local list = require "pcapi.list"
-local phase = require "pcapi.nginx.phase"
 local piecewise = require "pcapi.piecewise"
 local security = require "pcapi.resource.security"
 local turn = require "pcapi.nginx.turn"
@@ -12,12 +11,6 @@ local M = {}
 
 local json = require("cjson").new()
 json.encode_keep_buffer(false)
-
-local function breathe()
-  if phase.can_wait() then
-    turn.breathe()
-  end
-end
 
 --- Writes something that is short, if it can be.
 -- @param value
@@ -36,7 +29,7 @@ local function encode(value, at)
     return head .. json.encode({ value = value }):sub(2)
   end
   return head .. json.encode({ facts = facts }):sub(2, -2) .. ',"items":'
-    .. piecewise.encode(value, json.encode, breathe) .. "}"
+    .. piecewise.encode(value, json.encode, turn.breathe) .. "}"
 end
 
 local function cannot_be_kept(why)
@@ -65,7 +58,7 @@ end
 -- @treturn[1] table `at` and `value`
 -- @treturn[2] nil it is no such text
 function M.read(text)
-  local read = piecewise.decode(text, breathe)
+  local read = piecewise.decode(text, turn.breathe)
   if type(read) ~= "table" or type(read.at) ~= "number" then
     return nil
   end

@@ -7,6 +7,7 @@ local http1 = require "pcapi.transport.http1"
 local notice = require "pcapi.nginx.notice"
 local semaphore = require "ngx.semaphore"
 local turn = require "pcapi.nginx.turn"
+local url = require "pcapi.url"
 
 local M = {}
 
@@ -128,10 +129,6 @@ end
 local UNKNOWN_CA = { ["2"] = true, ["18"] = true, ["19"] = true, ["20"] = true, ["21"] = true,
                      ["22"] = true }
 
-local function is_address(host)
-  return host:find "^[%d.]+$" or host:sub(1, 1) == "["
-end
-
 local function not_verified(host, err)
   if err == "timeout" then
     return fail("timeout", "no TLS with " .. host .. " in time")
@@ -146,7 +143,7 @@ local function not_verified(host, err)
     notice.once("trusted " .. host, message .. ". " .. TRUSTED)
     return fail("tls", message, TRUSTED)
   end
-  return fail("tls", message, is_address(host) and BY_NAME or nil)
+  return fail("tls", message, url.is_address(host) and BY_NAME or nil)
 end
 
 -- ngx_lua before June 2026 may call a handshake good whose certificate it has just refused, if
@@ -156,7 +153,7 @@ local function is_open(socket, host)
     return true
   end
   local _, err = fail("tls", host .. " could not be verified: its certificate was refused",
-    is_address(host) and BY_NAME or TRUSTED)
+    url.is_address(host) and BY_NAME or TRUSTED)
   return nil, err, TRIES_IF_REFUSED
 end
 
@@ -254,7 +251,7 @@ local function open(self, host, port, pool)
     return nil, "timeout"
   elseif host == "localhost" or host:find "%.localhost$" then
     return open_by_loopback(self, port, pool)
-  elseif is_address(host) then
+  elseif url.is_address(host) then
     return self.socket:connect(host, port, pool)
   end
   return open_by_name(self, host, port, pool)

@@ -8,6 +8,7 @@ local core = require "pcapi.core"
 local cosocket = require "pcapi.transport.cosocket"
 local http1 = require "pcapi.transport.http1"
 local phase = require "pcapi.nginx.phase"
+local retry = require "pcapi.retry"
 local turn = require "pcapi.nginx.turn"
 local url = require "pcapi.url"
 local version = require "pcapi.version"
@@ -79,9 +80,6 @@ local function cannot_wait(name, instead)
   return fail("config", "pcapi cannot wait in the phase " .. name, instead)
 end
 
--- Methods that may be sent twice (RFC 9110 §9.2.2).
-local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
-
 local function seconds_since(started)
   return core.now() - started
 end
@@ -116,7 +114,7 @@ local function exchange(self, request, address, text, timing, place)
     local connection, err = cosocket.connect {
       address = address, proxy = self.proxy, place = place,
       deadline = math.min(finish, core.now() + request.connect_timeout),
-      is_shared = IDEMPOTENT[request.method],
+      is_shared = retry.IDEMPOTENT[request.method],
     }
     if not connection then
       return nil, err
@@ -201,9 +199,7 @@ end
 
 --- Lets the worker go on, where it can.
 function Transport:breathe() -- luacheck: ignore self
-  if phase.can_wait() then
-    turn.breathe()
-  end
+  turn.breathe()
 end
 
 --- Seconds of a clock that never jumps.

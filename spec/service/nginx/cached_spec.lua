@@ -57,13 +57,7 @@ local GET = [[
   return given, state.age, state.is_stale, state.err and tostring(state.err)
 ]]
 
-local function slowest(results)
-  local most = 0
-  for _, result in ipairs(results) do
-    most = math.max(most, result.seconds)
-  end
-  return most
-end
+local slowest = workers.slowest
 
 local function all_gave(expected, results)
   for _, result in ipairs(results) do

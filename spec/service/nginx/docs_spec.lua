@@ -8,13 +8,7 @@ local sandbox = require "spec.support.sandbox"
 
 local CLIENT = "00000000-0000-0000-0000-000000000000"
 
-local function examples(path, language)
-  local found = {}
-  for code in files.slurp(path):gmatch("\n```" .. language .. "\n(.-)\n```") do
-    found[#found + 1] = code
-  end
-  return found
-end
+local examples = files.examples
 
 local function to_sandbox(code)
   local function insert(text)

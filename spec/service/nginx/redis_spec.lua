@@ -49,13 +49,7 @@ local function all_gave(expected, results)
   end
 end
 
-local function slowest(results)
-  local most = 0
-  for _, result in ipairs(results) do
-    most = math.max(most, result.seconds)
-  end
-  return most
-end
+local slowest = workers.slowest
 
 -- Where nothing is told of Redis but what one has to know.
 local function sharing(server, more)

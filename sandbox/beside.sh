@@ -1,0 +1,44 @@
+# To be sourced: runs a command beside an nginx, in the folder $dir and with the process id
+# $nginx_pid. Both go when the command ends, or a signal comes.
+# shellcheck shell=bash
+dir='' nginx_pid='' command_pid='' interrupted=''
+
+clean_up() {
+  if [ -n "$nginx_pid" ]; then
+    kill "$nginx_pid" 2>/dev/null
+    wait "$nginx_pid" 2>/dev/null
+  fi
+  [ -z "$dir" ] || rm -rf "$dir"
+}
+
+# What stops us stops COMMAND first; its status becomes ours.
+on_signal() {
+  [ -n "$command_pid" ] || exit $((128 + $(kill -l "$1")))
+  interrupted=yes
+  kill -s "$1" "$command_pid" 2>/dev/null
+}
+
+is_free() { # PORT
+  ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# In the background, where a signal reaches us at once; so stdin and SIGINT, which the
+# shell takes away there, have to be given back.
+run() {
+  local status
+  env --default-signal=INT,QUIT "$@" <&0 &
+  command_pid=$!
+  interrupted=yes
+  while [ -n "$interrupted" ]; do
+    interrupted=''
+    wait "$command_pid"
+    status=$?
+  done
+  return $status
+}
+
+trap clean_up EXIT
+for signal in INT TERM HUP; do
+  # shellcheck disable=SC2064
+  trap "on_signal $signal" $signal
+done
