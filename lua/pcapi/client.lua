@@ -13,8 +13,6 @@ local url = require "pcapi.url"
 
 local M = {}
 
-local LONGEST_PAUSE = 600 -- seconds; a longer one is asked for again, by the next refusal
-
 local Client = {}
 Client.__index = Client
 Client.__name = "pcapi.client"
@@ -233,7 +231,7 @@ local function delay_after(self, err, call, attempt)
     self.random)
   if err.kind == "throttled" then
     self.paused_until = math.max(self.paused_until,
-      now + math.min(delay or err.retry_after or 0, LONGEST_PAUSE))
+      now + limits.pause(delay or err.retry_after))
   end
   return delay
 end

@@ -11,6 +11,21 @@ local MAX_HEADERS = 64 * 1024 -- bytes
 -- needs minutes, and Microsoft's own libraries allow three.
 M.TIMEOUT = 180
 
+--- Seconds that a server may make us wait at most, whatever it asks for; a longer wait is
+-- asked for again by its next refusal.
+M.LONGEST_PAUSE = 600
+
+--- The seconds to wait when a server asks for a pause. Every clock takes a server's number
+-- through here: none of them may hold infinity or nan.
+-- @tparam ?number seconds as the server asks
+-- @treturn number 0 to @{LONGEST_PAUSE}
+function M.pause(seconds)
+  if not seconds or not (seconds > 0) then
+    return 0
+  end
+  return math.min(seconds, M.LONGEST_PAUSE)
+end
+
 --- Sets the limits of a request for a transport.
 -- @tparam table request changed in place
 -- @tparam ?number timeout seconds

@@ -1,0 +1,20 @@
+describe("limits.pause", function()
+  local limits = require "pcapi.limits"
+
+  it("gives the seconds that a server asks for", function()
+    assert.equal(57, limits.pause(57))
+    assert.equal(0.5, limits.pause(0.5))
+  end)
+
+  it("gives ten minutes at most", function()
+    for _, seconds in ipairs { 601, 31536000, 1e308, math.huge } do
+      assert.equal(600, limits.pause(seconds))
+    end
+  end)
+
+  it("gives no pause for nothing, a negative number and nan", function()
+    assert.equal(0, limits.pause(nil))
+    assert.equal(0, limits.pause(-5))
+    assert.equal(0, limits.pause(0 / 0))
+  end)
+end)
