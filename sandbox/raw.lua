@@ -1,0 +1,285 @@
+--- A server that sends raw bytes: what no proper server sends, at moments when none would.
+-- A script tells what; see README.md. Run by LuaJIT, whose FFI reaches what cqueues lacks:
+--
+--     luajit sandbox/raw.lua FOLDER CERTIFICATE KEY [RELAYED_PORT]
+--
+-- It writes its ports to FOLDER/ports and what it saw to FOLDER/log. Commands come as lines on
+-- its standard input, at whose end it stops.
+local context = require "openssl.ssl.context"
+local cqueues = require "cqueues"
+local ffi = require "ffi"
+local pkey = require "openssl.pkey"
+local socket = require "cqueues.socket"
+local x509 = require "openssl.x509"
+
+ffi.cdef [[
+  int setsockopt(int, int, int, const void *, unsigned);
+  int shutdown(int, int);
+  long read(int, void *, unsigned long);
+]]
+
+local SOL_SOCKET, SO_LINGER, SHUT_WR = 1, 13, 1
+local PIECE = 65536 -- bytes read at once
+local LONGEST_HEAD = 1024 * 1024 -- bytes of a request
+local FAREWELL = 1 -- second that a client has to close after we did
+
+local folder, certificate_file, key_file, relayed_port = ...
+local loop = cqueues.new()
+local log = assert(io.open(folder .. "/log", "w"))
+log:setvbuf "no"
+
+local script, started = { { {} } }, 0 -- connections since the script began
+local open = {} -- connections by their sockets
+local relayed = {} -- pairs of sockets, as keys
+
+local function note(...)
+  log:write(table.concat({ ... }, " "), "\n")
+end
+
+local function slurp(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+local function tls_context()
+  local made = context.new("TLS", true)
+  made:setCertificate(x509.new(slurp(certificate_file)))
+  made:setPrivateKey(pkey.new(slurp(key_file)))
+  return made
+end
+
+local function quiet(con)
+  con:setmode("bn", "bn")
+  con:onerror(function(_, _, code) return code end)
+  return con
+end
+
+-- What `some` names for this number; the last one is for all later ones.
+local function entry(list, number)
+  return list[number] or list[#list]
+end
+
+-- Reads one request, head and body. Returns its first line, or nil when the client has gone.
+local function read_request(con, state)
+  while not state.text:find("\r\n\r\n", 1, true) do
+    local some = #state.text < LONGEST_HEAD and con:xread(-PIECE)
+    if not some then
+      return nil
+    end
+    state.text = state.text .. some
+  end
+  local head, rest = state.text:match "^(.-\r\n\r\n)(.*)$"
+  local length = tonumber(head:lower():match "\r\ncontent%-length:%s*(%d+)") or 0
+  while #rest < length do
+    local some = con:xread(-PIECE)
+    if not some then
+      return nil
+    end
+    rest = rest .. some
+  end
+  state.text = rest:sub(length + 1)
+  return head:match "^[^\r\n]*", length
+end
+
+-- The client may have closed before all is sent: then nothing more is.
+local function send(con, step)
+  local text, piece = step[1], step.piece
+  for _ = 1, step.times or 1 do
+    for first = 1, #text, piece or #text do
+      if not con:xwrite(piece and text:sub(first, first + piece - 1) or text) then
+        return false
+      end
+      if step.every then
+        cqueues.sleep(step.every / 1000)
+      end
+    end
+  end
+  return true
+end
+
+local function reset(con)
+  ffi.C.setsockopt(con:pollfd(), SOL_SOCKET, SO_LINGER, ffi.new("int[2]", 1, 0), 8)
+end
+
+local function half_close(con)
+  ffi.C.shutdown(con:pollfd(), SHUT_WR)
+end
+
+-- Reads and throws away until the client closes, for so many seconds; nil is for ever.
+local function drain(con, seconds)
+  local last = seconds and cqueues.monotime() + seconds
+  local some
+  repeat
+    some = con:xread(-PIECE, "bn", last and math.max(last - cqueues.monotime(), 0))
+  until not some
+end
+
+-- Does one step. False ends the connection.
+local function act(con, step)
+  if type(step) == "string" then
+    step = { step }
+  end
+  if step[1] then
+    return send(con, step)
+  elseif step.wait then
+    cqueues.sleep(step.wait / 1000)
+  elseif step.half then
+    half_close(con)
+  elseif step.silent then
+    drain(con)
+    return false
+  elseif step.reset then
+    reset(con)
+    return false, "reset"
+  elseif step.close then
+    return false
+  else
+    error "a step that is unknown"
+  end
+  return true
+end
+
+local function answer(con, steps)
+  for _, step in ipairs(steps) do
+    local goes_on, how = act(con, step)
+    if not goes_on then
+      return false, how
+    end
+  end
+  return true
+end
+
+-- A close with bytes unread would be a reset: so it is a FIN first, and the rest is read.
+local function say_goodbye(con)
+  half_close(con)
+  drain(con, FAREWELL)
+end
+
+local function play(con, number, answers)
+  local state, count = { text = "" }, 0
+  repeat
+    count = count + 1
+    local steps = entry(answers, count) or {}
+    if not steps.early then
+      local line, length = read_request(con, state)
+      if not line then
+        note("left", number)
+        return
+      end
+      note("request", number, length, line)
+    end
+    local goes_on, how = answer(con, steps)
+    if how == "reset" then
+      return
+    end
+  until not goes_on or count >= #answers and not answers.again
+  say_goodbye(con)
+end
+
+local function serve(con, tls)
+  quiet(con)
+  started = started + 1
+  local number, answers = started, entry(script, started)
+  note("connection", number)
+  open[con] = true
+  loop:wrap(function()
+    if not tls or con:starttls(tls, 10) then
+      play(con, number, answers)
+    end
+    open[con] = nil
+    con:close()
+  end)
+end
+
+-- One direction of a relay. A muted one reads on, but passes nothing: nobody hears of a FIN.
+local function pass_on(from, to, pair)
+  while true do
+    local some = from:xread(-PIECE)
+    if pair.muted then
+      cqueues.poll() -- for ever
+    elseif not some or not to:xwrite(some) then
+      return half_close(to)
+    end
+  end
+end
+
+local function relay(con)
+  local pair, other = { open = 2 }, quiet(socket.connect("127.0.0.1", tonumber(relayed_port)))
+  quiet(con)
+  relayed[pair] = true
+  note "relayed"
+  local function one_way(from, to)
+    pass_on(from, to, pair)
+    pair.open = pair.open - 1
+    if pair.open == 0 then
+      relayed[pair] = nil
+      con:close()
+      other:close()
+    end
+  end
+  loop:wrap(one_way, con, other)
+  loop:wrap(one_way, other, con)
+end
+
+local function listen(take)
+  local server = socket.listen { host = "127.0.0.1", port = 0 }
+  assert(server:listen())
+  loop:wrap(function()
+    for con in server:clients() do
+      take(con)
+    end
+  end)
+  local _, _, port = server:localname()
+  return port
+end
+
+local COMMANDS = {}
+
+-- Connections of the script before do not see the new one.
+function COMMANDS.play(path)
+  for con in pairs(open) do
+    con:shutdown "rw"
+  end
+  script, started = assert(loadstring(slurp(path)))(), 0
+end
+
+function COMMANDS.mute()
+  for pair in pairs(relayed) do
+    pair.muted = true
+  end
+end
+
+-- What specs wait for: the command has been done.
+local function obey(line)
+  local name, argument = line:match "^(%w+) ?(.*)$"
+  COMMANDS[name](argument)
+  note("did", line)
+end
+
+local function read_commands()
+  local bytes, text = ffi.new "char[4096]", ""
+  while true do
+    cqueues.poll { pollfd = 0, events = "r" }
+    local size = tonumber(ffi.C.read(0, bytes, 4096))
+    if size <= 0 then
+      os.exit(0)
+    end
+    text = text .. ffi.string(bytes, size)
+    text = text:gsub("([^\n]*)\n", function(line)
+      obey(line)
+      return ""
+    end)
+  end
+end
+
+local tls = tls_context()
+local ports = { listen(function(con) serve(con) end), listen(function(con) serve(con, tls) end),
+                relayed_port and listen(relay) or 0 }
+local file = assert(io.open(folder .. "/ports.new", "w"))
+file:write(table.concat(ports, " "), "\n")
+file:close()
+assert(os.rename(folder .. "/ports.new", folder .. "/ports"))
+loop:wrap(read_commands)
+assert(loop:loop())

@@ -1,0 +1,125 @@
+--- The sandbox's server for raw bytes, which plays what a spec says; see sandbox/README.md.
+local files = require "spec.support.files"
+local folder = require "spec.support.folder"
+local literal = require "spec.support.literal"
+
+local M = {}
+
+local PATIENCE = 10 -- seconds that a start, or a command, may take
+local GLANCES = 2000 -- at a file, before others get the processor
+
+-- It ends when nobody holds the other end of its input any more: so none is left, whatever
+-- becomes of us.
+local RUN = [[exec env -u LD_PRELOAD -u LUA_PATH -u LUA_CPATH -u LUA_INIT \
+  luajit sandbox/raw.lua %s %slocalhost.pem %sleaf.key %s >%s/output 2>&1]]
+
+local running = {}
+
+local Server = {}
+Server.__index = Server
+
+local function wait_for(what, is_true)
+  for _ = 1, GLANCES do
+    if is_true() then
+      return
+    end
+  end
+  for _ = 1, PATIENCE * 100 do
+    if is_true() then
+      return
+    end
+    os.execute "sleep 0.01"
+  end
+  error(what, 0)
+end
+
+local function read_ports(server)
+  local text = files.exists(server.dir .. "/ports") and files.slurp(server.dir .. "/ports")
+  local http, https, relay = (text or ""):match "^(%d+) (%d+) (%d+)\n"
+  if http then
+    server.http, server.https = "http://127.0.0.1:" .. http, "https://localhost:" .. https
+    server.relay = "https://localhost:" .. relay
+  end
+  return http
+end
+
+--- Starts one.
+-- @tparam ?table options `script` to begin with; `relay`, an address, for the relay to pass on to
+-- @treturn table `http`, `https`, `relay` (addresses), and the methods below
+function M.start(options)
+  options = options or {}
+  local dir = files.lines_of "mktemp -d"[1]
+  local certificates = os.getenv "PCAPI_SANDBOX_CA":gsub("[^/]*$", "")
+  local server = setmetatable({ dir = dir, plays = 0 }, Server)
+  server.pipe = assert(io.popen(RUN:format(dir, certificates, certificates,
+    (options.relay or ""):match "%d*$", dir), "w"))
+  server.pipe:setvbuf "no"
+  running[#running + 1] = server
+  local ok, err = pcall(wait_for, "the raw server does not start", function()
+    return read_ports(server)
+  end)
+  if not ok then
+    error(err .. ":\n" .. files.slurp(dir .. "/output"), 0)
+  end
+  server:play(options.script or { { {} } })
+  return server
+end
+
+local function log_of(server)
+  return files.slurp(server.dir .. "/log")
+end
+
+-- Has a command done.
+local function command(server, line)
+  local before = #log_of(server)
+  assert(server.pipe:write(line, "\n"))
+  server.pipe:flush()
+  wait_for("the raw server does not obey: " .. files.slurp(server.dir .. "/output"), function()
+    return log_of(server):find("did " .. line .. "\n", before + 1, true)
+  end)
+end
+
+--- Has it play a script from its next connection on; those that are open are closed.
+-- @tparam table script
+function Server:play(script)
+  self.plays = self.plays + 1
+  local path = ("%s/%d.lua"):format(self.dir, self.plays)
+  folder.write(path, "return " .. literal(script))
+  command(self, "play " .. path)
+end
+
+--- Has the relay pass nothing more on its open connections, and say nothing of it.
+function Server:mute()
+  command(self, "mute")
+end
+
+--- What it saw since the script began.
+-- @treturn table `connections`, `relayed` (numbers), and `requests`: an array of their first
+--   lines, each with the number of its connection and the length of its body
+function Server:seen()
+  local seen = { connections = 0, relayed = 0, requests = {} }
+  for line in log_of(self):match "^.*did play [^\n]*\n(.*)$":gmatch "[^\n]+" do
+    local number, length, first = line:match "^request (%d+) (%d+) (.*)$"
+    if number then
+      seen.requests[#seen.requests + 1] = {
+        connection = tonumber(number), length = tonumber(length), line = first,
+      }
+    elseif line:find "^connection" then
+      seen.connections = seen.connections + 1
+    elseif line == "relayed" then
+      seen.relayed = seen.relayed + 1
+    end
+  end
+  return seen
+end
+
+--- Stops all that were started, for after_each or teardown.
+function M.stop_all()
+  for i = #running, 1, -1 do
+    running[i].pipe:close() -- waits
+    os.execute("rm -rf " .. running[i].dir)
+    running[i] = nil
+  end
+end
+
+return M
