@@ -108,7 +108,8 @@ screenshot: page-needs
 	@sandbox/run dev/node spec/browser/screenshot.mjs docs/nginx-page.png
 
 C_TESTS := $(OUT)/spec/buf_test $(OUT)/spec/jsontext_test $(OUT)/spec/crypto_test \
-           $(OUT)/spec/inflate_test $(OUT)/spec/file_test $(OUT)/spec/pool_test \
+           $(OUT)/spec/inflate_test $(OUT)/spec/head_test $(OUT)/spec/sockets_test \
+           $(OUT)/spec/file_test $(OUT)/spec/pool_test \
            $(OUT)/spec/http_test $(OUT)/spec/binding_test
 WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=fdopendir,--wrap=flock \

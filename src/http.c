@@ -3,26 +3,34 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
+#include <openssl/x509_vfy.h>
 
 #if LIBCURL_VERSION_NUM < 0x075700
 #error "pcapi needs libcurl 7.87 or later (CA cache; TLS that raises no SIGPIPE)"
 #endif
 
+#define BODY_TOO_LARGE "the answer is larger than max_body"
+
 struct http {
   struct pool_transfer transfer; /* first: http_of() relies on it */
+  CURL *session;                 /* what stays the same; each exchange has a copy */
   struct pool *pool;
   unsigned long id;
   struct curl_slist *headers;
   struct http_answer answer;
-  enum buf_code overflow; /* why bytes were refused */
-  const char *overflow_of;
+  enum http_code refusal; /* HTTP_DONE: no bytes of the response were refused */
+  enum http_cause cause;
+  bool has_accept_encoding; /* among headers */
   bool running;
   const char *message; /* a literal, or error */
   char error[CURL_ERROR_SIZE];
@@ -70,70 +78,149 @@ static enum http_code http_classify(CURLcode code) {
   }
 }
 
-/* Two codes of libcurl's say too little. A peer that hangs up within the handshake
- * has a network's trouble, not a certificate's: only OpenSSL's words tell. And what
- * is unsupported once connected is the answer (HTTP/0.9), not the address. */
+/* Whether the request was on its way: what fails from then on is not a setting's fault. */
+static bool http_was_sent(struct http *h) {
+  curl_off_t prepared = 0;
+  return curl_easy_getinfo(h->transfer.easy, CURLINFO_PRETRANSFER_TIME_T, &prepared) == CURLE_OK &&
+         prepared > 0;
+}
+
+/* libcurl may leave words here that are of a kept connection which it closed before: only what
+ * fails to send or to receive has such. */
+static bool is_of_another(const char *error) {
+  return strncmp(error, "Send failure", strlen("Send failure")) == 0;
+}
+
+/* Some codes of libcurl's say too little. A peer that hangs up within the handshake
+ * has a network's trouble, not a certificate's: only OpenSSL's words tell. */
 static enum http_code http_refine(struct http *h, CURLcode code) {
   if (code == CURLE_SSL_CONNECT_ERROR &&
       (strstr(h->error, "SYSCALL") || strstr(h->error, "unexpected eof") ||
-       strstr(h->error, "reset by peer")))
+       strstr(h->error, "reset by peer") || is_of_another(h->error)))
     return HTTP_NETWORK;
-  if (code == CURLE_UNSUPPORTED_PROTOCOL && strstr(h->error, "HTTP/0.9"))
+  if (strstr(h->error, "Too large response headers"))
     return HTTP_PROTOCOL;
-  return http_classify(code);
+  const enum http_code kind = http_classify(code);
+  return kind == HTTP_CONFIG && http_was_sent(h) ? HTTP_PROTOCOL : kind;
+}
+
+/* OpenSSL's verdict on a certificate (X509_V_ERR_*, openssl/x509_vfy.h). */
+static enum http_cause http_find_cause(struct http *h) {
+  long verdict = 0;
+  if (strstr(h->error, "subject name"))
+    return HTTP_CAUSE_HOST;
+  if (curl_easy_getinfo(h->transfer.easy, CURLINFO_SSL_VERIFYRESULT, &verdict) != CURLE_OK)
+    return HTTP_CAUSE_UNKNOWN;
+  switch (verdict) {
+  case X509_V_ERR_CERT_NOT_YET_VALID:
+    return HTTP_CAUSE_NOT_YET_VALID;
+  case X509_V_ERR_CERT_HAS_EXPIRED:
+    return HTTP_CAUSE_EXPIRED;
+  case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+  case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+  case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+  case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+  case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    return HTTP_CAUSE_CA;
+  default:
+    return HTTP_CAUSE_UNKNOWN;
+  }
 }
 
 /* Whether its time was over while it waited for a connection of the pool, of which libcurl
  * says nothing, or that it failed to resolve a name after 0 ms. */
 static bool http_waited(struct http *h) {
-  curl_off_t prepared = 0;
-  return curl_easy_getinfo(h->transfer.easy, CURLINFO_PRETRANSFER_TIME_T, &prepared) == CURLE_OK &&
-         prepared == 0 && (!h->error[0] || strstr(h->error, "with timeout after"));
+  return !http_was_sent(h) && (!h->error[0] || strstr(h->error, "with timeout after"));
 }
 
-/* Ends a failed exchange with libcurl's own words, or ours where a ceiling or
- * the allocator stopped it. */
-static enum http_code http_fail_curl(struct http *h, CURLcode code) {
-  if (h->overflow == BUF_NO_MEMORY || code == CURLE_OUT_OF_MEMORY)
-    return http_fail(h, HTTP_NO_MEMORY, "not enough memory");
-  if (h->overflow == BUF_TOO_LARGE || code == CURLE_FILESIZE_EXCEEDED)
-    return http_fail(h, HTTP_PROTOCOL, h->overflow_of);
-  if (code == CURLE_OPERATION_TIMEDOUT && http_waited(h))
-    return http_fail(h, HTTP_TIMEOUT, "the time was over before there was a connection");
-  return http_fail(h, http_refine(h, code), h->error[0] ? h->error : curl_easy_strerror(code));
+#define DESCRIPTORS 4 /* that a new connection needs: a socket, a name, a file and a folder of CAs */
+
+/* libcurl names the file of CAs, or the host, when there was no descriptor for it. */
+static bool descriptors_are_short(void) {
+  int fds[DESCRIPTORS];
+  int count = 0;
+  while (count < DESCRIPTORS && (fds[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+    count++;
+  const bool is_short = count < DESCRIPTORS && (errno == EMFILE || errno == ENFILE);
+  while (count > 0)
+    close(fds[--count]);
+  return is_short;
 }
 
-static void http_keep(struct http *h, struct buf *b, const char *data, size_t len,
-                      const char *overflow_of) {
-  if (h->overflow != BUF_OK)
-    return; /* refused already, and ended soon */
-  h->overflow = buf_append(b, data, len);
-  if (h->overflow != BUF_OK) {
-    h->overflow_of = overflow_of;
-    pool_refuse(h->pool, &h->transfer);
+/* A proxy that refuses says so again the next time, and may lock an account meanwhile. */
+static const char *http_proxy_refusal(struct http *h) {
+  long status = 0;
+  curl_easy_getinfo(h->transfer.easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  switch (status) {
+  case 401: /* tinyproxy */
+  case 407:
+    return "the proxy refuses to connect: it wants another user name and password";
+  case 403:
+    return "the proxy refuses to connect to this host (403)";
+  default:
+    return NULL;
   }
 }
 
-#define BODY_TOO_LARGE "the answer is larger than max_body"
+/* Ends a failed exchange with libcurl's own words, or ours where those say too little. */
+static enum http_code http_fail_curl(struct http *h, CURLcode code) {
+  if (h->refusal != HTTP_DONE)
+    return http_fail(h, h->refusal, h->message);
+  if (code == CURLE_OUT_OF_MEMORY)
+    return http_fail(h, HTTP_NO_MEMORY, "not enough memory");
+  if (code == CURLE_FILESIZE_EXCEEDED)
+    return http_fail(h, HTTP_PROTOCOL, BODY_TOO_LARGE);
+  if (code == CURLE_OPERATION_TIMEDOUT && http_waited(h))
+    return http_fail(h, HTTP_TIMEOUT, "the time was over before there was a connection");
+  if (http_proxy_refusal(h))
+    return http_fail(h, HTTP_CONFIG, http_proxy_refusal(h));
+  if (!http_was_sent(h) && code != CURLE_OPERATION_TIMEDOUT && descriptors_are_short())
+    return http_fail(h, HTTP_CONFIG, HTTP_NO_DESCRIPTOR);
+  if (code == CURLE_ABORTED_BY_CALLBACK)
+    return http_fail(h, HTTP_NETWORK, "the connection broke; whether the request was carried out "
+                                      "is not known, and it may not be sent twice");
+  if (code == CURLE_WEIRD_SERVER_REPLY && !h->error[0])
+    return http_fail(h, HTTP_PROTOCOL, head_message(HEAD_TOO_LARGE));
+  if (code == CURLE_PEER_FAILED_VERIFICATION)
+    h->cause = http_find_cause(h);
+  const bool has_words = h->error[0] && (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
+                                         !is_of_another(h->error));
+  return http_fail(h, http_refine(h, code), has_words ? h->error : curl_easy_strerror(code));
+}
+
+/* Refuses the bytes of a callback, whose value this is. libcurl stops reading then; over
+ * HTTP/2 7.88 waits afterwards for bytes that do not come, so the pool ends the transfer. */
+static size_t http_refuse(struct http *h, enum http_code refusal, const char *message) {
+  if (h->refusal == HTTP_DONE) {
+    h->refusal = refusal;
+    h->message = message;
+  }
+  pool_refuse(h->pool, &h->transfer);
+  return 0;
+}
 
 static size_t http_on_body(char *data, size_t size, size_t n, void *userdata) {
   struct http *h = userdata;
-  http_keep(h, &h->answer.body, data, size * n, BODY_TOO_LARGE);
-  return size * n;
+  h->transfer.heard = true;
+  switch (buf_append(&h->answer.body, data, size * n)) {
+  case BUF_OK:
+    return size * n;
+  case BUF_TOO_LARGE:
+    return http_refuse(h, HTTP_PROTOCOL, BODY_TOO_LARGE);
+  default:
+    return http_refuse(h, HTTP_NO_MEMORY, "not enough memory");
+  }
 }
 
 static size_t http_on_header(char *data, size_t size, size_t n, void *userdata) {
   struct http *h = userdata;
-  size_t len = size * n;
-  /* a new status line: what came before was an interim answer (RFC 9110 §15.2). It
-   * uses up the ceiling as well, or a flood of them would have none. */
-  if (len >= 6 && memcmp(data, "HTTP/", 5) == 0 && data[5] >= '0' && data[5] <= '9') {
-    h->answer.headers.max -= h->answer.headers.len;
-    buf_clear(&h->answer.headers);
-  }
-  http_keep(h, &h->answer.headers, data, len,
-            "the headers of the answer are larger than max_headers");
-  return len;
+  h->transfer.heard = true;
+  const enum head_code code = head_line(&h->answer.head, data, size * n);
+  h->transfer.has_head = head_is_over(&h->answer.head);
+  if (code == HEAD_OK)
+    return size * n;
+  return http_refuse(h, code == HEAD_NO_MEMORY ? HTTP_NO_MEMORY : HTTP_PROTOCOL,
+                     head_message(code));
 }
 
 /* True for a directory made by "openssl rehash": it holds names like 0a1b2c3d.0 */
@@ -180,8 +267,10 @@ static CURLcode http_set_ca(CURL *easy, const struct http_options *o) {
 
 /* What stays the same for every request of the session. */
 static CURLcode http_set_session(struct http *h, const struct http_options *o) {
-  CURL *e = h->transfer.easy;
+  CURL *e = h->session;
   CURLcode code = http_set_ca(e, o);
+  if (code == CURLE_OK)
+    code = pool_set_sockets(h->pool, e);
   SET(CURLOPT_NOSIGNAL, 1L); /* signals belong to the host process */
   SET(CURLOPT_PROTOCOLS_STR, o->allow_http ? "http,https" : "https");
   SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -189,7 +278,7 @@ static CURLcode http_set_session(struct http *h, const struct http_options *o) {
   SET(CURLOPT_SSL_VERIFYPEER, 1L);
   SET(CURLOPT_SSL_VERIFYHOST, 2L);
   SET(CURLOPT_HTTP_VERSION, o->http_1_1 ? (long)CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS);
-  SET(CURLOPT_ACCEPT_ENCODING, ""); /* all that libcurl was built with */
+  SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);
   SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   /* rather a stream of a connection than a connection more */
   SET(CURLOPT_PIPEWAIT, 1L);
@@ -238,8 +327,8 @@ struct http *http_open(struct pool *pool, const struct http_options *options,
   h->message = "";
   h->id = atomic_fetch_add(&ids, 1) + 1;
   h->pool = pool_hold(pool);
-  h->transfer.easy = curl_easy_init();
-  if (h->transfer.easy) {
+  h->session = curl_easy_init();
+  if (h->session) {
     CURLcode set = http_set_session(h, options);
     if (set == CURLE_OK) {
       *code = HTTP_DONE;
@@ -254,6 +343,7 @@ struct http *http_open(struct pool *pool, const struct http_options *options,
 static void http_drop_headers(struct http *h) {
   curl_slist_free_all(h->headers);
   h->headers = NULL;
+  h->has_accept_encoding = false;
 }
 
 #define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
@@ -282,10 +372,14 @@ static bool is_header_line(const char *line) {
   return line == end;
 }
 
+#define ACCEPT_ENCODING "Accept-Encoding: "
+
 enum http_code http_header(struct http *h, const char *line) {
   if (h->running)
     http_cancel(h);
   const bool sound = is_header_line(line);
+  if (strncasecmp(line, ACCEPT_ENCODING, strlen(ACCEPT_ENCODING) - 1) == 0)
+    h->has_accept_encoding = true;
   struct curl_slist *headers = sound ? curl_slist_append(h->headers, line) : NULL;
   if (headers) {
     h->headers = headers;
@@ -324,19 +418,40 @@ static CURLcode http_set_request(struct http *h, const struct http_request *r) {
   return code;
 }
 
+/* A handle of its own for each exchange: libcurl before 8.1.1 keeps a pointer into the
+ * headers of a handle's last response, which it has freed, and writes there when the next one
+ * begins with a folded line (curl issue 11101). Connections belong to the pool. */
+static bool http_renew(struct http *h) {
+  curl_easy_cleanup(h->transfer.easy);
+  h->transfer.easy = curl_easy_duphandle(h->session);
+  return h->transfer.easy != NULL;
+}
+
+/* Nothing of the last exchange is left. */
+static void http_reset(struct http *h, const struct http_request *request) {
+  buf_free(&h->answer.head.text);
+  buf_free(&h->answer.body);
+  h->answer.status = 0;
+  head_init(&h->answer.head, request->max_headers);
+  buf_init(&h->answer.body, request->max_body);
+  h->refusal = HTTP_DONE;
+  h->cause = HTTP_CAUSE_UNKNOWN;
+  h->error[0] = '\0';
+  h->transfer.timeout_ms = request->timeout_ms;
+  h->transfer.may_repeat = request->may_repeat;
+}
+
+/* libcurl is not told that bodies may be compressed, or it would prepare its own decoders. */
+static bool http_accept_encodings(struct http *h) {
+  return h->has_accept_encoding || http_header(h, ACCEPT_ENCODING "gzip, deflate") == HTTP_DONE;
+}
+
 enum http_code http_start(struct http *h, const struct http_request *request) {
   if (h->running)
     http_cancel(h);
-  buf_free(&h->answer.headers);
-  buf_free(&h->answer.body);
-  h->answer.status = 0;
-  buf_init(&h->answer.headers, request->max_headers);
-  buf_init(&h->answer.body, request->max_body);
-  h->overflow = BUF_OK;
-  h->overflow_of = BODY_TOO_LARGE;
-  h->error[0] = '\0';
-  h->transfer.timeout_ms = request->timeout_ms;
-  CURLcode code = http_set_request(h, request);
+  http_reset(h, request);
+  CURLcode code = http_accept_encodings(h) && http_renew(h) ? http_set_request(h, request)
+                                                            : CURLE_OUT_OF_MEMORY;
   if (code == CURLE_OK && pool_add(h->pool, &h->transfer)) {
     h->running = true;
     return HTTP_RUNNING;
@@ -345,27 +460,19 @@ enum http_code http_start(struct http *h, const struct http_request *request) {
   return http_fail_curl(h, code == CURLE_OK ? CURLE_OUT_OF_MEMORY : code);
 }
 
-/* True for headers with the empty line that ends them: libcurl takes the end of a
- * connection for theirs. */
-static bool is_whole(const struct buf *headers) {
-  const char *end = headers->data + headers->len;
-  return headers->len >= 2 && end[-1] == '\n' &&
-         (end[-2] == '\n' || (headers->len >= 3 && end[-2] == '\r' && end[-3] == '\n'));
-}
-
 enum http_code http_result(struct http *h) {
   if (!h->running)
     return http_fail(h, HTTP_CONFIG, "no exchange was started");
   if (h->transfer.state == POOL_RUNNING)
     return HTTP_RUNNING;
   /* it may have been over before it could be ended */
-  const CURLcode result = h->overflow == BUF_OK ? h->transfer.result : CURLE_WRITE_ERROR;
+  const CURLcode result = h->refusal == HTTP_DONE ? h->transfer.result : CURLE_WRITE_ERROR;
   http_cancel(h);
   if (result != CURLE_OK) {
     buf_free(&h->answer.body);
     return http_fail_curl(h, result);
   }
-  if (!is_whole(&h->answer.headers)) {
+  if (!head_is_over(&h->answer.head)) {
     buf_free(&h->answer.body);
     return http_fail(h, HTTP_NETWORK, "the connection was closed within the headers");
   }
@@ -388,7 +495,7 @@ static double http_time(struct http *h, CURLINFO info) {
   curl_off_t microseconds = 0;
   if (curl_easy_getinfo(h->transfer.easy, info, &microseconds) != CURLE_OK)
     return 0;
-  return (double)microseconds / 1e6;
+  return microseconds == 0 ? 0 : (double)microseconds / 1e6 + (double)h->transfer.lost_ms / 1e3;
 }
 
 void http_timing(struct http *h, struct http_timing *timing) {
@@ -401,6 +508,10 @@ void http_timing(struct http *h, struct http_timing *timing) {
 
 const char *http_message(const struct http *h) {
   return h->message;
+}
+
+enum http_cause http_cause(const struct http *h) {
+  return h->cause;
 }
 
 struct http *http_of(struct pool_transfer *t) {
@@ -423,8 +534,9 @@ void http_close(struct http *h) {
   http_cancel(h);
   /* before the multi handle of the pool: curl_multi_cleanup(3) asks for this order */
   curl_easy_cleanup(h->transfer.easy);
+  curl_easy_cleanup(h->session);
   pool_release(h->pool);
-  buf_free(&h->answer.headers);
+  buf_free(&h->answer.head.text);
   buf_free(&h->answer.body);
   free(h);
 }

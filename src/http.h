@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "buf.h"
+#include "head.h"
 #include "pool.h"
 
 #pragma GCC visibility push(hidden)
@@ -28,6 +29,8 @@ enum http_code {
   HTTP_NO_MEMORY
 };
 
+#define HTTP_NO_DESCRIPTOR "no descriptor is left; close some, or raise ulimit -n"
+
 /* How a session connects. Strings are copied. NULL means the default. */
 struct http_options {
   const char *ca_file; /* PEM bundle; at most one of ca_file and ca_path */
@@ -39,7 +42,9 @@ struct http_options {
   bool allow_http; /* http:// as well; the caller keeps it to loopback */
 };
 
-/* One request. All of it is copied by http_start(). Times in milliseconds. */
+/* One request. All of it is copied by http_start(). Times in milliseconds. A response whose
+ * body is compressed has it as it came: libcurl's own decoders call a body complete that was
+ * cut, and decompress without an end for one that is compressed twice. */
 struct http_request {
   const char *method;
   const char *url;
@@ -47,14 +52,24 @@ struct http_request {
   size_t body_len;
   long timeout_ms;
   long connect_timeout_ms;
-  size_t max_body; /* bytes after decompression */
+  size_t max_body; /* bytes as they come */
   size_t max_headers;
+  bool may_repeat; /* see struct pool_transfer */
+};
+
+/* Why a peer could not be verified (HTTP_TLS), where that is known. */
+enum http_cause {
+  HTTP_CAUSE_UNKNOWN,
+  HTTP_CAUSE_NOT_YET_VALID, /* or this machine's clock is behind */
+  HTTP_CAUSE_EXPIRED,       /* or this machine's clock is ahead */
+  HTTP_CAUSE_CA,            /* none that is known signed its certificate */
+  HTTP_CAUSE_HOST           /* the certificate is for another host */
 };
 
 struct http_answer {
   long status;
   int version;        /* 10, 11, 20, 30; 0 when unknown */
-  struct buf headers; /* status line and header lines of the final answer, with CRLF */
+  struct head head;
   struct buf body;
 };
 
@@ -105,6 +120,7 @@ void http_timing(struct http *h, struct http_timing *timing);
 
 /* What went wrong last, in words; never NULL. Valid until the next start. */
 const char *http_message(const struct http *h);
+enum http_cause http_cause(const struct http *h);
 
 /* Gives up the exchange in flight, if any, and its connection; forgets header lines
  * that were collected. */

@@ -90,8 +90,16 @@ static long opt_count(lua_State *L, int t, const char *name) {
   return (long)n;
 }
 
-/* pool{connections, host_connections, kept, watched} -> pool, or nil, kind, message.
- * Counts; 0 is no limit, for kept the number that libcurl chooses. */
+static long opt_milliseconds(lua_State *L, int t, const char *name) {
+  lua_getfield(L, t, name);
+  const bool is_given = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  return is_given ? (long)(need_number(L, t, name, 1e6) * 1000) : 0;
+}
+
+/* pool{connections, host_connections, kept, watched, silence} -> pool, or nil, kind, message.
+ * Counts; 0 is no limit, for kept the number that libcurl chooses. silence: seconds after which
+ * a request that may be repeated is sent again on a fresh connection, see pool.h. */
 static int lpool_new(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -100,6 +108,7 @@ static int lpool_new(lua_State *L) {
       .host_connections = opt_count(L, 1, "host_connections"),
       .kept = opt_count(L, 1, "kept"),
       .watched = opt_boolean(L, 1, "watched"),
+      .silence_ms = opt_milliseconds(L, 1, "silence"),
   };
   struct lpool *p = lua_newuserdata(L, sizeof *p);
   p->pool = NULL; /* closed first: an error from here on meets a safe __gc */
@@ -108,7 +117,7 @@ static int lpool_new(lua_State *L) {
   enum http_code code = HTTP_DONE;
   p->pool = http_pool(&limits, &code);
   if (!p->pool)
-    return lhttp_fail(L, code, "there is no descriptor left; close some, or raise ulimit -n");
+    return lhttp_fail(L, code, HTTP_NO_DESCRIPTOR);
   atomic_fetch_add(&live, 1);
   return 1;
 }
@@ -158,7 +167,7 @@ static enum http_code add_headers(lua_State *L, struct http *http) {
 }
 
 /* session:start{method, url, headers, body, timeout, connect_timeout, max_body,
- * max_headers} -> true, or nil, kind, message. Times in seconds, headers an
+ * max_headers, may_repeat} -> true, or nil, kind, message. Times in seconds, headers an
  * array of "Name: value". Everything is copied. */
 static int lhttp_start(lua_State *L) {
   struct lhttp *s = lhttp_check(L);
@@ -171,6 +180,7 @@ static int lhttp_start(lua_State *L) {
   r.body = opt_string(L, 2, "body", &r.body_len);
   if (!r.method || !r.url)
     return luaL_error(L, "method and url are needed");
+  r.may_repeat = opt_boolean(L, 2, "may_repeat");
   r.timeout_ms = (long)(need_number(L, 2, "timeout", 1e6) * 1000) + 1;
   r.connect_timeout_ms = (long)(need_number(L, 2, "connect_timeout", 1e6) * 1000) + 1;
   r.max_body = (size_t)need_number(L, 2, "max_body", (lua_Number)(INT_MAX / 2));
@@ -185,20 +195,11 @@ static int lhttp_start(lua_State *L) {
   return 1;
 }
 
-/* Not isspace() and tolower(): headers are ASCII whatever the host's locale. */
-static bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 /* Pushes the value between p and end without surrounding white space. */
 static void push_trimmed(lua_State *L, const char *p, const char *end) {
-  while (p < end && is_space(*p))
+  while (p < end && head_is_space(*p))
     p++;
-  while (end > p && is_space(end[-1]))
+  while (end > p && head_is_space(end[-1]))
     end--;
   lua_pushlstring(L, p, (size_t)(end - p));
 }
@@ -209,43 +210,52 @@ static void push_lower(lua_State *L, const char *p, const char *end) {
   if (end - p <= NAME_EXPECTED) {
     size_t n = 0;
     for (; p < end; p++)
-      name[n++] = lower(*p);
+      name[n++] = head_lower(*p);
     lua_pushlstring(L, name, n);
     return;
   }
   luaL_buffinit(L, &b);
   for (; p < end; p++)
-    luaL_addchar(&b, lower(*p));
+    luaL_addchar(&b, head_lower(*p));
   luaL_pushresult(&b);
 }
 
-/* Sets t[name] for the header line [p, end) in the table on top. A name that
- * comes again is a list (RFC 9110 §5.3). */
-static void set_header(lua_State *L, const char *p, const char *end) {
-  const char *colon = memchr(p, ':', (size_t)(end - p));
-  if (!colon)
-    return;
-  push_lower(L, p, colon);
+/* Joins what the table at t has under the name on top of the stack with a value that comes
+ * later. Pops the name and the value below it. */
+static void join_header(lua_State *L, int t, const char *between) {
   lua_pushvalue(L, -1);
-  lua_rawget(L, -3);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    push_trimmed(L, colon + 1, end);
-  } else {
-    lua_pushliteral(L, ", ");
-    push_trimmed(L, colon + 1, end);
+  lua_rawget(L, t); /* value, name, first */
+  if (!lua_isnil(L, -1)) {
+    lua_pushstring(L, between);
+    lua_pushvalue(L, -4);
     lua_concat(L, 3);
+    lua_replace(L, -3);
+  } else {
+    lua_pop(L, 1);
   }
-  lua_rawset(L, -3);
+  lua_insert(L, -2);
+  lua_rawset(L, t);
+}
+
+/* Sets t[name] for the header line [p, end). A name that comes again is a list (RFC 9110 §5.3);
+ * a line that begins with a space goes on from the one before, whose name is on top of the
+ * stack (RFC 9112 §5.2). Leaves the name of this one there. */
+static void set_header(lua_State *L, int t, const char *p, const char *end) {
+  const bool goes_on = p < end && (*p == ' ' || *p == '\t');
+  const char *colon = goes_on ? p : memchr(p, ':', (size_t)(end - p));
+  if (!colon || p == end || (goes_on && lua_isnil(L, -1)))
+    return;
+  if (!goes_on) {
+    lua_pop(L, 1);
+    push_lower(L, p, colon);
+  }
+  push_trimmed(L, goes_on ? p : colon + 1, end);
+  lua_pushvalue(L, -2);
+  join_header(L, t, goes_on ? " " : ", ");
 }
 
 /* Leaves the reason phrase and the table of headers on the stack. */
 static void push_head(lua_State *L, const struct buf *head) {
-  if (head->len == 0) { /* HTTP/0.9, which libcurl refuses */
-    lua_pushliteral(L, "");
-    lua_newtable(L);
-    return;
-  }
   const char *p = head->data;
   const char *end = p + head->len;
   const char *eol = memchr(p, '\n', head->len);
@@ -256,10 +266,12 @@ static void push_head(lua_State *L, const struct buf *head) {
   else
     lua_pushliteral(L, "");
   lua_createtable(L, 0, HEADERS_EXPECTED);
+  lua_pushnil(L);
   while (eol && (p = eol + 1) < end) {
     eol = memchr(p, '\n', (size_t)(end - p));
-    set_header(L, p, eol ? eol : end);
+    set_header(L, lua_gettop(L) - 1, p, eol ? eol : end);
   }
+  lua_pop(L, 1); /* the name of the last line */
 }
 
 /* pool:wait(seconds): moves all exchanges on until one is over, or so long, or until a
@@ -325,23 +337,31 @@ static int lhttp_id(lua_State *L) {
 }
 
 /* session:result() -> false while the answer is on its way; then
- * {status, reason, version, headers}, or nil, kind, message. */
+ * {status, reason, version, headers}, or nil, kind, message, and for kind tls a cause where it
+ * is known: "not_yet_valid", "expired", "ca" or "host". */
 static int lhttp_result(lua_State *L) {
+  static const char *const causes[] = {
+      [HTTP_CAUSE_NOT_YET_VALID] = "not_yet_valid", [HTTP_CAUSE_EXPIRED] = "expired",
+      [HTTP_CAUSE_CA] = "ca", [HTTP_CAUSE_HOST] = "host",
+  };
   struct lhttp *s = lhttp_check(L);
   const enum http_code code = http_result(s->http);
   if (code == HTTP_RUNNING) {
     lua_pushboolean(L, 0);
     return 1;
   }
-  if (code != HTTP_DONE)
-    return lhttp_fail(L, code, http_message(s->http));
+  if (code != HTTP_DONE) {
+    lhttp_fail(L, code, http_message(s->http));
+    lua_pushstring(L, causes[http_cause(s->http)]); /* nil for NULL */
+    return 4;
+  }
   struct http_answer *answer = http_answer(s->http);
   lua_createtable(L, 0, 5); /* a place for the body too */
   lua_pushinteger(L, (lua_Integer)answer->status);
   lua_setfield(L, -2, "status");
   lua_pushnumber(L, (lua_Number)answer->version / 10);
   lua_setfield(L, -2, "version");
-  push_head(L, &answer->headers);
+  push_head(L, &answer->head.text);
   lua_setfield(L, -3, "headers");
   lua_setfield(L, -2, "reason");
   return 1;

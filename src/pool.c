@@ -1,4 +1,5 @@
 #include "pool.h"
+#include "sockets.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -20,6 +21,10 @@ struct pool {
   CURLM *multi;
   int epoll; /* -1: not watched */
   int users;
+  long silence_ms;
+  struct sockets sockets;
+  bool suspects;            /* some sockets are given up, or may have to be */
+  long long suspect_before; /* ms: what was opened before and is idle is given up as well */
   bool failed;     /* libcurl ran out of memory, and must not be called any more: 7.88
                     * divides by the size of a table that it has not got, or lets the
                     * next transfer wait for ever */
@@ -66,6 +71,28 @@ static int pool_on_timer(CURLM *multi, long timeout_ms, void *userdata) {
   return 0;
 }
 
+static curl_socket_t pool_on_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *a) {
+  (void)purpose;
+  struct pool *p = userdata;
+  return sockets_open(&p->sockets, a->family, a->socktype, a->protocol, now_ms());
+}
+
+static int pool_on_close(void *userdata, curl_socket_t fd) {
+  struct pool *p = userdata;
+  return sockets_close(&p->sockets, fd);
+}
+
+CURLcode pool_set_sockets(struct pool *p, CURL *easy) {
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, pool_on_open);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, p);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, pool_on_close);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, p);
+  return code;
+}
+
 /* Sets an option of the multi handle unless one before it failed. */
 #define SET(option, value)                                                                         \
   if (code == CURLM_OK)                                                                            \
@@ -94,6 +121,7 @@ struct pool *pool_open(const struct pool_limits *limits) {
     return NULL;
   p->users = 1;
   p->timer = -1;
+  p->silence_ms = limits->silence_ms;
   p->epoll = limits->watched ? epoll_create1(EPOLL_CLOEXEC) : -1;
   if (!limits->watched || p->epoll >= 0)
     p->multi = curl_multi_init();
@@ -115,6 +143,7 @@ void pool_release(struct pool *p) {
     curl_multi_cleanup(p->multi);
   if (p->epoll >= 0)
     close(p->epoll);
+  sockets_free(&p->sockets);
   free(p);
 }
 
@@ -130,16 +159,46 @@ static void list_remove(struct list *list, struct pool_transfer *t) {
   *(t->next ? &t->next->previous : &list->last) = t->previous;
 }
 
+/* Called each time before a request goes out on a connection. */
+static int pool_on_send(void *userdata, char *remote_ip, char *local_ip, int remote_port,
+                        int local_port) {
+  (void)remote_ip, (void)local_ip;
+  struct pool_transfer *t = userdata;
+  t->remote_port = remote_port;
+  t->local_port = local_port;
+  return t->sent++ > 0 && !t->may_repeat ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+/* While a connection that is given up still serves another transfer, libcurl would put a new
+ * one onto it as well. */
+static bool pool_hand_over(struct pool *p, struct pool_transfer *t) {
+  const long fresh = !t->may_repeat || p->suspects;
+  t->local_port = t->remote_port = 0;
+  return curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) == CURLE_OK &&
+         curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, fresh) == CURLE_OK &&
+         curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, pool_on_send) == CURLE_OK &&
+         curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t) == CURLE_OK &&
+         curl_multi_add_handle(p->multi, t->easy) == CURLM_OK;
+}
+
+static long long first_look(const struct pool_transfer *t) {
+  return t->deadline < t->silent_at ? t->deadline : t->silent_at;
+}
+
 bool pool_add(struct pool *p, struct pool_transfer *t) {
-  if (p->failed || curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) != CURLE_OK ||
-      curl_multi_add_handle(p->multi, t->easy) != CURLM_OK)
+  t->sent = 0;
+  if (p->failed || !pool_hand_over(p, t))
     return false;
   const long long now = now_ms();
+  t->started = now;
+  t->lost_ms = 0;
+  t->heard = t->has_head = false;
   t->deadline = t->timeout_ms > 0 ? now + t->timeout_ms + POOL_GRACE : LLONG_MAX;
+  t->silent_at = t->may_repeat && p->silence_ms > 0 ? now + p->silence_ms : LLONG_MAX;
   if (!p->running.first)
     p->round = now + POOL_ROUND;
-  if (t->deadline < p->round)
-    p->round = t->deadline;
+  if (first_look(t) < p->round)
+    p->round = first_look(t);
   list_append(&p->running, t);
   t->state = POOL_RUNNING;
   t->refused = false;
@@ -152,7 +211,65 @@ static void pool_stop(struct pool *p, struct pool_transfer *t) {
   t->state = POOL_IDLE;
 }
 
+/* When its request went out, in ms; 0 while it has no connection. */
+static long long pool_sent(const struct pool_transfer *t) {
+  curl_off_t us = 0;
+  if (curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &us) != CURLE_OK || us == 0)
+    return 0;
+  return t->started + t->lost_ms + us / 1000;
+}
+
+static struct socket_entry *pool_socket_of(struct pool *p, const struct pool_transfer *t) {
+  return t->local_port > 0 ? sockets_find(&p->sockets, t->local_port, t->remote_port) : NULL;
+}
+
+/* Gives up the connection of a transfer that heard nothing; and where it was there before
+ * the transfer, those that are idle and as old: what cut off one has cut off the others. */
+static void pool_suspect(struct pool *p, const struct pool_transfer *t,
+                         struct socket_entry *socket) {
+  if (socket)
+    socket->given_up = true;
+  long connected = 1;
+  curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connected);
+  if (connected == 0 && t->started > p->suspect_before)
+    p->suspect_before = t->started;
+  p->suspects = true;
+}
+
+/* A connection that says something to others, while one of its transfers is late, lives. */
+static void pool_suspect_late(struct pool *p, const struct pool_transfer *t) {
+  const long long now = now_ms();
+  const long long sent = pool_sent(t);
+  struct socket_entry *socket = pool_socket_of(p, t);
+  if (sent && (!socket || sockets_silence(socket, now) * 2 >= now - sent))
+    pool_suspect(p, t, socket);
+}
+
+static void pool_shut_down_suspects(struct pool *p) {
+  for (size_t i = 0; i < p->sockets.count; i++)
+    p->sockets.all[i].used = false;
+  for (const struct pool_transfer *t = p->running.first; t; t = t->next) {
+    struct socket_entry *socket = pool_socket_of(p, t);
+    if (socket)
+      socket->used = true;
+  }
+  p->suspects = sockets_shut_down(&p->sockets, p->suspect_before);
+}
+
+#define HEADER_LINE_MAX 102400 /* CURL_MAX_HTTP_HEADER of libcurl */
+
+/* libcurl before 8.6 calls a header line beyond its own ceiling a lack of memory. */
+static bool is_long_header(const struct pool_transfer *t) {
+  void *probe = pool_sent(t) && !t->has_head ? malloc(2 * HEADER_LINE_MAX) : NULL;
+  free(probe);
+  return probe != NULL;
+}
+
 static void pool_end(struct pool *p, struct pool_transfer *t, CURLcode result) {
+  if (result == CURLE_OPERATION_TIMEDOUT)
+    pool_suspect_late(p, t);
+  else if (result == CURLE_OUT_OF_MEMORY && !p->failed && is_long_header(t))
+    result = CURLE_WEIRD_SERVER_REPLY;
   pool_stop(p, t);
   list_append(&p->done, t);
   t->state = POOL_DONE;
@@ -202,6 +319,8 @@ static void pool_collect(struct pool *p) {
     pool_end_refused(p);
   while (p->failed && p->running.first)
     pool_end(p, p->running.first, CURLE_OUT_OF_MEMORY);
+  if (p->suspects)
+    pool_shut_down_suspects(p);
 }
 
 static void pool_check(struct pool *p, CURLMcode code) {
@@ -222,6 +341,40 @@ static void pool_fire(struct pool *p) {
     pool_on_timer(p->multi, timeout_ms, p);
 }
 
+/* Sends a request again, on a fresh connection, within what is left of its time. */
+static void pool_repeat(struct pool *p, struct pool_transfer *t, long long now) {
+  const long left = (long)(t->deadline - POOL_GRACE - now);
+  curl_multi_remove_handle(p->multi, t->easy);
+  t->lost_ms = now - t->started;
+  t->silent_at = LLONG_MAX;
+  if ((t->timeout_ms > 0 &&
+       curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, left > 1 ? left : 1) != CURLE_OK) ||
+      !pool_hand_over(p, t))
+    pool_end(p, t, CURLE_OUT_OF_MEMORY);
+}
+
+/* Looks whether a request was sent into a connection that is dead: one that was there before
+ * it, and that has said nothing at all since. A fresh connection may be silent until the
+ * deadline, as the service takes minutes for a long log. */
+static void pool_check_silence(struct pool *p, struct pool_transfer *t, long long now) {
+  const long long sent = pool_sent(t);
+  struct socket_entry *socket = sent ? pool_socket_of(p, t) : NULL;
+  if (!socket) {
+    t->silent_at = now + POOL_ROUND; /* it has no connection yet */
+    return;
+  }
+  const long long heard = now - sockets_silence(socket, now);
+  const long long since = heard > sent ? heard : sent;
+  if (t->heard || socket->opened >= t->started) {
+    t->silent_at = LLONG_MAX;
+  } else if (now - since < p->silence_ms) {
+    t->silent_at = since + p->silence_ms;
+  } else {
+    pool_suspect(p, t, socket);
+    pool_repeat(p, t, now);
+  }
+}
+
 /* libcurl 7.88 forgets the time of a transfer that waits for a connection: for one of those
  * there may be at most, or to see whether another's to the same host can be shared. */
 static void pool_end_late(struct pool *p) {
@@ -232,8 +385,10 @@ static void pool_end_late(struct pool *p) {
     next = t->next;
     if (t->deadline <= now)
       pool_end(p, t, CURLE_OPERATION_TIMEDOUT);
-    else if (t->deadline < p->round)
-      p->round = t->deadline;
+    else if (t->silent_at <= now)
+      pool_check_silence(p, t, now);
+    if (t->state == POOL_RUNNING && first_look(t) < p->round)
+      p->round = first_look(t);
   }
 }
 

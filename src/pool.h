@@ -24,14 +24,27 @@ struct pool_limits {
   /* Watched, only what is ready is looked at, and there is a descriptor. Otherwise all
    * are looked at every time, which costs less for one and too much for hundreds. */
   bool watched;
+  long silence_ms; /* see pool_transfer.may_repeat; 0 for no such rule */
 };
 
 /* One transfer, part of its owner's struct. It stays in the pool from pool_add() until
- * it is taken or cancelled. */
+ * it is taken or cancelled. The owner sets the first four. */
 struct pool_transfer {
   CURL *easy;      /* its CURLOPT_PRIVATE is the transfer itself */
   long timeout_ms; /* as its CURLOPT_TIMEOUT_MS; 0 for none */
+  /* The request may be sent twice. If a connection that was there before says nothing at all
+   * for silence_ms, it is sent again on a fresh one, within the same deadline. A request
+   * that may not gets a fresh connection to begin with, and is not sent again: libcurl repeats
+   * it by itself when a kept connection turns out to be closed. */
+  bool may_repeat;
+  bool heard;     /* bytes of the response have come; false at pool_add() */
+  bool has_head;  /* all header lines have come; false at pool_add() */
+  int sent;       /* times that libcurl has begun to send the request */
+  int local_port, remote_port; /* of its connection; 0 for none yet */
+  long long started;   /* ms, of the first attempt */
+  long long lost_ms;   /* from there to the start of the attempt that counts */
   long long deadline;
+  long long silent_at; /* when to look whether it has heard something */
   enum { POOL_IDLE, POOL_RUNNING, POOL_DONE } state;
   CURLcode result; /* in POOL_DONE */
   bool refused;
@@ -65,6 +78,9 @@ void pool_wait(struct pool *p, int timeout_ms);
 /* Takes the transfer that has been done for the longest, which is idle then; NULL when
  * none is. */
 struct pool_transfer *pool_next(struct pool *p);
+
+/* Makes the sockets of a handle's connections known to the pool, which must outlive them. */
+CURLcode pool_set_sockets(struct pool *p, CURL *easy);
 
 /* For another event loop, of a pool that is watched: a descriptor that is readable when
  * pool_wait(p, 0) has work (-1: none), and milliseconds until it has work in any case

@@ -1,0 +1,131 @@
+/* Sockets of connections on loopback. */
+#include "sockets.h"
+#include "check.h"
+#include "fail_alloc.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int listener;
+static struct sockaddr_in server = {.sin_family = AF_INET};
+
+static void listen_on_loopback(void) {
+  socklen_t len = sizeof server;
+  server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  check(bind(listener, (struct sockaddr *)&server, len) == 0 && listen(listener, 64) == 0 &&
+            getsockname(listener, (struct sockaddr *)&server, &len) == 0,
+        "has a server");
+}
+
+static int port_of(int fd) {
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  socklen_t len = sizeof address;
+  return getsockname(fd, (struct sockaddr *)&address, &len) == 0 ? ntohs(address.sin_port) : 0;
+}
+
+static int open_connected(struct sockets *s, long long now) {
+  const int fd = sockets_open(s, AF_INET, SOCK_STREAM, 0, now);
+  check(fd >= 0 && connect(fd, (struct sockaddr *)&server, sizeof server) == 0, "connects");
+  return fd;
+}
+
+/* Whether a read finds the end. */
+static bool is_shut(int fd) {
+  char byte;
+  return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+static void finds_by_ports(void) {
+  struct sockets s = {.all = NULL};
+  int fds[20];
+  for (int i = 0; i < 20; i++)
+    fds[i] = open_connected(&s, i);
+  check(fcntl(fds[0], F_GETFD) & FD_CLOEXEC, "is not inherited by programs");
+  const int to = ntohs(server.sin_port);
+  for (int i = 0; i < 20; i++) {
+    const struct socket_entry *found = sockets_find(&s, port_of(fds[i]), to);
+    check(found && found->fd == fds[i] && found->opened == i, "finds a connection by its ports");
+  }
+  check(!sockets_find(&s, port_of(fds[0]), to + 1), "but by both of them only");
+  const int gone = port_of(fds[7]);
+  check(sockets_close(&s, fds[7]) == 0 && !sockets_find(&s, gone, to), "forgets what is closed");
+  check(sockets_close(&s, fds[7]) == -1, "as close does, fails the second time");
+  for (int i = 0; i < 20; i++)
+    if (i != 7)
+      sockets_close(&s, fds[i]);
+  check(s.count == 0, "is empty then");
+  sockets_free(&s);
+}
+
+static void shuts_down(void) {
+  struct sockets s = {.all = NULL};
+  const int old = open_connected(&s, 100), used = open_connected(&s, 100),
+            given_up = open_connected(&s, 300), young = open_connected(&s, 300);
+  const int connecting = sockets_open(&s, AF_INET, SOCK_STREAM, 0, 100);
+  s.all[1].used = true;
+  s.all[2].given_up = true;
+  check(!sockets_shut_down(&s, 200), "has none left that is given up");
+  check(is_shut(old) && is_shut(given_up), "shuts down what is old or given up");
+  check(!is_shut(used) && !is_shut(young), "and neither what is used nor what is young");
+  check(connect(connecting, (struct sockaddr *)&server, sizeof server) == 0,
+        "leaves alone what is connecting");
+  s.all[1].given_up = true;
+  check(sockets_shut_down(&s, 0) && !is_shut(used), "tells that one is used that is given up");
+  s.all[1].used = false;
+  check(!sockets_shut_down(&s, 0) && is_shut(used), "and shuts it down when it is not any more");
+  while (s.count > 0)
+    sockets_close(&s, s.all[0].fd);
+  sockets_free(&s);
+}
+
+/* libcurl before 8.2 closes some by itself, and the host program gets their number. */
+static void touches_no_file_of_others(void) {
+  struct sockets s = {.all = NULL};
+  const int fd = open_connected(&s, 100);
+  const int foreign = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  check(connect(foreign, (struct sockaddr *)&server, sizeof server) == 0, "connects another");
+  check(dup2(foreign, fd) == fd, "takes the number");
+  close(foreign);
+  sockets_shut_down(&s, 200);
+  check(!is_shut(fd), "does not shut down what has the number of a socket of ours");
+  check(!sockets_find(&s, port_of(fd), ntohs(server.sin_port)), "does not find it either");
+  close(fd);
+  check(open_connected(&s, 500) == fd && s.count == 1 && s.all[0].opened == 500,
+        "notes down a new socket in the place of the old one");
+  sockets_close(&s, fd);
+  sockets_free(&s);
+}
+
+static void measures_silence(void) {
+  struct sockets s = {.all = NULL};
+  const int fd = open_connected(&s, 1000);
+  check(sockets_silence(&s.all[0], 1000) == 0, "is not silent for longer than it is open");
+  usleep(60000);
+  check(sockets_silence(&s.all[0], 100000) >= 40 && sockets_silence(&s.all[0], 100000) < 20000,
+        "is silent since it connected");
+  sockets_close(&s, fd);
+  sockets_free(&s);
+}
+
+static void stands_lack_of_memory(void) {
+  struct sockets s = {.all = NULL};
+  fail_alloc_at(1);
+  check(sockets_open(&s, AF_INET, SOCK_STREAM, 0, 0) == -1, "fails without memory");
+  fail_alloc_at(0);
+  check(sockets_open(&s, -1, SOCK_STREAM, 0, 0) == -1 && s.count == 0, "fails as the system does");
+  sockets_free(&s);
+}
+
+int main(void) {
+  listen_on_loopback();
+  finds_by_ports();
+  shuts_down();
+  touches_no_file_of_others();
+  measures_silence();
+  stands_lack_of_memory();
+  close(listener);
+  return check_result("sockets");
+}

@@ -1,0 +1,167 @@
+#include "head.h"
+
+#include <string.h>
+
+/* A part of a line. */
+struct span {
+  const char *p, *end;
+};
+
+void head_init(struct head *h, size_t max) {
+  memset(h, 0, sizeof *h);
+  buf_init(&h->text, max);
+}
+
+bool head_is_over(const struct head *h) {
+  return h->state == HEAD_OVER;
+}
+
+static bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+static struct span trimmed(struct span s) {
+  while (s.p < s.end && head_is_space(*s.p))
+    s.p++;
+  while (s.end > s.p && head_is_space(s.end[-1]))
+    s.end--;
+  return s;
+}
+
+/* Whether a span is that word, in any case. */
+static bool is_word(struct span s, const char *word) {
+  const size_t len = strlen(word);
+  size_t i = 0;
+  while (i < len && i < (size_t)(s.end - s.p) && head_lower(s.p[i]) == word[i])
+    i++;
+  return i == len && (size_t)(s.end - s.p) == len;
+}
+
+/* The three digits of "HTTP/1.1 200 OK"; NULL for what is no status line. libcurl writes that of
+ * HTTP/2 as "HTTP/2 200 ". */
+static const char *status_of(struct span line) {
+  static const char *const versions[] = {"HTTP/1.1 ", "HTTP/1.0 ", "HTTP/2 ", "HTTP/3 "};
+  for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+    const size_t len = strlen(versions[i]);
+    if ((size_t)(line.end - line.p) < len + 3 || memcmp(line.p, versions[i], len) != 0)
+      continue;
+    const char *status = line.p + len;
+    const bool ends = status + 3 == line.end || status[3] == ' ';
+    if (ends && is_digit(status[0]) && status[0] != '0' && is_digit(status[1]) &&
+        is_digit(status[2]))
+      return status;
+  }
+  return NULL;
+}
+
+static enum head_code begin(struct head *h, struct span line) {
+  const char *status = status_of(line);
+  if (!status)
+    return HEAD_NOT_HTTP;
+  h->text.max -= h->text.len; /* or a flood of interim responses would have no ceiling */
+  buf_clear(&h->text);
+  h->has_field = h->has_coding = h->has_length = false;
+  h->state = status[0] == '1' ? HEAD_INTERIM : HEAD_FINAL; /* RFC 9110 §15.2 */
+  return memcmp(status, "101", 3) == 0 ? HEAD_SWITCHES : HEAD_OK;
+}
+
+/* Content-Length may come as a list of the same number (RFC 9110 §8.6). */
+static enum head_code read_length(struct head *h, struct span value) {
+  const char *next;
+  for (; value.p <= value.end; value.p = next + 1) {
+    next = memchr(value.p, ',', (size_t)(value.end - value.p));
+    if (!next)
+      next = value.end;
+    const struct span one = trimmed((struct span){value.p, next});
+    unsigned long long length = 0;
+    if (one.p == one.end || one.end - one.p > 18)
+      return HEAD_FRAMING;
+    for (const char *p = one.p; p < one.end; p++) {
+      if (!is_digit(*p))
+        return HEAD_FRAMING;
+      length = length * 10 + (unsigned)(*p - '0');
+    }
+    if (h->has_length && length != h->length)
+      return HEAD_FRAMING;
+    h->has_length = true;
+    h->length = length;
+  }
+  return h->has_coding ? HEAD_FRAMING : HEAD_OK;
+}
+
+static enum head_code read_field(struct head *h, struct span line) {
+  const char *colon = memchr(line.p, ':', (size_t)(line.end - line.p));
+  if (head_is_space(*line.p)) /* goes on from the line before (RFC 9112 §5.2) */
+    return h->has_field ? HEAD_OK : HEAD_NO_NAME;
+  if (!colon || colon == line.p)
+    return HEAD_NO_NAME;
+  for (const char *p = line.p; p < colon; p++)
+    if ((unsigned char)*p <= ' ' || *p == '\x7f')
+      return HEAD_NO_NAME;
+  h->has_field = true;
+  const struct span name = {line.p, colon};
+  const struct span value = trimmed((struct span){colon + 1, line.end});
+  if (is_word(name, "content-length"))
+    return read_length(h, value);
+  if (!is_word(name, "transfer-encoding"))
+    return HEAD_OK;
+  /* libcurl would decompress "gzip, chunked" by itself, and wait for the end of the connection
+   * behind "identity" */
+  const bool sound = is_word(value, "chunked") && !h->has_coding && !h->has_length;
+  h->has_coding = true;
+  return sound ? HEAD_OK : HEAD_FRAMING;
+}
+
+static enum head_code keep(struct head *h, const char *line, size_t len) {
+  switch (buf_append(&h->text, line, len)) {
+  case BUF_OK:
+    return HEAD_OK;
+  case BUF_TOO_LARGE:
+    return HEAD_TOO_LARGE;
+  default:
+    return HEAD_NO_MEMORY;
+  }
+}
+
+enum head_code head_line(struct head *h, const char *line, size_t len) {
+  struct span content = {line, line + len};
+  if (h->state == HEAD_OVER) {
+    h->trailers += len;
+    return h->trailers > h->text.max ? HEAD_TOO_LARGE : HEAD_OK;
+  }
+  if (len > 0 && line[len - 1] == '\n')
+    content.end--;
+  if (content.end > line && content.end[-1] == '\r')
+    content.end--;
+  const size_t n = (size_t)(content.end - line);
+  enum head_code code = HEAD_OK;
+  if (memchr(line, '\r', n) || memchr(line, '\0', n))
+    code = HEAD_NO_NAME;
+  else if (h->state == HEAD_BEGINS)
+    code = begin(h, content);
+  else if (n > 0)
+    code = read_field(h, content);
+  else
+    h->state = h->state == HEAD_FINAL ? HEAD_OVER : HEAD_BEGINS;
+  return code == HEAD_OK ? keep(h, line, len) : code;
+}
+
+const char *head_message(enum head_code code) {
+  switch (code) {
+  case HEAD_OK:
+    break;
+  case HEAD_TOO_LARGE:
+    return "the headers of the answer are larger than max_headers";
+  case HEAD_NO_MEMORY:
+    return "not enough memory";
+  case HEAD_NOT_HTTP:
+    return "the answer makes no sense: it does not begin as HTTP does";
+  case HEAD_SWITCHES:
+    return "the answer makes no sense: it changes the protocol, which nobody asked for";
+  case HEAD_NO_NAME:
+    return "the answer makes no sense: a header line has no name, or holds a control character";
+  case HEAD_FRAMING:
+    return "the answer makes no sense: its headers contradict each other about its length";
+  }
+  return NULL;
+}

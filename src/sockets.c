@@ -1,0 +1,117 @@
+#include "sockets.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SOCKETS_FIRST 8
+
+static bool sockets_reserve(struct sockets *s) {
+  if (s->count < s->room)
+    return true;
+  const size_t room = s->room ? s->room * 2 : SOCKETS_FIRST;
+  struct socket_entry *all = realloc(s->all, room * sizeof *all);
+  if (!all)
+    return false;
+  s->all = all;
+  s->room = room;
+  return true;
+}
+
+/* False where the descriptor is no socket any more, or the system has no cookies. */
+static bool cookie_of(int fd, unsigned long long *cookie) {
+#ifdef SO_COOKIE
+  socklen_t len = sizeof *cookie;
+  return getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &len) == 0;
+#else
+  (void)fd, (void)cookie;
+  return false;
+#endif
+}
+
+static bool is_same(const struct socket_entry *socket) {
+  unsigned long long cookie = 0;
+  return cookie_of(socket->fd, &cookie) && cookie == socket->cookie;
+}
+
+/* The entry of that descriptor; NULL when there is none. */
+static struct socket_entry *entry_of(const struct sockets *s, int fd) {
+  for (size_t i = 0; i < s->count; i++)
+    if (s->all[i].fd == fd)
+      return &s->all[i];
+  return NULL;
+}
+
+int sockets_open(struct sockets *s, int family, int type, int protocol, long long now) {
+  if (!sockets_reserve(s))
+    return -1;
+  struct socket_entry opened = {.opened = now};
+  opened.fd = socket(family, type | SOCK_CLOEXEC, protocol);
+  if (opened.fd < 0 || !cookie_of(opened.fd, &opened.cookie))
+    return opened.fd;
+  struct socket_entry *stale = entry_of(s, opened.fd);
+  *(stale ? stale : &s->all[s->count++]) = opened;
+  return opened.fd;
+}
+
+int sockets_close(struct sockets *s, int fd) {
+  struct socket_entry *entry = entry_of(s, fd);
+  if (entry)
+    *entry = s->all[--s->count];
+  return close(fd);
+}
+
+void sockets_free(struct sockets *s) {
+  free(s->all);
+  *s = (struct sockets){.all = NULL};
+}
+
+typedef int name_of(int fd, struct sockaddr *address, socklen_t *len);
+
+/* The port at one end, by getsockname() or getpeername(); 0 for none. */
+static int port_of(int fd, name_of *end) {
+  struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+  socklen_t len = sizeof address;
+  if (end(fd, (struct sockaddr *)&address, &len) != 0)
+    return 0;
+  if (address.ss_family == AF_INET6)
+    return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
+  return address.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)&address)->sin_port) : 0;
+}
+
+struct socket_entry *sockets_find(const struct sockets *s, int local_port, int remote_port) {
+  for (size_t i = 0; i < s->count; i++)
+    if (is_same(&s->all[i]) && port_of(s->all[i].fd, getsockname) == local_port &&
+        port_of(s->all[i].fd, getpeername) == remote_port)
+      return &s->all[i];
+  return NULL;
+}
+
+/* Where the system does not tell, a peer counts as silent from the beginning. */
+long long sockets_silence(const struct socket_entry *socket, long long now) {
+  const long long age = now - socket->opened;
+#ifdef __linux__
+  struct tcp_info info;
+  socklen_t len = sizeof info;
+  if (getsockopt(socket->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+      (long long)info.tcpi_last_data_recv < age)
+    return info.tcpi_last_data_recv;
+#endif
+  return age;
+}
+
+bool sockets_shut_down(struct sockets *s, long long opened_before) {
+  bool some_left = false;
+  for (size_t i = 0; i < s->count; i++) {
+    struct socket_entry *socket = &s->all[i];
+    if (socket->used)
+      some_left = some_left || socket->given_up;
+    else if ((socket->given_up || socket->opened < opened_before) && is_same(socket))
+      /* for reading: libcurl says goodbye when it closes it, and that must not fail. It fails
+       * while the socket is connecting */
+      shutdown(socket->fd, SHUT_RD);
+  }
+  return some_left;
+}
