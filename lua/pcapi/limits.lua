@@ -26,6 +26,12 @@ function M.pause(seconds)
   return math.min(seconds, M.LONGEST_PAUSE)
 end
 
+--- Seconds for which a connection that was there before may say nothing at all before a request
+-- that may be repeated is sent again on a fresh one: a firewall may have dropped it without a
+-- word. A fresh connection may be silent until the deadline, as the service needs minutes for a
+-- long log.
+M.SILENCE = 20
+
 --- Sets the limits of a request for a transport.
 -- @tparam table request changed in place
 -- @tparam ?number timeout seconds

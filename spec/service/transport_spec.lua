@@ -15,7 +15,8 @@ describe("an exchange", function()
     local session = pool:http { ca_file = sandbox.ca_file }
     local function ask()
       assert(session:start { method = "GET", url = sandbox.url .. "/_sandbox/echo", timeout = 5,
-                             connect_timeout = 5, max_body = 1e6, max_headers = 1e5 })
+                             connect_timeout = 5, max_body = 1e6, max_headers = 1e5,
+                             may_repeat = true })
       local response
       repeat
         pool:wait(1)

@@ -124,7 +124,8 @@ function Session:start(request)
   local core = self.core
   core.sent[#core.sent + 1] = { time = core.time, url = request.url, session = self,
                                 timeout = request.timeout, headers = request.headers,
-                                connect_timeout = request.connect_timeout }
+                                connect_timeout = request.connect_timeout,
+                                may_repeat = request.may_repeat }
   local answer = core.answer(request, #core.sent)
   if answer.fails then
     return nil, answer.fails, "it cannot begin"
@@ -144,7 +145,7 @@ function Session:result()
   if self.due then
     return false
   elseif outcome.kind then
-    return nil, outcome.kind, outcome.message or "it broke"
+    return nil, outcome.kind, outcome.message or "it broke", outcome.cause
   end
   return { status = outcome.status or 200, reason = "", version = 2,
            headers = outcome.headers or {} }

@@ -2,19 +2,9 @@
 local core = require "pcapi.core"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
+local pack = require "spec.support.gzip"
 
-local GZIP_HEADER, GZIP_TRAILER = 10, 8 -- bytes, without a name
-
-local function gzip(text)
-  local pipe = io.popen(("gzip -nc '%s'"):format(folder.write(folder.new() .. "/text", text)))
-  local packed = pipe:read "*a"
-  pipe:close()
-  return packed
-end
-
-local function deflate(text)
-  return gzip(text):sub(GZIP_HEADER + 1, -GZIP_TRAILER - 1)
-end
+local gzip, deflate = pack.gzip, pack.deflate
 
 -- RFC 1950 §8.2
 local function adler32(text)
@@ -63,13 +53,14 @@ describe("inflate", function()
       { core.inflate(gzip "text", 3.9) })
   end)
 
-  local function refuses(body, message)
-    assert.same({ nil, message }, { core.inflate(body, 100) })
+  local function refuses(body, message, word)
+    local whole, why, what = core.inflate(body, 100)
+    assert.same({ nil, message, word or "broken" }, { whole, why, what })
   end
 
   it("says that a body is not compressed", function()
     for _, body in ipairs { '{"items":[]}', "<!DOCTYPE html>", "a", "\239\187\191{}" } do
-      refuses(body, "the body is neither gzip nor deflate")
+      refuses(body, "the body is neither gzip nor deflate", "foreign")
     end
   end)
 
@@ -85,6 +76,26 @@ describe("inflate", function()
       refuses(body .. "\0", "the body goes on after its compressed data")
       refuses(body .. "more", "the body goes on after its compressed data")
     end
+  end)
+
+  it("gives what a broken body held up to where it breaks", function()
+    local text = files.slurp "README.md"
+    for name, compress in pairs { gzip = gzip, zlib = zlib } do
+      local packed = compress(text)
+      for _, broken in ipairs { packed:sub(1, -3), packed .. "\0",
+                                packed:sub(1, -5) .. "\1\2\3\4" } do
+        assert.equal(text, (select(4, core.inflate(broken, #text))), name)
+      end
+      local part = select(4, core.inflate(packed:sub(1, math.floor(#packed / 2)), #text))
+      assert.is_true(#part > #text / 4 and #part < #text)
+      assert.equal(text:sub(1, #part), part)
+    end
+    assert.equal("", (select(4, core.inflate(gzip("text"):sub(1, 5), 100))))
+  end)
+
+  it("gives nothing of a body that is no compressed one, or too large", function()
+    assert.equal(3, select("#", core.inflate("plain", 100)))
+    assert.equal(3, select("#", core.inflate(gzip(("x"):rep(1000)), 100)))
   end)
 
   it("looks at the checksum", function()

@@ -86,13 +86,14 @@ function M.exchange(self, connection, request)
   if not session then
     return nil, err
   end
-  local names, timing = request.json_names, request.timing
+  local reading = { json_names = request.json_names, timing = request.timing,
+                    max_body = request.max_body }
   request = nil -- luacheck: ignore 311
   if yield(WAITS) == "stopped" then
     self.wire:cancel(session)
     return life.stopped()
   end
-  return self.wire:answer(session, names, timing)
+  return self.wire:answer(session, reading)
 end
 
 return M

@@ -81,14 +81,14 @@ local function exchange(self, request)
     pool:wait(SLICE)
     while pool:next() do end -- luacheck: ignore 542
     local response
-    response, err = self.wire:answer(session, request.json_names, request.timing)
+    response, err = self.wire:answer(session, request)
     if response ~= false then
       return response, err
     end
     if started then
       on_wait(core.now() - started)
       if self.wire.pool ~= pool then -- closed meanwhile
-        return self.wire:answer(session, request.json_names, request.timing)
+        return self.wire:answer(session, request)
       end
     end
   end

@@ -2,6 +2,7 @@
 -- (RFC 9112). It knows no network and no clock: the socket has ngx_lua's `receiveany`, and
 -- says when the time is over.
 -- @module pcapi.transport.http1
+local coding = require "pcapi.transport.coding"
 local core = require "pcapi.core"
 local reader = require "pcapi.transport.reader"
 
@@ -330,9 +331,9 @@ end
 -- How the end of the body is known (RFC 9112 §6.3): "chunked", a number of bytes, "close";
 -- nil when the headers contradict each other.
 local function framing(headers)
-  local coding, length = headers["transfer-encoding"], headers["content-length"]
-  if coding then
-    return coding:lower() == "chunked" and not length and "chunked" or nil
+  local transfer, length = headers["transfer-encoding"], headers["content-length"]
+  if transfer then
+    return transfer:lower() == "chunked" and not length and "chunked" or nil
   end
   return length and length_of(length) or not length and "close" or nil
 end
@@ -352,36 +353,6 @@ local function read_body(input, response, limits)
     ok, kind, message = read_bytes(input, how, parts)
   end
   return ok and parts:text(), kind, message, how ~= "close"
-end
-
-local COMPRESSED = { gzip = true, ["x-gzip"] = true, deflate = true }
-
--- libcurl decompresses by itself, so nobody above expects a body that is compressed.
-local function decompress(response, max_body)
-  local coding = (response.headers["content-encoding"] or "identity"):lower()
-  if coding == "identity" or response.body == "" then
-    return true
-  elseif not COMPRESSED[coding] then
-    return nil, "protocol", ("the answer is encoded as %q, which was not asked for")
-      :format(coding)
-  end
-  local body, why, what = core.inflate(response.body, max_body)
-  if not body then
-    if what == "too_large" then
-      return too_large()
-    end
-    return senseless(why)
-  end
-  response.body = body
-  return true
-end
-
--- A JSON text begins with no byte order mark (RFC 8259 §8.1), the service's do.
-local function drop_mark(response)
-  local kind = response.headers["content-type"]
-  if kind and kind:find "[/+]json" and response.body:sub(1, 3) == "\239\187\191" then
-    response.body = response.body:sub(4)
-  end
 end
 
 local function may_be_kept(response)
@@ -418,12 +389,12 @@ function M.response(socket, method, limits, on_head)
   end
   local ok = response.body
   if ok then
-    ok, kind, message = decompress(response, limits.max_body)
+    ok, kind, message = coding.decode(response, limits.max_body)
   end
   if not ok then
     return nil, kind, message
   end
-  drop_mark(response)
+  coding.drop_mark(response)
   return response, kept and input:left() == 0 and may_be_kept(response)
 end
 

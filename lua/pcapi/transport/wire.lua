@@ -1,27 +1,50 @@
 --- Exchanges over one pool of the core, which keeps their connections. Sessions are kept
 -- by what they connect with, so that transports that connect alike share them.
 -- @module pcapi.transport.wire
+local coding = require "pcapi.transport.coding"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
+local limits = require "pcapi.limits"
+local retry = require "pcapi.retry"
 
 local M = {}
 
 local HINTS = {
   timeout = "Raise timeout, or try again later",
   network = "Check the connection, the name of the host and the proxy settings",
-  tls = "Check ca_file or ca_path; a proxy that opens TLS needs its own CA there",
+  tls = "Check the address, ca_file and ca_path; a proxy that opens TLS needs its own CA there",
   config = "Check ca_file, ca_path, proxy and the address",
   stopped = "Run it again for what is missing",
+}
+
+-- Hints for kind tls, by the cause that the core found.
+local CAUSES = {
+  ca = function()
+    return "Set ca_file (PCAPI_CA_FILE for the command) to a PEM file with the CA that signed it; a "
+      .. "proxy that opens TLS has a CA of its own"
+  end,
+  host = function()
+    return "Check the address: its certificate is for another host; or another server answers there"
+  end,
+  not_yet_valid = function()
+    return ("The clock of this machine says %s: set it if that is wrong"):format(os.date("!%Y-%m-%d %H:%M UTC"))
+  end,
+  expired = function()
+    return ("The clock of this machine says %s: set it if that is wrong, else the server needs a new "
+      .. "certificate"):format(os.date("!%Y-%m-%d %H:%M UTC"))
+  end,
 }
 
 --- The error of an exchange.
 -- @tparam string kind
 -- @tparam string message
 -- @tparam ?table timing
+-- @tparam ?string cause of kind tls
 -- @treturn[1] nil
 -- @treturn[2] pcapi.error
-function M.fail(kind, message, timing)
-  return nil, errors.new { kind = kind, message = message, hint = HINTS[kind], timing = timing }
+function M.fail(kind, message, timing, cause)
+  return nil, errors.new { kind = kind, message = message, timing = timing,
+                           hint = cause and CAUSES[cause]() or HINTS[kind] }
 end
 
 local Wire = {}
@@ -29,12 +52,12 @@ Wire.__index = Wire
 Wire.__name = "pcapi.transport.wire"
 
 --- Makes a wire; opens nothing.
--- @tparam table limits `connections`, `host_connections` (at once; nil for no limit) and
+-- @tparam table bounds `connections`, `host_connections` (at once; nil for no limit) and
 -- `kept` (connections and sessions kept for later); `watched`: for many at once
 -- @treturn table
-function M.new(limits)
+function M.new(bounds)
   return setmetatable({
-    limits = limits, idle = {}, idle_count = 0,
+    limits = bounds, idle = {}, idle_count = 0,
     busy = {}, -- sessions in flight, so that close() reaches one whose wait raised
   }, Wire)
 end
@@ -57,6 +80,7 @@ end
 -- @treturn[2] pcapi.error
 function Wire:open()
   if not self.pool then
+    self.limits.silence = self.limits.silence or limits.SILENCE
     local pool, kind, message = core.pool(self.limits)
     if not pool then
       return M.fail(kind, message)
@@ -115,6 +139,7 @@ function Wire:start(connection, request)
   if not session then
     return nil, err
   end
+  request.may_repeat = retry.IDEMPOTENT[request.method] or false
   local ok, kind, message = session:start(request)
   self.busy[session] = connection
   if not ok then
@@ -130,29 +155,47 @@ local function text_names(names, response)
   return names or kind and kind:find("[/+]json") and {} or nil
 end
 
+-- Sets the body of a response; or gives nil, kind and message.
+local function read_body(session, response, names, max_body)
+  names = text_names(names, response)
+  if not response.headers["content-encoding"] then
+    response.body = session:body(names)
+    return response
+  end
+  response.body = session:body()
+  local ok, kind, message = coding.decode(response, max_body)
+  if not ok then
+    return nil, kind, message
+  end
+  coding.drop_mark(response)
+  response.body = names and core.respell(response.body, names) or response.body
+  return response
+end
+
 --- The answer of an exchange that is over. The session is given back.
 -- @tparam userdata session
--- @tparam ?table names `json_names` of the request
--- @tparam ?boolean wants_timing `timing` of the request
+-- @tparam table reading of the request: `max_body` (bytes), and optionally `json_names` and
+-- `timing`
 -- @treturn[1] table the response
 -- @treturn[2] boolean false, it is on its way
 -- @treturn[3] nil
 -- @treturn[3] pcapi.error
-function Wire:answer(session, names, wants_timing)
+function Wire:answer(session, reading)
   if not self.busy[session] then
     return M.fail("stopped", "its connection was closed meanwhile")
   end
-  local response, kind, message = session:result()
+  local response, kind, message, cause = session:result()
   if response == false then
     return false
   end
-  local timing = wants_timing and session:timing() or nil
+  local timing = reading.timing and session:timing() or nil
   if response then
-    response.body, response.timing = session:body(text_names(names, response)), timing
+    response.timing = timing
+    response, kind, message = read_body(session, response, reading.json_names, reading.max_body)
   end
   give_back(self, session)
   if not response then
-    return M.fail(kind, message, timing)
+    return M.fail(kind, message, timing, cause)
   end
   return response
 end

@@ -165,7 +165,8 @@ describe("pcapi.concurrent", function()
 
   it("tells the pool how many connections there may be, and to be watched", function()
     concurrent({}, { limit = 7, connections = 5, host_connections = 3 })
-    assert.same({ connections = 5, host_connections = 3, kept = 7, watched = true },
+    assert.same({ connections = 5, host_connections = 3, kept = 7, watched = true,
+                  silence = 20 },
       core.pools[1].limits)
     concurrent({}, { limit = math.huge, connections = 0.5, host_connections = 1e300 })
     local limits = core.pools[2].limits

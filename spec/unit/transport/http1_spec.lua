@@ -1,6 +1,7 @@
 --- HTTP/1.1 over a socket that is scripted. gzip(1) compresses bodies.
 local fake_socket = require "spec.support.fake_socket"
 local folder = require "spec.support.folder"
+local gzip = require("spec.support.gzip").gzip
 local http1 = require "pcapi.transport.http1"
 local url = require "pcapi.url"
 
@@ -33,13 +34,6 @@ local function refused(kind, words, what, how)
   assert.is_nil(response)
   assert.equal(kind, is_kind, message)
   assert.truthy(message:find(words, 1, true), message)
-end
-
-local function gzip(text)
-  local pipe = io.popen(("gzip -nc '%s'"):format(folder.write(folder.new() .. "/text", text)))
-  local packed = pipe:read "*a"
-  pipe:close()
-  return packed
 end
 
 local function with_length(body, ...)

@@ -3,7 +3,7 @@ local raised_by = require "spec.support.raised_by"
 
 local core, restore, wire
 
-local REQUEST = { url = "https://a.example/", timeout = 10 }
+local REQUEST = { method = "GET", url = "https://a.example/", timeout = 10, max_body = 1e6 }
 
 local function connection(changes)
   local options = { allow_http = false, user_agent = "x" }
@@ -14,11 +14,11 @@ local function connection(changes)
 end
 
 -- One exchange to its end; gives its session, and what came of it.
-local function exchange(made, to, names, timing)
-  local session = assert(made:start(to, REQUEST))
+local function exchange(made, to, names, timing, request)
+  local session = assert(made:start(to, request or REQUEST))
   made.pool:wait(60)
   made.pool:next()
-  return session, made:answer(session, names, timing)
+  return session, made:answer(session, { json_names = names, timing = timing, max_body = 1e6 })
 end
 
 describe("pcapi.transport.wire", function()
@@ -37,15 +37,15 @@ describe("pcapi.transport.wire", function()
     exchange(made, usual)
     exchange(made, usual)
     assert.equal(1, #core.pools)
-    assert.same({ kept = 2 }, core.pools[1].limits)
+    assert.same({ kept = 2, silence = 20 }, core.pools[1].limits)
   end)
 
   it("gives the answer with its body, and false until it is there", function()
     core.answer = function() return { status = 404, body = "no", headers = { a = "b" } } end
     local session = made:start(usual, REQUEST)
-    assert.is_false(made:answer(session))
+    assert.is_false(made:answer(session, REQUEST))
     made.pool:wait(1)
-    local response = made:answer(session)
+    local response = made:answer(session, REQUEST)
     assert.equal(404, response.status)
     assert.equal("no", response.body)
     assert.equal("b", response.headers.a)
@@ -59,6 +59,36 @@ describe("pcapi.transport.wire", function()
     assert.equal("tls", err.kind)
     assert.equal("expired", err.message)
     assert.matches("ca_file", err.hint)
+  end)
+
+  it("names the cause of a certificate that is refused, where the core knows it", function()
+    for cause, word in pairs { ca = "ca_file", host = "address", expired = os.date "!%Y-%m-%d",
+                               not_yet_valid = os.date "!%Y-%m-%d" } do
+      core.answer = function() return { kind = "tls", message = "no", cause = cause } end
+      local _, _, err = exchange(made, usual)
+      assert.truthy(err.hint:find(word, 1, true), err.hint)
+    end
+  end)
+
+  it("lets only a request be repeated whose method may be", function()
+    for method, expected in pairs { GET = true, HEAD = true, POST = false, PATCH = false } do
+      exchange(made, usual, nil, nil, { method = method, url = "https://a.example/", timeout = 1 })
+      assert.equal(expected, core.sent[#core.sent].may_repeat)
+    end
+  end)
+
+  it("decompresses a body, and says what cannot be", function()
+    local folder = require "spec.support.folder"
+    local gzip = require("spec.support.gzip").gzip
+    local headers = { ["content-encoding"] = "gzip", ["content-type"] = "application/json" }
+    core.answer = function() return { headers = headers, body = gzip '{"fromName":1}' } end
+    local _, response = exchange(made, usual)
+    assert.equal('{"fromName":1}', response.body)
+    core.answer = function() return { headers = headers, body = gzip("text"):sub(1, -5) } end
+    local _, none, err = exchange(made, usual)
+    folder.remove()
+    assert.is_nil(none)
+    assert.equal("protocol", err.kind)
   end)
 
   it("gives the timing to who asks for it, also of a failure", function()
@@ -145,7 +175,7 @@ describe("pcapi.transport.wire", function()
     end
     made.pool:wait(60)
     for i = 1, 5 do
-      made:answer(all[i])
+      made:answer(all[i], REQUEST)
     end
     local closed = 0
     for i = 1, 5 do
@@ -201,7 +231,7 @@ describe("pcapi.transport.wire", function()
     it("says of what was on its way that it was stopped", function()
       local session = made:start(usual, REQUEST)
       made:close()
-      local response, err = made:answer(session)
+      local response, err = made:answer(session, REQUEST)
       assert.is_nil(response)
       assert.equal("stopped", err.kind)
       made:cancel(session)
