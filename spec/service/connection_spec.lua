@@ -1,0 +1,200 @@
+--- What a server can do to a connection of the transport over libcurl, and to those after it.
+local core = require "pcapi.core"
+local pcapi = require "pcapi"
+local raw = require "spec.support.raw"
+local sandbox = require "spec.support.sandbox"
+local tinyproxy = require "spec.support.tinyproxy"
+
+local OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+local server
+
+local function fetch(options)
+  options = options or {}
+  options.allow_http, options.timeout = true, options.timeout or 5
+  return pcapi.fetch(server.http .. "/", options)
+end
+
+describe("a connection", function()
+  before_each(function() server = raw.start() end)
+  after_each(raw.stop_all)
+
+  it("survives a folded line behind any response before it", function()
+    local folded = "HTTP/1.1 200 OK\r\n x: " .. ("b"):rep(3000) .. "\r\nContent-Length: 0\r\n\r\n"
+    for _, before in ipairs {
+      "HTTP/1.1 503 Busy\r\nX-One: " .. ("a"):rep(40) .. "\r\nContent-Length: 0\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nX-One: a\r\n folded\r\nContent-Length: 2\r\n\r\nok",
+      "HTTP/1.1 100 Continue\r\nX: " .. ("a"):rep(500) .. "\r\n\r\n" .. OK,
+    } do
+      for _, ends in ipairs { true, false } do
+        server:play { ends and { { before } } or { { before }, { folded } }, { { folded } } }
+        fetch()
+        for _ = 1, 3 do
+          local response, err = fetch()
+          assert.is_nil(response)
+          assert.truthy(err.kind == "protocol" or err.kind == "network", tostring(err))
+        end
+      end
+    end
+    server:play { { { OK } } }
+    assert.equal("ok", assert(fetch()).body)
+  end)
+
+  it("survives retries into a folded line", function()
+    server:play {
+      { { "HTTP/1.1 503 Busy\r\nX-One: 1\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n" } },
+      { { "HTTP/1.1 200 OK\r\n folded\r\nContent-Length: 0\r\n\r\n" } },
+    }
+    local client = pcapi.new { token = "a.b.c", base_url = server.https,
+                               ca_file = sandbox.ca_file, retry = { base = 0.01 } }
+    for _ = 1, 3 do
+      local list, err = client.security:non_mfa_principals()
+      assert.is_nil(list)
+      assert.equal("protocol", err.kind)
+    end
+  end)
+
+  it("joins a folded header to its line", function()
+    server:play { { { "HTTP/1.1 200 OK\r\nX-A: one\r\n\t two\r\nContent-Length: 2\r\n\r\nok" } } }
+    assert.equal("one two", assert(fetch()).headers["x-a"])
+  end)
+
+  it("leaves trailers out, and takes no header for a status line", function()
+    server:play { { { "HTTP/1.1 200 OK\r\nX-A: 1\r\nHTTP/1x: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+      .. "2\r\nok\r\n0\r\nX-T: 1\r\nX-A: 2\r\nHTTP/1.1 500 No: 1\r\n\r\n" } } }
+    local response = assert(fetch())
+    assert.equal(200, response.status)
+    assert.equal("ok", response.body)
+    assert.equal("1", response.headers["x-a"])
+    assert.equal("2", response.headers["http/1x"])
+    assert.is_nil(response.headers["x-t"])
+  end)
+
+  for name, answer in pairs {
+    ["a transfer coding that is none"] = "Transfer-Encoding: identity\r\nContent-Length: 2",
+    ["a transfer that is compressed"] = "Transfer-Encoding: gzip, chunked",
+    ["two lengths"] = "Content-Length: 2\r\nContent-Length: 3",
+    ["a length beside chunks"] = "Content-Length: 2\r\nTransfer-Encoding: chunked",
+    ["a body that is compressed twice"] = "Content-Encoding: gzip, gzip\r\nContent-Length: 2",
+    ["a body that is compressed in two lines"] =
+      "Content-Encoding: gzip\r\nContent-Encoding: gzip\r\nContent-Length: 2",
+    ["a coding that was not asked for"] = "Content-Encoding: br\r\nContent-Length: 2",
+    ["a header without a name"] = ": 1\r\nContent-Length: 2",
+    ["a header line without a colon"] = "nonsense\r\nContent-Length: 2",
+    ["a header line of 200 KB"] = "X: " .. ("x"):rep(200000) .. "\r\nContent-Length: 2",
+    ["a header line of 90 KB"] = "X: " .. ("x"):rep(90000) .. "\r\nContent-Length: 2",
+    ["100,000 headers"] = ("X: x\r\n"):rep(100000) .. "Content-Length: 2",
+  } do
+    it("refuses at once " .. name, function()
+      local started = core.now()
+      for _ = 1, 2 do
+        server:play { { { "HTTP/1.1 200 OK\r\n" .. answer .. "\r\n\r\nok", { silent = true } } } }
+        local response, err = fetch()
+        assert.is_nil(response)
+        assert.equal("protocol", err.kind, tostring(err))
+      end
+      assert.is_true(core.now() - started < 2)
+      server:play { { { OK } } }
+      assert.equal("ok", assert(fetch()).body)
+    end)
+  end
+
+  it("goes on after a header that is too long for libcurl, beside others in a loop", function()
+    server:play { { { "HTTP/1.1 200 OK\r\nX: " .. ("x"):rep(150000) .. "\r\n\r\n" } }, { { OK } } }
+    local loop = assert(pcapi.concurrent.new {})
+    local function ask() return fetch() end
+    assert.equal(1, loop:run({ ask, ask, ask }).failed)
+    assert.equal(0, loop:run({ ask, ask }).failed)
+    loop:close()
+  end)
+
+  for name, ending in pairs { closes = { close = true }, resets = { reset = true } } do
+    it("that the server " .. name .. " has a POST sent once", function()
+      server:play { { { OK }, { ending } }, { { OK }, { OK } } }
+      assert(fetch())
+      server:play { { { OK }, { ending } }, { { ending } }, { { OK } } }
+      local response = assert(fetch())
+      assert.equal("ok", response.body)
+      local none, err = fetch { method = "POST", body = "a=b" }
+      assert.is_nil(none)
+      assert.equal("network", err.kind)
+      local posts = 0
+      for _, request in ipairs(server:seen().requests) do
+        posts = posts + (request.line:find "^POST" and 1 or 0)
+      end
+      assert.equal(1, posts)
+    end)
+  end
+
+  it("says so where it is closed, or no HTTP, whatever came before", function()
+    server:play { { { OK }, { "SSH-2.0-x\r\n" } } }
+    assert(fetch())
+    local _, err = fetch()
+    assert.equal("protocol", err.kind)
+  end)
+end)
+
+describe("a proxy that refuses", function()
+  local proxy
+  local port = sandbox.url:match "%d+$"
+
+  after_each(tinyproxy.stop_all)
+
+  local function ask(address)
+    local client = pcapi.new { token = "a.b.c", base_url = sandbox.url, ca_file = sandbox.ca_file,
+                               proxy = address, no_proxy = "", retry = { base = 0.01 } }
+    local list, err = client.security:non_mfa_principals()
+    assert.is_nil(list)
+    return err
+  end
+
+  it("a password is asked once, and named", function()
+    proxy = tinyproxy.start { ports = { port }, user = "kim", password = "right" }
+    local err = ask("http://kim:wrong@" .. proxy.place)
+    assert.equal("config", err.kind)
+    assert.truthy(err.message:find("proxy", 1, true))
+    assert.is_nil(tostring(err):find("wrong", 1, true))
+    assert.equal(1, proxy:connects())
+  end)
+
+  it("a host is asked once, and named", function()
+    proxy = tinyproxy.start { ports = { 1 } }
+    local err = ask("http://" .. proxy.place)
+    assert.equal("config", err.kind)
+    assert.truthy(err.message:find("proxy", 1, true))
+    assert.equal(1, proxy:connects())
+  end)
+end)
+
+describe("few descriptors", function()
+  it("are what is named, not the file of CAs", function()
+    local script = [[
+      local pcapi = require "pcapi"
+      local files = {}
+      assert(pcapi.fetch(arg[1] .. "/_sandbox/echo", { ca_file = arg[2] }))
+      while true do
+        local file = io.open "/dev/null"
+        if not file then break end
+        files[#files + 1] = file
+      end
+      for left = 0, 6 do
+        local _, err = pcapi.fetch(arg[1] .. "/_sandbox/echo",
+          { ca_file = arg[2], http_version = left % 2 == 0 and "1.1" or "2" })
+        print(err and err.kind, err and err.message)
+        files[#files]:close()
+        files[#files] = nil
+      end]]
+    local name = os.tmpname()
+    local file = assert(io.open(name, "w"))
+    file:write(script)
+    file:close()
+    local pipe = io.popen(("sh -c 'ulimit -n 60; exec %s %s %s %s' 2>&1"):format(
+      os.getenv "LUA" or "lua5.4", name, sandbox.url, sandbox.ca_file))
+    local said = pipe:read "*a"
+    pipe:close()
+    os.remove(name)
+    assert.truthy(said:find("config\tno descriptor is left", 1, true), said)
+    assert.is_nil(said:find("certificate", 1, true), said)
+    assert.is_nil(said:find("resolve", 1, true), said)
+  end)
+end)
