@@ -17,6 +17,8 @@
 
 #if LIBCURL_VERSION_NUM < 0x075700
 #error "pcapi needs libcurl 7.87 or later (CA cache; TLS that raises no SIGPIPE)"
+#elif LIBCURL_VERSION_NUM == 0x080b01
+#error "libcurl 8.11.1 may close files of the host program (CVE-2025-0665); take another one"
 #endif
 
 #define BODY_TOO_LARGE "the answer is larger than max_body"
@@ -91,6 +93,8 @@ static bool is_of_another(const char *error) {
   return strncmp(error, "Send failure", strlen("Send failure")) == 0;
 }
 
+#define HTTP_TOO_LARGE 100 /* CURLE_TOO_LARGE, since 8.6 */
+
 /* Some codes of libcurl's say too little. A peer that hangs up within the handshake
  * has a network's trouble, not a certificate's: only OpenSSL's words tell. */
 static enum http_code http_refine(struct http *h, CURLcode code) {
@@ -98,7 +102,7 @@ static enum http_code http_refine(struct http *h, CURLcode code) {
       (strstr(h->error, "SYSCALL") || strstr(h->error, "unexpected eof") ||
        strstr(h->error, "reset by peer") || is_of_another(h->error)))
     return HTTP_NETWORK;
-  if (strstr(h->error, "Too large response headers"))
+  if ((int)code == HTTP_TOO_LARGE || strstr(h->error, "Too large response headers"))
     return HTTP_PROTOCOL;
   const enum http_code kind = http_classify(code);
   return kind == HTTP_CONFIG && http_was_sent(h) ? HTTP_PROTOCOL : kind;
@@ -107,11 +111,11 @@ static enum http_code http_refine(struct http *h, CURLcode code) {
 /* OpenSSL's verdict on a certificate (X509_V_ERR_*, openssl/x509_vfy.h). */
 static enum http_cause http_find_cause(struct http *h) {
   long verdict = 0;
-  if (strstr(h->error, "subject name"))
-    return HTTP_CAUSE_HOST;
   if (curl_easy_getinfo(h->transfer.easy, CURLINFO_SSL_VERIFYRESULT, &verdict) != CURLE_OK)
     return HTTP_CAUSE_UNKNOWN;
   switch (verdict) {
+  case X509_V_ERR_UNSPECIFIED: /* libcurl's own check of the name comes before it asks OpenSSL */
+    return HTTP_CAUSE_HOST;
   case X509_V_ERR_CERT_NOT_YET_VALID:
     return HTTP_CAUSE_NOT_YET_VALID;
   case X509_V_ERR_CERT_HAS_EXPIRED:

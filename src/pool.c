@@ -112,6 +112,9 @@ static bool pool_set(struct pool *p, const struct pool_limits *limits) {
   /* libcurl's own number shrinks with the transfers, and would close what the next
    * round of them needs */
   SET(CURLMOPT_MAXCONNECTS, limits->kept);
+#if LIBCURL_VERSION_NUM >= 0x081400 /* the option of a handle does not do alone any more */
+  SET(CURLMOPT_QUICK_EXIT, 1L);
+#endif
   return code == CURLM_OK;
 }
 
@@ -159,14 +162,16 @@ static void list_remove(struct list *list, struct pool_transfer *t) {
   *(t->next ? &t->next->previous : &list->last) = t->previous;
 }
 
-/* Called each time before a request goes out on a connection. */
+/* Called each time before a request goes out on a connection. Never again behind bytes of a
+ * response: those of two would be taken for one. */
 static int pool_on_send(void *userdata, char *remote_ip, char *local_ip, int remote_port,
                         int local_port) {
   (void)remote_ip, (void)local_ip;
   struct pool_transfer *t = userdata;
   t->remote_port = remote_port;
   t->local_port = local_port;
-  return t->sent++ > 0 && !t->may_repeat ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+  return t->sent++ > 0 && (!t->may_repeat || t->heard) ? CURL_PREREQFUNC_ABORT
+                                                       : CURL_PREREQFUNC_OK;
 }
 
 /* While a connection that is given up still serves another transfer, libcurl would put a new

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -102,6 +103,15 @@ long long sockets_silence(const struct socket_entry *socket, long long now) {
   return age;
 }
 
+/* For reading only, where that is enough to be found closed: libcurl says goodbye when it closes
+ * a connection, and puts the failure of that before the next transfer's own. Fails while the
+ * socket is connecting. */
+static void shut_down(int fd) {
+  int unread = 0;
+  const bool looks_alive = ioctl(fd, FIONREAD, &unread) == 0 && unread > 0;
+  shutdown(fd, looks_alive ? SHUT_RDWR : SHUT_RD);
+}
+
 bool sockets_shut_down(struct sockets *s, long long opened_before) {
   bool some_left = false;
   for (size_t i = 0; i < s->count; i++) {
@@ -109,9 +119,7 @@ bool sockets_shut_down(struct sockets *s, long long opened_before) {
     if (socket->used)
       some_left = some_left || socket->given_up;
     else if ((socket->given_up || socket->opened < opened_before) && is_same(socket))
-      /* for reading: libcurl says goodbye when it closes it, and that must not fail. It fails
-       * while the socket is connecting */
-      shutdown(socket->fd, SHUT_RD);
+      shut_down(socket->fd);
   }
   return some_left;
 }
