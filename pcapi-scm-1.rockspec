@@ -115,6 +115,7 @@ build = {
     ["pcapi.format.text"] = "lua/pcapi/format/text.lua",
     ["pcapi.headers"] = "lua/pcapi/headers.lua",
     ["pcapi.limits"] = "lua/pcapi/limits.lua",
+    ["pcapi.mfa"] = "lua/pcapi/mfa.lua",
     ["pcapi.list"] = "lua/pcapi/list.lua",
     ["pcapi.nginx"] = "lua/pcapi/nginx/init.lua",
     ["pcapi.nginx.cached"] = "lua/pcapi/nginx/cached.lua",

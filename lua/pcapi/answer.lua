@@ -3,12 +3,20 @@
 -- @module pcapi.answer
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
+local mfa = require "pcapi.mfa"
 local url = require "pcapi.url"
 
 local M = {}
 
 -- 900421 since 2026; 10001 as the service's own libraries reported it in 2020.
 local MFA_CODE = { ["900421"] = true, ["10001"] = true }
+-- Names for it, in lower case: Microsoft Graph's, and those of other sign-in services.
+local MFA_NAME = { unauthorized_missingmfa = true, mfa_required = true, mfarequired = true }
+
+local LONGEST_WAIT = 24 * 3600 -- seconds; a longer one is given as this
+local LONGEST_TEXT = 1000 -- bytes of what the service says, which leaves room for the claims
+local LONGEST_CODE = 128 -- bytes
+local LONGEST_CLAIMS = 8192 -- bytes
 
 local KIND_OF_STATUS = {
   [401] = "unauthorized", [403] = "forbidden", [404] = "not_found", [408] = "timeout",
@@ -34,11 +42,24 @@ local HINT_OF_CODE = {
   ["403 900309"] = "Conditional Access blocks this sign-in: see the tenant's policies",
 }
 
+-- A text that is not empty; a number is written as one.
 local function text_or_nil(value)
   if type(value) == "number" then
-    return (("%.0f"):format(value))
+    return require("pcapi.format.text").number(value) -- few codes are numbers
   end
-  return type(value) == "string" and value ~= "" and value or nil
+  return type(value) == "string" and value ~= "" and errors.shorten(value, LONGEST_TEXT) or nil
+end
+
+local function code_or_nil(value)
+  local code = text_or_nil(value)
+  return code and errors.harmless(code, LONGEST_CODE)
+end
+
+-- JSON text of an object, as a new sign-in takes it; what else is called claims is none.
+local function claims_or_nil(value)
+  local is_claims = type(value) == "string" and #value <= LONGEST_CLAIMS
+    and value:find "^%s*{" and not value:find "%c"
+  return is_claims and value or nil
 end
 
 -- A member of an object, whatever its case: shape A is also met in PascalCase.
@@ -60,7 +81,7 @@ local SHAPES = {
   function(object)
     local inner = member(object, "error")
     if type(inner) == "table" then
-      return { code = text_or_nil(member(inner, "code")), target = member(inner, "target"),
+      return { code = code_or_nil(member(inner, "code")), target = member(inner, "target"),
                message = text_or_nil(member(inner, "message")),
                inner = member(inner, "innererror") }
     end
@@ -69,13 +90,13 @@ local SHAPES = {
   function(object)
     local code = member(object, "error")
     if type(code) == "string" then
-      return { code = code, message = text_or_nil(object.error_description),
-               error_codes = object.error_codes, claims = text_or_nil(object.claims) }
+      return { code = code_or_nil(code), message = text_or_nil(object.error_description),
+               error_codes = object.error_codes, claims = claims_or_nil(object.claims) }
     end
   end,
   -- A: {"code":…,"description":…,"data":[…],"source":…}
   function(object)
-    local code = text_or_nil(member(object, "code"))
+    local code = code_or_nil(member(object, "code"))
     local description = text_or_nil(member(object, "description"))
     if code or description then
       return { code = code, message = description or text_or_nil(member(object, "message")),
@@ -91,34 +112,46 @@ local SHAPES = {
   end,
 }
 
+-- G: problem details (RFC 9457 §3.1): what kind of problem it is, and what happened this time.
+-- Other shapes may have them as well.
+local function add_problem(read, object)
+  local title, detail = text_or_nil(member(object, "title")), text_or_nil(member(object, "detail"))
+  if read.message == nil and (title or detail) then
+    local is_repeated = title and detail and detail:sub(1, #title) == title
+    read.message = detail and title and not is_repeated and title .. ": " .. detail
+      or detail or title
+    read.problem = text_or_nil(member(object, "type"))
+    read.data = read.data or member(object, "errors")
+  end
+  return read
+end
+
 -- F: a page of some proxy. Its title says more than its markup.
 local function read_text(body)
   body = body:sub(1, 4096) -- a pattern below may look at each byte from each other one
   local title = body:match("<[Tt][Ii][Tt][Ll][Ee][^>]*>%s*(.-)%s*</")
   local text = title or body:sub(1, 2000):gsub("<[^>]*>", " ")
   text = text:gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
-  if #text > 200 then
-    text = text:sub(1, 200):gsub("[\192-\255]?[\128-\191]*$", "") .. "…"
-  end
-  return { message = text ~= "" and text or nil }
+  return { message = text ~= "" and errors.shorten(text, 200) or nil }
 end
 
 local function read_body(response)
   local object = response.json
-  for _, shape in ipairs(type(object) == "table" and SHAPES or {}) do
-    local read = shape(object)
-    if read then
-      return read
-    end
+  if type(object) ~= "table" then
+    return read_text(response.body or "")
   end
-  return type(object) ~= "table" and read_text(response.body or "") or {}
+  local read
+  for _, shape in ipairs(SHAPES) do
+    read = read or shape(object)
+  end
+  return add_problem(read or {}, object)
 end
 
 -- The claims that a challenge asks for: JSON in Base64 (RFC 6750 has no such
 -- parameter; it is Entra's). What is not Base64 is handed on as it came.
 local function challenged_claims(challenge)
   local encoded = challenge:match 'claims="([^"]*)"'
-  return encoded and (core.unbase64(encoded) or encoded)
+  return encoded and claims_or_nil(core.unbase64(encoded) or encoded)
 end
 
 -- The evidence for a refusal by lack of MFA, strongest first. A token that has
@@ -129,35 +162,68 @@ local function lacks_mfa(response, read, challenge)
   elseif response.status ~= 401 and response.status ~= 403 then
     return false
   end
-  local said = (response.reason or "") .. " " .. (read.message or "")
-  return said:find("MFA", 1, true) ~= nil
+  return mfa.is_asked_for(response.reason or "") or mfa.is_asked_for(read.message or "")
     or challenge:find('error="?insufficient_claims') ~= nil
-    or read.claims ~= nil
+    or read.claims ~= nil or MFA_NAME[(read.code or ""):lower()] == true
+end
+
+--- When the service sent an answer, by its own clock.
+-- @tparam table headers of the answer, names in lower case
+-- @tparam number now UTC epoch seconds, for two-digit years
+-- @treturn ?number UTC epoch seconds; nil without a Date that can be read
+function M.date(headers, now)
+  local date = headers.date -- loaded here, as few answers need it
+  return date and require("pcapi.time").parse_http(date, now) or nil
+end
+
+-- Seconds as a text, where some servers write a fraction. The fraction is not left to
+-- tonumber, which reads it by the locale.
+local function seconds_of(text)
+  local whole, point, fraction = text:match "^%s*(%d+)(%.?)(%d*)%s*$"
+  if whole and (point ~= "" or fraction == "") then
+    local seconds = math.min(tonumber(whole), LONGEST_WAIT)
+    fraction = fraction:sub(1, 3)
+    return fraction:find "[1-9]" and seconds + tonumber(fraction) / 10 ^ #fraction or seconds
+  end
+end
+
+-- The longest of several headers that were joined: who waits so long keeps to all of them.
+local function longest_of(value)
+  local longest
+  for item in (value .. ","):gmatch "(.-)," do
+    local seconds = seconds_of(item)
+    if not seconds then
+      return nil
+    end
+    longest = math.max(longest or 0, seconds)
+  end
+  return longest
 end
 
 --- Reads Retry-After, which is seconds or a date (RFC 9110 §10.2.3). A date is
 -- held against the answer's own Date: the clocks may differ.
 -- @tparam table headers of the answer, names in lower case
 -- @tparam number now UTC epoch seconds, for an answer without Date
--- @treturn ?number seconds, 0 or more; nil when there is none that can be read
+-- @treturn ?number seconds, 0 to 86400 (a longer wait is given as a day); nil when there is
+-- none that can be read
 function M.retry_after(headers, now)
   local value = headers["retry-after"]
   if not value then
     return nil
-  elseif value:find("^%d+$") then
-    return tonumber(value)
   end
-  local time = require "pcapi.time" -- here, as few answers need it
-  local at = time.parse_http(value, now)
-  local sent = headers.date and time.parse_http(headers.date, now) or now
-  return at and math.max(0, at - sent)
+  local seconds = longest_of(value)
+  if not seconds then
+    local at = require("pcapi.time").parse_http(value:match "^%s*(.-)%s*$", now)
+    seconds = at and math.max(0, at - (M.date(headers, now) or now))
+  end
+  return seconds and math.min(seconds, LONGEST_WAIT)
 end
 
 --- The next step of who is asked to wait.
 -- @tparam number seconds
 -- @treturn string
 function M.try_again(seconds)
-  return ("Try again in %.0f s, and ask less often"):format(seconds)
+  return ("Try again in %d s, and ask less often"):format(math.ceil(seconds))
 end
 
 --- The ids under which the service logged a call. The Partner API dialect spells
@@ -301,7 +367,9 @@ function M.error(response, ids, now)
   if read.claims then
     read.message = read.message .. "; these claims are asked for: " .. read.claims
   end
-  read.request_id, read.correlation_id = M.ids(response.headers, ids)
+  local request_id, correlation_id = M.ids(response.headers, ids)
+  read.request_id = request_id and errors.harmless(request_id, LONGEST_CODE)
+  read.correlation_id = correlation_id and errors.harmless(correlation_id, LONGEST_CODE)
   read.is_mfa_compliant = M.is_mfa_compliant(response)
   return errors.new(read)
 end

@@ -3,6 +3,7 @@
 -- @module pcapi.collection
 local core = require "pcapi.core"
 local answer = require "pcapi.answer"
+local errors = require "pcapi.error"
 local headers = require "pcapi.headers"
 local list = require "pcapi.list"
 local record = require "pcapi.record"
@@ -145,6 +146,22 @@ local function new_call(resource, call)
   return setmetatable(call, common[resource])
 end
 
+-- The same error as that of a later page: the address was right, as the pages before came
+-- from it. A copy, as who gives tokens may give the same error again.
+local function of_later_page(err, number, records)
+  local copy = {}
+  for name, value in pairs(err) do
+    copy[name] = value
+  end
+  copy.page = number
+  copy.message = ("page %d of the answer, after %d records: %s"):format(number, records,
+    err.message)
+  if err.kind == "not_found" or err.kind == "protocol" then
+    copy.hint = "Ask again from the first page: the list may have changed meanwhile"
+  end
+  return errors.new(copy)
+end
+
 -- Reads page after page. A link that comes again would go round for ever.
 local function read_pages(client, resource, call, root, response)
   local records, page, err = read_page(client, resource, root, call, response)
@@ -165,7 +182,7 @@ local function read_pages(client, resource, call, root, response)
       some, page, err = read_page(client, resource, root, page, response)
     end
     if not some then
-      return nil, err
+      return nil, of_later_page(err, count, #records)
     end
     for i = 1, #some do
       records[#records + 1] = some[i]
@@ -203,12 +220,19 @@ local function first_page(client, resource, call, at, first_err)
   return nil, err.kind == "not_found" and first_err or err
 end
 
+-- How many records the service counts; nil for what is no count.
+local function total_of(response)
+  local total = tonumber(member(response.json, "totalCount"))
+  return total and total >= 0 and total < 2 ^ 53 and total % 1 == 0 and total or nil
+end
+
 -- The first page and those behind it, as one list.
 local function whole_list(client, resource, call, root, response)
-  local total = tonumber(member(response.json, "totalCount"))
+  local date = answer.date(response.headers, client.clock())
   local facts = {
     request_id = response.request_id, correlation_id = response.correlation_id,
-    is_mfa_compliant = response.is_mfa_compliant, total_count = total,
+    is_mfa_compliant = response.is_mfa_compliant, total_count = total_of(response),
+    date = date, clock_offset = date and date - client.clock(),
     resource = resource, clock = client.clock,
   }
   local records, err = read_pages(client, resource, call, root, response)

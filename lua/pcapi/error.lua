@@ -15,7 +15,9 @@
 -- @field[opt] claims JSON text of the claims that a new sign-in is to satisfy
 -- @field[opt] oauth_error what the sign-in service calls it (RFC 6749 §5.2); `code` is
 -- then its AADSTS number, where it has one
--- @field[opt] retry_after seconds that the service asks to wait
+-- @field[opt] retry_after seconds that the service asks to wait, a day at most
+-- @field[opt] problem the `type` of problem details (RFC 9457), an address
+-- @field[opt] page the number of the page that failed, from 2, where others came before it
 -- @field[opt] cause the error beneath this one
 local M = {}
 
@@ -42,20 +44,36 @@ M.kinds = {
 }
 
 local LONGEST = 2048 -- bytes of a message
+local LONGEST_FACT = 128 -- bytes of a code or an id
+local LONGEST_LINE = 2 * LONGEST -- bytes of an error as text: message, facts and next step
 
--- What a server or a proxy says may hold a token that it was sent, and bytes
--- that move a terminal's cursor.
-local function harmless(said)
-  if #said > LONGEST then
-    said = said:sub(1, LONGEST) .. "…"
+--- Cuts a text that is too long, with an ellipsis at its end. No character is cut in two,
+-- nor what may be the name and password of a proxy, which could then not be found.
+-- @tparam string text
+-- @tparam number longest bytes that stay at most
+-- @treturn string
+function M.shorten(text, longest)
+  if #text <= longest then
+    return text
   end
-  said = said:gsub("%f[%w_%-]eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", "[token]")
+  return text:sub(1, longest):gsub("[\192-\255]?[\128-\191]*$", "")
+    :gsub("(://)[^%s/'\"@]*$", "%1") .. "…"
+end
+
+--- Makes harmless what a server or a proxy says: it may hold a token that it was sent, and
+-- bytes that move a terminal's cursor.
+-- @tparam string said
+-- @tparam[opt=2048] number longest bytes that stay at most
+-- @treturn string
+function M.harmless(said, longest)
+  longest = longest or LONGEST
+  said = M.shorten(said, longest):gsub("%f[%w_%-]eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", "[token]")
   said = said:gsub("([Bb]earer%s+)[%w%-%._~%+/=]+", function(scheme)
     return scheme .. "[token]"
   end)
-  said = said:gsub("(%a[%w+.%-]*://)[^%s/'\"]*@", "%1[hidden]@") -- name and password of a proxy
+  said = said:gsub("(%a[%w+.-]*://)[^%s/'\"]*@", "%1[hidden]@") -- name and password of a proxy
   -- loaded late: who meets no error need not load it
-  return require("pcapi.format.text").visible(said)
+  return M.shorten(require("pcapi.format.text").visible(said), longest) -- escapes are longer
 end
 
 local Error = {}
@@ -68,7 +86,7 @@ function Error:__tostring()
   for _, fact in ipairs { { "HTTP ", self.status }, { "code ", self.code },
                           { "request id ", self.status and self.request_id } } do
     if fact[2] then
-      facts[#facts + 1] = fact[1] .. tostring(fact[2])
+      facts[#facts + 1] = fact[1] .. M.shorten(tostring(fact[2]), LONGEST_FACT)
     end
   end
   local text = self.kind .. ": " .. self.message
@@ -78,7 +96,7 @@ function Error:__tostring()
   if self.hint then
     text = text .. ". " .. self.hint
   end
-  return harmless(text)
+  return M.harmless(text, LONGEST_LINE)
 end
 
 --- Adds to the fields of an error what only the program knows that the library runs in;
@@ -90,7 +108,7 @@ function M.explain() end
 -- @treturn pcapi.error the same table
 function M.new(fields)
   assert(M.kinds[fields.kind], "unknown kind of error")
-  fields.message = harmless(fields.message)
+  fields.message = M.harmless(fields.message)
   M.explain(fields)
   return setmetatable(fields, Error)
 end

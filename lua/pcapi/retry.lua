@@ -1,11 +1,13 @@
 --- Whether and when to try again: one pure function, no clock, no network.
 -- @module pcapi.retry
+local limits = require "pcapi.limits"
+
 local M = {}
 
 --- How often and how long. `base` doubles with every attempt up to `cap`.
 -- @field attempts tries in all, the first one included
 -- @field base seconds before the second try
--- @field cap seconds at most, unless the service asks for more
+-- @field cap seconds at most, unless the service asks for more: then as `limits.pause` has it
 -- @field[opt] resend boolean: to send it twice does no harm, whatever its method
 M.policy = { attempts = 4, base = 0.5, cap = 30 }
 
@@ -47,7 +49,7 @@ function M.decide(failure, method, attempt, left, policy, random)
   local backoff = math.min(policy.cap or M.policy.cap, (policy.base or M.policy.base)
     * 2 ^ (attempt - 1))
   -- half fixed, half random: clients that failed together do not return together
-  local delay = math.max(failure.retry_after or 0, backoff * (0.5 + 0.5 * random()))
+  local delay = math.max(limits.pause(failure.retry_after), backoff * (0.5 + 0.5 * random()))
   -- a sleep that crosses the deadline only delays the bad news
   return delay < left and delay or nil
 end

@@ -19,7 +19,7 @@ end
 
 -- What stands in a line may use what stands in the lines above it.
 local LAYERS = {
-  "core redirect version time format.text limits task concurrent.heap concurrent.queue "
+  "core redirect version time format.text limits mfa task concurrent.heap concurrent.queue "
     .. "url nginx.phase nginx.notice nginx.whole transport.reader",
   "error options headers retry auth.claims auth.refusal auth.given auth.store.memory nginx.turn "
     .. "nginx.rights transport.coding piecewise",

@@ -264,7 +264,14 @@ describe("pcapi.answer", function()
     local SENT_AT = "Sat, 03 Feb 2024 07:00:00 GMT" -- eight minutes behind our clock
 
     for _, case in ipairs {
-      { "57", nil, 57 }, { "0", nil, 0 }, { "007", nil, 7 },
+      { "57", nil, 57 }, { "0", nil, 0 }, { "007", nil, 7 }, { " 8 ", nil, 8 },
+      { "9.0", nil, 9 }, { "9.", nil, 9 }, { "5, 10", nil, 10 }, { "30,3.0", nil, 30 },
+      { "31536000", nil, 86400 }, { ("7"):rep(400), nil, 86400 },
+      { "5, " .. ("1"):rep(310), nil, 86400 }, { "86400.5", nil, 86400 },
+      { "Fri, 31 Dec 9999 23:59:59 GMT", SENT_AT, 86400 },
+      { "Fri, 31 Dec 9999 23:59:59 GMT", nil, 86400 },
+      { "Sat, 03 Feb 2024 07:01:30 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", 0 },
+      { " Sat, 03 Feb 2024 07:01:30 GMT ", SENT_AT, 90 },
       { "Sat, 03 Feb 2024 07:01:30 GMT", SENT_AT, 90 },
       { "Saturday, 03-Feb-24 07:01:30 GMT", SENT_AT, 90 },
       { "Sat Feb  3 07:01:30 2024", SENT_AT, 90 },
@@ -280,7 +287,13 @@ describe("pcapi.answer", function()
         end)
     end
 
-    for _, text in ipairs { "", "soon", "-5", "1.5", "5s", "0x10", "1e3", "5, 5", " ",
+    it("keeps a fraction of a second", function()
+      assert.equal(1.5, answer.retry_after({ ["retry-after"] = "1.5" }, NOW))
+      assert.equal(0.125, answer.retry_after({ ["retry-after"] = "0.1259999" }, NOW))
+    end)
+
+    for _, text in ipairs { "", "soon", "-5", "5s", "0x10", "1e3", "1e999", "5, soon", "5,", ",",
+                            "inf", "nan", "+5", ".5", "1.5.5", " ", "5, -1",
                             "Sat, 33 Feb 2024 07:01:30 GMT", "2024-02-03T07:08:09Z" } do
       it(("is nothing for %q"):format(text), function()
         assert.is_nil(answer.retry_after({ ["retry-after"] = text }, NOW))
@@ -291,8 +304,10 @@ describe("pcapi.answer", function()
       assert.is_nil(answer.retry_after({ date = SENT_AT }, NOW))
     end)
 
-    it("bears more digits than an integer holds", function()
-      assert.is_true(answer.retry_after({ ["retry-after"] = ("9"):rep(30) }, NOW) > 1e29)
+    it("is written in a hint as whole seconds", function()
+      assert.equal("Try again in 3 s, and ask less often", answer.try_again(2.5))
+      local err = error_of(429, "", { headers = { ["retry-after"] = ("4"):rep(400) } })
+      assert.equal("Try again in 86400 s, and ask less often", err.hint)
     end)
   end)
 

@@ -100,6 +100,20 @@ describe("pcapi.retry", function()
       assert.equal(57, decide(failure, { policy = { cap = 1 } }))
     end)
 
+    it("ten minutes at most, whatever the service names", function()
+      for _, asked in ipairs { 601, 86400, 1e308, math.huge } do
+        local failure = { kind = "throttled", status = 429, retry_after = asked }
+        assert.equal(600, decide(failure))
+        assert.is_nil(decide(failure, { left = 600 }))
+      end
+    end)
+
+    it("the backoff when the service names no time", function()
+      for _, asked in ipairs { -5, 0 / 0, -math.huge } do
+        assert.equal(0.25, decide { kind = "throttled", status = 429, retry_after = asked })
+      end
+    end)
+
     it("the backoff when the service names less", function()
       assert.equal(0.25, decide { kind = "throttled", status = 429, retry_after = 0 })
     end)

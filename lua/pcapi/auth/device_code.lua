@@ -4,6 +4,7 @@
 local endpoint_ = require "pcapi.auth.endpoint"
 local errors = require "pcapi.error"
 local grant = require "pcapi.auth.grant"
+local limits = require "pcapi.limits"
 
 local M = {}
 
@@ -25,10 +26,10 @@ local function uri_of(started)
   return has_text(uri) and uri or nil
 end
 
--- Seconds that a server names, as a number or a text; or what stands for no sense.
-local function seconds_of(value, most, otherwise)
-  local number = tonumber(value)
-  return number and number <= most and number or otherwise
+-- Seconds that a person has to enter the code, named as a number or a text.
+local function life_of(started)
+  local life = tonumber(started.expires_in)
+  return life and life > 0 and life <= LONGEST and life or LIFE
 end
 
 local function start(account, context)
@@ -85,7 +86,7 @@ local function next_pause(err, pause)
   elseif err.oauth_error == "slow_down" then
     return pause + SLOWER
   elseif will_pass(err) then
-    return math.max(math.min(pause * 2, SLOWEST), pause, err.retry_after or 0)
+    return math.max(math.min(pause * 2, SLOWEST), pause, limits.pause(err.retry_after))
   end
 end
 
@@ -96,10 +97,17 @@ local function expired(account)
   }
 end
 
+-- Seconds between polls. One that is as long as the code lives would leave no poll at all.
+local function interval_of(started, life)
+  local asked = tonumber(started.interval)
+  local pause = limits.pause(asked)
+  return asked and asked < life and math.max(pause, SHORTEST) or INTERVAL
+end
+
 -- Asks until the person is done.
 local function poll(account, context, started, life, on_wait)
   local finish = math.min(context.transport:now() + life, context.deadline)
-  local pause = math.max(seconds_of(started.interval, life, INTERVAL), SHORTEST)
+  local pause = interval_of(started, life)
   local once, failure = setmetatable({ policy = ONCE }, { __index = context }), nil
   while context.transport:now() + pause < finish do
     context.transport:sleep(pause)
@@ -129,8 +137,7 @@ function M.new(options)
     if not started then
       return nil, err
     end
-    local life = seconds_of(started.expires_in, LONGEST, LIFE)
-    life = life > 0 and life or LIFE
+    local life = life_of(started)
     show(started, options.on_code, life)
     return poll(account, context, started, life, on_wait)
   end

@@ -112,14 +112,17 @@ end
 -- Says no more than "Error validating credentials", in front of the number that counts.
 local HEADING = "70002"
 
+local LARGEST = 1e10 -- Entra's numbers have 8 digits at most
+
 -- All AADSTS numbers of an answer, in order: its list, then its words.
 local function numbers_of(read)
   local all = {}
-  for _, number in ipairs(type(read.error_codes) == "table" and read.error_codes or {}) do
-    all[#all + 1] = tonumber(number) and ("%.0f"):format(tonumber(number))
+  for _, code in ipairs(type(read.error_codes) == "table" and read.error_codes or {}) do
+    local number = tonumber(code)
+    all[#all + 1] = number and number >= 0 and number < LARGEST and ("%.0f"):format(number) or nil
   end
   for number in (read.message or ""):gmatch "AADSTS(%d+)" do
-    all[#all + 1] = number
+    all[#all + 1] = tonumber(number) < LARGEST and number or nil
   end
   return all
 end

@@ -156,12 +156,17 @@ describe("pcapi.auth.device_code", function()
       ["every five seconds when that is a list"] = { {}, 5 },
       ["every five seconds when that is never"] = { "1e999", 5 },
       ["every five seconds when that is beyond the code's life"] = { 1000, 5 },
+      ["every five seconds when that is as long as the code lives"] = { 900, 5 },
+      ["every five seconds when that is a number without end"] = { 1e308, 5 },
+      ["every five seconds when that is no number"] = { "nan", 5 },
+      ["no more rarely than every ten minutes"] = { 700, 600, 3600 },
       ["no more than once a second when told at once"] = { 0, 1 },
       ["no more than once a second when told before"] = { -5, 1 },
       ["no more than once a second when told twice"] = { 0.5, 1 },
     } do
       it(name, function()
-        local _, _, transport = run { started { interval = case[1] }, PENDING, sign_in.tokens() }
+        local _, _, transport = run({ started { interval = case[1], expires_in = case[3] or 900 },
+                                      PENDING, sign_in.tokens() }, nil, { deadline = 10000 })
         assert.same({ case[2], case[2] }, transport.slept)
       end)
     end
@@ -212,7 +217,8 @@ describe("pcapi.auth.device_code", function()
 
     for name, life in pairs { ["is missing"] = false, ["makes no sense"] = "soon",
                               ["is nothing"] = 0, ["is less than nothing"] = -1,
-                              ["is for ever"] = "1e999" } do
+                              ["is for ever"] = "1e999", ["is no number"] = "nan",
+                              ["is longer than anybody's"] = 1e308 } do
       it("a quarter of an hour is over, where the code's life " .. name, function()
         local answers = { started { expires_in = life, interval = 400 }, PENDING, PENDING }
         local err, _, said = fails(answers, nil, { deadline = 10000 })
@@ -266,6 +272,14 @@ describe("pcapi.auth.device_code", function()
       local _, _, transport = run { started(), { status = 429, headers = {
         ["retry-after"] = "57" } }, sign_in.tokens() }
       assert.same({ 5, 57 }, transport.slept)
+    end)
+
+    it("ten minutes at most, however long the service asks for", function()
+      for _, asked in ipairs { "31536000", ("9"):rep(400), "Fri, 31 Dec 9999 23:59:59 GMT" } do
+        local _, _, transport = run({ started { expires_in = 3600 }, { status = 503, headers = {
+          ["retry-after"] = asked } }, sign_in.tokens() }, nil, { deadline = 10000 })
+        assert.same({ 5, 600 }, transport.slept)
+      end
     end)
 
     it("no failure that will not pass", function()

@@ -143,6 +143,8 @@ describe("pcapi.auth.grant", function()
       ["an hour for ever"] = { "1e999", 3600 },
       ["an hour for what is no number"] = { "nan", 3600 },
       ["an hour for more than anybody's life"] = { 1e18, 3600 },
+      ["an hour for the largest number there is"] = { 1e308, 3600 },
+      ["an hour for a word that some read as a number"] = { "inf", 3600 },
     } do
       it(name, function()
         local tokens = tokens_with { expires_in = case[1] }

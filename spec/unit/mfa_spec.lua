@@ -1,0 +1,51 @@
+local mfa = require "pcapi.mfa"
+
+describe("pcapi.mfa", function()
+  describe("hears that MFA is asked for in", function()
+    for _, text in ipairs {
+      "Unauthorized - MFA required", "MFA is required.", "Authentication failed. MFA required.",
+      "MFA is required for App+User access to this resource.", "Access denied (MFA required)",
+      "Multi-factor authentication is required.", "Multifactor authentication required",
+      "Multi-Factor Authentication (MFA) is mandatory", "Two-factor authentication is needed",
+      "Due to a change you must use multi-factor authentication to access 'x'.",
+      "This call requires MFA", "The token has no MFA claim", "It was issued without MFA.",
+      "The token lacks a valid MFA claim.", "The MFA claim was not found in the token.",
+      "The token is not MFA compliant", "Please sign in again with MFA.", "2FA is required",
+      "Forbidden: mfa is enforced for partners", "MFA has not been completed",
+      "kim@fabrikam.example did not complete MFA", '"MFA is required"',
+      "The user 'svc-noMFA@fabrikam.example' must perform MFA",
+      "The user's token is not valid: MFA is missing",
+    } do
+      it(("%q"):format(text), function()
+        assert.is_true(mfa.is_asked_for(text))
+      end)
+    end
+  end)
+
+  describe("hears nothing of it in", function()
+    for _, text in ipairs {
+      "", "MFA", "User adm.MFA-required@contoso.example may not read this",
+      "User svcnoMFA may not read this", "Users of the group MFA-exempt may not read this",
+      "The group no-MFA is not allowed here", "User 'Kim No MFA' is not allowed",
+      'The application "MFA required" is disabled', "User ‘O'Brien without MFA’ is unknown",
+      "The policy `Require MFA` blocks this", "User Break Glass MFA Service is not allowed",
+      "Kim No MFA Account is not permitted", "It requires the MFA administrator role",
+      "See https://docs.example/mfa/required for the role", "CONTOSO\\noMFA is required to sign up",
+      "/users/5f0b3c1e-0000-4000-8000-000000000001/without MFA.txt",
+      "MFA is not required for this, but a role is", "This call does not require MFA",
+      "It needs no MFA", "MFA was completed; the role is missing", "MFA status: satisfied",
+      "svc.mfa is required to have a role", "MFA_required_group is not allowed",
+    } do
+      it(("%q"):format(text), function()
+        assert.is_false(mfa.is_asked_for(text))
+      end)
+    end
+  end)
+
+  it("bears any bytes, and as many as there are", function()
+    for _, text in ipairs { "\0\255\128", ("'"):rep(1e5), ("mfa "):rep(1e5), ("a/"):rep(1e5),
+                            ("multi"):rep(1e5), ("("):rep(1e5), ("\226\128"):rep(1e5) } do
+      assert.is_false(mfa.is_asked_for(text))
+    end
+  end)
+end)
