@@ -315,7 +315,8 @@ local function fetch_transport(options)
 end
 
 --- Fetches one address, as it is: no token is added, nothing is tried again, and
--- no redirect is followed. Any status is an answer.
+-- no redirect is followed. Any status is an answer. Only a good one (2xx) whose type says
+-- JSON has to be JSON; what a failed one says is given as it came.
 -- @usage local response = assert(pcapi.fetch "https://example.com/data.json")
 -- print(response.status, response.json.name)
 -- @tparam string address https://…
@@ -324,7 +325,7 @@ end
 -- `ca_path`, `proxy`, `no_proxy`, `http_version`, `user_agent`, `on_wait`,
 -- `allow_http` as for @{new}
 -- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case),
--- `body`, and `json` where the body is JSON
+-- `body`, and `json` where the body is JSON that can be read
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind timeout, network, tls, protocol or config
 function M.fetch(address, options)
@@ -344,7 +345,7 @@ function M.fetch(address, options)
     return nil, err
   end
   local ok, message = answer.decode(response, false, transport)
-  if not ok then
+  if not ok and response.status < 300 then
     return nil, answer.unreadable(response, message)
   end
   return response

@@ -11,6 +11,9 @@ local time = {}
 
 local DAY = 86400
 local EARLIEST, LATEST = -62167219200, 253402300799
+-- What is not between these is no date of a log: where there is none, .NET writes the year 1 or
+-- 9999, Windows 1601, SQL Server 1753 or 1900, Unix 1970.
+local EARLIEST_LOGGED, LATEST_LOGGED = 946684800, 253370764800 -- 2000-01-01, 9999-01-01
 
 local MONTHS = {
   Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6,
@@ -26,7 +29,7 @@ local LONG_DAY_NAMES = {
 local UNITS = { s = 1, m = 60, h = 3600, d = DAY, w = 7 * DAY }
 
 local ACCEPTED = "24h (also 90s, 30m, 7d, 2w), today, yesterday, a UTC date or time such as "
-  .. "2024-02-03 or 2024-02-03T07:08:09Z, or epoch seconds as a number"
+  .. "2024-02-03, 2024-02-03T07:08 or 2024-02-03T07:08:09Z, or epoch seconds such as 1706944089"
 
 -- Messages end up on terminals, and the text in them came from somewhere else.
 local function quoted(value)
@@ -336,6 +339,21 @@ function time.format_date(epoch)
   return string.format("%04d-%02d-%02d", civil_from_days(days))
 end
 
+--- Reads the time of a record: any form that @{parse} or @{parse_http} takes. A time before
+-- 2000 or after 9998 is none: that is how platforms write that there is no date.
+-- @param value what stands in the record
+-- @treturn ?number seconds since the epoch; nil where no time can be read
+function time.parse_logged(value)
+  local seconds = time.parse(value) or time.parse_http(value)
+  return seconds and seconds >= EARLIEST_LOGGED and seconds < LATEST_LOGGED and seconds or nil
+end
+
+-- A time of the day may lack its seconds.
+local function with_seconds(text)
+  local minutes, rest = text:match "^(%d%d%d%d%-%d%d%-%d%d[Tt ]%d%d:%d%d)(.*)$"
+  return minutes and rest:sub(1, 1) ~= ":" and minutes .. ":00" .. rest or text
+end
+
 local function since_text(text, now)
   local count, unit = text:match("^(%d+)([smhdw])$")
   if count then
@@ -345,8 +363,10 @@ local function since_text(text, now)
     return in_range(floor(now / DAY) * DAY)
   elseif text == "yesterday" then
     return in_range((floor(now / DAY) - 1) * DAY)
+  elseif text:find "^%d%d%d%d%d%d%d%d%d%d$" then
+    return tonumber(text)
   end
-  return time.parse(text)
+  return time.parse(with_seconds(text))
 end
 
 --- Whether a text is a day that there is, such as `2024-02-03`.
@@ -360,8 +380,9 @@ end
 --
 -- Takes a number (seconds since the epoch); a duration before now in seconds,
 -- minutes, hours, days or weeks (`90s`, `30m`, `24h`, `7d`, `2w`); `today` or
--- `yesterday`, from midnight UTC; or anything `parse` takes. Digits alone in a
--- string are refused: 20240203 could be a date or a number of seconds.
+-- `yesterday`, from midnight UTC; or anything `parse` takes, also without its seconds.
+-- Ten digits in a string are seconds since the epoch, as `date +%s` writes them; fewer are
+-- refused: 20240203 could be a date or a number of seconds.
 -- @tparam number|string value the beginning
 -- @tparam number now the present in seconds since the epoch
 -- @treturn[1] number seconds since the epoch

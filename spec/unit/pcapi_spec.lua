@@ -429,6 +429,18 @@ describe("pcapi", function()
       assert.equal("too slow", err.message)
     end)
 
+    it("gives a failed answer as it came, though its type says JSON and it is none", function()
+      for status, body in pairs { [302] = "moved", [404] = "", [429] = "<html>slow down</html>",
+                                  [502] = '{"cut":', [503] = "\0\255" } do
+        local response = fetch { status = status, body = body, headers = {
+          ["content-type"] = "application/problem+json", ["retry-after"] = "9" } }
+        assert.equal(status, response.status)
+        assert.equal(body, response.body)
+        assert.equal("9", response.headers["retry-after"])
+        assert.is_nil(response.json)
+      end
+    end)
+
     it("gives a protocol error for JSON that is none", function()
       local response, err = fetch { body = "[1,", headers = { ["content-type"] = "text/json" } }
       assert.is_nil(response)
