@@ -86,8 +86,14 @@ local function fraction(throw)
   return text ~= "" and "." .. text or ""
 end
 
+-- What .NET writes for no date, what other countries write, and nothing.
+local ODD_TIMES = { "0001-01-01T00:00:00", "2/3/2024 7:08:09 AM", "03.02.2024 07:08:09", "" }
+
 -- newest first: record `index` of `count` has its own slice of the window
-local function moment(index, count, throw)
+local function moment(index, count, throw, settings)
+  if settings.odd_times and index % 2 == 0 then
+    return ODD_TIMES[index / 2 % #ODD_TIMES + 1]
+  end
   local slice = WINDOW / count
   local age = (index - 1) * slice + (throw(1000) - 1) / 1000 * slice
   return os.date("!%Y-%m-%dT%H:%M:%S", STARTED - 60 - math.floor(age)) .. fraction(throw)
@@ -131,7 +137,7 @@ function M.principal(index, count, settings)
   local date = settings.spelling == "login" and "lastNonMfaCompliantLoginDateTime"
     or "lastNonMfaCompliantRequestDateTime"
   return { "objectId", who.objectId, "tenantId", who.tenantId, "upn", who.upn,
-           date, moment(index, count, dice(settings.seed, 4, index)) }
+           date, moment(index, count, dice(settings.seed, 4, index), settings) }
 end
 
 --- The requests of one application on one day.
@@ -153,7 +159,7 @@ function M.request(index, count, settings)
   local id = guid(throw)
   return { "requestId", id, "correlationId", throw(3) > 1 and guid(throw) or "",
            "operationName", hostile_or(pick(OPERATIONS, throw), settings, index),
-           "requestDateTime", moment(index, count, throw),
+           "requestDateTime", moment(index, count, throw, settings),
            settings.ip or "ipAddress", address(throw),
            "objectId", who.objectId, "tenantId", who.tenantId, "upn", who.upn,
            "applicationId", application(throw(#APPLICATIONS), settings).id,

@@ -57,6 +57,7 @@ M.known = {
   casing = one_of("camel", "pascal"), shape = one_of("collection", "array", "object",
                                                      "wrapped-wrong"),
   scalars = one_of("native", "strings"), nulls = flag, extra = flag, hostile = flag,
+  odd_times = flag,
   bom = one_of("0", "1", "utf16"), pretty = flag, encoding = one_of("none"),
   -- pages
   page = whole(1, 200000), carrier = one_of("link", "body", "header"),

@@ -226,13 +226,21 @@ local function total_of(response)
   return total and total >= 0 and total < 2 ^ 53 and total % 1 == 0 and total or nil
 end
 
+-- When the service answered, by its clock; and how many seconds that is ahead of ours, where
+-- it is not within the time that the call took.
+local function date_of(client, call, response)
+  local now = client.clock()
+  local date = answer.date(response.headers, now)
+  return date, date and (date > now and date - now or math.min(0, date - call.began))
+end
+
 -- The first page and those behind it, as one list.
 local function whole_list(client, resource, call, root, response)
-  local date = answer.date(response.headers, client.clock())
+  local date, offset = date_of(client, call, response)
   local facts = {
     request_id = response.request_id, correlation_id = response.correlation_id,
     is_mfa_compliant = response.is_mfa_compliant, total_count = total_of(response),
-    date = date, clock_offset = date and date - client.clock(),
+    date = date, clock_offset = offset,
     resource = resource, clock = client.clock,
   }
   local records, err = read_pages(client, resource, call, root, response)
@@ -254,7 +262,7 @@ end
 -- @treturn[2] pcapi.error
 function M.list(client, resource, options)
   local call = new_call(resource, {
-    query = options.query, deadline = client:deadline(options.timeout),
+    query = options.query, deadline = client:deadline(options.timeout), began = client.clock(),
     correlation_id = options.correlation_id or core.uuid(),
   })
   local response, root = first_page(client, resource, call, 1)

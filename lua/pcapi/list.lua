@@ -6,10 +6,20 @@
 -- @field request_id MS-RequestId of the (first) page
 -- @field correlation_id MS-CorrelationId of the call
 -- @field is_mfa_compliant whether the service finds the token compliant; nil: unknown
+-- @field date when the service answered, UTC epoch seconds by its own clock, from which `since`
+-- counts; nil where the answer does not say
+-- @field clock_offset seconds that the service's clock was ahead of this machine's
+-- @field without_time how many records have no time that can be read; `since` leaves them in the
+-- list, and counts them
+-- @field covered_since where `since` asked for more than the service covers: the time from which
+-- on it does, UTC epoch seconds
 -- @field columns names of the described fields, in their order
 local options_ = require "pcapi.options"
 
 local M = {}
+
+local DAY = 24 * 60 * 60
+local SLACK = 600 -- seconds by which a period may seem longer than what the service covers
 
 -- Loaded late: who asks for all there is needs none of it.
 local function time()
@@ -28,7 +38,7 @@ function M.new(records, facts)
 end
 
 local WRITTEN = { "total_count", "truncated", "request_id", "correlation_id",
-                  "is_mfa_compliant" }
+                  "is_mfa_compliant", "date", "clock_offset", "without_time", "covered_since" }
 
 --- What a list knows beside its records, to be written down; @{new} takes it again, with
 -- `resource` and `clock`.
@@ -47,9 +57,10 @@ function M.facts(value)
   return written
 end
 
--- The same facts over other records.
-local function derive(self, records)
-  return setmetatable(records, getmetatable(self))
+-- The same facts over other records, and some more.
+local function derive(self, records, more)
+  local facts = getmetatable(self)
+  return setmetatable(records, more and { __index = setmetatable(more, facts) } or facts)
 end
 
 -- "*" stands for any text; case does not count, as it does not in a upn.
@@ -72,35 +83,19 @@ local function any_matches(fields, pattern)
   end
 end
 
--- A day counts as long as it lasts. A record without a readable time stays: to
--- hide a user would be the worse mistake.
-local function not_before(resource, epoch)
-  local slack = resource.time_type == "date" and 24 * 60 * 60 or 0
-  return function(record)
-    local at = time().parse(record[resource.time])
-    return not at or at + slack > epoch or at == epoch
-  end
-end
-
 --- Criteria that `filter` and the calls themselves take.
 -- @table criteria
--- @field since the earliest time: epoch seconds, `"24h"`, `"7d"`, `"yesterday"`, a date…
+-- @field since the earliest time: epoch seconds, `"24h"`, `"7d"`, `"yesterday"`, a date…;
+-- counted from when the service answered, by its clock. Records without a readable time stay
 -- @field user upn or objectId; `*` stands for any text
 -- @field application applicationId or applicationName; `*` stands for any text
 -- @field mfa_compliant boolean, for records that say it
 M.criteria = { since = "string|number", user = "string", application = "string",
                mfa_compliant = "boolean" }
 
--- Turns criteria into tests of a record. Returns nil and a message for a mistake.
-local function tests_of(criteria, resource, now)
+-- Turns criteria into tests of a record; its time is looked at elsewhere.
+local function tests_of(criteria, resource)
   local tests = {}
-  if criteria.since then
-    local epoch, message = time().since(criteria.since, now)
-    if not epoch then
-      return nil, "since: " .. message
-    end
-    tests[#tests + 1] = not_before(resource, epoch)
-  end
   for name, fields in pairs { user = resource.user, application = resource.application } do
     if criteria[name] then
       tests[#tests + 1] = any_matches(fields, criteria[name])
@@ -114,11 +109,46 @@ local function tests_of(criteria, resource, now)
   return tests
 end
 
+local function passes(record, tests)
+  for i = 1, #tests do
+    if not tests[i](record) then
+      return false
+    end
+  end
+  return true
+end
+
+-- Keeps what passes the tests and is not before `since`, and counts what has no time. That
+-- stays: to hide a user would be the worse mistake. A day counts as long as it lasts.
+local function keep(self, tests, since)
+  local slack = self.resource.time_type == "date" and DAY or 0
+  local kept, timeless = {}, 0
+  for _, record in ipairs(self) do
+    local at = since and self:time_of(record)
+    if (not at or at + slack > since or at == since) and passes(record, tests) then
+      kept[#kept + 1] = record
+      timeless = timeless + (since and not at and 1 or 0)
+    end
+  end
+  return kept, timeless
+end
+
+local function narrow(self, tests, since, now)
+  local counts = since or self.without_time -- which is of other records now
+  local records, timeless = keep(self, tests, counts and (since or -math.huge))
+  local covered = since and self.resource.days and now - self.resource.days * DAY
+  return derive(self, records, {
+    without_time = counts and timeless or nil,
+    covered_since = covered and since < covered - SLACK and covered or nil,
+  })
+end
+
 --- Checks criteria before anything is asked of the service.
 -- @tparam table criteria
 -- @tparam table resource description of the call
 -- @tparam number now UTC epoch seconds
--- @treturn[1] function that keeps the matching records of a list
+-- @treturn[1] function that makes a list of the matching records of a list; there a duration
+-- counts from when the service answered, if that is known
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with which of them
 function M.compile(criteria, resource, now)
@@ -132,20 +162,18 @@ function M.compile(criteria, resource, now)
   if criteria.mfa_compliant ~= nil and not resource.tells_compliance then
     return nil, "these records do not tell mfa_compliant"
   end
-  local tests, message = tests_of(criteria, resource, now)
-  if not tests then
-    return nil, message
-  end
-  return function(records)
-    local kept = {}
-    for _, record in ipairs(records) do
-      local keep = true
-      for i = 1, #tests do
-        keep = keep and tests[i](record)
-      end
-      kept[#kept + 1] = keep and record or nil
+  local first, message
+  if criteria.since then
+    first, message = time().since(criteria.since, now)
+    if not first then
+      return nil, "since: " .. message
     end
-    return kept
+  end
+  local tests = tests_of(criteria, resource)
+  return function(self)
+    local answered = self.date or now
+    local since = first and (time().since(criteria.since, answered) or first)
+    return narrow(self, tests, since, answered)
   end
 end
 
@@ -154,18 +182,19 @@ end
 -- @treturn pcapi.list a new list over the same records
 function List:filter(criteria)
   criteria = options_.check(criteria, M.criteria, "filter")
-  local keep, message = M.compile(criteria, self.resource, self.clock())
-  if not keep then
+  local matching, message = M.compile(criteria, self.resource, self.clock())
+  if not matching then
     error("filter: " .. message, 2)
   end
-  return derive(self, keep(self))
+  return matching(self)
 end
 
 --- When a record happened.
 -- @tparam table record
--- @treturn ?number UTC epoch seconds; nil when the record does not say
+-- @treturn ?number UTC epoch seconds; nil when the record does not say, or writes a time that
+-- stands for none, such as `0001-01-01T00:00:00`
 function List:time_of(record)
-  return (time().parse(record[self.resource.time]))
+  return (time().parse_logged(record[self.resource.time]))
 end
 
 -- Times sort by the clock, since their fractions have different lengths.

@@ -69,7 +69,8 @@ describe("a later page that fails", function()
 end)
 
 describe("the count of a list", function()
-  for _, text in ipairs { "1e308", "1e999", "-3", "2.5", '"abc"', '"nan"', '"inf"', "true", "[]" } do
+  for _, text in ipairs { "1e308", "1e999", "-3", "2.5", '"abc"', '"nan"', '"inf"', "true",
+                          "[]" } do
     it("is that of its records where the service counts " .. text, function()
       local client = fake.client { { headers = JSON, body =
         '{"totalCount":' .. text .. ',"items":[{"requestId":"1"}]}' } }

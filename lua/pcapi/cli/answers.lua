@@ -4,8 +4,11 @@
 local ending = require "pcapi.cli.ending"
 local errors = require "pcapi.error"
 local list_ = require "pcapi.list"
+local time = require "pcapi.time"
 
 local M = {}
+
+local DRIFT = 300 -- seconds that the clocks may differ without a word
 
 local function with_tenant(columns)
   local all = { "tenant" }
@@ -104,12 +107,36 @@ function M.tell_failure(answer)
 end
 
 local function warn(answer)
-  if answer.list.truncated then
+  local list = answer.list
+  if list.truncated then
     say(answer, "the service gave its newest records only; there may be more")
+  end
+  if list.covered_since then
+    say(answer, ("--since asks for more than the service covers, which is %d days: nothing before "
+      .. "%s is listed. Store each week's list to look back further"):format(list.resource.days,
+      time.format(list.covered_since)))
+  end
+  if (list.without_time or 0) > 0 then
+    say(answer, ("%s no time that can be read; listed whatever --since says"):format(
+      list.without_time == 1 and "1 record has" or list.without_time .. " records have"))
   end
   if answer.list.is_mfa_compliant == false then
     say(answer, "the service says that this token lacks MFA; sign in again with MFA before it "
       .. "is refused")
+  end
+end
+
+-- The clock is that of all of them, so it is spoken of once: by the answer that differs most.
+local function warn_of_clock(answers)
+  local offset = 0
+  for _, answer in ipairs(answers) do
+    local other = answer.list and answer.list.clock_offset or 0
+    offset = math.abs(other) > math.abs(offset) and other or offset
+  end
+  if math.abs(offset) > DRIFT then
+    ending.say(("this machine's clock is %.0f minutes %s the service's, by which --since counts; "
+      .. "set it, such as by NTP"):format(math.abs(offset) / 60,
+      offset > 0 and "behind" or "ahead of"))
   end
 end
 
@@ -125,6 +152,7 @@ function M.tell(answers)
       M.tell_failure(answer)
     end
   end
+  warn_of_clock(answers)
   local missing = ("%d of %d tenants"):format(counted.failed + counted.stopped, counted.all)
   local effect = counted.answered > 0 and "the output lacks them" or "nothing was written"
   if counted.stopped > 0 then

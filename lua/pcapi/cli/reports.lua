@@ -4,7 +4,7 @@ local time = require "pcapi.time"
 
 -- A time without its fraction, which says nothing to people.
 local function readable_time(value)
-  local epoch = time.parse(value)
+  local epoch = time.parse_logged(value)
   return epoch and time.format(epoch):gsub("T", " "):gsub("Z$", "") or value
 end
 

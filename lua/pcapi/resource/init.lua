@@ -55,9 +55,9 @@ local function make_method(name, declaration)
       return collection.list(client, declaration, options)
     end
     local query, message = query_of(declaration, options)
-    local keep
+    local matching
     if not message then
-      keep, message = list.compile(options, declaration, client.clock())
+      matching, message = list.compile(options, declaration, client.clock())
     end
     if message then
       error(name .. ": " .. message, 2)
@@ -68,7 +68,7 @@ local function make_method(name, declaration)
     if not records then
       return nil, err
     end
-    return setmetatable(keep(records), getmetatable(records))
+    return matching(records)
   end
 end
 

@@ -23,6 +23,7 @@ M.non_mfa_principals = {
   -- under /v1 since 2020-05-21; the first publication had it under /pcapi/v1
   prefixes = { "", "pcapi" },
   cap = 10000,
+  days = 7, -- that are covered
   time = "lastNonMfaCompliantLoginDateTime",
   user = { "upn", "objectId" },
   description = record.describe {
@@ -77,6 +78,7 @@ M.partner_requests = {
   users_only = true,
   prefixes = { "", "pcapi" }, -- under /v1 since 2020-05-27
   cap = 10000,
+  days = 7, -- that are covered
   time = "requestDateTime",
   user = { "upn", "objectId" },
   application = { "applicationId" },
