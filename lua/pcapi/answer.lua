@@ -15,7 +15,6 @@ local MFA_NAME = { unauthorized_missingmfa = true, mfa_required = true, mfarequi
 
 local LONGEST_WAIT = 24 * 3600 -- seconds; a longer one is given as this
 local LONGEST_TEXT = 1000 -- bytes of what the service says, which leaves room for the claims
-local LONGEST_CODE = 128 -- bytes
 local LONGEST_CLAIMS = 8192 -- bytes
 
 local KIND_OF_STATUS = {
@@ -50,11 +49,6 @@ local function text_or_nil(value)
   return type(value) == "string" and value ~= "" and errors.shorten(value, LONGEST_TEXT) or nil
 end
 
-local function code_or_nil(value)
-  local code = text_or_nil(value)
-  return code and errors.harmless(code, LONGEST_CODE)
-end
-
 -- JSON text of an object, as a new sign-in takes it; what else is called claims is none.
 local function claims_or_nil(value)
   local is_claims = type(value) == "string" and #value <= LONGEST_CLAIMS
@@ -81,7 +75,7 @@ local SHAPES = {
   function(object)
     local inner = member(object, "error")
     if type(inner) == "table" then
-      return { code = code_or_nil(member(inner, "code")), target = member(inner, "target"),
+      return { code = text_or_nil(member(inner, "code")), target = member(inner, "target"),
                message = text_or_nil(member(inner, "message")),
                inner = member(inner, "innererror") }
     end
@@ -90,13 +84,13 @@ local SHAPES = {
   function(object)
     local code = member(object, "error")
     if type(code) == "string" then
-      return { code = code_or_nil(code), message = text_or_nil(object.error_description),
+      return { code = text_or_nil(code), message = text_or_nil(object.error_description),
                error_codes = object.error_codes, claims = claims_or_nil(object.claims) }
     end
   end,
   -- A: {"code":…,"description":…,"data":[…],"source":…}
   function(object)
-    local code = code_or_nil(member(object, "code"))
+    local code = text_or_nil(member(object, "code"))
     local description = text_or_nil(member(object, "description"))
     if code or description then
       return { code = code, message = description or text_or_nil(member(object, "message")),
@@ -162,8 +156,9 @@ local function lacks_mfa(response, read, challenge)
   elseif response.status ~= 401 and response.status ~= 403 then
     return false
   end
+  local described = challenge:match 'error_description="([^"]*)"' -- RFC 6750 §3
   return mfa.is_asked_for(response.reason or "") or mfa.is_asked_for(read.message or "")
-    or challenge:find('error="?insufficient_claims') ~= nil
+    or mfa.is_asked_for(described or "") or challenge:find('error="?insufficient_claims') ~= nil
     or read.claims ~= nil or MFA_NAME[(read.code or ""):lower()] == true
 end
 
@@ -367,9 +362,7 @@ function M.error(response, ids, now)
   if read.claims then
     read.message = read.message .. "; these claims are asked for: " .. read.claims
   end
-  local request_id, correlation_id = M.ids(response.headers, ids)
-  read.request_id = request_id and errors.harmless(request_id, LONGEST_CODE)
-  read.correlation_id = correlation_id and errors.harmless(correlation_id, LONGEST_CODE)
+  read.request_id, read.correlation_id = M.ids(response.headers, ids)
   read.is_mfa_compliant = M.is_mfa_compliant(response)
   return errors.new(read)
 end

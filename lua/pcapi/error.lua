@@ -44,7 +44,8 @@ M.kinds = {
 }
 
 local LONGEST = 2048 -- bytes of a message
-local LONGEST_FACT = 128 -- bytes of a code or an id
+local LONGEST_FACT = 128 -- bytes of what is in FACTS
+local FACTS = { "code", "oauth_error", "request_id", "correlation_id" }
 local LONGEST_LINE = 2 * LONGEST -- bytes of an error as text: message, facts and next step
 
 --- Cuts a text that is too long, with an ellipsis at its end. No character is cut in two,
@@ -71,7 +72,7 @@ function M.harmless(said, longest)
   said = said:gsub("([Bb]earer%s+)[%w%-%._~%+/=]+", function(scheme)
     return scheme .. "[token]"
   end)
-  said = said:gsub("(%a[%w+.-]*://)[^%s/'\"]*@", "%1[hidden]@") -- name and password of a proxy
+  said = said:gsub("%f[%a](%a[%w+.-]*://)[^%s/'\"]*@", "%1[hidden]@") -- name and password of a proxy
   -- loaded late: who meets no error need not load it
   return M.shorten(require("pcapi.format.text").visible(said), longest) -- escapes are longer
 end
@@ -86,7 +87,7 @@ function Error:__tostring()
   for _, fact in ipairs { { "HTTP ", self.status }, { "code ", self.code },
                           { "request id ", self.status and self.request_id } } do
     if fact[2] then
-      facts[#facts + 1] = fact[1] .. M.shorten(tostring(fact[2]), LONGEST_FACT)
+      facts[#facts + 1] = fact[1] .. tostring(fact[2])
     end
   end
   local text = self.kind .. ": " .. self.message
@@ -103,12 +104,18 @@ end
 -- `pcapi.nginx` sets it.
 function M.explain() end
 
---- Makes an error object of its fields; messages are made safe to print.
+--- Makes an error object of its fields; messages, codes and ids are made safe to print.
 -- @tparam table fields `kind` and `message` at least
 -- @treturn pcapi.error the same table
 function M.new(fields)
   assert(M.kinds[fields.kind], "unknown kind of error")
   fields.message = M.harmless(fields.message)
+  for _, name in ipairs(FACTS) do
+    local fact = fields[name]
+    if type(fact) == "string" and (#fact > LONGEST_FACT or fact:find "[^%w%-_]") then
+      fields[name] = M.harmless(fact, LONGEST_FACT)
+    end
+  end
   M.explain(fields)
   return setmetatable(fields, Error)
 end

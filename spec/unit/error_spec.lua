@@ -100,6 +100,17 @@ describe("pcapi.error", function()
       end)
     end
 
+    it("is no place for a megabyte, nor is a code or an id", function()
+      local long = ("\27x"):rep(5e5)
+      local err = new { message = long, code = long, request_id = long, correlation_id = long,
+                        oauth_error = long, status = 500, hint = "Do this" }
+      for _, name in ipairs { "code", "oauth_error", "request_id", "correlation_id" } do
+        assert.is_true(#err[name] < 140, name)
+        assert.is_nil(err[name]:find("\27", 1, true))
+      end
+      assert.matches("Do this$", tostring(err))
+    end)
+
     it("escapes a zero byte", function()
       assert.equal("a\\x00b", new({ message = "a\0b" }).message)
     end)

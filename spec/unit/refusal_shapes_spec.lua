@@ -79,6 +79,15 @@ describe("a refusal", function()
       end)
     end
 
+    it("in its challenge is about MFA where the words are", function()
+      local function challenged(said)
+        return error_of(401, "", { headers = { ["www-authenticate"] =
+          'Bearer error="invalid_token", error_description="' .. said .. '"' } }).kind
+      end
+      assert.equal("mfa_required", challenged "The token was issued without MFA")
+      assert.equal("unauthorized", challenged "The token of noMFA@contoso.example has expired")
+    end)
+
     it("as its code is about MFA", function()
       assert.equal("mfa_required",
         error_of(403, '{"error":{"code":"Unauthorized_MissingMFA","message":"x"}}').kind)

@@ -111,11 +111,6 @@ local function warn(answer)
   if list.truncated then
     say(answer, "the service gave its newest records only; there may be more")
   end
-  if list.covered_since then
-    say(answer, ("--since asks for more than the service covers, which is %d days: nothing before "
-      .. "%s is listed. Store each week's list to look back further"):format(list.resource.days,
-      time.format(list.covered_since)))
-  end
   if (list.without_time or 0) > 0 then
     say(answer, ("%s no time that can be read; listed whatever --since says"):format(
       list.without_time == 1 and "1 record has" or list.without_time .. " records have"))
@@ -140,6 +135,18 @@ local function warn_of_clock(answers)
   end
 end
 
+-- It is the same for all of them, but for what their clocks differ.
+local function warn_of_period(answers)
+  for _, answer in ipairs(answers) do
+    local list = answer.list
+    if list and list.covered_since then
+      return ending.say(("--since asks for more than the service covers, which is %d days: nothing "
+        .. "before %s is listed. Store each week's list to look back further"):format(
+        list.resource.days, time.format(list.covered_since)))
+    end
+  end
+end
+
 --- Says what their readers have to know, even when it is to be quiet: warnings, failures,
 -- and whether the output is whole.
 -- @tparam table answers
@@ -153,6 +160,7 @@ function M.tell(answers)
     end
   end
   warn_of_clock(answers)
+  warn_of_period(answers)
   local missing = ("%d of %d tenants"):format(counted.failed + counted.stopped, counted.all)
   local effect = counted.answered > 0 and "the output lacks them" or "nothing was written"
   if counted.stopped > 0 then

@@ -13,7 +13,8 @@ local function share(record)
   if type(total) ~= "number" or type(compliant) ~= "number" or total <= 0 then
     return nil
   end
-  return ("%.0f%%"):format(math.floor(compliant / total * 100)) -- 100% when it is all of them
+  local part = compliant / total
+  return part >= 0 and part <= 1 and ("%d%%"):format(math.floor(part * 100)) or nil -- 100%: all
 end
 
 return {

@@ -69,6 +69,62 @@ describe("the answers of several tenants", function()
   end)
 end)
 
+describe("what is said beside the answers", function()
+  local ending = require "pcapi.cli.ending"
+  local DAY = 86400
+
+  local function said(...)
+    local lines, say = {}, ending.say
+    ending.say = function(line) lines[#lines + 1] = line end
+    answers.tell { ... }
+    ending.say = say
+    return table.concat(lines, "\n")
+  end
+
+  it("tells once of a clock that differs, by the answer that differs most", function()
+    local text = said(users("a", {}, { clock_offset = -400 }),
+      users("b", {}, { clock_offset = 10 }), users("c", {}, { clock_offset = 7200 }), failed("d", "tls"))
+    assert.matches("clock is 120 minutes behind the service's", text, 1, true)
+    assert.equal(1, select(2, text:gsub("clock is", "")))
+    text = said(users("a", {}, { clock_offset = -400 }))
+    assert.matches("7 minutes ahead of the service's", text)
+  end)
+
+  it("tells nothing of clocks that differ little, or of which nothing is known", function()
+    assert.equal("", said(users("a", {}, { clock_offset = -300 }), users("b", {})))
+  end)
+
+  it("tells once what the service does not cover", function()
+    local text = said(users("a", {}, { covered_since = 7 * DAY }),
+      users("b", {}, { covered_since = 7 * DAY }))
+    assert.matches("7 days: nothing before 1970-01-08T00:00:00Z is listed", text, 1, true)
+    assert.equal(1, select(2, text:gsub("covers", "")))
+  end)
+
+  it("counts for each tenant what has no time that can be read", function()
+    local text = said(users("a", { "x", "x" }, { without_time = 2 }), users("b", { "x" },
+      { without_time = 1 }), users("c", {}, { without_time = 0 }))
+    assert.equal("a: 2 records have no time that can be read; listed whatever --since says\n"
+      .. "b: 1 record has no time that can be read; listed whatever --since says", text)
+  end)
+end)
+
+describe("a share", function()
+  local share = require("pcapi.cli.reports").adoption.computed.share
+
+  for _, case in ipairs {
+    { 3, 9, "33%" }, { 9, 9, "100%" }, { 999, 1000, "99%" }, { 0, 5, "0%" }, { 0, 0, nil },
+    { 1e308, 1, nil }, { math.huge, 5, nil }, { math.huge, math.huge, nil }, { -3, 5, nil },
+    { 5, -3, nil }, { "abc", 5, nil }, { 5, nil, nil }, { 1, math.huge, "0%" },
+  } do
+    it(("of %s in %s is %s"):format(tostring(case[1]), tostring(case[2]), tostring(case[3])),
+      function()
+        assert.equal(case[3], share { mfaCompliantRequestCount = case[1],
+                                      totalRequestCount = case[2] })
+      end)
+  end
+end)
+
 describe("the exit status", function()
   local fine = users("a", {})
 
