@@ -72,7 +72,8 @@ function M.harmless(said, longest)
   said = said:gsub("([Bb]earer%s+)[%w%-%._~%+/=]+", function(scheme)
     return scheme .. "[token]"
   end)
-  said = said:gsub("%f[%a](%a[%w+.-]*://)[^%s/'\"]*@", "%1[hidden]@") -- name and password of a proxy
+  -- name and password of a proxy
+  said = said:gsub("%f[%a](%a[%w+.-]*://)[^%s/'\"]*@", "%1[hidden]@")
   -- loaded late: who meets no error need not load it
   return M.shorten(require("pcapi.format.text").visible(said), longest) -- escapes are longer
 end

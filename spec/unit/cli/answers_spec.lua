@@ -83,7 +83,8 @@ describe("what is said beside the answers", function()
 
   it("tells once of a clock that differs, by the answer that differs most", function()
     local text = said(users("a", {}, { clock_offset = -400 }),
-      users("b", {}, { clock_offset = 10 }), users("c", {}, { clock_offset = 7200 }), failed("d", "tls"))
+      users("b", {}, { clock_offset = 10 }), users("c", {}, { clock_offset = 7200 }),
+      failed("d", "tls"))
     assert.matches("clock is 120 minutes behind the service's", text, 1, true)
     assert.equal(1, select(2, text:gsub("clock is", "")))
     text = said(users("a", {}, { clock_offset = -400 }))
