@@ -20,10 +20,8 @@ M.LONGEST_PAUSE = 600
 -- @tparam ?number seconds as the server asks
 -- @treturn number 0 to @{LONGEST_PAUSE}
 function M.pause(seconds)
-  if not seconds or not (seconds > 0) then
-    return 0
-  end
-  return math.min(seconds, M.LONGEST_PAUSE)
+  local asks = seconds and seconds > 0 -- which nan is not
+  return asks and math.min(seconds, M.LONGEST_PAUSE) or 0
 end
 
 --- Seconds for which a connection that was there before may say nothing at all before a request

@@ -17,21 +17,25 @@ local HINTS = {
   stopped = "Run it again for what is missing",
 }
 
+local function clock(and_then)
+  return ("The clock of this machine says %s: set it if that is wrong%s"):format(
+    os.date "!%Y-%m-%d %H:%M UTC", and_then)
+end
+
 -- Hints for kind tls, by the cause that the core found.
 local CAUSES = {
   ca = function()
-    return "Set ca_file (PCAPI_CA_FILE for the command) to a PEM file with the CA that signed it; a "
-      .. "proxy that opens TLS has a CA of its own"
+    return "Set ca_file (PCAPI_CA_FILE for the command) to a PEM file with the CA that signed it; "
+      .. "a proxy that opens TLS has a CA of its own"
   end,
   host = function()
-    return "Check the address: its certificate is for another host; or another server answers there"
+    return "Check the address: the certificate is for another host"
   end,
   not_yet_valid = function()
-    return ("The clock of this machine says %s: set it if that is wrong"):format(os.date("!%Y-%m-%d %H:%M UTC"))
+    return clock ""
   end,
   expired = function()
-    return ("The clock of this machine says %s: set it if that is wrong, else the server needs a new "
-      .. "certificate"):format(os.date("!%Y-%m-%d %H:%M UTC"))
+    return clock "; if it is right, the server needs a new certificate"
   end,
 }
 
