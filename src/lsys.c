@@ -1,9 +1,12 @@
 /* What a client needs of the system and Lua does not offer: a monotonic clock,
- * sleep, random ids, and what the terminal is. */
+ * sleep, random ids, what the terminal is, and standard streams that are safe. */
 #include "binding.h"
 #include "crypto.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
@@ -74,10 +77,46 @@ static int sys_columns(lua_State *L) {
   return 1;
 }
 
+/* Opens a closed descriptor for the direction that nobody uses it in, so that reading
+ * 0 and writing 1 and 2 fail by EBADF as before. Returns 0, or errno. */
+static int guard_descriptor(int fd) {
+  if (fcntl(fd, F_GETFD) != -1 || errno != EBADF)
+    return 0;
+  const int opened = open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  if (opened == -1)
+    return errno;
+  if (opened == fd)
+    return 0;
+  const int failure = dup2(opened, fd) == -1 ? errno : 0;
+  close(opened);
+  return failure;
+}
+
+/* guard_descriptors() -> true; nil and a message where that fails. For a program at its
+ * start: the next file or socket takes the lowest free descriptor, and what is printed
+ * would go there. A library leaves the descriptors of its process alone. */
+static int sys_guard_descriptors(lua_State *L) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    const int failure = guard_descriptor(fd);
+    if (failure) {
+      lua_pushnil(L);
+      lua_pushfstring(L, "/dev/null: %s", strerror(failure));
+      return 2;
+    }
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 void lsys_open(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"now", sys_now},   {"sleep", sys_sleep},     {"random", sys_random},
-      {"uuid", sys_uuid}, {"columns", sys_columns}, {NULL, NULL},
+      {"now", sys_now},
+      {"sleep", sys_sleep},
+      {"random", sys_random},
+      {"uuid", sys_uuid},
+      {"columns", sys_columns},
+      {"guard_descriptors", sys_guard_descriptors},
+      {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
 }

@@ -4,6 +4,7 @@ local argparse = require "argparse"
 local config = require "pcapi.config"
 local core = require "pcapi.core"
 local reports = require "pcapi.cli.reports"
+local text = require "pcapi.format.text"
 local time = require "pcapi.time"
 local url = require "pcapi.url"
 local version = require "pcapi.version"
@@ -22,29 +23,30 @@ file, that over what was kept at sign-in: see 'pcapi config show'.
 Exit status: 0 done, 1 error, 2 wrong usage, 3 some of several tenants failed,
 4 sign-in or MFA, 5 throttled, 6 network, 130 interrupted.]]
 
-local function positive(what)
-  return function(text)
-    local number = tonumber(text)
-    if number and number > 0 and number < math.huge then
-      return number
+local LONGEST = 60 -- columns that a message spends on one value
+
+-- What was typed, harmless in a message and short enough for one.
+local function shown(value)
+  value = text.visible(value)
+  return text.width(value) > LONGEST and (text.cut(value, LONGEST)) or value
+end
+
+-- Reads a decimal number. Beyond these limits it would be a slip of the keyboard.
+local function number(flag, least, most, is_whole)
+  local wanted = ("%s must be a %snumber from %s to %s"):format(flag, is_whole and "whole " or "",
+    text.number(least), text.number(most))
+  return function(value)
+    local read = value:find "^[%d.eE+-]+$" and tonumber(value)
+    if read and read >= least and read <= most and (not is_whole or read % 1 == 0) then
+      return read
     end
-    return nil, ("%s must be a positive number, not '%s'"):format(what, text)
+    return nil, ("%s, not '%s'"):format(wanted, shown(value))
   end
 end
 
-local function whole(what)
-  return function(text)
-    local number = tonumber(text)
-    if number and number >= 1 and number <= 10000 and number % 1 == 0 then
-      return number
-    end
-    return nil, ("%s must be a whole number from 1 to 10000, not '%s'"):format(what, text)
-  end
-end
-
-local function names(text)
+local function names(words)
   local list, seen = {}, {}
-  for name in text:gmatch("[^,%s]+") do
+  for name in words:gmatch("[^,%s]+") do
     list[#list + 1] = not seen[name] and name or nil
     seen[name] = true
   end
@@ -55,24 +57,29 @@ local function names(text)
 end
 
 -- A time is read twice: here for the message, later against the clock.
-local function moment(text)
-  local ok, message = time.since(text, 0)
-  return ok and text, "--since: " .. tostring(message)
+local function moment(value)
+  local ok, message = time.since(value, 0)
+  return ok and value, "--since: " .. tostring(message)
 end
 
-local function day(text)
-  if time.is_day(text) then
-    return text
+local function day(flag)
+  return function(value)
+    if time.is_day(value) then
+      return value
+    end
+    return nil, ("%s must be a day such as 2024-02-03, not '%s'"):format(flag, shown(value))
   end
-  return nil, ("a day must look like 2024-02-03, not '%s'"):format(text)
 end
 
--- An empty name comes from an unset variable of a script, and would match nobody.
-local function filled(text)
-  if text == "" then
-    return nil, "a name must not be empty; * stands for any text"
+-- An empty value comes from an unset variable of a script. It would match nobody, or leave
+-- the setting to the environment, which may name another tenant.
+local function filled(flag, cure)
+  return function(value)
+    if value ~= "" then
+      return value
+    end
+    return nil, ("%s must not be empty; %s"):format(flag, cure or "give a value, or leave it out")
   end
-  return text
 end
 
 local CRITERIA = {
@@ -82,28 +89,45 @@ local CRITERIA = {
   end,
   user = function(command)
     command:option("--user", "Only this user: upn or objectId, * for any text")
-      :argname("USER"):convert(filled)
+      :argname("USER"):convert(filled("--user", "* stands for any text"))
   end,
   application = function(command)
     command:option("--application", "Only this application: id or name, * for any text")
-      :argname("APPLICATION"):convert(filled)
+      :argname("APPLICATION"):convert(filled("--application", "* stands for any text"))
   end,
 }
 
 local function add_tenants(command)
   local profiles = command:flag("--all-profiles", "Ask the tenant of every profile")
   local list = command:option("--tenants", "Ask those that a file lists, one a line (-: stdin)")
-    :argname("FILE"):overwrite(false)
+    :argname("FILE"):overwrite(false):convert(filled "--tenants")
   command:mutex(profiles, list)
   command:group("Several tenants at once", profiles, list,
     command:option("--limit", "Requests under way at once (default 50)"):argname("N")
-      :convert(whole "--limit"):overwrite(false),
+      :convert(number("--limit", 1, 10000, true)):overwrite(false),
     command:option("--rate", "Requests per second at most (default: no limit)"):argname("N")
-      :convert(positive "--rate"):overwrite(false))
+      :convert(number("--rate", 0.001, 1000000)):overwrite(false))
 end
 
-local function add_report(parser, name, report)
-  local command = parser:command(name, report.summary)
+-- A command whose --help is written by us: argparse would print it and end the process,
+-- whatever became of the output. The first text that is asked for is the one that is printed.
+local function with_help(element, asked)
+  return element:add_help {
+    description = "Show this help message and exit.",
+    action = function()
+      asked.text = asked.text or element:get_help() .. "\n"
+    end,
+  }
+end
+
+local function add_command(parser, asked, ...)
+  local command = with_help(parser:command(...), asked)
+  asked.commands[(...)] = true
+  return command
+end
+
+local function add_report(parser, asked, name, report)
+  local command = add_command(parser, asked, name, report.summary)
   for _, criterion in ipairs(report.criteria) do
     CRITERIA[criterion](command)
   end
@@ -111,8 +135,10 @@ local function add_report(parser, name, report)
     command:flag("--without-mfa", "Only requests that came without MFA")
   end
   if report.days then
-    command:option("--start-date", "First day to ask the service for"):argname("DAY"):convert(day)
-    command:option("--end-date", "Last day to ask the service for"):argname("DAY"):convert(day)
+    command:option("--start-date", "First day to ask the service for"):argname("DAY")
+      :convert(day "--start-date")
+    command:option("--end-date", "Last day to ask the service for"):argname("DAY")
+      :convert(day "--end-date")
   end
   command:option("-o --output", "How to write it: table, json, jsonl or csv"):argname("FORMAT")
     :choices { "table", "json", "jsonl", "csv" }:default "table"
@@ -124,39 +150,40 @@ local function profile_name(name)
   if config.is_name(name) then
     return name
   end
-  return nil, "--profile may hold letters, digits and . _ @ -, 64 at most"
+  return nil, ("--profile may hold letters, digits and . _ @ -, 64 at most, not '%s'"):format(
+    shown(name))
 end
 
 local function address(flag)
-  return function(text)
-    local ok, why = url.parse_safe(text)
-    return ok and text, flag .. " " .. tostring(why)
+  return function(value)
+    local ok, why = url.parse_safe(value)
+    return ok and value, flag .. " " .. tostring(why)
   end
 end
 
-local function json_object(text)
-  if text:find "^%s*{" and type(core.decode(text)) == "table" then
-    return text
+local function json_object(value)
+  if value:find "^%s*{" and type(core.decode(value)) == "table" then
+    return value
   end
   return nil, "--claims must be JSON, as the message of the refusal has it"
+end
+
+-- An option whose value is a text that must not be empty.
+local function worded(parser, flag, description, argname)
+  return parser:option(flag, description):argname(argname):convert(filled(flag))
 end
 
 local function add_account(parser)
   parser:group("Account",
     parser:option("--profile", "Which account, by a name of your own (PCAPI_PROFILE)")
       :argname("NAME"):convert(profile_name),
-    parser:option("--config", "Configuration file (PCAPI_CONFIG)"):argname("FILE")
-      :target("config_file"),
-    parser:option("--tenant", "Tenant of the partner, id or domain (PCAPI_TENANT)")
-      :argname("TENANT"),
-    parser:option("--client-id", "Id of the application's registration (PCAPI_CLIENT_ID)")
-      :argname("ID"),
-    parser:option("--client-secret-file", "File with the client secret"):argname("FILE"),
-    parser:option("--certificate", "Certificate in place of a secret, PEM"):argname("FILE"),
-    parser:option("--certificate-key", "Its RSA key, PEM (default: in --certificate)")
-      :argname("FILE"),
-    parser:option("--key-passphrase-file", "File with the passphrase of that key")
-      :argname("FILE"),
+    worded(parser, "--config", "Configuration file (PCAPI_CONFIG)", "FILE"):target "config_file",
+    worded(parser, "--tenant", "Tenant of the partner, id or domain (PCAPI_TENANT)", "TENANT"),
+    worded(parser, "--client-id", "Id of the application's registration (PCAPI_CLIENT_ID)", "ID"),
+    worded(parser, "--client-secret-file", "File with the client secret", "FILE"),
+    worded(parser, "--certificate", "Certificate in place of a secret, PEM", "FILE"),
+    worded(parser, "--certificate-key", "Its RSA key, PEM (default: in --certificate)", "FILE"),
+    worded(parser, "--key-passphrase-file", "File with the passphrase of that key", "FILE"),
     parser:option("--cloud", "Which cloud (PCAPI_CLOUD)")
       :choices { "global", "us_government", "china" },
     parser:option("--login-url", "Address of the sign-in service (PCAPI_LOGIN_URL)")
@@ -170,31 +197,33 @@ local function add_connection(parser)
       :convert(address "--base-url"),
     parser:option("--prefix", "Path segment before the version, '' or pcapi (default: try both)")
       :argname("WORD"),
-    parser:option("--ca-file", "CAs to trust, PEM (PCAPI_CA_FILE)"):argname("FILE"),
-    parser:option("--ca-path", "CAs to trust, hashed directory (PCAPI_CA_PATH)"):argname("DIR"),
+    worded(parser, "--ca-file", "CAs to trust, PEM (PCAPI_CA_FILE)", "FILE"),
+    worded(parser, "--ca-path", "CAs to trust, hashed directory (PCAPI_CA_PATH)", "DIR"),
     parser:option("--timeout", "Seconds for all of it (default 180; of a login 900)")
-      :argname("SECONDS")
-      :convert(positive "--timeout"),
+      :argname("SECONDS"):convert(number("--timeout", 0.001, 604800)), -- a week
     parser:flag("--trace", "Tell every exchange on standard error, without secrets"))
 end
 
-local function add_sign_in(parser)
-  local login = parser:command("login", "Sign in once, with MFA; later commands need no person",
+local function add_sign_in(parser, asked)
+  local login = add_command(parser, asked, "login",
+    "Sign in once, with MFA; later commands need no person",
     "The first time it needs --tenant and --client-id: see 'pcapi --help'. What flags say is "
     .. "kept\nwith the sign-in; --profile keeps several accounts apart.")
   login:flag("--browser", "Sign in in a browser on this machine, without a code to enter")
   login:option("--claims", "Claims that the service asked for, with --browser"):argname("JSON")
     :convert(json_object)
-  parser:command("logout", "Forget the sign-in of a profile")
-  local status = parser:command("status", "Tell who is signed in, until when, and whether with MFA")
+  add_command(parser, asked, "logout", "Forget the sign-in of a profile")
+  local status = add_command(parser, asked, "status",
+    "Tell who is signed in, until when, and whether with MFA")
   status:flag("--all-profiles", "Tell it of every profile")
   status:flag("--json", "For programs")
-  parser:command("doctor", "Try each step from the configuration to a call of the service")
+  add_command(parser, asked, "doctor",
+    "Try each step from the configuration to a call of the service")
     :flag("--json", "For programs")
-  local settings = parser:command("config", "Look at the settings")
+  local settings = add_command(parser, asked, "config", "Look at the settings")
   settings:command_target("config_command")
   settings:require_command(true)
-  settings:command("show", "Tell each setting and where it came from")
+  add_command(settings, asked, "show", "Tell each setting and where it came from")
     :flag("--json", "For programs")
 end
 
@@ -203,10 +232,8 @@ local OF_ONE = { { "profile", "--profile" }, { "tenant", "--tenant" },
                  { "token_stdin", "--token-stdin" } }
 local OF_SEVERAL = { { "limit", "--limit" }, { "rate", "--rate" } }
 
---- What the parser does not see: options that exclude or need one another.
--- @tparam table args
--- @treturn ?string a message
-function M.mistake(args)
+-- What the parser does not see: options that exclude or need one another.
+local function mistake(args)
   local several = args.all_profiles and "--all-profiles" or args.tenants and "--tenants"
   if args.all_profiles and args.client_id then -- of a list it serves who has no profile
     return "each profile has a client id of its own; leave out --client-id"
@@ -221,15 +248,21 @@ function M.mistake(args)
   end
 end
 
---- Makes the parser.
--- @treturn table an argparse parser
-function M.parser()
-  local parser = argparse("pcapi",
+local function add_completion(parser, asked)
+  add_command(parser, asked, "completion", "Output a shell completion script."):argument("shell")
+    :description("The shell to output a completion script for."):choices { "bash", "zsh", "fish" }
+    :action(function(_, _, shell)
+      asked.text = asked.text or parser["get_" .. shell .. "_complete"](parser)
+    end)
+end
+
+-- `asked` takes the text that is asked for in place of a command, and the commands' names.
+local function new_parser(asked)
+  local parser = with_help(argparse("pcapi",
     "Which partner users and applications come in without MFA, from Microsoft's Partner Center.",
-    EPILOG)
+    EPILOG), asked)
   parser:flag("--version", "Print the version"):action(function()
-    print("pcapi " .. version)
-    os.exit(0)
+    asked.text = asked.text or "pcapi " .. version .. "\n"
   end)
   add_account(parser)
   add_connection(parser)
@@ -241,11 +274,63 @@ function M.parser()
   parser:command_target("command")
   parser:require_command(true)
   for _, name in ipairs { "non-mfa", "adoption", "requests" } do
-    add_report(parser, name, reports[name])
+    add_report(parser, asked, name, reports[name])
   end
-  add_sign_in(parser)
-  parser:add_complete_command("completion")
+  add_sign_in(parser, asked)
+  add_completion(parser, asked)
   return parser
+end
+
+-- A negative number belongs to the option in front of it; argparse would take it for an option.
+local function with_negatives(argv)
+  local words = {}
+  for _, word in ipairs(argv) do
+    if word:find "^%-[%d.]" and #words > 0 and words[#words]:find "^%-%-%a[%w-]*$" then
+      words[#words] = words[#words] .. "=" .. word
+    else
+      words[#words + 1] = word
+    end
+  end
+  return words
+end
+
+-- argparse's message, which repeats what was typed.
+local function readable(message)
+  local first, suggestion = message:match "^(.*)(\nDid you mean [^\n]*)$"
+  return text.visible(first or message):gsub("'(.-)'", function(value)
+    return "'" .. shown(value) .. "'"
+  end) .. (suggestion or "")
+end
+
+-- Where the options of what was asked for are told.
+local function help_of(words, asked)
+  for _, word in ipairs(words) do
+    if asked.commands[word] then
+      return "pcapi " .. word .. " --help"
+    end
+  end
+  return "pcapi --help"
+end
+
+--- Parses the command line.
+-- @tparam {string,...} argv
+-- @treturn[1] table what was given, by the names of the options; or `text` alone, which is
+--   to be printed in place of running a command
+-- @treturn[2] nil
+-- @treturn[2] string what is wrong with it, and where help is
+function M.parse(argv)
+  local asked, words = { commands = {} }, with_negatives(argv)
+  local ok, args = new_parser(asked):pparse(words)
+  if asked.text then
+    return { text = asked.text }
+  elseif not ok then
+    return nil, ("%s\npcapi: try '%s'"):format(readable(args), help_of(words, asked))
+  end
+  local message = mistake(args)
+  if message then
+    return nil, message
+  end
+  return args
 end
 
 return M

@@ -70,7 +70,11 @@ end
 -- The token that stands in for a sign-in.
 local function given_token(args)
   if args.token_stdin then
-    return io.stdin:read(LONGEST) or "", "the token on standard input"
+    local token, why = io.stdin:read(LONGEST) -- nil also for an empty one
+    if why then
+      ending.stop(ending.EXIT.usage, "--token-stdin: standard input cannot be read: " .. why)
+    end
+    return token or "", "the token on standard input"
   elseif M.has_token(args) then
     return os.getenv "PCAPI_TOKEN", "the token in PCAPI_TOKEN"
   end

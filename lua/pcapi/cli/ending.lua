@@ -46,10 +46,11 @@ function M.fail(err)
   M.stop(M.status_of(err), tostring(err))
 end
 
---- Says something on standard error. What came from outside cannot move a cursor.
--- @tparam string said
+--- Says something on standard error. What came from outside cannot move a cursor, nor
+-- return it to the start of the line that it stands in.
+-- @tparam string said may have several lines
 function M.say(said)
-  io.stderr:write("pcapi: ", text.visible(said, true), "\n")
+  io.stderr:write("pcapi: ", (text.visible(said, true):gsub("\r", "\\r")), "\n")
 end
 
 return M

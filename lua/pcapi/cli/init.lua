@@ -2,6 +2,7 @@
 -- error, and an exit status that scripts can rely on.
 -- @module pcapi.cli
 local arguments = require "pcapi.cli.arguments"
+local core = require "pcapi.core"
 local ending = require "pcapi.cli.ending"
 local errors = require "pcapi.error"
 local output = require "pcapi.cli.output"
@@ -9,23 +10,20 @@ local reports = require "pcapi.cli.reports"
 
 local M = {}
 
--- Where the options of what was asked for are told.
-local function help_of(argv)
-  for _, word in ipairs(argv) do
-    if reports[word] then
-      return "pcapi " .. word .. " --help"
-    end
+-- Whoever starts the command may have closed its standard streams.
+local function guard_streams()
+  local ok, why = core.guard_descriptors()
+  if not ok then
+    ending.stop(ending.EXIT.error, "cannot open " .. why)
   end
-  return "pcapi --help"
 end
 
 local function command(argv)
-  local parser = arguments.parser()
-  local ok, args = parser:pparse(argv)
-  local mistake = not ok and ("%s\npcapi: try '%s'"):format(args, help_of(argv))
-    or arguments.mistake(args)
-  if mistake then
+  local args, mistake = arguments.parse(argv)
+  if not args then
     ending.stop(ending.EXIT.usage, mistake)
+  elseif args.text then
+    return output.write(args.text)
   end
   -- one file per command; the reports share one
   require("pcapi.cli." .. (reports[args.command] and "list" or args.command)).run(args)
@@ -60,6 +58,7 @@ end
 -- @treturn number exit status
 function M.main(argv)
   local ok, failure = xpcall(function()
+    guard_streams()
     command(argv)
   end, function(failure)
     if type(failure) ~= "string" or errors.is_interruption(failure)

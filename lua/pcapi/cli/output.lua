@@ -23,7 +23,7 @@ function M.write(text)
     ok, message = io.stdout:flush()
   end
   if not ok then
-    ending.stop(ending.EXIT.error, "cannot write the list: " .. tostring(message))
+    ending.stop(ending.EXIT.error, "cannot write to standard output: " .. tostring(message))
   end
 end
 
