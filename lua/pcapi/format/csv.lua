@@ -1,16 +1,16 @@
 --- Records as CSV (RFC 4180), safe to open in a spreadsheet.
 --
 -- A text that a spreadsheet would take for a formula gets a `'` in front (OWASP,
--- CSV injection); numbers do not. Within a text TAB, LF and CR stay as they are,
--- quoted; other control and invisible characters and bytes that are not UTF-8 are
--- written `\x1b`, `\u{202e}`, `\xff`, so that nothing is lost unseen. No byte
--- order mark.
+-- CSV injection), also behind blanks; numbers do not. Within a text TAB, LF and CR stay as
+-- they are, quoted; other control and invisible characters and bytes that are not UTF-8 are
+-- written `\x1b`, `\u{202e}`, `\xff`, so that nothing is lost unseen. Joiners that belong to a
+-- name stay (`pcapi.format.text`). No byte order mark.
 -- @module pcapi.format.csv
 
 local json = require("pcapi.format.json")
 local text = require("pcapi.format.text")
 
-local find, gsub, sub = string.find, string.gsub, string.sub
+local find, gsub, match, sub = string.find, string.gsub, string.match, string.sub
 local concat = table.concat
 
 local csv = {}
@@ -18,8 +18,23 @@ local csv = {}
 -- Spreadsheets in Chinese and Japanese read the full-width signs as their ASCII twins.
 local FULL_WIDTH_SIGN = { ["＝"] = true, ["＋"] = true, ["－"] = true, ["＠"] = true }
 
+-- Spreadsheets drop blanks in front of what looks like a formula; Unicode has more of them.
+local BLANKS = { "^[ \t\r\n]+()", "^\194\160()", "^\225\154\128()", "^\226\128[\128-\138\175]()",
+                 "^\226\129\159()", "^\227\128\128()" }
+
+local function skip_blanks(value)
+  local at, i = 1, 1
+  while BLANKS[i] do
+    local after = match(value, BLANKS[i], at)
+    at, i = after or at, after and 1 or i + 1
+  end
+  return at
+end
+
 local function defuse(value)
-  if find(value, "^[=+@\t\r\n-]") or FULL_WIDTH_SIGN[sub(value, 1, 3)] then
+  local at = find(value, "^[ \194\225-\227]") and skip_blanks(value) or 1
+  if find(value, "^[=+@-]", at) or find(value, "^[\t\r\n]")
+    or FULL_WIDTH_SIGN[sub(value, at, at + 2)] then
     return "'" .. value
   end
   return value

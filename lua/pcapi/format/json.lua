@@ -2,7 +2,8 @@
 --
 -- The output is valid JSON (RFC 8259) whatever the records hold, and harmless on
 -- a terminal: control, bidi, zero-width and other invisible characters are
--- escaped, bytes that are not UTF-8 become U+FFFD. Numbers read back as the same
+-- escaped, but for joiners that belong to a name (`pcapi.format.text`); bytes that are
+-- not UTF-8 become U+FFFD. Numbers read back as the same
 -- number; NaN and infinities, which JSON lacks, are null.
 --
 -- A nested table is an array if its keys are 1 to n, else an object; an empty one

@@ -2,7 +2,8 @@
 --
 -- No value can move the cursor, recolour the screen or look like a row of its own:
 -- control and invisible characters are written out, as `\n`, `\x1b`, `\u{202e}`,
--- and bytes that are not UTF-8 as `\xff`.
+-- and bytes that are not UTF-8 as `\xff`. Joiners that belong to a name stay
+-- (`pcapi.format.text`).
 -- @module pcapi.format.table
 
 local json = require("pcapi.format.json")

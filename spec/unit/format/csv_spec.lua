@@ -115,7 +115,8 @@ describe("a CSV cell", function()
   end
 
   local formulas = { "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1",
-    "－1", "＠x", "=", '=HYPERLINK("http://x","y")', "-" }
+    "－1", "＠x", "=", '=HYPERLINK("http://x","y")', "-", " =1", "   +1", "\194\160=1", "　@x", " ＝1",
+    "\226\128\137-1", " \t=1", "\194\160 \227\128\128=1" }
   for _, formula in ipairs(formulas) do
     it(("is no formula for %q"):format(formula), function()
       assert.equal("'" .. formula, read_back(formula))
@@ -123,7 +124,8 @@ describe("a CSV cell", function()
   end
 
   it("is left alone where the sign is not in front", function()
-    for _, value in ipairs({ "a=1", "a+b", "a-b", "ada@contoso.example", "a＝1" }) do
+    for _, value in ipairs({ "a=1", "a+b", "a-b", "ada@contoso.example", "a＝1",
+      "'=1", "می\226\128\140خواهم@fabrikam.example", "👩\226\128\141💻=1" }) do
       assert.equal(value, raw_cell(value))
     end
   end)
@@ -134,8 +136,16 @@ describe("a CSV cell", function()
     assert.equal("\\x7f\\u{9b}\\u{202e}\\xff", raw_cell("\127\194\155\226\128\174\255"))
   end)
 
+  it("keeps a name that has joiners as it is, next to what can deceive", function()
+    local name = "علی\226\128\140رضا@fabrikam.example"
+    assert.equal(name, raw_cell(name))
+    assert.equal(name .. "\\u{202e}", raw_cell(name .. "\226\128\174"))
+    assert.equal('"' .. name .. ',"', raw_cell(name .. ","))
+  end)
+
   it("has nothing invisible that could stand before a formula", function()
-    for _, before in ipairs({ "\0", "\27", "\239\187\191", "\226\128\139", "\255" }) do
+    for _, before in ipairs({ "\0", "\27", "\239\187\191", "\226\128\139",
+      "\226\128\140", "\226\128\141", "\255" }) do
       assert.equal("\\", raw_cell(before .. "=1+1"):sub(1, 1))
     end
   end)

@@ -66,6 +66,16 @@ describe("the table", function()
     }, { "n", "x" }))
   end)
 
+  it("aligns names with marks and joiners, which take no column", function()
+    local persian, hindi = "علی\226\128\140رضا", "क्\226\128\141ष"
+    assert.same({
+      "n       x", persian .. "  1", hindi .. "      2", "שָׁלוֹם    3", "ada     4",
+    }, encode({
+      { n = persian, x = "1" }, { n = hindi, x = "2" }, { n = "שָׁלוֹם", x = "3" },
+      { n = "ada", x = "4" },
+    }, { "n", "x" }))
+  end)
+
   it("reads records up to the first nil, past any metatable", function()
     local meta = { __index = function() return { v = "ghost" } end }
     local list = setmetatable({ setmetatable({}, meta), nil, { v = "x" }, key = "x" }, meta)

@@ -52,6 +52,45 @@ describe("text.visible", function()
     end
   end)
 
+  -- U+200C, U+200D, U+034F, U+180E
+  local ZWNJ, ZWJ, CGJ, MVS = "\226\128\140", "\226\128\141", "\205\143", "\225\160\142"
+
+  it("leaves a joiner where the script has a use for it", function()
+    for _, name in ipairs {
+      "علی" .. ZWNJ .. "رضا@fabrikam.example", "PDF" .. ZWNJ .. "ها", "ه" .. ZWJ, -- Persian
+      "क्" .. ZWJ .. "ष", "ක්" .. ZWJ .. "රි", "രാജന്" .. ZWJ, "క్" .. ZWNJ .. "ష", -- Indic
+      "👩" .. ZWJ .. "💻", "🧑🏽" .. ZWJ .. "🚀", "❤\239\184\143" .. ZWJ .. "🔥", -- emoji
+      "שַׁ" .. CGJ .. "ּ", "ᠠ" .. MVS .. "ᠭ", "𞤀" .. ZWNJ .. "𞤁", -- Hebrew, Mongolian, Adlam
+    } do
+      assert.equal(name, text.visible(name))
+    end
+  end)
+
+  it("writes a joiner that would only make two names look like one", function()
+    local cases = {
+      { "ad" .. ZWNJ .. "a", "ad\\u{200c}a" }, { ZWJ .. "ada", "\\u{200d}ada" },
+      { "ada" .. ZWJ, "ada\\u{200d}" }, { ZWNJ, "\\u{200c}" }, { "é" .. ZWJ .. "ö", "é\\u{200d}ö" },
+      { "Иван" .. ZWNJ .. "ов", "Иван\\u{200c}ов" }, { "渡" .. ZWJ .. "辺", "渡\\u{200d}辺" },
+      { "ی" .. ZWNJ .. ZWNJ .. "ر", "ی" .. ZWNJ .. "\\u{200c}ر" }, -- a second one changes nothing
+      { "\226\128\174" .. ZWNJ .. "ر", "\\u{202e}\\u{200c}ر" }, { ZWJ .. "=1", "\\u{200d}=1" },
+      { "\216" .. ZWJ .. "a", "\\xd8\\u{200d}a" }, { "ی" .. ZWNJ .. "\128", "ی\\u{200c}\\x80" },
+    }
+    for _, case in ipairs(cases) do
+      assert.equal(case[2], text.visible(case[1]))
+    end
+  end)
+
+  it("writes a direction mark even beside letters that run to the left", function()
+    assert.equal("علی\\u{200f}", text.visible "علی\226\128\143")
+    assert.equal("\\u{2067}שלום\\u{2069}", text.visible "\226\129\167שלום\226\129\169")
+  end)
+
+  it("takes as many joiners as there are", function()
+    local value = ("ی" .. ZWNJ):rep(20000)
+    assert.equal(value, text.visible(value))
+    assert.equal(8 * 20000, #text.visible(ZWNJ:rep(20000)))
+  end)
+
   it("writes each byte that is not UTF-8 as an escape", function()
     local cases = {
       { "\128", "\\x80" }, { "\255", "\\xff" }, { "\254a", "\\xfea" },
@@ -89,6 +128,9 @@ describe("text.width", function()
     { "", 0 }, { "abc", 3 }, { "Zoë", 3 }, { "渡辺", 4 }, { "かな", 4 }, { "한국어", 6 },
     { "ＡＢ", 4 }, { "ｶﾅ", 2 }, { "e\204\129", 1 }, { "か\227\130\153", 2 }, { "👍", 2 },
     { "a👍b", 4 }, { "𠮷", 2 }, { "…", 1 }, { "ไม้", 2 }, { "שָׁ", 1 }, { "❤\239\184\143", 1 },
+    { "علی\226\128\140رضا", 6 }, { "محمّد", 4 }, { "שָׁלוֹם", 4 }, { "নির্মল", 5 }, { "தமிழ்", 4 },
+    { "తెలుగు", 5 }, { "ಕನ್ನಡ", 4 }, { "မြန်မာ", 5 }, { "e\204\129\204\163", 1 }, { "สวัสดี", 4 },
+    { "👩\226\128\141💻", 4 }, { "ᠠ\225\160\142ᠭ", 2 },
   }
   for _, case in ipairs(cases) do
     it("counts " .. case[2] .. " columns for '" .. case[1] .. "'", function()
