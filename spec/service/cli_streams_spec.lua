@@ -61,8 +61,9 @@ describe("standard output that breaks in the middle of a long list", function()
   local COMMAND = "PCAPI_TOKEN=%s %s bin/pcapi non-mfa -o %s"
 
   local function broken(format, trap)
-    local command = COMMAND:format(sandbox.token { scenario = "records=20000" }, sandbox.lua, format)
-    return sandbox.shell(("%s { %s; echo $? >%s; } | head -n 1"):format(trap, command, output))
+    local token = sandbox.token { scenario = "records=20000" }
+    return sandbox.shell(("%s { %s; echo $? >%s; } | head -n 1"):format(trap,
+      COMMAND:format(token, sandbox.lua, format), output))
   end
 
   for _, format in ipairs { "table", "json", "jsonl", "csv" } do
@@ -122,7 +123,8 @@ describe("standard streams that are closed", function()
     for _, closed in ipairs { "<&-", "<&- >&- 2>&-" } do
       os.execute("rm -rf " .. home .. "/.local")
       local result = sandbox.shell(("HOME=%s XDG_STATE_HOME= XDG_CONFIG_HOME= %s bin/pcapi --trace "
-        .. "login --tenant contoso.example --client-id client %s"):format(home, sandbox.lua, closed))
+        .. "login --tenant contoso.example --client-id client %s")
+        :format(home, sandbox.lua, closed))
       assert.equal(0, result.status, closed .. ": " .. result.err)
       local stored = curl.shell("cat " .. home .. "/.local/state/pcapi/*.json")
       assert.truthy(stored:find "^{.*}%s*$", closed .. ": " .. stored)

@@ -23,12 +23,13 @@ file, that over what was kept at sign-in: see 'pcapi config show'.
 Exit status: 0 done, 1 error, 2 wrong usage, 3 some of several tenants failed,
 4 sign-in or MFA, 5 throttled, 6 network, 130 interrupted.]]
 
-local LONGEST = 60 -- columns that a message spends on one value
+local SHOWN = 60 -- columns that a message spends on one value
+local LONGEST = 8192 -- bytes of a word: argparse looks for what was meant in quadratic time
 
 -- What was typed, harmless in a message and short enough for one.
 local function shown(value)
   value = text.visible(value)
-  return text.width(value) > LONGEST and (text.cut(value, LONGEST)) or value
+  return text.width(value) > SHOWN and (text.cut(value, SHOWN)) or value
 end
 
 -- Reads a decimal number. Beyond these limits it would be a slip of the keyboard.
@@ -281,6 +282,15 @@ local function new_parser(asked)
   return parser
 end
 
+local function length_mistake(argv)
+  for _, word in ipairs(argv) do
+    if #word > LONGEST then
+      return ("'%s' has %d bytes; an argument may have %d"):format(shown(word:sub(1, LONGEST)),
+        #word, LONGEST)
+    end
+  end
+end
+
 -- A negative number belongs to the option in front of it; argparse would take it for an option.
 local function with_negatives(argv)
   local words = {}
@@ -319,6 +329,10 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with it, and where help is
 function M.parse(argv)
+  local message = length_mistake(argv)
+  if message then
+    return nil, message
+  end
   local asked, words = { commands = {} }, with_negatives(argv)
   local ok, args = new_parser(asked):pparse(words)
   if asked.text then
@@ -326,7 +340,7 @@ function M.parse(argv)
   elseif not ok then
     return nil, ("%s\npcapi: try '%s'"):format(readable(args), help_of(words, asked))
   end
-  local message = mistake(args)
+  message = mistake(args)
   if message then
     return nil, message
   end

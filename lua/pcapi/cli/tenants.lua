@@ -7,6 +7,7 @@ local ending = require "pcapi.cli.ending"
 local errors = require "pcapi.error"
 local options_ = require "pcapi.options"
 local profile_ = require "pcapi.profile"
+local text_ = require "pcapi.format.text"
 
 local M = {}
 
@@ -61,7 +62,7 @@ local function lines_of(path)
   local lines, why = read(path)
   if not lines then
     ending.stop(ending.EXIT.usage, ("--tenants: %s %s"):format(
-      path == "-" and "standard input" or path, why))
+      path == "-" and "standard input" or text_.visible(path), why))
   end
   return lines
 end

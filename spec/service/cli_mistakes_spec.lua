@@ -1,0 +1,155 @@
+--- Odd command lines: each is refused by a message that names the flag, the value and the cure.
+local folder = require "spec.support.folder"
+local sandbox = require "spec.support.sandbox"
+
+local LONG = ("9"):rep(4000)
+local ENDLESS = ("9"):rep(100000)
+local ESCAPES = "\27[31m\r\nfine\7\194\155\226\128\174"
+local WRITTEN = "\\x1b[31m\\r\\nfine\\x07\\u{9b}\\u{202e}"
+
+local home
+
+setup(function()
+  home = folder.new()
+  folder.write(home .. "/nul", "contoso\0.example\n")
+  folder.write(home .. "/utf16", "\255\254c\0o\0")
+  folder.write(home .. "/config", "[a]\nti\0meout = 1\n")
+end)
+
+teardown(folder.remove)
+
+local function run(arguments)
+  return sandbox.pcapi(arguments, { HOME = home })
+end
+
+-- Not a line longer than a few of a terminal, and nothing but printable characters in it.
+local function assert_readable(result)
+  assert.is_nil(result.err:find "[%z\1-\9\11-\31\127]", result.err)
+  assert.is_nil(result.err:find("traceback", 1, true), result.err)
+  assert.is_nil(result.err:find("fault of pcapi", 1, true), result.err)
+  assert.is_true(#result.err < 600, #result.err .. " bytes")
+end
+
+-- The status, what the message says, and the words.
+local CASES = {
+  { 2, "a command is required" },
+  { 2, "unknown command ''", "" },
+  { 2, "unknown command ''", "", "non-mfa" },
+  { 2, "too many arguments", "non-mfa", "" },
+  { 2, "unknown command 'nonmfa'\nDid you mean 'non-mfa'?", "nonmfa" },
+  { 2, "unknown command '-'", "-" },
+  { 2, "a command is required", "--" },
+  { 2, "unknown command '999", LONG },
+  { 2, "unknown option '--999", "--" .. LONG },
+  { 2, "has 100000 bytes; an argument may have 8192", ENDLESS },
+  { 2, "has 100002 bytes; an argument may have 8192", "--" .. ENDLESS, "status" },
+  { 2, "has 100000 bytes; an argument may have 8192", "non-mfa", "--user", ENDLESS },
+  { 2, "unknown command '\\xff\\xfe", "\255\254" },
+  { 2, "unknown option '--" .. WRITTEN .. "'", "--" .. ESCAPES },
+  { 2, "unknown command '" .. WRITTEN .. "'", ESCAPES },
+  { 2, "option '--help' does not take arguments", "--help=1" },
+  { 2, "option '--version' does not take arguments", "--version=1" },
+  { 2, "pcapi config --help", "config" },
+  { 2, "pcapi status --help", "status", "more" },
+  { 2, "pcapi completion --help", "completion" },
+  { 2, "must be one of 'bash', 'zsh', 'fish'", "completion", "csh" },
+  { 2, "'--output' must be one of 'table', 'json', 'jsonl', 'csv'", "non-mfa", "--output=" },
+  { 2, "'-o' must be one of 'table', 'json', 'jsonl', 'csv'", "non-mfa", "-oxml" },
+  { 2, "must be one of 'global', 'us_government', 'china'", "--cloud", "mars", "non-mfa" },
+  { 2, "--columns needs field names", "non-mfa", "--columns", "" },
+  { 2, "--columns needs field names", "non-mfa", "--columns", " , ," },
+  { 2, "no field '" .. WRITTEN:gsub("\\r\\n", "", 1):match "^[^f]*", "non-mfa", "--columns",
+    "\27[31m" },
+  { 2, "--limit must be a whole number from 1 to 10000, not '0'", "non-mfa", "--limit", "0" },
+  { 2, "--limit must be a whole number from 1 to 10000, not '1.5'", "non-mfa", "--limit=1.5" },
+  { 2, "--limit must be a whole number from 1 to 10000, not 'nan'", "non-mfa", "--limit", "nan" },
+  { 2, "--limit must be a whole number from 1 to 10000, not '-3'", "non-mfa", "--limit", "-3" },
+  { 2, "--rate must be a number from 0.001 to 1000000, not 'inf'", "non-mfa", "--rate", "inf" },
+  { 2, "--rate must be a number from 0.001 to 1000000, not '1e-300'", "non-mfa", "--rate=1e-300" },
+  { 2, "--rate must be a number from 0.001 to 1000000, not '1e999'", "non-mfa", "--rate", "1e999" },
+  { 2, "--timeout must be a number from 0.001 to 604800, not 'nan'", "--timeout", "nan", "status" },
+  { 2, "--timeout must be a number from 0.001 to 604800, not '1e999'", "--timeout", "1e999",
+    "status" },
+  { 2, "--timeout must be a number from 0.001 to 604800, not '1e300'", "--timeout", "1e300",
+    "login" },
+  { 2, "--timeout must be a number from 0.001 to 604800, not '-1'", "--timeout", "-1", "status" },
+  { 2, "--timeout must be a number from 0.001 to 604800, not '-.5'", "--timeout", "-.5", "status" },
+  { 2, "--timeout must be a number from 0.001 to 604800, not '0x10'", "--timeout", "0x10",
+    "status" },
+  { 2, "--timeout must be a number from 0.001 to 604800, not ''", "--timeout=", "status" },
+  { 2, "--timeout must be a number from 0.001 to 604800, not '999", "--timeout", LONG, "status" },
+  { 2, "--timeout must be a number from 0.001 to 604800, not '1" .. WRITTEN .. "'", "--timeout",
+    "1" .. ESCAPES, "status" },
+  { 2, "--since: ''", "non-mfa", "--since", "" },
+  { 2, "--since: ", "non-mfa", "--since", ESCAPES },
+  { 2, "--since: ", "non-mfa", "--since", LONG .. "d" },
+  { 2, "--start-date must be a day such as 2024-02-03, not '2024-02-31'", "adoption",
+    "--start-date", "2024-02-31" },
+  { 2, "--end-date must be a day such as 2024-02-03, not ''", "adoption", "--end-date", "" },
+  { 2, "--user must not be empty; * stands for any text", "non-mfa", "--user", "" },
+  { 2, "--application must not be empty", "adoption", "--application=" },
+  { 2, "--tenant must not be empty; give a value, or leave it out", "--tenant", "", "non-mfa" },
+  { 2, "--client-id must not be empty", "--client-id=", "login" },
+  { 2, "--config must not be empty", "--config", "", "non-mfa" },
+  { 2, "--ca-file must not be empty", "--ca-file", "", "non-mfa" },
+  { 2, "--certificate must not be empty", "--certificate", "", "login" },
+  { 2, "--tenants must not be empty", "non-mfa", "--tenants", "" },
+  { 2, "cannot be read: Is a directory", "non-mfa", "--tenants", "/" },
+  { 2, "/no" .. WRITTEN .. " cannot be read: No such", "non-mfa", "--tenants", "/no" .. ESCAPES },
+  { 2, "names no tenant", "non-mfa", "--tenants", "/dev/null" },
+  { 2, "is no text in UTF-8", "non-mfa", "--tenants", "HOME/nul" },
+  { 2, "is no text in UTF-8", "non-mfa", "--tenants", "HOME/utf16" },
+  { 1, ":2: ", "--config", "HOME/config", "non-mfa" },
+  { 1, "Is a directory", "--config", "/", "non-mfa" },
+  { 1, "/no" .. WRITTEN, "--config", "/no" .. ESCAPES, "non-mfa" },
+  { 1, "/no" .. WRITTEN, "--ca-file", "/no" .. ESCAPES, "non-mfa" },
+  { 2, "--profile may hold letters, digits and . _ @ -, 64 at most, not ''", "--profile", "",
+    "status" },
+  { 2, "64 at most, not '" .. WRITTEN .. "'", "--profile", ESCAPES, "status" },
+  { 2, "64 at most, not '999", "--profile", LONG, "status" },
+  { 2, "--base-url is not an absolute address", "--base-url", "", "non-mfa" },
+  { 2, "--base-url is not an address", "--base-url", "https://" .. ESCAPES, "non-mfa" },
+  { 2, "--login-url is not an absolute address", "--login-url", "https://?#", "login" },
+  { 2, "--claims must be JSON", "login", "--claims", "{" },
+  { 2, "--limit needs --all-profiles or --tenants", "non-mfa", "--limit", "5" },
+}
+
+describe("an odd command line", function()
+  for number, case in ipairs(CASES) do
+    it(("is refused by name, %d: %s"):format(number, case[2]:sub(1, 60):gsub("%c", " ")), function()
+      local words = {}
+      for i = 3, #case do
+        words[i - 2] = case[i]:gsub("^HOME", home)
+      end
+      local result = run(words)
+      assert.same({ case[1], "" }, { result.status, result.out }, result.err)
+      assert.truthy(result.err:find(case[2], 1, true), result.err)
+      assert_readable(result)
+    end)
+  end
+
+  it("may have an option twice: the last one counts", function()
+    local result = run { "--timeout", "0.001", "--timeout", "20", "-q", "-q", "non-mfa",
+                         "-o", "csv", "-o", "json" }
+    assert.equal(0, result.status, result.err)
+    assert.truthy(result.out:find "^%[\n")
+  end)
+
+  it("may have a long value, which matches nobody", function()
+    local result = run { "non-mfa", "--user", LONG }
+    assert.same({ 0, "" }, { result.status, result.out })
+    assert_readable(result)
+  end)
+
+  it("prints the help that comes first, whatever else is wrong behind it", function()
+    for _, words in ipairs { { "--help", "--bogus" }, { "-qh" }, { "--help", "--version" },
+                             { "--help", "non-mfa", "--limit", "0" } } do
+      local result = run(words)
+      assert.same({ 0, "" }, { result.status, result.err })
+      assert.truthy(result.out:find "^Usage: pcapi %[%-h%]")
+    end
+    assert.truthy(run({ "--version", "--help" }).out:find "^pcapi %S+\n$")
+    assert.truthy(run({ "non-mfa", "-h", "--bogus" }).out:find "^Usage: pcapi non%-mfa")
+    assert.truthy(run({ "config", "show", "--help" }).out:find "^Usage: pcapi config show")
+  end)
+end)
