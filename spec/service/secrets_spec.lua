@@ -34,13 +34,15 @@ before_each(function()
   home = curl.shell("mktemp -d"):match "%S+"
   -- the arguments of every process, again and again; for a minute or so at most, should
   -- nobody be left to end it
-  sampler = curl.shell(([[sh -c 'for i in $(seq 3000); do sleep 0.01; ]]
+  sampler = curl.shell(([[setsid sh -c 'for i in $(seq 3000); do sleep 0.01; ]]
     .. [[cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" " " >>%s/processes; ]]
     .. [[done' >/dev/null 2>&1 & echo $!]]):format(home)):match "%d+"
 end)
 
 after_each(function()
-  os.execute("kill " .. sampler .. "; rm -rf " .. home)
+  -- all of its processes, as one that is left would write into the folder that goes
+  os.execute(("kill -- -%s; while pgrep -r D,R,S,T -g %s >/dev/null; do sleep 0.01; done; "
+    .. "rm -rf %s"):format(sampler, sampler, home))
 end)
 
 local function login_url(settings)

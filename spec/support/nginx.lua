@@ -82,8 +82,24 @@ local function core_path(root)
   return path
 end
 
-local function configuration(options, port)
+-- Where workers find the library: in this checkout, or in a copy for workers of another user,
+-- as a checkout may be in a home that its owner alone can read.
+local function library(options, dir)
   local root = files.lines_of "pwd -P"[1]
+  local cpath = core_path(root)
+  if not options.user then
+    return root, cpath
+  end
+  local copied = os.execute(filled("cd @DIR@ && mkdir -p core/pcapi spec && cp -r @ROOT@/lua . && "
+    .. "cp -r @ROOT@/spec/support spec && cp @CORE@ core/pcapi && chmod -R a+rX . && chmod 755 .", {
+      DIR = dir, ROOT = root, CORE = cpath:gsub("%?", "pcapi/core"),
+    }))
+  assert(copied == true or copied == 0, "the library cannot be copied for another user")
+  return dir, dir .. "/core/?.so"
+end
+
+local function configuration(options, port, dir)
+  local root, cpath = library(options, dir)
   local names = {}
   for i, name in ipairs(options.env or {}) do
     names[i] = 'env "' .. name .. '";'
@@ -93,7 +109,7 @@ local function configuration(options, port)
     trusted = os.getenv "PCAPI_SANDBOX_CA"
   end
   return filled(CONF, {
-    MODULES = modules(), ROOT = root, CPATH = core_path(root), PORT = port,
+    MODULES = modules(), ROOT = root, CPATH = cpath, PORT = port,
     WORKERS = tostring(options.workers or 1), ENV = table.concat(names, "\n"),
     TRUSTED = trusted and 'lua_ssl_trusted_certificate "' .. trusted .. '";' or "",
     MAIN = options.main or "", HTTP = options.http or "", SERVER = options.server or "",
@@ -162,11 +178,8 @@ end
 
 local function start_once(options)
   local dir, port = files.lines_of "mktemp -d"[1], free_port()
-  if options.user then
-    os.execute("chmod 755 " .. dir)
-  end
   local file = assert(io.open(dir .. "/nginx.conf", "wb"))
-  file:write(configuration(options, port))
+  file:write(configuration(options, port, dir))
   file:close()
   local server = setmetatable({ dir = dir, url = "http://127.0.0.1:" .. port }, Server)
   server.pipe = launch(dir, options)
