@@ -163,8 +163,8 @@ kill:
 	@KILLS=1000 $(MAKE) --no-print-directory test-lua SPECS=spec/service/sign_in_spec.lua
 
 # Not those that only do more of the same.
-COVERAGE_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,calls cli cli_tenants \
-                  concurrent exchange redirect sign_in sign_in_command transport))
+COVERAGE_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,calls cli cli_mistakes \
+                  cli_streams cli_tenants concurrent exchange redirect sign_in sign_in_command transport))
 coverage:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
 	@rm -rf build/coverage && mkdir -p build/coverage/lua
@@ -200,6 +200,9 @@ docs:
 	@ldoc -q .
 
 install:
+	@command -v luarocks >/dev/null || echo "pcapi: luarocks is installed now, and brings lua5.1 along:" \
+	  "the machine's 'lua' may be Lua 5.1 then; run scripts by lua5.4, or choose by" \
+	  "update-alternatives --config lua-interpreter"
 	@dev/need $(BUILD_NEEDS) luarocks
 	env -u LUA_PATH -u LUA_CPATH luarocks --lua-version 5.4 make --deps-mode=none --tree $(PREFIX)
 	@rm -rf pcapi src/*.o src/redirect/*.o

@@ -3,12 +3,22 @@
 # shellcheck shell=bash
 dir='' nginx_pid='' command_pid='' interrupted=''
 
+# What the command left running may still write there.
+remove_folder() {
+  local try
+  for try in 1 2 3 4 5 6 7 8 9 10; do
+    rm -rf "$dir" 2>/dev/null && return
+    sleep 0.2
+  done
+  echo "cannot remove $dir (try $try)" >&2
+}
+
 clean_up() {
   if [ -n "$nginx_pid" ]; then
     kill "$nginx_pid" 2>/dev/null
     wait "$nginx_pid" 2>/dev/null
   fi
-  [ -z "$dir" ] || rm -rf "$dir"
+  [ -z "$dir" ] || remove_folder
 }
 
 # What stops us stops COMMAND first; its status becomes ours.

@@ -226,7 +226,7 @@ end)
 
 describe("the sandbox's clients", function()
   local function base64url(text)
-    local file = os.tmpname()
+    local file = files.temporary()
     local out = assert(io.open(file, "wb"))
     out:write(text)
     out:close()

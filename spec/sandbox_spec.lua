@@ -224,7 +224,7 @@ describe("the sandbox's data", function()
   end)
 
   it_answers("keeps every character in UTF-16", function()
-    local file = os.tmpname()
+    local file = files.temporary()
     shell("curl -s --cacert " .. CA .. " -H 'Authorization: Bearer " .. token.mint()
       .. "' -H 'X-Sandbox: bom=utf16; extra=1' " .. URL .. PRINCIPALS
       .. " | iconv -f UTF-16 -t UTF-8 >" .. file)
@@ -803,7 +803,7 @@ describe("sandbox/run", function()
 
   it_answers("stops on TERM, INT and HUP, and its command before it", function()
     for signal, status in pairs { TERM = 143, INT = 130, HUP = 129 } do
-      local file = os.tmpname()
+      local file = files.temporary()
       run(([[env --default-signal=INT sandbox/run sh -c '%s exec sleep 60' >%s & run=$!
              until [ -s %s ]; do sleep 0.05; done; kill -%s $run; wait $run; echo $? >>%s]])
         :format(FIND, file, file, signal, file))
@@ -815,7 +815,7 @@ describe("sandbox/run", function()
   end)
 
   it_answers("leaves it to the command what a signal means", function()
-    local file = os.tmpname()
+    local file = files.temporary()
     local output = run(([[sandbox/run sh -c 'trap "exit 5" TERM; echo >%s
         while :; do sleep 0.1; done' & run=$!
       until [ -s %s ]; do sleep 0.05; done; kill $run; wait $run; echo $?]])
@@ -825,7 +825,7 @@ describe("sandbox/run", function()
   end)
 
   it_answers("without a command prints what to export, and stays", function()
-    local file = os.tmpname()
+    local file = files.temporary()
     local output = run(([[sandbox/run >%s & run=$!
       until grep -q no_proxy %s; do sleep 0.05; done; . %s; rm %s
       curl -s --cacert "$PCAPI_CA_FILE" -H "Authorization: Bearer $PCAPI_TOKEN" \

@@ -1,4 +1,5 @@
 local cjson = require("cjson").new()
+local files = require "spec.support.files"
 local sandbox = require "spec.support.sandbox"
 
 local function run(arguments, scenario, input)
@@ -209,7 +210,7 @@ describe("the exit status", function()
   end)
 
   it("is 130 after Ctrl-C while it writes, and says that the output may be incomplete", function()
-    local pid = os.tmpname()
+    local pid = files.temporary()
     local result = sandbox.shell((
       [[PCAPI_TOKEN='%s' sh -c 'echo $$ >%s; exec %s bin/pcapi non-mfa -o json' | ]]
       .. [[{ head -c 1 >/dev/null; kill -INT $(cat %s); sleep 1; cat >/dev/null; }]]):format(

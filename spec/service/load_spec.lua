@@ -423,7 +423,7 @@ describe("a run that is stopped", function()
   end)
 
   it("by Ctrl-C ends at once with what was done", function()
-    local script = os.tmpname()
+    local script = files.temporary()
     local file = assert(io.open(script, "w"))
     file:write [[
       local pcapi = require "pcapi"

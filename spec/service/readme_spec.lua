@@ -92,10 +92,33 @@ for _, path in ipairs { "README.md", "docs/concurrency.md", "docs/sign-in.md" } 
     end
 
     for _, block in ipairs(examples(path, "crontab")) do
-      it("has a line of cron that runs " .. block:match "pcapi[^>]*", function()
-        local result = run_pcapi(block:match "/pcapi ([^>]*)")
-        assert.equal(0, result.status, result.err)
-        assert.truthy(result.out:find "^upn,")
+      local line = block:match "^%S+ %S+ %S+ %S+ %S+ ([^\n]+)$"
+
+      -- by sh and with HOME alone, as cron does; the sandbox is what is not cron's
+      local function run_as_cron(environment)
+        return run(("env -u PCAPI_TOKEN PATH=/usr/bin:/bin %s sh -c %s"):format(environment or "",
+          curl.quote((line:gsub("/usr/local/bin/pcapi", sandbox.lua .. " bin/pcapi")))))
+      end
+
+      it("has a line of cron that replaces a list, and mails nothing: " .. line, function()
+        local result = run_as_cron()
+        assert.same({ 0, "", "" }, { result.status, result.out, result.err })
+        assert.truthy(files.slurp(home .. "/non-mfa.csv"):find "^upn,")
+        assert.is_false(files.exists(home .. "/new.csv"))
+      end)
+
+      it("has a line of cron that leaves the list when it fails, and mails why", function()
+        assert.equal(0, run_as_cron().status)
+        local before = files.slurp(home .. "/non-mfa.csv")
+        local result = run_as_cron("PCAPI_TIMEOUT=1 PCAPI_BASE_URL="
+          .. sandbox.env "PCAPI_SANDBOX_CLOSED_URL")
+        assert.equal(6, result.status)
+        assert.truthy(result.err:find("network", 1, true), result.err)
+        assert.equal(before, files.slurp(home .. "/non-mfa.csv"))
+      end)
+
+      it("has a line of cron without a sign that cron takes for a line end", function()
+        assert.is_nil(line:find("%", 1, true))
       end)
     end
 

@@ -27,7 +27,7 @@ end
 -- Runs a shell command beside the listener, which goes on serving until the command
 -- ends. Returns what the command printed and what the listener has got by then.
 local function beside(command)
-  local done = os.tmpname()
+  local done = files.temporary()
   os.remove(done)
   local pipe = io.popen(("{ %s ; } 2>&1; : >%s"):format(command, done))
   local deadline = core.now() + 60

@@ -34,7 +34,7 @@ end
 -- @treturn table `status`, `version`, `seconds`, `size`, `exit` (curl's), `head`,
 --   `headers` (names in lower case), `body`
 function M.fetch(how)
-  local head, body = os.tmpname(), os.tmpname()
+  local head, body = files.temporary(), files.temporary()
   local command = { M.COMMAND, "-s", "--noproxy", "'*'", "--max-time", "60",
                     "--cacert", M.quote(os.getenv("PCAPI_SANDBOX_CA")),
                     "-D", head, "-o", how.discard and "/dev/null" or body, "-w",

@@ -38,4 +38,11 @@ function M.lines_of(command)
   return all
 end
 
+--- A new file, empty and private, where the system wants temporary ones. `os.tmpname` knows
+-- /tmp alone, which sandbox/run does not clean up.
+-- @treturn string its path
+function M.temporary()
+  return M.lines_of "mktemp"[1]
+end
+
 return M

@@ -34,7 +34,7 @@ Provider.__index = Provider
 --   (seconds), `mfa` false for tokens without it, `certificates` of jwt_ps and jwt_rs (files)
 -- @treturn table `url` for signing in, `tenant`, and the methods below
 function M.start(settings)
-  local output = os.tmpname()
+  local output = files.temporary()
   local argument = settings and next(settings) and cjson.encode(settings) or "{}"
   -- a pipe for its input: it closes, and the provider ends, whatever becomes of us
   local pipe = assert(io.popen(("{ env -u LD_PRELOAD %s spec/oidc/provider.mjs %s; touch %s.end; } "
@@ -110,7 +110,7 @@ local function walk(self, jar, answer)
 end
 
 local function with_jar(visit)
-  local jar = os.tmpname()
+  local jar = files.temporary()
   local ok, result = pcall(visit, jar)
   os.remove(jar)
   return ok and result or error(result, 0)

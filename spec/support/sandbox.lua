@@ -87,7 +87,7 @@ end
 
 --- Runs a shell command; returns its status, output and error output.
 function M.shell(command)
-  local out, err = os.tmpname(), os.tmpname()
+  local out, err = files.temporary(), files.temporary()
   local wait_status, _, status = os.execute(("{ %s ; } >%s 2>%s; exit $?"):format(command, out,
     err))
   status = status or wait_status / 256 -- Lua 5.1 gives the wait status alone

@@ -30,8 +30,8 @@ end
 -- What a process of its own prints that runs this Lua code; `before` stands in front
 -- of the interpreter, as in `umask 0;`
 local function other_process(code, before)
-  local script = folder.write(os.tmpname(), ("local core, directory = require 'pcapi.core', %q\n%s")
-    :format(directory, code))
+  local script = folder.write(files.temporary(),
+    ("local core, directory = require 'pcapi.core', %q\n%s"):format(directory, code))
   local said = sh("chmod 644 %s; %s %s %s", script, before or "", LUA, script)
   os.remove(script)
   return said
