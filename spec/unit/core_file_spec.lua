@@ -271,7 +271,8 @@ describe("a private file stays as it was when", function()
 
   it("its folder cannot be entered, or it cannot be read", function()
     sh("chmod 600 '%s'", directory)
-    assert.matches("could not be .*: Permission denied; run: chmod 700 " .. directory,
+    assert.matches("could not be .*: Permission denied; run: chmod 700 "
+      .. directory:gsub("%p", "%%%0"),
       as_owner [[print(core.file_read(directory, "token"))]], 1, false)
     sh("chmod 700 '%s'; chmod 000 '%s'", directory, path "token")
     assert.equal(("nil\t%s could not be opened: Permission denied; run: chmod 600 %s")
