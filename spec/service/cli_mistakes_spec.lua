@@ -7,6 +7,9 @@ local ENDLESS = ("9"):rep(100000)
 local ESCAPES = "\27[31m\r\nfine\7\194\155\226\128\174"
 local WRITTEN = "\\x1b[31m\\r\\nfine\\x07\\u{9b}\\u{202e}"
 
+local RATE = "--rate must be a positive number from 0.001 to 1000000, not "
+local TIMEOUT = "--timeout must be a positive number from 0.001 to 604800, not "
+
 local home
 
 setup(function()
@@ -64,21 +67,21 @@ local CASES = {
   { 2, "--limit must be a whole number from 1 to 10000, not '1.5'", "non-mfa", "--limit=1.5" },
   { 2, "--limit must be a whole number from 1 to 10000, not 'nan'", "non-mfa", "--limit", "nan" },
   { 2, "--limit must be a whole number from 1 to 10000, not '-3'", "non-mfa", "--limit", "-3" },
-  { 2, "--rate must be a number from 0.001 to 1000000, not 'inf'", "non-mfa", "--rate", "inf" },
-  { 2, "--rate must be a number from 0.001 to 1000000, not '1e-300'", "non-mfa", "--rate=1e-300" },
-  { 2, "--rate must be a number from 0.001 to 1000000, not '1e999'", "non-mfa", "--rate", "1e999" },
-  { 2, "--timeout must be a number from 0.001 to 604800, not 'nan'", "--timeout", "nan", "status" },
-  { 2, "--timeout must be a number from 0.001 to 604800, not '1e999'", "--timeout", "1e999",
+  { 2, RATE .. "'inf'", "non-mfa", "--rate", "inf" },
+  { 2, RATE .. "'1e-300'", "non-mfa", "--rate=1e-300" },
+  { 2, RATE .. "'1e999'", "non-mfa", "--rate", "1e999" },
+  { 2, TIMEOUT .. "'nan'", "--timeout", "nan", "status" },
+  { 2, TIMEOUT .. "'1e999'", "--timeout", "1e999",
     "status" },
-  { 2, "--timeout must be a number from 0.001 to 604800, not '1e300'", "--timeout", "1e300",
+  { 2, TIMEOUT .. "'1e300'", "--timeout", "1e300",
     "login" },
-  { 2, "--timeout must be a number from 0.001 to 604800, not '-1'", "--timeout", "-1", "status" },
-  { 2, "--timeout must be a number from 0.001 to 604800, not '-.5'", "--timeout", "-.5", "status" },
-  { 2, "--timeout must be a number from 0.001 to 604800, not '0x10'", "--timeout", "0x10",
+  { 2, TIMEOUT .. "'-1'", "--timeout", "-1", "status" },
+  { 2, TIMEOUT .. "'-.5'", "--timeout", "-.5", "status" },
+  { 2, TIMEOUT .. "'0x10'", "--timeout", "0x10",
     "status" },
-  { 2, "--timeout must be a number from 0.001 to 604800, not ''", "--timeout=", "status" },
-  { 2, "--timeout must be a number from 0.001 to 604800, not '999", "--timeout", LONG, "status" },
-  { 2, "--timeout must be a number from 0.001 to 604800, not '1" .. WRITTEN .. "'", "--timeout",
+  { 2, TIMEOUT .. "''", "--timeout=", "status" },
+  { 2, TIMEOUT .. "'999", "--timeout", LONG, "status" },
+  { 2, TIMEOUT .. "'1" .. WRITTEN .. "'", "--timeout",
     "1" .. ESCAPES, "status" },
   { 2, "--since: ''", "non-mfa", "--since", "" },
   { 2, "--since: ", "non-mfa", "--since", ESCAPES },

@@ -34,8 +34,8 @@ end
 
 -- Reads a decimal number. Beyond these limits it would be a slip of the keyboard.
 local function number(flag, least, most, is_whole)
-  local wanted = ("%s must be a %snumber from %s to %s"):format(flag, is_whole and "whole " or "",
-    text.number(least), text.number(most))
+  local wanted = ("%s must be a %s number from %s to %s"):format(flag,
+    is_whole and "whole" or "positive", text.number(least), text.number(most))
   return function(value)
     local read = value:find "^[%d.eE+-]+$" and tonumber(value)
     if read and read >= least and read <= most and (not is_whole or read % 1 == 0) then
