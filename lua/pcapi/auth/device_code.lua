@@ -71,11 +71,14 @@ local function form_of(account, started)
   return form
 end
 
+-- Kinds of a poll that the sign-in service did not answer. A network that wants a login
+-- first answers in its place, with a page, a redirect or its own certificate; the service
+-- was heard when the code was asked for, so it may be heard again.
+local NO_ANSWER = { network = true, timeout = true, tls = true, protocol = true }
+
 local function will_pass(err)
-  if err.status then
-    return err.status >= 500 or err.status == 429 or err.status == 408
-  end
-  return err.kind == "network" or err.kind == "timeout"
+  local status = err.status or 0
+  return NO_ANSWER[err.kind] or status >= 500 or status == 429 or status == 408
 end
 
 -- What a poll that brought no token means: seconds to the next one, or nil when it is

@@ -6,16 +6,25 @@
 -- @module pcapi.auth.refusal
 local M = {}
 
--- Class: kind of error, next step, names, numbers.
+-- Class: kind of error, next step, names, numbers. The numbers are those of Microsoft's
+-- "authentication and authorization error codes" that a sign-in of ours can meet, and those
+-- that the service sends without having them there (900023, 9002327, 530033, 530036 ...).
 local CLASSES = {
   mfa = {
     kind = "mfa_required", hint = "Sign in again with MFA",
-    numbers = "50072 50074 50076 50078 50079 50158 53004",
+    numbers = "50072 50074 50076 50078 50079 50158 53004 500121",
   },
   sign_in = {
     kind = "sign_in_required", hint = "Sign in again",
     names = "invalid_grant interaction_required login_required",
-    numbers = "50089 50173 50132 50133 54005 70000 70008 700082 700084 70043 501481",
+    numbers = "16000 16001 16002 160021 50058 50085 50089 50132 50133 50134 50139 50140 50143 "
+      .. "50168 50173 50197 50199 51006 54005 70000 70008 700020 70043 700082 700084 90119 90120 "
+      .. "501481",
+  },
+  password = {
+    kind = "sign_in_required",
+    hint = "Sign in again with the right password; change it where it has expired",
+    numbers = "50055 50056 50064 50125 50126 50135 50144",
   },
   declined = {
     kind = "sign_in_required", hint = "The sign-in was declined: sign in again and accept",
@@ -29,10 +38,39 @@ local CLASSES = {
     kind = "sign_in_required", hint = "Sign in again",
     names = "bad_verification_code", numbers = "70018",
   },
+  disabled_account = {
+    kind = "forbidden", hint = "The account is disabled: ask the account's administrator to "
+      .. "enable it, or sign in as another user",
+    numbers = "50057",
+  },
+  locked_account = {
+    kind = "forbidden", hint = "The account is locked, or its address is blocked: wait some "
+      .. "minutes, or ask the account's administrator to unblock it",
+    numbers = "50053",
+  },
+  limited_account = {
+    kind = "forbidden", hint = "This account may not sign in here, or not now: ask the account's "
+      .. "administrator, or sign in as another user",
+    numbers = "50015 54000 500208 53011 530034 80012 90084 90093 90123",
+  },
+  unknown_account = {
+    kind = "forbidden", hint = "The tenant does not know this account: check tenant, sign in as "
+      .. "a user of that tenant, or ask the account's administrator",
+    numbers = "16003 50014 50020 50034 51004 90072 90125",
+  },
   policy = {
     kind = "forbidden",
     hint = "A policy of the tenant (Conditional Access) blocks this sign-in: ask its administrator",
-    numbers = "53000 53001 53002 53003 530032 530035 50131",
+    numbers = "50002 50005 50097 50127 50129 50131 50155 50161 50170 50177 50178 50187 53000 53001 "
+      .. "53002 53010 500021 500022 500212 500213 530003 530021 530032 130007 130008 135011 "
+      .. "1000104",
+  },
+  device_code_policy = {
+    kind = "forbidden",
+    hint = "A policy of the tenant (Conditional Access) blocks this sign-in, often for device "
+      .. "codes alone. Sign in by a browser: pcapi login --browser; or ask the tenant's "
+      .. "administrator",
+    numbers = "53003 530033 530035 530036",
   },
   assignment = {
     kind = "forbidden",
@@ -41,10 +79,31 @@ local CLASSES = {
   },
   consent = {
     kind = "consent_required",
-    hint = "Consent is missing, or the registration is not right: see the application's API "
-      .. "permissions and redirect addresses, and let an administrator consent",
-    names = "consent_required unauthorized_client invalid_resource",
-    numbers = "65001 65005 500011 650052 650057 90094 90099 50011 50194",
+    hint = "Consent is missing: let an administrator of the tenant consent to the application's "
+      .. "API permissions",
+    names = "consent_required",
+    numbers = "65001 90008 90094 90095 90099",
+  },
+  registration = {
+    kind = "consent_required",
+    hint = "The registration is not right: see the application's API permissions and supported "
+      .. "accounts, and let an administrator consent",
+    names = "unauthorized_client invalid_resource",
+    numbers = "50001 50010 50194 65002 65005 90009 500011 650052 650054 650056 650057 7000114 "
+      .. "9002332 9002346",
+  },
+  redirect = {
+    kind = "consent_required",
+    hint = "The registration lacks the redirect address: add http://localhost on the platform "
+      .. '"Mobile and desktop applications"',
+    numbers = "50011 70004 90102 900971",
+  },
+  single_page = {
+    kind = "consent_required",
+    hint = "The registration has the redirect address on the platform \"Single-page "
+      .. "application\": move it to \"Mobile and desktop applications\", or to \"Web\" for an "
+      .. "application with a secret",
+    numbers = "9002325 9002326 9002327",
   },
   not_accepted = {
     kind = "consent_required",
@@ -54,13 +113,35 @@ local CLASSES = {
   unknown_application = {
     kind = "consent_required",
     hint = "The tenant does not know this application: check client_id and tenant",
-    numbers = "700016",
+    numbers = "700011 700016 7000229",
+  },
+  disabled_application = {
+    kind = "consent_required",
+    hint = "The application is disabled in this tenant: let an administrator enable it (Entra, "
+      .. "Enterprise applications), or check client_id",
+    numbers = "70001 7000112 1000031",
   },
   credential = {
     kind = "invalid_client",
     hint = "Check the client secret or certificate, and whether it has expired",
     names = "invalid_client",
-    numbers = "70002 7000215 700027 50012 700024",
+    numbers = "70002",
+  },
+  secret = {
+    kind = "invalid_client",
+    hint = "Check the client secret: give its value, not its id, and that of this registration",
+    numbers = "7000215",
+  },
+  certificate = {
+    kind = "invalid_client",
+    hint = "Check the certificate: whether it is in the registration of this client_id, and "
+      .. "whether it has expired",
+    numbers = "50006 50012 50013 50017 50027 50032 50048 700021 700027 700030",
+  },
+  assertion_time = {
+    kind = "invalid_client",
+    hint = "Check this machine's clock and date: what the certificate signed is not valid now",
+    numbers = "700024",
   },
   public_client = {
     kind = "invalid_client",
@@ -76,26 +157,46 @@ local CLASSES = {
     kind = "invalid_client",
     hint = "The registration is confidential: give client_secret or certificate, "
       .. "or allow public client flows",
-    numbers = "7000218",
+    numbers = "7000216 7000218 7000219",
   },
   place = {
     kind = "config", hint = "Wrong tenant or cloud: check tenant and cloud",
-    numbers = "90002 90038 900382 900432 50059 9001023",
+    numbers = "50029 50049 50059 50107 50128 50169 90002 90019 90027 90038 90043 90051 90124 90130 "
+      .. "700005 900023 900382 900432 9001023",
   },
   request = {
     kind = "bad_request", hint = "Check scope, resource and oauth_version",
     names = "invalid_request invalid_scope unsupported_grant_type unsupported_response_type "
       .. "invalid_target",
-    numbers = "70011 28002 700022 901002 900144 90014 50147",
+    numbers = "28002 28003 50050 50147 70003 70005 70007 70011 90004 90005 90007 90010 90013 90014 "
+      .. "90015 90016 90023 90056 90100 90101 90107 90117 90121 165900 501491 700022 700023 "
+      .. "900144 900561 901002",
+  },
+  malformed = {
+    kind = "bad_request",
+    hint = "Check refresh_token, client_id and client_secret for characters that are missing or "
+      .. "too many; then scope, resource and oauth_version",
+    numbers = "9002313",
   },
   later = {
     kind = "server", hint = "Try again later",
     names = "temporarily_unavailable server_error",
-    numbers = "50033 50087 90006 90012 90024 90033 90055 90090",
+    numbers = "50033 50087 50166 70012 90006 90012 90024 90033 90090 90091",
+  },
+  broken = {
+    kind = "server", hint = "Try again later; where it stays so, ask Microsoft's support and tell "
+      .. "the request id",
+    numbers = "50000 50003 50007 50042 50043 50086 90036 90085 90092",
+  },
+  federation = {
+    kind = "server", hint = "The tenant's own sign-in server failed: try again later, or ask the "
+      .. "tenant's administrator",
+    numbers = "20001 20012 20033 40008 40009 40010 40015 50008 5000819 80001 80002 80005 80007 "
+      .. "80010 80013 80014",
   },
   loop = {
-    kind = "throttled", hint = "The same request came too often: wait some minutes",
-    numbers = "50196",
+    kind = "throttled", hint = "Such requests came too often: wait some minutes",
+    numbers = "50088 50196 90055",
   },
 }
 

@@ -484,6 +484,24 @@ describe("pcapi.auth.account", function()
       assert.is_false(store.locked)
     end)
 
+    for name, answer in pairs {
+      ["the page of a network that wants a login first"] = { status = 200, body = "<html>Hotel" },
+      ["an empty answer"] = { status = 200, body = "" },
+      ["a redirect"] = { status = 302, headers = { location = "https://hotel.example/" } },
+      ["JSON of another shape"] = sign_in.json { status = "ok" },
+    } do
+      it(name .. " leaves what is kept as it was, and the next call renews it", function()
+        local account, context, transport, store = account_with(expired(),
+          { answer, sign_in.tokens() })
+        local token, err = account:token(nil, context)
+        assert.is_nil(token)
+        assert.equal("protocol", err.kind)
+        assert.equal(expired(), store.texts.kept)
+        assert.equal("SECRETaccess", account:token(nil, context))
+        assert.equal("SECRETstored", transport.sent[2].form.refresh_token)
+      end)
+    end
+
     it("the lock is given back whatever happens", function()
       for _, answers in ipairs { { sign_in.tokens() }, { { kind = "tls" } },
                                  { { body = "<html>" } } } do

@@ -196,7 +196,7 @@ describe("pcapi.auth.device_code", function()
       assert.matches("allow public client flows", err.hint, 1, true)
       assert.equal("AADSTS50999", fails({ started(),
         sign_in.refusal("invalid_grant", 50999) }).code)
-      assert.equal("protocol", fails({ started(), { body = "<html>" } }).kind)
+      assert.equal("bad_request", fails({ started(), sign_in.refusal("teapot", 1) }).kind)
     end)
 
     it("nobody entered the code in time", function()
@@ -243,6 +243,17 @@ describe("pcapi.auth.device_code", function()
       ["status 429"] = { status = 429 },
       ["an answer to try later"] = sign_in.refusal("temporarily_unavailable", 90033, nil,
         { status = 503 }),
+      ["the page of a network that wants a login first"] = { status = 200,
+        body = "<html>Welcome to the hotel</html>" },
+      ["its page with another status"] = { status = 511, body = "<html>" },
+      ["its redirect"] = { status = 302, headers = { location = "https://hotel.example/" } },
+      ["its refusal"] = { status = 403, body = "Log in to this network first" },
+      ["its certificate"] = { kind = "tls" },
+      ["an empty answer"] = { status = 200, body = "" },
+      ["half an answer"] = { status = 200, body = '{"access_token":"SECR' },
+      ["JSON of another shape"] = sign_in.json { status = "ok" },
+      ["JSON that is a list"] = { status = 200, body = "[1]" },
+      ["an error of another shape"] = { status = 400, body = '{"error":{"code":"x"}}' },
     } do
       it(name, function()
         local token, _, transport = run { started(), answer, PENDING, sign_in.tokens() }
@@ -282,9 +293,20 @@ describe("pcapi.auth.device_code", function()
       end
     end)
 
+    it("pages in place of answers, until the code expires, and gives the last", function()
+      local answers = { started { expires_in = 300 } }
+      for i = 2, 40 do
+        answers[i] = { status = 200, body = "<html>" }
+      end
+      local err, transport = fails(answers)
+      assert.equal("protocol", err.kind)
+      assert.is_true(#transport.sent >= 5 and #transport.sent < 20)
+      assert.is_true(transport:now() <= 1300)
+    end)
+
     it("no failure that will not pass", function()
-      local err, transport = fails { started(), { kind = "tls" } }
-      assert.equal("tls", err.kind)
+      local err, transport = fails { started(), { kind = "config" } }
+      assert.equal("config", err.kind)
       assert.equal(2, #transport.sent)
     end)
   end)
@@ -305,7 +327,8 @@ describe("pcapi.auth.device_code", function()
                                 sign_in.refusal(said, nil, { error_description = said }),
                                 { status = 400, body = cjson.encode { error = "invalid_grant",
                                   error_description = said } } } do
-        fails { started { device_code = "SECRET+device/code" }, answer }
+        -- time for one poll
+        fails { started { device_code = "SECRET+device/code", expires_in = 14 }, answer }
       end
     end
   end)
