@@ -43,7 +43,7 @@ end
 --- Every setting, in the order in which people are shown them: `name`, `env` (its
 -- variable), `of` (who takes it under this name, account or client), `secret` (only from
 -- the environment, never shown), `kept` (at sign-in, where a flag gave it), `path` (of a
--- file), `read` (checks and converts), `default`; and `sign_in`, for what a profile that
+-- file), `address` (may hold a password), `read` (checks and converts), `default`; and `sign_in`, for what a profile that
 -- is asked for by name is not to take from the environment.
 M.settings = {
   { name = "tenant", env = "PCAPI_TENANT", of = "account", kept = true },
@@ -63,17 +63,17 @@ M.settings = {
   { name = "cloud", env = "PCAPI_CLOUD", of = "account", kept = true, default = "global",
     read = choice("global", "us_government", "china") },
   { name = "oauth_version", of = "account", default = "v2", read = choice("v1", "v2") },
-  { name = "resource", of = "account" },
+  { name = "resource", of = "account", address = true },
   { name = "scope", of = "account" },
-  { name = "login_url", env = "PCAPI_LOGIN_URL", of = "account", kept = true },
-  { name = "token_url", of = "account" },
-  { name = "device_code_url", of = "account" },
-  { name = "authorize_url", of = "account" },
-  { name = "base_url", env = "PCAPI_BASE_URL", of = "client", kept = true },
+  { name = "login_url", env = "PCAPI_LOGIN_URL", of = "account", kept = true, address = true },
+  { name = "token_url", of = "account", address = true },
+  { name = "device_code_url", of = "account", address = true },
+  { name = "authorize_url", of = "account", address = true },
+  { name = "base_url", env = "PCAPI_BASE_URL", of = "client", kept = true, address = true },
   { name = "prefix", of = "client" },
   { name = "ca_file", env = "PCAPI_CA_FILE", of = "client", kept = true, path = true },
   { name = "ca_path", env = "PCAPI_CA_PATH", of = "client", kept = true, path = true },
-  { name = "proxy", of = "client" },
+  { name = "proxy", of = "client", address = true },
   { name = "no_proxy", of = "client" },
   { name = "timeout", of = "client", read = seconds, default = 180 },
   { name = "store", env = "PCAPI_STORE", path = true },

@@ -19,6 +19,8 @@
 -- @field[opt] problem the `type` of problem details (RFC 9457), an address
 -- @field[opt] page the number of the page that failed, from 2, where others came before it
 -- @field[opt] cause the error beneath this one
+local url = require "pcapi.url"
+
 local M = {}
 
 --- Every kind, and what it means.
@@ -68,12 +70,11 @@ end
 -- @treturn string
 function M.harmless(said, longest)
   longest = longest or LONGEST
-  said = M.shorten(said, longest):gsub("%f[%w_%-]eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", "[token]")
+  -- before the cut, which could take the @ away
+  said = M.shorten(url.hide_users(said:sub(1, 4 * longest)), longest):gsub("%f[%w_%-]eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", "[token]")
   said = said:gsub("([Bb]earer%s+)[%w%-%._~%+/=]+", function(scheme)
     return scheme .. "[token]"
   end)
-  -- name and password of a proxy
-  said = said:gsub("%f[%a](%a[%w+.-]*://)[^%s/'\"]*@", "%1[hidden]@")
   -- loaded late: who meets no error need not load it
   return M.shorten(require("pcapi.format.text").visible(said), longest) -- escapes are longer
 end

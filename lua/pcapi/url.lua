@@ -90,6 +90,65 @@ function M.parse_safe(text, allow_http)
   return address
 end
 
+local HIDDEN = "[hidden]"
+
+-- Whether what stands from `first` to the @ at `last` is a user name and a password, and not
+-- a host with a path behind it.
+local function is_user(word, first, last)
+  local finish = word:find("[/?#]", first)
+  if not finish or finish > last then
+    return first <= last
+  end
+  local authority = word:sub(first, finish - 1)
+  return not (authority:find "^[%w%-._]+:?%d*$" or authority:find "^%[[%x:.]+%]:?%d*$")
+end
+
+-- Where a user name may begin in a word that has an @ at `last`; nil for nowhere.
+local function user_in(word, last)
+  local has_slashes = false
+  for at in word:gmatch ":()//" do
+    has_slashes = true
+    if at < last and is_user(word, at + 2, last) then
+      return at + 2
+    end
+  end
+  local slashes = word:match "^%W-()//"
+  if slashes then
+    return is_user(word, slashes + 2, last) and slashes + 2 or nil
+  end
+  local colon = not has_slashes and word:find(":", 1, true)
+  return colon and colon < last and math.min(word:match "^%p*()", colon) or nil
+end
+
+local function hide_user(word)
+  local last = word:match "^.*()@"
+  local first = last and user_in(word, last)
+  return first and word:sub(1, first - 1) .. HIDDEN .. word:sub(last) or nil
+end
+
+--- Hides user names and passwords of addresses, as that of a proxy may hold them: with
+-- a scheme or without, and whatever characters they have. Rather too much is hidden.
+-- @tparam string text
+-- @tparam[opt] boolean is_address the text is one address, with blanks or not; without it
+-- addresses are looked for
+-- @treturn string
+function M.hide_users(text, is_address)
+  if not text:find("@", 1, true) then
+    return text
+  elseif is_address then
+    local start = text:match "^%s*%a[%w+.%-]*:[/\\]+()" or text:match "^%s*//()" or 1
+    return text:sub(1, start - 1) .. HIDDEN .. text:match "^.*(@.*)$"
+  end
+  -- libcurl repeats the whole proxy setting in quotes, and there may be blanks in it
+  local _, quote = text:find "[Pp]roxy %a+ %a+ '"
+  local finish = quote and text:find "'[^']*$"
+  if finish and finish > quote then
+    text = text:sub(1, quote) .. M.hide_users(text:sub(quote + 1, finish - 1), true)
+      .. text:sub(finish)
+  end
+  return (text:gsub("%S+", hide_user))
+end
+
 --- Percent-encodes all but unreserved characters (RFC 3986 §2.3).
 -- @tparam string text
 -- @treturn string

@@ -412,6 +412,39 @@ describe("pcapi config show", function()
     assert.is_nil(result.out:find("SECRET ", 1, true))
   end)
 
+  it("shows no password of an address, and no command does", function()
+    for _, proxy in ipairs {
+      "me:SECRETpw@127.0.0.1:1", "HTTP://me:SECRETpw@127.0.0.1:1", "//me:SECRETpw@127.0.0.1:1",
+      "http://me:SECRETp@w@127.0.0.1:1", "me:SECRETp/w@127.0.0.1:1",
+      "http://me:SECRETp w@127.0.0.1:1", "ftp://me:SECRETpw@127.0.0.1:1",
+      "http://me:SECRETpw@127.0.0.1:99999", "http://me:SECRETpw@",
+    } do
+      write_config("no_proxy = x.example\nproxy = " .. proxy .. "\n")
+      local shown = run { "config", "show" }
+      assert.truthy(shown.out:find("[hidden]@", 1, true), shown.out)
+      assert.is_nil((shown.out .. shown.err):find("SECRET", 1, true), shown.out .. shown.err)
+      for _, environment in ipairs {
+        { PCAPI_TOKEN = sandbox.token() }, { PCAPI_TOKEN = sandbox.token(), no_proxy = "x.example",
+          XDG_CONFIG_HOME = "/nowhere", https_proxy = proxy },
+        { PCAPI_TOKEN = sandbox.token(), no_proxy = "x.example", XDG_CONFIG_HOME = "/nowhere",
+          ALL_PROXY = proxy, https_proxy = false, HTTPS_PROXY = false },
+      } do
+        local said = run({ "--timeout", "3", "--trace", "doctor" }, environment)
+        assert.not_equal(0, said.status)
+        assert.is_nil((said.out .. said.err):find("SECRET", 1, true), said.out .. said.err)
+      end
+    end
+  end)
+
+  it("shows no password of the service's address", function()
+    local result = run({ "config", "show" }, { PCAPI_LOGIN_URL = "https://me:SECRETpw@a.example",
+      PCAPI_BASE_URL = "me:SECRETpw@b.example" })
+    assert.is_nil(result.out:find("SECRET", 1, true), result.out)
+    result = run({ "doctor" }, { PCAPI_BASE_URL = "https://me:SECRETpw@b.example",
+                                 PCAPI_TOKEN = sandbox.token() })
+    assert.is_nil((result.out .. result.err):find("SECRET", 1, true), result.out)
+  end)
+
   it("names the line of the file that is wrong", function()
     write_config "# comment\ntennant = x\n"
     local result = run { "config", "show" }

@@ -94,6 +94,8 @@ describe("pcapi.error", function()
       ["Authorization: Bearer a.b-c~d+e/f="] = "Authorization: Bearer [token]",
       ["authorization: bearer  SECRET, x"] = "authorization: bearer  [token], x",
       ["nothing to hide"] = "nothing to hide",
+      ["no proxy at me:SECRET@host:1"] = "no proxy at [hidden]@host:1",
+      ["no proxy at HTTP://me:SE@CRET@host:1/"] = "no proxy at HTTP://[hidden]@host:1/",
     } do
       it(("turns %q into %q"):format(given, expected), function()
         assert.equal(expected, new({ message = given }).message)

@@ -155,3 +155,54 @@ describe("pcapi.url", function()
     end
   end)
 end)
+
+describe("pcapi.url.hide_users", function()
+  for _, address in ipairs {
+    "me:SECRET@proxy.example:3128", "http://me:SECRET@proxy.example:3128",
+    "HTTPS://me:SECRET@proxy.example", "socks5h://me:SECRET@proxy.example", "//me:SECRET@proxy.example",
+    "http://me:SEC@RET@proxy.example", "me:SEC@RET@proxy.example", "me:SECRET%40x@proxy.example",
+    "http://me:%53ECRET@proxy.example/", "http://SECRET@proxy.example", ":SECRET@proxy.example",
+    "http://me:SEC/RET@proxy.example", "me:SEC//RET@proxy.example", "http:/me:SECRET@proxy.example",
+    "http:me:SECRET@proxy.example", "http:\\\\me:SECRET@proxy.example", "http://me:S?CRET@[::1]:3128",
+    "http://me:S#CRET@proxy.example", "http://me:'SECRET@proxy.example", 'http://me:"SECRET@proxy.example',
+    "http://me:SEC://RET@proxy.example", "http://a.b:SECRET@proxy.example",
+  } do
+    it("hides what is secret in " .. address, function()
+      for _, said in ipairs {
+        url.hide_users(address, true), url_.hide_users(address),
+        url.hide_users("Unsupported proxy syntax in '" .. address .. "': x"),
+        url.hide_users("see (" .. address .. "), and " .. address),
+        url.hide_users('{"proxy":"' .. address .. '"}'),
+      } do
+        assert.is_nil(said:find("CRET", 1, true), said)
+        assert.is_nil(said:find("RET", 1, true), said)
+        assert.is_nil(said:find("SEC", 1, true), said)
+        assert.truthy(said:find("[hidden]@", 1, true), said)
+      end
+    end)
+  end
+
+  it("hides a name alone, and a password with blanks, where the text is an address", function()
+    assert.equal("[hidden]@proxy.example:1", url.hide_users("SECRET@proxy.example:1", true))
+    assert.equal("http://[hidden]@proxy.example:1",
+      url.hide_users("http://me:SEC RET@proxy.example:1", true))
+    assert.equal("http://[hidden]@proxy.example",
+      url.hide_users("http://me:12/34@proxy.example", true))
+  end)
+
+  it("hides a password with blanks in libcurl's words", function()
+    assert.equal("Unsupported proxy syntax in 'http://[hidden]@h:1': bad", url.hide_users(
+      "Unsupported proxy syntax in 'http://me:SEC ''RET@h:1': bad"))
+  end)
+
+  it("leaves what is none", function()
+    for _, text in ipairs {
+      "", "http://proxy.example:3128", "proxy.example", "signed in as admin@fabrikam.example",
+      "https://host.example/v1/users/a@b.example", "https://host.example:443/users?upn=a@b.example",
+      "https://[::1]:443/a@b", "Ratio 1:2 (a@b)", "HTTP 407: no",
+    } do
+      assert.equal(text, url.hide_users(text))
+    end
+    assert.equal("http://proxy.example:3128", url.hide_users("http://proxy.example:3128", true))
+  end)
+end)

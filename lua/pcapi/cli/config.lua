@@ -5,12 +5,16 @@ local connect = require "pcapi.cli.connect"
 local core = require "pcapi.core"
 local ending = require "pcapi.cli.ending"
 local output = require "pcapi.cli.output"
+local url = require "pcapi.url"
 
 local M = {}
 
--- An address may hold a name and a password, as that of a proxy does.
-local function without_user(value)
-  return type(value) == "string" and value:gsub("://[^/]*@", "://(not shown)@") or value
+-- An address may hold a user name and a password, as that of a proxy does.
+local function shown(setting, value)
+  if config.is_secret(setting, value) then
+    return "(not shown)"
+  end
+  return type(value) == "string" and url.hide_users(value, setting.address) or value
 end
 
 local function rows_of(profile)
@@ -22,7 +26,7 @@ local function rows_of(profile)
     if value ~= nil then
       rows[#rows + 1] = {
         setting = setting.name, from = settings.origins[setting.name],
-        value = config.is_secret(setting, value) and "(not shown)" or without_user(value),
+        value = shown(setting, value),
       }
     end
   end

@@ -111,7 +111,8 @@ end
 local function check_host(list, context, whose, address)
   local parsed, why = url.parse(address)
   if not parsed then
-    return list.add(whose .. " name", FAILED, ("%s %s"):format(tostring(address), why),
+    return list.add(whose .. " name", FAILED, ("%s %s"):format(
+      url.hide_users(tostring(address), true), why),
       "See: pcapi config show")
   end
   local response, err = context.transport:send(limits.apply({

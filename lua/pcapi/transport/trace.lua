@@ -2,6 +2,7 @@
 -- headers and timing of every exchange. Never a body, and nothing that is secret.
 -- @module pcapi.transport.trace
 local text = require "pcapi.format.text"
+local url = require "pcapi.url"
 
 local M = {}
 
@@ -81,7 +82,7 @@ local function cleaner(request)
     for _, secret in ipairs(sent) do
       value = without(value, secret)
     end
-    value = value:gsub("eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", HIDDEN)
+    value = url.hide_users(value):gsub("eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", HIDDEN)
     value = value:gsub('([%w_.%%%-]+)="[^"]*"', hide_pair)
     value = value:gsub("([%w_.%%%-]+)=[^&?%s#\"'<>;]+", hide_pair)
     return text.visible(value)
