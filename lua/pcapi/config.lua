@@ -43,8 +43,9 @@ end
 --- Every setting, in the order in which people are shown them: `name`, `env` (its
 -- variable), `of` (who takes it under this name, account or client), `secret` (only from
 -- the environment, never shown), `kept` (at sign-in, where a flag gave it), `path` (of a
--- file), `address` (may hold a password), `read` (checks and converts), `default`; and `sign_in`, for what a profile that
--- is asked for by name is not to take from the environment.
+-- file), `address` (may hold a password, which is not shown), `read` (checks and
+-- converts), `default`; and `sign_in`, for what a profile that is asked for by name is not
+-- to take from the environment.
 M.settings = {
   { name = "tenant", env = "PCAPI_TENANT", of = "account", kept = true },
   { name = "client_id", env = "PCAPI_CLIENT_ID", of = "account", kept = true },

@@ -159,17 +159,20 @@ end)
 describe("pcapi.url.hide_users", function()
   for _, address in ipairs {
     "me:SECRET@proxy.example:3128", "http://me:SECRET@proxy.example:3128",
-    "HTTPS://me:SECRET@proxy.example", "socks5h://me:SECRET@proxy.example", "//me:SECRET@proxy.example",
+    "HTTPS://me:SECRET@proxy.example", "socks5h://me:SECRET@proxy.example",
+    "//me:SECRET@proxy.example",
     "http://me:SEC@RET@proxy.example", "me:SEC@RET@proxy.example", "me:SECRET%40x@proxy.example",
     "http://me:%53ECRET@proxy.example/", "http://SECRET@proxy.example", ":SECRET@proxy.example",
-    "http://me:SEC/RET@proxy.example", "me:SEC//RET@proxy.example", "http:/me:SECRET@proxy.example",
-    "http:me:SECRET@proxy.example", "http:\\\\me:SECRET@proxy.example", "http://me:S?CRET@[::1]:3128",
-    "http://me:S#CRET@proxy.example", "http://me:'SECRET@proxy.example", 'http://me:"SECRET@proxy.example',
+    "http://me:SEC/RET@proxy.example", "me:SEC//RET@proxy.example",
+    "http:/me:SECRET@proxy.example", "http:me:SECRET@proxy.example", "http:\\\\me:SECRET@proxy.example",
+    "http://me:S?CRET@[::1]:3128",
+    "http://me:S#CRET@proxy.example", "http://me:'SECRET@proxy.example",
+    'http://me:"SECRET@proxy.example',
     "http://me:SEC://RET@proxy.example", "http://a.b:SECRET@proxy.example",
   } do
     it("hides what is secret in " .. address, function()
       for _, said in ipairs {
-        url.hide_users(address, true), url_.hide_users(address),
+        url.hide_users(address, true), url.hide_users(address),
         url.hide_users("Unsupported proxy syntax in '" .. address .. "': x"),
         url.hide_users("see (" .. address .. "), and " .. address),
         url.hide_users('{"proxy":"' .. address .. '"}'),
