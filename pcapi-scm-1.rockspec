@@ -114,6 +114,7 @@ build = {
     ["pcapi.format.table"] = "lua/pcapi/format/table.lua",
     ["pcapi.format.text"] = "lua/pcapi/format/text.lua",
     ["pcapi.headers"] = "lua/pcapi/headers.lua",
+    ["pcapi.input"] = "lua/pcapi/input.lua",
     ["pcapi.limits"] = "lua/pcapi/limits.lua",
     ["pcapi.mfa"] = "lua/pcapi/mfa.lua",
     ["pcapi.list"] = "lua/pcapi/list.lua",

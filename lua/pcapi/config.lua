@@ -16,6 +16,7 @@
 -- @module pcapi.config
 local endpoint = require "pcapi.auth.endpoint"
 local errors = require "pcapi.error"
+local input = require "pcapi.input"
 local options_ = require "pcapi.options"
 
 local M = {}
@@ -165,6 +166,9 @@ end
 -- @treturn[2] string what is wrong with it
 function M.parse(text)
   local sections, section, number = { [""] = {} }, "", 0
+  if text:find "%z" then
+    return nil, 1, "the file is UTF-16 text or binary; save it as plain text (UTF-8)"
+  end
   text = text:gsub("^\239\187\191", "") -- editors of another system put it there
   for line in (text .. "\n"):gmatch "(.-)\r?\n" do
     number = number + 1
@@ -245,6 +249,19 @@ end
 
 local MAY_BE_EMPTY = { proxy = true, prefix = true }
 
+-- The text of a setting without what stands around it, see `pcapi.input`.
+local function cleaned(setting, value, origin)
+  if type(value) ~= "string" or value:find("-----BEGIN", 1, true) then
+    return value -- PEM is read where it is used
+  end
+  local blanks_count = setting.path or setting.name == "key_passphrase"
+  local text, why = (blanks_count and input.line or input.word)(value)
+  if not text then
+    return fail(("%s %s (%s)"):format(setting.name, why, origin))
+  end
+  return text
+end
+
 local function converted(self, setting, value, origin)
   if setting.path then
     return absolute(self, value, origin)
@@ -283,18 +300,30 @@ local function is_taken(self, name)
   return self:value(name) ~= nil
 end
 
+-- What a layer gives for a setting, and its origin; nil for none, and nil, nil, err.
+local function given_by(self, layer, setting)
+  local name = setting.name
+  local value, origin = layer(name)
+  local err
+  if value ~= nil and not is_taken(self, name) then
+    value, err = cleaned(setting, value, origin)
+    if value ~= nil and (value ~= "" or MAY_BE_EMPTY[name]) then
+      value, err = converted(self, setting, value, origin)
+      return value, origin, err
+    end
+  end
+  return nil, nil, err
+end
+
 -- Takes what a layer gives, unless a stronger one gave the setting or a rival.
 local function take(self, layer)
   local taken = {}
   for _, setting in ipairs(M.settings) do
     local name = setting.name
-    local value, origin = layer(name)
-    if value ~= nil and (value ~= "" or MAY_BE_EMPTY[name]) and not is_taken(self, name) then
-      local err
-      value, err = converted(self, setting, value, origin)
-      if value == nil then
-        return nil, err
-      end
+    local value, origin, err = given_by(self, layer, setting)
+    if err then
+      return nil, err
+    elseif value ~= nil then
       local place = setting.secret and secrets[self] or self.values
       place[name], taken[name] = value, origin
     end

@@ -19,8 +19,8 @@ end
 
 -- What stands in a line may use what stands in the lines above it.
 local LAYERS = {
-  "core redirect version time format.text limits mfa task concurrent.heap concurrent.queue "
-    .. "url nginx.phase nginx.notice nginx.whole transport.reader",
+  "core redirect version time format.text input limits mfa task concurrent.heap "
+    .. "concurrent.queue url nginx.phase nginx.notice nginx.whole transport.reader",
   "error options headers retry auth.claims auth.refusal auth.given auth.store.memory nginx.turn "
     .. "nginx.rights transport.coding piecewise",
   "format.json record tenants transport.wire transport.trace auth.assertion auth.lock "

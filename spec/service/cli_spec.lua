@@ -103,6 +103,14 @@ describe("pcapi non-mfa", function()
     local result = sandbox.pcapi({ "--token-stdin", "non-mfa", "-o", "json" },
       { PCAPI_TOKEN = false }, sandbox.token() .. "\n")
     assert.equal(0, result.status, result.err)
+    result = sandbox.pcapi({ "--token-stdin", "non-mfa", "-o", "json" },
+      { PCAPI_TOKEN = false }, "\239\187\191" .. sandbox.token() .. "\r\n")
+    assert.equal(0, result.status, result.err)
+    result = sandbox.pcapi({ "--token-stdin", "non-mfa" }, { PCAPI_TOKEN = false },
+      "\255\254e y J")
+    assert.equal(4, result.status)
+    assert.truthy(result.err:find("the token on standard input is UTF-16 text", 1, true),
+      result.err)
   end)
 
   it("lets no value reach the terminal or a spreadsheet as a command", function()

@@ -478,5 +478,17 @@ describe("a script", function()
     })
     assert.equal(0, result.status, result.err)
     assert.equal("", curl.shell("ls -A " .. home))
+    -- variables as a file of another system or a pipe fills them
+    result = run({ "non-mfa", "-o", "jsonl" }, {
+      PCAPI_REFRESH_TOKEN = seed .. "\r\n", PCAPI_TENANT = tenant .. "\r",
+      PCAPI_CLIENT_ID = "\239\187\191client\n",
+    })
+    assert.equal(0, result.status, result.err)
+    result = run({ "non-mfa" }, {
+      PCAPI_REFRESH_TOKEN = "SECRET\nSECRET", PCAPI_TENANT = tenant, PCAPI_CLIENT_ID = "client",
+    })
+    assert.equal(1, result.status)
+    assert.truthy(result.err:find("holds a line break", 1, true), result.err)
+    assert.truthy(result.err:find("(environment PCAPI_REFRESH_TOKEN)", 1, true), result.err)
   end)
 end)

@@ -288,6 +288,67 @@ describe("pcapi.config", function()
     assert.equal("a", settings.values.tenant)
   end)
 
+  describe("of a variable or a flag", function()
+    local around = { "VALUE\r\n", "VALUE\n", "\239\187\191VALUE", "\239\187\191VALUE\r\n" }
+
+    it("leaves out a line end and a byte order mark", function()
+      for _, setting in ipairs(config.settings) do
+        for _, text in ipairs(around) do
+          local value = setting.name == "cloud" and "china" or "x"
+          text = text:gsub("VALUE", value)
+          if setting.env then
+            assert.equal(value, assert(resolve(nil, { env = { [setting.env] = text } }))
+              :value(setting.name))
+          end
+          if not setting.read then
+            assert.equal(value, assert(resolve(nil, { flags = { [setting.name] = text } }))
+              :value(setting.name))
+          end
+        end
+      end
+    end)
+
+    it("leaves out blanks around what cannot have any", function()
+      local settings = assert(resolve(nil, { env = { PCAPI_TENANT = " a ", PCAPI_CLIENT_ID = "b\t",
+        PCAPI_CLIENT_SECRET = " c", PCAPI_REFRESH_TOKEN = "d ", PCAPI_CERTIFICATE = nil,
+        PCAPI_CA_FILE = "/with blank " } }))
+      assert.same({ tenant = "a", client_id = "b", ca_file = "/with blank " }, settings.values)
+      assert.equal("c", settings:value "client_secret")
+      assert.equal("d", settings:value "refresh_token")
+      assert.equal(" e ", assert(resolve(nil, { env = { PCAPI_KEY_PASSPHRASE = " e " } }))
+        :value "key_passphrase")
+    end)
+
+    it("takes nothing but a line end for none", function()
+      assert.equal("a", assert(resolve("tenant = a", { env = { PCAPI_TENANT = "\r\n" } }))
+        .values.tenant)
+    end)
+
+    it("refuses what cannot be one, names the variable and repeats nothing of it", function()
+      for _, name in ipairs { "PCAPI_CLIENT_SECRET", "PCAPI_REFRESH_TOKEN", "PCAPI_CLIENT_ID",
+                              "PCAPI_KEY_PASSPHRASE", "PCAPI_TENANT", "PCAPI_TOKEN" } do
+        local settings, err = resolve(nil, { env = { [name] = "QQQ\r\nQQQ" } })
+        assert.is_nil(settings)
+        assert.equal("config", err.kind)
+        assert.truthy(err.message:find("holds a line break", 1, true), err.message)
+        assert.truthy(err.message:find("(environment " .. name .. ")", 1, true), err.message)
+        assert.is_nil(err.message:find("QQQ", 1, true))
+      end
+    end)
+
+    it("hands a PEM text on as it is", function()
+      local pem = "-----BEGIN CERTIFICATE-----\nx\n"
+      assert.equal(pem, assert(resolve(nil, { env = { PCAPI_CERTIFICATE = pem } }))
+        .values.certificate)
+    end)
+  end)
+
+  it("refuses a file that is UTF-16, and says so", function()
+    local settings, err = resolve("\255\254t\0e\0n\0a\0n\0t\0")
+    assert.is_nil(settings)
+    assert.matches(":1: the file is UTF-16", err.message, 1, true)
+  end)
+
   it("takes an empty value for none, but for a proxy and a prefix", function()
     local values = assert(resolve "tenant =\nstore =\nproxy =\nprefix = ").values
     assert.same({ proxy = "", prefix = "" }, values)

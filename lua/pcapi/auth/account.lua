@@ -11,6 +11,7 @@ local credential = require "pcapi.auth.credential"
 local endpoint_ = require "pcapi.auth.endpoint"
 local entry_ = require "pcapi.auth.entry"
 local errors = require "pcapi.error"
+local input = require "pcapi.input"
 local kept = require "pcapi.auth.kept"
 local lock = require "pcapi.auth.lock"
 
@@ -50,6 +51,15 @@ local function sign_in_error(self, message)
   return errors.new { kind = "sign_in_required", message = message, hint = self:advice() }
 end
 
+local function read_seed(text)
+  local seed, why = input.word(text)
+  if not seed then
+    return nil, errors.new { kind = "config", message = "refresh_token " .. why,
+                             hint = "Check where refresh_token comes from" }
+  end
+  return seed ~= "" and seed or nil
+end
+
 -- The refresh token that the caller gave; or nil, and what the caller's function says.
 -- Asked once for a token, and before the lock: a function may take long, or raise.
 local function given_seed(self)
@@ -58,7 +68,7 @@ local function given_seed(self)
     seed, why = seed()
   end
   if type(seed) == "string" and seed ~= "" then
-    return seed
+    return read_seed(seed)
   end
   return nil, why
 end
@@ -371,8 +381,13 @@ end
 -- @treturn[2] pcapi.error
 function Account:status()
   -- a function is not asked: what it will give is not known yet
-  local seed = private[self].seed
-  local entry, _, err = load(self, type(seed) == "function" and "later" or seed)
+  local seed, why = private[self].seed, nil
+  if type(seed) == "function" then
+    seed = "later"
+  elseif seed then
+    seed, why = read_seed(seed)
+  end
+  local entry, _, err = load(self, seed, why)
   if err then
     return nil, err
   end

@@ -6,6 +6,7 @@
 -- shows it.
 -- @module pcapi.auth.credential
 local errors = require "pcapi.error"
+local input = require "pcapi.input"
 
 local M = {}
 
@@ -14,8 +15,9 @@ local function fail(message, hint)
 end
 
 -- A secret that was given in place of a path must not be in a message: only what looks
--- like a path is.
-local function read_file(path)
+-- like a path is. `read` is a function of `pcapi.input`.
+local function read_file(path, read)
+  local shown = path:find "^[./]" and path or "the file"
   local file, why = io.open(path, "rb")
   local text
   if file then
@@ -23,10 +25,10 @@ local function read_file(path)
     file:close()
   end
   if not text then
-    local reason = why:gsub("^.*: ", "")
-    return nil, (path:find "^[./]" and path or "the file") .. ": " .. reason
+    return nil, shown .. ": " .. why:gsub("^.*: ", "")
   end
-  return text
+  text, why = read(text)
+  return text, why and shown .. " " .. why
 end
 
 -- A text, or what a function gives at the time of use.
@@ -43,25 +45,30 @@ local LONGEST_PATH = 1024 -- bytes; the shortest RSA key without its first line 
 -- lost its first line, which no message may show.
 local function pem_of(given)
   if given:find("-----BEGIN", 1, true) then
-    return given
+    return input.pem(given)
   elseif #given > LONGEST_PATH or given:find("\n", 1, true) then
     return nil, "what was given is neither PEM nor the path of a file"
   end
-  return read_file(given)
+  return read_file(given, input.pem)
 end
 
--- A secret that is given, or stands in a file, with a line break behind it or not.
-local function secret_of(given, path)
-  if given or not path then
-    return value_of(given)
+-- A secret that is given, or stands in a file. `read` is a function of `pcapi.input`.
+local function secret_of(given, path, read)
+  if not given and path then
+    return read_file(path, read)
   end
-  local text, why = read_file(path)
-  return text and text:gsub("[\r\n]+$", ""), why
+  local value, why = value_of(given)
+  if type(value) == "string" then
+    value, why = read(value)
+    return value, why and "what was given " .. why
+  end
+  return value, why
 end
 
 local function by_secret(options)
   return function(form)
-    local secret, why = secret_of(options.client_secret, options.client_secret_file)
+    local secret, why = secret_of(options.client_secret, options.client_secret_file,
+      input.word)
     if type(secret) ~= "string" or secret == "" then
       return fail("there is no client secret: " .. tostring(why or "it is empty"),
         "Check client_secret or client_secret_file")
@@ -80,7 +87,8 @@ local function by_certificate(options)
     end
     local passphrase, made
     if key then
-      passphrase, why = secret_of(options.key_passphrase, options.key_passphrase_file)
+      passphrase, why = secret_of(options.key_passphrase, options.key_passphrase_file,
+        input.line)
     end
     local assertion = require "pcapi.auth.assertion" -- here: few use a certificate
     if not why then

@@ -22,6 +22,7 @@ local account = require "pcapi.auth.account"
 local claims = require "pcapi.auth.claims"
 local credential = require "pcapi.auth.credential"
 local endpoint = require "pcapi.auth.endpoint"
+local input = require "pcapi.input"
 local options_ = require "pcapi.options"
 
 local M = {}
@@ -71,11 +72,15 @@ local KINDS = {
   },
 }
 
-local function missing(options, kind)
+local function needs_mistake(options, kind)
   for _, name in ipairs { "client_id", kind.needs } do
     if options[name] == nil then
       return ('option "%s" is missing'):format(name)
     end
+  end
+  local client_id, why = input.word(options.client_id)
+  if client_id ~= options.client_id then
+    return 'option "client_id" ' .. (why or "has a blank or a byte order mark around it")
   end
 end
 
@@ -88,7 +93,7 @@ end
 -- @treturn[2] string the mistake
 function M.build(kind, options)
   kind = KINDS[kind]
-  local mistake = missing(options, kind) or credential.mistake(options)
+  local mistake = needs_mistake(options, kind) or credential.mistake(options)
     or store_mistake(options.store)
   local addresses
   if not mistake then

@@ -5,6 +5,7 @@ local client = require "pcapi.client"
 local core = require "pcapi.core"
 local ending = require "pcapi.cli.ending"
 local errors = require "pcapi.error"
+local input = require "pcapi.input"
 local pcapi = require "pcapi"
 local profile_ = require "pcapi.profile"
 local text = require "pcapi.format.text"
@@ -81,8 +82,11 @@ local function given_token(args)
 end
 
 local function checked(token, source)
-  token = token:gsub("^%s+", ""):gsub("%s+$", "")
-  local ok, why = client.is_token(token)
+  local ok, why
+  token, why = input.word(token)
+  if token then
+    ok, why = client.is_token(token)
+  end
   if not ok then
     return nil, errors.new { kind = "unauthorized", message = source .. " " .. why }
   end

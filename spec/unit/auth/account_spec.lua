@@ -96,6 +96,31 @@ describe("pcapi.auth.account", function()
       end
     end)
 
+    it("leaves out what a variable has around it", function()
+      for _, given in ipairs { "SECRETseed\r\n", "\239\187\191SECRETseed", " SECRETseed\n" } do
+        for _, seed in ipairs { given, function() return given end } do
+          local account, context, transport = sign_in.account({ refresh_token = seed },
+            { sign_in.tokens() })
+          assert.equal("SECRETaccess", account:token(nil, context))
+          assert.equal("SECRETseed", transport.sent[1].form.refresh_token)
+        end
+      end
+    end)
+
+    it("sends none that cannot be one, and says what is wrong", function()
+      for text, why in pairs { ["SECRET\nSECRET"] = "holds a line break",
+                               ["\255\254S\0E\0"] = "is UTF-16 text" } do
+        local account, context, transport = sign_in.account { refresh_token = text }
+        for _, err in ipairs { select(2, account:token(nil, context)),
+                               (select(2, account:status())) } do
+          assert.equal("config", err.kind)
+          assert.matches("refresh_token " .. why, err.message, 1, true)
+          assert.is_false(holds(err, "SECRET"))
+        end
+        assert.equal(0, #transport.sent)
+      end
+    end)
+
     it("asks a function for it", function()
       local account, context, transport = sign_in.account(
         { refresh_token = function() return "SECRETlate" end }, { sign_in.tokens() })

@@ -70,7 +70,8 @@ describe("pcapi.auth.credential", function()
       local path = folder.write(at.path .. "/secret", "SECRETone\r\n")
       local prover = credential.new { client_secret_file = path }
       for _, case in ipairs { { "SECRETone\r\n", "SECRETone" }, { "SECRETtwo\n\n", "SECRETtwo" },
-                              { " SECRET 3 ", " SECRET 3 " } } do
+                              { " SECRET 3 ", "SECRET 3" },
+                              { "\239\187\191SECRETfour\r\n", "SECRETfour" } } do
         folder.write(path, case[1])
         local form = {}
         assert.is_true(prover(form, AUDIENCE, now))
@@ -82,6 +83,23 @@ describe("pcapi.auth.credential", function()
       fails({ client_secret_file = at.path .. "/none" }, at.path .. "/none")
       fails({ client_secret_file = folder.write(at.path .. "/empty", "\n") }, "it is empty")
       fails({ client_secret_file = at.path }, at.path .. ": Is a directory")
+    end)
+
+    it("leaves out what a variable has around it", function()
+      for _, given in ipairs { "SECRET\r\n", " SECRET\n", "\239\187\191SECRET" } do
+        assert.equal("SECRET", prove({ client_secret = given }).client_secret)
+        assert.equal("SECRET", prove({ client_secret = function() return given end })
+          .client_secret)
+      end
+    end)
+
+    it("sends none that cannot be one, and says what is wrong", function()
+      for text, why in pairs { ["SECRETone\nSECRETtwo\n"] = "holds a line break",
+                               ["\255\254S\0E\0C\0"] = "is UTF-16 text" } do
+        local path = folder.write(at.path .. "/strange", text)
+        fails({ client_secret_file = path }, path .. " " .. why)
+        fails({ client_secret = text }, "what was given " .. why)
+      end
     end)
 
     it("does not show a secret that was given in place of its file", function()
@@ -136,6 +154,25 @@ describe("pcapi.auth.credential", function()
         options.certificate, options.certificate_key = at.cert, at.locked
         assert.is_table(header(options))
       end
+    end)
+
+    it("takes files as other systems write them", function()
+      local function windows(path)
+        local text = "\239\187\191" .. files.slurp(path):gsub("\n", "\r\n")
+        return folder.write(path .. ".windows", text)
+      end
+      local pass = folder.write(at.path .. "/pass.windows", "\239\187\191SECRETpass\r\n")
+      assert.is_table(header { certificate = windows(at.cert), key_passphrase_file = pass,
+                               certificate_key = windows(at.locked) })
+      assert.is_table(header { certificate = files.slurp(at.cert .. ".windows"),
+                               certificate_key = files.slurp(at.locked .. ".windows"),
+                               key_passphrase = "SECRETpass\r\n" })
+    end)
+
+    it("names the file that is UTF-16", function()
+      local path = folder.write(at.path .. "/utf16.pem",
+        "\255\254" .. files.slurp(at.both):gsub(".", "%0\0"))
+      fails({ certificate = path }, path .. " is UTF-16 text")
     end)
 
     it("reads its files at every use", function()

@@ -1,0 +1,82 @@
+--- Texts that somebody put into a variable, a file or a pipe. Editors and shells of other
+-- systems add a byte order mark, a line end or blanks, which no service may be sent: it would
+-- answer that the secret is wrong. The one rule for all of them: what stands around a text
+-- is left out, and what stands within it and cannot belong there is refused.
+-- @module pcapi.input
+local M = {}
+
+local BOM = "\239\187\191"
+
+-- Blanks of UTF-8 that people copy from a page and do not see.
+local AROUND = { BOM, "\194\160", "\226\128\139" } -- and U+00A0, U+200B
+
+local function encoding_mistake(text)
+  if text:find "%z" or text:find "^\255\254" or text:find "^\254\255" then
+    return "is UTF-16 text or binary; save it as plain text (UTF-8)"
+  end
+end
+
+local function is_at(text, what, at_end)
+  return at_end and text:sub(-#what) == what or not at_end and text:sub(1, #what) == what
+end
+
+local function trim(text)
+  local before
+  repeat
+    before = text
+    text = text:match "^%s*(.-)%s*$"
+    for _, blank in ipairs(AROUND) do
+      text = is_at(text, blank) and text:sub(#blank + 1) or text
+      text = is_at(text, blank, true) and text:sub(1, -#blank - 1) or text
+    end
+  until text == before
+  return text
+end
+
+local function checked(text)
+  if text:find "%c" then
+    return nil, "holds a line break or another control character"
+  elseif text:find(BOM, 1, true) then
+    return nil, "holds a byte order mark within"
+  end
+  return text
+end
+
+--- A word: an id, a secret, a token, an address. Blanks around it are left out as well.
+-- @tparam string text
+-- @treturn[1] string may be empty
+-- @treturn[2] nil
+-- @treturn[2] string what is wrong with it, without any of it
+function M.word(text)
+  local mistake = encoding_mistake(text)
+  if mistake then
+    return nil, mistake
+  end
+  return checked(trim(text))
+end
+
+--- A line in which blanks count, also at its ends: a passphrase, a path.
+-- @tparam string text
+-- @return as @{word}
+function M.line(text)
+  local mistake = encoding_mistake(text)
+  if mistake then
+    return nil, mistake
+  end
+  return checked((text:gsub("^" .. BOM, ""):gsub("[\r\n]+$", "")))
+end
+
+--- PEM of any number of parts, with line ends that every reader knows.
+-- @tparam string text
+-- @treturn[1] string
+-- @treturn[2] nil
+-- @treturn[2] string what is wrong with it
+function M.pem(text)
+  local mistake = encoding_mistake(text)
+  if mistake then
+    return nil, mistake
+  end
+  return (text:gsub(BOM, ""):gsub("\r\n?", "\n"))
+end
+
+return M
