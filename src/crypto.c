@@ -103,25 +103,76 @@ static enum crypto_code read_key(const struct crypto_key *key, EVP_PKEY **pkey) 
   return key->passphrase.data ? CRYPTO_KEY_STAYS_SHUT : CRYPTO_KEY_ENCRYPTED;
 }
 
-/* Opens a certificate; the caller frees it. */
-static enum crypto_code read_certificate(struct crypto_text pem, X509 **x509) {
+/* Reads the next certificate of bio; the caller frees it. NULL and CRYPTO_DONE when there is
+ * none any more. */
+static enum crypto_code next_certificate(BIO *bio, X509 **x509) {
   struct question q = {.asked = false};
+  ERR_clear_error();
+  *x509 = PEM_read_bio_X509(bio, NULL, answer, &q);
+  if (*x509)
+    return CRYPTO_DONE;
+  const unsigned long error = ERR_peek_last_error();
+  return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE
+             ? CRYPTO_DONE
+             : CRYPTO_CERTIFICATE_UNREADABLE;
+}
+
+/* A bundle has the certificates of CAs, too, and a renewed one may stand behind the one
+ * that it replaces. */
+static bool is_better(const X509 *x509, const X509 *than) {
+  return !than || ASN1_TIME_compare(X509_get0_notAfter(x509), X509_get0_notAfter(than)) > 0;
+}
+
+/* CRYPTO_DONE for a certificate of the key, CRYPTO_KEY_OF_OTHERS for any other one. Only
+ * OpenSSL's own word for a difference counts: it says no as well where it could not look. */
+static enum crypto_code compare(const X509 *x509, const EVP_PKEY *pkey) {
+  ASN1_OBJECT *algorithm = NULL;
+  ERR_clear_error();
+  if (X509_check_private_key(x509, pkey) == 1)
+    return CRYPTO_DONE;
+  const int reason = ERR_GET_REASON(ERR_peek_last_error());
+  if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH)
+    return CRYPTO_KEY_OF_OTHERS;
+  X509_PUBKEY_get0_param(&algorithm, NULL, NULL, NULL, X509_get_X509_PUBKEY(x509));
+  /* a kind of key that this OpenSSL does not know */
+  return algorithm && OBJ_obj2nid(algorithm) != EVP_PKEY_base_id(pkey) ? CRYPTO_KEY_OF_OTHERS
+                                                                       : CRYPTO_FAILED;
+}
+
+/* Finds in bio the first certificate; or, with a key, that which belongs to it and is good
+ * for longest. The caller frees *found, whatever this returns. */
+static enum crypto_code find_certificate(BIO *bio, const EVP_PKEY *pkey, X509 **found) {
+  X509 *x509 = NULL;
+  bool any = false;
+  enum crypto_code code;
+  while ((code = next_certificate(bio, &x509)) == CRYPTO_DONE && x509) {
+    any = true;
+    code = pkey ? compare(x509, pkey) : CRYPTO_DONE;
+    if (code == CRYPTO_DONE && is_better(x509, *found)) {
+      X509_free(*found);
+      *found = x509;
+    } else {
+      X509_free(x509);
+    }
+    if (!pkey || code == CRYPTO_FAILED)
+      return code;
+  }
+  if (code == CRYPTO_DONE && !*found)
+    code = any ? CRYPTO_KEY_OF_OTHERS : CRYPTO_CERTIFICATE_UNREADABLE;
+  return code;
+}
+
+/* As find_certificate(), in PEM. */
+static enum crypto_code read_certificate(struct crypto_text pem, const EVP_PKEY *pkey,
+                                         X509 **found) {
+  *found = NULL;
   if (!is_pem(pem))
     return CRYPTO_CERTIFICATE_NOT_PEM;
   BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
   if (!bio)
     return CRYPTO_NO_MEMORY;
-  *x509 = PEM_read_bio_X509(bio, NULL, answer, &q);
+  const enum crypto_code code = find_certificate(bio, pkey, found);
   BIO_free(bio);
-  return *x509 ? CRYPTO_DONE : CRYPTO_CERTIFICATE_UNREADABLE;
-}
-
-static enum crypto_code check_owner(EVP_PKEY *pkey, struct crypto_text certificate) {
-  X509 *x509 = NULL;
-  enum crypto_code code = read_certificate(certificate, &x509);
-  if (code == CRYPTO_DONE && X509_check_private_key(x509, pkey) != 1)
-    code = CRYPTO_KEY_OF_OTHERS;
-  X509_free(x509);
   return code;
 }
 
@@ -162,8 +213,6 @@ enum crypto_code crypto_sign(enum crypto_alg alg, struct crypto_text text,
   enum crypto_code code = read_key(key, &pkey);
   if (code == CRYPTO_DONE)
     code = check_kind(pkey);
-  if (code == CRYPTO_DONE && key->certificate.data)
-    code = check_owner(pkey, key->certificate);
   if (code == CRYPTO_DONE)
     code = sign_with(pkey, alg, text, signature);
   EVP_PKEY_free(pkey);
@@ -178,15 +227,31 @@ static bool epoch_of(const ASN1_TIME *time, long long *seconds) {
   return true;
 }
 
-enum crypto_code crypto_certificate(struct crypto_text pem,
+static enum crypto_code read_facts(const X509 *x509, struct crypto_certificate *certificate) {
+  return X509_digest(x509, EVP_sha256(), certificate->sha256, NULL) == 1 &&
+                 epoch_of(X509_get0_notBefore(x509), &certificate->not_before) &&
+                 epoch_of(X509_get0_notAfter(x509), &certificate->not_after)
+             ? CRYPTO_DONE
+             : CRYPTO_CERTIFICATE_UNREADABLE;
+}
+
+enum crypto_code crypto_certificate(struct crypto_text pem, const struct crypto_key *key,
                                     struct crypto_certificate *certificate) {
   X509 *x509 = NULL;
+  EVP_PKEY *pkey = NULL;
   ERR_clear_error();
-  enum crypto_code code = read_certificate(pem, &x509);
-  if (code == CRYPTO_DONE && !(X509_digest(x509, EVP_sha256(), certificate->sha256, NULL) == 1 &&
-                               epoch_of(X509_get0_notBefore(x509), &certificate->not_before) &&
-                               epoch_of(X509_get0_notAfter(x509), &certificate->not_after)))
-    code = CRYPTO_CERTIFICATE_UNREADABLE;
+  /* the certificates first: whoever gave none is not to hear of the key */
+  enum crypto_code code = read_certificate(pem, NULL, &x509);
+  if (code == CRYPTO_DONE && key) {
+    X509_free(x509);
+    x509 = NULL;
+    code = read_key(key, &pkey);
+    if (code == CRYPTO_DONE)
+      code = read_certificate(pem, pkey, &x509);
+  }
+  if (code == CRYPTO_DONE)
+    code = read_facts(x509, certificate);
+  EVP_PKEY_free(pkey);
   X509_free(x509);
   return settle(code);
 }
@@ -200,7 +265,7 @@ const char *crypto_message(enum crypto_code code) {
       [CRYPTO_KEY_STAYS_SHUT] = "the passphrase does not open the key",
       [CRYPTO_KEY_CIPHER] = "the key's encryption is too old for OpenSSL; encrypt the key anew",
       [CRYPTO_KEY_UNFIT] = "the key is not an RSA key of at least 2048 bits",
-      [CRYPTO_KEY_OF_OTHERS] = "the key does not belong to the certificate",
+      [CRYPTO_KEY_OF_OTHERS] = "the key belongs to no certificate in the PEM",
       [CRYPTO_CERTIFICATE_NOT_PEM] = "the certificate is not PEM",
       [CRYPTO_CERTIFICATE_UNREADABLE] = "the PEM holds no certificate, or one that is damaged",
       [CRYPTO_FAILED] = "OpenSSL refused: its configuration forbids it, or memory is lacking",

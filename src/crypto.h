@@ -25,7 +25,7 @@ enum crypto_code {
   CRYPTO_KEY_STAYS_SHUT, /* with the passphrase that was given */
   CRYPTO_KEY_CIPHER,     /* encrypted as OpenSSL no longer does it */
   CRYPTO_KEY_UNFIT,
-  CRYPTO_KEY_OF_OTHERS, /* not that of the certificate */
+  CRYPTO_KEY_OF_OTHERS, /* not that of any certificate */
   CRYPTO_CERTIFICATE_NOT_PEM,
   CRYPTO_CERTIFICATE_UNREADABLE,
   CRYPTO_FAILED,
@@ -43,7 +43,6 @@ struct crypto_text {
 struct crypto_key {
   struct crypto_text pem; /* PKCS#8 or traditional, either of them encrypted or not */
   struct crypto_text passphrase;
-  struct crypto_text certificate; /* PEM that the key must belong to */
 };
 
 struct crypto_signature {
@@ -66,8 +65,10 @@ enum crypto_code crypto_sha256(struct crypto_text text, unsigned char digest[CRY
 enum crypto_code crypto_sign(enum crypto_alg alg, struct crypto_text text,
                              const struct crypto_key *key, struct crypto_signature *signature);
 
-/* Reads the first certificate in PEM that may hold other things. */
-enum crypto_code crypto_certificate(struct crypto_text pem, struct crypto_certificate *certificate);
+/* Reads a certificate in PEM that may hold other things: the first one where key is NULL,
+ * else that which belongs to the key; of several such that which is good for longest. */
+enum crypto_code crypto_certificate(struct crypto_text pem, const struct crypto_key *key,
+                                    struct crypto_certificate *certificate);
 
 /* What a code means, in words for people. */
 const char *crypto_message(enum crypto_code code);

@@ -81,17 +81,13 @@ static enum crypto_alg check_alg(lua_State *L, int i) {
   return pss ? CRYPTO_PS256 : CRYPTO_RS256;
 }
 
-/* sign(alg, text, key_pem [, passphrase [, certificate_pem]]) -> signature, or nil,
- * message. alg: "PS256" or "RS256". */
+/* sign(alg, text, key_pem [, passphrase]) -> signature, or nil, message. alg: "PS256" or
+ * "RS256". */
 static int lcrypto_sign(lua_State *L) {
   struct crypto_signature signature;
   const enum crypto_alg alg = check_alg(L, 1);
   const struct crypto_text text = check_text(L, 2);
-  const struct crypto_key key = {
-      .pem = check_text(L, 3),
-      .passphrase = opt_text(L, 4),
-      .certificate = opt_text(L, 5),
-  };
+  const struct crypto_key key = {.pem = check_text(L, 3), .passphrase = opt_text(L, 4)};
   const enum crypto_code code = crypto_sign(alg, text, &key, &signature);
   if (code != CRYPTO_DONE)
     return lcrypto_fail(L, code);
@@ -110,11 +106,14 @@ static void set_time(lua_State *L, const char *name, long long seconds) {
   lua_setfield(L, -2, name);
 }
 
-/* certificate(pem) -> {sha256 = 32 bytes, not_before, not_after = epoch seconds}, or
- * nil, message */
+/* certificate(pem [, key_pem [, passphrase]]) -> {sha256 = 32 bytes, not_before, not_after =
+ * epoch seconds}, or nil, message. Of the first certificate, or of that which belongs to the
+ * key. */
 static int lcrypto_certificate(lua_State *L) {
   struct crypto_certificate certificate;
-  const enum crypto_code code = crypto_certificate(check_text(L, 1), &certificate);
+  const struct crypto_text pem = check_text(L, 1);
+  const struct crypto_key key = {.pem = opt_text(L, 2), .passphrase = opt_text(L, 3)};
+  const enum crypto_code code = crypto_certificate(pem, key.pem.data ? &key : NULL, &certificate);
   if (code != CRYPTO_DONE)
     return lcrypto_fail(L, code);
   lua_createtable(L, 0, 3);

@@ -151,7 +151,7 @@ describe("a certificate in place of a secret", function()
   for name, case in pairs {
     ["a wrong passphrase"] = { { key_passphrase = "wrong" }, "passphrase" },
     ["no passphrase"] = { { key_passphrase = false }, "passphrase" },
-    ["another key"] = { { certificate_key = "jwt_rs.key" }, "does not belong" },
+    ["another key"] = { { certificate_key = "jwt_rs.key" }, "belongs to no certificate" },
     ["no such file"] = { { certificate_key = "none.key" }, "No such file" },
   } do
     it("with " .. name .. " is a setting's fault, and shows nothing of the key", function()

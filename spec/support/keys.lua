@@ -22,11 +22,11 @@ end
 --- Makes all of them.
 -- @treturn table paths `key`, `locked` (by the passphrase `SECRETpass`), `cert`, `both`
 -- (certificate and key in one file), `other` (a key of another certificate), `old` (an
--- expired certificate), and `path` of the folder
+-- expired certificate), `stranger` (the certificate of `other`), and `path` of the folder
 function M.make()
   local path = folder.new()
   local at = { path = path }
-  for _, name in ipairs { "key", "locked", "cert", "both", "other", "old" } do
+  for _, name in ipairs { "key", "locked", "cert", "both", "other", "old", "stranger" } do
     at[name] = path .. "/" .. name .. ".pem"
   end
   for _, key in ipairs { at.key, at.other } do
@@ -34,6 +34,7 @@ function M.make()
   end
   run("openssl pkcs8 -topk8 -in %s -out %s -passout pass:SECRETpass", at.key, at.locked)
   certificate(at.cert, at.key)
+  certificate(at.stranger, at.other)
   run("openssl x509 -in %s -signkey %s -days -1 -out %s", at.cert, at.key, at.old)
   folder.write(at.both, files.slurp(at.cert) .. files.slurp(at.key))
   return at

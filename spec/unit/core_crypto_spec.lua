@@ -131,6 +131,7 @@ local MAKE = [[cd '%s' && exec 2>/dev/null
   cat pkcs8-locked.pem certificate.pem > key-and-certificate.pem &&
   openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=other -keyout other-key.pem \
     -out other-certificate.pem &&
+  openssl x509 -in certificate.pem -signkey pkcs8.pem -days -1 -out expired.pem &&
   openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ec.pem &&
   openssl genpkey -algorithm ED25519 -out ed25519.pem &&
   openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out short.pem &&
@@ -245,18 +246,6 @@ describe("a key", function()
     end
   end)
 
-  it("must be that of the certificate, where one is given", function()
-    assert.is_string(core.sign("PS256", "text", pem.pkcs8, nil, pem.certificate))
-    assert.is_string(core.sign("PS256", "text", pem["pkcs8-locked"], "opensesame",
-      pem["certificate-and-key"]))
-    assert.same({ nil, "the key does not belong to the certificate" },
-      { core.sign("PS256", "text", pem.pkcs8, nil, pem["other-certificate"]) })
-    assert.same({ nil, "the certificate is not PEM" },
-      { core.sign("PS256", "text", pem.pkcs8, nil, "nothing") })
-    assert.same({ nil, "the PEM holds no certificate, or one that is damaged" },
-      { core.sign("PS256", "text", pem.pkcs8, nil, pem.public) })
-  end)
-
   it("in the place of the algorithm is refused and not repeated", function()
     for _, alg in ipairs { pem.pkcs8, "ps256", "PS512", "none", "" } do
       local ok, message = pcall(core.sign, alg, "text", pem.pkcs8)
@@ -295,7 +284,42 @@ describe("a key", function()
       assert.same(certificate, core.certificate("For the job of Kim:\n" .. pem.certificate))
     end)
 
-    it("is the first one of a chain", function()
+    it("is that which belongs to the key, wherever it stands", function()
+      local own, ca = core.certificate(pem.certificate), pem["other-certificate"]
+      local key = pem.pkcs8
+      for _, bundle in ipairs {
+        pem.certificate, ca .. pem.certificate, pem.certificate .. ca, key .. ca .. pem.certificate,
+        ca .. "\nKim's own:\n" .. pem.certificate .. key, pem.expired .. pem.certificate,
+        pem.certificate .. ca .. pem.expired, pem["other-key"] .. ca .. ca .. pem.certificate,
+        ((ca .. pem.certificate):gsub("\n", "\r\n")),
+      } do
+        assert.same(own, core.certificate(bundle, key))
+        assert.same(own, core.certificate(bundle, pem["pkcs8-locked"], "opensesame"))
+      end
+      assert.is_true(core.certificate(ca .. pem.expired, key).not_after < own.not_after)
+    end)
+
+    it("is none that belongs to other keys, and none beside a damaged one", function()
+      local ca = pem["other-certificate"]
+      for _, bundle in ipairs { ca, ca .. ca, ca .. pem.pkcs8 } do
+        assert.same({ nil, "the key belongs to no certificate in the PEM" },
+          { core.certificate(bundle, pem.pkcs8) })
+      end
+      local damaged = pem.certificate:gsub("\n%w%w%w%w", "\nAAAA", 3)
+      for _, bundle in ipairs { damaged, damaged .. ca, ca .. damaged } do
+        assert.same({ nil, "the PEM holds no certificate, or one that is damaged" },
+          { core.certificate(bundle, pem.pkcs8) })
+      end
+    end)
+
+    it("needs a key that can be read, where one is given", function()
+      assert.same({ nil, "the key is not PEM" }, { core.certificate(pem.certificate, "nothing") })
+      assert.same({ nil, "the key is encrypted and needs a passphrase" },
+        { core.certificate(pem.certificate, pem["pkcs8-locked"]) })
+      assert.same({ nil, "the certificate is not PEM" }, { core.certificate("nothing", "nothing") })
+    end)
+
+    it("is the first one of a chain, where no key is given", function()
       assert.same(core.certificate(pem.certificate),
         core.certificate(pem.certificate .. pem["other-certificate"]))
       assert.same(core.certificate(pem["other-certificate"]),

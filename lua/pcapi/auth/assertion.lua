@@ -22,7 +22,7 @@ local BACKDATED = 60 -- seconds, for clocks that differ a little
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with certificate or key
 function M.make(key, client_id, audience, now)
-  local certificate, why = core.certificate(key.certificate)
+  local certificate, why = core.certificate(key.certificate, key.key, key.passphrase)
   if not certificate then
     return nil, why
   elseif certificate.not_after < now then
@@ -37,7 +37,7 @@ function M.make(key, client_id, audience, now)
     nbf = now - BACKDATED, iat = now - BACKDATED, exp = now + LIFE,
   })
   local signature
-  signature, why = core.sign(key.alg, signed, key.key, key.passphrase, key.certificate)
+  signature, why = core.sign(key.alg, signed, key.key, key.passphrase)
   if not signature then
     return nil, why
   end

@@ -92,7 +92,7 @@ describe("pcapi.auth.assertion", function()
       ["a key that is none"] = { { key = "SECRETkey" }, "key is not PEM" },
       ["a PEM without a key"] = { { key = "cert" }, "no private key" },
       ["a PEM without a certificate"] = { { certificate = "key" }, "no certificate" },
-      ["a key of another certificate"] = { { key = "other" }, "does not belong to" },
+      ["a key of another certificate"] = { { key = "other" }, "belongs to no certificate" },
       ["a locked key without its passphrase"] = { { key = "locked" }, "needs a passphrase" },
       ["a wrong passphrase"] = { { key = "locked", passphrase = "SECRETwrong" },
         "passphrase does not open" },

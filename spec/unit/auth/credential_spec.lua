@@ -169,6 +169,19 @@ describe("pcapi.auth.credential", function()
                                key_passphrase = "SECRETpass\r\n" })
     end)
 
+    it("takes a chain, whatever its order, and the newest certificate of the key", function()
+      local ca = files.slurp(at.stranger)
+      for _, bundle in ipairs { ca .. files.slurp(at.both), files.slurp(at.both) .. ca,
+                                files.slurp(at.key) .. ca .. "of us:\n" .. files.slurp(at.cert),
+                                files.slurp(at.old) .. ca .. files.slurp(at.both) } do
+        assert.equal(keys.thumbprint(at), (core.unbase64(header({ certificate = folder.write(
+          at.path .. "/chain.pem", bundle) })["x5t#S256"]):gsub(".", function(c)
+            return ("%02x"):format(c:byte())
+          end)))
+      end
+      fails({ certificate = at.stranger, certificate_key = at.key }, "belongs to no certificate")
+    end)
+
     it("names the file that is UTF-16", function()
       local path = folder.write(at.path .. "/utf16.pem",
         "\255\254" .. files.slurp(at.both):gsub(".", "%0\0"))
@@ -187,7 +200,7 @@ describe("pcapi.auth.credential", function()
       fails({ certificate = at.path .. "/none" }, at.path .. "/none")
       fails({ certificate = at.cert, certificate_key = at.path .. "/none" }, at.path .. "/none")
       fails({ certificate = at.cert }, "holds no private key")
-      fails({ certificate = at.cert, certificate_key = at.other }, "does not belong")
+      fails({ certificate = at.cert, certificate_key = at.other }, "belongs to no")
       fails({ certificate = at.old, certificate_key = at.key }, "expired on")
       fails({ certificate = at.cert, certificate_key = at.locked }, "needs a passphrase")
       fails({ certificate = at.cert, certificate_key = at.locked, key_passphrase = "SECRETno" },
