@@ -9,8 +9,9 @@
 #include <curl/curl.h>
 
 /* What was built against what, for bug reports and for specs that must know
- * which library they really loaded. */
+ * which library they really loaded; and where libcurl has the system's CAs, nil for none. */
 static void push_build(lua_State *L) {
+  const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
   lua_newtable(L);
   lua_pushinteger(L, LUA_VERSION_NUM);
   lua_setfield(L, -2, "lua");
@@ -18,6 +19,10 @@ static void push_build(lua_State *L) {
   lua_setfield(L, -2, "libcurl_headers");
   lua_pushstring(L, curl_version());
   lua_setfield(L, -2, "libcurl");
+  lua_pushstring(L, built->cainfo);
+  lua_setfield(L, -2, "ca_file");
+  lua_pushstring(L, built->capath);
+  lua_setfield(L, -2, "ca_path");
 }
 
 EXPORT int luaopen_pcapi_core(lua_State *L);

@@ -1,6 +1,7 @@
 --- Settings from several places, and where each came from: a flag wins over the
 -- environment, that over the profile in the configuration file, that over what was
--- kept at sign-in, that over a default.
+-- kept at sign-in, that over the CAs that the environment names for all programs (see
+-- `pcapi.ca`), that over a default.
 --
 -- The file has the form that people know from git and aws:
 --
@@ -14,6 +15,7 @@
 --
 -- It is read, never written. It names files with secrets and holds none.
 -- @module pcapi.config
+local ca = require "pcapi.ca"
 local endpoint = require "pcapi.auth.endpoint"
 local errors = require "pcapi.error"
 local input = require "pcapi.input"
@@ -372,6 +374,24 @@ function Settings:add_kept(kept)
   return take(self, function(name)
     local value = by_name[name].kept and not left_out[name] and kept[name]
     return type(value) == "string" and value or nil, "sign-in"
+  end)
+end
+
+--- Adds the CAs that the environment names for all programs, below all that was added.
+-- @tparam function getenv as os.getenv
+-- @treturn[1] boolean true
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind config
+function Settings:add_cas(getenv)
+  if is_taken(self, "ca_file") then
+    return true
+  end
+  local found, value, variable = ca.of_environment(getenv)
+  if not found then
+    return value == nil, value
+  end
+  return take(self, function(name)
+    return name == found and value or nil, "environment " .. tostring(variable)
   end)
 end
 

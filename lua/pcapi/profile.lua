@@ -131,6 +131,9 @@ function M.open(options)
   if not ok then
     ok, err = add_kept(self, options.getenv)
   end
+  if ok then
+    ok, err = settings:add_cas(options.getenv)
+  end
   if not ok then
     return nil, err
   end

@@ -23,7 +23,7 @@ local LAYERS = {
     .. "concurrent.queue url nginx.phase nginx.notice nginx.whole transport.reader",
   "error options headers retry auth.claims auth.refusal auth.given auth.store.memory nginx.turn "
     .. "nginx.rights transport.coding piecewise",
-  "format.json record tenants transport.wire transport.trace auth.assertion auth.lock "
+  "ca format.json record tenants transport.wire transport.trace auth.assertion auth.lock "
     .. "nginx.dict nginx.redis nginx.lock transport.http1",
   "transport.curl transport.cosocket concurrent.life",
   "concurrent.turn transport.nginx",
@@ -37,7 +37,7 @@ local LAYERS = {
   "profile nginx.shared",
   "init nginx.threads",
   "nginx cli.ending cli.reports",
-  "cli.answers cli.arguments cli.connect cli.output",
+  "cli.answers cli.arguments cli.browser cli.connect cli.output",
   "cli.tenants",
   "cli.each",
   "cli.list cli.login cli.logout cli.status cli.doctor cli.config",

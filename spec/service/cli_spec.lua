@@ -113,6 +113,50 @@ describe("pcapi non-mfa", function()
       result.err)
   end)
 
+  describe("with the CAs that the environment names for all programs", function()
+    local function ask(environment, ...)
+      environment.PCAPI_CA_FILE = false
+      return sandbox.pcapi({ "-q", ... }, environment)
+    end
+
+    for _, variable in ipairs { "CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE" } do
+      it("trusts those of " .. variable, function()
+        assert.equal(0, ask({ [variable] = sandbox.ca_file }, "non-mfa").status)
+        local shown = ask({ [variable] = sandbox.ca_file }, "config", "show").out
+        assert.truthy(shown:find("ca_file +/%S+ +environment " .. variable), shown)
+      end)
+    end
+
+    it("trusts those of SSL_CERT_DIR", function()
+      assert.equal(0, ask({ SSL_CERT_DIR = sandbox.ca_path }, "non-mfa").status)
+    end)
+
+    it("trusts them from Lua, and rather those of an option", function()
+      local script = ([[%%s %s -e '
+        local pcapi = require "pcapi"
+        local function ask(options)
+          options.token, options.base_url = os.getenv "PCAPI_TOKEN", os.getenv "PCAPI_BASE_URL"
+          local users, err = pcapi.new(options).security:non_mfa_principals()
+          print(users and #users or err.kind .. ": " .. err.message)
+        end
+        ask {}
+        ask { ca_file = os.getenv "PCAPI_SANDBOX_CA" }
+        local response, err = pcapi.fetch(os.getenv "PCAPI_BASE_URL" .. "/_sandbox/health")
+        print(response and response.status or err.kind)']]):format(sandbox.lua)
+      assert.equal("25\n25\n200\n",
+        sandbox.shell(script:format("SSL_CERT_FILE=" .. sandbox.ca_file)).out)
+      assert.equal("config: SSL_CERT_FILE names /none: No such file or directory\n25\nconfig\n",
+        sandbox.shell(script:format("SSL_CERT_FILE=/none")).out)
+    end)
+
+    it("says which variable names what is not there", function()
+      local result = ask({ SSL_CERT_FILE = "/none" }, "non-mfa")
+      assert.equal(1, result.status)
+      assert.truthy(result.err:find("SSL_CERT_FILE names /none", 1, true), result.err)
+      assert.equal(0, sandbox.pcapi({ "-q", "non-mfa" }, { SSL_CERT_FILE = "/none" }).status)
+    end)
+  end)
+
   it("lets no value reach the terminal or a spreadsheet as a command", function()
     local result = run({ "non-mfa" }, "hostile")
     assert.equal(0, result.status, result.err)

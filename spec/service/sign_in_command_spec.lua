@@ -52,6 +52,11 @@ local function login_by_browser(settings, ...)
                "--login-url", login_url(settings), ... }, { BROWSER = browser() })
 end
 
+local function login_with(environment)
+  return run({ "--timeout", "20", "login", "--browser", "--tenant", tenant, "--client-id", "client",
+               "--login-url", login_url() }, environment)
+end
+
 -- Signed in somehow: a browser takes no seconds, as a device code does.
 local function sign_in(...)
   local result = login_by_browser(...)
@@ -145,6 +150,24 @@ describe("pcapi login", function()
       :format(home)) -- the browser may be slower than we are
     assert.truthy(files.slurp(home .. "/page"):find("close this", 1, true))
     assert.equal(0, run({ "non-mfa" }).status)
+  end)
+
+  it("takes BROWSER as other programs do", function()
+    for _, list in ipairs { "false:/nowhere/browser %s:" .. browser() .. " %s",
+                            browser() .. " '%s'" } do
+      local result = login_with { BROWSER = list }
+      assert.equal(0, result.status, result.err)
+    end
+  end)
+
+  it("hands no secret to the browser", function()
+    local path = browser()
+    os.execute(("sed -i '2i env >%s/env' %s"):format(home, path))
+    local result = login_with { BROWSER = path, PCAPI_CLIENT_SECRET = "SECRETc", OTHER = "kept",
+                                PCAPI_REFRESH_TOKEN = "SECRETr", PCAPI_TOKEN = "SECRETt" }
+    local environment = files.slurp(home .. "/env")
+    assert.truthy(environment:find("OTHER=kept", 1, true), result.err)
+    assert.is_nil(environment:find("SECRET", 1, true))
   end)
 
   it("keeps what flags said, and tells what the environment said", function()

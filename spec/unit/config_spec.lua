@@ -283,6 +283,44 @@ describe("pcapi.config", function()
     end
   end)
 
+  describe("of the CAs that the environment names for all programs", function()
+    local here = "spec/unit/config_spec.lua" -- some file
+
+    local function with(variables, text, kept)
+      local settings = assert(resolve(text, { env = variables }))
+      assert(settings:add_kept(kept))
+      local ok, err = settings:add_cas(function(name) return variables[name] end)
+      return ok and settings, err
+    end
+
+    it("takes the first, and says whose it is", function()
+      local settings = with { REQUESTS_CA_BUNDLE = here }
+      assert.equal(here, settings.values.ca_file)
+      assert.equal("environment REQUESTS_CA_BUNDLE", settings.origins.ca_file)
+      settings = with { SSL_CERT_DIR = "spec", REQUESTS_CA_BUNDLE = here }
+      assert.same({ ca_path = "spec" }, settings.values)
+      assert.equal("environment SSL_CERT_DIR", settings.origins.ca_path)
+    end)
+
+    it("takes none where a setting of ours says something", function()
+      assert.same({ ca_path = "d" }, with({ PCAPI_CA_PATH = "d", SSL_CERT_FILE = here }).values)
+      assert.same({ ca_file = "/f" }, with({ SSL_CERT_DIR = "spec" }, "ca_file = /f").values)
+      assert.same({ ca_file = "/k" },
+        with({ SSL_CERT_DIR = "/none" }, nil, { ca_file = "/k" }).values)
+    end)
+
+    it("names the variable whose file is not there", function()
+      local settings, err = with { SSL_CERT_FILE = "/none" }
+      assert.is_falsy(settings)
+      assert.equal("config", err.kind)
+      assert.matches("SSL_CERT_FILE names /none", err.message, 1, true)
+    end)
+
+    it("keeps none at sign-in", function()
+      assert.same({}, with({ SSL_CERT_FILE = here }):to_keep "/")
+    end)
+  end)
+
   it("takes an empty variable for none", function()
     local settings = assert(resolve("tenant = a", { env = { PCAPI_TENANT = "" } }))
     assert.equal("a", settings.values.tenant)

@@ -1,5 +1,6 @@
 --- `pcapi login`: a person signs in once, and the sign-in is kept.
 -- @module pcapi.cli.login
+local browser = require "pcapi.cli.browser"
 local claims = require "pcapi.auth.claims"
 local config = require "pcapi.config"
 local connect = require "pcapi.cli.connect"
@@ -14,13 +15,15 @@ local ALWAYS_KEPT = { tenant = true, client_id = true }
 local PATIENCE = 900 -- seconds; as long as Entra's code lives
 
 -- Opens a browser where there is one to see. Never the only way: the address was
--- printed before. BROWSER may list several, as other programs take it.
+-- printed before.
 local function open_browser(address)
-  local browser = (os.getenv "BROWSER" or ""):match "^[^:]+"
-    or core.columns(STDERR) and "xdg-open"
-  -- whatever an address may hold, but the quote that would end it for the shell
-  if browser and address:find "^https://[%w%-._~:/?#%[%]@!$&()*+,;=%%]*$" then
-    os.execute(("%s '%s' >/dev/null 2>&1 &"):format(browser, address))
+  local named = os.getenv "BROWSER"
+  if (named or "") == "" then
+    named = core.columns(STDERR) and "xdg-open" or ""
+  end
+  local command = browser.command(named, address)
+  if command then
+    os.execute(command)
   end
 end
 
@@ -59,7 +62,7 @@ local function tell_what_is_not_kept(settings)
   for _, setting in ipairs(config.settings) do
     local origin = settings.origins[setting.name] or ""
     if origin:find "^environment" and not setting.sign_in and not ALWAYS_KEPT[setting.name] then
-      variables[#variables + 1] = setting.env
+      variables[#variables + 1] = origin:match "%S+$"
     end
   end
   if #variables > 0 then

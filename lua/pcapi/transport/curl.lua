@@ -10,6 +10,7 @@
 -- outside it may have `whole(self, act)`, which brings a function to its end all the same, and
 -- returns what that does: the renewal of a token is such.
 -- @module pcapi.transport.curl
+local ca = require "pcapi.ca"
 local core = require "pcapi.core"
 local task = require "pcapi.task"
 local version = require "pcapi.version"
@@ -24,9 +25,22 @@ local Transport = {}
 Transport.__index = Transport
 Transport.__name = "pcapi.transport.curl"
 
+-- The CAs to trust: ca_file and ca_path of the options, or what the environment names.
+local function cas_of(options)
+  if options.ca_file or options.ca_path then
+    return options
+  end
+  local name, value = ca.of_environment(os.getenv)
+  if name then
+    return { [name] = value }
+  end
+  return {}, value
+end
+
 --- Makes a transport. It connects to nothing yet.
 -- @tparam[opt] table options
--- @tparam[opt] string options.ca_file PEM file of the CAs to trust, instead of the system's
+-- @tparam[opt] string options.ca_file PEM file of the CAs to trust, instead of those that
+-- the environment names (see `pcapi.ca`), or the system has
 -- @tparam[opt] string options.ca_path directory of CAs hashed by `openssl rehash`
 -- @tparam[opt] string options.proxy address of a proxy; `""` for none; without it
 -- the environment decides (`https_proxy`, `no_proxy`)
@@ -40,11 +54,12 @@ Transport.__name = "pcapi.transport.curl"
 function M.new(options)
   options = options or {}
   local agent = "pcapi/" .. version
+  local cas, trouble = cas_of(options)
   return setmetatable({
     wire = wire.new { kept = KEPT },
-    on_wait = options.on_wait,
+    on_wait = options.on_wait, trouble = trouble,
     connection = wire.connection {
-      ca_file = options.ca_file, ca_path = options.ca_path,
+      ca_file = cas.ca_file, ca_path = cas.ca_path,
       proxy = options.proxy, no_proxy = options.no_proxy,
       http_1_1 = options.http_version == "1.1", allow_http = options.allow_http or false,
       user_agent = options.user_agent and options.user_agent .. " " .. agent or agent,
@@ -105,6 +120,9 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind timeout, network, tls, protocol, config or stopped
 function Transport:send(request)
+  if self.trouble then
+    return nil, self.trouble
+  end
   local loop = task.loop()
   if loop then
     return loop:exchange(self.connection, request)
