@@ -114,7 +114,7 @@ C_TESTS := $(OUT)/spec/buf_test $(OUT)/spec/jsontext_test $(OUT)/spec/crypto_tes
 WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=fdopendir,--wrap=flock \
   -Wl,--wrap=fstat,--wrap=fstatat,--wrap=fsync,--wrap=mkdir,--wrap=open,--wrap=openat,--wrap=read \
-  -Wl,--wrap=readdir,--wrap=renameat,--wrap=unlinkat,--wrap=write
+  -Wl,--wrap=readdir,--wrap=renameat,--wrap=sync,--wrap=unlinkat,--wrap=write
 
 $(OUT)/spec/%_test: spec/c/%_test.c spec/c/fail_alloc.c spec/c/fail_alloc.h spec/c/check.h \
                     $(SOURCES) $(HEADERS)

@@ -133,15 +133,49 @@ static enum file_code open_site(struct site *s, struct file_place place,
   return check_private(s, s->directory, &st, DIRECTORY_MODE);
 }
 
+/* Syncs an open directory. EINVAL: a file system that knows no such thing, and needs none. */
+static bool sync_open(int dir) {
+  return fsync(dir) == 0 || errno == EINVAL;
+}
+
+/* Opens the directory above path, which is as it was afterwards. */
+static int open_parent(char *path) {
+  const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  char *slash = strrchr(path, '/');
+  if (!slash || slash == path)
+    return open(slash ? "/" : ".", flags);
+  *slash = '\0';
+  const int dir = open(path, flags);
+  *slash = '/';
+  return dir;
+}
+
+/* Brings the name of a directory that was made to the disk. One may be made where nobody
+ * may read; then there is no descriptor to sync, and everything is. */
+static bool sync_parent(char *path) {
+  const int dir = open_parent(path);
+  if (dir < 0 && errno == EACCES) {
+    sync();
+    return true;
+  }
+  if (dir < 0)
+    return false;
+  const bool synced = sync_open(dir);
+  const int error = errno;
+  close(dir);
+  errno = error;
+  return synced;
+}
+
 /* The mode is set again, since a umask may have taken bits of the user's own. */
-static bool make_one(const char *path) {
+static bool make_one(char *path) {
   if (mkdir(path, DIRECTORY_MODE) == 0)
-    return chmod(path, DIRECTORY_MODE) == 0;
+    return chmod(path, DIRECTORY_MODE) == 0 && sync_parent(path);
   return errno == EEXIST;
 }
 
 /* Makes a directory and those above it, all of them private, as the XDG Base Directory
- * Specification asks. Leaves path as it was, and errno. */
+ * Specification asks, and brings them to the disk. Leaves path as it was, and errno. */
 static bool make_all(char *path) {
   if (make_one(path))
     return true;
@@ -264,8 +298,7 @@ static enum file_code write_new(const struct site *s, const char *name, const ch
 }
 
 static enum file_code sync_directory(const struct site *s) {
-  /* EINVAL: a file system that knows no such thing, and needs none */
-  if (fsync(s->dir) != 0 && errno != EINVAL)
+  if (!sync_open(s->dir))
     return fail(s, s->directory, "synced to the disk", errno);
   return FILE_DONE;
 }
