@@ -8,6 +8,8 @@ local redirect = require "pcapi.redirect"
 local LUA = os.getenv "LUA" or "lua5.4"
 local STATE = "n0nce-of-the-sign-in"
 
+local has_ipv6 = #files.lines_of "cat /proc/net/if_inet6 2>/dev/null" > 0
+
 local listener
 
 local function base()
@@ -85,7 +87,7 @@ describe("the redirect", function()
   end)
 
   it("may come by the address of the loopback, or by its name in capitals", function()
-    for _, host in ipairs { "127.0.0.1", "LOCALHOST", "localhost" } do
+    for _, host in ipairs { "127.0.0.1", "LOCALHOST", "localhost", "[::1]" } do
       local seen = browse("/?code=x&state=" .. STATE,
         ("-H 'Host: %s:%d'"):format(host, listener:port()))
       assert.equal(200, seen.status)
@@ -214,7 +216,7 @@ describe("what is not the redirect ends no wait:", function()
     local port = listener:port()
     for _, host in ipairs { "evil.example", "evil.example:" .. port, "localhost",
                             "localhost:" .. port + 1, "localhost.evil.example:" .. port,
-                            "127.0.0.1:" .. port .. "0", "[::1]:" .. port } do
+                            "127.0.0.1:" .. port .. "0", "[::2]:" .. port, "::1:" .. port } do
       is_refused(400, "/?code=x&state=" .. STATE, ("-H 'Host: %s'"):format(host))
     end
     is_refused(400, "/?code=x&state=" .. STATE, "-H 'Host:'")
@@ -227,12 +229,53 @@ describe("what is not the redirect ends no wait:", function()
     assert.is_nil(said:find("200 OK", 1, true))
   end)
 
-  it("as many connections as are served, which do nothing", function()
-    local said = beside(([[bash -c 'for i in 3 4 5 6 7 8 9 10; do
-        eval "exec $i<>/dev/tcp/127.0.0.1/%d"; done
-      %s -s --max-time 1 --noproxy "*" "%s/?code=x&state=%s" || echo none']])
-      :format(listener:port(), curl.COMMAND, base(), STATE))
-    assert.equal("none\n", said)
+  -- Runs a command of bash while as many connections as told were made and do nothing; of a
+  -- host, each after the words of `send`.
+  local function crowded(number, host, send, command)
+    return beside(([[bash -c 'for i in $(seq 20 %d); do
+        eval "exec $i<>/dev/tcp/%s/%d" && printf "%s" >&$i; done 2>/dev/null; %s']])
+      :format(19 + number, host, listener:port(), send, command))
+  end
+
+  local BROWSE = curl.COMMAND .. [[ -s --max-time 8 --noproxy "*" -w "%{http_code}" -o /dev/null ]]
+
+  for _, host in ipairs(has_ipv6 and { "127.0.0.1", "::1" } or { "127.0.0.1" }) do
+    for name, send in pairs { ["say nothing"] = "",
+                              ["begin a request"] = "GET / HTTP/1.1\\r\\nX:" } do
+      it("hundreds of connections of " .. host .. " that " .. name, function()
+        local said, answer = crowded(300, host, send, BROWSE .. ('"http://%s/?code=x&state=no"')
+          :format(("127.0.0.1:%d"):format(listener:port())))
+        assert.equal("400", said)
+        assert.is_false(answer)
+      end)
+    end
+  end
+end)
+
+describe("a connection", function()
+  -- Seconds until the listener closes it, after words that are sent and then a byte now and
+  -- then.
+  local function lives(words, drip)
+    local said = beside(([[bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d; printf "%s" >&3
+      start=$(date +%%s.%%N)
+      while :; do
+        read -t 0.5 -u 3 -n 1 x; status=$?
+        [ $status -gt 128 ] || break
+        %s printf a >&3 || break
+      done 2>/dev/null
+      echo "$(date +%%s.%%N) $start"']]):format(listener:port(), words, drip and "" or ":;"))
+    local now, start = said:match "([%d.]+) ([%d.]+)"
+    return tonumber(now) - tonumber(start)
+  end
+
+  it("that does nothing is closed after some seconds", function()
+    local seconds = lives("", false)
+    assert.is_true(seconds > 5 and seconds < 20, seconds)
+  end)
+
+  it("whose request never ends is closed, too, however often a byte comes", function()
+    local seconds = lives("GET / HTTP/1.1\\r\\nX: ", true)
+    assert.is_true(seconds > 5 and seconds < 20, seconds)
   end)
 end)
 
@@ -251,8 +294,23 @@ describe("a listener", function()
   it("is there for this machine alone", function()
     local lines = files.lines_of(("grep -i ':%04X ' /proc/net/tcp /proc/net/tcp6")
       :format(listener:port()))
-    assert.equal(1, #lines)
-    assert.truthy(lines[1]:find("0100007F:", 1, true))
+    local places = {}
+    for i, line in ipairs(lines) do
+      places[i] = line:match "%d+: (%x+):"
+    end
+    table.sort(places)
+    assert.same(has_ipv6 and { ("0"):rep(24) .. "01000000", "0100007F" } or { "0100007F" }, places)
+  end)
+
+  it("answers at either address of localhost", function()
+    for _, host in ipairs(has_ipv6 and { "127.0.0.1", "[::1]" } or { "127.0.0.1" }) do
+      listener:close()
+      listener = assert(redirect.listen(STATE))
+      local said, answer = beside(("%s -s --noproxy '*' 'http://%s:%d/?code=x&state=%s'")
+        :format(curl.COMMAND, host, listener:port(), STATE))
+      assert.truthy(said:find("close this page", 1, true), said)
+      assert.same({ code = "x" }, answer)
+    end
   end)
 
   it("has a port of its own", function()

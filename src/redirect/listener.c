@@ -9,7 +9,9 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <microhttpd.h>
 
@@ -17,19 +19,32 @@
 #error "pcapi.redirect needs libmicrohttpd 0.9.71 or later"
 #endif
 
-/* one browser, one redirect; a request of LISTENER_CODE_MAX escaped bytes fits */
-#define CONNECTIONS 8u
+/* A request of LISTENER_CODE_MAX escaped bytes fits. Any user of this machine can connect, and
+ * do nothing: who is slow is dropped, and the oldest goes for the newest beyond KEPT. */
+#define FAMILIES 2       /* 127.0.0.1 and ::1: a browser takes either for localhost */
+#define CONNECTIONS 64u  /* of a family; more are not accepted */
+#define KEPT 48u         /* of both; fewer than CONNECTIONS, so the browser's is accepted */
 #define CONNECTION_MEMORY ((size_t)32 * 1024)
-#define CONNECTION_SECONDS 10u
+#define CONNECTION_MS 10000 /* for a request, however its bytes come */
+#define SLOW_MS 1000        /* between looks for who is slow */
+#define STEPS_MAX 128       /* of a wait, while there is something to do: a step accepts one */
+#define PORTS_TRIED 16
+
+struct peer {
+  struct MHD_Connection *connection; /* NULL: a free place */
+  long long since;                   /* milliseconds of now_ms() */
+  bool dropped;
+};
 
 struct listener {
-  struct MHD_Daemon *daemon;
+  struct MHD_Daemon *daemons[FAMILIES]; /* NULL: not started, or no such family here */
   uint16_t port;
   bool answered;  /* the answer is there … */
   bool delivered; /* … and its page is with the browser */
   char state[LISTENER_STATE_MAX + 1];
   char path[LISTENER_PATH_MAX + 1];
   struct listener_answer answer;
+  struct peer peers[FAMILIES * CONNECTIONS];
 };
 
 struct page {
@@ -78,14 +93,14 @@ static enum MHD_Result reply(struct MHD_Connection *connection, const struct pag
 
 /* A page of elsewhere whose name was rebound to 127.0.0.1 still says that name. */
 static bool is_own_host(const struct listener *l, const char *host) {
+  static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
   char own[sizeof "localhost:65535"];
-  if (!host)
-    return false;
-  snprintf(own, sizeof own, "localhost:%u", (unsigned)l->port);
-  if (strcasecmp(host, own) == 0)
-    return true;
-  snprintf(own, sizeof own, "127.0.0.1:%u", (unsigned)l->port);
-  return strcmp(host, own) == 0;
+  bool is_own = false;
+  for (size_t i = 0; host && i < sizeof names / sizeof *names; i++) {
+    snprintf(own, sizeof own, "%s:%u", names[i], (unsigned)l->port);
+    is_own = is_own || strcasecmp(host, own) == 0;
+  }
+  return is_own;
 }
 
 /* A parameter, unescaped by MHD; NULL when it is absent, has no value or a zero byte. */
@@ -166,19 +181,139 @@ static void on_completed(void *userdata, struct MHD_Connection *connection, void
     l->delivered = true;
 }
 
+static long long now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* libmicrohttpd finds the end of its bytes, and closes it. */
+static void drop(struct peer *peer) {
+  const union MHD_ConnectionInfo *info =
+      MHD_get_connection_info(peer->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  if (info)
+    shutdown(info->connect_fd, SHUT_RDWR);
+  peer->dropped = true;
+}
+
+/* Drops who came before then; and beyond KEPT the oldest. */
+static void drop_slow(struct listener *l, long long then) {
+  struct peer *oldest = NULL;
+  size_t kept = 0;
+  for (size_t i = 0; i < FAMILIES * CONNECTIONS; i++) {
+    struct peer *peer = &l->peers[i];
+    if (!peer->connection || peer->dropped)
+      continue;
+    if (peer->since < then) {
+      drop(peer);
+      continue;
+    }
+    kept++;
+    if (!oldest || peer->since < oldest->since)
+      oldest = peer;
+  }
+  if (kept > KEPT)
+    drop(oldest);
+}
+
+static struct peer *free_peer(struct listener *l) {
+  for (size_t i = 0; i < FAMILIES * CONNECTIONS; i++)
+    if (!l->peers[i].connection)
+      return &l->peers[i];
+  return NULL;
+}
+
+/* A connection begins or ends; its place is kept in *place. */
+static void on_connection(void *userdata, struct MHD_Connection *connection, void **place,
+                          enum MHD_ConnectionNotificationCode what) {
+  struct listener *l = userdata;
+  struct peer *peer = what == MHD_CONNECTION_NOTIFY_STARTED ? free_peer(l) : *place;
+  if (!peer)
+    return;
+  if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+    *place = peer;
+    *peer = (struct peer){.connection = connection, .since = now_ms(), .dropped = false};
+    drop_slow(l, peer->since - CONNECTION_MS);
+  } else {
+    peer->connection = NULL;
+  }
+}
+
+/* A listening socket of the family's loopback, on a port, 0 for a free one; -1 with errno. */
+static int bind_loopback(int family, uint16_t port) {
+  const struct sockaddr_in v4 = {
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  const struct sockaddr_in6 v6 = {
+      .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+  const struct sockaddr *address =
+      family == AF_INET ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
+  const int on = 1;
+  const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd >= 0 &&
+      (family == AF_INET ||
+       setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, (socklen_t)sizeof on) == 0) &&
+      bind(fd, address, family == AF_INET ? (socklen_t)sizeof v4 : (socklen_t)sizeof v6) == 0 &&
+      listen(fd, SOMAXCONN) == 0)
+    return fd;
+  const int error = errno;
+  if (fd >= 0)
+    close(fd);
+  errno = error;
+  return -1;
+}
+
+static uint16_t port_of(int fd) {
+  struct sockaddr_in address = {0};
+  socklen_t len = (socklen_t)sizeof address;
+  return getsockname(fd, (struct sockaddr *)&address, &len) == 0 ? ntohs(address.sin_port) : 0;
+}
+
+/* Errors of a machine that does not have the family. */
+static bool lacks_family(int error) {
+  return error == EAFNOSUPPORT || error == EADDRNOTAVAIL || error == EPROTONOSUPPORT ||
+         error == EACCES || error == EPERM;
+}
+
+/* Binds both families to one port, which nobody else is to have in either: a browser that
+ * tries ::1 first would bring the code there. fds[1] is -1 where there is no IPv6. */
+static bool bind_both(int fds[FAMILIES]) {
+  for (int tried = 0; tried < PORTS_TRIED; tried++) {
+    fds[0] = bind_loopback(AF_INET, 0);
+    if (fds[0] < 0)
+      return false;
+    fds[1] = bind_loopback(AF_INET6, port_of(fds[0]));
+    if (fds[1] >= 0 || lacks_family(errno))
+      return true;
+    const int error = errno;
+    close(fds[0]);
+    errno = error;
+    if (error != EADDRINUSE)
+      return false;
+  }
+  return false;
+}
+
+/* Serves what connects to fd, which the daemon closes; NULL, and fd is closed. */
+static struct MHD_Daemon *serve(struct listener *l, int fd, unsigned flags) {
+  struct MHD_Daemon *daemon = MHD_start_daemon(
+      flags, 0, NULL, NULL, on_request, l, MHD_OPTION_LISTEN_SOCKET, fd,
+      MHD_OPTION_NOTIFY_COMPLETED, on_completed, (void *)l, MHD_OPTION_NOTIFY_CONNECTION,
+      on_connection, (void *)l, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_END);
+  if (!daemon)
+    close(fd);
+  return daemon;
+}
+
 static bool start(struct listener *l) {
-  struct sockaddr_in address = {.sin_family = AF_INET};
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  l->daemon = MHD_start_daemon(MHD_NO_FLAG, 0, NULL, NULL, on_request, l, MHD_OPTION_SOCK_ADDR,
-                               (const struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED,
-                               on_completed, (void *)l, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
-                               MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
-                               MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_SECONDS, MHD_OPTION_END);
-  if (!l->daemon)
+  int fds[FAMILIES];
+  if (!bind_both(fds))
     return false;
-  const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_BIND_PORT);
-  l->port = info ? info->port : 0;
-  return l->port != 0;
+  l->port = port_of(fds[0]);
+  l->daemons[0] = serve(l, fds[0], MHD_NO_FLAG);
+  if (fds[1] >= 0)
+    l->daemons[1] = serve(l, fds[1], MHD_USE_IPv6);
+  return l->port != 0 && l->daemons[0] && (fds[1] < 0 || l->daemons[1]);
 }
 
 struct listener *listener_open(const char *state, const char *path) {
@@ -197,41 +332,62 @@ uint16_t listener_port(const struct listener *l) {
   return l->port;
 }
 
-static long long now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* Waits for the network, for at most left milliseconds, and serves what came. Not
- * MHD_run_wait(), which does not tell of a signal. False with errno. */
-static bool step(struct listener *l, long long left) {
+/* What the daemons wait for. */
+struct interest {
   fd_set readable;
   fd_set writable;
   fd_set exceptional;
-  MHD_socket last = MHD_INVALID_SOCKET;
-  MHD_UNSIGNED_LONG_LONG due = 0;
-  FD_ZERO(&readable);
-  FD_ZERO(&writable);
-  FD_ZERO(&exceptional);
+  MHD_socket last;
+  long long left; /* milliseconds */
+};
+
+static bool ask_daemons(struct listener *l, struct interest *in) {
+  FD_ZERO(&in->readable);
+  FD_ZERO(&in->writable);
+  FD_ZERO(&in->exceptional);
+  in->last = MHD_INVALID_SOCKET;
   errno = EMFILE; /* a descriptor that select() cannot hold */
-  if (MHD_get_fdset(l->daemon, &readable, &writable, &exceptional, &last) != MHD_YES)
-    return false;
-  if (MHD_get_timeout(l->daemon, &due) == MHD_YES && due < (MHD_UNSIGNED_LONG_LONG)left)
-    left = (long long)due;
-  struct timeval timeout = {.tv_sec = left / 1000, .tv_usec = left % 1000 * 1000};
-  return select(last + 1, &readable, &writable, &exceptional, &timeout) >= 0 &&
-         MHD_run_from_select(l->daemon, &readable, &writable, &exceptional) == MHD_YES;
+  for (size_t i = 0; i < FAMILIES; i++) {
+    MHD_UNSIGNED_LONG_LONG due = 0;
+    if (!l->daemons[i])
+      continue;
+    if (MHD_get_fdset(l->daemons[i], &in->readable, &in->writable, &in->exceptional, &in->last) !=
+        MHD_YES)
+      return false;
+    if (MHD_get_timeout(l->daemons[i], &due) == MHD_YES && due < (MHD_UNSIGNED_LONG_LONG)in->left)
+      in->left = (long long)due;
+  }
+  return true;
+}
+
+/* Waits for the network, for at most left milliseconds, and serves what came. Not
+ * MHD_run_wait(), which does not tell of a signal. How much was ready; -1 with errno. */
+static int step(struct listener *l, long long left) {
+  struct interest in = {.left = left < SLOW_MS ? left : SLOW_MS};
+  drop_slow(l, now_ms() - CONNECTION_MS);
+  if (!ask_daemons(l, &in))
+    return -1;
+  struct timeval timeout = {.tv_sec = in.left / 1000, .tv_usec = in.left % 1000 * 1000};
+  const int ready = select(in.last + 1, &in.readable, &in.writable, &in.exceptional, &timeout);
+  for (size_t i = 0; ready >= 0 && i < FAMILIES; i++)
+    if (l->daemons[i] && MHD_run_from_select(l->daemons[i], &in.readable, &in.writable,
+                                             &in.exceptional) != MHD_YES)
+      return -1;
+  return ready;
 }
 
 enum listener_code listener_wait(struct listener *l, int timeout_ms) {
   const long long end = now_ms() + timeout_ms;
   long long left = timeout_ms;
+  int ready;
+  int steps = 0;
   do { /* once in any case: who reloads the page is not kept waiting */
-    if (!step(l, l->delivered ? 0 : left))
+    ready = step(l, l->delivered ? 0 : left);
+    if (ready < 0)
       return errno == EINTR ? LISTENER_WAITING : LISTENER_FAILED;
-    left = end - now_ms();
-  } while (left > 0 && !l->delivered);
+    left = end > now_ms() ? end - now_ms() : 0;
+    steps++;
+  } while (!l->delivered && (left > 0 || (ready > 0 && steps < STEPS_MAX)));
   return l->delivered ? LISTENER_ANSWERED : LISTENER_WAITING;
 }
 
@@ -240,7 +396,8 @@ const struct listener_answer *listener_answer(const struct listener *l) {
 }
 
 void listener_close(struct listener *l) {
-  if (l && l->daemon)
-    MHD_stop_daemon(l->daemon);
+  for (size_t i = 0; l && i < FAMILIES; i++)
+    if (l->daemons[i])
+      MHD_stop_daemon(l->daemons[i]);
   free(l);
 }

@@ -1,9 +1,10 @@
-/* One answer of a sign-in page, taken on loopback (RFC 8252 §7.3): a port of 127.0.0.1
- * where the browser is sent with a code or an error. Knows libmicrohttpd; does not know
+/* One answer of a sign-in page, taken on loopback (RFC 8252 §7.3): a port of 127.0.0.1 and
+ * of ::1 where the browser is sent with a code or an error. Knows libmicrohttpd; does not know
  * Lua, and runs no thread.
  *
  * Any page that the browser shows, and any user of this machine, can send requests
- * here. So only one with the secret state counts, and nothing of a request is echoed.
+ * here. So only one with the secret state counts, nothing of a request is echoed, and
+ * connections that do nothing are dropped.
  */
 #ifndef PCAPI_LISTENER_H
 #define PCAPI_LISTENER_H
@@ -33,7 +34,7 @@ struct listener_answer {
 
 struct listener;
 
-/* Listens on a free port of 127.0.0.1 for GET path?state=… Both texts are copied, and
+/* Listens on a free port of 127.0.0.1, and of ::1 where the machine has it, for GET path?state=… Both texts are copied, and
  * are no longer than the maximum. NULL, with errno where the system set it, when that
  * cannot be. */
 struct listener *listener_open(const char *state, const char *path);

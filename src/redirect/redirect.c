@@ -28,7 +28,7 @@ static int lredirect_fail(lua_State *L, const char *what) {
 }
 
 /* listen(state [, path]) -> listener, or nil, message. Takes one answer that has this
- * state, at path ("/"), on a free port of 127.0.0.1. */
+ * state, at path ("/"), on a free port of 127.0.0.1 and ::1. */
 static int lredirect_listen(lua_State *L) {
   size_t len;
   const char *state = luaL_checklstring(L, 1, &len);
