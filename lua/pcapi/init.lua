@@ -209,7 +209,8 @@ end
 -- @tparam[opt] table options.headers more headers for every request; false as a
 -- value takes one of ours away
 -- @tparam[opt] boolean options.partner_api_headers send client-request-id as well
--- @tparam[opt] string options.ca_file PEM file of the CAs to trust
+-- @tparam[opt] string options.ca_file PEM file of the CAs to trust; without it and `ca_path`
+-- what CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR or REQUESTS_CA_BUNDLE names counts
 -- @tparam[opt] string options.ca_path directory of CAs hashed by `openssl rehash`
 -- @tparam[opt] string options.proxy address of a proxy; `""` for none; without it
 -- `https_proxy` and `no_proxy` of the environment count

@@ -378,6 +378,32 @@ describe("pcapi doctor", function()
     end
   end)
 
+  it("tells the causes of a TLS failure apart, each with its next step", function()
+    local today = os.date "!%Y-%m-%d"
+    for name, expected in pairs {
+      UNTRUSTED = "Set ca_file", OTHER_HOST = "another host",
+      EXPIRED = "clock of this machine says " .. today,
+    } do
+      local result = run({ "doctor" }, { PCAPI_TOKEN = sandbox.token(),
+        PCAPI_BASE_URL = sandbox.env("PCAPI_SANDBOX_" .. name .. "_URL") })
+      assert.equal(6, result.status, result.out)
+      local hint = result.out:match "failed +service TLS: [^\n]*\n *([^\n]*)"
+      assert.truthy(hint and hint:find(expected, 1, true), result.out)
+    end
+  end)
+
+  it("warns of a file to which TLS keys are written", function()
+    local keys = home .. "/keys"
+    local environment = { PCAPI_TOKEN = sandbox.token(), SSLKEYLOGFILE = keys }
+    local result = run({ "doctor" }, environment)
+    assert.equal(0, result.status, result.out)
+    assert.truthy(result.err:find("SSLKEYLOGFILE is set", 1, true), result.err)
+    assert.truthy(result.err:find(keys, 1, true), result.err)
+    assert.is_true(#files.slurp(keys) > 0) -- libcurl does write there
+    environment.SSLKEYLOGFILE = ""
+    assert.equal("", run({ "doctor" }, environment).err)
+  end)
+
   for skew, said in pairs { ["600"] = "behind", ["-600"] = "ahead" } do
     it("finds a clock that is " .. said, function()
       sign_in()

@@ -242,9 +242,19 @@ local function tell_row(row)
   output.write(text.visible(line) .. "\n" .. following)
 end
 
+-- libcurl writes the keys of each connection there, for programs that read along.
+local function warn_of_key_log()
+  local path = os.getenv "SSLKEYLOGFILE" or ""
+  if path ~= "" then
+    ending.say(("SSLKEYLOGFILE is set: who can read %s can decrypt what pcapi sends, tokens "
+      .. "and secrets too. Unset it"):format(path))
+  end
+end
+
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
+  warn_of_key_log()
   local list = new_list(args.json and function() end or tell_row)
   local profile = connect.profile(args)
   local context = connect.context(args, profile)
