@@ -21,9 +21,10 @@
 
 /* A request of LISTENER_CODE_MAX escaped bytes fits. Any user of this machine can connect, and
  * do nothing: who is slow is dropped, and the oldest goes for the newest beyond KEPT. */
-#define FAMILIES 2       /* 127.0.0.1 and ::1: a browser takes either for localhost */
-#define CONNECTIONS 64u  /* of a family; more are not accepted */
-#define KEPT 48u         /* of both; fewer than CONNECTIONS, so the browser's is accepted */
+#define FAMILIES 2      /* 127.0.0.1 and ::1: a browser takes either for localhost */
+#define CONNECTIONS 64u /* of a family; more are not accepted */
+#define PEERS ((size_t)FAMILIES * CONNECTIONS)
+#define KEPT 48u /* of both; fewer than CONNECTIONS, so the browser's is accepted */
 #define CONNECTION_MEMORY ((size_t)32 * 1024)
 #define CONNECTION_MS 10000 /* for a request, however its bytes come */
 #define SLOW_MS 1000        /* between looks for who is slow */
@@ -44,7 +45,7 @@ struct listener {
   char state[LISTENER_STATE_MAX + 1];
   char path[LISTENER_PATH_MAX + 1];
   struct listener_answer answer;
-  struct peer peers[FAMILIES * CONNECTIONS];
+  struct peer peers[PEERS];
 };
 
 struct page {
@@ -200,7 +201,7 @@ static void drop(struct peer *peer) {
 static void drop_slow(struct listener *l, long long then) {
   struct peer *oldest = NULL;
   size_t kept = 0;
-  for (size_t i = 0; i < FAMILIES * CONNECTIONS; i++) {
+  for (size_t i = 0; i < PEERS; i++) {
     struct peer *peer = &l->peers[i];
     if (!peer->connection || peer->dropped)
       continue;
@@ -217,7 +218,7 @@ static void drop_slow(struct listener *l, long long then) {
 }
 
 static struct peer *free_peer(struct listener *l) {
-  for (size_t i = 0; i < FAMILIES * CONNECTIONS; i++)
+  for (size_t i = 0; i < PEERS; i++)
     if (!l->peers[i].connection)
       return &l->peers[i];
   return NULL;
@@ -370,8 +371,8 @@ static int step(struct listener *l, long long left) {
   struct timeval timeout = {.tv_sec = in.left / 1000, .tv_usec = in.left % 1000 * 1000};
   const int ready = select(in.last + 1, &in.readable, &in.writable, &in.exceptional, &timeout);
   for (size_t i = 0; ready >= 0 && i < FAMILIES; i++)
-    if (l->daemons[i] && MHD_run_from_select(l->daemons[i], &in.readable, &in.writable,
-                                             &in.exceptional) != MHD_YES)
+    if (l->daemons[i] &&
+        MHD_run_from_select(l->daemons[i], &in.readable, &in.writable, &in.exceptional) != MHD_YES)
       return -1;
   return ready;
 }
