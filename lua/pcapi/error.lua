@@ -71,7 +71,8 @@ end
 function M.harmless(said, longest)
   longest = longest or LONGEST
   -- before the cut, which could take the @ away
-  said = M.shorten(url.hide_users(said:sub(1, 4 * longest)), longest):gsub("%f[%w_%-]eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", "[token]")
+  said = M.shorten(url.hide_users(said:sub(1, 4 * longest)), longest)
+  said = said:gsub("%f[%w_%-]eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", "[token]")
   said = said:gsub("([Bb]earer%s+)[%w%-%._~%+/=]+", function(scheme)
     return scheme .. "[token]"
   end)
