@@ -310,6 +310,12 @@ local function encode_body(self, call, body)
   return true
 end
 
+local function target_mistake(path)
+  local mistake, char = url.target_mistake(path)
+  return mistake and ("the path %s%s"):format(mistake, char and ('; write it as %s, as url.escape of '
+    .. 'require "pcapi.url" does'):format(url.escape(char)) or "") or nil
+end
+
 --- Any other call of the service, with the client's token, ids and retries.
 -- @usage local response, err = client:request("GET", "/v1/customers", {query = {size = 10}})
 -- @tparam string method such as `"GET"`
@@ -334,13 +340,14 @@ function Client:request(method, path, options)
   elseif options.body and (method == "GET" or method == "HEAD") then
     error("request: a " .. method .. " has no body; give a query, or another method", 2)
   end
-  local mistake = headers.mistake(options.headers)
+  local target = path .. url.query(options.query)
+  local mistake = target_mistake(target) or headers.mistake(options.headers)
   if mistake then
     error("request: " .. mistake, 2)
   end
   local call = {
     method = method,
-    url = self.base.origin .. self.base.path .. path .. url.query(options.query),
+    url = self.base.origin .. self.base.path .. target,
     headers = options.headers,
     deadline = self:deadline(options.timeout),
     correlation_id = options.correlation_id,

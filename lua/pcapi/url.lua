@@ -3,6 +3,11 @@
 local M = {}
 
 local DEFAULT_PORT = { https = 443, http = 80 }
+local LONGEST_TARGET = 65536 -- bytes of path and query; servers take 8 to 64 KB
+local LONGEST = 2 * LONGEST_TARGET -- bytes of a whole address
+-- By their bytes: what a letter or a space is would depend on the locale.
+local UNSENT = "[%z\1-\32\127-\255\\<>\"]" -- what no address holds (RFC 3986 §2)
+local ESCAPED = "[^A-Za-z0-9%-._~]"
 
 -- Loopback names and addresses (RFC 6761 §6.3, RFC 1122 §3.2.1.3, RFC 4291 §2.5.3).
 local function is_loopback(host)
@@ -16,6 +21,35 @@ function M.is_address(host)
   return host:find "^[%d.]+$" ~= nil or host:find(":", 1, true) ~= nil
 end
 
+local function name_of(char)
+  local code = char:byte()
+  if char == " " then
+    return "a space"
+  elseif code < 32 or code == 127 then
+    return ("the control character 0x%02X"):format(code)
+  elseif code > 127 then
+    return ("the byte 0x%02X, which is not ASCII"):format(code)
+  end
+  return "the character " .. char
+end
+
+--- What is wrong with a path and query that are to be sent.
+-- @tparam string text
+-- @treturn[1] nil nothing
+-- @treturn[2] string names the first character that no address may hold, or the length
+-- @treturn[2] ?string that character
+function M.target_mistake(text)
+  if #text > LONGEST_TARGET then
+    return ("is longer than %d bytes"):format(LONGEST_TARGET)
+  end
+  local at = text:find(UNSENT) or #text + 1
+  at = math.min(at, text:find("#", 1, true) or at) -- what follows it would not be sent
+  if at <= #text then
+    local char = text:sub(at, at)
+    return ("holds %s (byte %d)"):format(name_of(char), at), char
+  end
+end
+
 --- Takes an absolute address apart.
 -- @tparam string text an http or https address without user information
 -- @treturn[1] table `scheme`, `host`, `port`, `path` (may be empty), `query` (with
@@ -23,10 +57,14 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with it
 function M.parse(text)
-  if type(text) ~= "string" or text:find("[%c%s\127-\255\\<>\"]") then
+  if type(text) ~= "string" or text:find(UNSENT) then
     return nil, "is not an address: only printable ASCII without spaces is allowed"
+  elseif #text > LONGEST then
+    return nil, ("is longer than %d bytes"):format(LONGEST)
+  elseif text:find("#", 1, true) then
+    return nil, "must not hold a fragment: what stands behind # is never sent"
   end
-  local scheme, authority, rest = text:match("^(%a[%w+.-]*)://([^/?#]*)([^#]*)$")
+  local scheme, authority, rest = text:match("^(%a[%w+.-]*)://([^/?]*)(.*)$")
   if not scheme then
     return nil, "is not an absolute address such as https://host/path"
   end
@@ -153,7 +191,7 @@ end
 -- @tparam string text
 -- @treturn string
 function M.escape(text)
-  return (text:gsub("[^%w%-._~]", function(c)
+  return (text:gsub(ESCAPED, function(c)
     return ("%%%02X"):format(c:byte())
   end))
 end
@@ -180,7 +218,10 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why it cannot be followed
 function M.follow(uri, base, root)
-  if uri:find("^%a[%w+.-]*:") or uri:find("^//") then
+  local mistake = M.target_mistake(uri)
+  if mistake then
+    return nil, mistake
+  elseif uri:find("^%a[%w+.-]*:") or uri:find("^//") then
     local address, why = M.parse(uri)
     if not address then
       return nil, why
@@ -188,8 +229,6 @@ function M.follow(uri, base, root)
       return nil, "leads to another host, which must not see the token"
     end
     return uri
-  elseif uri:find("[%c%s\127-\255\\<>\"]") then
-    return nil, "holds characters that no address may hold"
   elseif uri:find("^/v%d") or uri:sub(1, #root + 1) == root .. "/" then
     return base.origin .. base.path .. uri
   end

@@ -796,6 +796,14 @@ describe("pcapi.client", function()
       ["no method"] = { { nil, "/v1/x" }, "the method must be a word" },
       ["a path without a slash"] = { { "GET", "v1/x" }, "the path must begin with a slash" },
       ["an address for a path"] = { { "GET", "https://evil.example/" }, "must begin with a slash" },
+      ["a space in the path"] = { { "GET", "/a b" }, 'the path holds a space (byte 3); write it as '
+        .. '%20, as url.escape of require "pcapi.url" does' },
+      ["a fragment"] = { { "GET", "/v1/x#y" }, "the path holds the character # (byte 6); write it "
+        .. "as %23" },
+      ["a line break in the path"] = { { "GET", "/v1/x\r\nEvil: 1" }, "write it as %0D" },
+      ["a path that is not ASCII"] = { { "GET", "/v1/\195\188" }, "which is not ASCII (byte 5)" },
+      ["a path and query that are too long"] = { { "GET", "/v1/x",
+        { query = { a = ("x"):rep(65536) } } }, "is longer than 65536 bytes" },
       ["no path"] = { { "GET" }, "the path must begin with a slash" },
       ["an unknown option"] = { { "GET", "/x", { qurey = {} } },
         'request has no option "qurey"; did you mean "query"?' },

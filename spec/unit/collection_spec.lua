@@ -358,6 +358,7 @@ describe("pcapi.collection", function()
     for _, uri in ipairs {
       "https://evil.example/v1/x", "http://api.partnercenter.microsoft.com/v1/x",
       "//evil.example/v1/x", URL .. ".evil.example/v1/x", URL .. "@evil.example/",
+      "/v1/x#y", "customers?a=b#c", "/v1/x y",
     } do
       it(uri .. ": never sends the token to another host", function()
         local records, err, transport = requests { page("a", { uri = uri }) }

@@ -37,7 +37,9 @@ describe("pcapi.url", function()
       [""] = "not an absolute address", ["/v1"] = "not an absolute address",
       ["//a.example/v1"] = "not an absolute address", ["a.example"] = "not an absolute address",
       ["https:a.example"] = "not an absolute address",
-      ["https://a.example/#x"] = "not an absolute address",
+      ["https://a.example/#x"] = "must not hold a fragment",
+      ["https://a.example/?a=b#"] = "must not hold a fragment",
+      ["https://a.example/" .. ("x"):rep(131072)] = "is longer than 131072 bytes",
       ["ftp://a.example"] = "must begin with https://", ["file:///etc/passwd"] = "https://",
       ["https://user@a.example"] = "user name or password",
       ["https://user:pw@a.example"] = "user name or password",
@@ -53,7 +55,7 @@ describe("pcapi.url", function()
       ["https://a.example/\127"] = "printable ASCII", ["https://a.example/<x>"] = "printable",
       ['https://a.example/"'] = "printable ASCII",
     } do
-      it(("refuses %q"):format(text), function()
+      it(("refuses %q"):format(text:sub(1, 60)), function()
         local address, message = url.parse(text)
         assert.is_nil(address)
         assert.matches(why, message, 1, true)
@@ -96,6 +98,32 @@ describe("pcapi.url", function()
         assert.matches("a token would be readable", why, 1, true)
       end)
     end
+  end)
+
+  describe("target_mistake", function()
+    for text, expected in pairs {
+      ["/a b"] = { "holds a space (byte 3)", " " },
+      ["/a?b= c"] = { "holds a space (byte 6)", " " },
+      ["/a#b c"] = { "holds the character # (byte 3)", "#" },
+      ["/\r\n"] = { "holds the control character 0x0D (byte 2)", "\r" },
+      ["/\0"] = { "holds the control character 0x00 (byte 2)", "\0" },
+      ["/\127"] = { "holds the control character 0x7F (byte 2)", "\127" },
+      ["/\195\188"] = { "holds the byte 0xC3, which is not ASCII (byte 2)", "\195" },
+      ["/\\x"] = { "holds the character \\ (byte 2)", "\\" },
+      ['/"'] = { 'holds the character " (byte 2)', '"' },
+      ["/" .. ("x"):rep(65536)] = { "is longer than 65536 bytes" },
+    } do
+      it(("names what is wrong with %q"):format(text:sub(1, 20)), function()
+        assert.same(expected, { url.target_mistake(text) })
+      end)
+    end
+
+    it("finds none in what can be sent", function()
+      for _, text in ipairs { "", "/", "//a@b:99999/", "/%20", "/a?b=c&d=%23", "/a;b,c'(d)*!$[]{}|^`",
+                              ("x"):rep(65536) } do
+        assert.is_nil(url.target_mistake(text))
+      end
+    end)
   end)
 
   it("escapes all but unreserved characters", function()
@@ -145,9 +173,10 @@ describe("pcapi.url", function()
       "https://api.example.com.evil.example/", "https://api.example.com@evil.example/",
       "//evil.example/v1/x", "javascript:alert(1)", "file:///etc/passwd",
       "https:/\\evil.example", "/v1/x\r\nEvil: 1", "/v1/x y", "/\\evil.example", "x\0",
-      "https://[::1]/v1", "HTTP://api.example.com/",
+      "https://[::1]/v1", "HTTP://api.example.com/", "/v1/x#y", "x#", "#", "x?a=b#c",
+      "https://api.example.com/v1/x#y", "/v1/\195\188", "/v1/<x>", "/" .. ("x"):rep(65536),
     } do
-      it(("never sends the token to %q"):format(uri), function()
+      it(("never sends the token to %q"):format(uri:sub(1, 60)), function()
         local address, why = url.follow(uri, BASE, "/v1")
         assert.is_nil(address)
         assert.is_string(why)

@@ -10,6 +10,7 @@ local M = {}
 
 local PIECE = 65536 -- bytes read at once
 local LONGEST_LINE = 1024 -- bytes, of a chunk's size with its extensions
+local LONGEST_SHOWN = 100 -- bytes of a header in a message
 local LONGEST_NUMBER = 12 -- digits of a size; what needs more is above any ceiling
 
 -- Without a body, whatever its headers say (RFC 9110 §6.4.1).
@@ -340,8 +341,12 @@ end
 
 local function read_body(input, response, limits)
   local how, parts = framing(response.headers), reader.parts()
+  local transfer = response.headers["transfer-encoding"]
   local ok, kind, message
-  if not how then
+  if not how and transfer and not response.headers["content-length"] then
+    return senseless(("its Transfer-Encoding is %q; only chunked is known")
+      :format(transfer:sub(1, LONGEST_SHOWN)))
+  elseif not how then
     return senseless "its headers contradict each other about its length"
   elseif how == "chunked" then
     ok, kind, message = read_chunks(input, limits, parts)

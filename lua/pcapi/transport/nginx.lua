@@ -160,8 +160,12 @@ function Transport:send(request)
     end
     return cannot_wait(name, instead)
   end
-  local address = assert(url.parse(request.url))
-  local text, mistake = http1.request(request, address, self.user_agent)
+  local address, mistake = url.parse(request.url)
+  if not address then
+    return fail("config", "the address " .. mistake)
+  end
+  local text
+  text, mistake = http1.request(request, address, self.user_agent)
   if not text then
     return fail("config", mistake)
   end

@@ -124,6 +124,14 @@ describe("an answer's headers", function()
     assert.same({ "1", "done" }, { response.headers["x-a"], response.body })
   end)
 
+  it("may have a name that looks like a status line, which takes no other away", function()
+    assert.same({ ["x-a"] = "1", ["http/1x"] = "2", ["x-b"] = "3" },
+      headers_of("X-A: 1", "HTTP/1x: 2", "X-B: 3"))
+    assert.same({ ["x-a"] = "1", ["http/"] = "", http = "/1.1" },
+      headers_of("X-A: 1", "HTTP/:", "HTTP: /1.1"))
+    refused("protocol", "has no name", OK .. lines("X-A: 1", "HTTP/1.1 200 OK", ""))
+  end)
+
   for name, line in pairs {
     ["no colon"] = "nonsense", ["no name"] = ": x", ["a space in it"] = "X A: 1",
     ["a space before its colon"] = "Content-Length : 4",
@@ -180,9 +188,12 @@ describe("an answer's body", function()
   end
 
   it("is refused when it is transferred in a way that is not known", function()
-    for _, coding in ipairs { "gzip, chunked", "chunked, chunked", "gzip", "" } do
-      refused("protocol", "contradict",
-        OK .. lines("Transfer-Encoding: " .. coding, "") .. "0\r\n\r\n")
+    for _, coding in ipairs { "gzip, chunked", "chunked, chunked", "gzip", "", "identity",
+                              "Identity", "identity, chunked", "chunked;q=1" } do
+      for _, ends in ipairs { "closed", "timeout" } do -- at once: it does not wait for more
+        refused("protocol", "its Transfer-Encoding is ", OK .. lines("Transfer-Encoding: " .. coding,
+          "") .. "0\r\n\r\n", { ends = ends })
+      end
     end
   end)
 
@@ -386,6 +397,14 @@ describe("a compressed body", function()
   it("is refused when it is nothing of the kind", function()
     refused("protocol", "makes no sense", compressed("gzip", "text"))
     refused("protocol", "makes no sense", compressed("gzip", gzip "text" .. "more"))
+  end)
+
+  it("that is none is read as it is where the status is an error", function()
+    for _, status in ipairs { "401 No", "429 Slow", "503 Away" } do
+      local response = read(lines("HTTP/1.1 " .. status, "Content-Encoding: gzip", "Retry-After: 3",
+        "Content-Length: 4", "", "text"):sub(1, -3))
+      assert.same({ "text", "3" }, { response.body, response.headers["retry-after"] })
+    end
   end)
 
   it("is refused in a coding that was not asked for", function()
