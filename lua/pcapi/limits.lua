@@ -11,6 +11,25 @@ local MAX_HEADERS = 64 * 1024 -- bytes
 -- needs minutes, and Microsoft's own libraries allow three.
 M.TIMEOUT = 180
 
+--- Seconds in which nothing is heard on a connection that was kept, after which a request that
+-- may be sent twice is sent again on a new one: a firewall may have dropped the old one
+-- without a word. A new connection may be silent until the deadline.
+M.SILENCE = 20
+
+--- Seconds that anything is kept or awaited at most: ten years.
+M.LONGEST_LIFE = 10 * 365 * 86400
+
+--- The seconds for a clock of nginx or of Redis, which hold neither infinity nor nan, and
+-- take 0 for "always".
+-- @tparam number seconds
+-- @treturn number 0.001 to @{LONGEST_LIFE}
+function M.life(seconds)
+  if not (seconds < M.LONGEST_LIFE) then
+    return M.LONGEST_LIFE
+  end
+  return math.max(seconds, 0.001)
+end
+
 --- Seconds that a server may make us wait at most, whatever it asks for; a longer wait is
 -- asked for again by its next refusal.
 M.LONGEST_PAUSE = 600

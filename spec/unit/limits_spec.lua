@@ -1,3 +1,15 @@
+describe("limits.life", function()
+  local limits = require "pcapi.limits"
+
+  it("gives seconds that any clock can hold, and never 0, which some take for always", function()
+    assert.same({ 57, 0.001, 0.001, 0.001 },
+      { limits.life(57), limits.life(0), limits.life(-5), limits.life(1e-9) })
+    for _, seconds in ipairs { 1e12, 1e308, math.huge, 0 / 0 } do
+      assert.equal(limits.LONGEST_LIFE, limits.life(seconds))
+    end
+  end)
+end)
+
 describe("limits.pause", function()
   local limits = require "pcapi.limits"
 

@@ -19,6 +19,7 @@ local RETRY = 10 -- seconds after a failure until it is loaded again
 local LOOK = 0.02 -- seconds between looks for what somebody else loads
 local SPARE = 10 -- seconds more than loading may take that a lock is good for
 local ELSEWHERE = 1 -- seconds until it is looked again whether another machine has loaded it
+local AHEAD = 600 -- seconds that the clock of another machine may be ahead of this one's
 local READING = 5 -- seconds after which a request that reads a text was ended within
 
 local Cached = {}
@@ -30,6 +31,11 @@ local function mistake_in(options, shared)
   for _, name in ipairs { "name", "load", "fresh" } do
     if options[name] == nil then
       return ('option "%s" is missing'):format(name)
+    end
+  end
+  for _, name in ipairs { "fresh", "stale", "retry", "timeout" } do
+    if options[name] and options[name] > limits.LONGEST_LIFE then
+      return ('option "%s" must be %d seconds at most'):format(name, limits.LONGEST_LIFE)
     end
   end
   if options.stale and options.stale < options.fresh then
@@ -75,10 +81,16 @@ function M.new(shared, options)
   }, Cached)
 end
 
+-- Whether a value can have been loaded then. A time of next year, of a clock that was set
+-- right since or of a text that nobody here wrote, would make it fresh for a year.
+local function is_past(at)
+  return at <= ngx.now() + AHEAD
+end
+
 -- Learns what a text says; nil when it says nothing.
 local function learn(self, text)
   local at = text and written.at(text)
-  if not at then
+  if not at or not is_past(at) then
     return nil
   elseif self.kept and at <= self.kept.at then
     return self.kept
@@ -107,6 +119,9 @@ end
 local function current(self)
   local at = tonumber(self.dict:mark(self.at_name))
   local kept = self.kept
+  if kept and not is_past(kept.at) then
+    kept, self.kept = nil, nil
+  end
   if kept and (at == nil or at <= kept.at) or is_reading(self) then
     return kept
   end
@@ -117,7 +132,19 @@ local function age_of(kept)
   return kept and math.max(0, math.floor((ngx.now() - kept.at) * 1000) / 1000) or math.huge
 end
 
-local WORDS = { "kind", "message", "hint", "status", "code", "retry_after", "request_id" }
+local WORDS = { "kind", "message", "hint", "status", "code", "request_id" }
+
+-- What JSON can hold of an error; it may be one that load made.
+local function words_of(err)
+  local words = { retry_after = tonumber(err.retry_after)
+    and limits.pause(tonumber(err.retry_after)) }
+  for _, word in ipairs(WORDS) do
+    local value = err[word]
+    words[word] = (type(value) == "string" or written.encode { value } and type(value) == "number")
+      and value or nil
+  end
+  return words
+end
 
 -- For all workers; and for this one, should the dictionary be full. That it fails is said
 -- once: a list that is given as stale would hide it.
@@ -125,11 +152,8 @@ local function note_failure(self, err)
   if not self.dict:mark(self.failed_name) and not self.failed then
     ngx.log(ngx.ERR, ("pcapi: %s cannot be loaded: %s"):format(self.label, tostring(err)))
   end
-  local words, pause = {}, math.max(self.retry, err.retry_after or 0)
-  for _, word in ipairs(WORDS) do
-    words[word] = err[word]
-  end
-  local text = written.encode(words)
+  local words = words_of(err)
+  local text, pause = written.encode(words), math.max(self.retry, words.retry_after or 0)
   self.dict:set_mark(self.failed_name, text, self.stale)
   self.dict:set_mark(self.pause_name, "yes", pause)
   self.failed, self.paused_until = text, core.now() + pause

@@ -2,6 +2,7 @@
 -- over its reloads. For the functions of texts and locks see `pcapi.auth.store.memory`.
 -- @module pcapi.nginx.dict
 local errors = require "pcapi.error"
+local limits = require "pcapi.limits"
 local notice = require "pcapi.nginx.notice"
 
 local M = {}
@@ -48,10 +49,11 @@ end
 
 -- By safe_set or safe_add, which push nothing else out: it may be a token.
 local function put(self, how, key, text, seconds)
-  local ok, why = self.dict[how](self.dict, key, text, seconds or 0)
+  local life = seconds and limits.life(seconds) or 0
+  local ok, why = self.dict[how](self.dict, key, text, life)
   if not ok and why == "no memory" then
     self.dict:flush_expired()
-    ok, why = self.dict[how](self.dict, key, text, seconds or 0)
+    ok, why = self.dict[how](self.dict, key, text, life)
   end
   return ok, why
 end
@@ -177,7 +179,7 @@ function Dict:lock(name, seconds)
         end
       end, function(more)
         if is_mine() then
-          self.dict:expire(key, more)
+          self.dict:expire(key, limits.life(more))
         end
       end
     elseif why ~= "exists" then

@@ -2,6 +2,7 @@
 -- Redis does not answer, and from then on at once, until it is found to be back.
 -- @module pcapi.nginx.redis
 local core = require "pcapi.core"
+local limits = require "pcapi.limits"
 local notice = require "pcapi.nginx.notice"
 local options_ = require "pcapi.options"
 local phase = require "pcapi.nginx.phase"
@@ -13,6 +14,7 @@ local OPTIONS = { host = "line", port = "count", username = "line", password = "
                   database = "number", tls = "boolean", server_name = "line",
                   prefix = "string", timeout = "seconds" }
 local TIMEOUT = 1 -- seconds, of each step
+local LONGEST_TIMEOUT = 3600 -- seconds
 local FIRST_LOOK, LAST_LOOK = 1, 8 -- seconds between looks whether it is back
 local KEPT, CONNECTIONS = 60, 16 -- seconds and number of idle connections, per worker
 
@@ -47,6 +49,20 @@ local function library()
     .. "package lua-nginx-redis"
 end
 
+local function is_whole(number, least, most)
+  return number == nil or number >= least and number <= most and number % 1 == 0
+end
+
+local function number_mistake(options)
+  if not is_whole(options.port, 1, 65535) then
+    return 'option "port" must be a whole number from 1 to 65535'
+  elseif not is_whole(options.database, 0, 2 ^ 31 - 1) then
+    return 'option "database" must be a whole number, 0 or more'
+  elseif options.timeout and options.timeout > LONGEST_TIMEOUT then
+    return ('option "timeout" must be %d seconds at most'):format(LONGEST_TIMEOUT)
+  end
+end
+
 --- Makes one; connects to nothing yet.
 -- @tparam table options of `pcapi.shared`
 -- @tparam number level as for `error`
@@ -58,6 +74,10 @@ function M.new(options, level)
   local module, why = library()
   if not module then
     return nil, why
+  end
+  local mistake = number_mistake(options)
+  if mistake then
+    return nil, "redis: " .. mistake
   elseif options.tls and not options.server_name
     and url.is_address(options.host or "127.0.0.1") then
     return nil, "redis: with tls the host has to be a name, or its name given as server_name, as "
@@ -235,7 +255,7 @@ local function lock_key(self, name)
 end
 
 local function milliseconds(seconds)
-  return ("%d"):format(math.ceil(seconds * 1000))
+  return ("%.0f"):format(math.ceil(limits.life(seconds) * 1000))
 end
 
 -- What is kept, as text; false for what was taken away; nil for nothing, or else.
@@ -263,7 +283,7 @@ function Redis:get(name)
     return nil, why
   end
   local left = tonumber(values[2]) or 0
-  return read(values[1]), left > 0 and left / 1000 or nil
+  return read(values[1]), left > 0 and limits.life(left / 1000) or nil
 end
 
 --- Keeps a text.

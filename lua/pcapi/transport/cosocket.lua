@@ -4,6 +4,7 @@
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local http1 = require "pcapi.transport.http1"
+local limits = require "pcapi.limits"
 local notice = require "pcapi.nginx.notice"
 local semaphore = require "ngx.semaphore"
 local turn = require "pcapi.nginx.turn"
@@ -17,6 +18,7 @@ local PIECE = 16384 -- bytes sent at once, as TLS does: each has the time that i
 local RESOLVER = 'Give "resolver" in http { } of nginx.conf the address of your DNS server, which '
   .. "is a nameserver in /etc/resolv.conf"
 local NOT_RESOLVED = "not resolved"
+local LONGEST_TIMEOUT = 2 ^ 31 - 1 -- milliseconds that ngx_lua takes
 local GRACE = 0.05 -- seconds: so much later than the deadline a socket may say that it was over
 local PASSWORD = 'Give name and password in "proxy", in front of the host: NAME:PASSWORD@'
 local TRUSTED = 'Set in http { } of nginx.conf: lua_ssl_trusted_certificate '
@@ -60,12 +62,18 @@ end
 
 -- A socket counts its timeout from each byte on: it is set anew for each wait.
 local function arm(self)
-  local left = seconds_left(self.deadline)
+  local left = seconds_left(math.min(self.deadline, self.silent_until or self.deadline))
   if left == 0 then
     return false
   end
-  self.socket:settimeout(math.ceil(left * 1000))
+  self.socket:settimeout(math.min(math.ceil(left * 1000), LONGEST_TIMEOUT))
   return true
+end
+
+local function listen(self)
+  if self.is_doubted then
+    self.silent_until = core.now() + limits.SILENCE
+  end
 end
 
 --- As that of ngx_lua, until the deadline. What has come already is taken without waiting:
@@ -79,6 +87,9 @@ function Connection:receiveany(most)
     return nil, "timeout"
   end
   local some, err = self.socket:receiveany(most)
+  if some then
+    self.is_doubted, self.silent_until = false, nil
+  end
   self.taken = self.taken + #(some or "")
   return some, err
 end
@@ -90,6 +101,7 @@ end
 -- @treturn[2] string the socket's error
 function Connection:send(text)
   for first = 1, #text, PIECE do
+    listen(self)
     if not arm(self) then
       return nil, "timeout"
     end
@@ -99,7 +111,20 @@ function Connection:send(text)
       return nil, err
     end
   end
+  listen(self)
   return true
+end
+
+--- Gives up waiting after @{pcapi.limits.SILENCE}, unless something is heard before that: what
+-- is kept may be long gone.
+function Connection:doubt()
+  self.is_doubted = true
+end
+
+--- Of one that has timed out: whether nothing was heard in that time.
+-- @treturn boolean
+function Connection:is_silent()
+  return self.is_doubted and self.silent_until ~= nil and self.silent_until < self.deadline
 end
 
 --- Ends the use of it.
@@ -125,9 +150,34 @@ local function not_connected(host, err)
   return fail("network", ("no connection to %s: %s"):format(host, err))
 end
 
--- Numbers of OpenSSL's verification (X509_V_ERR_*) that say: the CA is not known here.
+-- Numbers of OpenSSL's verification (X509_V_ERR_*), by what they say: the CA is not known here,
+-- or the time is not one at which the certificate is good.
 local UNKNOWN_CA = { ["2"] = true, ["18"] = true, ["19"] = true, ["20"] = true, ["21"] = true,
                      ["22"] = true }
+local NOT_YET_VALID, EXPIRED, OTHER_NAME = "9", "10", "62"
+
+local function time_here()
+  return os.date("!%Y-%m-%d %H:%M:%S UTC")
+end
+
+-- What to do about a certificate that was refused; the words of ngx_lua begin with the number,
+-- but for a name that does not match.
+local function hint_for(host, err)
+  local number = err:match "^(%d+):"
+  if UNKNOWN_CA[number] then
+    return TRUSTED
+  elseif number == NOT_YET_VALID then
+    return ("Set the clock of this machine, which says %s; or the server's certificate begins "
+      .. "later"):format(time_here())
+  elseif number == EXPIRED then
+    return ("The server needs a new certificate; or the clock of this machine, which says %s, is "
+      .. "ahead"):format(time_here())
+  elseif url.is_address(host) then
+    return BY_NAME
+  elseif number == OTHER_NAME or err:find("host mismatch", 1, true) then
+    return ("Check the address: the certificate is for another name than %s"):format(host)
+  end
+end
 
 local function not_verified(host, err)
   if err == "timeout" then
@@ -138,12 +188,11 @@ local function not_verified(host, err)
     local _, failure = fail("tls", ("no TLS with %s: %s"):format(host, err), PROTOCOLS)
     return nil, failure, TRIES_IF_FAILED -- who hangs up looks like who refuses
   end
-  local message = ("%s could not be verified: %s"):format(host, err)
-  if UNKNOWN_CA[err:match "^(%d+):"] then
+  local message, hint = ("%s could not be verified: %s"):format(host, err), hint_for(host, err)
+  if hint == TRUSTED then
     notice.once("trusted " .. host, message .. ". " .. TRUSTED)
-    return fail("tls", message, TRUSTED)
   end
-  return fail("tls", message, url.is_address(host) and BY_NAME or nil)
+  return fail("tls", message, hint)
 end
 
 -- ngx_lua before June 2026 may call a handshake good whose certificate it has just refused, if
@@ -259,13 +308,34 @@ end
 
 local alone = 0
 
--- Whom a kept connection serves: it is not verified again. One that is for a single request
--- has a name of its own.
-local function pool_of(address, proxy, is_shared)
+-- How often the kept connections of a server were given up.
+local generations = {}
+
+local function proxy_of(how)
+  return how.address.scheme == "https" and how.proxy or nil
+end
+
+local function server_of(address, proxy)
   local name = "pcapi " .. address.origin
   if proxy then
     name = ("%s by %s %s"):format(name, proxy.origin, proxy.authorization or "")
   end
+  return name
+end
+
+--- Has no connection serve again that is kept for a server now; nginx closes them when they
+-- have been idle for long enough.
+-- @tparam table how as for @{connect}
+function M.renounce(how)
+  local server = server_of(how.address, proxy_of(how))
+  generations[server] = (generations[server] or 0) + 1
+end
+
+-- Whom a kept connection serves: it is not verified again. One that is for a single request
+-- has a name of its own.
+local function pool_of(address, proxy, is_shared)
+  local name = server_of(address, proxy)
+  name = name .. " " .. (generations[name] or 0)
   if not is_shared then
     alone = alone + 1
     name = name .. " " .. alone
@@ -275,7 +345,7 @@ end
 
 -- The third value as of make_safe.
 local function connect(how)
-  local address, proxy = how.address, how.address.scheme == "https" and how.proxy or nil
+  local address, proxy = how.address, proxy_of(how)
   local self = setmetatable({ socket = ngx.socket.tcp(), deadline = how.deadline,
                               is_shared = how.is_shared, taken = 0 }, Connection)
   how.place:is_for(self.socket, how.deadline)

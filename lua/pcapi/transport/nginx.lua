@@ -85,7 +85,7 @@ local function seconds_since(started)
 end
 
 -- Sends and reads over an open connection. The third value says that the connection, one
--- that was kept, was not there any more.
+-- that was kept, was not there any more, or is silent.
 local function talk(connection, request, text, timing)
   local sent, broke = connection:send(text)
   local response, kept, message, has_answered
@@ -103,28 +103,37 @@ local function talk(connection, request, text, timing)
     return response
   end
   local _, err = fail(kept, message)
-  return nil, err, kept == "network" and connection.is_kept and not has_answered
+  return nil, err, connection.is_kept
+    and (connection:is_silent() or kept == "network" and not has_answered)
 end
 
 -- A request that may not be sent twice has a new connection: of a kept one nobody knows
--- whether it is still there.
+-- whether it is still there. One that is silent is given up once, with all that are kept as
+-- long: the answer may only be slow.
 local function exchange(self, request, address, text, timing, place)
   local finish = timing.started + request.timeout
+  local how = { address = address, proxy = self.proxy, place = place,
+                is_shared = retry.IDEMPOTENT[request.method] }
+  local was_silent = false
   repeat
-    local connection, err = cosocket.connect {
-      address = address, proxy = self.proxy, place = place,
-      deadline = math.min(finish, core.now() + request.connect_timeout),
-      is_shared = retry.IDEMPOTENT[request.method],
-    }
+    how.deadline = math.min(finish, core.now() + request.connect_timeout)
+    local connection, err = cosocket.connect(how)
     if not connection then
       return nil, err
+    end
+    if connection.is_kept and not was_silent then
+      connection:doubt()
     end
     timing.connect = not connection.is_kept and connection.connected - timing.started
     timing.tls = connection.is_safe and connection.is_safe - timing.started
     connection.deadline = finish
-    local response, was_gone
-    response, err, was_gone = talk(connection, request, text, timing)
-    if response or not was_gone then
+    local response, again
+    response, err, again = talk(connection, request, text, timing)
+    if err and err.kind == "timeout" and connection.is_kept then
+      was_silent = true
+      cosocket.renounce(how)
+    end
+    if response or not again then
       return response, err
     end
   until false

@@ -418,6 +418,97 @@ describe("connections within nginx", function()
     end
   end)
 
+  -- A server whose connections are good until `cut` is set: from then on those that there are
+  -- hear nothing and say nothing, as behind a firewall that has forgotten them.
+  local function forgotten()
+    return raw(server, [[
+      local known = ngx.shared.pcapi
+      local number = known:incr("connections", 1, 0)
+      repeat
+        known:incr("asked", 1, 0)
+        if number <= (known:get "cut" or 0) then
+          ngx.sleep(20)
+        end
+        socket:send "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone"
+        local line
+        repeat line = socket:receive "*l" until not line or line == ""
+      until not line]])
+  end
+
+  -- Seconds that each of some requests takes, after eight connections were forgotten, and what
+  -- came of them.
+  local function after_cut(options, silence)
+    local results = server:run(([[
+      require("pcapi.limits").SILENCE = %s
+      local address, threads, results = %q, {}, {}
+      for i = 1, 8 do
+        threads[i] = ngx.thread.spawn(fetch, address)
+      end
+      for i = 1, 8 do
+        assert(select(2, ngx.thread.wait(threads[i])) == 200)
+      end
+      ngx.shared.pcapi:set("cut", ngx.shared.pcapi:get "connections")
+      for i = 1, 10 do
+        local now = require("pcapi.core").now
+        local began = now()
+        local status, kind = fetch(address, %s)
+        results[i] = { status or kind, now() - began }
+      end
+      return results
+    ]]):format(silence, forgotten(), literal(options)))
+    local late = 0
+    for i, result in ipairs(results) do
+      late = late + (result[2] > 0.3 and 1 or 0)
+      assert.is_true(i == 1 or result[1] == 200, result[1])
+    end
+    return results[1][1], late
+  end
+
+  it("that are silent cost one wait in all, and what may be sent twice comes right", function()
+    for _, method in ipairs { "GET", "DELETE" } do
+      assert.same({ 200, 1 }, { after_cut({ method = method, timeout = 10 }, 0.5) })
+    end
+  end)
+
+  it("that are silent until the deadline cost one call", function()
+    assert.same({ "timeout", 1 }, { after_cut({ timeout = 0.5 }, 20) })
+  end)
+
+  it("that are silent are nothing to what may not be sent twice", function()
+    assert.same({ 200, 0 }, { after_cut({ method = "POST", timeout = 10 }, 0.5) })
+  end)
+
+  it("may be silent until the deadline when they are new", function()
+    local label = core.uuid()
+    local seconds = seconds_of(function()
+      assert.equal(200, (server:run(([[
+        require("pcapi.limits").SILENCE = 0.4
+        fetch(SANDBOX .. "/_sandbox/echo")
+        return (fetch(SANDBOX .. PATH, { timeout = 10, headers = {
+          Authorization = "Bearer " .. TOKEN, ["X-Sandbox"] = "delay=1.2; label=%s" } }))
+      ]]):format(label))))
+    end)
+    assert.is_true(seconds > 1.6 and seconds < 2.5, ("%.2f s"):format(seconds))
+    assert.equal(2, count_of(label).requests)
+  end)
+
+  it("are not silent when they have begun to answer", function()
+    assert.same({ 200, 2 }, { server:run(([[
+      require("pcapi.limits").SILENCE = 0.4
+      local address = %q
+      fetch(address)
+      local status = fetch(address, { timeout = 10 })
+      return status, ngx.shared.pcapi:get "asked"
+    ]]):format(raw(server, [[
+      for _ = 1, 2 do
+        ngx.shared.pcapi:incr("asked", 1, 0)
+        socket:send "HTTP/1.1 200 OK\r\nContent-Le"
+        ngx.sleep(0.8)
+        socket:send "ngth: 4\r\n\r\ndone"
+        socket:receive "*l"
+      end]]))) })
+  end)
+
   local function await_sandbox()
     assert(nginx.wait_for(function()
       return #curl.shell(BARE .. "pgrep -P " .. PID):gsub("%d", "") == 2
