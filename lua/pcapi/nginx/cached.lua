@@ -149,10 +149,11 @@ end
 -- For all workers; and for this one, should the dictionary be full. That it fails is said
 -- once: a list that is given as stale would hide it.
 local function note_failure(self, err)
-  if not self.dict:mark(self.failed_name) and not self.failed then
-    ngx.log(ngx.ERR, ("pcapi: %s cannot be loaded: %s"):format(self.label, tostring(err)))
-  end
   local words = words_of(err)
+  if not self.dict:mark(self.failed_name) and not self.failed then
+    ngx.log(ngx.ERR, ("pcapi: %s cannot be loaded: %s"):format(self.label,
+      tostring(errors.new(words))))
+  end
   local text, pause = written.encode(words), math.max(self.retry, words.retry_after or 0)
   self.dict:set_mark(self.failed_name, text, self.stale)
   self.dict:set_mark(self.pause_name, "yes", pause)

@@ -126,6 +126,10 @@ describe("a cached value", function()
   for what, options in pairs {
     ['option "load" is missing'] = '{ name = "other", fresh = 1 }',
     ['did you mean "fresh"'] = '{ name = "other", load = print, frehs = 1 }',
+    ['"stale" must be 315360000 seconds at most'] =
+      '{ name = "other", load = print, fresh = 10, stale = math.huge }',
+    ['"retry" must be 315360000 seconds at most'] =
+      '{ name = "other", load = print, fresh = 10, retry = 1e300 }',
     ['cannot be less than "fresh"'] = '{ name = "other", load = print, fresh = 10, stale = 5 }',
     ['there is one of the name "value" already'] = '{ name = "value", load = print, fresh = 1 }',
   } do
@@ -182,6 +186,65 @@ describe("a cached value", function()
       machine:run(GET)
     end
     assert.equal(2, loads(machine))
+  end)
+
+  for what, seconds in pairs { ["a year"] = "31536000", infinity = "math.huge", nan = "0/0",
+                               ["a negative number"] = "-1", ["a text"] = "'soon'" } do
+    it("keeps its error, and is loaded again in ten minutes, if the service asks for " .. what,
+      function()
+        local machine = start { fresh = 0.1, retry = 0.3 }
+        machine:run "require('pcapi.limits').LONGEST_PAUSE = 0.6"
+        machine:run(GET)
+        gives(machine, ('return nil, require("pcapi.error").new { kind = "throttled", '
+          .. 'message = "too many", retry_after = %s }'):format(seconds))
+        os.execute "sleep 0.2"
+        machine:run(GET)
+        os.execute "sleep 0.1"
+        local given, _, _, err = machine:run(GET)
+        assert.same({ 1, "throttled: too many" }, { given, err })
+        gives(machine, "return ...")
+        assert.is_true(nginx.wait_for(function()
+          local _, _, is_still_stale, last = machine:run(GET)
+          return is_still_stale == false and last == nil
+        end, 2))
+      end)
+  end
+
+  it("keeps an error that load has made oddly", function()
+    local machine = start()
+    gives(machine, 'return nil, require("pcapi.error").new { kind = "server", message = "no", '
+      .. 'status = 0/0, hint = {}, code = print }')
+    local _, err = machine:run(GET)
+    assert.equal("server: no", err)
+    _, err = machine:run(GET)
+    assert.equal("server: no", err)
+    assert.equal(1, loads(machine))
+  end)
+
+  it("is loaded anew when it says that it was loaded in times to come", function()
+    for _, at in ipairs { "9999999999.000", ("9"):rep(400), "ngx.now() + 3600" } do
+      local machine = start()
+      machine:run(('shared:set("cached:value", ("{\\"at\\":%%s,\\"value\\":\\"FOREIGN\\"}"):format(%s))')
+        :format(at:find "now" and at or ("%q"):format(at)))
+      machine:run 'shared.dict:set_mark("cached at value", "9999999999.000", 60)'
+      for _ = 1, 2 do
+        assert.equal(1, (machine:run(GET)))
+      end
+      machine:stop()
+    end
+  end)
+
+  it("is loaded anew after a clock was set right that was ahead", function()
+    local machine = start()
+    machine:run [[
+      local now = ngx.now
+      ngx.now = function() return now() + 1e8 end
+      value:get()
+      ngx.now = now
+    ]]
+    local given, age, is_stale = machine:run(GET)
+    assert.same({ 2, false }, { given, is_stale })
+    assert.is_true(age < 60)
   end)
 
   it("whose load raises is an error, whose cause is in the log", function()

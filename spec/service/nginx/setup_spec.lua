@@ -71,6 +71,31 @@ local function long_chain(between)
   }]]):format(port, path, path), "https://localhost:" .. port, path .. "/0.pem"
 end
 
+-- A server on loopback whose certificate is good from tomorrow on.
+local function of_tomorrow()
+  local path, port = folder.new(), free_port()
+  curl.shell(([[
+    exec 2>/dev/null
+    cd %s
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=root \
+      -keyout root.key -out root.pem
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout leaf.key \
+      -subj /CN=leaf -addext subjectAltName=DNS:localhost -out leaf.csr
+    printf '[ca]\ndefault_ca = d\n[d]\ndatabase = index\nserial = serial\nnew_certs_dir = .\n
+default_md = sha256\npolicy = p\ncopy_extensions = copy\n[p]\ncommonName = supplied\n' >ca.conf
+    : >index
+    echo 01 >serial
+    openssl ca -batch -config ca.conf -cert root.pem -keyfile root.key -in leaf.csr -notext \
+      -startdate $(date -u -d tomorrow +%%Y%%m%%d%%H%%M%%SZ) -days 5 -out leaf.pem
+  ]]):format(path))
+  return ([[server {
+    listen 127.0.0.1:%s ssl;
+    ssl_certificate %s/leaf.pem;
+    ssl_certificate_key %s/leaf.key;
+    location / { return 200 done; }
+  }]]):format(port, path, path), "https://localhost:" .. port, path .. "/root.pem"
+end
+
 describe("a call within nginx", function()
   after_each(clean_up)
 
@@ -119,6 +144,45 @@ describe("a call within nginx", function()
     server:stop()
     server = workers.start { http = other, trusted = root, server = "lua_ssl_verify_depth 3;" }
     assert.equal(200, server:run(("return pcapi.fetch(%q).status"):format(url)))
+  end)
+
+  -- What is said of a server whose certificate is wrong; each cause has a hint of its own.
+  local function said_of(url, options)
+    local server = workers.start(options)
+    local kind, said = server:run(("local _, err = pcapi.fetch(%q) return err.kind, tostring(err)")
+      :format(url))
+    server:stop()
+    assert.equal("tls", kind)
+    return said
+  end
+
+  local TODAY = os.date "!%Y-%m-%d"
+
+  it("to a certificate that has ended says so, and what time it is here", function()
+    local said = said_of(sandbox.env "PCAPI_SANDBOX_EXPIRED_URL")
+    assert.matches("certificate has expired. The server needs a new certificate", said, 1, true)
+    assert.matches("the clock of this machine, which says " .. TODAY, said, 1, true)
+    assert.is_nil(said:find("lua_ssl_trusted", 1, true))
+  end)
+
+  it("to a certificate that has not begun says so, and what time it is here", function()
+    local other, url, root = of_tomorrow()
+    local said = said_of(url, { http = other, trusted = root })
+    assert.matches("certificate is not yet valid. Set the clock of this machine, which says "
+      .. TODAY, said, 1, true)
+    assert.is_nil(said:find("lua_ssl_trusted", 1, true))
+  end)
+
+  it("to a certificate for another name names the address", function()
+    local said = said_of(sandbox.env "PCAPI_SANDBOX_OTHER_HOST_URL")
+    assert.matches("host mismatch. Check the address: the certificate is for another name than "
+      .. "localhost", said, 1, true)
+  end)
+
+  it("to a certificate of a CA that is not known names the directive", function()
+    local said = said_of(sandbox.env "PCAPI_SANDBOX_UNTRUSTED_URL")
+    assert.matches("lua_ssl_trusted_certificate", said, 1, true)
+    assert.is_nil(said:find("clock", 1, true))
   end)
 
   it("to a server of TLS 1.3 names the directive for that", function()
