@@ -360,6 +360,15 @@ function Client:request(method, path, options)
   return self:call(call)
 end
 
+--- Whose answers these are, in one text without secrets: the service, and the tenant and
+-- application of the token. What is kept of them belongs under it.
+-- @treturn[1] string
+-- @treturn[2] nil the token comes from a function, which may give one of any tenant
+function Client:identity()
+  local who = self.provider.identity and self.provider:identity()
+  return who and ("%s%s/%s %s"):format(self.base.origin, self.base.path, self.prefix or "", who)
+end
+
 --- Closes the kept connections. The client may be used again.
 function Client:close()
   self.transport:close()

@@ -21,9 +21,10 @@ end
 local LAYERS = {
   "core redirect version time format.text input limits mfa task concurrent.heap "
     .. "concurrent.queue url nginx.phase nginx.notice nginx.whole transport.reader",
-  "error options headers retry auth.claims auth.refusal auth.given auth.store.memory nginx.turn "
+  "error options headers retry auth.claims auth.refusal auth.store.memory nginx.turn "
     .. "nginx.rights transport.coding piecewise",
-  "ca format.json record tenants transport.wire transport.trace auth.assertion auth.lock "
+  "ca format.json record tenants transport.wire transport.trace auth.given auth.assertion "
+    .. "auth.lock "
     .. "nginx.dict nginx.redis nginx.lock transport.http1",
   "transport.curl transport.cosocket concurrent.life",
   "concurrent.turn transport.nginx",

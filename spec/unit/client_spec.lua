@@ -770,6 +770,31 @@ describe("pcapi.client", function()
     end)
   end)
 
+  describe("tells whose answers it gives", function()
+    local sandbox_token = require "sandbox.token"
+
+    local function identity(claims, options)
+      return (fake.client({}, options and options(claims) or { token = sandbox_token.mint(claims) }))
+        :identity()
+    end
+
+    it("by service, tenant and application of its token", function()
+      local one = identity { tid = "ONE", appid = "app" }
+      assert.equal(one, identity { tid = "one", appid = "app", upn = "other@one.example" })
+      assert.is_true(one ~= identity { tid = "two", appid = "app" })
+      assert.is_true(one ~= identity { tid = "one", appid = "other" })
+      assert.is_true(one ~= identity({ tid = "one", appid = "app" }, function(claims)
+        return { token = sandbox_token.mint(claims), base_url = "https://other.example" }
+      end))
+    end)
+
+    it("not at all where a function gives the token", function()
+      assert.is_nil(identity({}, function()
+        return { token = function() return fake.TOKEN end }
+      end))
+    end)
+  end)
+
   describe("is_token", function()
     it("takes all that RFC 6750 takes", function()
       for _, token in ipairs { "a", "eyJ0.eyJh-_.x", "AZaz09-._~+/==" } do

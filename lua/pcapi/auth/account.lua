@@ -406,6 +406,13 @@ function Account:advice(err)
   return self.kept:advice(err)
 end
 
+--- Whom its tokens are of, as a text: the sign-in service, tenant and application.
+-- @treturn string
+function Account:identity()
+  return ("%s tenant %s app %s"):format(self.endpoint.token_url, self.endpoint.tenant:lower(),
+    self.client_id:lower())
+end
+
 function Account:__tostring()
   return ("%s (%s)"):format(Account.__name, self.kept.name)
 end

@@ -1,6 +1,18 @@
 --- A token that the caller has: a text, or a function that gives one.
 -- @module pcapi.auth.given
+local claims = require "pcapi.auth.claims"
+local core = require "pcapi.core"
+
 local M = {}
+
+-- Tenant and application of a token; of one that tells none, what tells it from others.
+local function identity_of(token)
+  local read = claims.read(token)
+  if read.tenant_id then
+    return ("tenant %s app %s"):format(read.tenant_id:lower(), (read.application_id or ""):lower())
+  end
+  return "token " .. core.base64url(core.sha256(token))
+end
 
 --- Makes a provider.
 -- @tparam string|function token a function is called before every request, and after
@@ -17,6 +29,9 @@ function M.new(token)
       if not refused then
         return token
       end
+    end
+    function provider:identity() -- luacheck: ignore self
+      return identity_of(token)
     end
   end
   return provider

@@ -5,7 +5,8 @@
 -- token that the service has just refused; who has no other one returns nil.
 -- `context` has `transport`, `clock`, `random` and `deadline` (of the transport's
 -- clock), so that a provider waits and connects as its client does. `base_url`, where it
--- has one, is the service that its client asks. After an MFA
+-- has one, is the service that its client asks. `identity(self)`, where it has one, tells whom
+-- the tokens are of (tenant and application), as a text. After an MFA
 -- refusal `advice(self, err)` → the next step for a person, and `look_again(self)`,
 -- which forgets what is remembered of the sign-in, are called where it has them.
 --

@@ -9,16 +9,18 @@ local errors = require "pcapi.error"
 local limits = require "pcapi.limits"
 local options_ = require "pcapi.options"
 local phase = require "pcapi.nginx.phase"
+local url = require "pcapi.url"
 local written = require "pcapi.nginx.written"
 
 local M = {}
 
-local OPTIONS = { name = "line", load = "function", fresh = "seconds", stale = "seconds",
+local OPTIONS = { name = "line", of = "table|line", load = "function", fresh = "seconds", stale = "seconds",
                   retry = "seconds", timeout = "seconds" }
 local RETRY = 10 -- seconds after a failure until it is loaded again
 local LOOK = 0.02 -- seconds between looks for what somebody else loads
 local SPARE = 10 -- seconds more than loading may take that a lock is good for
 local ELSEWHERE = 1 -- seconds until it is looked again whether another machine has loaded it
+local LONGEST_KEY = 1000 -- bytes
 local AHEAD = 600 -- seconds that the clock of another machine may be ahead of this one's
 local READING = 5 -- seconds after which a request that reads a text was ended within
 
@@ -26,8 +28,32 @@ local Cached = {}
 Cached.__index = Cached
 Cached.__name = "pcapi.nginx.cached"
 
--- Two of one name would each give what the other one loads.
-local function mistake_in(options, shared)
+-- Whom the value is of. Without it two tenants that share a Redis would see each other's.
+local function owner_of(of)
+  if of == nil then
+    return nil, 'option "of" is missing: the client that load asks, or a text that tells whose '
+      .. "the value is"
+  elseif type(of) == "string" then
+    return of
+  elseif type(of.identity) ~= "function" then
+    return nil, 'option "of" must be a client of pcapi, or a text'
+  end
+  local owner = of:identity()
+  if not owner then
+    return nil, "a client whose token comes from a function does not tell its tenant: give a text "
+      .. 'as option "of", such as the id of the tenant'
+  end
+  return owner
+end
+
+-- Both can be told apart in it, and a dictionary takes it however long they are.
+local function key_of(owner, name)
+  local key = url.escape(owner) .. "/" .. name
+  return #key <= LONGEST_KEY and key or core.base64url(core.sha256(key))
+end
+
+-- Two of one name and owner would each give what the other one loads.
+local function mistake_in(options, shared, key)
   for _, name in ipairs { "name", "load", "fresh" } do
     if options[name] == nil then
       return ('option "%s" is missing'):format(name)
@@ -40,7 +66,7 @@ local function mistake_in(options, shared)
   end
   if options.stale and options.stale < options.fresh then
     return 'option "stale" counts from when the value was loaded: it cannot be less than "fresh"'
-  elseif shared.labels[options.name] then
+  elseif shared.keys[key] then
     return ('there is one of the name "%s" already; make each once, in init_by_lua, and give it a '
       .. "name of its own"):format(options.name)
   end
@@ -49,10 +75,13 @@ end
 --- Makes one; nothing is loaded yet. A mistake in the options raises.
 -- @tparam pcapi.nginx.shared shared
 -- @tparam table options
--- @tparam string options.name under which it is shared; no other one may have it
--- @tparam function options.load gives the value, which JSON can hold (numbers of up to 14
--- digits) or which is a list of the client's; or nil and an error. It runs in a timer:
--- without the request's context
+-- @tparam pcapi.client|string options.of whose value it is: it is kept under tenant, application
+-- and service of this client, which load is called with; or a text that tells as much
+-- @tparam string options.name under which it is shared; no other one of the same owner may
+-- have it
+-- @tparam function options.load is called with `of`, and gives the value, which JSON can hold
+-- (numbers of up to 14 digits) or which is a list of the client's; or nil and an error. It runs
+-- in a timer: without the request's context
 -- @tparam number options.fresh seconds in which it is given as it is
 -- @tparam[opt] number options.stale seconds, from when it was loaded, in which it is better
 -- than nothing; a day
@@ -65,18 +94,20 @@ function M.new(shared, options)
     error("call it with a colon: shared:cached { … }", 2)
   end
   options = options_.check(options, OPTIONS, "cached")
-  local mistake = mistake_in(options, shared)
+  local owner, mistake = owner_of(options.of)
+  local key = owner and key_of(owner, options.name or "")
+  mistake = mistake or mistake_in(options, shared, key)
   if mistake then
     error("cached: " .. mistake, 2)
   end
-  shared.labels[options.name] = true
+  shared.keys[key] = true
   return setmetatable({
-    shared = shared, dict = shared.dict, load = options.load, fresh = options.fresh,
+    shared = shared, dict = shared.dict, load = options.load, of = options.of, fresh = options.fresh,
     stale = options.stale or math.max(86400, options.fresh), retry = options.retry or RETRY,
     timeout = options.timeout or limits.TIMEOUT, label = options.name,
-    name = shared.CACHED .. options.name, at_name = "cached at " .. options.name,
-    failed_name = "cached failure " .. options.name, pause_name = "cached pause " .. options.name,
-    elsewhere_name = "cached elsewhere " .. options.name,
+    name = shared.CACHED .. key, at_name = "cached at " .. key,
+    failed_name = "cached failure " .. key, pause_name = "cached pause " .. key,
+    elsewhere_name = "cached elsewhere " .. key,
     reading_until = 0, paused_until = 0,
   }, Cached)
 end
@@ -197,7 +228,7 @@ local function keep(self, value)
 end
 
 local function load(self)
-  local ok, value, err = pcall(self.load)
+  local ok, value, err = pcall(self.load, self.of)
   if not ok then
     ngx.log(ngx.ERR, "pcapi: the load of ", self.label, " raised: ", tostring(value))
     return nil, errors.new { kind = "config",

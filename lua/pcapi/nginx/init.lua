@@ -7,8 +7,8 @@
 --       auth = pcapi.auth.refresh_token { …, store = shared },
 --     }
 --     local users = shared:cached {
---       name = "users", fresh = 300, stale = 86400,
---       load = function() return client.security:non_mfa_principals() end,
+--       of = client, name = "users", fresh = 300, stale = 86400,
+--       load = function(client) return client.security:non_mfa_principals() end,
 --     }
 --     -- in content_by_lua:
 --     local list, state = users:get()

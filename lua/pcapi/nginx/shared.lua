@@ -52,7 +52,7 @@ function M.new(options)
   if not dict or options.redis and not redis then
     error("pcapi.shared: " .. why, 2)
   end
-  local self = setmetatable({ dict = dict, redis = redis, held = {}, labels = {} }, Shared)
+  local self = setmetatable({ dict = dict, redis = redis, held = {}, keys = {} }, Shared)
   if redis then
     redis.on_return = function()
       bring(self)

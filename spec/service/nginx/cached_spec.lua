@@ -2,6 +2,7 @@
 local nginx = require "spec.support.nginx"
 local redis = require "spec.support.redis"
 local sandbox = require "spec.support.sandbox"
+local tenant_ = require "spec.support.tenant"
 local workers = require "spec.support.workers"
 
 after_each(function()
@@ -13,7 +14,7 @@ end)
 -- Lua. How often it ran stands there, too.
 local INIT = [[
   value = shared:cached {
-    name = "value", fresh = %s, stale = %s, retry = %s, timeout = %s,
+    of = "spec", name = "value", fresh = %s, stale = %s, retry = %s, timeout = %s,
     load = function()
       local steer = ngx.shared.steer
       local run = steer:incr("loads", 1, 0)
@@ -124,14 +125,20 @@ describe("a cached value", function()
   end)
 
   for what, options in pairs {
-    ['option "load" is missing'] = '{ name = "other", fresh = 1 }',
-    ['did you mean "fresh"'] = '{ name = "other", load = print, frehs = 1 }',
+    ['option "of" is missing: the client that load asks'] =
+      '{ name = "other", load = print, fresh = 1 }',
+    ['option "of" must be a client'] = '{ of = {}, name = "other", load = print, fresh = 1 }',
+    ['option "of" must be table or one line'] = '{ of = 5, name = "other", load = print, fresh = 1 }',
+    ["does not tell its tenant: give a text"] = '{ of = pcapi.new { token = function() end }, '
+      .. 'name = "other", load = print, fresh = 1 }',
+    ['option "load" is missing'] = '{ of = "spec", name = "other", fresh = 1 }',
+    ['did you mean "fresh"'] = '{ of = "spec", name = "other", load = print, frehs = 1 }',
     ['"stale" must be 315360000 seconds at most'] =
-      '{ name = "other", load = print, fresh = 10, stale = math.huge }',
+      '{ of = "spec", name = "other", load = print, fresh = 10, stale = math.huge }',
     ['"retry" must be 315360000 seconds at most'] =
-      '{ name = "other", load = print, fresh = 10, retry = 1e300 }',
-    ['cannot be less than "fresh"'] = '{ name = "other", load = print, fresh = 10, stale = 5 }',
-    ['there is one of the name "value" already'] = '{ name = "value", load = print, fresh = 1 }',
+      '{ of = "spec", name = "other", load = print, fresh = 10, retry = 1e300 }',
+    ['cannot be less than "fresh"'] = '{ of = "spec", name = "other", load = print, fresh = 10, stale = 5 }',
+    ['there is one of the name "value" already'] = '{ of = "spec", name = "value", load = print, fresh = 1 }',
   } do
     it("is told at the line that makes it: " .. what, function()
       local _, message = start():run("return pcall(function()\nlocal made = shared:cached "
@@ -224,9 +231,9 @@ describe("a cached value", function()
   it("is loaded anew when it says that it was loaded in times to come", function()
     for _, at in ipairs { "9999999999.000", ("9"):rep(400), "ngx.now() + 3600" } do
       local machine = start()
-      machine:run(('shared:set("cached:value", ("{\\"at\\":%%s,\\"value\\":\\"FOREIGN\\"}"):format(%s))')
+      machine:run(('shared:set("cached:spec/value", ("{\\"at\\":%%s,\\"value\\":\\"FOREIGN\\"}"):format(%s))')
         :format(at:find "now" and at or ("%q"):format(at)))
-      machine:run 'shared.dict:set_mark("cached at value", "9999999999.000", 60)'
+      machine:run 'shared.dict:set_mark("cached at spec/value", "9999999999.000", 60)'
       for _ = 1, 2 do
         assert.equal(1, (machine:run(GET)))
       end
@@ -335,7 +342,7 @@ describe("a cached value", function()
     local machine = workers.start {
       init = [[
         value = pcapi.shared({ dict = "pcapi" }):cached {
-          name = "value", fresh = 0.1, load = function() return "loaded" end,
+          of = "spec", name = "value", fresh = 0.1, load = function() return "loaded" end,
         }
         in_init = tostring((value:get()))
       ]],
@@ -430,6 +437,85 @@ describe("a cached list", function()
     all_gave(10000, results)
     assert.is_true(slowest(results) < 1.5) -- six seconds, were each to read it
     assert.equal(1, loads(machine))
+  end)
+end)
+
+describe("cached lists of two tenants", function()
+  -- Each machine asks as both; the sandbox lists three users to one and five to the other.
+  local function both(options)
+    local clients = {}
+    for name, how in pairs { one = { "11111111-0000-0000-0000-000000000000", 3 },
+                             two = { "22222222-0000-0000-0000-000000000000", 5 } } do
+      clients[#clients + 1] = ("%s = pcapi.new { base_url = %q, token = %q, %s }"):format(name,
+        sandbox.url, sandbox.token { scenario = "records=" .. how[2], tid = how[1] }, options or "")
+    end
+    return table.concat(clients, ";")
+  end
+
+  local function sharing(clients, more)
+    return workers.start { workers = 2, init = ([[
+      shared = pcapi.shared { dict = "pcapi", %s }
+      %s
+      lists = {}
+      for name, client in pairs { one = one, two = two } do
+        lists[name] = shared:cached {
+          of = client, name = "users", fresh = 60,
+          load = function(of)
+            ngx.shared.pcapi:incr("loads", 1, 0)
+            return of.security:non_mfa_principals()
+          end,
+        }
+      end
+    ]]):format(more or "", clients) }
+  end
+
+  local SIZES = [[
+    local one, err = lists.one:get()
+    local two = lists.two:get()
+    return one and #one or tostring(err), two and #two
+  ]]
+
+  local function are_apart(machine)
+    for _, result in ipairs(machine:run_all(10, SIZES)) do
+      assert.same({ 3, 5 }, result.values)
+    end
+    return machine:run 'return ngx.shared.pcapi:get "loads" or 0'
+  end
+
+  it("are apart in one dictionary", function()
+    assert.equal(2, are_apart(sharing(both())))
+  end)
+
+  it("are apart in one Redis, and shared by the machines of a tenant", function()
+    local more = ("redis = { port = %d }"):format(redis.start().port)
+    assert.equal(2, are_apart(sharing(both(), more)))
+    assert.equal(0, are_apart(sharing(both(), more)))
+  end)
+
+  it("are apart when they come from two services", function()
+    local more = ("redis = { port = %d }"):format(redis.start().port)
+    are_apart(sharing(both(), more))
+    local other = both():gsub("localhost", "127.0.0.1")
+    assert.equal(2, (sharing(other, more):run [[
+      lists.one:get()
+      lists.two:get()
+      return ngx.shared.pcapi:get "loads"
+    ]]))
+  end)
+
+  it("that sign in for themselves are apart, and so are their tokens", function()
+    local more = ("redis = { port = %d }"):format(redis.start().port)
+    local one, two = tenant_.new "scenario=records%3D3", tenant_.new "scenario=records%3D5"
+    local function client(tenant)
+      return ([[pcapi.new { base_url = %q, auth = pcapi.auth.refresh_token { tenant = %q,
+        client_id = "client", store = shared, refresh_token = %q, login_url = %q } }]]):format(
+        sandbox.url, tenant.name, tenant.seed, sandbox.url .. "/login/" .. tenant.settings)
+    end
+    local clients = ("one, two = %s, %s"):format(client(one), client(two))
+    for _ = 1, 2 do
+      are_apart(sharing(clients, more))
+    end
+    assert.same({ 1, 1 }, { one:refreshes(), two:refreshes() })
   end)
 end)
 

@@ -23,7 +23,7 @@ local CALL = [[
 
 local CACHED = [[
   users = shared:cached {
-    name = "users", fresh = 60,
+    of = client, name = "users", fresh = 60,
     load = function()
       ngx.log(ngx.ERR, "LOADS")
       ngx.sleep(takes or 0)

@@ -1035,6 +1035,18 @@ describe("pcapi.auth.account", function()
     assert.equal("pcapi.auth.account (x)", tostring((sign_in.account { account = "x" })))
   end)
 
+  it("tells whom its tokens are of, whatever it is called in its store", function()
+    local function identity(options)
+      return (sign_in.account(options)):identity()
+    end
+    assert.equal(identity(), identity { account = "x", tenant = "FABRIKAM.example" })
+    for _, options in ipairs { { tenant = "contoso.example" }, { client_id = "you" },
+                               { login_url = "https://login.example" } } do
+      assert.is_true(identity() ~= identity(options))
+    end
+    assert.is_nil(identity():find("SECRET", 1, true))
+  end)
+
   it("makes the proof of a certificate anew by the service's clock", function()
     local at = keys.make()
     local account, context, transport = sign_in.account({ certificate = at.cert,

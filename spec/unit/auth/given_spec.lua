@@ -27,6 +27,15 @@ describe("pcapi.auth.given", function()
     assert.equal("locked", why)
   end)
 
+  it("tells tenant and application of a text, and shows no token", function()
+    local token = require("sandbox.token").mint { tid = "ABC", appid = "App" }
+    assert.equal("tenant abc app app", given.new(token):identity())
+    assert.is_nil(given.new(function() return token end).identity)
+    local opaque, other = given.new "SECRETone":identity(), given.new "SECRETtwo":identity()
+    assert.is_true(opaque ~= other)
+    assert.is_nil((opaque .. other):find("SECRET", 1, true))
+  end)
+
   it("shows no token in what is dumped", function()
     assert.is_false(holds(given.new(fake.TOKEN), "SECRET"))
   end)
