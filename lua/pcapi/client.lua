@@ -312,8 +312,9 @@ end
 
 local function target_mistake(path)
   local mistake, char = url.target_mistake(path)
-  return mistake and ("the path %s%s"):format(mistake, char and ('; write it as %s, as url.escape of '
-    .. 'require "pcapi.url" does'):format(url.escape(char)) or "") or nil
+  local cure = char and ('; write it as %s, as url.escape of require "pcapi.url" does')
+    :format(url.escape(char))
+  return mistake and "the path " .. mistake .. (cure or "") or nil
 end
 
 --- Any other call of the service, with the client's token, ids and retries.

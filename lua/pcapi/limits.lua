@@ -24,10 +24,7 @@ M.LONGEST_LIFE = 10 * 365 * 86400
 -- @tparam number seconds
 -- @treturn number 0.001 to @{LONGEST_LIFE}
 function M.life(seconds)
-  if not (seconds < M.LONGEST_LIFE) then
-    return M.LONGEST_LIFE
-  end
-  return math.max(seconds, 0.001)
+  return seconds < M.LONGEST_LIFE and math.max(seconds, 0.001) or M.LONGEST_LIFE
 end
 
 --- Seconds that a server may make us wait at most, whatever it asks for; a longer wait is

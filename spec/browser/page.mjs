@@ -28,9 +28,9 @@ export async function usersOf(bearer) {
 
 // Lua that puts into the shared memory who was in the list of a day before.
 function seen(daysAgo, ids) {
-  const day = new Date(Date.now() - daysAgo * DAY).toISOString().slice(0, 10);
+  const at = Math.floor((Date.now() - daysAgo * DAY) / 1000);
   const text = `[=[${JSON.stringify(ids)}]=]`;
-  return `require("page.settings").shared:set("page/seen/${day}", ${text}, 86400)`;
+  return `require("page.settings").shared:set(require("page.seen").key(${at}), ${text}, 86400)`;
 }
 
 function configuration(directory, { yesterday, daysAgo = 1, edit }) {

@@ -24,8 +24,7 @@ local LAYERS = {
   "error options headers retry auth.claims auth.refusal auth.store.memory nginx.turn "
     .. "nginx.rights transport.coding piecewise",
   "ca format.json record tenants transport.wire transport.trace auth.given auth.assertion "
-    .. "auth.lock "
-    .. "nginx.dict nginx.redis nginx.lock transport.http1",
+    .. "auth.lock nginx.dict nginx.redis nginx.lock transport.http1",
   "transport.curl transport.cosocket concurrent.life",
   "concurrent.turn transport.nginx",
   "concurrent.loop",

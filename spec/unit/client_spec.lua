@@ -774,8 +774,8 @@ describe("pcapi.client", function()
     local sandbox_token = require "sandbox.token"
 
     local function identity(claims, options)
-      return (fake.client({}, options and options(claims) or { token = sandbox_token.mint(claims) }))
-        :identity()
+      options = options and options(claims) or { token = sandbox_token.mint(claims) }
+      return (fake.client({}, options)):identity()
     end
 
     it("by service, tenant and application of its token", function()

@@ -119,7 +119,8 @@ describe("pcapi.url", function()
     end
 
     it("finds none in what can be sent", function()
-      for _, text in ipairs { "", "/", "//a@b:99999/", "/%20", "/a?b=c&d=%23", "/a;b,c'(d)*!$[]{}|^`",
+      for _, text in ipairs { "", "/", "//a@b:99999/", "/%20", "/a?b=c&d=%23",
+                              "/a;b,c'(d)*!$[]{}|^`",
                               ("x"):rep(65536) } do
         assert.is_nil(url.target_mistake(text))
       end

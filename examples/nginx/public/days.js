@@ -23,8 +23,9 @@ export function sumsOf(items, days) {
   for (const row of items) {
     const sum = sums.get(keyOf(row));
     if (sum) {
-      sum.mfa += row.mfaCompliantRequestCount ?? 0;
-      sum.total += row.totalRequestCount ?? 0;
+      const mfa = row.mfaCompliantRequestCount ?? 0; // what came with MFA came
+      sum.mfa += mfa;
+      sum.total += Math.max(row.totalRequestCount ?? 0, mfa);
     }
   }
   return [...sums.values()];

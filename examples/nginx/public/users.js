@@ -28,7 +28,7 @@ const onlyNew = document.getElementById('only-new');
 
 function read(user, byUser) {
   const id = user.objectId ?? user.upn ?? '';
-  const requests = byUser.get(id) ?? [];
+  const requests = (id && byUser.get(id)) || [];
   const name = text.visible(user.upn ?? '') || '(without a name)';
   return {
     id, name, requests, tenant: text.visible(user.tenantId ?? ''), isNew: user.isNew === true,

@@ -409,8 +409,8 @@ end
 --- Whom its tokens are of, as a text: the sign-in service, tenant and application.
 -- @treturn string
 function Account:identity()
-  return ("%s tenant %s app %s"):format(self.endpoint.token_url, self.endpoint.tenant:lower(),
-    self.client_id:lower())
+  return ("%s tenant %s app %s"):format(self.endpoint.token_url:lower(),
+    self.endpoint.tenant:lower(), self.client_id:lower())
 end
 
 function Account:__tostring()

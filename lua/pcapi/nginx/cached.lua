@@ -14,8 +14,8 @@ local written = require "pcapi.nginx.written"
 
 local M = {}
 
-local OPTIONS = { name = "line", of = "table|line", load = "function", fresh = "seconds", stale = "seconds",
-                  retry = "seconds", timeout = "seconds" }
+local OPTIONS = { of = "table|line", name = "line", load = "function", fresh = "seconds",
+                  stale = "seconds", retry = "seconds", timeout = "seconds" }
 local RETRY = 10 -- seconds after a failure until it is loaded again
 local LOOK = 0.02 -- seconds between looks for what somebody else loads
 local SPARE = 10 -- seconds more than loading may take that a lock is good for
@@ -102,8 +102,8 @@ function M.new(shared, options)
   end
   shared.keys[key] = true
   return setmetatable({
-    shared = shared, dict = shared.dict, load = options.load, of = options.of, fresh = options.fresh,
-    stale = options.stale or math.max(86400, options.fresh), retry = options.retry or RETRY,
+    shared = shared, dict = shared.dict, load = options.load, of = options.of,
+    fresh = options.fresh, stale = options.stale or math.max(86400, options.fresh), retry = options.retry or RETRY,
     timeout = options.timeout or limits.TIMEOUT, label = options.name,
     name = shared.CACHED .. key, at_name = "cached at " .. key,
     failed_name = "cached failure " .. key, pause_name = "cached pause " .. key,

@@ -128,7 +128,8 @@ describe("a cached value", function()
     ['option "of" is missing: the client that load asks'] =
       '{ name = "other", load = print, fresh = 1 }',
     ['option "of" must be a client'] = '{ of = {}, name = "other", load = print, fresh = 1 }',
-    ['option "of" must be table or one line'] = '{ of = 5, name = "other", load = print, fresh = 1 }',
+    ['option "of" must be table or one line'] =
+      '{ of = 5, name = "other", load = print, fresh = 1 }',
     ["does not tell its tenant: give a text"] = '{ of = pcapi.new { token = function() end }, '
       .. 'name = "other", load = print, fresh = 1 }',
     ['option "load" is missing'] = '{ of = "spec", name = "other", fresh = 1 }',
@@ -137,8 +138,10 @@ describe("a cached value", function()
       '{ of = "spec", name = "other", load = print, fresh = 10, stale = math.huge }',
     ['"retry" must be 315360000 seconds at most'] =
       '{ of = "spec", name = "other", load = print, fresh = 10, retry = 1e300 }',
-    ['cannot be less than "fresh"'] = '{ of = "spec", name = "other", load = print, fresh = 10, stale = 5 }',
-    ['there is one of the name "value" already'] = '{ of = "spec", name = "value", load = print, fresh = 1 }',
+    ['cannot be less than "fresh"'] =
+      '{ of = "spec", name = "other", load = print, fresh = 10, stale = 5 }',
+    ['there is one of the name "value" already'] =
+      '{ of = "spec", name = "value", load = print, fresh = 1 }',
   } do
     it("is told at the line that makes it: " .. what, function()
       local _, message = start():run("return pcall(function()\nlocal made = shared:cached "
@@ -231,7 +234,7 @@ describe("a cached value", function()
   it("is loaded anew when it says that it was loaded in times to come", function()
     for _, at in ipairs { "9999999999.000", ("9"):rep(400), "ngx.now() + 3600" } do
       local machine = start()
-      machine:run(('shared:set("cached:spec/value", ("{\\"at\\":%%s,\\"value\\":\\"FOREIGN\\"}"):format(%s))')
+      machine:run(([[shared:set("cached:spec/value", ('{"at":%%s,"value":"FOREIGN"}'):format(%s))]])
         :format(at:find "now" and at or ("%q"):format(at)))
       machine:run 'shared.dict:set_mark("cached at spec/value", "9999999999.000", 60)'
       for _ = 1, 2 do

@@ -191,8 +191,8 @@ describe("an answer's body", function()
     for _, coding in ipairs { "gzip, chunked", "chunked, chunked", "gzip", "", "identity",
                               "Identity", "identity, chunked", "chunked;q=1" } do
       for _, ends in ipairs { "closed", "timeout" } do -- at once: it does not wait for more
-        refused("protocol", "its Transfer-Encoding is ", OK .. lines("Transfer-Encoding: " .. coding,
-          "") .. "0\r\n\r\n", { ends = ends })
+        refused("protocol", "its Transfer-Encoding is ",
+          OK .. lines("Transfer-Encoding: " .. coding, "") .. "0\r\n\r\n", { ends = ends })
       end
     end
   end)

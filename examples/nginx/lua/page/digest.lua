@@ -1,8 +1,8 @@
 --- What the page makes of the service's lists: the records as JSON text, encoded once and not
--- for every request, and the facts that are told beside them.
+-- for every request, and the facts that are told beside them. No record is lost for an odd value.
 local cjson = require("cjson.safe").new()
+local clean = require "page.records"
 local seen = require "page.seen"
-local utf8 = require "page.utf8"
 
 local M = {}
 
@@ -16,23 +16,27 @@ local function array(items)
       ngx.sleep(0.001)
     end
     local piece = { unpack(items, first, math.min(first + PIECE - 1, #items)) }
-    pieces[#pieces + 1] = utf8(cjson.encode(piece)):sub(2, -2)
+    pieces[#pieces + 1] = cjson.encode(piece):sub(2, -2)
   end
   return "[" .. table.concat(pieces, ",") .. "]"
 end
 
 local function id_of(user)
-  return user.objectId or user.upn or ""
+  return user.objectId or user.upn
 end
 
---- Users without MFA, the newest first. Each has `isNew` where there is a day to compare with.
+--- Users without MFA, the newest first. Each has `isNew` where there is a day to compare with,
+-- and an id to compare.
+-- @tparam pcapi.list list
 function M.users(list)
   local known, day = seen.before_today()
-  local items, ids, new = list:newest_first(), {}, 0
-  for i, user in ipairs(items) do
-    ids[i] = id_of(user)
-    if known then
-      user.isNew = not known[ids[i]]
+  local items, ids, new = clean(list):newest_first(), {}, 0
+  for _, user in ipairs(items) do
+    local id = id_of(user)
+    ids[#ids + 1] = id
+    user.isNew = nil
+    if known and id then
+      user.isNew = not known[id]
       new = new + (user.isNew and 1 or 0)
     end
   end
@@ -43,10 +47,11 @@ function M.users(list)
   } }
 end
 
--- Adds a row of the service to a sum.
+-- Adds a row of the service to a sum. What came with MFA came.
 local function add(sum, row)
-  sum.with_mfa = sum.with_mfa + (row.mfaCompliantRequestCount or 0)
-  sum.total = sum.total + (row.totalRequestCount or 0)
+  local with_mfa = row.mfaCompliantRequestCount or 0
+  sum.with_mfa = sum.with_mfa + with_mfa
+  sum.total = sum.total + math.max(row.totalRequestCount or 0, with_mfa)
 end
 
 local function ratio(sum)
@@ -76,12 +81,12 @@ end
 
 --- Adoption per day and application.
 function M.adoption(list)
-  local all, applications = { with_mfa = 0, total = 0 }, by_application(list)
+  local all, applications = { with_mfa = 0, total = 0 }, by_application(clean(list))
   for _, row in ipairs(list) do
     add(all, row)
   end
   for _, sum in ipairs(applications) do
-    sum.name, sum.ratio = sum.name and utf8(sum.name), ratio(sum)
+    sum.ratio = ratio(sum)
   end
   return { items = array(list), facts = {
     applications = applications, with_mfa = all.with_mfa, total = all.total, ratio = ratio(all),
@@ -90,7 +95,7 @@ end
 
 --- Requests without MFA, the newest first.
 function M.requests(list)
-  return { items = array(list:newest_first()), facts = {
+  return { items = array(clean(list):newest_first()), facts = {
     count = #list, truncated = list.truncated or false,
   } }
 end

@@ -22,13 +22,9 @@ local ASK = {
 --- Their names, in the order of the page.
 M.names = { "users", "adoption", "requests" }
 
-local function load(name)
+local function load(client, name)
   notes.count("refreshes", name)
-  local client, err = settings.client()
-  local list
-  if client then
-    list, err = ASK[name](client)
-  end
+  local list, err = ASK[name](client)
   if not list then
     notes.count("errors", name)
     return nil, err
@@ -37,13 +33,24 @@ local function load(name)
 end
 
 local cached = {}
-for _, name in ipairs(M.names) do
-  cached[name] = settings.shared:cached {
-    name = "page/" .. name, fresh = settings.fresh, stale = settings.stale,
+
+-- Made at first use: whose lists they are, a profile tells in a worker.
+local function cached_of(client, name)
+  cached[name] = cached[name] or settings.shared:cached {
+    of = client, name = "page/" .. name, fresh = settings.fresh, stale = settings.stale,
     load = function()
-      return load(name)
+      return load(client, name)
     end,
   }
+  return cached[name]
+end
+
+local function get(name)
+  local client, err = settings.client()
+  if not client then
+    return nil, err
+  end
+  return cached_of(client, name):get()
 end
 
 --- A list as it is known now; waits for the service only where nothing is known.
@@ -53,7 +60,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function M.get(name)
-  local value, state = cached[name]:get()
+  local value, state = get(name)
   if value then
     notes.keep(name, value.facts, ngx.now() - state.age, state.err)
   else

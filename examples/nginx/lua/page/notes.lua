@@ -1,22 +1,28 @@
 --- What was last known of each list, in a few words and of this machine alone: so that
 -- /metrics and /healthz never wait for the service, and need not hold 10,000 records.
 local cjson = require("cjson.safe").new()
+local settings = require "page.settings"
 
 local M = {}
 
 local dict = ngx.shared.pcapi
 local KEPT = 9 * 24 * 60 * 60 -- seconds
 
+-- The dictionary outlives a reload, which may have brought another tenant.
+local function key(what, name)
+  return ("page/%s/%s/%s"):format(what, settings.owner(), name)
+end
+
 --- Counts a refresh of a list, or one that failed.
 -- @tparam string what "refreshes" or "errors"
 -- @tparam string name of the list
 function M.count(what, name)
-  dict:incr(("page/%s/%s"):format(what, name), 1, 0)
+  dict:incr(key(what, name), 1, 0)
 end
 
 --- How many there were since nginx started.
 function M.counted(what, name)
-  return dict:get(("page/%s/%s"):format(what, name)) or 0
+  return dict:get(key(what, name)) or 0
 end
 
 --- What may be told of an error; pcapi keeps secrets out of all of it.
@@ -34,7 +40,7 @@ end
 -- @tparam ?pcapi.error err why it could not be refreshed
 function M.keep(name, facts, at, err)
   local note = cjson.encode { facts = facts, at = at, error = M.told(err) }
-  local ok, why = dict:set("page/note/" .. name, note, KEPT)
+  local ok, why = dict:set(key("note", name), note, KEPT)
   if not ok then
     ngx.log(ngx.WARN, "pcapi page: the note on ", name, " cannot be kept: ", why)
   end
@@ -44,7 +50,7 @@ end
 -- @tparam string name
 -- @treturn table `facts` and `age` (whole seconds), or neither; and `error`
 function M.of(name)
-  local note = cjson.decode(dict:get("page/note/" .. name) or "{}") or {}
+  local note = cjson.decode(dict:get(key("note", name)) or "{}") or {}
   note.age = note.at and math.max(0, math.floor(ngx.now() - note.at))
   return note
 end

@@ -9,8 +9,11 @@ local DAY = 24 * 60 * 60
 -- The service's list goes back 7 days: who came in before has left it.
 local DAYS = 8
 
-local function key(epoch)
-  return "page/seen/" .. time.format_date(epoch)
+--- Under which name a day's users are kept.
+-- @tparam number epoch UTC seconds
+-- @treturn string
+function M.key(epoch)
+  return ("page/seen/%s/%s"):format(settings.owner(), time.format_date(epoch))
 end
 
 --- Everybody who was in the list on a day before today.
@@ -21,7 +24,7 @@ function M.before_today()
   local known, newest = {}, nil
   for back = 1, DAYS do
     local at = ngx.time() - back * DAY
-    local ids = settings.shared:get(key(at))
+    local ids = settings.shared:get(M.key(at))
     if ids then
       newest = newest or time.format_date(at)
       for _, id in ipairs(cjson.decode(ids) or {}) do
@@ -35,7 +38,7 @@ end
 --- Keeps who is in the list today, for the days to come.
 -- @tparam table ids array
 function M.keep(ids)
-  local ok, err = settings.shared:set(key(ngx.time()), cjson.encode(ids), (DAYS + 1) * DAY)
+  local ok, err = settings.shared:set(M.key(ngx.time()), cjson.encode(ids), (DAYS + 1) * DAY)
   if not ok then
     ngx.log(ngx.WARN, "pcapi page: who is seen today cannot be kept: ", tostring(err))
   end

@@ -18,8 +18,9 @@ local function look(premature)
   end
 end
 
---- Starts it in one worker; for init_worker_by_lua.
+--- Starts it in one worker; for init_worker_by_lua of all.
 function M.start()
+  settings.start()
   if ngx.worker.id() ~= 0 then
     return
   end

@@ -1,0 +1,312 @@
+--- The Lua of examples/nginx, in an nginx of the specs: odd records, tenants and settings. What
+-- a browser makes of it, spec/browser looks at.
+local cjson = require "cjson"
+local files = require "spec.support.files"
+local folder = require "spec.support.folder"
+local free_port = require "spec.support.free_port"
+local nginx = require "spec.support.nginx"
+local redis = require "spec.support.redis"
+local sandbox = require "spec.support.sandbox"
+
+local ROOT = files.lines_of "pwd -P"[1]
+local TENANT, OTHER = "11111111-0000-0000-0000-000000000000", "22222222-0000-0000-0000-000000000000"
+
+after_each(function()
+  nginx.stop_all()
+  redis.stop_all()
+  folder.remove()
+end)
+
+local HTTP = ([[
+  lua_shared_dict pcapi 10m;
+  init_by_lua_block {
+    package.path = "%s/examples/nginx/lua/?.lua;" .. package.path
+    for _, name in ipairs { "api", "health", "metrics", "watch" } do
+      require("page." .. name)
+    end
+  }
+  init_worker_by_lua_block { require("page.settings").start() }
+]]):format(ROOT)
+
+local SERVER = [[
+  location /api/ { content_by_lua_block { require("page.api").answer() } }
+  location = /metrics { content_by_lua_block { require("page.metrics").answer() } }
+  location = /healthz { content_by_lua_block { require("page.health").answer() } }
+]]
+
+-- `is_less` sorts the directives env.
+local function start(env, http, is_less)
+  local names = {}
+  for name, value in pairs(sandbox.merged({ PCAPI_BASE_URL = sandbox.url }, env)) do
+    names[#names + 1] = value and name .. "=" .. value or nil
+  end
+  table.sort(names, is_less or function(a, b) return a > b end)
+  return nginx.start { http = HTTP .. (http or ""), server = SERVER, env = names }
+end
+
+-- A service whose three lists are these texts of JSON.
+local function service(texts)
+  local path, port = sandbox.env("PCAPI_SANDBOX_CA"):match "^(.*)/", free_port()
+  local locations = {}
+  for call, text in pairs(texts) do
+    local body = folder.write(folder.new() .. "/body", text)
+    locations[#locations + 1] = ([[location = /v1/%s {
+      default_type application/json;
+      content_by_lua_block { ngx.print(io.open(%q):read "*a") }
+    }]]):format(call, body)
+  end
+  return "https://localhost:" .. port, ([[server {
+    listen 127.0.0.1:%s ssl;
+    ssl_certificate %s/localhost.pem;
+    ssl_certificate_key %s/leaf.key;
+    %s
+  }]]):format(port, path, path, table.concat(locations, "\n"))
+end
+
+local function page_with(users, adoption, requests)
+  local url, http = service {
+    nonMfaCompliantPartnerPrincipals = '{"items":[' .. users .. "]}",
+    applicationmfaadoptionstatus = '{"items":[' .. adoption .. "]}",
+    partnerRequests = '{"items":[' .. requests .. "]}",
+  }
+  return start({ PCAPI_BASE_URL = url, PCAPI_TOKEN = sandbox.token() }, http)
+end
+
+local function list_of(page, name)
+  local answer = page:get("/api/" .. name)
+  assert.equal(200, answer.status, answer.body)
+  return cjson.decode(answer.body)
+end
+
+-- Values that no document tells of, as JSON.
+local ODD = { '"abc"', "1e999", "-1e999", "-5", "1e308", "true", "false", "null", "{}", "[]", '""',
+              '{"a":[1,{"b":null}]}', "[[[1]]]", "0.5", '"<img src=x onerror=alert(1)>"',
+              '"\\u0000\\ud83d\\ude00"', "99999999999999999999", '"12"' }
+
+local function rows(template)
+  local all = {}
+  for i, value in ipairs(ODD) do
+    all[i] = template:gsub("@", function() return value end)
+  end
+  return table.concat(all, ",")
+end
+
+local NOW = os.date "!%Y-%m-%dT%H:%M:%SZ"
+local GOOD_USER = ('{"upn":"good@x.example","objectId":"good",'
+  .. '"lastNonMfaCompliantLoginDateTime":%q}')
+  :format(NOW)
+local GOOD_ROW = ('{"loginDate":%q,"applicationId":"good","applicationName":"Good",'
+  .. '"mfaCompliantRequestCount":3,"totalRequestCount":4}'):format(NOW:sub(1, 10))
+local GOOD_REQUEST = ('{"requestDateTime":%q,"upn":"good@x.example","objectId":"good",'
+  .. '"mfaCompliant":false}'):format(NOW)
+
+local function has_good(list, name)
+  for _, record in ipairs(list.items) do
+    if record[name] == "good" then
+      return true
+    end
+  end
+end
+
+-- Prometheus refuses all of a page for one line that is wrong, or stands there twice.
+local function are_good_metrics(page)
+  local known = {}
+  local answer = page:get "/metrics"
+  assert.equal(200, answer.status, answer.body)
+  for line in answer.body:gmatch "[^\n]+" do
+    if line:sub(1, 1) ~= "#" then
+      local sample, value = line:match "^(.*) (%-?[%d.e+]+)$"
+      assert.truthy(sample, line)
+      assert.is_nil(known[sample], line)
+      known[sample] = tonumber(value)
+    end
+  end
+  return known
+end
+
+describe("the page shows all records", function()
+  local FIELDS = {
+    { "users", '{"upn":@,"objectId":"o","lastNonMfaCompliantLoginDateTime":"' .. NOW .. '"}' },
+    { "users", '{"upn":"u","objectId":@}' },
+    { "users", '{"upn":"u","lastNonMfaCompliantLoginDateTime":@,"isNew":@}' },
+    { "users", '{"more":@,"tenantId":@}' },
+    { "adoption", '{"loginDate":"2026-01-01","applicationId":"a","totalRequestCount":@}' },
+    { "adoption", '{"applicationId":"a","totalRequestCount":5,"mfaCompliantRequestCount":@}' },
+    { "adoption", '{"loginDate":@,"applicationId":@,"applicationName":@,"totalRequestCount":5}' },
+    { "requests", '{"requestDateTime":@,"upn":@,"objectId":@,"operationName":@,"ipAddress":@,'
+      .. '"applicationId":@,"mfaCompliant":false}' },
+    { "requests", '{"requestDateTime":"2026-01-01","correlationId":@,"mfaCompliant":false,"x":@}' },
+  }
+
+  for _, case in ipairs(FIELDS) do
+    local name, template = case[1], case[2]
+    it(("of %s with any value as in %s"):format(name, template:sub(1, 60)), function()
+      local lists = { users = GOOD_USER, adoption = GOOD_ROW, requests = GOOD_REQUEST }
+      lists[name] = lists[name] .. "," .. rows(template)
+      local page = page_with(lists.users, lists.adoption, lists.requests)
+      for _, each in ipairs { "users", "adoption", "requests" } do
+        local list = list_of(page, each)
+        assert.is_true(has_good(list, each == "adoption" and "applicationId" or "objectId"))
+        if each == name and name ~= "users" then -- whose times may be too old for its 7 days
+          assert.equal(#ODD + 1, #list.items)
+        end
+      end
+      assert.equal("ok", cjson.decode(page:get "/healthz".body).status)
+      local metrics = are_good_metrics(page)
+      assert.equal(0.75, metrics['pcapi_adoption_ratio{application_id="good",application="Good"}'])
+    end)
+  end
+
+  it("as what the page takes them for", function()
+    local page = page_with(rows '{"upn":@,"objectId":@,"more":[1,null,{"a":1e999}]}', GOOD_ROW
+      .. "," .. rows '{"applicationId":@,"applicationName":@,"totalRequestCount":@}', GOOD_REQUEST)
+    for _, user in ipairs(list_of(page, "users").items) do
+      assert.is_true(user.upn == nil or type(user.upn) == "string")
+      assert.is_true(user.objectId == nil or type(user.objectId) == "string")
+      assert.same({ 1, cjson.null, {} }, user.more)
+    end
+    for _, row in ipairs(list_of(page, "adoption").items) do
+      local count = row.totalRequestCount
+      assert.is_true(count == nil or type(count) == "number" and count >= 0 and count <= 2 ^ 53)
+    end
+  end)
+
+  it("with sums of what can be counted", function()
+    local page = page_with(GOOD_USER, '{"applicationId":"a","totalRequestCount":"abc",'
+      .. '"mfaCompliantRequestCount":2},{"applicationId":"a","totalRequestCount":1e999},'
+      .. '{"applicationId":"a","totalRequestCount":4,"mfaCompliantRequestCount":-7},'
+      .. '{"applicationId":"a","totalRequestCount":"6","mfaCompliantRequestCount":1}', GOOD_REQUEST)
+    local list = list_of(page, "adoption")
+    assert.same({ 4, 12, 3, 0.25 }, { #list.items, list.total, list.with_mfa, list.ratio })
+  end)
+
+  it("of applications whose ids are one when they are UTF-8", function()
+    local page = page_with(GOOD_USER, '{"applicationId":"a\\u0001"},{"applicationId":"a\255",'
+      .. '"totalRequestCount":1},{"applicationId":"a\254","totalRequestCount":1}', GOOD_REQUEST)
+    list_of(page, "adoption")
+    are_good_metrics(page)
+  end)
+end)
+
+describe("pages of two tenants", function()
+  local function page_of(tid, records, env)
+    return start(sandbox.merged({
+      PCAPI_TOKEN = sandbox.token { tid = tid, scenario = "records=" .. records },
+    }, env))
+  end
+
+  it("on one Redis are apart, and the machines of a tenant share", function()
+    local server = redis.start()
+    local env = { PCAPI_REDIS = "127.0.0.1:" .. server.port }
+    for _ = 1, 2 do
+      for records, tid in pairs { [3] = TENANT, [5] = OTHER } do
+        assert.equal(records, list_of(page_of(tid, records, env), "users").count)
+      end
+    end
+    local _, keys = server:ask("KEYS", "*"):gsub("cached:", "")
+    assert.equal(2, keys)
+    local _, seen = server:ask("KEYS", "*"):gsub("page/seen/", "")
+    assert.equal(2, seen)
+    assert.equal(3, list_of(page_of(TENANT, 9, env), "users").count) -- from the others
+  end)
+
+  it("have what they know apart in one dictionary, over a reload", function()
+    local page = page_of(TENANT, 3)
+    assert.equal(3, list_of(page, "users").count)
+    local path = page.dir .. "/nginx.conf"
+    local text = files.slurp(path):gsub("PCAPI_TOKEN=[^\"]+", function()
+      return "PCAPI_TOKEN=" .. sandbox.token { tid = OTHER, scenario = "records=5" }
+    end)
+    folder.write(path, text)
+    local old = page:workers()[1]
+    page:signal "HUP"
+    assert.is_true(nginx.wait_for(function()
+      local now = page:workers()[1]
+      return now and now ~= old and #page:leaving() == 0
+    end))
+    assert.is_nil(page:get "/metrics".body:find "\npcapi_non_mfa_users %d")
+    assert.equal(5, list_of(page, "users").count)
+    assert.is_nil(list_of(page, "users").new_count)
+  end)
+
+  for order, is_less in pairs {
+    ["longer names first"] = function(a, b) return a > b end,
+    ["the shortest name first, which ngx_lua takes for all"] = function(a, b) return a < b end,
+  } do
+    it("use the prefix and the database that they are given, with " .. order, function()
+      local server = redis.start { password = "SECRET" }
+      list_of(start({ PCAPI_TOKEN = sandbox.token(), PCAPI_REDIS = "localhost:" .. server.port,
+        PCAPI_REDIS_PREFIX = "fabrikam:", PCAPI_REDIS_DATABASE = "3",
+        PCAPI_REDIS_PASSWORD = "SECRET" }, nil, is_less), "users")
+      assert.truthy(server:ask("-n", 3, "KEYS", "*"):find("fabrikam:text:cached:", 1, true))
+      assert.equal("", server:ask("KEYS", "*"))
+    end)
+  end
+end)
+
+describe("a setting of the page", function()
+  local TOKEN = sandbox.token()
+
+  -- nginx does not start, and says why.
+  local function refused(words, env)
+    env.PCAPI_TOKEN = env.PCAPI_TOKEN == nil and not env.PCAPI_REFRESH_TOKEN and TOKEN
+      or env.PCAPI_TOKEN
+    local ok, why = pcall(start, env)
+    assert.is_false(ok)
+    assert.truthy(why:find("pcapi page: " .. words, 1, true), why)
+    assert.is_nil(why:find("SECRET", 1, true))
+  end
+
+  for _, text in ipairs { "::1", "::1:6390", "[::1]6390", "[::1]:", "[::1]:0", "[::1]:99999",
+                          "host:", ":6379", "host:99999", "host:x", "host:6379:1", "redis://host:6379",
+                          "host 6379", " ", "host/0", "user@host", "[::1", "h\195\182st", "*" } do
+    it(("as PCAPI_REDIS=%s stops the start"):format(text), function()
+      refused("PCAPI_REDIS must be HOST or HOST:PORT", { PCAPI_REDIS = text })
+    end)
+  end
+
+  for name, case in pairs {
+    PCAPI_REFRESH = { "0", "-5", "abc", "1e999", "99999999", "5 s", "0.5" },
+    PCAPI_REDIS_TLS = { "yes", "ON", "1" }, PCAPI_REDIS_DATABASE = { "-1", "x", "1.5", "1e9" },
+    PCAPI_BASE_URL = { "http://localhost", "localhost", "https://", "https://a b" },
+    PCAPI_LOGIN_URL = { "http://localhost", "x" }, PCAPI_TOKEN = { "Bearer x.y.z", "a b" },
+  } do
+    it("that cannot be used stops the start: " .. name, function()
+      for _, value in ipairs(case) do
+        refused(name, { [name] = value, PCAPI_REDIS = name:find "_REDIS_" and "127.0.0.1" or nil })
+      end
+    end)
+  end
+
+  it("that is for Redis alone stops the start where there is none", function()
+    for _, name in ipairs { "PASSWORD", "TLS", "PREFIX", "DATABASE" } do
+      refused("PCAPI_REDIS_" .. name .. " is set, and PCAPI_REDIS is not",
+        { ["PCAPI_REDIS_" .. name] = name == "TLS" and "on" or "1" })
+    end
+  end)
+
+  it("with a refresh token that lacks its tenant or application stops the start", function()
+    refused("PCAPI_TENANT", { PCAPI_REFRESH_TOKEN = "SECRET", PCAPI_CLIENT_ID = "a" })
+    refused("PCAPI_CLIENT_ID", { PCAPI_REFRESH_TOKEN = "SECRET", PCAPI_TENANT = "a" })
+  end)
+
+  it("may name Redis by an address of IPv6", function()
+    local server = redis.start { more = "bind ::1 127.0.0.1" }
+    local page = start { PCAPI_TOKEN = TOKEN, PCAPI_REDIS = "[::1]:" .. server.port }
+    assert.equal(25, list_of(page, "users").count)
+    assert.truthy(server:ask("KEYS", "*"):find("cached:", 1, true))
+  end)
+
+  it("may be empty, which is as if it were not set", function()
+    local page = start { PCAPI_TOKEN = TOKEN, PCAPI_REDIS = "", PCAPI_REFRESH = "",
+                         PCAPI_REDIS_TLS = "" }
+    assert.equal(25, list_of(page, "users").count)
+  end)
+
+  it("that says as whom to ask may be missing: the page says so", function()
+    local answer = start { PCAPI_TOKEN = "" }:get "/api/users"
+    assert.equal(503, answer.status)
+    assert.matches("Set PCAPI_PROFILE, PCAPI_REFRESH_TOKEN or PCAPI_TOKEN", answer.body, 1, true)
+  end)
+end)
+
