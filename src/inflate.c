@@ -2,6 +2,7 @@
 #include "inflate.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,9 +13,12 @@
 
 enum format { GZIP, ZLIB, RAW };
 
-struct source {
+struct inflate {
   z_stream z;
   size_t unseen; /* bytes of the input that zlib was not shown yet, behind those it was */
+  enum format format;
+  bool is_begun; /* z is to be ended; there was something to decompress */
+  struct buf *out;
 };
 
 /* zlib's way to ask for memory, through ours: that failures can be tested. */
@@ -46,11 +50,11 @@ static enum format format_of(const unsigned char *data, size_t len) {
   return is_zlib(data, len) ? ZLIB : RAW;
 }
 
-static size_t left(const struct source *s) {
+static size_t left(const struct inflate *s) {
   return s->z.avail_in + s->unseen;
 }
 
-static void show_more(struct source *s) {
+static void show_more(struct inflate *s) {
   if (s->z.avail_in > 0)
     return;
   const size_t n = s->unseen < SLICE ? s->unseen : SLICE;
@@ -72,16 +76,18 @@ static enum inflate_code code_of(int status) {
   }
 }
 
-/* Inflates until the end of a member. */
-static enum inflate_code inflate_member(struct source *s, struct buf *out) {
+/* Inflates until the end of a member, or until out has so many bytes. */
+static enum inflate_code inflate_member(struct inflate *s, size_t enough) {
   unsigned char chunk[CHUNK];
   int status;
   do {
+    if (s->out->len >= enough)
+      return INFLATE_GOES_ON;
     show_more(s);
     s->z.next_out = chunk;
     s->z.avail_out = sizeof chunk;
     status = inflate(&s->z, Z_NO_FLUSH);
-    switch (buf_append(out, chunk, sizeof chunk - s->z.avail_out)) {
+    switch (buf_append(s->out, chunk, sizeof chunk - s->z.avail_out)) {
     case BUF_OK:
       break;
     case BUF_TOO_LARGE:
@@ -93,11 +99,12 @@ static enum inflate_code inflate_member(struct source *s, struct buf *out) {
   return code_of(status);
 }
 
-static enum inflate_code inflate_members(struct source *s, enum format format, struct buf *out) {
-  enum inflate_code code = inflate_member(s, out);
-  while (code == INFLATE_DONE && format == GZIP && left(s) > 0 && is_gzip(s->z.next_in, left(s))) {
+static enum inflate_code inflate_members(struct inflate *s, size_t enough) {
+  enum inflate_code code = inflate_member(s, enough);
+  while (code == INFLATE_DONE && s->format == GZIP && left(s) > 0 &&
+         is_gzip(s->z.next_in, left(s))) {
     inflateReset(&s->z);
-    code = inflate_member(s, out);
+    code = inflate_member(s, enough);
   }
   return code == INFLATE_DONE && left(s) > 0 ? INFLATE_TRAILED : code;
 }
@@ -109,25 +116,53 @@ static enum inflate_code blame(enum inflate_code code, enum format format) {
   return format == RAW && wrong ? INFLATE_FOREIGN : code;
 }
 
-enum inflate_code inflate_body(const void *data, size_t len, struct buf *out) {
+struct inflate *inflate_open(const void *data, size_t len, struct buf *out) {
   static const int bits[] = {[GZIP] = MAX_WBITS + 16, [ZLIB] = MAX_WBITS, [RAW] = -MAX_WBITS};
-  struct source s = {
-      .z = {.next_in = data, .zalloc = allocate, .zfree = release},
-      .unseen = len,
-  };
+  struct inflate *s = calloc(1, sizeof *s);
+  if (!s)
+    return NULL;
+  s->z.next_in = data;
+  s->z.zalloc = allocate;
+  s->z.zfree = release;
+  s->unseen = len;
+  s->out = out;
   if (len == 0)
+    return s;
+  s->format = format_of(data, len);
+  if (inflateInit2(&s->z, bits[s->format]) != Z_OK) {
+    free(s);
+    return NULL;
+  }
+  s->is_begun = true;
+  return s;
+}
+
+enum inflate_code inflate_step(struct inflate *s, size_t bytes) {
+  const size_t len = s->out->len;
+  if (!s->is_begun)
     return INFLATE_DONE;
-  const enum format format = format_of(data, len);
-  if (inflateInit2(&s.z, bits[format]) != Z_OK)
+  return blame(inflate_members(s, bytes < SIZE_MAX - len ? len + bytes : SIZE_MAX), s->format);
+}
+
+void inflate_close(struct inflate *s) {
+  if (s && s->is_begun)
+    inflateEnd(&s->z);
+  free(s);
+}
+
+enum inflate_code inflate_body(const void *data, size_t len, struct buf *out) {
+  struct inflate *s = inflate_open(data, len, out);
+  if (!s)
     return INFLATE_NO_MEMORY;
-  const enum inflate_code code = inflate_members(&s, format, out);
-  inflateEnd(&s.z);
-  return blame(code, format);
+  const enum inflate_code code = inflate_step(s, SIZE_MAX);
+  inflate_close(s);
+  return code;
 }
 
 const char *inflate_message(enum inflate_code code) {
   switch (code) {
   case INFLATE_DONE:
+  case INFLATE_GOES_ON:
     break;
   case INFLATE_FOREIGN:
     return "the body is neither gzip nor deflate";

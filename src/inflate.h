@@ -11,6 +11,7 @@
 
 enum inflate_code {
   INFLATE_DONE,
+  INFLATE_GOES_ON,   /* a step is over, and there is more to do */
   INFLATE_FOREIGN,   /* neither gzip nor deflate */
   INFLATE_DAMAGED,   /* begins as one of them, and then is not */
   INFLATE_CUT,       /* ends too early */
@@ -25,7 +26,18 @@ enum inflate_code {
  * does not have. After a failure out holds a part, which nobody vouches for. */
 enum inflate_code inflate_body(const void *data, size_t len, struct buf *out);
 
-/* What the code means, as a sentence on the body; NULL for INFLATE_DONE. */
+/* The same in steps, so that others can have their turn between them. data and out stay the
+ * caller's and in their places until inflate_close; data does not change. NULL: no memory. */
+struct inflate *inflate_open(const void *data, size_t len, struct buf *out);
+
+/* Goes on until so many bytes more have come out, or a few thousand above that, or all is over.
+ * What is not INFLATE_GOES_ON is the end, as of inflate_body; then only inflate_close is left. */
+enum inflate_code inflate_step(struct inflate *s, size_t bytes);
+
+/* NULL is allowed. */
+void inflate_close(struct inflate *s);
+
+/* What the code means, as a sentence on the body; NULL for INFLATE_DONE and INFLATE_GOES_ON. */
 const char *inflate_message(enum inflate_code code);
 
 #pragma GCC visibility pop

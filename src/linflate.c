@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LINFLATE "pcapi.core.inflate"
 #define BODY_MAX ((lua_Number)(INT_MAX / 2)) /* as lhttp.c has it */
+#define STEP 131072                          /* bytes that come out in a step */
 
 static const char *linflate_word(enum inflate_code code) {
   switch (code) {
@@ -41,17 +43,8 @@ static int linflate_fail(lua_State *L, enum inflate_code code, const struct buf 
   return 4;
 }
 
-/* inflate(text, max_bytes) -> the body that text holds compressed, see inflate.h; or nil,
- * message, and what is wrong with it: "too_large" (it has more than max_bytes), "foreign"
- * (neither gzip nor deflate), "no_memory", or "broken" (damaged, cut, or something follows),
- * with what it held up to there as a fourth value */
-static int linflate(lua_State *L) {
-  size_t len;
-  const char *text = luaL_checklstring(L, 1, &len);
-  const lua_Number max = luaL_checknumber(L, 2);
-  luaL_argcheck(L, max > 0, 2, "must be a positive number of bytes");
-  struct buf *body = lbuf_push(L, (size_t)(max < BODY_MAX ? max : BODY_MAX));
-  const enum inflate_code code = inflate_body(text, len, body);
+/* The results at the end: the body, or what linflate_fail pushes. */
+static int linflate_end(lua_State *L, enum inflate_code code, struct buf *body) {
   int results = 1;
   if (code == INFLATE_DONE)
     lua_pushlstring(L, body->data ? body->data : "", body->len);
@@ -61,7 +54,76 @@ static int linflate(lua_State *L) {
   return results;
 }
 
+/* Leaves a buffer for the body on the stack. */
+static struct buf *linflate_begin(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TSTRING);
+  const lua_Number max = luaL_checknumber(L, 2);
+  luaL_argcheck(L, max > 0, 2, "must be a positive number of bytes");
+  return lbuf_push(L, (size_t)(max < BODY_MAX ? max : BODY_MAX));
+}
+
+/* inflate(text, max_bytes) -> the body that text holds compressed, see inflate.h; or nil,
+ * message, and what is wrong with it: "too_large" (it has more than max_bytes), "foreign"
+ * (neither gzip nor deflate), "no_memory", or "broken" (damaged, cut, or something follows),
+ * with what it held up to there as a fourth value */
+static int linflate(lua_State *L) {
+  struct buf *body = linflate_begin(L);
+  size_t len;
+  const char *text = lua_tolstring(L, 1, &len);
+  return linflate_end(L, inflate_body(text, len, body), body);
+}
+
+/* One step: upvalues are the text, which the state below reads, its buffer, and the state,
+ * in a userdata that is NULL once all is over. */
+static int linflate_step(lua_State *L) {
+  struct buf *body = lua_touserdata(L, lua_upvalueindex(2));
+  struct inflate **state = lua_touserdata(L, lua_upvalueindex(3));
+  if (!*state)
+    return luaL_error(L, "all was decompressed already");
+  const enum inflate_code code = inflate_step(*state, STEP);
+  if (code == INFLATE_GOES_ON) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  inflate_close(*state);
+  *state = NULL;
+  return linflate_end(L, code, body);
+}
+
+/* inflation(text, max_bytes) -> a function that decompresses a part at each call, about a
+ * quarter of a millisecond's: it gives false while there is more, and then what inflate gives.
+ * Or nil, message, "no_memory". */
+static int linflation(lua_State *L) {
+  struct buf *body = linflate_begin(L);
+  size_t len;
+  const char *text = lua_tolstring(L, 1, &len);
+  struct inflate **state = lua_newuserdata(L, sizeof *state);
+  *state = NULL;
+  luaL_getmetatable(L, LINFLATE);
+  lua_setmetatable(L, -2);
+  *state = inflate_open(text, len, body);
+  if (!*state)
+    return linflate_fail(L, INFLATE_NO_MEMORY, body);
+  lua_pushvalue(L, 1);
+  lua_insert(L, -3); /* text, buffer, state */
+  lua_pushcclosure(L, linflate_step, 3);
+  return 1;
+}
+
+static int linflate_gc(lua_State *L) {
+  struct inflate **state = luaL_checkudata(L, 1, LINFLATE);
+  inflate_close(*state);
+  *state = NULL;
+  return 0;
+}
+
 void linflate_open(lua_State *L) {
+  luaL_newmetatable(L, LINFLATE);
+  lua_pushcfunction(L, linflate_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1); /* metatable */
   lua_pushcfunction(L, linflate);
   lua_setfield(L, -2, "inflate");
+  lua_pushcfunction(L, linflation);
+  lua_setfield(L, -2, "inflation");
 }

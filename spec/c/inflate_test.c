@@ -222,8 +222,42 @@ static void survives_lack_of_memory(int format) {
   check(misled == 0 && gives(text, LARGE), "goes on afterwards");
 }
 
+/* In steps of a few bytes the same comes as in one. */
+static void goes_in_steps(void) {
+  enum inflate_code code = INFLATE_GOES_ON;
+  struct buf out;
+  size_t steps = 0;
+  size_t most = 0;
+  fill_with_noise(text, LARGE);
+  pack_alone(GZIP, text, LARGE / 2);
+  pack(GZIP, text + LARGE / 2, LARGE - LARGE / 2);
+  buf_init(&out, LARGE);
+  struct inflate *s = inflate_open(packed, packed_len, &out);
+  for (; code == INFLATE_GOES_ON; steps++) {
+    const size_t before = out.len;
+    code = inflate_step(s, 1000);
+    most = out.len - before > most ? out.len - before : most;
+  }
+  check(code == INFLATE_DONE && out.len == LARGE && memcmp(out.data, text, LARGE) == 0,
+        "all comes, over members too");
+  check(steps > 10 && most < 40000, "a part at each step");
+  inflate_close(s);
+  buf_clear(&out);
+  s = inflate_open(packed, packed_len - 1, &out);
+  while ((code = inflate_step(s, LARGE / 3)) == INFLATE_GOES_ON)
+    ;
+  check(code == INFLATE_CUT && out.len > LARGE / 2, "a cut is told at the last step");
+  inflate_close(s);
+  s = inflate_open(packed, packed_len, &out);
+  inflate_step(s, 1);
+  inflate_close(s); /* in the middle */
+  inflate_close(NULL);
+  buf_free(&out);
+}
+
 static void has_a_sentence_for_each(void) {
-  check(!inflate_message(INFLATE_DONE), "of success there is nothing to say");
+  check(!inflate_message(INFLATE_DONE) && !inflate_message(INFLATE_GOES_ON),
+        "of success there is nothing to say");
   for (int code = INFLATE_FOREIGN; code <= INFLATE_NO_MEMORY; code++)
     check(strstr(inflate_message((enum inflate_code)code), "the body") != NULL, "each failure");
 }
@@ -238,6 +272,7 @@ int main(void) {
   stays_below_its_ceiling();
   for (size_t i = 0; i < 3; i++)
     survives_lack_of_memory(formats[i]);
+  goes_in_steps();
   has_a_sentence_for_each();
   return check_result("inflate");
 }

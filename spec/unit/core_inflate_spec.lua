@@ -24,6 +24,56 @@ local TEXTS = { "text", "", "\0\r\n\26\255", ("x"):rep(100000), files.slurp "REA
 
 after_each(folder.remove)
 
+-- As inflate, but in steps.
+local function in_steps(text, max)
+  local step, steps, results = core.inflation(text, max), 0, nil
+  repeat
+    results, steps = { step() }, steps + 1
+  until results[1] ~= false
+  assert.has_error(step, "all was decompressed already")
+  return steps, results
+end
+
+describe("inflation", function()
+  it("gives the same in steps", function()
+    for _, text in ipairs(TEXTS) do
+      for _, compress in ipairs { gzip, zlib, deflate } do
+        local packed = compress(text)
+        for _, body in ipairs { packed, packed:sub(1, -2), packed .. "x", text } do
+          local _, results = in_steps(body, 1e6)
+          assert.same({ core.inflate(body, 1e6) }, results)
+        end
+      end
+    end
+  end)
+
+  it("takes more steps the longer a text is, and gives no more than was asked for", function()
+    local packed = gzip(("x"):rep(2000000))
+    local steps, results = in_steps(packed, 2000000)
+    assert.equal(2000000, #results[1])
+    assert.is_true(steps >= 10 and steps <= 20, steps .. " steps")
+    assert.same({ nil, "the body is larger than 1999999 bytes", "too_large" },
+      select(2, in_steps(packed, 1999999)))
+    assert.equal(1, (in_steps(gzip "text", 4)))
+  end)
+
+  it("may be left at any step", function()
+    local packed = gzip(("x"):rep(2000000))
+    for steps = 0, 5 do
+      local step = core.inflation(packed, 2000000)
+      for _ = 1, steps do
+        assert.is_false(step())
+      end
+    end
+    collectgarbage()
+  end)
+
+  it("raises for what is no text, or no ceiling", function()
+    assert.has_error(function() core.inflation(nil, 1) end)
+    assert.has_error(function() core.inflation("", 0) end)
+  end)
+end)
+
 describe("inflate", function()
   for name, compress in pairs { gzip = gzip, zlib = zlib, ["deflate alone"] = deflate } do
     it("gives back what " .. name .. " holds", function()

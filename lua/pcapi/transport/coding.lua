@@ -8,6 +8,10 @@ local M = {}
 local COMPRESSED = { gzip = true, ["x-gzip"] = true, deflate = true }
 local LONGEST = 100 -- bytes of a header that a message shows
 
+local function go_on()
+  return true
+end
+
 -- The codings in the order in which they were applied. "identity" is none, and a list may
 -- have empty members (RFC 9110 §5.6.1, §8.4).
 local function codings_of(header)
@@ -21,15 +25,33 @@ local function codings_of(header)
   return codings
 end
 
+-- As core.inflate, but others go on between its steps.
+local function inflate(body, max_body, breathe)
+  local step, why, what = core.inflation(body, max_body)
+  if not step then
+    return nil, why, what
+  end
+  while true do
+    local whole, message, word, part = step()
+    if whole ~= false then
+      return whole, message, word, part
+    elseif not breathe() then
+      return nil, "the response could not be decompressed in time", "timeout"
+    end
+  end
+end
+
 -- The body; or nil, the kind of error, a message, and what could be read all the same.
-local function decoded(codings, body, max_body)
+local function decoded(codings, body, max_body, breathe)
   if #codings > 1 or not COMPRESSED[codings[1]] then
     return nil, "protocol", ("the response is encoded as %q, which was not asked for")
       :format(table.concat(codings, ", "):sub(1, LONGEST)), body
   end
-  local whole, why, what, part = core.inflate(body, max_body)
+  local whole, why, what, part = inflate(body, max_body, breathe)
   if whole then
     return whole
+  elseif what == "timeout" then
+    return nil, "timeout", why
   elseif what == "too_large" then
     return nil, "protocol", "the response is larger than max_body"
   end
@@ -44,16 +66,19 @@ end
 -- decompressed is no error: it holds then as much as can be read, or the bytes that came.
 -- @tparam table response `status`, `headers` (names in lower case), `body`
 -- @tparam number max_body bytes of the decompressed body
+-- @tparam[opt] function breathe is called about every quarter of a millisecond; where it gives
+-- false the time is over
 -- @treturn[1] boolean true
 -- @treturn[2] nil
--- @treturn[2] string kind of error: protocol
+-- @treturn[2] string kind of error: protocol, or timeout
 -- @treturn[2] string message
-function M.decode(response, max_body)
+function M.decode(response, max_body, breathe)
   local codings = codings_of(response.headers["content-encoding"] or "")
   if #codings == 0 or response.body == "" then
     return true
   end
-  local body, kind, message, readable = decoded(codings, response.body, max_body)
+  local body, kind, message, readable = decoded(codings, response.body, max_body,
+    breathe or go_on)
   body = body or response.status >= 400 and readable
   if not body then
     return nil, kind, message

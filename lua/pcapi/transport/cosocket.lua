@@ -76,6 +76,13 @@ local function listen(self)
   end
 end
 
+--- Lets the worker go on with what else it has to do.
+-- @treturn boolean whether there is time left after that
+function Connection:breathe()
+  turn.breathe()
+  return seconds_left(self.deadline) > 0
+end
+
 --- As that of ngx_lua, until the deadline. What has come already is taken without waiting:
 -- of a long answer, a part at a time.
 function Connection:receiveany(most)

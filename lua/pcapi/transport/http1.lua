@@ -366,7 +366,8 @@ local function may_be_kept(response)
 end
 
 --- Reads the answer.
--- @tparam table socket
+-- @tparam table socket its method `breathe`, where it has one, is called while a long body is
+-- decompressed, and says whether there is time left
 -- @tparam string method of the request
 -- @tparam table limits `max_body`, `max_headers` (bytes)
 -- @tparam ?function on_head is called when the head has come
@@ -394,7 +395,9 @@ function M.response(socket, method, limits, on_head)
   end
   local ok = response.body
   if ok then
-    ok, kind, message = coding.decode(response, limits.max_body)
+    ok, kind, message = coding.decode(response, limits.max_body, socket.breathe and function()
+      return socket:breathe()
+    end)
   end
   if not ok then
     return nil, kind, message

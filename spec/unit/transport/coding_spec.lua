@@ -73,6 +73,35 @@ describe("a body's coding", function()
   end)
 end)
 
+describe("a long body", function()
+  local function decode_with(breathe, body)
+    local response = { status = 500, body = body, headers = { ["content-encoding"] = "gzip" } }
+    local ok, kind, message = coding.decode(response, 1e7, breathe)
+    return ok and response.body, kind, message
+  end
+
+  it("lets others go on now and then, and comes as a whole", function()
+    local text = TEXT:rep(2500)
+    local breaths = 0
+    local body = decode_with(function()
+      breaths = breaths + 1
+      return true
+    end, gzip(text))
+    assert.is_true(body == text)
+    assert.is_true(breaths > #text / 200000 and breaths < #text / 60000, breaths .. " breaths")
+  end)
+
+  it("is given up when the time is over, whatever the status", function()
+    local breaths = 0
+    local body, kind, message = decode_with(function()
+      breaths = breaths + 1
+      return breaths < 3
+    end, gzip(TEXT:rep(2500)))
+    assert.same({ false, "timeout", 3 }, { body or false, kind, breaths })
+    assert.matches("in time", message, 1, true)
+  end)
+end)
+
 describe("a body that is not what its coding says", function()
   it("is an error where the status is a good one", function()
     for _, body in pairs(untrue()) do

@@ -390,6 +390,20 @@ describe("a compressed body", function()
       "", ("%x"):format(#packed), packed, "0", "")))
   end)
 
+  it("lets others go on while it is inflated, until the time is over", function()
+    for breaths, expected in pairs { [1000] = "response", [2] = "timeout" } do
+      local socket = fake_socket.new(compressed("gzip", gzip(("x"):rep(1e6))))
+      local taken = 0
+      function socket:breathe() -- luacheck: ignore self
+        taken = taken + 1
+        return taken < breaths
+      end
+      local response, kind = http1.response(socket, "GET", { max_body = 1e6, max_headers = 1000 })
+      assert.equal(expected, response and "response" or kind)
+      assert.is_true(taken == breaths or taken > 5 and #response.body == 1e6)
+    end
+  end)
+
   it("may be none at all", function()
     assert.equal("", body_of(compressed("gzip", "")))
   end)
