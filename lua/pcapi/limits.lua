@@ -11,11 +11,6 @@ local MAX_HEADERS = 64 * 1024 -- bytes
 -- needs minutes, and Microsoft's own libraries allow three.
 M.TIMEOUT = 180
 
---- Seconds in which nothing is heard on a connection that was kept, after which a request that
--- may be sent twice is sent again on a new one: a firewall may have dropped the old one
--- without a word. A new connection may be silent until the deadline.
-M.SILENCE = 20
-
 --- Seconds that anything is kept or awaited at most: ten years.
 M.LONGEST_LIFE = 10 * 365 * 86400
 

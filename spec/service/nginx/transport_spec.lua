@@ -153,6 +153,14 @@ describe("both transports say of an answer", function()
       .. "\239\187\191{}",
     ["a byte order mark elsewhere"] = OK .. lines("Content-Type: text/plain", "")
       .. "\239\187\191{}",
+    ["a name like a status line"] = OK .. lines("X-A: 1", "HTTP/1x: 2", "HTTP/: 3", "X-B: 4",
+      "Content-Length: 4", "", "done"),
+    ["a plain body under gzip's name, and an error"] = lines("HTTP/1.1 429 Slow",
+      "Content-Encoding: gzip", "Retry-After: 3", "Content-Length: 4", "", "done"),
+    ["codings that were not asked for, and an error"] = lines("HTTP/1.1 503 Away",
+      "Content-Encoding: br", "Content-Encoding: gzip", "Content-Length: 4", "", "done"),
+    ["trailers"] = OK .. lines("Transfer-Encoding: chunked", "", "4", "done", "0", "X-A: 1",
+      "Content-Length: 9", ""),
     ["a redirect"] = lines("HTTP/1.1 302 Found", "Location: http://127.0.0.1:1/", "",""),
   } do
     it("with " .. name .. " the same", function()
@@ -187,6 +195,15 @@ describe("both transports say of an answer", function()
     ["a zero byte in a header"] = { OK .. lines("X-A: \0", "", "done"), "protocol" },
     ["nothing of gzip under its name"] = { OK .. lines("Content-Encoding: gzip", "", "done"),
                                            "protocol" },
+    ["stacked codings"] = { OK .. lines("Content-Encoding: gzip, gzip", "Content-Length: 4", "",
+                                        "done"), "protocol" },
+    ["codings in two headers"] = { OK .. lines("Content-Encoding: gzip", "Content-Encoding: deflate",
+                                               "Content-Length: 4", "", "done"), "protocol" },
+    ["the coding br"] = { OK .. lines("Content-Encoding: br", "", "done"), "protocol" },
+    ["the transfer coding identity"] = { OK .. lines("Transfer-Encoding: identity",
+                                                     "Content-Length: 4", "", "done"), "protocol" },
+    ["a transfer coding that is not known"] = { OK .. lines("Transfer-Encoding: identity", "",
+                                                            "done"), "protocol" },
     ["a body above the ceiling"] = { OK .. lines("Content-Length: 4000000", "") .. "x",
                                      "protocol" },
   } do
