@@ -26,7 +26,7 @@ after_each(folder.remove)
 
 -- As inflate, but in steps.
 local function in_steps(text, max)
-  local step, steps, results = core.inflation(text, max), 0, nil
+  local step, steps, results = core.inflation(text, max), 0
   repeat
     results, steps = { step() }, steps + 1
   until results[1] ~= false

@@ -10,7 +10,7 @@ const keyOf = (row) => (row.loginDate ?? '').slice(0, 10);
 // Every day from the first to the last, those without a request among them.
 export function daysOf(items) {
   const times = items.map((row) => text.parse(keyOf(row))?.getTime())
-    .filter((at) => at !== undefined);
+    .filter((at) => at !== undefined && at < Date.now() + 2 * DAY); // one of year 9999 would hide all
   if (times.length === 0) return [];
   const last = times.reduce((a, b) => Math.max(a, b));
   const first = Math.max(times.reduce((a, b) => Math.min(a, b)), last - (MOST - 1) * DAY);

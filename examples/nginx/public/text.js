@@ -15,7 +15,8 @@ export function visible(text) {
 
 // The service writes no zone, and means UTC; some browsers want three digits at most.
 export function parse(text) {
-  const cut = (text ?? '').replace(/(\.\d{3})\d+/, '$1');
+  if (!/^\d{4}-\d\d-\d\d/.test(text ?? '')) return undefined; // browsers make a date of "0.5"
+  const cut = text.replace(/(\.\d{3})\d+/, '$1');
   const date = new Date(/(Z|[+-]\d\d:?\d\d)$/i.test(cut) || !cut.includes('T') ? cut : `${cut}Z`);
   return Number.isNaN(date.getTime()) ? undefined : date;
 }

@@ -18,7 +18,6 @@ local PIECE = 16384 -- bytes sent at once, as TLS does: each has the time that i
 local RESOLVER = 'Give "resolver" in http { } of nginx.conf the address of your DNS server, which '
   .. "is a nameserver in /etc/resolv.conf"
 local NOT_RESOLVED = "not resolved"
-local LONGEST_TIMEOUT = 2 ^ 31 - 1 -- milliseconds that ngx_lua takes
 local GRACE = 0.05 -- seconds: so much later than the deadline a socket may say that it was over
 local PASSWORD = 'Give name and password in "proxy", in front of the host: NAME:PASSWORD@'
 local TRUSTED = 'Set in http { } of nginx.conf: lua_ssl_trusted_certificate '
@@ -66,7 +65,7 @@ local function arm(self)
   if left == 0 then
     return false
   end
-  self.socket:settimeout(math.min(math.ceil(left * 1000), LONGEST_TIMEOUT))
+  self.socket:settimeout(math.ceil(left * 1000))
   return true
 end
 

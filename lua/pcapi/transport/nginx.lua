@@ -7,6 +7,7 @@
 local core = require "pcapi.core"
 local cosocket = require "pcapi.transport.cosocket"
 local http1 = require "pcapi.transport.http1"
+local limits = require "pcapi.limits"
 local phase = require "pcapi.nginx.phase"
 local retry = require "pcapi.retry"
 local turn = require "pcapi.nginx.turn"
@@ -16,6 +17,7 @@ local version = require "pcapi.version"
 local M = {}
 
 local fail = cosocket.fail
+local LONGEST = 2000000 -- seconds, 23 days: ngx_lua counts milliseconds in 32 bits
 
 -- What libcurl can and this cannot, and what is to be used.
 local ELSEWHERE = {
@@ -111,12 +113,11 @@ end
 -- whether it is still there. One that is silent is given up once, with all that are kept as
 -- long: the answer may only be slow.
 local function exchange(self, request, address, text, timing, place)
-  local finish = timing.started + request.timeout
   local how = { address = address, proxy = self.proxy, place = place,
                 is_shared = retry.IDEMPOTENT[request.method] }
   local was_silent = false
   repeat
-    how.deadline = math.min(finish, core.now() + request.connect_timeout)
+    how.deadline = math.min(timing.finish, core.now() + request.connect_timeout)
     local connection, err = cosocket.connect(how)
     if not connection then
       return nil, err
@@ -126,7 +127,7 @@ local function exchange(self, request, address, text, timing, place)
     end
     timing.connect = not connection.is_kept and connection.connected - timing.started
     timing.tls = connection.is_safe and connection.is_safe - timing.started
-    connection.deadline = finish
+    connection.deadline = timing.finish
     local response, again
     response, err, again = talk(connection, request, text, timing)
     if err and err.kind == "timeout" and connection.is_kept then
@@ -147,7 +148,7 @@ local function block(self, request)
 end
 
 local function take_turn(timing, request)
-  local place = turn.take(timing.started + request.timeout)
+  local place = turn.take(timing.finish)
   if not place then
     return fail("timeout", ("no turn in time: %d exchanges are in flight in this worker")
       :format(turn.limit), "Raise pcapi.limit, or timeout")
@@ -178,7 +179,8 @@ function Transport:send(request)
   if not text then
     return fail("config", mistake)
   end
-  local timing = { started = core.now() }
+  local started = core.now()
+  local timing = { started = started, finish = started + math.min(request.timeout, LONGEST) }
   local place, err = take_turn(timing, request)
   if not place then
     return nil, err
@@ -202,7 +204,7 @@ end
 function Transport:sleep(seconds)
   local can_wait, name, instead = phase.can_wait()
   if can_wait then
-    ngx.sleep(seconds)
+    ngx.sleep(math.min(limits.life(seconds), LONGEST))
     return true
   elseif name == "init" and self.blocking then
     return self.blocking:sleep(seconds)

@@ -255,6 +255,50 @@ describe("both transports refuse", function()
   end)
 end)
 
+describe("within nginx", function()
+  local server
+  setup(function() server = start() end)
+  teardown(nginx.stop_all)
+
+  it("a timeout may be as long as anybody likes", function()
+    for _, timeout in ipairs { "2e6", "1e7", "1e12", "math.huge" } do
+      assert.equal(200, (server:run(("return (fetch(SANDBOX .. '/_sandbox/health', { timeout = %s }))")
+        :format(timeout))))
+    end
+  end)
+
+  it("no pause is endless or less than none, whatever its number", function()
+    assert.same({ true, true, true }, { server:run [[
+      local transport = require("pcapi.transport.nginx").new()
+      local slept
+      local sleep = ngx.sleep
+      ngx.sleep = function(seconds) slept = seconds end
+      local all = {}
+      for i, seconds in ipairs { math.huge, 0/0, -1 } do
+        transport:sleep(seconds)
+        all[i] = slept > 0 and slept <= 2000000
+      end
+      ngx.sleep = sleep
+      return unpack(all)
+    ]] })
+  end)
+
+  it("an address that is none is an error, by whoever it is asked", function()
+    local kinds = server:run [[
+      local transport, kinds = require("pcapi.transport.nginx").new(), {}
+      for i, address in ipairs { "", "/a b", "https://", "https://a b/", "https://a/#b",
+                                 "https://a:99999/", "https://u:p@a/", "https://a/\r\n" } do
+        local response, err = transport:send { method = "GET", url = address, timeout = 1,
+          connect_timeout = 1, max_body = 1000, max_headers = 1000 }
+        kinds[i] = response == nil and err.kind
+      end
+      return kinds
+    ]]
+    assert.same({ "config", "config", "config", "config", "config", "config", "config", "config" },
+      kinds)
+  end)
+end)
+
 describe("within nginx a deadline holds", function()
   local server
   setup(function() server = start { http = "resolver 127.0.0.1:1;" } end) -- nobody is there
