@@ -73,20 +73,23 @@ static int linflate(lua_State *L) {
   return linflate_end(L, inflate_body(text, len, body), body);
 }
 
-/* One step: upvalues are the text, which the state below reads, its buffer, and the state,
- * in a userdata that is NULL once all is over. */
+struct steps {
+  struct inflate *state; /* NULL once all is over */
+};
+
+/* One step: upvalues are the text, which the state reads, its buffer, and a struct steps. */
 static int linflate_step(lua_State *L) {
   struct buf *body = lua_touserdata(L, lua_upvalueindex(2));
-  struct inflate **state = lua_touserdata(L, lua_upvalueindex(3));
-  if (!*state)
+  struct steps *steps = lua_touserdata(L, lua_upvalueindex(3));
+  if (!steps->state)
     return luaL_error(L, "all was decompressed already");
-  const enum inflate_code code = inflate_step(*state, STEP);
+  const enum inflate_code code = inflate_step(steps->state, STEP);
   if (code == INFLATE_GOES_ON) {
     lua_pushboolean(L, 0);
     return 1;
   }
-  inflate_close(*state);
-  *state = NULL;
+  inflate_close(steps->state);
+  steps->state = NULL;
   return linflate_end(L, code, body);
 }
 
@@ -97,23 +100,23 @@ static int linflation(lua_State *L) {
   struct buf *body = linflate_begin(L);
   size_t len;
   const char *text = lua_tolstring(L, 1, &len);
-  struct inflate **state = lua_newuserdata(L, sizeof *state);
-  *state = NULL;
+  struct steps *steps = lua_newuserdata(L, sizeof *steps);
+  steps->state = NULL;
   luaL_getmetatable(L, LINFLATE);
   lua_setmetatable(L, -2);
-  *state = inflate_open(text, len, body);
-  if (!*state)
+  steps->state = inflate_open(text, len, body);
+  if (!steps->state)
     return linflate_fail(L, INFLATE_NO_MEMORY, body);
   lua_pushvalue(L, 1);
-  lua_insert(L, -3); /* text, buffer, state */
+  lua_insert(L, -3); /* text, buffer, steps */
   lua_pushcclosure(L, linflate_step, 3);
   return 1;
 }
 
 static int linflate_gc(lua_State *L) {
-  struct inflate **state = luaL_checkudata(L, 1, LINFLATE);
-  inflate_close(*state);
-  *state = NULL;
+  struct steps *steps = luaL_checkudata(L, 1, LINFLATE);
+  inflate_close(steps->state);
+  steps->state = NULL;
   return 0;
 }
 

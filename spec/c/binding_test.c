@@ -39,6 +39,8 @@ static const char *const script =
     "core.certificate('none')\n"
     "assert(core.inflate('\\1\\2\\0\\253\\255hi', 2) == 'hi')\n"
     "assert(core.inflate('\\1\\2\\0\\253\\255hi', 1) == nil)\n"
+    "assert(assert(core.inflation('\\1\\2\\0\\253\\255hi', 2))() == 'hi')\n"
+    "assert(core.inflation('\\1\\2\\0\\253\\255hi', 2))\n"
     "local lock = assert(core.file_lock(directory, 'token'))\n"
     "assert(core.file_lock(directory, 'token') == false)\n"
     "assert(core.file_replace(directory, 'token', 'text'))\n"

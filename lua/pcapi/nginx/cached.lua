@@ -103,7 +103,8 @@ function M.new(shared, options)
   shared.keys[key] = true
   return setmetatable({
     shared = shared, dict = shared.dict, load = options.load, of = options.of,
-    fresh = options.fresh, stale = options.stale or math.max(86400, options.fresh), retry = options.retry or RETRY,
+    fresh = options.fresh, stale = options.stale or math.max(86400, options.fresh),
+    retry = options.retry or RETRY,
     timeout = options.timeout or limits.TIMEOUT, label = options.name,
     name = shared.CACHED .. key, at_name = "cached at " .. key,
     failed_name = "cached failure " .. key, pause_name = "cached pause " .. key,

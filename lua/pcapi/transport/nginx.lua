@@ -147,7 +147,7 @@ local function block(self, request)
   return response, err
 end
 
-local function take_turn(timing, request)
+local function take_turn(timing)
   local place = turn.take(timing.finish)
   if not place then
     return fail("timeout", ("no turn in time: %d exchanges are in flight in this worker")
@@ -181,7 +181,7 @@ function Transport:send(request)
   end
   local started = core.now()
   local timing = { started = started, finish = started + math.min(request.timeout, LONGEST) }
-  local place, err = take_turn(timing, request)
+  local place, err = take_turn(timing)
   if not place then
     return nil, err
   end

@@ -197,8 +197,9 @@ describe("both transports say of an answer", function()
                                            "protocol" },
     ["stacked codings"] = { OK .. lines("Content-Encoding: gzip, gzip", "Content-Length: 4", "",
                                         "done"), "protocol" },
-    ["codings in two headers"] = { OK .. lines("Content-Encoding: gzip", "Content-Encoding: deflate",
-                                               "Content-Length: 4", "", "done"), "protocol" },
+    ["codings in two headers"] = { OK .. lines("Content-Encoding: gzip",
+                                               "Content-Encoding: deflate", "Content-Length: 4", "",
+                                               "done"), "protocol" },
     ["the coding br"] = { OK .. lines("Content-Encoding: br", "", "done"), "protocol" },
     ["the transfer coding identity"] = { OK .. lines("Transfer-Encoding: identity",
                                                      "Content-Length: 4", "", "done"), "protocol" },
@@ -262,8 +263,8 @@ describe("within nginx", function()
 
   it("a timeout may be as long as anybody likes", function()
     for _, timeout in ipairs { "2e6", "1e7", "1e12", "math.huge" } do
-      assert.equal(200, (server:run(("return (fetch(SANDBOX .. '/_sandbox/health', { timeout = %s }))")
-        :format(timeout))))
+      local code = "return (fetch(SANDBOX .. '/_sandbox/health', { timeout = %s }))"
+      assert.equal(200, (server:run(code:format(timeout))))
     end
   end)
 
