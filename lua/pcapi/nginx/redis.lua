@@ -87,6 +87,7 @@ function M.new(options, level)
     module = module, host = options.host or "127.0.0.1", port = options.port or 6379,
     database = options.database or 0, tls = options.tls, prefix = options.prefix or "pcapi:",
     timeout = options.timeout or TIMEOUT, server_name = options.server_name or options.host,
+    generation = 1,
   }, Redis)
   secrets[self] = { username = options.username, password = options.password }
   -- a kept connection is signed in: it is for who knows the same password
@@ -146,8 +147,8 @@ local function connect(self)
   end
   connection:set_timeout(self.timeout * 1000)
   local ok
-  ok, why = connection:connect(place_of(self.host), self.port, { pool = self.pool,
-    pool_size = CONNECTIONS })
+  ok, why = connection:connect(place_of(self.host), self.port, {
+    pool = self.pool .. " " .. self.generation, pool_size = CONNECTIONS })
   if not ok then
     why = not_connected(why)
   elseif connection:get_reused_times() == 0 then
@@ -179,7 +180,9 @@ local function ask(self, command, ...)
     return value or nil, not value and harmless(why) or nil
   end
   connection:close()
-  if is_kept and why ~= "timeout" then -- closed while it lay idle
+  if is_kept and why == "timeout" then -- those that are as old may be as dead
+    self.generation = self.generation + 1
+  elseif is_kept then -- closed while it lay idle
     return ask(self, command, ...)
   end
   return nil, harmless(why)

@@ -1,6 +1,7 @@
 --- What machines share in Redis: nginxes with a dictionary each are machines.
 local contract = require "spec.support.store_contract"
 local nginx = require "spec.support.nginx"
+local raw = require "spec.support.raw"
 local redis = require "spec.support.redis"
 local tenant_ = require "spec.support.tenant"
 local workers = require "spec.support.workers"
@@ -78,6 +79,35 @@ describe("the store of machines", function()
       machine:run(("contract[%q](new_store)"):format(name))
     end)
   end
+end)
+
+describe("connections to Redis that a firewall has forgotten", function()
+  after_each(function()
+    stop_all()
+    raw.stop_all()
+  end)
+
+  it("are given up together: one command is lost, and the next look finds Redis", function()
+    local server = redis.start()
+    local relay = raw.start { relay = "127.0.0.1:" .. server.port }
+    local machine = workers.start { init = ([[shared = pcapi.shared { dict = "pcapi",
+      redis = { port = %s, timeout = 0.3 } }]]):format(relay.relay:match "%d+$") }
+    machine:run [[
+      local threads = {}
+      for i = 1, 8 do
+        threads[i] = ngx.thread.spawn(shared.redis.set, shared.redis, "name " .. i, "text")
+      end
+      for i = 1, 8 do
+        assert(select(2, ngx.thread.wait(threads[i])))
+      end
+    ]]
+    assert.equal(8, relay:seen().relayed)
+    relay:mute()
+    assert.is_nil((machine:run 'return shared.redis:get "name 1"'))
+    assert.is_true(nginx.wait_for(function()
+      return (machine:run 'return shared.redis:get "name 1"') == "text"
+    end, 2.5))
+  end)
 end)
 
 describe("a text that one machine keeps", function()
