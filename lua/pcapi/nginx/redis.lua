@@ -53,8 +53,18 @@ local function is_whole(number, least, most)
   return number == nil or number >= least and number <= most and number % 1 == 0
 end
 
-local function number_mistake(options)
-  if not is_whole(options.port, 1, 65535) then
+-- A host as an address holds it, an IPv6 address in brackets; nil for anything else, such as
+-- one with its port, of which nginx would only say that it has no address.
+local function host_of(text)
+  local host = text:find ":.*:" and text:sub(1, 1) ~= "[" and "[" .. text .. "]" or text
+  local address = url.parse("https://" .. host)
+  return address and address.host == host:lower() and host or nil
+end
+
+local function mistake_in(options)
+  if options.host and not host_of(options.host) then
+    return 'option "host" must be a name or an address, without a port'
+  elseif not is_whole(options.port, 1, 65535) then
     return 'option "port" must be a whole number from 1 to 65535'
   elseif not is_whole(options.database, 0, 2 ^ 31 - 1) then
     return 'option "database" must be a whole number, 0 or more'
@@ -75,7 +85,7 @@ function M.new(options, level)
   if not module then
     return nil, why
   end
-  local mistake = number_mistake(options)
+  local mistake = mistake_in(options)
   if mistake then
     return nil, "redis: " .. mistake
   elseif options.tls and not options.server_name
@@ -84,7 +94,7 @@ function M.new(options, level)
       .. "nginx verifies no addresses"
   end
   local self = setmetatable({
-    module = module, host = options.host or "127.0.0.1", port = options.port or 6379,
+    module = module, host = host_of(options.host or "127.0.0.1"), port = options.port or 6379,
     database = options.database or 0, tls = options.tls, prefix = options.prefix or "pcapi:",
     timeout = options.timeout or TIMEOUT, server_name = options.server_name or options.host,
     generation = 1,

@@ -430,6 +430,35 @@ describe("a set-up of Redis", function()
     assert.truthy(said:find("pcapi.shared: redis: with tls the host has to be a name", 1, true))
   end)
 
+  it("that no Redis can have is told at once", function()
+    local machine = workers.start()
+    for what, values in pairs {
+      ['"host" must be a name or an address, without a port'] = { 'host = "redis:6379"',
+        'host = "[::1]:6379"', 'host = "redis://redis"', 'host = " "', 'host = "[::1"',
+        'host = "a/b"', 'host = "a@b"' },
+      ['"port" must be a whole number'] = { "port = 99999", "port = 1.5", "port = math.huge" },
+      ['"database" must be a whole number'] = { "database = -1", "database = 1.5",
+        "database = 0/0", "database = math.huge" },
+      ['"timeout" must be 3600 seconds at most'] = { "timeout = 1e9", "timeout = math.huge" },
+    } do
+      for _, value in ipairs(values) do
+        local code = 'return pcall(pcapi.shared, { dict = "pcapi", redis = { %s } })'
+        local _, said = machine:run(code:format(value))
+        assert.matches("pcapi.shared: redis: option " .. what, said, 1, true)
+      end
+    end
+  end)
+
+  it("may be an address of IPv6, with brackets or without", function()
+    local server = redis.start { more = "bind 127.0.0.1 ::1" }
+    for i, host in ipairs { "::1", "[::1]" } do
+      local machine = workers.start { init = ([[shared = pcapi.shared { dict = "pcapi",
+        redis = { host = %q, port = %d } }]]):format(host, server.port) }
+      machine:run(("shared:set('name', 'text %d')"):format(i))
+      assert.equal("=text " .. i, server:ask("GET", "pcapi:text:name"))
+    end
+  end)
+
   it("whose CA nginx does not know names the directive", function()
     local server = redis.start { tls = true }
     local options = sharing(server, "tls = true")
