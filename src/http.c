@@ -109,7 +109,7 @@ static enum http_code http_refine(struct http *h, CURLcode code) {
 }
 
 /* OpenSSL's verdict on a certificate (X509_V_ERR_*, openssl/x509_vfy.h). */
-static enum http_cause http_find_cause(struct http *h) {
+static enum http_cause http_verdict(struct http *h) {
   long verdict = 0;
   if (curl_easy_getinfo(h->transfer.easy, CURLINFO_SSL_VERIFYRESULT, &verdict) != CURLE_OK)
     return HTTP_CAUSE_UNKNOWN;
@@ -152,18 +152,30 @@ static bool descriptors_are_short(void) {
 }
 
 /* A proxy that refuses says so again the next time, and may lock an account meanwhile. */
-static const char *http_proxy_refusal(struct http *h) {
+static enum http_cause http_proxy_refusal(struct http *h) {
   long status = 0;
   curl_easy_getinfo(h->transfer.easy, CURLINFO_HTTP_CONNECTCODE, &status);
-  switch (status) {
-  case 401: /* tinyproxy */
-  case 407:
-    return "the proxy refuses to connect: it wants another user name and password";
-  case 403:
-    return "the proxy refuses to connect to this host (403)";
-  default:
-    return NULL;
-  }
+  if (status == 407 || status == 401) /* which tinyproxy says */
+    return HTTP_CAUSE_PROXY_LOGIN;
+  return status == 403 ? HTTP_CAUSE_PROXY_RULE : HTTP_CAUSE_UNKNOWN;
+}
+
+static enum http_cause http_find_cause(struct http *h, CURLcode code) {
+  if (code == CURLE_PEER_FAILED_VERIFICATION)
+    return http_verdict(h);
+  if (code == CURLE_OPERATION_TIMEDOUT || http_was_sent(h))
+    return HTTP_CAUSE_UNKNOWN;
+  const enum http_cause refusal = http_proxy_refusal(h);
+  if (refusal == HTTP_CAUSE_UNKNOWN && descriptors_are_short())
+    return HTTP_CAUSE_DESCRIPTORS;
+  return refusal;
+}
+
+/* libcurl's words, where they are of this failure. */
+static const char *http_words(struct http *h, CURLcode code) {
+  const bool is_stream = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR;
+  return h->error[0] && (is_stream || !is_of_another(h->error)) ? h->error
+                                                                : curl_easy_strerror(code);
 }
 
 /* Ends a failed exchange with libcurl's own words, or ours where those say too little. */
@@ -176,20 +188,21 @@ static enum http_code http_fail_curl(struct http *h, CURLcode code) {
     return http_fail(h, HTTP_PROTOCOL, BODY_TOO_LARGE);
   if (code == CURLE_OPERATION_TIMEDOUT && http_waited(h))
     return http_fail(h, HTTP_TIMEOUT, "the time was over before there was a connection");
-  if (http_proxy_refusal(h))
-    return http_fail(h, HTTP_CONFIG, http_proxy_refusal(h));
-  if (!http_was_sent(h) && code != CURLE_OPERATION_TIMEDOUT && descriptors_are_short())
-    return http_fail(h, HTTP_CONFIG, HTTP_NO_DESCRIPTOR);
   if (code == CURLE_ABORTED_BY_CALLBACK)
     return http_fail(h, HTTP_NETWORK, "the connection broke; whether the request was carried out "
                                       "is not known, and it may not be sent twice");
   if (code == CURLE_WEIRD_SERVER_REPLY && !h->error[0])
     return http_fail(h, HTTP_PROTOCOL, head_message(HEAD_TOO_LARGE));
-  if (code == CURLE_PEER_FAILED_VERIFICATION)
-    h->cause = http_find_cause(h);
-  const bool has_words = h->error[0] && (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
-                                         !is_of_another(h->error));
-  return http_fail(h, http_refine(h, code), has_words ? h->error : curl_easy_strerror(code));
+  h->cause = http_find_cause(h, code);
+  switch (h->cause) {
+  case HTTP_CAUSE_DESCRIPTORS:
+    return http_fail(h, HTTP_CONFIG, HTTP_NO_DESCRIPTOR);
+  case HTTP_CAUSE_PROXY_LOGIN:
+  case HTTP_CAUSE_PROXY_RULE:
+    return http_fail(h, HTTP_CONFIG, "the proxy refuses to connect");
+  default:
+    return http_fail(h, http_refine(h, code), http_words(h, code));
+  }
 }
 
 /* Refuses the bytes of a callback, whose value this is. libcurl stops reading then; over
@@ -278,6 +291,7 @@ static CURLcode http_set_session(struct http *h, const struct http_options *o) {
   SET(CURLOPT_NOSIGNAL, 1L); /* signals belong to the host process */
   SET(CURLOPT_PROTOCOLS_STR, o->allow_http ? "http,https" : "https");
   SET(CURLOPT_FOLLOWLOCATION, 0L);
+  SET(CURLOPT_PATH_AS_IS, 1L); /* what was looked at is what is sent */
   SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   SET(CURLOPT_SSL_VERIFYPEER, 1L);
   SET(CURLOPT_SSL_VERIFYHOST, 2L);

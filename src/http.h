@@ -29,7 +29,7 @@ enum http_code {
   HTTP_NO_MEMORY
 };
 
-#define HTTP_NO_DESCRIPTOR "no descriptor is left; close some, or raise ulimit -n"
+#define HTTP_NO_DESCRIPTOR "no descriptor is left"
 
 /* How a session connects. Strings are copied. NULL means the default. */
 struct http_options {
@@ -57,9 +57,12 @@ struct http_request {
   bool may_repeat; /* see struct pool_transfer */
 };
 
-/* Why a peer could not be verified (HTTP_TLS), where that is known. */
+/* What is behind a code, where it is known and has a cure of its own. */
 enum http_cause {
   HTTP_CAUSE_UNKNOWN,
+  HTTP_CAUSE_DESCRIPTORS, /* none is left */
+  HTTP_CAUSE_PROXY_LOGIN, /* the proxy wants another user name and password */
+  HTTP_CAUSE_PROXY_RULE,  /* the proxy does not let anybody connect there */
   HTTP_CAUSE_NOT_YET_VALID, /* or this machine's clock is behind */
   HTTP_CAUSE_EXPIRED,       /* or this machine's clock is ahead */
   HTTP_CAUSE_CA,            /* none that is known signed its certificate */

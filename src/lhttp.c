@@ -35,8 +35,16 @@ static struct pool *lpool_check(lua_State *L) {
   return p->pool;
 }
 
-/* Returns nil, kind, message. Memory is Lua's own error, as everywhere in Lua. */
-static int lhttp_fail(lua_State *L, enum http_code code, const char *message) {
+/* Returns nil, kind, message, and a cause or nil. Memory is Lua's own error, as everywhere in
+ * Lua. */
+static int lhttp_fail(lua_State *L, enum http_code code, const char *message,
+                      enum http_cause cause) {
+  static const char *const causes[] = {
+      [HTTP_CAUSE_DESCRIPTORS] = "descriptors", [HTTP_CAUSE_PROXY_LOGIN] = "proxy_login",
+      [HTTP_CAUSE_PROXY_RULE] = "proxy_rule",   [HTTP_CAUSE_NOT_YET_VALID] = "not_yet_valid",
+      [HTTP_CAUSE_EXPIRED] = "expired",         [HTTP_CAUSE_CA] = "ca",
+      [HTTP_CAUSE_HOST] = "host",
+  };
   static const char *const kinds[] = {
       [HTTP_TIMEOUT] = "timeout",   [HTTP_NETWORK] = "network", [HTTP_TLS] = "tls",
       [HTTP_PROTOCOL] = "protocol", [HTTP_CONFIG] = "config",
@@ -46,7 +54,8 @@ static int lhttp_fail(lua_State *L, enum http_code code, const char *message) {
   lua_pushnil(L);
   lua_pushstring(L, kinds[code]);
   lua_pushstring(L, message);
-  return 3;
+  lua_pushstring(L, causes[cause]); /* nil for NULL */
+  return 4;
 }
 
 /* Leaves t[name] on the stack, which keeps the result alive; NULL when absent. */
@@ -117,7 +126,7 @@ static int lpool_new(lua_State *L) {
   enum http_code code = HTTP_DONE;
   p->pool = http_pool(&limits, &code);
   if (!p->pool)
-    return lhttp_fail(L, code, HTTP_NO_DESCRIPTOR);
+    return lhttp_fail(L, code, HTTP_NO_DESCRIPTOR, HTTP_CAUSE_DESCRIPTORS);
   atomic_fetch_add(&live, 1);
   return 1;
 }
@@ -144,7 +153,8 @@ static int lhttp_new(lua_State *L) {
   enum http_code code = HTTP_DONE;
   s->http = http_open(pool, &options, &code);
   if (!s->http)
-    return lhttp_fail(L, code, "libcurl does not accept an option of the session");
+    return lhttp_fail(L, code, "libcurl does not accept an option of the session",
+                      HTTP_CAUSE_UNKNOWN);
   atomic_fetch_add(&live, 1);
   return 1;
 }
@@ -190,7 +200,7 @@ static int lhttp_start(lua_State *L) {
   if (code == HTTP_DONE)
     code = http_start(s->http, &r);
   if (code != HTTP_RUNNING)
-    return lhttp_fail(L, code, http_message(s->http));
+    return lhttp_fail(L, code, http_message(s->http), http_cause(s->http));
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -337,24 +347,16 @@ static int lhttp_id(lua_State *L) {
 }
 
 /* session:result() -> false while the answer is on its way; then
- * {status, reason, version, headers}, or nil, kind, message, and for kind tls a cause where it
- * is known: "not_yet_valid", "expired", "ca" or "host". */
+ * {status, reason, version, headers}, or nil, kind, message, cause. */
 static int lhttp_result(lua_State *L) {
-  static const char *const causes[] = {
-      [HTTP_CAUSE_NOT_YET_VALID] = "not_yet_valid", [HTTP_CAUSE_EXPIRED] = "expired",
-      [HTTP_CAUSE_CA] = "ca", [HTTP_CAUSE_HOST] = "host",
-  };
   struct lhttp *s = lhttp_check(L);
   const enum http_code code = http_result(s->http);
   if (code == HTTP_RUNNING) {
     lua_pushboolean(L, 0);
     return 1;
   }
-  if (code != HTTP_DONE) {
-    lhttp_fail(L, code, http_message(s->http));
-    lua_pushstring(L, causes[http_cause(s->http)]); /* nil for NULL */
-    return 4;
-  }
+  if (code != HTTP_DONE)
+    return lhttp_fail(L, code, http_message(s->http), http_cause(s->http));
   struct http_answer *answer = http_answer(s->http);
   lua_createtable(L, 0, 5); /* a place for the body too */
   lua_pushinteger(L, (lua_Integer)answer->status);

@@ -61,7 +61,8 @@ describe("a connection", function()
 
   it("leaves trailers out, and takes no header for a status line", function()
     server:play { { { "HTTP/1.1 200 OK\r\nX-A: 1\r\nHTTP/1x: 2\r\n"
-      .. "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: 1\r\nX-A: 2\r\nHTTP/1.1 500 No: 1\r\n\r\n" } } }
+      .. "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+      .. "X-T: 1\r\nX-A: 2\r\nHTTP/1.1 500 No: 1\r\n\r\n" } } }
     local response = assert(fetch())
     assert.equal(200, response.status)
     assert.equal("ok", response.body)

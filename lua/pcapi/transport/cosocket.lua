@@ -19,7 +19,10 @@ local RESOLVER = 'Give "resolver" in http { } of nginx.conf the address of your 
   .. "is a nameserver in /etc/resolv.conf"
 local NOT_RESOLVED = "not resolved"
 local GRACE = 0.05 -- seconds: so much later than the deadline a socket may say that it was over
-local PASSWORD = 'Give name and password in "proxy", in front of the host: NAME:PASSWORD@'
+local PASSWORD = 'Check name and password in "proxy": NAME:PASSWORD and an @ stand in front of the host'
+-- Hints for refusals of a proxy that stay; tinyproxy says 401 for 407.
+local PROXY_SAYS_NO = { [401] = PASSWORD, [407] = PASSWORD,
+                        [403] = "Have the proxy allow this host and port" }
 local TRUSTED = 'Set in http { } of nginx.conf: lua_ssl_trusted_certificate '
   .. "/etc/ssl/certs/ca-certificates.crt; lua_ssl_verify_depth 5; the CA of a proxy that opens "
   .. "TLS belongs into that file, too"
@@ -235,9 +238,9 @@ local function open_tunnel(self, target, authorization)
   local answer, kind, message = http1.head(self, 65536)
   if not answer then
     return fail(kind, "the proxy: " .. message)
-  elseif answer.status == 407 or answer.status == 401 then -- which tinyproxy says
+  elseif PROXY_SAYS_NO[answer.status] then
     return fail("config", ("the proxy refuses to connect: %d %s"):format(answer.status,
-      answer.reason), PASSWORD)
+      answer.reason), PROXY_SAYS_NO[answer.status])
   elseif answer.status < 200 or answer.status >= 300 then
     return fail("network", ("the proxy refuses to connect: %d %s"):format(answer.status,
       answer.reason))

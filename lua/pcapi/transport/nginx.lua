@@ -32,7 +32,7 @@ Transport.__index = Transport
 Transport.__name = "pcapi.transport.nginx"
 
 local function parse_proxy(text)
-  local user, place = text:match "^http://([^@/]*)@([^@]*)$"
+  local user, place = text:match "^http://([^/]*)@([^@]*)$"
   local address, why = url.parse(user and "http://" .. place or text)
   if not address or address.scheme ~= "http" then
     return nil, 'option "proxy" ' .. (why or "must begin with http:// within nginx")

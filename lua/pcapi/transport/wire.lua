@@ -22,8 +22,18 @@ local function clock(and_then)
     os.date "!%Y-%m-%d %H:%M UTC", and_then)
 end
 
--- Hints for kind tls, by the cause that the core found.
+-- Hints by the cause that the core found.
 local CAUSES = {
+  descriptors = function()
+    return "Close files or connections, or raise ulimit -n"
+  end,
+  proxy_login = function()
+    return 'Check name and password in "proxy" or https_proxy: NAME:PASSWORD and an @ stand in '
+      .. "front of the host"
+  end,
+  proxy_rule = function()
+    return "Have the proxy allow this host and port, or name the host in no_proxy"
+  end,
   ca = function()
     return "Set ca_file (PCAPI_CA_FILE for the command) to a PEM file with the CA that signed it; "
       .. "a proxy that opens TLS has a CA of its own"
@@ -43,7 +53,7 @@ local CAUSES = {
 -- @tparam string kind
 -- @tparam string message
 -- @tparam ?table timing
--- @tparam ?string cause of kind tls
+-- @tparam ?string cause that the core found
 -- @treturn[1] nil
 -- @treturn[2] pcapi.error
 function M.fail(kind, message, timing, cause)
@@ -66,6 +76,11 @@ function M.new(bounds)
   }, Wire)
 end
 
+-- Here and not in fields, as the address of a proxy may hold a password: a connection that
+-- somebody dumps shows none.
+local options_of = setmetatable({}, { __mode = "k" })
+local keys = setmetatable({}, { __mode = "v" }) -- one table for all that connect alike
+
 --- What sessions connect with.
 -- @tparam table options as `pool:http` of the core takes them
 -- @treturn table for @{start}
@@ -75,7 +90,11 @@ function M.connection(options)
                           "allow_http" } do
     words[#words + 1] = ("%s %q"):format(type(options[name]), tostring(options[name]))
   end
-  return { options = options, key = table.concat(words, "\n") }
+  local text = table.concat(words, "\n")
+  keys[text] = keys[text] or {}
+  local connection = { key = keys[text] }
+  options_of[connection] = options
+  return connection
 end
 
 --- Opens what is needed for waiting, unless it is open.
@@ -85,9 +104,9 @@ end
 function Wire:open()
   if not self.pool then
     self.limits.silence = self.limits.silence or limits.SILENCE
-    local pool, kind, message = core.pool(self.limits)
+    local pool, kind, message, cause = core.pool(self.limits)
     if not pool then
-      return M.fail(kind, message)
+      return M.fail(kind, message, nil, cause)
     end
     self.pool = pool
   end
@@ -106,7 +125,7 @@ local function take_session(self, connection)
     return nil, err
   end
   local kind, message
-  session, kind, message = pool:http(connection.options)
+  session, kind, message = pool:http(options_of[connection])
   if not session then
     return M.fail(kind, message)
   end

@@ -76,14 +76,14 @@ describe("a proxy within nginx", function()
     end
     assert.equal(1, proxy:connects())
     fails("config", "refuses to connect: 4", ("http://me:WRONG@%s"):format(proxy.place))
-    fails("config", "NAME:PASSWORD@", ("http://%s"):format(proxy.place))
+    fails("config", "NAME:PASSWORD", ("http://%s"):format(proxy.place))
     assert.equal(200, (fetch(""))) -- nor does another way take one of these
     assert.equal(200, (fetch(address)))
   end)
 
   it("says when it refuses to connect", function()
     local proxy = start { ports = { "1" } }
-    fails("network", "the proxy refuses to connect: 403", "http://me:SECRET@" .. proxy.place)
+    fails("config", "the proxy refuses to connect: 403", "http://me:SECRET@" .. proxy.place)
   end)
 
   it("says when it refuses a name, or a password, and shows neither", function()
