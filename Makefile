@@ -32,7 +32,7 @@ SANDBOX_NEEDS := nginx libnginx-mod-http-lua openssl curl
 BENCH_NEEDS   := lua-curl lua-http lua-sec lua-socket luajit2 python3-requests python3-aiohttp \
                  python3-ujson golang-go nodejs
 TEST_NEEDS    := lua-busted luajit2 libluajit2-5.1-dev luarocks binutils bsdutils procps \
-                 lua-luv lua-cqueues lua-luaossl redis-server lua-nginx-redis tinyproxy
+                 lua-luv lua-cqueues lua-luaossl redis-server lua-nginx-redis tinyproxy locales
 
 build: $(CORE) $(REDIRECT)
 

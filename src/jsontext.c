@@ -1,6 +1,3 @@
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* memmem */
-#endif
 #include "jsontext.h"
 
 #include <stdbool.h>
@@ -56,78 +53,17 @@ static const char *string_end(const char *p, const char *end) {
   return NULL;
 }
 
-/* Where a walk over the text stands. Records are the objects of a bare array, or
- * of the array "items" of an object. */
-struct walk {
-  int depth;        /* of brackets and braces */
-  int record_depth; /* of the names of a record; 0 outside of a list */
-  char root;
-  bool after_items; /* the last string was "items" */
-  char *from;       /* the name to rewrite in the record at hand */
-  bool has_to;
-};
-
-static void enter(struct walk *w, char bracket) {
-  w->depth++;
-  if (w->depth == 1) {
-    w->root = bracket;
-    w->record_depth = bracket == '[' ? 2 : 0;
-  } else if (w->depth == 2 && bracket == '[' && w->root == '{' && w->after_items) {
-    w->record_depth = 3;
-  }
+static bool is_opening(char c) {
+  return c == '{' || c == '[';
 }
 
-/* Leaves an object or array; a record that ends gets its name rewritten. */
-static void leave(struct walk *w, const char *from, const char *to) {
-  if (w->depth == w->record_depth && w->from && !w->has_to) {
-    const size_t from_len = strlen(from);
-    const size_t to_len = strlen(to);
-    memcpy(w->from, to, to_len);
-    w->from[to_len] = '"';
-    memset(w->from + to_len + 1, ' ', from_len - to_len);
-  }
-  if (w->depth == w->record_depth) {
-    w->from = NULL;
-    w->has_to = false;
-  }
-  w->depth--;
-  if (w->root == '{' && w->depth < 2)
-    w->record_depth = 0;
+static bool is_closing(char c) {
+  return c == '}' || c == ']';
 }
 
-static bool is_name(const char *p, size_t len, const char *name) {
-  return len == strlen(name) && memcmp(p, name, len) == 0;
-}
-
-static bool is_items(const char *p, size_t len) {
-  return is_name(p, len, "items") || is_name(p, len, "Items");
-}
-
-void jsontext_respell(char *text, size_t len, const char *from, const char *to) {
-  const char *end = text + len;
-  struct walk w = {.depth = 0};
-  if (strlen(to) > strlen(from) || !memmem(text, len, from, strlen(from)))
-    return;
-  for (char *p = text; p < end; p++) {
-    if (*p == '{' || *p == '[') {
-      enter(&w, *p);
-    } else if (*p == '}' || *p == ']') {
-      leave(&w, from, to);
-    } else if (*p == '"') {
-      char *start = p + 1;
-      const char *closing = string_end(start, end);
-      if (!closing)
-        return;
-      const size_t n = (size_t)(closing - start);
-      p = start + n;
-      w.after_items = w.depth == 1 && is_items(start, n);
-      if (w.depth == w.record_depth && end - p > 1 && p[1] == ':') {
-        if (is_name(start, n, from))
-          w.from = start;
-        w.has_to = w.has_to || is_name(start, n, to);
-      }
-    }
-  }
+/* Every value but the outermost stands behind one of these. Bitwise, as above. */
+static unsigned begins_value(char c) {
+  return (unsigned)(c == ',') | (unsigned)(c == '[') | (unsigned)(c == '{');
 }
 
 static size_t skip_space(const char *text, size_t at, size_t len) {
@@ -136,88 +72,221 @@ static size_t skip_space(const char *text, size_t at, size_t len) {
   return at;
 }
 
-/* Steps over the string, bracket or other byte at p->at; false in a broken text. */
-static bool step(struct jsontext_pieces *p, const char *text, size_t len) {
-  const char c = text[p->at];
-  if (c == '"') {
-    const char *closing = string_end(text + p->at + 1, text + len);
-    if (!closing)
-      return false;
-    p->at = (size_t)(closing - text);
-  } else if (c == '{' || c == '[') {
-    p->depth++;
-  } else if (c == '}' || c == ']') {
-    p->depth--;
+/* Whether the container that opens in front of at holds anything. */
+static bool is_filled(const char *text, size_t at, size_t len) {
+  at = skip_space(text, at, len);
+  return at < len && text[at] != '}' && text[at] != ']';
+}
+
+size_t jsontext_bound(const char *text, size_t len) {
+  enum { BLOCK = 64 }; /* as above */
+  size_t count = 1;
+  size_t i = 0;
+  for (; len - i >= BLOCK; i += BLOCK) {
+    unsigned char in_block = 0;
+    for (size_t j = 0; j < BLOCK; j++)
+      in_block = (unsigned char)(in_block + begins_value(text[i + j]));
+    count += in_block;
   }
-  p->at++;
-  return p->depth >= 0;
+  for (; i < len; i++)
+    count += begins_value(text[i]);
+  return count;
 }
 
-/* Whether a member of the root named "items" stands at p->at. */
-static bool is_at_items(const struct jsontext_pieces *p, const char *text, size_t len) {
-  return p->depth == 1 && text[p->at] == '"' && len - p->at > 7 && text[p->at + 6] == '"' &&
-         is_items(text + p->at + 1, 5);
+struct jsontext_size jsontext_count(const char *text, size_t len) {
+  struct jsontext_size size = {.values = 1};
+  size_t depth = 0;
+  size_t list_depth = 0; /* of the arrays that may be the list of records */
+  size_t records = 0;    /* in the array at hand */
+  bool in_list = false;
+  for (size_t at = 0; at < len; at++) {
+    const char c = text[at];
+    if (c == '"') {
+      const char *closing = string_end(text + at + 1, text + len);
+      if (!closing)
+        break;
+      at = (size_t)(closing - text);
+    } else if (is_opening(c)) {
+      const bool filled = is_filled(text, at + 1, len);
+      size.values += filled;
+      if (++depth == 1)
+        list_depth = c == '[' ? 1 : 2;
+      if (depth == list_depth) {
+        in_list = c == '[';
+        records = filled;
+      }
+    } else if (is_closing(c)) {
+      depth -= depth > 0;
+    } else if (c == ',') {
+      size.values++;
+      records += depth == list_depth;
+    }
+    if (in_list && records > size.records)
+      size.records = records;
+  }
+  return size;
 }
 
-/* Moves on to the first byte within the list. */
-static bool enter_list(struct jsontext_pieces *p, const char *text, size_t len) {
-  p->at = skip_space(text, jsontext_bom(text, len), len);
-  bool found = p->at < len && text[p->at] == '[';
-  while (!found && p->at < len) {
-    if (is_at_items(p, text, len)) {
-      const size_t colon = skip_space(text, p->at + 7, len);
-      const size_t value = skip_space(text, colon + 1, len);
-      found = value < len && text[colon] == ':' && text[value] == '[';
-      if (!found)
-        return false;
-      p->at = value;
-    } else if (!step(p, text, len)) {
-      return false;
+static int hex_digit(char c) {
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  c |= 0x20; /* lower case */
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The code unit of the escape at p, a backslash, u and four digits; -1 for anything else. */
+static long code_unit(const char *p, const char *end) {
+  long unit = 0;
+  if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+    return -1;
+  for (int i = 2; i < 6; i++) {
+    const int digit = hex_digit(p[i]);
+    if (digit < 0)
+      return -1;
+    unit = unit * 16 + digit;
+  }
+  return unit;
+}
+
+size_t jsontext_mend(char *text, size_t len) {
+  const char *end = text + len;
+  size_t count = 0;
+  for (char *p = text; p < end && (p = memchr(p, '\\', (size_t)(end - p))) != NULL;) {
+    const long unit = code_unit(p, end);
+    const long next = unit >= 0xD800 && unit < 0xDC00 ? code_unit(p + 6, end) : -1;
+    if (next >= 0xDC00 && next < 0xE000) {
+      p += 12;
+    } else if (unit >= 0xD800 && unit < 0xE000) {
+      memcpy(p + 2, "fffd", 4);
+      p += 6;
+      count++;
+    } else {
+      p += end - p > 1 ? 2 : 1;
     }
   }
-  p->depth = 0;
-  p->list_start = ++p->at;
-  return found && p->at < len;
+  return count;
 }
 
-/* Whether the list can be left out of the text behind it: an "items" that comes again
- * would win over it. */
-static bool rest_is_plain(struct jsontext_pieces *p, const char *text, size_t len) {
-  p->depth = text[skip_space(text, jsontext_bom(text, len), len)] == '{' ? 1 : 0;
-  p->at = p->list_end + 1;
-  while (p->at < len)
-    if (is_at_items(p, text, len) || !step(p, text, len))
-      return false;
+/* Goes into the container whose bracket stands at w->at. */
+static void enter(struct jsontext_walk *w, char bracket) {
+  struct jsontext_level *level = &w->level[++w->depth];
+  level->bracket = w->at++;
+  level->element = w->at;
+  level->kind = bracket;
+}
+
+/* Gives what is left before to; the next of it begins at from. */
+static int give_run(struct jsontext_walk *w, const char *text, size_t to, size_t from,
+                    struct jsontext_piece *piece) {
+  if (skip_space(text, w->from, to) == to)
+    return JSONTEXT_BROKEN; /* a comma without a value */
+  *piece = (struct jsontext_piece){w->from, to, w->level[w->opened].kind};
+  w->needs_value = from > to;
+  w->from = from;
+  return JSONTEXT_RUN;
+}
+
+/* Within a container that is long: gives what stands before it, or tells that it opens. */
+static int give_opening(struct jsontext_walk *w, const char *text, struct jsontext_piece *piece) {
+  const struct jsontext_level *level = &w->level[w->opened];
+  if (level->element > w->from)
+    return give_run(w, text, level->element - 1, level->element, piece);
+  *piece = (struct jsontext_piece){w->from, level[1].bracket, level->kind};
+  w->opened++;
+  w->from = level[1].bracket + 1;
+  w->needs_value = false;
+  return JSONTEXT_OPEN;
+}
+
+/* At the end of the container that is open: gives what is left in it, or tells that it
+ * closes. */
+static int give_closing(struct jsontext_walk *w, const char *text, struct jsontext_piece *piece) {
+  if (skip_space(text, w->from, w->at) < w->at)
+    return give_run(w, text, w->at, w->at, piece);
+  if (w->needs_value)
+    return JSONTEXT_BROKEN;
+  w->depth--;
+  w->opened--;
+  w->from = ++w->at;
+  w->is_behind = true;
+  return JSONTEXT_CLOSE;
+}
+
+/* Behind a container that was closed: goes over the comma, or to the bracket, that follows. */
+static bool go_on(struct jsontext_walk *w, const char *text, size_t len) {
+  w->is_behind = false;
+  w->at = skip_space(text, w->at, len);
+  if (w->at == len || (text[w->at] != ',' && !is_closing(text[w->at])))
+    return false;
+  if (text[w->at] == ',') {
+    w->level[w->depth].element = ++w->at;
+    w->needs_value = true;
+  }
+  w->from = w->at;
   return true;
 }
 
-/* Whether one record ends at p->at and the next one begins behind a comma. */
-static bool between_records(const struct jsontext_pieces *p, const char *text, size_t len) {
-  if (p->depth != 0 || text[p->at] != ',' || text[p->at - 1] != '}')
-    return false;
-  const size_t next = skip_space(text, p->at + 1, len);
-  return next < len && text[next] == '{';
+static int begin(struct jsontext_walk *w, const char *text, size_t len,
+                 struct jsontext_piece *piece) {
+  w->at = skip_space(text, jsontext_bom(text, len), len);
+  if (w->at == len || !is_opening(text[w->at]))
+    return JSONTEXT_WHOLE;
+  *piece = (struct jsontext_piece){w->at, w->at, 0};
+  enter(w, text[w->at]);
+  w->opened = 1;
+  w->from = w->at;
+  return JSONTEXT_OPEN;
 }
 
-int jsontext_piece(struct jsontext_pieces *p, const char *text, size_t len, size_t least,
-                   size_t *from, size_t *to) {
-  if (!p->list_start && !enter_list(p, text, len))
-    return JSONTEXT_WHOLE;
-  if (p->list_end)
-    return rest_is_plain(p, text, len) ? JSONTEXT_END : JSONTEXT_WHOLE;
-  *from = p->at;
-  while (p->at < len) {
-    const char c = text[p->at];
-    if (p->depth == 0 && (c == ']' || c == '}')) {
-      *to = p->list_end = p->at;
-      return JSONTEXT_PIECE;
-    }
-    if (p->at - *from >= least && between_records(p, text, len)) {
-      *to = p->at++;
-      return JSONTEXT_PIECE;
-    }
-    if (!step(p, text, len))
-      return JSONTEXT_WHOLE;
+/* Goes over the string or the other byte at w->at, which opens and closes nothing. */
+static bool step(struct jsontext_walk *w, const char *text, size_t len) {
+  if (text[w->at] == '"') {
+    const char *closing = string_end(text + w->at + 1, text + len);
+    if (!closing)
+      return false;
+    w->at = (size_t)(closing - text);
+  } else if (text[w->at] == ',') {
+    w->level[w->depth].element = w->at + 1;
   }
-  return JSONTEXT_WHOLE;
+  w->at++;
+  return true;
+}
+
+static bool is_bracket_of(char closing, char kind) {
+  return closing == (kind == '{' ? '}' : ']');
+}
+
+int jsontext_next(struct jsontext_walk *w, const char *text, size_t len, size_t least,
+                  struct jsontext_piece *piece) {
+  if (w->depth == 0 && w->from == 0)
+    return begin(w, text, len, piece);
+  if (w->depth == 0)
+    return (w->at = skip_space(text, w->at, len)) == len ? JSONTEXT_END : JSONTEXT_BROKEN;
+  if (w->is_behind && !go_on(w, text, len))
+    return JSONTEXT_BROKEN;
+  while (w->at < len) {
+    const char c = text[w->at];
+    const bool is_long = w->at - w->from >= least;
+    if (is_long && w->depth > w->opened)
+      return give_opening(w, text, piece);
+    if (is_long && c == ',') {
+      w->level[w->depth].element = ++w->at;
+      return give_run(w, text, w->at - 1, w->at, piece);
+    }
+    if (is_closing(c) && !is_bracket_of(c, w->level[w->depth].kind))
+      return JSONTEXT_BROKEN;
+    if (is_closing(c) && w->depth == w->opened)
+      return give_closing(w, text, piece);
+    if (is_opening(c) && w->depth == JSONTEXT_DEPTH)
+      return JSONTEXT_DEEP;
+    if (is_opening(c)) {
+      enter(w, c);
+    } else if (is_closing(c)) {
+      w->depth--;
+      w->at++;
+    } else if (!step(w, text, len)) {
+      return JSONTEXT_BROKEN;
+    }
+  }
+  return JSONTEXT_BROKEN;
 }

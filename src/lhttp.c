@@ -369,26 +369,13 @@ static int lhttp_result(lua_State *L) {
   return 1;
 }
 
-/* Respells member names by the map at index 2: from -> to. */
-static void respell(lua_State *L, struct buf *body) {
-  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1))
-    if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING)
-      jsontext_respell(body->data, body->len, lua_tostring(L, -2), lua_tostring(L, -1));
-}
-
-/* session:body([names]) -> the body of the answer, once: its buffer is given
- * back, so that it is not held twice while tables are made of it. With a map of
- * names the body is taken as JSON text: a byte order mark is dropped and member
- * names are respelt, both where it costs no second copy. */
+/* session:body(is_json) -> the body of the answer, once: its buffer is given back, so that
+ * it is not held twice while tables are made of it. JSON text loses a byte order mark, where
+ * that costs no second copy. */
 static int lhttp_body(lua_State *L) {
   struct lhttp *s = lhttp_check(L);
   struct buf *body = &http_answer(s->http)->body;
-  size_t skip = 0;
-  lua_settop(L, 2);
-  if (lua_istable(L, 2) && body->len > 0) {
-    skip = jsontext_bom(body->data, body->len);
-    respell(L, body);
-  }
+  const size_t skip = lua_toboolean(L, 2) && body->len > 0 ? jsontext_bom(body->data, body->len) : 0;
   if (body->len == skip)
     lua_pushliteral(L, "");
   else
@@ -458,6 +445,14 @@ static void new_class(lua_State *L, const char *name, const luaL_Reg *methods,
   lua_pop(L, 1);
 }
 
+/* lower(text) -> text with the letters A to Z in lower case, and no other */
+static int lhttp_lower(lua_State *L) {
+  size_t len;
+  const char *text = luaL_checklstring(L, 1, &len);
+  push_lower(L, text, text + len);
+  return 1;
+}
+
 void lhttp_open(lua_State *L) {
   static const luaL_Reg pool_methods[] = {
       {"http", lhttp_new},
@@ -492,4 +487,6 @@ void lhttp_open(lua_State *L) {
   lua_setfield(L, -2, "pool");
   lua_pushcfunction(L, lhttp_live);
   lua_setfield(L, -2, "live");
+  lua_pushcfunction(L, lhttp_lower);
+  lua_setfield(L, -2, "lower");
 }

@@ -3,10 +3,16 @@
 -- @module pcapi.answer
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
+local limits = require "pcapi.limits"
 local mfa = require "pcapi.mfa"
+local piecewise = require "pcapi.piecewise"
 local url = require "pcapi.url"
 
 local M = {}
+
+local AT_ONCE = 250000 -- JSON values, which take up to a quarter of a second
+local LARGE_PIECE = 256 * 1024 -- bytes: a few milliseconds
+local LATE = "the time was over while the answer was read"
 
 -- 900421 since 2026; 10001 as the service's own libraries reported it in 2020.
 local MFA_CODE = { ["900421"] = true, ["10001"] = true }
@@ -285,24 +291,51 @@ function M.hide(response, secret)
   end
 end
 
-local function decode(body, transport, names)
-  if transport and transport.breathe then
-    return require("pcapi.piecewise").decode(body, function()
+--- What goes on between pieces of long work: others, and the clock.
+-- @tparam table transport
+-- @tparam number deadline of its clock
+-- @treturn function returns a message when the time is over
+function M.between(transport, deadline)
+  return function()
+    if transport.breathe then
       transport:breathe()
-    end, names)
+    end
+    return transport:now() >= deadline and LATE or nil
   end
-  return core.decode(body)
+end
+
+--- Tells the message of @{between} from others.
+-- @tparam ?string message
+-- @treturn ?string message
+-- @treturn ?table for @{unreadable}, where the time is over
+function M.late(message)
+  return message, message == LATE and { kind = "timeout", hint = "Raise timeout" } or nil
+end
+
+-- Within its ceilings, and a piece at a time where it takes long. Returns as core.decode
+-- does; after the offset, fields of an error where the text is not to blame.
+local function decode(body, transport, ceilings)
+  local values, excess, hint = limits.count(body, ceilings)
+  if not values then
+    return nil, excess, nil, { hint = hint }
+  elseif not transport or not transport.breathe and values <= AT_ONCE then
+    return core.decode(body)
+  end
+  local value, message, offset = piecewise.decode(body, M.between(transport, ceilings.deadline),
+    not transport.breathe and LARGE_PIECE or nil)
+  return value, message, offset, select(2, M.late(message))
 end
 
 --- Decodes the body into `response.json`, where its type or its looks say JSON.
 -- @tparam table response `headers`, `body`
 -- @tparam ?boolean must the body has to be JSON whatever its type says
 -- @tparam ?table transport within a long body its `breathe` is called now and then
--- @tparam ?table names of members that may be respelt where that is cheap, from → to
+-- @tparam ?table ceilings from `pcapi.limits`; they need a deadline where there is a transport
 -- @treturn[1] boolean true
--- @treturn[2] nil it says that it is JSON, or must be, and is not
+-- @treturn[2] nil it says that it is JSON, or must be, and is not; or it cannot be decoded
 -- @treturn[2] string why not, with the offset in bytes
-function M.decode(response, must, transport, names)
+-- @treturn[2] ?table for @{unreadable}, where that is not the text's fault
+function M.decode(response, must, transport, ceilings)
   local body = response.body
   local kind = response.headers["content-type"] or "no content type"
   must = must or body ~= "" and kind:find("[/+]json") ~= nil
@@ -310,9 +343,11 @@ function M.decode(response, must, transport, names)
   if not must and not body:find("^\239?\187?\191?%s*[%[{]") then
     return true
   end
-  local message, offset
-  response.json, message, offset = decode(body, transport, names)
-  if response.json ~= nil or not must then
+  local message, offset, why
+  response.json, message, offset, why = decode(body, transport, ceilings or limits.of_text {})
+  if why then
+    return nil, message, why
+  elseif response.json ~= nil or not must then
     return true
   end
   return nil, ("the answer is not JSON (%s): %s%s"):format(kind,
@@ -323,11 +358,12 @@ end
 --- The error for an answer that came with a good status and makes no sense.
 -- @tparam table response `status`, `request_id`, `correlation_id`
 -- @tparam string message
--- @treturn pcapi.error of kind protocol
-function M.unreadable(response, message)
+-- @tparam ?table why `kind` and `hint`, where the answer is not to blame
+-- @treturn pcapi.error of kind protocol, or of that kind
+function M.unreadable(response, message, why)
   return errors.new {
-    kind = "protocol", status = response.status, message = message,
-    hint = "Check base_url and whether a proxy answers in place of the service",
+    kind = why and why.kind or "protocol", status = response.status, message = message,
+    hint = why and why.hint or "Check base_url and whether a proxy answers in place of the service",
     request_id = response.request_id, correlation_id = response.correlation_id,
   }
 end

@@ -111,6 +111,8 @@ function M.new(options, base, transport, provider)
     timeout = options.timeout or limits.TIMEOUT,
     connect_timeout = options.connect_timeout,
     max_body = options.max_body,
+    max_records = options.max_records,
+    max_values = options.max_values,
     clock = options.clock or os.time,
     random = options.random or core.random,
   }, Client)
@@ -145,8 +147,7 @@ local function request_of(self, call, ids, line)
     url = call.url,
     headers = header_lines(self, call, ids, line),
     body = call.body,
-    json_names = call.json_names,
-  }, left, self)
+  }, left, { connect_timeout = self.connect_timeout, max_body = self.max_body or call.max_body })
 end
 
 -- What the transport gave, as the call gives it.
@@ -155,14 +156,17 @@ local function read(self, call, ids, line, response, err)
     err.request_id, err.correlation_id = ids.request_id, ids.correlation_id
     return nil, err
   end
-  local ok, message = answer.decode(response, call.must_be_json, self.transport, call.json_names)
-  if response.status >= 300 then
+  local has_failed = response.status >= 300
+  local ok, message, why = answer.decode(response, call.must_be_json, self.transport,
+    has_failed and limits.of_failure(call.deadline) or call.ceilings
+      or limits.of_text(self, call.deadline))
+  if has_failed then
     answer.hide(response, token_in(line))
     return nil, answer.error(response, ids, self.clock())
   end
   response.request_id, response.correlation_id = answer.ids(response.headers, ids)
   if not ok then
-    return nil, answer.unreadable(response, message)
+    return nil, answer.unreadable(response, message, why)
   end
   response.is_mfa_compliant = answer.is_mfa_compliant(response)
   return response
@@ -239,7 +243,8 @@ end
 --- Carries out one logical call: one MS-RequestId over all its attempts.
 -- @tparam table call `method`, `url`, `deadline` (of the transport's clock); optional
 -- `headers`, `body`, `content_type`, `correlation_id`, `request_id`, `must_be_json`,
--- `json_names`, `users_only` (an app-only token is refused before it is sent)
+-- `max_body` (bytes, where the client has no own), `ceilings` (of its JSON, from
+-- `pcapi.limits`), `users_only` (an app-only token is refused before it is sent)
 -- @treturn[1] table the response: `status`, `reason`, `version`, `headers`, `body`,
 -- `json`, `request_id`, `correlation_id`, `is_mfa_compliant`, `attempts`
 -- @treturn[2] nil
@@ -294,15 +299,13 @@ local REQUEST = {
   correlation_id = "line", request_id = "line",
 }
 
--- A table becomes JSON, by an own instance of lua-cjson. Returns nil and a message
--- for a table that cannot.
-local function encode_body(self, call, body)
+-- A table becomes JSON. Returns nil and a message for a table that cannot.
+local function encode_body(call, body)
   if type(body) ~= "table" then
     call.body = body
     return true
   end
-  self.json = self.json or require("cjson").new()
-  local ok, text = pcall(self.json.encode, body)
+  local ok, text = pcall(core.encode, body)
   if not ok then
     return nil, "the body cannot be sent as JSON: " .. text
   end
@@ -354,7 +357,7 @@ function Client:request(method, path, options)
     correlation_id = options.correlation_id,
     request_id = options.request_id,
   }
-  local ok, why = encode_body(self, call, options.body)
+  local ok, why = encode_body(call, options.body)
   if not ok then
     error("request: " .. why, 2)
   end

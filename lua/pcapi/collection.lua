@@ -5,6 +5,7 @@ local core = require "pcapi.core"
 local answer = require "pcapi.answer"
 local errors = require "pcapi.error"
 local headers = require "pcapi.headers"
+local limits = require "pcapi.limits"
 local list = require "pcapi.list"
 local record = require "pcapi.record"
 local url = require "pcapi.url"
@@ -23,7 +24,7 @@ local OURS = { authorization = true, ["proxy-authorization"] = true, cookie = tr
 -- Names that are ours, with the first letter large.
 local capitalized = setmetatable({}, {
   __index = function(names, name)
-    names[name] = name:sub(1, 1):upper() .. name:sub(2)
+    names[name] = string.char(name:byte() - 32) .. name:sub(2)
     return names[name]
   end,
 })
@@ -44,10 +45,12 @@ end
 -- service's documents disagree about which call gives which.
 -- @tparam table response `json`, `body`
 -- @tparam table description of the records, from `record.describe`
+-- @tparam[opt] function breathe as for `record.settle`
 -- @treturn[1] table array
+-- @treturn[1] number how many elements were no objects, and are left out
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with the shape
-function M.records(response, description)
+function M.records(response, description, breathe)
   local json = response.json
   if type(json) ~= "table" then
     return nil, "the answer is a single value, not a list of records"
@@ -62,7 +65,7 @@ function M.records(response, description)
   elseif type(items) ~= "table" or items[1] == nil and next(items) ~= nil then
     return nil, "the answer is neither a list of records nor a record"
   end
-  return record.settle(items, description)
+  return record.settle(items, description, breathe)
 end
 
 -- The continuation token of an answer, from whichever of its three places.
@@ -84,7 +87,7 @@ local function link_headers(link)
     local ok, why = headers.is_valid(name, value)
     if not ok then
       return nil, "the link to the next page is unusable: " .. why
-    elseif not OURS[name:lower()] then
+    elseif not OURS[core.lower(name)] then
       wanted[name] = value
     end
   end
@@ -122,15 +125,20 @@ function M.next_page(response, page, base, root)
 end
 
 -- Reads a page: its records, and the page after it if there is one; or nil, nil,
--- err.
-local function read_page(client, resource, root, page, response)
-  local records, message = M.records(response, resource.description)
-  local following
+-- err. Counts in the call.
+local function read_page(client, resource, root, page, call, response)
+  local records, unreadable, why = M.records(response, resource.description,
+    answer.between(client.transport, call.deadline))
+  local following, message
   if records then
+    limits.spend(call.ceilings, #records + unreadable)
+    call.unreadable = (call.unreadable or 0) + unreadable
     following, message = M.next_page(response, page, client.base, root)
+  else
+    message, why = answer.late(unreadable)
   end
   if message then
-    return nil, nil, answer.unreadable(response, message)
+    return nil, nil, answer.unreadable(response, message, why)
   end
   return records, following
 end
@@ -141,7 +149,7 @@ local common = setmetatable({}, { __mode = "k" })
 local function new_call(resource, call)
   common[resource] = common[resource] or { __index = {
     method = "GET", must_be_json = true, users_only = resource.users_only,
-    json_names = resource.description.aliases,
+    max_body = limits.LIST_BODY,
   } }
   return setmetatable(call, common[resource])
 end
@@ -156,7 +164,8 @@ local function of_later_page(err, number, records)
   copy.page = number
   copy.message = ("page %d of the answer, after %d records: %s"):format(number, records,
     err.message)
-  if err.kind == "not_found" or err.kind == "protocol" then
+  local is_full = err.hint and err.hint:find "^Raise " -- one of its ceilings was met
+  if (err.kind == "not_found" or err.kind == "protocol") and not is_full then
     copy.hint = "Ask again from the first page: the list may have changed meanwhile"
   end
   return errors.new(copy)
@@ -164,7 +173,7 @@ end
 
 -- Reads page after page. A link that comes again would go round for ever.
 local function read_pages(client, resource, call, root, response)
-  local records, page, err = read_page(client, resource, root, call, response)
+  local records, page, err = read_page(client, resource, root, call, call, response)
   local seen, count = {}, 1
   while page do
     local key = page.url .. "\n" .. table.concat(headers.lines(page.headers), "\n")
@@ -175,11 +184,11 @@ local function read_pages(client, resource, call, root, response)
     seen[key] = true
     response, err = client:call(new_call(resource, {
       url = page.url, headers = page.headers, deadline = call.deadline,
-      correlation_id = call.correlation_id,
+      correlation_id = call.correlation_id, ceilings = call.ceilings,
     }))
     local some
     if response then
-      some, page, err = read_page(client, resource, root, page, response)
+      some, page, err = read_page(client, resource, root, page, call, response)
     end
     if not some then
       return nil, of_later_page(err, count, #records)
@@ -220,12 +229,6 @@ local function first_page(client, resource, call, at, first_err)
   return nil, err.kind == "not_found" and first_err or err
 end
 
--- How many records the service counts; nil for what is no count.
-local function total_of(response)
-  local total = tonumber(member(response.json, "totalCount"))
-  return total and total >= 0 and total < 2 ^ 53 and total % 1 == 0 and total or nil
-end
-
 -- When the service answered, by its clock; and how many seconds that is ahead of ours, where
 -- it is not within the time that the call took.
 local function date_of(client, call, response)
@@ -236,10 +239,11 @@ end
 
 -- The first page and those behind it, as one list.
 local function whole_list(client, resource, call, root, response)
+  local total = record.integer(member(response.json, "totalCount"))
   local date, offset = date_of(client, call, response)
   local facts = {
     request_id = response.request_id, correlation_id = response.correlation_id,
-    is_mfa_compliant = response.is_mfa_compliant, total_count = total_of(response),
+    is_mfa_compliant = response.is_mfa_compliant,
     date = date, clock_offset = offset,
     resource = resource, clock = client.clock,
   }
@@ -247,9 +251,13 @@ local function whole_list(client, resource, call, root, response)
   if not records then
     return nil, err
   end
-  facts.total_count = facts.total_count or #records
-  facts.truncated = resource.cap ~= nil and #records >= resource.cap
-    or facts.total_count > #records
+  local came = #records + call.unreadable
+  if #records == 0 and came > 0 then -- an empty list would say that all is well
+    return nil, answer.unreadable(response, "no record of the list is an object")
+  end
+  facts.unreadable = call.unreadable
+  facts.total_count = total and total >= 0 and total or came
+  facts.truncated = resource.cap ~= nil and came >= resource.cap or facts.total_count > came
   return list.new(records, facts)
 end
 
@@ -261,8 +269,10 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function M.list(client, resource, options)
+  local deadline = client:deadline(options.timeout)
   local call = new_call(resource, {
-    query = options.query, deadline = client:deadline(options.timeout), began = client.clock(),
+    query = options.query, deadline = deadline, began = client.clock(),
+    ceilings = limits.of_list(client, deadline),
     correlation_id = options.correlation_id or core.uuid(),
   })
   local response, root = first_page(client, resource, call, 1)

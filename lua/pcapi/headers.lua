@@ -1,6 +1,8 @@
 --- Request headers: merging them without regard to case, and keeping line breaks
 -- out of them.
 -- @module pcapi.headers
+local core = require "pcapi.core"
+
 local M = {}
 
 --- Whether a header can be sent (RFC 9110 §5.1, §5.5).
@@ -40,7 +42,7 @@ function M.lines(...)
   local spelling, values = {}, {}
   for i = 1, select("#", ...) do
     for name, value in pairs((select(i, ...)) or {}) do
-      local key = name:lower()
+      local key = core.lower(name)
       spelling[key], values[key] = name, value
     end
   end

@@ -43,7 +43,8 @@ local BASE_URL = "https://api.partnercenter.microsoft.com"
 local CONNECTION = {
   ca_file = "string", ca_path = "string", proxy = "string", no_proxy = "string",
   http_version = "string", allow_http = "boolean", user_agent = "string",
-  connect_timeout = "seconds", timeout = "seconds", max_body = "bytes", on_wait = "function",
+  connect_timeout = "seconds", timeout = "seconds", max_body = "bytes", max_values = "count",
+  on_wait = "function",
   headers = "table", transport = "table|function",
 }
 
@@ -56,7 +57,8 @@ end
 
 local NEW = with_connection {
   token = "string|function", auth = "table", profile = "line", base_url = "string",
-  prefix = "string", validate_mfa = "boolean", partner_api_headers = "boolean", retry = "table",
+  prefix = "string", max_records = "count", validate_mfa = "boolean",
+  partner_api_headers = "boolean", retry = "table",
   clock = "function", random = "function", trace = "function",
 }
 local FETCH = with_connection { method = "string", body = "string" }
@@ -201,7 +203,11 @@ end
 -- pages; default 180, since the service may take minutes for a long log
 -- @tparam[opt] number options.connect_timeout seconds; default 15
 -- @tparam[opt] number options.max_body bytes of an answer at most, after
--- decompression; default 128 MiB
+-- decompression; default 64 MiB for the calls that give lists, else 128 MiB
+-- @tparam[opt] number options.max_records records of one list at most, over all its pages;
+-- default 250,000. Its JSON may hold 16 values for each
+-- @tparam[opt] number options.max_values JSON values of any other answer at most; default
+-- 2,000,000
 -- @tparam[opt] table options.retry `attempts` (default 4), `base` (seconds, 0.5),
 -- `cap` (seconds, 30)
 -- @tparam[opt] boolean options.validate_mfa false leaves `ValidateMfa` out, which
@@ -322,9 +328,9 @@ end
 -- print(response.status, response.json.name)
 -- @tparam string address https://…
 -- @tparam[opt] table options `method`, `headers`, `body`, `timeout` (seconds, 180),
--- `connect_timeout` (seconds, 15), `max_body` (bytes, 128 MiB), and `ca_file`,
--- `ca_path`, `proxy`, `no_proxy`, `http_version`, `user_agent`, `on_wait`,
--- `allow_http` as for @{new}
+-- `connect_timeout` (seconds, 15), `max_body` (bytes, 128 MiB), `max_values` (of JSON,
+-- 2,000,000), and `ca_file`, `ca_path`, `proxy`, `no_proxy`, `http_version`, `user_agent`,
+-- `on_wait`, `allow_http` as for @{new}
 -- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case),
 -- `body`, and `json` where the body is JSON that can be read
 -- @treturn[2] nil
@@ -338,6 +344,7 @@ function M.fetch(address, options)
   if mistake then
     error("pcapi.fetch: " .. mistake, 2)
   end
+  local deadline = transport:now() + (options.timeout or limits.TIMEOUT)
   local response, err = transport:send(limits.apply({
     method = options.method or "GET", url = address, body = options.body,
     headers = headers.lines(options.headers), on_wait = options.on_wait,
@@ -345,9 +352,10 @@ function M.fetch(address, options)
   if not response then
     return nil, err
   end
-  local ok, message = answer.decode(response, false, transport)
+  local ok, message, why = answer.decode(response, false, transport,
+    limits.of_text(options, deadline))
   if not ok and response.status < 300 then
-    return nil, answer.unreadable(response, message)
+    return nil, answer.unreadable(response, message, why)
   end
   return response
 end

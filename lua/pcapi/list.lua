@@ -3,6 +3,8 @@
 -- @classmod pcapi.list
 -- @field total_count what the service counts, where it says so
 -- @field truncated true when the service's cap was met: there may be more
+-- @field unreadable how many elements of the answer were no records, such as null; they are
+-- left out
 -- @field request_id MS-RequestId of the (first) page
 -- @field correlation_id MS-CorrelationId of the call
 -- @field is_mfa_compliant whether the service finds the token compliant; nil: unknown
@@ -38,7 +40,8 @@ function M.new(records, facts)
 end
 
 local WRITTEN = { "total_count", "truncated", "request_id", "correlation_id",
-                  "is_mfa_compliant", "date", "clock_offset", "without_time", "covered_since" }
+                  "is_mfa_compliant", "unreadable", "date", "clock_offset", "without_time",
+                  "covered_since" }
 
 --- What a list knows beside its records, to be written down; @{new} takes it again, with
 -- `resource` and `clock`.

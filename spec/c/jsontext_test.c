@@ -15,7 +15,7 @@ static void counts_numbers_and_nulls(void) {
   check(scalars("{\"a\":1,\"b\":null,\"c\":true,\"d\":\"x\"}") == 2, "members count");
   check(scalars("{\"at\":\"2024-02-03T07:08:09\"}") == 0, "a time in a string does not count");
   check(scalars("{ \"a\" : 1 ,\n \"b\" :\t-2.5e3 }") >= 2, "white space hides none");
-  check(scalars("{\"a\"  :3}") == 1, "a respelt name hides none");
+  check(scalars("{\"a\"  :3}") == 1, "space behind a name hides none");
 }
 
 /* every position of a block boundary, before it and behind it */
@@ -32,48 +32,98 @@ static void misses_none_at_any_place(void) {
   check(missed == 0, "a number is found wherever it stands");
 }
 
-static const char *respelt(const char *text, const char *from, const char *to) {
-  static char copy[200];
-  memset(copy, 0, sizeof copy);
-  memcpy(copy, text, strlen(text));
-  jsontext_respell(copy, strlen(text), from, to);
-  return copy;
+static bool counts(const char *text, size_t values, size_t records) {
+  const struct jsontext_size size = jsontext_count(text, strlen(text));
+  const size_t bound = jsontext_bound(text, strlen(text));
+  if (size.values != values || size.records != records || bound < size.values)
+    fprintf(stderr, "%s: %zu (%zu), %zu\n", text, size.values, bound, size.records);
+  return size.values == values && size.records == records && bound >= size.values;
 }
 
-static bool turns(const char *text, const char *into) {
-  const char *made = respelt(text, "long", "ab");
-  if (strcmp(made, into) != 0)
-    fprintf(stderr, "%s\nis  %s\nnot %s\n", text, made, into);
-  return strcmp(made, into) == 0;
+static void counts_values_and_records(void) {
+  check(counts("", 1, 0) && counts("7", 1, 0) && counts("[ ]", 1, 0), "a lone value is one");
+  check(counts("[{},{},{}]", 4, 3), "the elements of an array are records");
+  check(counts("{\"n\":3,\"items\":[{\"a\":1},{}],\"x\":[]}", 7, 2), "those of a member, too");
+  check(counts("{\"x\":{\"y\":[1,2,3]}}", 6, 0), "what is nested deeper is none");
+  check(counts("{\"x\":\"[,{\\\",\",\"y\":[\",\"]}", 4, 1), "strings hold no values");
+  check(counts("]]}}", 1, 0) && counts("[[", 2, 1), "a broken text has a count as well");
+  check(counts("[\"", 2, 1), "a string without an end is the end");
 }
 
-static bool stays(const char *text) {
-  return turns(text, text);
+static bool mends(const char *text, const char *into, size_t count) {
+  char copy[100];
+  const size_t len = strlen(text);
+  memcpy(copy, text, len + 1);
+  return jsontext_mend(copy, len) == count && strcmp(copy, into) == 0;
 }
 
-static void respells_names_of_records_only(void) {
-  check(turns("[{\"long\":1},{\"long\":2}]", "[{\"ab\"  :1},{\"ab\"  :2}]"),
-        "respells every record of an array");
-  check(turns("{\"n\":2,\"items\":[{\"long\":1},{\"x\":[],\"long\":2}],\"a\":{}}",
-              "{\"n\":2,\"items\":[{\"ab\"  :1},{\"x\":[],\"ab\"  :2}],\"a\":{}}"),
-        "respells every record of a collection");
-  check(!strcmp(respelt("[{\"long\":1}]", "long", "same"), "[{\"same\":1}]"),
-        "needs no gap for a name of the same length");
-  check(stays("[{\"x\":\"long\"}]"), "leaves values alone");
-  check(stays("[{\"x\\\"long\":1}]"), "leaves a longer name with a quote in it alone");
-  check(turns("[{\"x\":\"\\\\\",\"long\":1}]", "[{\"x\":\"\\\\\",\"ab\"  :1}]"),
-        "sees that a string ends behind two backslashes");
-  check(turns("[{\"long\":1,\"ab\":2},{\"long\":3}]", "[{\"long\":1,\"ab\":2},{\"ab\"  :3}]"),
-        "leaves a record with both spellings to whoever can choose");
-  check(stays("[{\"x\":{\"long\":1}},{\"x\":[{\"long\":1}]}]"), "leaves nested objects alone");
-  check(stays("{\"items\":[{\"x\":{\"long\":1},\"y\":[[{\"long\":1}]]}]}"),
-        "leaves nested objects of a collection alone");
-  check(stays("{\"x\":[{\"long\":1}],\"a\":{\"items\":[{\"long\":1}]}}"),
-        "leaves other arrays alone");
-  check(stays("{\"long\":1}"), "leaves a lone object alone");
-  check(!strcmp(respelt("[{\"a\":1}]", "a", "longer"), "[{\"a\":1}]"), "never grows the text");
-  check(stays("[{\"long\":\"x") && stays("[{\"long") && stays("]]}}{[") && stays(""),
-        "goes nowhere beyond a broken text");
+static void mends_half_surrogates(void) {
+  check(mends("\"\\ud83d\"", "\"\\ufffd\"", 1), "the first half alone");
+  check(mends("\\uDC00\\uD83D", "\\ufffd\\ufffd", 2), "both in the wrong order");
+  check(mends("\\ud83d\\u0041", "\\ufffd\\u0041", 1), "before another character");
+  check(mends("\\uD83D\\uDE00", "\\uD83D\\uDE00", 0), "a pair stays");
+  check(mends("\\\\ud83d \\\\\\ud83d", "\\\\ud83d \\\\\\ufffd", 1), "a backslash is no escape");
+  check(mends("\\ud83", "\\ud83", 0) && mends("\\", "\\", 0) && mends("\\ud83g", "\\ud83g", 0),
+        "what is no escape stays");
+  check(mends("\\ud83d\\ude0", "\\ufffd\\ude0", 1), "nothing is read behind the end");
+}
+
+/* What a walk gives, written one after the other: the pieces in brackets of their own, O and
+ * C for a container, and its end. */
+static const char *walked(const char *text, size_t least) {
+  static char out[2000];
+  struct jsontext_walk w = {0};
+  struct jsontext_piece piece;
+  size_t n = 0;
+  for (;;) {
+    const int what = jsontext_next(&w, text, strlen(text), least, &piece);
+    if (what != JSONTEXT_RUN && what != JSONTEXT_OPEN) {
+      out[n++] = "??C.WBD"[what];
+      out[n] = '\0';
+      if (what != JSONTEXT_CLOSE)
+        return out;
+      continue;
+    }
+    if (what == JSONTEXT_OPEN)
+      out[n++] = 'O';
+    out[n++] = '<';
+    memcpy(out + n, text + piece.from, piece.to - piece.from);
+    n += piece.to - piece.from;
+    out[n++] = '>';
+  }
+}
+
+static bool walks(const char *text, size_t least, const char *expected) {
+  const char *given = walked(text, least);
+  if (strcmp(given, expected) != 0)
+    fprintf(stderr, "%s: %s, not %s\n", text, given, expected);
+  return strcmp(given, expected) == 0;
+}
+
+static void cuts_texts(void) {
+  check(walks("[1,2,3]", 100, "O<><1,2,3>C."), "a short container is one run");
+  check(walks("[1,2,3]", 1, "O<><1><2><3>C."), "a run ends at a comma");
+  check(walks("[[1,2],[3]]", 3, "O<>O<><1,2>C<[3]>C."), "a long container opens");
+  check(walks("{\"a\":{\"b\":[1,2,3]},\"c\":4}", 4, "O<>O<\"a\":>O<\"b\":><1,2,3>CC<\"c\":4>C."),
+        "with its name");
+  check(walks(" 5", 1, "W") && walks("\"[1]\"", 1, "W") && walks("", 1, "W"), "a scalar is whole");
+  check(walks("[1]", 1, "O<><1>C.") && walks("[]", 1, "O<>C."), "an empty run is none");
+  check(walks("[1,]", 1, "O<><1>B") && walks("[,1]", 1, "O<><,1>C."), "a comma needs a value");
+  check(walks("[1}", 1, "O<>B") && walks("[1]]", 1, "O<><1>CB"), "brackets match");
+  check(walks("[[1,2]3]", 1, "O<>O<><1><2>CB"), "a comma follows what was closed");
+  check(walks("[\"", 1, "O<>B") && walks("[1", 1, "O<>B"), "an end is missed");
+}
+
+static void ends_at_its_depth(void) {
+  char text[2 * JSONTEXT_DEPTH + 3];
+  memset(text, '[', sizeof text);
+  text[sizeof text - 1] = '\0';
+  check(strchr(walked(text, 1), 'D') && strchr(walked(text, sizeof text), 'D'),
+        "containers nested too deep are told");
+  memset(text + JSONTEXT_DEPTH, ']', JSONTEXT_DEPTH);
+  text[2 * JSONTEXT_DEPTH] = '\0';
+  check(strchr(walked(text, 1), '.') && strchr(walked(text, sizeof text), '.'),
+        "and one fewer is not");
 }
 
 static void sees_the_byte_order_mark(void) {
@@ -84,7 +134,10 @@ static void sees_the_byte_order_mark(void) {
 int main(void) {
   counts_numbers_and_nulls();
   misses_none_at_any_place();
-  respells_names_of_records_only();
+  counts_values_and_records();
+  mends_half_surrogates();
+  cuts_texts();
+  ends_at_its_depth();
   sees_the_byte_order_mark();
   return check_result("jsontext");
 }

@@ -19,8 +19,9 @@ end
 
 -- What stands in a line may use what stands in the lines above it.
 local LAYERS = {
-  "core redirect version time format.text input limits mfa task concurrent.heap "
+  "core redirect version time format.text input mfa task concurrent.heap "
     .. "concurrent.queue url nginx.phase nginx.notice nginx.whole transport.reader",
+  "limits",
   "error options headers retry auth.claims auth.refusal auth.store.memory nginx.turn "
     .. "nginx.rights transport.coding piecewise",
   "ca format.json record tenants transport.wire transport.trace auth.given auth.assertion "

@@ -151,8 +151,8 @@ function Session:result()
            headers = outcome.headers or {} }
 end
 
-function Session:body(names)
-  self.names = names
+function Session:body(is_json)
+  self.is_json = is_json
   return self.outcome.body or ""
 end
 

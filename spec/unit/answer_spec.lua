@@ -432,6 +432,13 @@ describe("pcapi.answer", function()
     end)
   end)
 
+  it("makes an error of another kind of a good answer that is not to blame", function()
+    local err = answer.unreadable({ status = 200 }, "late", { kind = "timeout", hint = "wait" })
+    assert.same({ "timeout", "late", "wait" }, { err.kind, err.message, err.hint })
+    err = answer.unreadable({ status = 200 }, "large", { hint = "raise" })
+    assert.same({ "protocol", "raise" }, { err.kind, err.hint })
+  end)
+
   it("makes a protocol error of a good answer without sense", function()
     local err = answer.unreadable({ status = 200, request_id = "r", correlation_id = "c" }, "odd")
     assert.is_true(errors.is(err))

@@ -141,6 +141,17 @@ describe("pcapi.client", function()
       assert.is_true(sent.max_headers > 0)
     end)
 
+    it("2,000,000 JSON values at most, or max_values", function()
+      local _, err = get({ { body = "[" .. ("{},"):rep(2e6) .. "{}]" } })
+      assert.equal("protocol", err.kind)
+      assert.equal("the answer holds more than 2000000 JSON values, the ceiling max_values",
+        err.message)
+      assert.matches("max_values", err.hint, 1, true)
+      _, err = get({ { body = "[1,2,3]" } }, { max_values = 3 })
+      assert.matches("more than 3 JSON values", err.message, 1, true)
+      assert.same({ 1, 2 }, assert(get({ { body = "[1,2]" } }, { max_values = 3 })).json)
+    end)
+
     it("limits of the client, and no connect_timeout beyond the timeout", function()
       local _, _, transport = get({ {} }, { timeout = 3, connect_timeout = 5, max_body = 7 })
       local sent = transport.sent[1]

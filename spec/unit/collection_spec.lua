@@ -79,9 +79,9 @@ describe("pcapi.collection", function()
       ['{"items":"x"}'] = "neither a list of records nor a record",
       ['{"items":5}'] = "neither a list of records nor a record",
       ['{"items":{"requestId":"r"}}'] = "neither a list of records nor a record",
-      ['{"items":[{},5]}'] = "record 2 of the list is no object",
-      ["[null]"] = "record 1 of the list is no object",
-      ['["x"]'] = "record 1 of the list is no object",
+      ["[null]"] = "no record of the list is an object",
+      ['["x"]'] = "no record of the list is an object",
+      ['{"totalCount":2,"items":[5,["a"],null]}'] = "no record of the list is an object",
       ["5"] = "a single value", ['"text"'] = "a single value", ["true"] = "a single value",
       ["false"] = "a single value",
     } do
@@ -490,6 +490,35 @@ describe("pcapi.collection", function()
       assert.equal(1, of({ totalCount = {}, items = { {} } }).total_count)
     end)
 
+    for _, odd in ipairs { "1e308", "-1e308", "1e999", "-5", "1.5", '"1e3"', '"abc"', '"0x10"',
+                           '"' .. ("9"):rep(400) .. '"', "true", "null", "[]" } do
+      it("its length where the service counts " .. odd:sub(1, 10), function()
+        local records = requests { { body = '{"totalCount":' .. odd .. ',"items":[{},{}]}' } }
+        assert.equal(2, records.total_count)
+        assert.is_false(records.truncated)
+      end)
+    end
+
+    it("how much of it was no record, on all its pages", function()
+      assert.equal(0, of({ {}, {} }).unreadable)
+      local records = requests {
+        { body = '{"totalCount":5,"items":[null,{"requestId":"a"}],"continuationToken":"t"}' },
+        { body = '{"totalCount":5,"items":[5,"x"],"continuationToken":"u"}' },
+        { body = '{"totalCount":5,"items":[{"RequestId":"b"}]}' },
+      }
+      assert.same({ "a", "b" }, ids(records))
+      assert.equal(3, records.unreadable)
+      assert.equal(5, records.total_count)
+      assert.is_false(records.truncated)
+    end)
+
+    it("that it is cut, whatever could be read of it", function()
+      local records = requests { { body = '{"totalCount":5,"items":[null,{"requestId":"a"}]}' } }
+      assert.is_true(records.truncated)
+      local client = fake.client { { body = "[{}" .. (",null"):rep(9999) .. "]" } }
+      assert.is_true(client.security:partner_requests().truncated)
+    end)
+
     it("that it is complete", function()
       assert.is_false(of({ totalCount = 1, items = { {} } }).truncated)
       assert.is_false(of({ {}, {} }).truncated)
@@ -540,6 +569,157 @@ describe("pcapi.collection", function()
       assert.same({ "upn", "lastNonMfaCompliantLoginDateTime", "objectId", "tenantId" },
         of({}, nil, "non_mfa_principals").columns)
     end)
+  end)
+
+  describe("gives one address whichever of its spellings comes, and in whatever order", function()
+    local PAD = ('{"requestId":"r","x":"%s"},'):format(("y"):rep(200)):rep(300)
+    for text, expected in pairs {
+      ['"ipAddress" :"own","sourceIpAddress":"other"'] = "own",
+      ['"sourceIpAddress":"other","ipAddress" :"own"'] = "own",
+      ['"sourceIpAddress"\n:"other","ipAddress"\t : "own"'] = "own",
+      ['"\\u0069pAddress":"own","sourceIpAddress":"other"'] = "own",
+      ['"source\\u0049pAddress":"other"'] = "other",
+      ['"sourceIpAddress" : "other"'] = "other", ['"SourceIpAddress":"other"'] = "other",
+      ['"IpAddress":"pascal"'] = "pascal", ['"ipAddress":"","sourceIpAddress":"other"'] = "other",
+      ['"ipAddress":null,"SourceIPAddress":"other"'] = "other",
+      ['"IpAddress":"pascal","sourceIpAddress":"other"'] = "other",
+      ['"sourceIpAddress":"other","IpAddress":"pascal"'] = "other",
+      ['"sourceIpAddress":"","IpAddress":"pascal"'] = "pascal",
+      ['"x":{"ipAddress":"nested"},"sourceIpAddress":"other"'] = "other",
+    } do
+      it("from " .. text, function()
+        for _, breathe in ipairs { false, function() end } do
+          for _, pad in ipairs { "", PAD } do
+            for _, list in ipairs { "[%s{%s}]", '{"items":[%s{%s}]}',
+                                    '{"\\u0069tems" :[%s{%s}]}' } do
+              local client, transport = fake.client { { body = list:format(pad, text) } }
+              transport.breathe = breathe or nil
+              local records = assert(client.security:partner_requests())
+              assert.equal(expected, records[#records].ipAddress)
+            end
+          end
+        end
+      end)
+    end
+  end)
+
+  describe("refuses what would fill the memory:", function()
+    local MEGABYTES = 1024 -- of what collectgarbage counts
+
+    local function refused(body, options, more)
+      local client = fake.client({ { body = body }, more }, options)
+      collectgarbage()
+      local before = collectgarbage "count"
+      local records, err = client.security:partner_requests()
+      assert.is_true(collectgarbage "count" - before < 4 * MEGABYTES)
+      assert.is_nil(records)
+      assert.equal("protocol", err.kind)
+      assert.equal(200, err.status)
+      assert.matches("Raise max_records", err.hint, 1, true)
+      return err.message
+    end
+
+    local function items(count, item)
+      return '{"items":[' .. (item .. ","):rep(count - 1) .. item .. "]}"
+    end
+
+    it("5 million records", function()
+      local message = refused(items(5e6, "{}"))
+      assert.equal("the answer holds more than 250000 records, the ceiling max_records", message)
+    end)
+
+    it("one record more than 250,000, and not one less", function()
+      for _, item in ipairs { "{}", "null", "[]", "5" } do
+        refused(items(250001, item))
+        refused("[" .. items(250001, item):sub(11, -2))
+      end
+      local client = fake.client { { body = items(250000, "{}") } }
+      assert.equal(250000, #assert(client.security:partner_requests()))
+    end)
+
+    for name, body in pairs {
+      ["millions of members in one record"] = '[{"a":[' .. ("[],"):rep(4e6) .. "[]]}]",
+      ["millions of members in none"] = '{"items":[{}],"x":{"y":{' .. ('"":1,'):rep(4e6)
+        .. '"b":2}}}',
+      ["brackets alone"] = ("["):rep(5e6),
+      ["commas alone"] = "[" .. (","):rep(5e6),
+    } do
+      it(name, function()
+        assert.matches("^the answer holds more .* 250000 records.*, the ceiling max_records$",
+          refused(body))
+      end)
+    end
+
+    it("more records than max_records, over all pages", function()
+      local function linked(count)
+        return items(count, "{}"):sub(1, -2) .. ',"continuationToken":"t"}'
+      end
+      refused(items(4, "{}"), { max_records = 3 })
+      refused(linked(2), { max_records = 3 }, { body = items(2, "{}") })
+      refused(linked(2), { max_records = 3 },
+        { body = items(1, '{"a":[' .. ("1,"):rep(40) .. "2]}") })
+      local client = fake.client({ { body = linked(2) }, { body = items(1, "{}") } },
+        { max_records = 3 })
+      assert.equal(3, #assert(client.security:partner_requests()))
+    end)
+
+    it("but takes texts full of what looks like values", function()
+      local name = ("[,{"):rep(1e5)
+      local client = fake.client({ { body = '[{"upn":"' .. name .. '"}]' } }, { max_records = 1 })
+      assert.equal(name, assert(client.security:partner_requests())[1].upn)
+    end)
+
+    it("64 MiB, unless the client has an own ceiling", function()
+      local _, _, transport = requests { page "a" }
+      assert.equal(64 * 1024 * 1024, transport.sent[1].max_body)
+      _, _, transport = requests({ page "a" }, { max_body = 100e6 })
+      assert.equal(100e6, transport.sent[1].max_body)
+    end)
+
+    it("but a failure is told as what it is", function()
+      for _, count in ipairs { 20000, 5e6 } do
+        local body = items(count, "{}")
+        collectgarbage()
+        local before = collectgarbage "count"
+        local _, err = requests({ { status = 403, body = body } })
+        assert.equal("forbidden", err.kind)
+        assert.is_true(collectgarbage "count" - before < #body / 1024 * 2 + MEGABYTES)
+      end
+    end)
+  end)
+
+  describe("ends when the time is over", function()
+    -- The clock goes on a second whenever somebody looks.
+    local function late(body, seconds, breathe)
+      local client, transport = fake.client({ { body = body } }, { timeout = seconds })
+      transport.breathe = breathe
+      transport.now = function(self)
+        self.time = self.time + 1
+        return self.time
+      end
+      local records, err = client.security:partner_requests()
+      return records, err, transport
+    end
+
+    local MANY = "[" .. ('{"upn":"a","x":[1]},'):rep(150000) .. "{}]" -- 600,000 values, 3 MB
+    local PASCAL = "[" .. ('{"UPN":"a"},'):rep(3000) .. "{}]"
+
+    for name, case in pairs {
+      ["while it decodes"] = { MANY, 8 },
+      ["while it decodes and lets others go on"] = { MANY, 40, function() end },
+      ["while it settles records"] = { PASCAL, 15 },
+    } do
+      it(name, function()
+        local records, err, transport = late(case[1], case[2], case[3])
+        assert.is_nil(records)
+        assert.equal("timeout", err.kind)
+        assert.equal("the time was over while the answer was read", err.message)
+        assert.is_string(err.request_id)
+        assert.equal(1, #transport.sent)
+        assert.equal(case[1]:sub(-4) and select(2, case[1]:gsub("},", "")) + 1,
+          #assert(late(case[1], 10000, case[3])))
+      end)
+    end
   end)
 
   it("hands out errors of the network with the ids that were sent", function()

@@ -118,13 +118,17 @@ describe("pcapi.core", function()
 
     it("passes over records that have every column of its kind", function()
       assert.is_nil(first {})
-      assert.is_nil(first { good(), good { count = 0.5, ok = true, odd = {} } })
+      assert.is_nil(first { good(), good { count = -5, ok = true, odd = {} } })
     end)
 
     for name, record in pairs {
       ["a missing column"] = { name = "x", count = 1 },
       ["an empty text"] = good { name = "" },
       ["a text for a number"] = good { count = "1" },
+      ["a fraction"] = good { count = 0.5 },
+      ["a number that is not exact"] = good { count = 2 ^ 53 },
+      ["infinity"] = good { count = -math.huge },
+      ["what is no number"] = good { count = 0 / 0 },
       ["a text for a boolean"] = good { ok = "true" },
       ["a number for a text"] = good { name = 5 },
       ["a table for a text"] = good { name = {} },
@@ -149,6 +153,17 @@ describe("pcapi.core", function()
       assert.is_nil(first(records, 5))
     end)
 
+    it("moves fields from other spellings to their names first, where these are missing", function()
+      local SPELLINGS = { "title", "name", "label", "name" }
+      local records = { good { name = "", title = "t" }, { label = "l", count = 1, ok = true },
+                        good { title = "t" }, { title = "", label = "l", count = 1, ok = true },
+                        { title = 5, count = 1, ok = true } }
+      assert.equal(5, core.unsettled(records, COLUMNS, KINDS, 1, SPELLINGS))
+      assert.same({ good { name = "t" }, good { name = "l", ok = true }, good { title = "t" },
+                    good { name = "l", title = "", ok = true }, good { name = 5, ok = true } },
+        records)
+    end)
+
     it("does not ask metatables, which records from JSON do not have", function()
       assert.equal(1, first { setmetatable({}, { __index = good() }) })
     end)
@@ -158,6 +173,52 @@ describe("pcapi.core", function()
       assert.has_error(function() core.unsettled({}, "x", KINDS, 1) end)
       assert.has_error(function() core.unsettled({}, COLUMNS, nil, 1) end)
       assert.has_error(function() core.unsettled({}, COLUMNS, KINDS, "x") end)
+      assert.has_error(function() core.unsettled({}, COLUMNS, "s", 1) end)
+      assert.has_error(function() core.unsettled({}, COLUMNS, KINDS, 1, 5) end)
+    end)
+  end)
+
+  describe("count", function()
+    for text, expected in pairs {
+      ["5"] = { 1, 0 }, ["[]"] = { 1, 0 }, ["[ ]"] = { 1, 0 }, ["[{}]"] = { 2, 1 },
+      ["[{},{},[1,2]]"] = { 6, 3 }, ['{"a":1,"b":[{},{}],"c":{"d":[1,2,3]}}'] = { 10, 2 },
+      ['{"a":"[,,,{","b":["[[,\\"","x"]}'] = { 5, 2 }, ['{"a":[[1,2,3]],"b":{}}'] = { 7, 1 },
+      ['{"a":[1],"b":[1,2,3],"c":[1,2]}'] = { 10, 3 }, ["[[1,2],[3]]"] = { 6, 2 },
+    } do
+      it("tells values and records of " .. text, function()
+        assert.same(expected, { core.count(text, 0) })
+        local bound, records = core.count(text, 1000)
+        assert.is_nil(records)
+        assert.is_true(bound >= expected[1])
+      end)
+    end
+
+    it("is no less than what there is, wherever it stands", function()
+      for length = 0, 200 do
+        local text = '["' .. ("x"):rep(length) .. '",{},[]' .. (",1"):rep(length) .. "]"
+        assert.equal(4 + length, (core.count(text, 0)))
+        assert.equal(6 + length, (core.count(text, 1000)))
+      end
+    end)
+
+    it("takes broken texts", function()
+      for _, text in ipairs { "", "]", "}}}[", '"', "[[[", ",,", '{"' } do
+        assert.is_number((core.count(text, 0)))
+      end
+    end)
+  end)
+
+  describe("encode", function()
+    it("writes what decode reads", function()
+      assert.equal('{"a":[1,0.5,"x",true]}', core.encode { a = { 1, 0.5, "x", true } })
+      assert.equal("[null]", core.encode { core.null })
+    end)
+
+    it("raises for what JSON cannot hold", function()
+      for _, value in ipairs { print, { print }, math.huge, { [1] = 1, [10 ^ 6] = 2 } } do
+        assert.has_error(function() core.encode(value) end)
+      end
+      assert.has_error(function() core.encode() end)
     end)
   end)
 

@@ -77,6 +77,16 @@ describe("pcapi.core.decode", function()
       assert_float(-2 ^ 62, decode("[-4611686018427387904]")[1])
     end)
 
+    it("too large for a double are null, as JSON has no infinity", function()
+      local value = decode '{"a":1e999,"b":[-1e999,1],"c":{"d":123e400}}'
+      assert.is_nil(value.a)
+      assert.equal(core.null, value.b[1])
+      assert.is_nil(value.c.d)
+      assert.equal(1, select("#", core.decode "-1e400"))
+      assert.is_nil((core.decode "1e999"))
+      assert_float(1.7976931348623157e308, decode "[1.7976931348623157e308]"[1])
+    end)
+
     it("beyond 64 bits stay floats", function()
       assert_float(2 ^ 63, decode("[9223372036854775808]")[1])
       assert_float(1e300, decode('{"a":1e300}').a)
@@ -136,6 +146,32 @@ describe("pcapi.core.decode", function()
     assert.equal('"\\/\b\f\n\r\t\195\188\240\159\152\128',
       decode [["\"\\\/\b\f\n\r\t\u00fc\ud83d\ude00"]])
     assert.equal("\0", decode [["\u0000"]])
+  end)
+
+  -- U+FFFD stands for what is no character (Unicode 3.9).
+  describe("half a surrogate pair is U+FFFD", function()
+    local ODD = "\239\191\189"
+    for text, expected in pairs {
+      [ [["\ud83d"]] ] = ODD, [ [["\udc00"]] ] = ODD, [ [["a\uD83Db"]] ] = "a" .. ODD .. "b",
+      [ [["\ud83d\u0041"]] ] = ODD .. "A", [ [["\ud83d\ud83d\ude00"]] ] = ODD .. "\240\159\152\128",
+      [ [["\ude00\ud83d"]] ] = ODD .. ODD, [ [["\ud83d\n"]] ] = ODD .. "\n",
+      [ [["\ud83d\\ude00"]] ] = ODD .. "\\ude00", [ [["\\ud83d\ud83d"]] ] = "\\ud83d" .. ODD,
+      [ [["\\\ud83d"]] ] = "\\" .. ODD, [ [["\"\udfff\""]] ] = '"' .. ODD .. '"',
+      [ [["\ud83d\ude00\ude00"]] ] = "\240\159\152\128" .. ODD,
+    } do
+      it("in " .. text, function()
+        assert.equal(expected, decode(text))
+        assert.same({ expected, { n = 5 } }, decode("[" .. text .. ',{"n":5,"gone":null}]'))
+        assert.same({ [expected] = 1 }, decode("{" .. text .. ":1}"))
+      end)
+    end
+
+    it("and what else is wrong with the text is named at its place", function()
+      local value, message, offset = core.decode [=[["\ud800",x]]=]
+      assert.is_nil(value)
+      assert.is_string(message)
+      assert.equal(11, offset)
+    end)
   end)
 
   it("takes the last of two members of one name", function()
@@ -268,7 +304,8 @@ describe("pcapi.core.decode", function()
       end)
     end
 
-    for _, text in ipairs { '["\\x"]', '["\\ud800"]', '["\\u12"]', '["a', '["a\0b"]' } do
+    for _, text in ipairs { '["\\x"]', '["\\ud8zz"]', '["\\ud800\\x"]', '["\\u12"]',
+                            '["a', '["a\0b"]' } do
       it(("%q is named"):format(text), function()
         local value, message, offset = core.decode(text)
         assert.is_nil(value)

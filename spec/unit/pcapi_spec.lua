@@ -41,7 +41,8 @@ describe("pcapi", function()
       assert.has_no.errors(function()
         pcapi.new {
           token = function() return "x" end, base_url = "https://a.example/x", prefix = "pcapi",
-          timeout = 1, connect_timeout = 1, max_body = 1, validate_mfa = true,
+          timeout = 1, connect_timeout = 1, max_body = 1, max_records = 1,
+          max_values = 1, validate_mfa = true,
           retry = { attempts = 1, base = 1, cap = 1 }, headers = { A = "b", Accept = false },
           partner_api_headers = true, ca_file = "f", proxy = "", no_proxy = "*",
           http_version = "2", user_agent = "x/1", on_wait = print, allow_http = true,
@@ -420,6 +421,18 @@ describe("pcapi", function()
       assert.equal(5, sent.timeout)
       assert.equal(2, sent.connect_timeout)
       assert.equal(7, sent.max_body)
+    end)
+
+    it("takes 2,000,000 JSON values at most, or max_values", function()
+      local response, err = fetch { body = '{"a":[' .. ("[],"):rep(2e6) .. "[]]}" }
+      assert.is_nil(response)
+      assert.equal("protocol", err.kind)
+      assert.equal("the answer holds more than 2000000 JSON values, the ceiling max_values",
+        err.message)
+      response, err = fetch({ body = "[1,2,3]" }, { max_values = 3 })
+      assert.is_nil(response)
+      assert.matches("more than 3 JSON values", err.message, 1, true)
+      assert.same({ 1, 2 }, assert(fetch({ body = "[1,2]" }, { max_values = 3 })).json)
     end)
 
     it("gives the error of the network", function()

@@ -1,3 +1,4 @@
+local core = require "pcapi.core"
 local record = require "pcapi.record"
 
 local DESCRIPTION = record.describe {
@@ -18,7 +19,7 @@ describe("pcapi.record", function()
     end)
 
     it("gives the other spellings and what they stand for", function()
-      assert.same({ requestTime = "loginTime", seenTime = "loginTime" }, DESCRIPTION.aliases)
+      assert.same({ "requestTime", "loginTime", "seenTime", "loginTime" }, DESCRIPTION.spellings)
     end)
   end)
 
@@ -77,12 +78,23 @@ describe("pcapi.record", function()
       assert.same({ FooBar = "x", ["1"] = 2 }, settled { FooBar = "x", ["1"] = 2 })
     end)
 
-    for given, expected in pairs { ["5"] = 5, ["-7"] = -7, ["0"] = 0, ["5.5"] = "5.5",
-                                   ["0x10"] = "0x10", ["1e3"] = "1e3", many = "many",
-                                   [" 5"] = " 5" } do
-      it(("makes %q of the count %q"):format(tostring(expected), given), function()
+    for given, expected in pairs { ["5"] = 5, ["-7"] = -7, ["0"] = 0,
+                                   ["9007199254740991"] = 9007199254740991 } do
+      it(("makes a number of the count %q"):format(given), function()
         assert.same({ count = expected }, settled { count = given })
         assert.same({ count = expected }, settled { Count = given })
+      end)
+    end
+
+    -- Who adds them up or writes them with %d would fail.
+    for _, given in ipairs { "5.5", "0x10", "1e3", "many", " 5", "9007199254740993", ("9"):rep(400),
+                             5.5, 1e308, -1e300, 2 ^ 53, math.huge, -math.huge, 0 / 0, true, {},
+                             { 1 } } do
+      local shown = type(given) == "table" and "table" or tostring(given):sub(1, 20)
+      it(("leaves out the count %s (%s)"):format(shown, type(given)), function()
+        assert.same({ upn = "a" }, settled { upn = "a", count = given })
+        assert.same({ upn = "a" }, settled { upn = "a", Count = given })
+        assert.same({ upn = "a", count = 7 }, settled { upn = "a", count = given, Count = 7 })
       end)
     end
 
@@ -110,13 +122,52 @@ describe("pcapi.record", function()
       assert.same(expected, settled(fields))
     end)
 
-    for _, odd in ipairs { 5, "x", true } do
-      it("names the record that is a " .. type(odd), function()
-        local ok, message = record.settle({ {}, odd, {} }, DESCRIPTION)
-        assert.is_nil(ok)
-        assert.equal("record 2 of the list is no object", message)
+    for _, odd in ipairs { 5, "x", true, core.null, { "upn" } } do
+      it("takes out a record that is a " .. type(odd) .. ", and counts it", function()
+        local a, b = { upn = "a" }, { UPN = "b" }
+        for expected, records in pairs { { a, odd, b }, { odd, a, b }, { a, b, odd },
+                                         { odd, odd, a, odd, b } } do
+          local count = #records - 2
+          local kept, unreadable = record.settle(records, DESCRIPTION)
+          assert.equal(records, kept, expected)
+          assert.same({ { upn = "a" }, { upn = "b" } }, kept)
+          assert.equal(count, unreadable)
+        end
+        assert.same({ {}, 2 }, { record.settle({ odd, odd }, DESCRIPTION) })
       end)
     end
+
+    it("counts none where there is none", function()
+      assert.equal(0, (select(2, record.settle({ { upn = "a" } }, DESCRIPTION))))
+    end)
+
+    it("takes the same of several spellings, in whatever order they come", function()
+      local WAYS = { { "requestTime", "LoginTime", "seenTime" }, { "seenTime", "LoginTime" },
+                     { "LOGINTIME", "LoginTime", "RequestTime" }, { "loginTime", "requestTime" } }
+      local TAKEN = { "requestTime", "seenTime", "LOGINTIME", "loginTime" }
+      for i, names in ipairs(WAYS) do
+        for first = 1, #names do
+          local fields = {}
+          for k = 0, #names - 1 do
+            local name = names[(first + k - 1) % #names + 1]
+            fields[name] = name
+          end
+          assert.equal(TAKEN[i], settled(fields).loginTime)
+        end
+      end
+    end)
+
+    it("lets others go on while it has much to do, and ends when it is told to", function()
+      local records, count = {}, 0
+      for i = 1, 1000 do
+        records[i] = { UPN = "a" }
+      end
+      local kept, message = record.settle(records, DESCRIPTION, function()
+        count = count + 1
+        return count == 5 and "enough" or nil
+      end)
+      assert.same({ nil, "enough", 5 }, { kept, message, count })
+    end)
 
     it("takes an empty list", function()
       assert.same({}, record.settle({}, DESCRIPTION))

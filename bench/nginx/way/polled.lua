@@ -40,7 +40,7 @@ function Transport:send(request)
     polls = ngx.timer.at(0, poll)
   end
   waiter:wait(request.timeout + 1)
-  return self.wire:answer(session, request.json_names, request.timing)
+  return self.wire:answer(session, request)
 end
 
 function Transport:sleep(seconds) -- luacheck: ignore self

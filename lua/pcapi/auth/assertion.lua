@@ -1,7 +1,6 @@
 --- A certificate in place of a client secret: the signed assertion of RFC 7523 §2.2
 -- as Entra takes it. OpenSSL signs, in the core.
 -- @module pcapi.auth.assertion
-local cjson = require "cjson"
 local core = require "pcapi.core"
 
 local M = {}
@@ -28,11 +27,10 @@ function M.make(key, client_id, audience, now)
   elseif certificate.not_after < now then
     return nil, "the certificate expired on " .. os.date("!%Y-%m-%d", certificate.not_after)
   end
-  local json = cjson.new()
   now = math.floor(now) -- not every reader takes fractions of a second
-  local signed = core.base64url(json.encode {
+  local signed = core.base64url(core.encode {
     alg = key.alg, typ = "JWT", ["x5t#S256"] = core.base64url(certificate.sha256),
-  }) .. "." .. core.base64url(json.encode {
+  }) .. "." .. core.base64url(core.encode {
     aud = audience, iss = client_id, sub = client_id, jti = core.uuid(),
     nbf = now - BACKDATED, iat = now - BACKDATED, exp = now + LIFE,
   })

@@ -48,7 +48,7 @@ end
 -- @tparam table entry
 -- @treturn string
 function M.encode(entry)
-  return require("cjson").new().encode(entry)
+  return core.encode(entry)
 end
 
 -- Which refresh token an entry began with. A fingerprint tells them apart, and does not

@@ -115,6 +115,12 @@ local function warn(answer)
     say(answer, ("%s no time that can be read; listed whatever --since says"):format(
       list.without_time == 1 and "1 record has" or list.without_time .. " records have"))
   end
+  local unreadable = list.unreadable or 0
+  if unreadable > 0 then
+    local verb = unreadable == 1 and "is" or "are"
+    say(answer, ("%d of what the service gave %s no record, and %s left out"):format(unreadable,
+      verb, verb))
+  end
   if answer.list.is_mfa_compliant == false then
     say(answer, "the service says that this token lacks MFA; sign in again with MFA before it "
       .. "is refused")

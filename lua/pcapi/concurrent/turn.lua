@@ -86,8 +86,7 @@ function M.exchange(self, connection, request)
   if not session then
     return nil, err
   end
-  local reading = { json_names = request.json_names, timing = request.timing,
-                    max_body = request.max_body }
+  local reading = { timing = request.timing, max_body = request.max_body }
   request = nil -- luacheck: ignore 311
   if yield(WAITS) == "stopped" then
     self.wire:cancel(session)

@@ -10,6 +10,7 @@
 -- is `{}` unless options.empty_array is set. Object keys are sorted.
 -- @module pcapi.format.json
 
+local core = require("pcapi.core")
 local text = require("pcapi.format.text")
 
 local concat = table.concat
@@ -19,13 +20,6 @@ local json = {}
 
 local MAX_DEPTH = 100
 local NONE = {}
-
--- A private instance: other code in the process may change the shared one's settings.
-local codec
-local function get_codec()
-  codec = codec or require("cjson").new()
-  return codec
-end
 
 local escape_unicode = text.replacer(function(code)
   if code < 0x10000 then
@@ -37,8 +31,8 @@ end, "\239\191\189")
 
 local UNSLASHED = { ["\\/"] = "/" }
 
-local function quote(value, encode)
-  local quoted = encode(value)
+local function quote(value)
+  local quoted = core.encode(value)
   if find(quoted, "\\", 1, true) then
     quoted = gsub(quoted, "\\.", UNSLASHED) -- in pairs, so that \\/ keeps its backslashes
   end
@@ -46,10 +40,9 @@ local function quote(value, encode)
 end
 
 local function new_writer(options)
-  local cjson = get_codec()
   local writer = {
     out = {}, size = 0, names = {}, open = {},
-    encode = cjson.encode, null = cjson.null,
+    null = core.null,
     empty = options and options.empty_array and "[]" or "{}",
     columns = options and options.columns or NONE, listed = {},
   }
@@ -68,7 +61,7 @@ end
 local function put_name(writer, name)
   local quoted = writer.names[name]
   if not quoted then
-    quoted = quote(name, writer.encode) .. ":"
+    quoted = quote(name) .. ":"
     writer.names[name] = quoted
   end
   put(writer, quoted)
@@ -183,7 +176,7 @@ end
 function put_value(writer, value, depth)
   local kind = type(value)
   if kind == "string" then
-    put(writer, quote(value, writer.encode))
+    put(writer, quote(value))
   elseif kind == "number" then
     put(writer, text.number(value) or "null")
   elseif kind == "boolean" then
@@ -198,7 +191,7 @@ function put_value(writer, value, depth)
 end
 
 --- Writes one value as compact JSON.
--- @param value what a record's field may hold, cjson.null included
+-- @param value what a record's field may hold, null in arrays included
 -- @treturn[1] string JSON on one line
 -- @treturn[2] nil
 -- @treturn[2] string why the value cannot be written

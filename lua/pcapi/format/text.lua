@@ -272,7 +272,7 @@ function text.number(value)
   for i = 1, #ROUND_TRIP do
     local digits = string.format(ROUND_TRIP[i], value)
     if tonumber(digits) == value then
-      return (gsub(digits, ",", ".")) -- os.setlocale may have changed the decimal point
+      return (gsub(digits, "[^0-9e+-]+", ".")) -- os.setlocale may have changed the decimal point
     end
   end
 end

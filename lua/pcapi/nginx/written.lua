@@ -1,6 +1,7 @@
 --- A cached value as text: what it is, and when it was loaded. Long lists are written and
 -- read a piece at a time, where the worker can go on meanwhile.
 -- @module pcapi.nginx.written
+local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local list = require "pcapi.list"
 local piecewise = require "pcapi.piecewise"
@@ -9,14 +10,11 @@ local turn = require "pcapi.nginx.turn"
 
 local M = {}
 
-local json = require("cjson").new()
-json.encode_keep_buffer(false)
-
 --- Writes something that is short, if it can be.
 -- @param value
 -- @treturn ?string
 function M.encode(value)
-  local ok, text = pcall(json.encode, value)
+  local ok, text = pcall(core.encode, value)
   return ok and text or nil
 end
 
@@ -26,10 +24,10 @@ local function encode(value, at)
   local facts = list.facts(value)
   local head = ('{"at":%.3f,'):format(at)
   if not facts then
-    return head .. json.encode({ value = value }):sub(2)
+    return head .. core.encode({ value = value }):sub(2)
   end
-  return head .. json.encode({ facts = facts }):sub(2, -2) .. ',"items":'
-    .. piecewise.encode(value, json.encode, turn.breathe) .. "}"
+  return head .. core.encode({ facts = facts }):sub(2, -2) .. ',"items":'
+    .. piecewise.encode(value, turn.breathe) .. "}"
 end
 
 local function cannot_be_kept(why)

@@ -111,11 +111,9 @@ end
 
 --- One exchange.
 -- @tparam table request `method`, `url`, `headers` (lines), `body`, `timeout` and
--- `connect_timeout` (seconds), `max_body` and `max_headers` (bytes). `json_names`
--- (JSON member names, from → to) may be respelt by a transport where that is
--- cheap; nobody may depend on it. `on_wait` stands for the transport's own. With
--- `timing` the answer, or the error, has `timing`: seconds since the start when
--- `name_lookup`, `connect`, `tls`, `first_byte` and `total` were done, 0 for none.
+-- `connect_timeout` (seconds), `max_body` and `max_headers` (bytes). `on_wait` stands for the
+-- transport's own. With `timing` the answer, or the error, has `timing`: seconds since the start
+-- when `name_lookup`, `connect`, `tls`, `first_byte` and `total` were done, 0 for none.
 -- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind timeout, network, tls, protocol, config or stopped

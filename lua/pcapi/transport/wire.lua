@@ -172,17 +172,15 @@ function Wire:start(connection, request)
   return session
 end
 
--- A body that is JSON loses its byte order mark while it is still in C.
-local function text_names(names, response)
+local function is_json(response)
   local kind = response.headers["content-type"]
-  return names or kind and kind:find("[/+]json") and {} or nil
+  return kind and kind:find("[/+]json") ~= nil
 end
 
 -- Sets the body of a response; or gives nil, kind and message.
-local function read_body(session, response, names, max_body)
-  names = text_names(names, response)
+local function read_body(session, response, max_body)
   if not response.headers["content-encoding"] then
-    response.body = session:body(names)
+    response.body = session:body(is_json(response))
     return response
   end
   response.body = session:body()
@@ -191,14 +189,12 @@ local function read_body(session, response, names, max_body)
     return nil, kind, message
   end
   coding.drop_mark(response)
-  response.body = names and core.respell(response.body, names) or response.body
   return response
 end
 
 --- The answer of an exchange that is over. The session is given back.
 -- @tparam userdata session
--- @tparam table reading of the request: `max_body` (bytes), and optionally `json_names` and
--- `timing`
+-- @tparam table reading of the request: `max_body` (bytes), and optionally `timing`
 -- @treturn[1] table the response
 -- @treturn[2] boolean false, it is on its way
 -- @treturn[3] nil
@@ -214,7 +210,7 @@ function Wire:answer(session, reading)
   local timing = reading.timing and session:timing() or nil
   if response then
     response.timing = timing
-    response, kind, message = read_body(session, response, reading.json_names, reading.max_body)
+    response, kind, message = read_body(session, response, reading.max_body)
   end
   give_back(self, session)
   if not response then

@@ -11,7 +11,8 @@ end
 local function users(name, times, facts)
   local records = {}
   for i, time in ipairs(times) do
-    records[i] = { upn = ("%s-%d"):format(name, i), lastNonMfaCompliantLoginDateTime = time }
+    records[i] = { upn = ("%s-%d"):format(tostring(name), i),
+                   lastNonMfaCompliantLoginDateTime = time }
   end
   facts = facts or {}
   facts.resource, facts.clock = security.non_mfa_principals, clock
@@ -80,6 +81,13 @@ describe("what is said beside the answers", function()
     ending.say = say
     return table.concat(lines, "\n")
   end
+
+  it("tells what was no record", function()
+    assert.equal("a: 2 of what the service gave are no record, and are left out\n"
+      .. "1 of what the service gave is no record, and is left out",
+      said(users("a", { "x" }, { unreadable = 2 }), users(nil, { "x" }, { unreadable = 1 }),
+        users("c", { "x" }, { unreadable = 0 }), users("d", { "x" })))
+  end)
 
   it("tells once of a clock that differs, by the answer that differs most", function()
     local text = said(users("a", {}, { clock_offset = -400 }),

@@ -262,20 +262,6 @@ describe("the private JSON codec", function()
     assert.equal('[\n  {"v":1234567}\n]\n', output)
     assert.equal(3, after)
   end)
-
-  it("is not made before there is something to write", function()
-    local loaded = package.loaded
-    local kept = { loaded.cjson, loaded["pcapi.format.json"] }
-    loaded.cjson, loaded["pcapi.format.json"] = nil, nil
-    local fresh = require("pcapi.format.json")
-    local at_require = loaded.cjson
-    local output = fresh.encode({ { v = "x" } })
-    local after = loaded.cjson
-    loaded.cjson, loaded["pcapi.format.json"] = kept[1], kept[2]
-    assert.is_nil(at_require)
-    assert.is_table(after)
-    assert.equal('[\n  {"v":"x"}\n]\n', output)
-  end)
 end)
 
 describe("json.compact", function()

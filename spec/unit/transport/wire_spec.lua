@@ -14,11 +14,11 @@ local function connection(changes)
 end
 
 -- One exchange to its end; gives its session, and what came of it.
-local function exchange(made, to, names, timing, request)
+local function exchange(made, to, timing, request)
   local session = assert(made:start(to, request or REQUEST))
   made.pool:wait(60)
   made.pool:next()
-  return session, made:answer(session, { json_names = names, timing = timing, max_body = 1e6 })
+  return session, made:answer(session, { timing = timing, max_body = 1e6 })
 end
 
 describe("pcapi.transport.wire", function()
@@ -72,7 +72,7 @@ describe("pcapi.transport.wire", function()
 
   it("lets only a request be repeated whose method may be", function()
     for method, expected in pairs { GET = true, HEAD = true, POST = false, PATCH = false } do
-      exchange(made, usual, nil, nil, { method = method, url = "https://a.example/", timeout = 1 })
+      exchange(made, usual, nil, { method = method, url = "https://a.example/", timeout = 1 })
       assert.equal(expected, core.sent[#core.sent].may_repeat)
     end
   end)
@@ -93,27 +93,23 @@ describe("pcapi.transport.wire", function()
 
   it("gives the timing to who asks for it, also of a failure", function()
     core.timing = { total = 0.1 }
-    local _, response = exchange(made, usual, nil, true)
+    local _, response = exchange(made, usual, true)
     assert.equal(core.timing, response.timing)
     core.answer = function() return { kind = "network" } end
-    local _, _, err = exchange(made, usual, nil, true)
+    local _, _, err = exchange(made, usual, true)
     assert.equal(core.timing, err.timing)
     _, _, err = exchange(made, usual)
     assert.is_nil(err.timing)
   end)
 
-  it("has a body taken for JSON where it is, with the names to be respelt", function()
-    local names = { a = "b" }
-    for kind, expected in pairs { ["application/json; charset=utf-8"] = {},
-                                  ["application/problem+json"] = {} } do
+  it("has a body taken for JSON where its type says so", function()
+    for kind, expected in pairs { ["application/json; charset=utf-8"] = true,
+                                  ["application/problem+json"] = true, ["text/plain"] = false } do
       core.answer = function() return { headers = { ["content-type"] = kind } } end
-      assert.same(expected, (exchange(made, usual)).names)
+      assert.equal(expected, (exchange(made, usual)).is_json or false)
     end
-    core.answer = function() return { headers = { ["content-type"] = "text/plain" } } end
-    assert.is_nil((exchange(made, usual)).names)
     core.answer = function() return {} end
-    assert.is_nil((exchange(made, usual)).names)
-    assert.equal(names, (exchange(made, usual, names)).names)
+    assert.is_falsy((exchange(made, usual)).is_json)
   end)
 
   describe("uses a session again", function()
