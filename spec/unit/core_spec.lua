@@ -214,6 +214,11 @@ describe("pcapi.core", function()
       assert.equal("[null]", core.encode { core.null })
     end)
 
+    it("writes whatever decode has read, numbers too large for a double among them", function()
+      local value = core.decode '[{"a":1e999,"b":[-1e999,1e308],"c":null},1e-999,-0,12345678901234567890]'
+      assert.matches('^%[{"b":%[null,1e%+308%]},', core.encode(value))
+    end)
+
     it("raises for what JSON cannot hold", function()
       for _, value in ipairs { print, { print }, math.huge, { [1] = 1, [10 ^ 6] = 2 } } do
         assert.has_error(function() core.encode(value) end)
