@@ -16,6 +16,7 @@
 -- @field covered_since where `since` asked for more than the service covers: the time from which
 -- on it does, UTC epoch seconds
 -- @field columns names of the described fields, in their order
+local core = require "pcapi.core"
 local options_ = require "pcapi.options"
 
 local M = {}
@@ -68,9 +69,9 @@ end
 
 -- "*" stands for any text; case does not count, as it does not in a upn.
 local function matcher(pattern)
-  local magic = pattern:lower():gsub("[%^%$%(%)%%%.%[%]%+%-%?]", "%%%0"):gsub("%*", ".*")
+  local magic = core.lower(pattern):gsub("[%^%$%(%)%%%.%[%]%+%-%?]", "%%%0"):gsub("%*", ".*")
   return function(value)
-    return type(value) == "string" and value:lower():find("^" .. magic .. "$") ~= nil
+    return type(value) == "string" and core.lower(value):find("^" .. magic .. "$") ~= nil
   end
 end
 

@@ -52,6 +52,7 @@ local list = fake.client { { body = '{"TotalCount":"2","items":[{"OBJECTID":"ID"
   .. '"upn":"i","share":0.5},{"UPN":"b","share":1e300,"LastNonMfaCompliantLoginDateTime":'
   .. '"2024-02-03T07:08:09.125"}]}' } }.security:non_mfa_principals()
 say("records", digits(list.total_count), list[1].objectId, list[1].tenantId, list[2].upn)
+say("filter", #list:filter { user = "I" }, #list:filter { user = "ID" })
 say("time", digits(time.parse "2024-02-03T07:08:09.125Z" % 60), time.format(1706944089.5))
 local options = { columns = { "upn", "share" }, titles = {} }
 for _, format in ipairs { csv, json, jsonl, tables } do

@@ -215,7 +215,8 @@ describe("pcapi.core", function()
     end)
 
     it("writes whatever decode has read, numbers too large for a double among them", function()
-      local value = core.decode '[{"a":1e999,"b":[-1e999,1e308],"c":null},1e-999,-0,12345678901234567890]'
+      local value = core.decode ('[{"a":1e999,"b":[-1e999,1e308],"c":null},1e-999,-0,'
+        .. "12345678901234567890]")
       assert.matches('^%[{"b":%[null,1e%+308%]},', core.encode(value))
     end)
 

@@ -34,11 +34,13 @@ end
 -- @tparam table answers array of `name`, and `list` or `err`
 -- @treturn ?pcapi.list nil where nobody answered
 function M.merge(answers)
-  local records, first, total = {}, nil, 0
+  local records, first, total, unreadable = {}, nil, 0, 0
   for _, answer in ipairs(answers) do
-    first = first or answer.list
-    total = total + (answer.list and answer.list.total_count or 0)
-    for _, record in ipairs(answer.list or {}) do
+    local list = answer.list
+    first = first or list
+    total = total + (list and list.total_count or 0)
+    unreadable = unreadable + (list and list.unreadable or 0)
+    for _, record in ipairs(list or {}) do
       record.tenant = answer.name
       records[#records + 1] = record
     end
@@ -46,7 +48,8 @@ function M.merge(answers)
   if not first then
     return nil
   end
-  local facts = { resource = first.resource, clock = first.clock, total_count = total }
+  local facts = { resource = first.resource, clock = first.clock, total_count = total,
+                  unreadable = unreadable }
   local merged = list_.new(records, facts)
   facts.columns = with_tenant(facts.columns)
   return merged

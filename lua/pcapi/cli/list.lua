@@ -96,10 +96,11 @@ local function render(args, report, list)
 end
 
 local function count_of(report, list)
-  if #list == 0 and list.total_count > 0 then
-    return ("None of %.0f records matches."):format(list.total_count)
-  elseif #list < list.total_count then
-    return ("%d of %.0f records match."):format(#list, list.total_count)
+  local total = list.total_count - (list.unreadable or 0)
+  if #list == 0 and total > 0 then
+    return ("None of %.0f records matches."):format(total)
+  elseif #list < total then
+    return ("%d of %.0f records match."):format(#list, total)
   end
   return #list == 0 and report.none or #list == 1 and report.one or report.many:format(#list)
 end

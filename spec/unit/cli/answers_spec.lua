@@ -51,6 +51,12 @@ describe("the answers of several tenants", function()
                                      users("b", {}, { total_count = 7 }) }).total_count)
   end)
 
+  it("count what is no record of all", function()
+    local merged = answers.merge { users("a", { "x" }, { unreadable = 1 }), failed("b", "tls"),
+                                   users("c", {}, { unreadable = 2 }), users("d", {}) }
+    assert.equal(3, merged.unreadable)
+  end)
+
   it("are no list where nobody answered", function()
     assert.is_nil(answers.merge { failed("a", "network") })
   end)
