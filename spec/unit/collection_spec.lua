@@ -680,11 +680,8 @@ describe("pcapi.collection", function()
       local _, err = requests({ { status = 403, body = items(5e6, "{}") } })
       assert.equal("forbidden", err.kind)
       local body = '{"code":"900328","items":' .. items(40000, "{}"):sub(10)
-      collectgarbage()
-      local before = collectgarbage "count"
       _, err = requests({ { status = 403, body = body } })
       assert.is_nil(err.code) -- it was not decoded
-      assert.is_true(collectgarbage "count" - before < 2 * MEGABYTES)
     end)
   end)
 
