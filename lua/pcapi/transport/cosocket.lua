@@ -19,7 +19,8 @@ local RESOLVER = 'Give "resolver" in http { } of nginx.conf the address of your 
   .. "is a nameserver in /etc/resolv.conf"
 local NOT_RESOLVED = "not resolved"
 local GRACE = 0.05 -- seconds: so much later than the deadline a socket may say that it was over
-local PASSWORD = 'Check name and password in "proxy": NAME:PASSWORD and an @ stand in front of the host'
+local PASSWORD = 'Check name and password in "proxy": NAME:PASSWORD and an @ stand in front '
+  .. "of the host"
 -- Hints for refusals of a proxy that stay; tinyproxy says 401 for 407.
 local PROXY_SAYS_NO = { [401] = PASSWORD, [407] = PASSWORD,
                         [403] = "Have the proxy allow this host and port" }
