@@ -48,6 +48,7 @@ build = {
         "src/lhttp.c",
         "src/linflate.c",
         "src/ljson.c",
+        "src/lrecord.c",
         "src/lsys.c",
         "src/pcapi_core.c",
         "src/pool.c",

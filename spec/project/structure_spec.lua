@@ -84,6 +84,7 @@ describe("a C file", function()
     ["lbuf.c"] = "binding.h buf.h", ["linflate.c"] = "binding.h inflate.h",
     ["lcrypto.c"] = "base64.h binding.h crypto.h", ["lfile.c"] = "binding.h file.h",
     ["lhttp.c"] = "binding.h http.h jsontext.h", ["ljson.c"] = "binding.h jsontext.h",
+    ["lrecord.c"] = "binding.h",
     ["lsys.c"] = "binding.h crypto.h", ["pcapi_core.c"] = "binding.h",
     ["listener.c"] = "listener.h", ["listener.h"] = "",
     ["redirect.c"] = "../compat.h listener.h",
