@@ -158,6 +158,33 @@ lint:
 	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua OUT=build/lint-$$cc || exit 1; done; done
 	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) $(REDIRECT_SOURCES) -- -std=gnu11 -I$(LUA_INC)
 
+# libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer; a state that has to be kept
+# between inputs is a fuzzer's own affair. FUZZERS= chooses, SECONDS= is the time of each.
+SECONDS  ?= 30
+FUZZERS  ?= $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c))
+FUZZ_OUT := build/fuzz/bin
+FUZZ_NEEDS := clang libclang-rt-dev
+FUZZ_COMPILE = clang -std=gnu11 -O1 -g $(WARNINGS) -fno-omit-frame-pointer \
+  -fno-sanitize-recover=undefined -Isrc -I/usr/include/lua5.4
+FUZZ_SANITIZE := address,undefined
+FUZZ_OBJECTS := $(patsubst src/%.c,build/fuzz/object/%.o,$(SOURCES) $(REDIRECT_SOURCES))
+
+build/fuzz/object/%.o: src/%.c $(HEADERS) $(wildcard src/redirect/*.h)
+	@mkdir -p $(@D)
+	$(FUZZ_COMPILE) -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZE) -c $< -o $@
+
+# headers.c has the static functions of lhttp.c in itself
+$(FUZZ_OUT)/headers: FUZZ_OMIT := build/fuzz/object/lhttp.o build/fuzz/object/pcapi_core.o
+$(FUZZ_OUT)/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(FUZZ_OBJECTS)
+	@mkdir -p $(@D)
+	$(FUZZ_COMPILE) -Ispec/fuzz -fsanitize=fuzzer,$(FUZZ_SANITIZE) $< \
+	  $(filter-out $(FUZZ_OMIT),$(FUZZ_OBJECTS)) -o $@ $(LIBS) -lmicrohttpd -llua5.4
+
+fuzz:
+	@dev/need $(BUILD_NEEDS) $(FUZZ_NEEDS)
+	@$(MAKE) --no-print-directory -s -j2 $(FUZZERS:%=$(FUZZ_OUT)/%)
+	@spec/fuzz/run $(SECONDS) $(FUZZ_OUT) $(FUZZERS)
+
 # A process that renews its token, killed at 1,000 moments.
 kill:
 	@KILLS=1000 $(MAKE) --no-print-directory test-lua SPECS=spec/service/sign_in_spec.lua

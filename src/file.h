@@ -41,8 +41,9 @@ struct file_lock {
 };
 #define FILE_UNLOCKED ((struct file_lock){.fd = -1, .holder = 0})
 
-/* Whether the len bytes of name can name a file here: no path, not "." or "..", and
- * short enough for the names of the lock and of what is half written. */
+/* Whether the len bytes of name, which a zero byte follows, can name a file here: none of
+ * them is zero, no path, not "." or "..", and short enough for the names of the lock and of
+ * what is half written. */
 bool file_is_name(const char *name, size_t len);
 
 /* Appends the file to text; what does not fit below its ceiling is refused. So is what

@@ -1,0 +1,41 @@
+/* Keys and certificates that somebody gives: whatever they are, there is a verdict with
+ * words, and no error stays in OpenSSL's queue. */
+#include "crypto.h"
+#include "fuzz.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+
+static void settled(enum crypto_code code) {
+  claim(crypto_message(code) != NULL, "a verdict has words");
+  claim(ERR_peek_error() == 0, "no error stays in OpenSSL's queue");
+}
+
+static struct crypto_text text(struct input in) {
+  return (struct crypto_text){.data = (const char *)in.data, .len = in.left};
+}
+
+static void sign(struct input pem, struct input passphrase, struct crypto_text certificate) {
+  struct crypto_signature signature;
+  struct crypto_key key = {.pem = text(pem), .certificate = certificate};
+  if (passphrase.left > 0)
+    key.passphrase = text(passphrase);
+  const enum crypto_alg alg = pem.left % 2 ? CRYPTO_PS256 : CRYPTO_RS256;
+  const enum crypto_code code = crypto_sign(alg, text(pem), &key, &signature);
+  settled(code);
+  if (code == CRYPTO_DONE)
+    claim(signature.len >= 64 && signature.len <= CRYPTO_SIGNATURE_MAX, "a signature has a size");
+}
+
+/* The input: a passphrase up to the first line break, and PEM. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  struct input in = {data, size};
+  struct crypto_certificate certificate;
+  const struct input passphrase = take_part(&in, '\n');
+  memset(&certificate, 0, sizeof certificate);
+  settled(crypto_certificate(text(in), &certificate));
+  sign(in, passphrase, (struct crypto_text){NULL, 0});
+  sign(in, passphrase, text(in));
+  return 0;
+}

@@ -1,0 +1,117 @@
+--- What must hold for every JSON text; spec/fuzz/json.c calls it.
+local core = require "pcapi.core"
+local piecewise = require "pcapi.piecewise"
+
+local PIECE = 8 -- bytes, so that short texts are cut too
+local EXACT = 2 ^ 53 - 1
+
+-- The size of a piece is the module's own affair, and so is a local of it.
+local function cut_finely(fun)
+  local found
+  for i = 1, 50 do
+    local name = debug.getupvalue(fun, i)
+    if name == "PIECE" then
+      debug.setupvalue(fun, i, PIECE)
+      found = true
+    end
+  end
+  assert(found, "piecewise.decode has no PIECE any more")
+end
+cut_finely(piecewise.decode)
+
+local plain = require("cjson").new()
+plain.decode_max_depth(100)
+plain.decode_invalid_numbers(false)
+
+local same
+
+local function same_number(ours, theirs)
+  local is_integral = theirs == math.floor(theirs) and math.abs(theirs) <= EXACT
+  return ours == theirs and (math.type(ours) == "integer") == is_integral
+end
+
+local function same_table(ours, theirs)
+  for key, value in pairs(theirs) do
+    -- null as a member is left out; in an array it holds a place
+    if value == plain.null and type(key) == "string" then
+      value = nil
+    end
+    if not same(ours[key], value) then
+      return false
+    end
+  end
+  for key in pairs(ours) do
+    if theirs[key] == nil then
+      return false
+    end
+  end
+  return true
+end
+
+function same(ours, theirs)
+  if type(ours) ~= type(theirs) then
+    return false
+  elseif type(ours) == "table" then
+    return same_table(ours, theirs)
+  elseif type(ours) == "number" then
+    return same_number(ours, theirs)
+  end
+  return ours == theirs
+end
+
+local function equal(one, other)
+  if type(one) ~= "table" or type(other) ~= "table" then
+    return one == other and math.type(one) == math.type(other)
+  end
+  for key, value in pairs(one) do
+    if not equal(value, other[key]) then
+      return false
+    end
+  end
+  for key in pairs(other) do
+    if one[key] == nil then
+      return false
+    end
+  end
+  return true
+end
+
+local function check_error(text, message, offset)
+  assert(type(message) == "string" and message ~= "", "a refusal has words")
+  assert(offset == nil or offset >= 1 and offset <= #text + 1, "an offset lies in the text")
+end
+
+local function against_cjson(text, value, message)
+  local ok, theirs = pcall(plain.decode, (text:gsub("^\239\187\191", "")))
+  if not ok or text:find("\0", 1, true) then
+    return -- what cjson refuses, or reads half of, says nothing
+  end
+  assert(message == nil, "we refuse what cjson takes")
+  if theirs == plain.null then
+    theirs = nil
+  end
+  assert(same(value, theirs), "cjson makes other tables of it")
+end
+
+local function in_pieces(text, value, message)
+  local again, why = piecewise.decode(text, function() end)
+  assert((why == nil) == (message == nil), "pieces are taken where the whole is, and nowhere else")
+  assert(equal(again, value), "pieces are not what the whole is")
+end
+
+local function respelt(text, message)
+  local spelt = core.respell(text, { last = "a", loginDateTime = "dateTime" })
+  assert(#spelt == #text, "names are respelt in place")
+  local _, why = core.decode(spelt)
+  assert((why == nil) == (message == nil), "a text with names respelt is JSON, or not, as before")
+end
+
+return function(text)
+  local value, message, offset = core.decode(text)
+  if message then
+    check_error(text, message, offset)
+  end
+  against_cjson(text, value, message)
+  in_pieces(text, value, message)
+  respelt(text, message)
+end

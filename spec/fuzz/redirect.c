@@ -1,0 +1,76 @@
+/* The listener of the sign-in: whatever bytes come, only a request with its state counts, and
+ * what it answers is HTTP. "$PORT" in the input stands for its port, which differs. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memmem */
+#endif
+#include "redirect/listener.h"
+#include "fuzz.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define STATE "sTaTe-0123456789"
+#define LONGEST 16384
+
+static int connect_to(uint16_t port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
+    abort();
+  fcntl(fd, F_SETFL, O_NONBLOCK);
+  return fd;
+}
+
+static size_t with_port(struct input in, uint16_t port, char *text) {
+  size_t n = 0;
+  while (in.left > 0 && n < LONGEST - 8) {
+    if (in.left >= 5 && memcmp(in.data, "$PORT", 5) == 0) {
+      n += (size_t)sprintf(text + n, "%u", port);
+      in.data += 5, in.left -= 5;
+    } else {
+      text[n++] = (char)take_byte(&in);
+    }
+  }
+  return n;
+}
+
+static void check_reply(int fd) {
+  char reply[LONGEST];
+  const ssize_t n = recv(fd, reply, sizeof reply, 0);
+  if (n > 0) {
+    claim(n >= 9 && memcmp(reply, "HTTP/1.", 7) == 0, "the reply is HTTP");
+    claim(!memmem(reply, (size_t)n, STATE, strlen(STATE)), "the state is not echoed");
+  }
+}
+
+static void check_answer(const struct listener_answer *a, const char *text, size_t n) {
+  claim(memmem(text, n, STATE, strlen(STATE)) || memchr(text, '%', n), "only the state counts");
+  claim(a->code[0] || a->error[0], "an answer has a code or an error");
+  claim(strlen(a->code) <= LISTENER_CODE_MAX && strlen(a->error) <= LISTENER_ERROR_MAX,
+        "and is no longer than may be");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  char text[LONGEST];
+  struct listener *l = listener_open(STATE, "/cb");
+  if (!l)
+    abort();
+  const size_t n = with_port((struct input){data, size}, listener_port(l), text);
+  const int fd = connect_to(listener_port(l));
+  enum listener_code code = listener_wait(l, 0);
+  send(fd, text, n, MSG_NOSIGNAL);
+  shutdown(fd, SHUT_WR);
+  for (int i = 0; i < 4 && code == LISTENER_WAITING; i++)
+    code = listener_wait(l, 0);
+  claim(code != LISTENER_FAILED, "no request breaks the listener");
+  if (code == LISTENER_ANSWERED)
+    check_answer(listener_answer(l), text, n);
+  check_reply(fd);
+  close(fd);
+  listener_close(l);
+  return 0;
+}
