@@ -25,9 +25,21 @@ struct site {
   struct file_message *message;
 };
 
+static bool ends_with(const char *name, const char *end) {
+  const size_t len = strlen(name);
+  const size_t end_len = strlen(end);
+  return len > end_len && strcmp(name + len - end_len, end) == 0;
+}
+
+/* Whether a name is one of LOCK_NAME or NEW_NAME, or no file's. */
+static bool is_besides(const char *name) {
+  return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+         (name[0] == '.' && (ends_with(name, ".lock") || ends_with(name, ".new")));
+}
+
 bool file_is_name(const char *name, size_t len) {
   return len > 0 && len <= NAME_MAX - LONGEST_AFFIX && strlen(name) == len && !strchr(name, '/') &&
-         strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+         !is_besides(name);
 }
 
 /* Sets the message of a site, by a format and its arguments. */
@@ -346,18 +358,6 @@ enum file_code file_remove(struct file_place place, struct file_message *message
   }
   close_site(&s);
   return code == FILE_ABSENT ? FILE_DONE : code;
-}
-
-static bool ends_with(const char *name, const char *end) {
-  const size_t len = strlen(name);
-  const size_t end_len = strlen(end);
-  return len > end_len && strcmp(name + len - end_len, end) == 0;
-}
-
-/* Whether a name is one of LOCK_NAME or NEW_NAME, or no file's. */
-static bool is_besides(const char *name) {
-  return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-         (name[0] == '.' && (ends_with(name, ".lock") || ends_with(name, ".new")));
 }
 
 static enum file_code add_name(const struct site *s, const char *name, struct buf *names) {

@@ -42,8 +42,8 @@ struct file_lock {
 #define FILE_UNLOCKED ((struct file_lock){.fd = -1, .holder = 0})
 
 /* Whether the len bytes of name, which a zero byte follows, can name a file here: none of
- * them is zero, no path, not "." or "..", and short enough for the names of the lock and of
- * what is half written. */
+ * them is zero, no path, not "." or "..", no name of a lock or of what is half written, and
+ * short enough for those. */
 bool file_is_name(const char *name, size_t len);
 
 /* Appends the file to text; what does not fit below its ceiling is refused. So is what

@@ -16,7 +16,8 @@
 #define SESSIONS 2
 #define ANSWERS 6  /* of one input */
 #define CONNECTIONS 8
-#define TIMEOUT 60 /* ms; an answer that does not end costs so much */
+#define TIMEOUT 60 /* ms; costs so much where the server stays silent */
+#define PATIENCE 3 /* ms that the server waits for more requests, where it does not */
 #define MAX_BODY 4096
 #define MAX_HEADERS 2048
 
@@ -61,8 +62,8 @@ static void close_all(void) {
     close_one(0, true);
 }
 
-/* Answers the connection on which a request came, if any. True when it did. The low bits of
- * how say what becomes of the connection. */
+/* Answers the connection on which a request came, if any. True when it did. The lowest bits of
+ * how say what becomes of the connection then: kept, closed or reset. */
 static bool answer(struct input bytes, uint8_t how) {
   char request[16384];
   accept_all();
@@ -82,7 +83,7 @@ static bool answer(struct input bytes, uint8_t how) {
 
 static void check_answer(struct http *h, enum http_code code) {
   const struct http_answer *a = http_answer(h);
-  claim(a->body.len <= MAX_BODY && a->headers.len <= MAX_HEADERS, "ceilings hold");
+  claim(a->body.len <= MAX_BODY && a->head.text.len <= MAX_HEADERS, "ceilings hold");
   if (code == HTTP_DONE)
     claim(a->status >= 100 && a->status <= 999, "an answer has a status");
   else
@@ -102,14 +103,19 @@ static void exchange(struct pool *pool, struct http *h, struct input bytes, uint
       .method = method, .url = url, .timeout_ms = TIMEOUT, .connect_timeout_ms = TIMEOUT,
       .max_body = MAX_BODY, .max_headers = MAX_HEADERS,
       .body = method[0] == 'P' ? "a=b" : NULL, .body_len = method[0] == 'P' ? 3 : 0};
+  const bool falls_silent = how & 4;
   const double latest = now() + 5;
   enum http_code code = http_start(h, &request);
+  int waits = 0; /* since the answer */
   bool answered = false;
   while (code == HTTP_RUNNING && (code = http_result(h)) == HTTP_RUNNING) {
-    pool_wait(pool, 1);
+    pool_wait(pool, answered ? 1 : 0);
     while (pool_next(pool) != NULL)
       ;
-    answered = answered || answer(bytes, how);
+    if (!answered)
+      answered = answer(bytes, how);
+    else if (++waits == PATIENCE && !falls_silent)
+      close_all();
     claim(now() < latest, "the deadline holds");
   }
   check_answer(h, code);

@@ -1,20 +1,27 @@
-/* The table made of response headers: whatever they hold, its names are lower-case texts
- * without a colon, its values texts without white space around them. */
+/* The head of a response, and the table made of it: whatever it holds, names are texts in lower
+ * case without a colon or a space, values texts without white space around them. */
 #include "../../src/lhttp.c"
 #include "fuzz.h"
 
 #include <lualib.h>
 
+#define HEADERS_MAX 1024
+
 static bool is_trimmed(const char *text, size_t len) {
-  return len == 0 || (!is_space(text[0]) && !is_space(text[len - 1]));
+  return len == 0 || (!head_is_space(text[0]) && !head_is_space(text[len - 1]));
 }
 
-/* A list of what came under one name may have empty members. */
-static bool is_list_trimmed(const char *text, size_t len) {
-  while (len >= 2 && text[0] == ',' && text[1] == ' ')
-    text += 2, len -= 2;
-  while (len >= 2 && text[len - 2] == ',' && text[len - 1] == ' ')
-    len -= 2;
+static bool joins(char c) {
+  return c == ',' || c == ' ';
+}
+
+/* A list of what came under one name, and what goes on in a folded line, may have empty
+ * members. */
+static bool is_joined_trimmed(const char *text, size_t len) {
+  while (len > 0 && joins(text[0]))
+    text++, len--;
+  while (len > 0 && joins(text[len - 1]))
+    len--;
   return is_trimmed(text, len);
 }
 
@@ -22,11 +29,11 @@ static void check_pair(lua_State *L) {
   size_t name_len;
   size_t len;
   const char *name = lua_tolstring(L, -2, &name_len);
-  claim(lua_type(L, -1) == LUA_TSTRING, "a value is a text");
+  claim(name && name_len > 0 && lua_type(L, -1) == LUA_TSTRING, "names and values are texts");
   const char *value = lua_tolstring(L, -1, &len);
-  claim(is_list_trimmed(value, len), "a value is trimmed");
+  claim(is_joined_trimmed(value, len), "a value is trimmed");
   for (size_t i = 0; i < name_len; i++)
-    claim(name[i] != ':' && !(name[i] >= 'A' && name[i] <= 'Z'), "a name is in lower case");
+    claim(name[i] != ':' && name[i] != ' ' && !(name[i] >= 'A' && name[i] <= 'Z'), "a name is a word in lower case");
 }
 
 /* Under pcall: an error of Lua's would end the process. */
@@ -44,17 +51,32 @@ static int check_head(lua_State *L) {
   return 0;
 }
 
+/* Gives lines to a head until it is over or refuses one. */
+static enum head_code read_lines(struct head *head, struct input in) {
+  enum head_code code = HEAD_OK;
+  while (in.left > 0 && code == HEAD_OK && !head_is_over(head)) {
+    const uint8_t *line = in.data;
+    const size_t left = in.left;
+    take_part(&in, '\n');
+    code = head_line(head, (const char *)line, left - in.left);
+    claim(head->text.len <= HEADERS_MAX, "the ceiling holds");
+  }
+  return code;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static lua_State *L;
-  struct buf head;
+  struct head head;
   if (!L)
     L = luaL_newstate();
-  buf_init(&head, 65536);
-  if (buf_append(&head, data, size) == BUF_OK) {
+  head_init(&head, HEADERS_MAX);
+  const enum head_code code = read_lines(&head, (struct input){data, size});
+  claim((code == HEAD_OK) == (head_message(code) == NULL), "a refusal has words");
+  if (code == HEAD_OK && head_is_over(&head)) {
     lua_pushcfunction(L, check_head);
-    lua_pushlightuserdata(L, &head);
+    lua_pushlightuserdata(L, &head.text);
     claim(lua_pcall(L, 1, 0, 0) == 0, "headers raise no error");
   }
-  buf_free(&head);
+  buf_free(&head.text);
   return 0;
 }

@@ -489,7 +489,8 @@ describe("a lock", function()
 end)
 
 describe("a place that cannot be one is the caller's mistake:", function()
-  for _, name in ipairs { "", ".", "..", "a/b", "/", "../token", "a\0b", ("x"):rep(250) } do
+  for _, name in ipairs { "", ".", "..", "a/b", "/", "../token", "a\0b", ("x"):rep(250),
+                           ".token.lock", ".token.new", ".\n.new" } do
     it(("the name %q"):format(name), function()
       for _, call in ipairs { "file_read", "file_replace", "file_remove", "file_lock" } do
         local ok, message = pcall(core[call], directory, name, "text")
