@@ -135,12 +135,16 @@ describe("behind a response of a kept connection", function()
     assert.same({ curl = { "200 one.", "200 two." }, nginx = { "200 one.", "200 two." } }, said)
   end)
 
-  -- libcurl sends any request again.
-  pending("a POST is sent once, though the connection closes", function()
-    local said, seen = verdicts(dying, { {}, { method = "POST", body = "a=b" } })
-    assert.same({ curl = { "200 one.", "network" }, nginx = { "200 one.", "network" } }, said)
-    for name, counts in pairs(seen) do
-      assert.equal(2, #counts.requests, name)
-    end
-  end)
+  for name, ending in pairs { closes = { close = true }, resets = { reset = true } } do
+    it("a POST is sent once, though the server " .. name, function()
+      local post = { method = "POST", body = "a=b" }
+      local said, seen = verdicts({ { { OK .. "one." }, { ending } }, { { ending } },
+                                    { { OK .. "evil" } } }, { {}, post })
+      local expected = { "200 one.", "network" }
+      assert.same({ curl = expected, nginx = expected }, said)
+      for transport, counts in pairs(seen) do
+        assert.equal(2, #counts.requests, transport)
+      end
+    end)
+  end
 end)
