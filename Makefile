@@ -158,36 +158,50 @@ lint:
 	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua OUT=build/lint-$$cc || exit 1; done; done
 	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) $(REDIRECT_SOURCES) -- -std=gnu11 -I$(LUA_INC)
 
-# libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer; a state that has to be kept
-# between inputs is a fuzzer's own affair. FUZZERS= chooses, SECONDS= is the time of each.
-SECONDS  ?= 30
-FUZZERS  ?= $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c))
-FUZZ_OUT := build/fuzz/bin
+# The product attacks itself: libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer
+# (spec/fuzz/*.c), and generators in Lua. FUZZERS= chooses, SECONDS= is the time of each; a
+# generator ends after COUNT= cases where that is given, and repeats a run by SEED=.
+SECONDS    ?= 30
+GENERATORS := http1 url answers
+FUZZERS    ?= $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)) $(GENERATORS)
 FUZZ_NEEDS := clang libclang-rt-dev
+FUZZ_OUT   := build/fuzz/bin
+CURL_URL   := build/fuzz/lua/curl_url.so
 FUZZ_COMPILE = clang -std=gnu11 -O1 -g $(WARNINGS) -fno-omit-frame-pointer \
-  -fno-sanitize-recover=undefined -Isrc -I/usr/include/lua5.4
-FUZZ_SANITIZE := address,undefined
+  -fno-sanitize-recover=undefined -Isrc -Ispec/fuzz -I/usr/include/lua5.4
 FUZZ_OBJECTS := $(patsubst src/%.c,build/fuzz/object/%.o,$(SOURCES) $(REDIRECT_SOURCES))
 
 build/fuzz/object/%.o: src/%.c $(HEADERS) $(wildcard src/redirect/*.h)
 	@mkdir -p $(@D)
-	$(FUZZ_COMPILE) -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZE) -c $< -o $@
+	$(FUZZ_COMPILE) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
 
 # headers.c has the static functions of lhttp.c in itself
-$(FUZZ_OUT)/headers: FUZZ_OMIT := build/fuzz/object/lhttp.o build/fuzz/object/pcapi_core.o
+$(FUZZ_OUT)/headers: FUZZ_OMIT := $(patsubst %,build/fuzz/object/%.o,lhttp pcapi_core)
 $(FUZZ_OUT)/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(FUZZ_OBJECTS)
 	@mkdir -p $(@D)
-	$(FUZZ_COMPILE) -Ispec/fuzz -fsanitize=fuzzer,$(FUZZ_SANITIZE) $< \
+	$(FUZZ_COMPILE) -fsanitize=fuzzer,address,undefined $< \
 	  $(filter-out $(FUZZ_OMIT),$(FUZZ_OBJECTS)) -o $@ $(LIBS) -lmicrohttpd -llua5.4
 
-fuzz:
-	@dev/need $(BUILD_NEEDS) $(FUZZ_NEEDS)
-	@$(MAKE) --no-print-directory -s -j2 $(FUZZERS:%=$(FUZZ_OUT)/%)
-	@spec/fuzz/run $(SECONDS) $(FUZZ_OUT) $(FUZZERS)
+$(CURL_URL): spec/fuzz/helper/curl_url.c
+	@mkdir -p $(@D)
+	$(COMPILE) -fPIC -shared $< -o $@ -lcurl
 
-# A process that renews its token, killed at 1,000 moments.
+FUZZ_ENVIRONMENT := env 'LUA_CPATH=$(LUA_CPATH)$(CURDIR)/build/fuzz/lua/?.so;;' \
+  COUNT=$(COUNT) SEED=$(SEED)
+fuzz: build $(CURL_URL)
+	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS) $(FUZZ_NEEDS)
+	@$(MAKE) --no-print-directory -s -j2 \
+	  $(patsubst %,$(FUZZ_OUT)/%,$(filter-out $(GENERATORS),$(FUZZERS)))
+	@sandbox/run $(FUZZ_ENVIRONMENT) spec/fuzz/run $(SECONDS) $(FUZZERS)
+
+# One input again, as a finding says.
+fuzz-one:
+	@$(FUZZ_ENVIRONMENT) $(ONE)
+
+# A process that renews its token, killed at so many moments.
+KILLS ?= 1000
 kill:
-	@KILLS=1000 $(MAKE) --no-print-directory test-lua SPECS=spec/service/sign_in_spec.lua
+	@KILLS=$(KILLS) $(MAKE) --no-print-directory test-lua SPECS=spec/service/sign_in_spec.lua
 
 # Not those that only do more of the same.
 COVERAGE_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,calls cli cli_mistakes \
@@ -217,6 +231,13 @@ bench-nginx:
 soak: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
 	@sandbox/run $(LUA) bench/soak.lua $(SOAK)
+
+# What takes hours: each fuzzer for ten minutes, a million of cases for each generator, kills, and
+# the soak. CI runs a sample.
+long:
+	@$(MAKE) --no-print-directory fuzz SECONDS=600 COUNT=1000000
+	@$(MAKE) --no-print-directory kill
+	@$(MAKE) --no-print-directory soak
 
 waiting: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
@@ -251,4 +272,4 @@ install-nginx:
 clean:
 	rm -rf build doc
 
-.PHONY: build demo nginx-demo test test-nginx test-page page-needs screenshot test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint kill coverage bench bench-nginx soak waiting docs install install-nginx clean
+.PHONY: build demo nginx-demo test test-nginx test-page page-needs screenshot test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill coverage bench bench-nginx soak waiting docs install install-nginx clean

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define SESSIONS 2
-#define ANSWERS 6  /* of one input */
+#define ANSWERS 6 /* of one input */
 #define CONNECTIONS 8
 #define TIMEOUT 60 /* ms; costs so much where the server stays silent */
 #define PATIENCE 3 /* ms that the server waits for more requests, where it does not */
@@ -99,10 +99,14 @@ static double now(void) {
 
 static void exchange(struct pool *pool, struct http *h, struct input bytes, uint8_t how) {
   const char *method = methods[how >> 4 & 3];
-  const struct http_request request = {
-      .method = method, .url = url, .timeout_ms = TIMEOUT, .connect_timeout_ms = TIMEOUT,
-      .max_body = MAX_BODY, .max_headers = MAX_HEADERS,
-      .body = method[0] == 'P' ? "a=b" : NULL, .body_len = method[0] == 'P' ? 3 : 0};
+  const struct http_request request = {.method = method,
+                                       .url = url,
+                                       .timeout_ms = TIMEOUT,
+                                       .connect_timeout_ms = TIMEOUT,
+                                       .max_body = MAX_BODY,
+                                       .max_headers = MAX_HEADERS,
+                                       .body = method[0] == 'P' ? "a=b" : NULL,
+                                       .body_len = method[0] == 'P' ? 3 : 0};
   const bool falls_silent = how & 4;
   const double latest = now() + 5;
   enum http_code code = http_start(h, &request);

@@ -65,8 +65,7 @@ static void reads(const char *name) {
   struct buf text;
   const struct entry *e = find(name);
   buf_init(&text, CEILING);
-  const enum file_code code =
-      file_read((struct file_place){directory, name}, &text, &message);
+  const enum file_code code = file_read((struct file_place){directory, name}, &text, &message);
   if (!e)
     claim(code == FILE_ABSENT || code == FILE_REFUSED, "what was not written is not read");
   else

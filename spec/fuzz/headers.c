@@ -11,18 +11,10 @@ static bool is_trimmed(const char *text, size_t len) {
   return len == 0 || (!head_is_space(text[0]) && !head_is_space(text[len - 1]));
 }
 
-static bool joins(char c) {
-  return c == ',' || c == ' ';
-}
-
-/* A list of what came under one name, and what goes on in a folded line, may have empty
- * members. */
+/* What comes under one name, or goes on in a folded line, is joined by a comma and a space, or
+ * a space, even to nothing. */
 static bool is_joined_trimmed(const char *text, size_t len) {
-  while (len > 0 && joins(text[0]))
-    text++, len--;
-  while (len > 0 && joins(text[len - 1]))
-    len--;
-  return is_trimmed(text, len);
+  return len == 0 || (!strchr("\t\r\n", text[0]) && !strchr("\t\r\n", text[len - 1]));
 }
 
 static void check_pair(lua_State *L) {
@@ -33,7 +25,8 @@ static void check_pair(lua_State *L) {
   const char *value = lua_tolstring(L, -1, &len);
   claim(is_joined_trimmed(value, len), "a value is trimmed");
   for (size_t i = 0; i < name_len; i++)
-    claim(name[i] != ':' && name[i] != ' ' && !(name[i] >= 'A' && name[i] <= 'Z'), "a name is a word in lower case");
+    claim(name[i] != ':' && name[i] != ' ' && !(name[i] >= 'A' && name[i] <= 'Z'),
+          "a name is a word in lower case");
 }
 
 /* Under pcall: an error of Lua's would end the process. */

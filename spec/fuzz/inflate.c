@@ -13,7 +13,8 @@ static bool is_gzip(const uint8_t *data, size_t size) {
 }
 
 static bool is_zlib(const uint8_t *data, size_t size) {
-  return size >= 2 && (data[0] & 15) == 8 && data[0] >> 4 <= 7 && (data[0] * 256 + data[1]) % 31 == 0;
+  return size >= 2 && (data[0] & 15) == 8 && data[0] >> 4 <= 7 &&
+         (data[0] * 256 + data[1]) % 31 == 0;
 }
 
 /* Inflates one stream after the other with the whole input and the whole room. Returns

@@ -93,6 +93,13 @@ describe("pcapi.error", function()
       ["sent eyJhb.eyJx twice eyJhb.eyJx"] = "sent [token] twice [token]",
       ["Authorization: Bearer a.b-c~d+e/f="] = "Authorization: Bearer [token]",
       ["authorization: bearer  SECRET, x"] = "authorization: bearer  [token], x",
+      [ [[{"access_token" : "0.AXoA","expires_in":1}]] ] =
+        [[{"access_token" : "[hidden]","expires_in":1}]],
+      ['it says {\\"refresh_token\\":\\"0.AXoA\\",\\"device_code\\":\\"Q'] =
+        'it says {\\"refresh_token\\":\\"[hidden]\\",\\"device_code\\":\\"[hidden]',
+      ["grant_type=x&refresh_token=1.AX-_&client_secret=p%20w next"] =
+        "grant_type=x&refresh_token=[hidden]&client_secret=[hidden] next",
+      ['the refresh_token is "old"'] = 'the refresh_token is "old"',
       ["nothing to hide"] = "nothing to hide",
       ["no proxy at me:SECRET@host:1"] = "no proxy at [hidden]@host:1",
       ["no proxy at HTTP://me:SE@CRET@host:1/"] = "no proxy at HTTP://[hidden]@host:1/",

@@ -149,7 +149,7 @@ local function add_header(headers, line, last)
     local colon = line:find(":", 1, true) or 1
     name, between, at = line:sub(1, colon - 1):lower(), ", ", colon + 1
   end
-  if not name or name == "" or name:find "%s" then
+  if not name or name == "" or name:find "[%c%s]" then
     return senseless "a line of its headers has no name"
   end
   local value = trimmed(line, at)
