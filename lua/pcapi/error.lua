@@ -50,6 +50,21 @@ local LONGEST_FACT = 128 -- bytes of what is in FACTS
 local FACTS = { "code", "oauth_error", "request_id", "correlation_id" }
 local LONGEST_LINE = 2 * LONGEST -- bytes of an error as text: message, facts and next step
 
+-- Members of JSON, and of a form, that hold a secret whatever it looks like.
+local SECRETS = { "access_token", "refresh_token", "id_token", "device_code", "client_secret",
+                  "client_assertion", "code_verifier" }
+
+-- Hides what stands behind the name of a secret.
+local function without_secrets(said)
+  for _, name in ipairs(SECRETS) do
+    if said:find(name, 1, true) then
+      said = said:gsub("(%f[%w_]" .. name .. '\\?"%s*:%s*\\?")[^"\\]+', "%1[hidden]")
+      said = said:gsub("(%f[%w_]" .. name .. "=)[^&%s]+", "%1[hidden]")
+    end
+  end
+  return said
+end
+
 --- Cuts a text that is too long, with an ellipsis at its end. No character is cut in two,
 -- nor what may be the name and password of a proxy, which could then not be found.
 -- @tparam string text
@@ -76,6 +91,7 @@ function M.harmless(said, longest)
   said = said:gsub("([Bb]earer%s+)[%w%-%._~%+/=]+", function(scheme)
     return scheme .. "[token]"
   end)
+  said = without_secrets(said)
   -- loaded late: who meets no error need not load it
   return M.shorten(require("pcapi.format.text").visible(said), longest) -- escapes are longer
 end

@@ -72,7 +72,9 @@ local SHAPES = {
   function() return "[" .. record() .. "," .. record() .. "]" end,
   function() return ('{"code":%s,"description":%s}'):format(one(SCALARS), one(SCALARS)) end,
   function() return ('{"error":{"code":%s,"message":%s}}'):format(value(2), value(2)) end,
-  function() return ('{"title":%s,"detail":%s,"status":%s}'):format(value(2), value(2), value(2)) end,
+  function()
+    return ('{"title":%s,"detail":%s,"status":%s}'):format(value(2), value(2), value(2))
+  end,
   function()
     return ('{"error":%s,"error_description":%s,"error_codes":%s,"claims":%s}'):format(
       one { '"invalid_grant"', '"authorization_pending"', '"slow_down"', '"expired_token"',
@@ -92,7 +94,9 @@ local SHAPES = {
   end,
   function() return value(0) end,
   function() return object(0) end,
-  function() return one { "", "<html>MFA</html>", "null", "\239\187\191{}", "\0", ("["):rep(200) } end,
+  function()
+    return one { "", "<html>MFA</html>", "null", "\239\187\191{}", "\0", ("["):rep(200) }
+  end,
 }
 
 local STATUSES = { 200, 200, 200, 200, 200, 201, 204, 206, 299, 301, 302, 304, 400, 400, 400, 401,

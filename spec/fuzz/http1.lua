@@ -33,7 +33,8 @@ local function chunks(body)
       body:sub(at, at + size - 1))
     at = at + size
   end
-  return table.concat(parts) .. "0\r\n" .. random.one { "", "", "A: b\r\n", "nonsense\r\n" } .. "\r\n"
+  return table.concat(parts) .. "0\r\n" .. random.one { "", "", "A: b\r\n", "nonsense\r\n" }
+    .. "\r\n"
 end
 
 local function framed(body)

@@ -7,12 +7,12 @@ local url = require "pcapi.url"
 local ROOT = "/v1"
 local BASES = { "https://api.example", "https://api.example:8443", "https://api.example/pre",
                 "http://127.0.0.1:8080", "https://[::1]:8443" }
-local PARTS = { "https", "http", "://", "//", "/", "\\", "@", ":", "?", "#", "[", "]", "[::1]", "::",
-  "api.example", "evil.example", "localhost", "127.0.0.1", "127.1", "0x7f.1", "2130706433", "a",
+local PARTS = { "https", "http", "://", "//", "/", "\\", "@", ":", "?", "#", "[", "]",
+  "[::1]", "::", "api.example", "evil.example", "localhost", "127.0.0.1", "127.1", "0x7f.1", "2130706433", "a",
   "user:password@", ":443", ":0", ":65536", ":8443", ":99999999999999999999", "%00", "%2f", "%40",
   "%", "..", "/../", "/./", "v1", "/v1/customers", "customers", "?a=b", "&c", "=", " ", "\t", "\n",
-  "\0", "\127", "\128", "é", "。", "｡", ".", "-", "_", "~", "*", "<", ">", "\"", "|", "HTTPS", "hTTp",
-  "file", "ftp", "javascript", ";", ",", "!", "$", "'", "(", ")" }
+  "\0", "\127", "\128", "é", "。", "｡", ".", "-", "_", "~", "*", "<", ">", "\"", "|",
+  "HTTPS", "hTTp", "file", "ftp", "javascript", ";", ",", "!", "$", "'", "(", ")" }
 
 local function text()
   local parts = {}
