@@ -19,11 +19,11 @@ describe("the server for raw bytes", function()
   it("counts connections and requests", function()
     server:play { { { HI }, again = true } }
     assert.equal("hi", assert(fetch(server.http .. "/a")).body)
-    assert(fetch(server.http .. "/b", { method = "POST", body = "xyz" }))
+    assert(fetch(server.http .. "/b", { method = "PUT", body = "xyz" }))
     assert(fetch(server.https .. "/c"))
     assert.same({ connections = 2, relayed = 0, requests = {
       { connection = 1, length = 0, line = "GET /a HTTP/1.1" },
-      { connection = 1, length = 3, line = "POST /b HTTP/1.1" },
+      { connection = 1, length = 3, line = "PUT /b HTTP/1.1" },
       { connection = 2, length = 0, line = "GET /c HTTP/1.1" },
     } }, server:seen())
   end)
