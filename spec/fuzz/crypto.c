@@ -16,26 +16,30 @@ static struct crypto_text text(struct input in) {
   return (struct crypto_text){.data = (const char *)in.data, .len = in.left};
 }
 
-static void sign(struct input pem, struct input passphrase, struct crypto_text certificate) {
+static void sign(struct crypto_text pem, const struct crypto_key *key) {
   struct crypto_signature signature;
-  struct crypto_key key = {.pem = text(pem), .certificate = certificate};
-  if (passphrase.left > 0)
-    key.passphrase = text(passphrase);
-  const enum crypto_alg alg = pem.left % 2 ? CRYPTO_PS256 : CRYPTO_RS256;
-  const enum crypto_code code = crypto_sign(alg, text(pem), &key, &signature);
+  const enum crypto_alg alg = pem.len % 2 ? CRYPTO_PS256 : CRYPTO_RS256;
+  const enum crypto_code code = crypto_sign(alg, pem, key, &signature);
   settled(code);
   if (code == CRYPTO_DONE)
     claim(signature.len >= 64 && signature.len <= CRYPTO_SIGNATURE_MAX, "a signature has a size");
 }
 
+static void read_certificate(struct crypto_text pem, const struct crypto_key *key) {
+  struct crypto_certificate certificate;
+  memset(&certificate, 0, sizeof certificate);
+  settled(crypto_certificate(pem, key, &certificate));
+}
+
 /* The input: a passphrase up to the first line break, and PEM. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct input in = {data, size};
-  struct crypto_certificate certificate;
   const struct input passphrase = take_part(&in, '\n');
-  memset(&certificate, 0, sizeof certificate);
-  settled(crypto_certificate(text(in), &certificate));
-  sign(in, passphrase, (struct crypto_text){NULL, 0});
-  sign(in, passphrase, text(in));
+  struct crypto_key key = {.pem = text(in)};
+  if (passphrase.left > 0)
+    key.passphrase = text(passphrase);
+  read_certificate(key.pem, NULL);
+  read_certificate(key.pem, &key);
+  sign(key.pem, &key);
   return 0;
 }
