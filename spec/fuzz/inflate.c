@@ -54,6 +54,26 @@ static void as_zlib(const uint8_t *data, size_t size) {
   buf_free(&out);
 }
 
+/* Steps of any size come to the same. */
+static void in_steps(const uint8_t *data, size_t size) {
+  struct buf out;
+  struct buf whole;
+  buf_init(&out, CEILING);
+  buf_init(&whole, CEILING);
+  const enum inflate_code expected = inflate_body(data, size, &whole);
+  struct inflate *s = inflate_open(data, size, &out);
+  enum inflate_code code = INFLATE_GOES_ON;
+  for (size_t bytes = 1; s && code == INFLATE_GOES_ON; bytes = bytes * 3 % 5000 + 1)
+    code = inflate_step(s, bytes);
+  claim(s != NULL && code == expected, "steps end as the whole does");
+  claim(out.len == whole.len &&
+            memcmp(out.data ? out.data : "", whole.data ? whole.data : "", out.len) == 0,
+        "and give the same");
+  inflate_close(s);
+  buf_free(&out);
+  buf_free(&whole);
+}
+
 static void there_and_back(struct input in) {
   static uint8_t packed[CEILING];
   static const int bits[] = {31, 15, -15};
@@ -84,6 +104,7 @@ static void there_and_back(struct input in) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   as_zlib(data, size);
+  in_steps(data, size);
   there_and_back((struct input){data, size});
   return 0;
 }
