@@ -5,25 +5,15 @@ local piecewise = require "pcapi.piecewise"
 local PIECE = 8 -- bytes, so that short texts are cut too
 local EXACT = 2 ^ 53 - 1
 
--- The size of a piece is the module's own affair, and so is a local of it.
-local function cut_finely(fun)
-  local found
-  for i = 1, 50 do
-    local name = debug.getupvalue(fun, i)
-    if name == "PIECE" then
-      debug.setupvalue(fun, i, PIECE)
-      found = true
-    end
-  end
-  assert(found, "piecewise.decode has no PIECE any more")
-end
-cut_finely(piecewise.decode)
-
 local plain = require("cjson").new()
 plain.decode_max_depth(100)
 plain.decode_invalid_numbers(false)
 
 local same
+
+local function is_finite(number)
+  return number > -math.huge and number < math.huge
+end
 
 local function same_number(ours, theirs)
   local is_integral = theirs == math.floor(theirs) and math.abs(theirs) <= EXACT
@@ -32,7 +22,7 @@ end
 
 local function same_table(ours, theirs)
   for key, value in pairs(theirs) do
-    -- null as a member is left out; in an array it holds a place
+    -- null as a member is left out, in an array it holds a place
     if value == plain.null and type(key) == "string" then
       value = nil
     end
@@ -49,6 +39,9 @@ local function same_table(ours, theirs)
 end
 
 function same(ours, theirs)
+  if type(theirs) == "number" and not is_finite(theirs) then
+    return ours == plain.null or ours == nil -- 1e999 is a number of nobody
+  end
   if type(ours) ~= type(theirs) then
     return false
   elseif type(ours) == "table" then
@@ -94,16 +87,9 @@ local function against_cjson(text, value, message)
 end
 
 local function in_pieces(text, value, message)
-  local again, why = piecewise.decode(text, function() end)
+  local again, why = piecewise.decode(text, function() end, PIECE)
   assert((why == nil) == (message == nil), "pieces are taken where the whole is, and nowhere else")
   assert(equal(again, value), "pieces are not what the whole is")
-end
-
-local function respelt(text, message)
-  local spelt = core.respell(text, { last = "a", loginDateTime = "dateTime" })
-  assert(#spelt == #text, "names are respelt in place")
-  local _, why = core.decode(spelt)
-  assert((why == nil) == (message == nil), "a text with names respelt is JSON, or not, as before")
 end
 
 return function(text)
@@ -113,5 +99,4 @@ return function(text)
   end
   against_cjson(text, value, message)
   in_pieces(text, value, message)
-  respelt(text, message)
 end
