@@ -115,6 +115,7 @@ local function is_known(one, curls, http1s)
     -- libcurl is lax about sizes and line ends of chunks, and strict about trailers; it says
     -- "network" of some that are wrong; and it counts what has come only
     return http1s == "protocol" or curls == "protocol" or curls == "network"
+      or bytes:find "\r$" ~= nil -- libcurl does without the last LF
   elseif bytes:find "^HTTP/[23]" or bytes:find "\nHTTP/[23]" then
     return true -- libcurl writes heads of HTTP/2 so
   elseif bytes:find "[Cc]ontent%-[Ll]ength:[^\n]*\n[ \t]" then
