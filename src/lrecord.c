@@ -37,12 +37,12 @@ static void move_field(lua_State *L, int from) {
   lua_rawget(L, -3);
   const int has_place = is_gap(L);
   lua_pop(L, 1);
-  if (has_place && !is_gap(L)) {
-    lua_pushvalue(L, from + 1);
-    lua_pushvalue(L, -2);
-    lua_rawset(L, -4);
+  if (has_place && !is_gap(L)) { /* first the one that goes, or the table grows for the other */
     lua_pushvalue(L, from);
     lua_pushnil(L);
+    lua_rawset(L, -4);
+    lua_pushvalue(L, from + 1);
+    lua_pushvalue(L, -2);
     lua_rawset(L, -4);
   }
   lua_pop(L, 1);
