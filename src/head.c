@@ -91,8 +91,12 @@ static enum head_code read_length(struct head *h, struct span value) {
 
 static enum head_code read_field(struct head *h, struct span line) {
   const char *colon = memchr(line.p, ':', (size_t)(line.end - line.p));
-  if (head_is_space(*line.p)) /* goes on from the line before (RFC 9112 §5.2) */
+  if (head_is_space(*line.p)) { /* goes on from the line before (RFC 9112 §5.2) */
+    const struct span more = trimmed(line);
+    if (h->is_framing && more.p < more.end) /* libcurl has read the line before already */
+      return HEAD_FRAMING;
     return h->has_field ? HEAD_OK : HEAD_NO_NAME;
+  }
   if (!colon || colon == line.p)
     return HEAD_NO_NAME;
   for (const char *p = line.p; p < colon; p++)
@@ -101,9 +105,11 @@ static enum head_code read_field(struct head *h, struct span line) {
   h->has_field = true;
   const struct span name = {line.p, colon};
   const struct span value = trimmed((struct span){colon + 1, line.end});
-  if (is_word(name, "content-length"))
+  const bool is_length = is_word(name, "content-length");
+  h->is_framing = is_length || is_word(name, "transfer-encoding");
+  if (is_length)
     return read_length(h, value);
-  if (!is_word(name, "transfer-encoding"))
+  if (!h->is_framing)
     return HEAD_OK;
   /* libcurl would decompress "gzip, chunked" by itself, and wait for the end of the connection
    * behind "identity" */

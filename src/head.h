@@ -25,7 +25,8 @@ struct head {
   struct buf text; /* with line ends and the empty line; whole when head_is_over() */
   enum { HEAD_BEGINS, HEAD_INTERIM, HEAD_FINAL, HEAD_OVER } state;
   size_t trailers; /* bytes */
-  bool has_field; /* a line that begins with a space goes on from another one */
+  bool has_field;  /* a line that begins with a space goes on from another one */
+  bool is_framing; /* which is Content-Length or Transfer-Encoding */
   bool has_coding;
   bool has_length;
   unsigned long long length;

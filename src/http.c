@@ -102,7 +102,8 @@ static enum http_code http_refine(struct http *h, CURLcode code) {
       (strstr(h->error, "SYSCALL") || strstr(h->error, "unexpected eof") ||
        strstr(h->error, "reset by peer") || is_of_another(h->error)))
     return HTTP_NETWORK;
-  if ((int)code == HTTP_TOO_LARGE || strstr(h->error, "Too large response headers"))
+  if ((int)code == HTTP_TOO_LARGE || strstr(h->error, "Too large response headers") ||
+      strstr(h->error, "chunked-encoding"))
     return HTTP_PROTOCOL;
   const enum http_code kind = http_classify(code);
   return kind == HTTP_CONFIG && http_was_sent(h) ? HTTP_PROTOCOL : kind;

@@ -23,6 +23,7 @@ struct pool {
   int users;
   long silence_ms;
   struct sockets sockets;
+  bool checks_unread;       /* see is_spoilt() */
   bool suspects;            /* some sockets are given up, or may have to be */
   long long suspect_before; /* ms: what was opened before and is idle is given up as well */
   bool failed;     /* libcurl ran out of memory, and must not be called any more: 7.88
@@ -125,6 +126,7 @@ struct pool *pool_open(const struct pool_limits *limits) {
   p->users = 1;
   p->timer = -1;
   p->silence_ms = limits->silence_ms;
+  p->checks_unread = curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
   p->epoll = limits->watched ? epoll_create1(EPOLL_CLOEXEC) : -1;
   if (!limits->watched || p->epoll >= 0)
     p->multi = curl_multi_init();
@@ -162,6 +164,19 @@ static void list_remove(struct list *list, struct pool_transfer *t) {
   *(t->next ? &t->next->previous : &list->last) = t->previous;
 }
 
+static struct socket_entry *pool_socket_of(struct pool *p, const struct pool_transfer *t) {
+  return t->local_port > 0 ? sockets_find(&p->sockets, t->local_port, t->remote_port) : NULL;
+}
+
+/* libcurl before 8.0 sends a request on an idle HTTP/1 connection into which the server has
+ * written meanwhile, such as a late 408, and takes that for the response. */
+static bool is_spoilt(const struct pool_transfer *t) {
+  if (!t->pool->checks_unread)
+    return false;
+  const struct socket_entry *socket = pool_socket_of(t->pool, t);
+  return socket && socket->is_http1 && sockets_has_unread(socket);
+}
+
 /* Called each time before a request goes out on a connection. Never again behind bytes of a
  * response: those of two would be taken for one. */
 static int pool_on_send(void *userdata, char *remote_ip, char *local_ip, int remote_port,
@@ -170,8 +185,11 @@ static int pool_on_send(void *userdata, char *remote_ip, char *local_ip, int rem
   struct pool_transfer *t = userdata;
   t->remote_port = remote_port;
   t->local_port = local_port;
-  return t->sent++ > 0 && (!t->may_repeat || t->heard) ? CURL_PREREQFUNC_ABORT
-                                                       : CURL_PREREQFUNC_OK;
+  t->was_spoilt = is_spoilt(t);
+  if (t->was_spoilt || (t->sent > 0 && (!t->may_repeat || t->heard)))
+    return CURL_PREREQFUNC_ABORT;
+  t->sent++;
+  return CURL_PREREQFUNC_OK;
 }
 
 /* While a connection that is given up still serves another transfer, libcurl would put a new
@@ -191,6 +209,7 @@ static long long first_look(const struct pool_transfer *t) {
 }
 
 bool pool_add(struct pool *p, struct pool_transfer *t) {
+  t->pool = p;
   t->sent = 0;
   if (p->failed || !pool_hand_over(p, t))
     return false;
@@ -222,10 +241,6 @@ static long long pool_sent(const struct pool_transfer *t) {
   if (curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &us) != CURLE_OK || us == 0)
     return 0;
   return t->started + t->lost_ms + us / 1000;
-}
-
-static struct socket_entry *pool_socket_of(struct pool *p, const struct pool_transfer *t) {
-  return t->local_port > 0 ? sockets_find(&p->sockets, t->local_port, t->remote_port) : NULL;
 }
 
 /* Gives up the connection of a transfer that heard nothing; and where it was there before
@@ -270,8 +285,17 @@ static bool is_long_header(const struct pool_transfer *t) {
   return probe != NULL;
 }
 
+static void pool_note_version(struct pool *p, const struct pool_transfer *t) {
+  long version = 0;
+  struct socket_entry *socket = p->checks_unread ? pool_socket_of(p, t) : NULL;
+  if (socket && curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK)
+    socket->is_http1 = version == CURL_HTTP_VERSION_1_1 || version == CURL_HTTP_VERSION_1_0;
+}
+
 static void pool_end(struct pool *p, struct pool_transfer *t, CURLcode result) {
-  if (result == CURLE_OPERATION_TIMEDOUT)
+  if (result == CURLE_OK)
+    pool_note_version(p, t);
+  else if (result == CURLE_OPERATION_TIMEDOUT)
     pool_suspect_late(p, t);
   else if (result == CURLE_OUT_OF_MEMORY && !p->failed && is_long_header(t))
     result = CURLE_WEIRD_SERVER_REPLY;
@@ -311,6 +335,28 @@ static void pool_end_refused(struct pool *p) {
   p->refusals = false;
 }
 
+/* Sends a request again, on a fresh connection, within what is left of its time. */
+static void pool_repeat(struct pool *p, struct pool_transfer *t, long long now) {
+  const long left = (long)(t->deadline - POOL_GRACE - now);
+  curl_multi_remove_handle(p->multi, t->easy);
+  t->lost_ms = now - t->started;
+  t->silent_at = LLONG_MAX;
+  if ((t->timeout_ms > 0 &&
+       curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, left > 1 ? left : 1) != CURLE_OK) ||
+      !pool_hand_over(p, t))
+    pool_end(p, t, CURLE_OUT_OF_MEMORY);
+}
+
+/* A transfer of which libcurl says that it is done. */
+static void pool_take(struct pool *p, struct pool_transfer *t, CURLcode result) {
+  if (result == CURLE_ABORTED_BY_CALLBACK && t->was_spoilt) {
+    p->suspects = true; /* or the next connection is one that is kept as well */
+    pool_repeat(p, t, now_ms());
+  } else {
+    pool_end(p, t, result);
+  }
+}
+
 static void pool_collect(struct pool *p) {
   int queued = 0;
   const CURLMsg *msg;
@@ -318,7 +364,7 @@ static void pool_collect(struct pool *p) {
     char *private = NULL;
     if (msg->msg == CURLMSG_DONE &&
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private) == CURLE_OK)
-      pool_end(p, (struct pool_transfer *)(void *)private, msg->data.result);
+      pool_take(p, (struct pool_transfer *)(void *)private, msg->data.result);
   }
   if (p->refusals)
     pool_end_refused(p);
@@ -344,18 +390,6 @@ static void pool_fire(struct pool *p) {
   pool_check(p, curl_multi_socket_action(p->multi, CURL_SOCKET_TIMEOUT, 0, &active));
   if (p->timer < 0 && curl_multi_timeout(p->multi, &timeout_ms) == CURLM_OK)
     pool_on_timer(p->multi, timeout_ms, p);
-}
-
-/* Sends a request again, on a fresh connection, within what is left of its time. */
-static void pool_repeat(struct pool *p, struct pool_transfer *t, long long now) {
-  const long left = (long)(t->deadline - POOL_GRACE - now);
-  curl_multi_remove_handle(p->multi, t->easy);
-  t->lost_ms = now - t->started;
-  t->silent_at = LLONG_MAX;
-  if ((t->timeout_ms > 0 &&
-       curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, left > 1 ? left : 1) != CURLE_OK) ||
-      !pool_hand_over(p, t))
-    pool_end(p, t, CURLE_OUT_OF_MEMORY);
 }
 
 /* Looks whether a request was sent into a connection that is dead: one that was there before

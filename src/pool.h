@@ -28,8 +28,9 @@ struct pool_limits {
 };
 
 /* One transfer, part of its owner's struct. It stays in the pool from pool_add() until
- * it is taken or cancelled. The owner sets the first four. */
+ * it is taken or cancelled. The owner sets easy, timeout_ms and may_repeat. */
 struct pool_transfer {
+  struct pool *pool;
   CURL *easy;      /* its CURLOPT_PRIVATE is the transfer itself */
   long timeout_ms; /* as its CURLOPT_TIMEOUT_MS; 0 for none */
   /* The request may be sent twice. If a connection that was there before says nothing at all
@@ -39,6 +40,7 @@ struct pool_transfer {
   bool may_repeat;
   bool heard;     /* bytes of the response have come; false at pool_add() */
   bool has_head;  /* all header lines have come; false at pool_add() */
+  bool was_spoilt; /* its connection had bytes in it that belong to no request */
   int sent;       /* times that libcurl has begun to send the request */
   int local_port, remote_port; /* of its connection; 0 for none yet */
   long long started;   /* ms, of the first attempt */

@@ -82,12 +82,26 @@ static int port_of(int fd, name_of *end) {
   return address.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)&address)->sin_port) : 0;
 }
 
+/* They do not change as long as it is connected. */
+static void learn_ports(struct socket_entry *socket) {
+  socket->remote_port = port_of(socket->fd, getpeername);
+  socket->local_port = socket->remote_port ? port_of(socket->fd, getsockname) : 0;
+}
+
 struct socket_entry *sockets_find(const struct sockets *s, int local_port, int remote_port) {
-  for (size_t i = 0; i < s->count; i++)
-    if (is_same(&s->all[i]) && port_of(s->all[i].fd, getsockname) == local_port &&
-        port_of(s->all[i].fd, getpeername) == remote_port)
-      return &s->all[i];
+  for (size_t i = 0; i < s->count; i++) {
+    struct socket_entry *socket = &s->all[i];
+    if (!socket->local_port)
+      learn_ports(socket);
+    if (socket->local_port == local_port && socket->remote_port == remote_port && is_same(socket))
+      return socket;
+  }
   return NULL;
+}
+
+bool sockets_has_unread(const struct socket_entry *socket) {
+  int unread = 0;
+  return ioctl(socket->fd, FIONREAD, &unread) == 0 && unread > 0;
 }
 
 /* Where the system does not tell, a peer counts as silent from the beginning. */
@@ -103,15 +117,6 @@ long long sockets_silence(const struct socket_entry *socket, long long now) {
   return age;
 }
 
-/* For reading only, where that is enough to be found closed: libcurl says goodbye when it closes
- * a connection, and puts the failure of that before the next transfer's own. Fails while the
- * socket is connecting. */
-static void shut_down(int fd) {
-  int unread = 0;
-  const bool looks_alive = ioctl(fd, FIONREAD, &unread) == 0 && unread > 0;
-  shutdown(fd, looks_alive ? SHUT_RDWR : SHUT_RD);
-}
-
 bool sockets_shut_down(struct sockets *s, long long opened_before) {
   bool some_left = false;
   for (size_t i = 0; i < s->count; i++) {
@@ -119,7 +124,10 @@ bool sockets_shut_down(struct sockets *s, long long opened_before) {
     if (socket->used)
       some_left = some_left || socket->given_up;
     else if ((socket->given_up || socket->opened < opened_before) && is_same(socket))
-      shut_down(socket->fd);
+      /* for reading only, where that is enough to be found closed: libcurl says goodbye when it
+       * closes a connection, and puts the failure of that before the next transfer's own. Fails
+       * while the socket is connecting */
+      shutdown(socket->fd, sockets_has_unread(socket) ? SHUT_RDWR : SHUT_RD);
   }
   return some_left;
 }

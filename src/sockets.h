@@ -18,6 +18,8 @@ struct socket_entry {
   int fd;
   unsigned long long cookie; /* the system's name for this very socket */
   long long opened;          /* ms */
+  int local_port, remote_port; /* 0 before they are known */
+  bool is_http1;    /* it has served a response of HTTP/1 */
   bool given_up;    /* no further request may use it; shut down once none does */
   bool used;        /* for sockets_shut_down() */
 };
@@ -40,6 +42,9 @@ void sockets_free(struct sockets *s);
 
 /* The connection between these two ports; NULL when there is none. */
 struct socket_entry *sockets_find(const struct sockets *s, int local_port, int remote_port);
+
+/* Whether bytes have come that nobody has read. */
+bool sockets_has_unread(const struct socket_entry *socket);
 
 /* Milliseconds for which the peer has sent nothing. */
 long long sockets_silence(const struct socket_entry *socket, long long now);

@@ -73,7 +73,8 @@ static void refuses(void) {
       "Content-Length: 5\r\nTransfer-Encoding: chunked", "Content-Length: 5\r\nContent-Length: 6",
       "Transfer-Encoding: chunked\r\nContent-Length: 5", "Content-Length: -1", "Content-Length:",
       "Content-Length: 5,", "Content-Length: 5, 6", "Content-Length: +5", "Content-Length: 0x5",
-      "Content-Length: 9999999999999999999"};
+      "Content-Length: 9999999999999999999", "Content-Length: 4\r\n 0",
+      "A: 1\r\nTransfer-Encoding: chunked\r\n\t, gzip"};
   for (size_t i = 0; i < sizeof framing / sizeof *framing; i++) {
     snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\n%s\r\n", framing[i]);
     expect(text, HEAD_FRAMING, "refuses lengths that contradict each other");
