@@ -53,7 +53,9 @@ function M.start(options)
   local proxy = setmetatable({ dir = dir, place = "127.0.0.1:" .. port }, Proxy)
   proxy.pipe = assert(io.popen(RUN:gsub("@DIR@", dir), "w"))
   running[#running + 1] = proxy
-  if not nginx.wait_for(function() return is_ready(port) end) then
+  if not nginx.wait_for(function()
+    return files.exists(dir .. "/pid") and is_ready(port)
+  end) then
     error("tinyproxy does not start:\n" .. files.slurp(dir .. "/output"), 0)
   end
   proxy.pid = tonumber(files.slurp(dir .. "/pid"))

@@ -547,11 +547,11 @@ describe("machines with a cached value", function()
   it("load it anew once, and give it as stale meanwhile", function()
     local one, other = machines { fresh = 4 }
     on_both(one, other, 10, GET)
-    takes(one, 0.8)
-    takes(other, 0.8)
+    takes(one, 3) -- more than fifty requests take, however busy the machine
+    takes(other, 3)
     os.execute "sleep 4.1"
     for _, results in ipairs { on_both(one, other, 50, GET) } do
-      assert.is_true(slowest(results) < 0.6)
+      assert.is_true(slowest(results) < 2)
       for _, result in ipairs(results) do
         assert.is_true(result.values[3])
       end
@@ -559,7 +559,7 @@ describe("machines with a cached value", function()
     for _, machine in ipairs { one, other } do
       assert.is_true(nginx.wait_for(function()
         return select(3, machine:run(GET)) == false
-      end, 3))
+      end, 6))
     end
     assert.equal(2, loads(one) + loads(other))
   end)
