@@ -154,6 +154,7 @@ end
 local function read(self, call, ids, line, response, err)
   if not response then
     err.request_id, err.correlation_id = ids.request_id, ids.correlation_id
+    err.hint = err.hint or limits.cure(err.message)
     return nil, err
   end
   local has_failed = response.status >= 300
@@ -345,7 +346,8 @@ function Client:request(method, path, options)
     error("request: a " .. method .. " has no body; give a query, or another method", 2)
   end
   local target = path .. url.query(options.query)
-  local mistake = target_mistake(target) or headers.mistake(options.headers)
+  local mistake = url.query_mistake(options.query) or target_mistake(target)
+    or headers.mistake(options.headers)
   if mistake then
     error("request: " .. mistake, 2)
   end

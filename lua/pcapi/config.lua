@@ -19,6 +19,7 @@ local ca = require "pcapi.ca"
 local endpoint = require "pcapi.auth.endpoint"
 local errors = require "pcapi.error"
 local input = require "pcapi.input"
+local limits = require "pcapi.limits"
 local options_ = require "pcapi.options"
 
 local M = {}
@@ -35,12 +36,15 @@ local function choice(...)
   end
 end
 
-local function seconds(value)
-  local number = tonumber(value)
-  if number and number > 0 and number < math.huge then
-    return number
+-- Reads a positive number; `unit` is what follows that word in a message.
+local function positive(unit)
+  return function(value)
+    local number = tonumber(value)
+    if number and number > 0 and number < math.huge then
+      return number
+    end
+    return nil, ("must be a positive number%s, not %q"):format(unit, value)
   end
-  return nil, ("must be a positive number of seconds, not %q"):format(value)
 end
 
 --- Every setting, in the order in which people are shown them: `name`, `env` (its
@@ -79,7 +83,11 @@ M.settings = {
   { name = "ca_path", env = "PCAPI_CA_PATH", of = "client", kept = true, path = true },
   { name = "proxy", of = "client", address = true },
   { name = "no_proxy", of = "client" },
-  { name = "timeout", of = "client", read = seconds, default = 180 },
+  { name = "timeout", of = "client", read = positive " of seconds", default = limits.TIMEOUT },
+  { name = "max_records", env = "PCAPI_MAX_RECORDS", of = "client", read = positive "",
+    default = limits.MAX_RECORDS },
+  { name = "max_body", env = "PCAPI_MAX_BODY", of = "client", read = positive " of bytes",
+    default = limits.LIST_BODY },
   { name = "store", env = "PCAPI_STORE", path = true },
 }
 

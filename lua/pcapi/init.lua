@@ -350,6 +350,7 @@ function M.fetch(address, options)
     headers = headers.lines(options.headers), on_wait = options.on_wait,
   }, options.timeout, options))
   if not response then
+    err.hint = err.hint or limits.cure(err.message)
     return nil, err
   end
   local ok, message, why = answer.decode(response, false, transport,

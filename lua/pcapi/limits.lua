@@ -9,7 +9,6 @@ local CONNECT_TIMEOUT = 15 -- seconds
 local MAX_BODY = 128 * 1024 * 1024 -- bytes; 10,000 records are about 4 MB
 local MAX_HEADERS = 64 * 1024 -- bytes
 local VALUES_OF_A_RECORD = 16 -- the longest has 10 fields
-local MAX_RECORDS = 250000 -- of one call, over all its pages
 local MAX_VALUES = 2000000 -- of the JSON of any other answer
 local VALUES_OF_A_FAILURE = 10000
 local NO_LIMIT = math.huge
@@ -17,6 +16,9 @@ local NO_LIMIT = math.huge
 --- Bytes of an answer of the three calls. What a JSON text becomes takes ten times its
 -- memory, and more.
 M.LIST_BODY = 64 * 1024 * 1024
+
+--- Records of one of the three calls, over all its pages.
+M.MAX_RECORDS = 250000
 
 --- Seconds for one call. The service takes its time: beyond 100,000 log entries it
 -- needs minutes, and Microsoft's own libraries allow three.
@@ -65,6 +67,14 @@ function M.apply(request, timeout, options)
   return request
 end
 
+--- What to do where a transport refused a response that is larger than it may be.
+-- @tparam string message of the transport
+-- @treturn[1] string
+-- @treturn[2] nil it was something else
+function M.cure(message)
+  return message:find("max_body", 1, true) and "Raise max_body, if so much is expected" or nil
+end
+
 --- What the JSON text of any answer may hold.
 -- @tparam table options `max_values`, or nothing
 -- @tparam number deadline of the transport's clock, by when it has to be decoded
@@ -85,7 +95,7 @@ end
 -- @tparam number deadline of the transport's clock, by when they have to be decoded
 -- @treturn table for @{count}
 function M.of_list(options, deadline)
-  local most = options.max_records or MAX_RECORDS
+  local most = options.max_records or M.MAX_RECORDS
   return { values = most * VALUES_OF_A_RECORD, records = most, max_records = most,
            deadline = deadline }
 end

@@ -196,6 +196,23 @@ function M.escape(text)
   end))
 end
 
+local IN_QUERY = { string = true, number = true, boolean = true }
+
+--- What is wrong with a table that is to become a query.
+-- @tparam ?table query
+-- @treturn[1] nil nothing
+-- @treturn[2] string
+function M.query_mistake(query)
+  for name, value in pairs(query or {}) do
+    if type(name) ~= "string" then
+      return ("the names of the query must be texts, not %s"):format(tostring(name))
+    elseif not IN_QUERY[type(value)] then
+      return ("%q of the query must be a text, a number or a boolean, not a %s"):format(name,
+        type(value))
+    end
+  end
+end
+
 --- A query of a table, its names sorted; an empty table gives an empty string.
 -- @tparam ?table query name to string, number or boolean
 -- @treturn string with its question mark

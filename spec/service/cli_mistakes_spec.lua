@@ -155,4 +155,16 @@ describe("an odd command line", function()
     assert.truthy(run({ "non-mfa", "-h", "--bogus" }).out:find "^Usage: pcapi non%-mfa")
     assert.truthy(run({ "config", "show", "--help" }).out:find "^Usage: pcapi config show")
   end)
+
+  it("says in the help of each command where the options of all commands are told", function()
+    for _, words in ipairs { { "non-mfa" }, { "login" }, { "status" }, { "doctor" },
+                             { "config", "show" } } do
+      words[#words + 1] = "--help"
+      local help = run(words).out
+      assert.truthy(help:find("'pcapi --help' tells the options of all", 1, true), help)
+      for line in help:gmatch "[^\n]+" do
+        assert.is_true(#line <= 80, line)
+      end
+    end
+  end)
 end)

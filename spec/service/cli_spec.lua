@@ -57,6 +57,25 @@ describe("pcapi non-mfa", function()
     assert.equal(0, result.status, result.err)
   end)
 
+  it("takes as many records as PCAPI_MAX_RECORDS says, and no more", function()
+    local function ask(records)
+      return sandbox.pcapi({ "-q", "non-mfa" }, { PCAPI_MAX_RECORDS = "7",
+        PCAPI_TOKEN = sandbox.token { scenario = "records=" .. records } })
+    end
+    assert.equal(0, ask(7).status)
+    local result = ask(8)
+    assert.same({ 1, "" }, { result.status, result.out })
+    assert.truthy(result.err:find("more than 7 records", 1, true), result.err)
+    assert.truthy(result.err:find("Raise max_records", 1, true), result.err)
+  end)
+
+  it("names the ceiling of a body, and its variable raises it", function()
+    local result = sandbox.pcapi({ "-q", "non-mfa" }, { PCAPI_MAX_BODY = "100" })
+    assert.same({ 1, "" }, { result.status, result.out })
+    assert.truthy(result.err:find("Raise max_body", 1, true), result.err)
+    assert.equal(0, sandbox.pcapi({ "-q", "non-mfa" }, { PCAPI_MAX_BODY = "1e6" }).status)
+  end)
+
   it("is quiet when asked", function()
     assert.equal("", run({ "-q", "non-mfa" }, "records=0").err)
   end)

@@ -152,6 +152,16 @@ describe("pcapi.client", function()
       assert.same({ 1, 2 }, assert(get({ { body = "[1,2]" } }, { max_values = 3 })).json)
     end)
 
+    it("the cure where a response is larger than max_body", function()
+      for _, message in ipairs { "the answer is larger than max_body",
+                                 "the response is larger than max_body" } do
+        local _, err = get { { kind = "protocol", message = message } }
+        assert.equal("Raise max_body, if so much is expected", err.hint)
+      end
+      local _, err = get { { kind = "protocol", message = "the answer makes no sense" } }
+      assert.is_nil(err.hint)
+    end)
+
     it("limits of the client, and no connect_timeout beyond the timeout", function()
       local _, _, transport = get({ {} }, { timeout = 3, connect_timeout = 5, max_body = 7 })
       local sent = transport.sent[1]
@@ -844,6 +854,12 @@ describe("pcapi.client", function()
       ["an unknown option"] = { { "GET", "/x", { qurey = {} } },
         'request has no option "qurey"; did you mean "query"?' },
       ["an option of a wrong type"] = { { "GET", "/x", { query = "a=b" } }, "must be table" },
+      ["a table in the query"] = { { "GET", "/x", { query = { size = {} } } },
+        'request: "size" of the query must be a text, a number or a boolean, not a table' },
+      ["a function in the query"] = { { "GET", "/x", { query = { size = print } } },
+        'request: "size" of the query must be a text, a number or a boolean, not a function' },
+      ["a query that is an array"] = { { "GET", "/x", { query = { "size=1" } } },
+        "request: the names of the query must be texts, not 1" },
       ["a header with a line break"] = { { "GET", "/x", { headers = { A = "b\r\nEvil: 1" } } },
         "request: header A holds a line break" },
       ["a header name that is none"] = { { "GET", "/x", { headers = { ["A:"] = "b" } } },

@@ -676,6 +676,15 @@ describe("pcapi.collection", function()
       assert.equal(100e6, transport.sent[1].max_body)
     end)
 
+    it("a later page above max_body, which would be as long the next time", function()
+      local client = fake.client { { body = '{"items":[{}],"continuationToken":"t"}' },
+                                   { kind = "protocol",
+                                     message = "the answer is larger than max_body" } }
+      local records, err = client.security:partner_requests()
+      assert.is_nil(records)
+      assert.same({ 2, "Raise max_body, if so much is expected" }, { err.page, err.hint })
+    end)
+
     it("but a failure is told as what it is", function()
       local _, err = requests({ { status = 403, body = items(5e6, "{}") } })
       assert.equal("forbidden", err.kind)

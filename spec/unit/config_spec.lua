@@ -9,6 +9,12 @@ local function env(variables)
   end
 end
 
+-- A value that any setting of that name takes, and what becomes of it.
+local function value_for(setting)
+  local number = setting.name:find "^max_" and 7
+  return number and "7" or setting.name == "cloud" and "china" or "x", number
+end
+
 describe("pcapi.config", function()
   teardown(folder.remove)
 
@@ -142,6 +148,10 @@ describe("pcapi.config", function()
         ["timeout = soon"] = "timeout must be a positive number of seconds",
         ["timeout = 0"] = "timeout must be", ["timeout = -1"] = "timeout must be",
         ["timeout = 1e999"] = "timeout must be", ["timeout = nan"] = "timeout must be",
+        ["max_records = many"] = 'max_records must be a positive number, not "many"',
+        ["max_records = 0"] = "max_records must be", ["max_records = -1"] = "max_records must be",
+        ["max_body = 64M"] = 'max_body must be a positive number of bytes, not "64M"',
+        ["max_body = 0"] = "max_body must be", ["max_body = 1e999"] = "max_body must be",
       } do
         local err = fails("\n" .. line)
         assert.matches(said, err.message, 1, true)
@@ -332,10 +342,10 @@ describe("pcapi.config", function()
     it("leaves out a line end and a byte order mark", function()
       for _, setting in ipairs(config.settings) do
         for _, text in ipairs(around) do
-          local value = setting.name == "cloud" and "china" or "x"
+          local value, number = value_for(setting)
           text = text:gsub("VALUE", value)
           if setting.env then
-            assert.equal(value, assert(resolve(nil, { env = { [setting.env] = text } }))
+            assert.equal(number or value, assert(resolve(nil, { env = { [setting.env] = text } }))
               :value(setting.name))
           end
           if not setting.read then
@@ -402,8 +412,9 @@ describe("pcapi.config", function()
   it("reads every variable", function()
     for _, setting in ipairs(config.settings) do
       if setting.env then
-        local value = setting.name == "cloud" and "china" or "x"
+        local value, number = value_for(setting)
         local settings = assert(resolve(nil, { env = { [setting.env] = value } }))
+        value = number or value
         assert.equal(value, settings:value(setting.name))
         assert.equal(setting.secret == nil and value or nil, settings.values[setting.name])
         assert.equal("environment " .. setting.env, settings.origins[setting.name])
@@ -417,8 +428,14 @@ describe("pcapi.config", function()
     assert.equal(5, settings.values.timeout)
   end)
 
-  it("makes numbers of seconds", function()
+  it("makes numbers of seconds, records and bytes", function()
     assert.equal(7.5, assert(resolve "timeout = 7.5").values.timeout)
+    local settings = assert(resolve("max_records = 500000\nmax_body = 5", {
+      env = { PCAPI_MAX_BODY = "200000000" },
+    }))
+    assert.equal(500000, settings.values.max_records)
+    assert.equal(200000000, settings.values.max_body)
+    assert.equal(7, assert(resolve(nil, { env = { PCAPI_MAX_RECORDS = "7" } })).values.max_records)
   end)
 
   it("shows as defaults what counts where nothing is said", function()
@@ -427,6 +444,8 @@ describe("pcapi.config", function()
     assert.equal("global", settings.values.cloud)
     assert.equal("v2", settings.values.oauth_version)
     assert.equal(180, settings.values.timeout)
+    assert.equal(250000, settings.values.max_records)
+    assert.equal(64 * 1024 * 1024, settings.values.max_body)
     assert.equal("https://login.microsoftonline.com", settings.values.login_url)
     assert.equal("default of the cloud", settings.origins.login_url)
     assert.equal("https://api.partnercenter.microsoft.com", settings.values.base_url)

@@ -435,6 +435,11 @@ describe("pcapi", function()
       assert.same({ 1, 2 }, assert(fetch({ body = "[1,2]" }, { max_values = 3 })).json)
     end)
 
+    it("gives the cure where a response is larger than max_body", function()
+      local _, err = fetch { kind = "protocol", message = "the answer is larger than max_body" }
+      assert.equal("Raise max_body, if so much is expected", err.hint)
+    end)
+
     it("gives the error of the network", function()
       local response, err = fetch { kind = "timeout", message = "too slow" }
       assert.is_nil(response)

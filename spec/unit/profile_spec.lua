@@ -291,8 +291,9 @@ describe("pcapi.profile", function()
 
   it("gives the options of a client", function()
     local profile = assert(open("ca_file = /f\nproxy = \"\"\nno_proxy = *\ntimeout = 7\n"
-      .. "prefix = pcapi\ntenant = t"))
+      .. "prefix = pcapi\ntenant = t\nmax_records = 8\nmax_body = 9"))
     assert.same({ ca_file = "/f", proxy = "", no_proxy = "*", timeout = 7, prefix = "pcapi",
+                  max_records = 8, max_body = 9,
                   base_url = "https://api.partnercenter.microsoft.com" }, profile:client_options())
     assert.equal("https://b.example", assert(open "base_url = https://b.example")
       :client_options().base_url)

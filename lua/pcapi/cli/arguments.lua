@@ -121,10 +121,11 @@ local function with_help(element, asked)
   }
 end
 
-local function add_command(parser, asked, ...)
-  local command = with_help(parser:command(...), asked)
-  asked.commands[(...)] = true
-  return command
+local OF_ALL = "'pcapi --help' tells the options of all commands, such as --profile."
+
+local function add_command(parser, asked, name, summary)
+  asked.commands[name] = true
+  return with_help(parser:command(name, summary, OF_ALL), asked)
 end
 
 local function add_report(parser, asked, name, report)
@@ -207,9 +208,9 @@ end
 
 local function add_sign_in(parser, asked)
   local login = add_command(parser, asked, "login",
-    "Sign in once, with MFA; later commands need no person",
-    "The first time it needs --tenant and --client-id: see 'pcapi --help'. What flags say is "
-    .. "kept\nwith the sign-in; --profile keeps several accounts apart.")
+    "Sign in once, with MFA; later commands need no person")
+    :epilog("The first login needs --tenant and --client-id. The values of flags are kept with "
+      .. "the sign-in; --profile keeps several accounts apart.\n" .. OF_ALL)
   login:flag("--browser", "Sign in in a browser on this machine, without a code to enter")
   login:option("--claims", "Claims that the service asked for, with --browser"):argname("JSON")
     :convert(json_object)
