@@ -16,7 +16,7 @@ setup(function()
   home = folder.new()
   folder.write(home .. "/nul", "contoso\0.example\n")
   folder.write(home .. "/utf16", "\255\254c\0o\0")
-  folder.write(home .. "/config", "[a]\nti\0meout = 1\n")
+  folder.write(home .. "/config", "[a]\nti\27meout = 1\n")
 end)
 
 teardown(folder.remove)
@@ -102,17 +102,20 @@ local CASES = {
   { 2, "names no tenant", "non-mfa", "--tenants", "/dev/null" },
   { 2, "is no text in UTF-8", "non-mfa", "--tenants", "HOME/nul" },
   { 2, "is no text in UTF-8", "non-mfa", "--tenants", "HOME/utf16" },
-  { 1, ":2: ", "--config", "HOME/config", "non-mfa" },
+  { 1, "/config:2: ", "--config", "HOME/config", "non-mfa" },
+  { 1, "/nul:1: the file is UTF-16 text or binary", "--config", "HOME/nul", "non-mfa" },
   { 1, "Is a directory", "--config", "/", "non-mfa" },
   { 1, "/no" .. WRITTEN, "--config", "/no" .. ESCAPES, "non-mfa" },
-  { 1, "/no" .. WRITTEN, "--ca-file", "/no" .. ESCAPES, "non-mfa" },
+  { 1, "ca_file holds a line break or another control character (flag --ca-file)", "--ca-file",
+    "/no" .. ESCAPES, "non-mfa" },
   { 2, "--profile may hold letters, digits and . _ @ -, 64 at most, not ''", "--profile", "",
     "status" },
   { 2, "64 at most, not '" .. WRITTEN .. "'", "--profile", ESCAPES, "status" },
   { 2, "64 at most, not '999", "--profile", LONG, "status" },
   { 2, "--base-url is not an absolute address", "--base-url", "", "non-mfa" },
   { 2, "--base-url is not an address", "--base-url", "https://" .. ESCAPES, "non-mfa" },
-  { 2, "--login-url is not an absolute address", "--login-url", "https://?#", "login" },
+  { 2, "--login-url has no valid host name", "--login-url", "https://?", "login" },
+  { 2, "--login-url must not hold a fragment", "--login-url", "https://?#", "login" },
   { 2, "--claims must be JSON", "login", "--claims", "{" },
   { 2, "--limit needs --all-profiles or --tenants", "non-mfa", "--limit", "5" },
 }
