@@ -14,7 +14,10 @@ describe("pcapi.mfa", function()
       "Forbidden: mfa is enforced for partners", "MFA has not been completed",
       "kim@fabrikam.example did not complete MFA", '"MFA is required"',
       "The user 'svc-noMFA@fabrikam.example' must perform MFA",
-      "The user's token is not valid: MFA is missing",
+      "The user's token is not valid: MFA is missing", "Kim has not completed MFA",
+      "The access token does not contain the MFA claim.", "The user is not MFA-compliant",
+      "Sign-ins without MFA are blocked", "Access without MFA is not allowed",
+      "The MFA check failed", "The sign-in did not include multi factor authentication",
     } do
       it(("%q"):format(text), function()
         assert.is_true(mfa.is_asked_for(text))
@@ -34,6 +37,7 @@ describe("pcapi.mfa", function()
       "/users/5f0b3c1e-0000-4000-8000-000000000001/without MFA.txt",
       "MFA is not required for this, but a role is", "This call does not require MFA",
       "It needs no MFA", "MFA was completed; the role is missing", "MFA status: satisfied",
+      "User no MFA is not allowed", "User Require MFA is not allowed here",
       "svc.mfa is required to have a role", "MFA_required_group is not allowed",
     } do
       it(("%q"):format(text), function()
