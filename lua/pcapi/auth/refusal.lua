@@ -17,9 +17,9 @@ local CLASSES = {
   sign_in = {
     kind = "sign_in_required", hint = "Sign in again",
     names = "invalid_grant interaction_required login_required",
-    numbers = "16000 16001 16002 160021 50058 50085 50089 50132 50133 50134 50139 50140 50143 "
-      .. "50168 50173 50197 50199 51006 54005 70000 70008 700020 70043 700082 700084 90119 90120 "
-      .. "501481",
+    numbers = "16001 16002 160021 50058 50085 50089 50132 50133 50134 50139 50140 50143 "
+      .. "50168 50173 50192 50197 50199 51006 54005 70000 70008 700020 70043 700082 700084 90086 90119 "
+      .. "90120 501481",
   },
   password = {
     kind = "sign_in_required",
@@ -56,7 +56,7 @@ local CLASSES = {
   unknown_account = {
     kind = "forbidden", hint = "The tenant does not know this account: check tenant, sign in as "
       .. "a user of that tenant, or ask the account's administrator",
-    numbers = "16003 50014 50020 50034 51004 90072 90125",
+    numbers = "16000 16003 50014 50020 50034 51004 90072 90125",
   },
   policy = {
     kind = "forbidden",
@@ -82,15 +82,15 @@ local CLASSES = {
     hint = "Consent is missing: let an administrator of the tenant consent to the application's "
       .. "API permissions",
     names = "consent_required",
-    numbers = "65001 90008 90094 90095 90099",
+    numbers = "65001 90008 90094 90095 90099 9002341",
   },
   registration = {
     kind = "consent_required",
     hint = "The registration is not right: see the application's API permissions and supported "
       .. "accounts, and let an administrator consent",
     names = "unauthorized_client invalid_resource",
-    numbers = "50001 50010 50194 65002 65005 90009 500011 650052 650054 650056 650057 7000114 "
-      .. "9002332 9002346",
+    numbers = "50001 50010 50146 65002 65005 90009 500011 501461 650052 650054 650056 650057 "
+      .. "7000114",
   },
   redirect = {
     kind = "consent_required",
@@ -136,12 +136,12 @@ local CLASSES = {
     kind = "invalid_client",
     hint = "Check the certificate: whether it is in the registration of this client_id, and "
       .. "whether it has expired",
-    numbers = "50006 50012 50013 50017 50027 50032 50048 700021 700027 700030",
+    numbers = "50006 50012 50013 50017 50027 50032 50048 700021 700027 700030 900384",
   },
   assertion_time = {
     kind = "invalid_client",
     hint = "Check this machine's clock and date: what the certificate signed is not valid now",
-    numbers = "700024",
+    numbers = "500133 700024",
   },
   public_client = {
     kind = "invalid_client",
@@ -161,8 +161,8 @@ local CLASSES = {
   },
   place = {
     kind = "config", hint = "Wrong tenant or cloud: check tenant and cloud",
-    numbers = "50029 50049 50059 50107 50128 50169 90002 90019 90027 90038 90043 90051 90124 90130 "
-      .. "700005 900023 900382 900432 9001023",
+    numbers = "50029 50049 50059 50107 50128 50169 50194 90002 90019 90027 90038 90043 90051 90124 "
+      .. "90126 90130 700005 900023 900382 900432 9001023 9002332 9002346",
   },
   request = {
     kind = "bad_request", hint = "Check scope, resource and oauth_version",
@@ -181,7 +181,7 @@ local CLASSES = {
   later = {
     kind = "server", hint = "Try again later",
     names = "temporarily_unavailable server_error",
-    numbers = "50033 50087 50166 70012 90006 90012 90024 90033 90090 90091",
+    numbers = "50033 50087 50166 70012 90006 90012 90024 90033 90090 90091 501621",
   },
   broken = {
     kind = "server", hint = "Try again later; where it stays so, ask Microsoft's support and tell "
