@@ -19,6 +19,7 @@ local MFA_CODE = { ["900421"] = true, ["10001"] = true }
 -- Names for it, in lower case: Microsoft Graph's, and those of other sign-in services.
 local MFA_NAME = { unauthorized_missingmfa = true, mfa_required = true, mfarequired = true }
 
+local CENTURY = 100 * 365 * 86400 -- seconds; two clocks do not differ by more
 local LONGEST_WAIT = 24 * 3600 -- seconds; a longer one is given as this
 local LONGEST_TEXT = 1000 -- bytes of what the service says, which leaves room for the claims
 local LONGEST_CLAIMS = 8192 -- bytes
@@ -171,10 +172,12 @@ end
 --- When the service sent an answer, by its own clock.
 -- @tparam table headers of the answer, names in lower case
 -- @tparam number now UTC epoch seconds, for two-digit years
--- @treturn ?number UTC epoch seconds; nil without a Date that can be read
+-- @treturn ?number UTC epoch seconds; nil without a Date that can be read, or of which no clock
+-- tells, such as that of the year 9999
 function M.date(headers, now)
   local date = headers.date -- loaded here, as few answers need it
-  return date and require("pcapi.time").parse_http(date, now) or nil
+  local at = date and require("pcapi.time").parse_http(date, now)
+  return at and math.abs(at - now) < CENTURY and at or nil
 end
 
 -- Seconds as a text, where some servers write a fraction. The fraction is not left to
@@ -255,11 +258,14 @@ function M.is_mfa_compliant(response)
   end
 end
 
+local MARKUP = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;",
+                 ["'"] = "&#39;" }
+
 -- The ways in which a server may write what it was sent: as it is, with \/ for a slash
--- as many writers of JSON do, and percent-encoded as in a form.
+-- as many writers of JSON do, as in HTML, and percent-encoded as in a form.
 local function spellings(secret)
   local encoded = url.escape(secret)
-  return { secret, (secret:gsub("/", "\\/")), encoded, (encoded:gsub("%%20", "+")),
+  return { secret, (secret:gsub("/", "\\/")), (secret:gsub("[&<>\"']", MARKUP)), encoded, (encoded:gsub("%%20", "+")),
            (encoded:gsub("%%%x%x", string.lower)) }
 end
 

@@ -304,6 +304,15 @@ describe("pcapi.answer", function()
       assert.is_nil(answer.retry_after({ date = SENT_AT }, NOW))
     end)
 
+    it("holds a date against this machine's clock where Date is of no clock", function()
+      for _, date in ipairs { "Fri, 31 Dec 9999 23:59:59 GMT", "Sat, 01 Jan 0000 00:00:00 GMT",
+                              "Wed, 01 Jan 2500 00:00:00 GMT" } do
+        assert.equal(0, answer.retry_after({ ["retry-after"] = SENT_AT, date = date }, NOW), date)
+        assert.is_nil(answer.date({ date = date }, NOW), date)
+      end
+      assert.equal(0, answer.date({ date = "Thu, 01 Jan 1970 00:00:00 GMT" }, NOW))
+    end)
+
     it("is written in a hint as whole seconds", function()
       assert.equal("Try again in 3 s, and ask less often", answer.try_again(2.5))
       local err = error_of(429, "", { headers = { ["retry-after"] = ("4"):rep(400) } })

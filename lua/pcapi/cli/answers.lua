@@ -130,6 +130,13 @@ local function warn(answer)
   end
 end
 
+local function period(seconds)
+  if seconds < 3 * 86400 then
+    return ("%.0f minutes"):format(seconds / 60)
+  end
+  return ("%.0f days"):format(seconds / 86400)
+end
+
 -- The clock is that of all of them, so it is spoken of once: by the answer that differs most.
 local function warn_of_clock(answers)
   local offset = 0
@@ -138,8 +145,8 @@ local function warn_of_clock(answers)
     offset = math.abs(other) > math.abs(offset) and other or offset
   end
   if math.abs(offset) > DRIFT then
-    ending.say(("this machine's clock is %.0f minutes %s the service's, by which --since counts; "
-      .. "set it, such as by NTP"):format(math.abs(offset) / 60,
+    ending.say(("this machine's clock is %s %s the service's, by which --since counts; "
+      .. "set it, such as by NTP"):format(period(math.abs(offset)),
       offset > 0 and "behind" or "ahead of"))
   end
 end

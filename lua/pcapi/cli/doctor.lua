@@ -1,6 +1,7 @@
 --- `pcapi doctor`: each step on the way to an answer, tried one after the other. A
 -- step whose ground is missing is not tested, and says so.
 -- @module pcapi.cli.doctor
+local answer = require "pcapi.answer"
 local claims = require "pcapi.auth.claims"
 local connect = require "pcapi.cli.connect"
 local ending = require "pcapi.cli.ending"
@@ -124,8 +125,7 @@ end
 
 local function check_clock(list, context, response)
   local now = context.clock()
-  local date = response and response.headers.date
-  local sent = date and time.parse_http(date, now)
+  local sent = response and answer.date(response.headers, now)
   if not sent then
     return
   elseif math.abs(sent - now) > DRIFT then

@@ -447,6 +447,9 @@ describe("pcapi.auth.grant", function()
       ["percent-encoded in lower case"] = function(secret)
         return (url.escape(secret):gsub("%%%x%x", string.lower))
       end,
+      ["as in HTML"] = function(secret)
+        return (secret:gsub("&", "&amp;"):gsub("<", "&lt;"):gsub('"', "&quot;"))
+      end,
       ["form-encoded"] = function(secret)
         return (url.escape(secret):gsub("%%20", "+"))
       end,

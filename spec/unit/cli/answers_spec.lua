@@ -103,6 +103,8 @@ describe("what is said beside the answers", function()
     assert.equal(1, select(2, text:gsub("clock is", "")))
     text = said(users("a", {}, { clock_offset = -400 }))
     assert.matches("7 minutes ahead of the service's", text)
+    text = said(users("a", {}, { clock_offset = -56 * 365 * DAY }))
+    assert.matches("20440 days ahead of the service's", text)
   end)
 
   it("tells nothing of clocks that differ little, or of which nothing is known", function()
