@@ -265,8 +265,8 @@ local MARKUP = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot
 -- as many writers of JSON do, as in HTML, and percent-encoded as in a form.
 local function spellings(secret)
   local encoded = url.escape(secret)
-  return { secret, (secret:gsub("/", "\\/")), (secret:gsub("[&<>\"']", MARKUP)), encoded, (encoded:gsub("%%20", "+")),
-           (encoded:gsub("%%%x%x", string.lower)) }
+  return { secret, (secret:gsub("/", "\\/")), (secret:gsub("[&<>\"']", MARKUP)), encoded,
+           (encoded:gsub("%%20", "+")), (encoded:gsub("%%%x%x", string.lower)) }
 end
 
 local function without(value, patterns)

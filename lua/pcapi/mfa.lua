@@ -24,7 +24,8 @@ local ASKS = set [[require requires requiring need needs use using pass perform 
   provide enforce enforces enforcing without lack lacks lacking missing no not non in again
   authenticate authenticated]]
 -- "MFA required"; "MFA not found", "not completed MFA"
-local MISSING = set [[required needed missing mandatory enforced necessary absent incomplete failed]]
+local MISSING = set [[required needed missing mandatory enforced necessary absent incomplete
+  failed]]
 local DONE = set [[satisfied completed performed present done passed used provided met found
   compliant included include contained contain complete valid]]
 local NOT = set "not never no isn't wasn't doesn't don't didn't without"
