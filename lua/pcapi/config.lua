@@ -441,11 +441,25 @@ local function env_of(options)
   end
 end
 
+-- A variable that is no setting, read by a function of `pcapi.input`; nil for none, and nil, err.
+local function variable_of(env, name, read)
+  local text, why = read(env(name) or "")
+  if not text then
+    return fail(("the text %s (environment %s)"):format(why, name))
+  end
+  return text ~= "" and text or nil
+end
+
+-- Its name, and who gave it; or nil and an error.
 local function profile_of(options, env)
   if options.profile then
     return options.profile, options.profile_origin or "flag --profile"
-  elseif env "PCAPI_PROFILE" then
-    return env "PCAPI_PROFILE", "environment PCAPI_PROFILE"
+  end
+  local name, err = variable_of(env, "PCAPI_PROFILE", input.word)
+  if name then
+    return name, "environment PCAPI_PROFILE"
+  elseif err then
+    return nil, err
   end
   return "default", "default"
 end
@@ -466,9 +480,14 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config
 function M.read(options)
-  local named = options.path or env_of(options) "PCAPI_CONFIG"
-  local path = named or M.path(options.getenv)
-  local sections, err = { [""] = {} }, nil
+  local named, err = options.path, nil
+  if not named then
+    named, err = variable_of(env_of(options), "PCAPI_CONFIG", input.line)
+  end
+  if err then
+    return nil, err
+  end
+  local path, sections = named or M.path(options.getenv), { [""] = {} }
   if path then
     sections, err = read_file(path, named ~= nil)
   end
@@ -506,7 +525,9 @@ end
 function M.resolve(options)
   local env = env_of(options)
   local profile, origin = profile_of(options, env)
-  if not M.is_name(profile) then
+  if not profile then
+    return nil, origin
+  elseif not M.is_name(profile) then
     return fail(("%s (%s)"):format(NAME_RULE, origin))
   end
   local file, err = options.file, nil

@@ -211,6 +211,16 @@ describe("pcapi.config", function()
       assert.equal("flag.example", settings.values.tenant)
     end)
 
+    it("the file of PCAPI_CONFIG without a line end or a byte order mark", function()
+      local other = folder.write(directory .. "/other", "tenant = other.example")
+      for _, around in ipairs { other .. "\n", other .. "\r\n", "\239\187\191" .. other } do
+        assert.equal("other.example",
+          assert(config.resolve { getenv = env { PCAPI_CONFIG = around } }).values.tenant)
+      end
+      local _, err = config.resolve { getenv = env { PCAPI_CONFIG = other .. "\nb" } }
+      assert.matches("the text holds a line break", err.message, 1, true)
+    end)
+
     it("the default file where PCAPI_CONFIG is empty", function()
       local settings = assert(resolve(nil, { env = { PCAPI_CONFIG = "", HOME = "/none" } }))
       assert.equal("/none/.config/pcapi/config", settings.path)
@@ -225,6 +235,16 @@ describe("pcapi.config", function()
       assert.equal("default", settings.profile)
       assert.equal("default", settings.profile_origin)
       assert.equal("d", settings.values.scope)
+    end)
+
+    it("of PCAPI_PROFILE without what stands around it", function()
+      for _, around in ipairs { "a\n", "a\r\n", " a ", "\239\187\191a", "a\194\160" } do
+        local settings = assert(resolve(TEXT, { env = { PCAPI_PROFILE = around } }))
+        assert.equal("a", settings.profile, around)
+      end
+      assert.equal("default", assert(resolve(TEXT, { env = { PCAPI_PROFILE = " \n" } })).profile)
+      assert.matches("the text holds a line break",
+        fails(nil, { env = { PCAPI_PROFILE = "a\nb" } }).message, 1, true)
     end)
 
     it("of PCAPI_PROFILE, but rather that of the flag", function()
