@@ -176,11 +176,11 @@ end
 -- @treturn[2] string what is wrong with it
 function M.parse(text)
   local sections, section, number = { [""] = {} }, "", 0
-  if text:find "%z" then
-    return nil, 1, "the file is UTF-16 text or binary; save it as plain text (UTF-8)"
+  local lines, mistake = input.lines(text)
+  if not lines then
+    return nil, 1, "the file " .. mistake
   end
-  text = text:gsub("^\239\187\191", "") -- editors of another system put it there
-  for line in (text .. "\n"):gmatch "(.-)\r?\n" do
+  for line in (lines .. "\n"):gmatch "(.-)\n" do
     number = number + 1
     line = line:match "^%s*(.-)%s*$"
     local name = line:match "^%[%s*([^%]]-)%s*%]%s*$" or line:match "^%[%s*([^%]]-)%s*%]%s*[#;]"

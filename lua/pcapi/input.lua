@@ -10,12 +10,6 @@ local BOM = "\239\187\191"
 -- Blanks of UTF-8 that people copy from a page and do not see.
 local AROUND = { BOM, "\194\160", "\226\128\139" } -- and U+00A0, U+200B
 
-local function encoding_mistake(text)
-  if text:find "%z" or text:find "^\255\254" or text:find "^\254\255" then
-    return "is UTF-16 text or binary; save it as plain text (UTF-8)"
-  end
-end
-
 local function is_at(text, what, at_end)
   return at_end and text:sub(-#what) == what or not at_end and text:sub(1, #what) == what
 end
@@ -42,41 +36,42 @@ local function checked(text)
   return text
 end
 
+-- A function that reads no text of another encoding.
+local function reader(read)
+  return function(text)
+    if text:find "%z" or text:find "^\255\254" or text:find "^\254\255" then
+      return nil, "is UTF-16 text or binary; save it as plain text (UTF-8)"
+    end
+    return read(text)
+  end
+end
+
 --- A word: an id, a secret, a token, an address. Blanks around it are left out as well.
+-- @function word
 -- @tparam string text
 -- @treturn[1] string may be empty
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with it, without any of it
-function M.word(text)
-  local mistake = encoding_mistake(text)
-  if mistake then
-    return nil, mistake
-  end
+M.word = reader(function(text)
   return checked(trim(text))
-end
+end)
 
 --- A line in which blanks count, also at its ends: a passphrase, a path.
+-- @function line
 -- @tparam string text
 -- @return as @{word}
-function M.line(text)
-  local mistake = encoding_mistake(text)
-  if mistake then
-    return nil, mistake
-  end
+M.line = reader(function(text)
   return checked((text:gsub("^" .. BOM, ""):gsub("[\r\n]+$", "")))
-end
+end)
 
---- PEM of any number of parts, with line ends that every reader knows.
+--- Any number of lines, as of PEM or of a configuration: each ends with LF.
+-- @function lines
 -- @tparam string text
 -- @treturn[1] string
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with it
-function M.pem(text)
-  local mistake = encoding_mistake(text)
-  if mistake then
-    return nil, mistake
-  end
+M.lines = reader(function(text)
   return (text:gsub(BOM, ""):gsub("\r\n?", "\n"))
-end
+end)
 
 return M

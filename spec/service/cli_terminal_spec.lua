@@ -105,13 +105,16 @@ describe("a terminal is safe from", function()
     local hostile = HOSTILE:gsub("[\r\n]", "")
     local path = home .. "/" .. hostile
     folder.write(path, "[default]\ntenant = contoso.example\n")
-    assert_repeats(run({ "--config", path, "config", "show" }, { PCAPI_CA_FILE = hostile }))
+    local unseen, mark = hostile:gsub("%c", ""), "x[2J]0;titlepcapi"
+    assert_repeats(run({ "--config", path, "config", "show" }, { PCAPI_CA_FILE = unseen }), mark)
+    assert_repeats(run({ "--config", path, "config", "show" }, { PCAPI_CA_FILE = hostile }),
+      "ca_file holds a line break or another control character (environment PCAPI_CA_FILE)")
     folder.write(path, hostile .. " = 1\n")
     assert_repeats(run({ "--config", path, "config", "show" }))
     folder.write(path, "[" .. hostile .. "]\n")
     assert_repeats(run({ "--config", path, "status" }))
-    assert_repeats(run({ "non-mfa" }, { PCAPI_CA_FILE = HOSTILE }))
-    assert_repeats(run({ "doctor" }, { PCAPI_CA_PATH = false, PCAPI_CA_FILE = HOSTILE }))
+    assert_repeats(run({ "non-mfa" }, { PCAPI_CA_FILE = unseen }), mark)
+    assert_repeats(run({ "doctor" }, { PCAPI_CA_PATH = false, PCAPI_CA_FILE = unseen }), mark)
     for _, name in ipairs { "PCAPI_BASE_URL", "PCAPI_TENANT", "PCAPI_PROFILE", "PCAPI_TIMEOUT" } do
       for _, command in ipairs { "status", "doctor", "logout" } do
         local result = run({ "--trace", command }, { PCAPI_TOKEN = false, [name] = HOSTILE })

@@ -45,7 +45,7 @@ describe("pcapi.input", function()
     end
   end)
 
-  for _, read in ipairs { "word", "line", "pem" } do
+  for _, read in ipairs { "word", "line", "lines" } do
     it("refuses UTF-16 as a " .. read, function()
       for _, text in ipairs(UTF_16) do
         local value, why = input[read](text)
@@ -68,6 +68,6 @@ describe("pcapi.input", function()
 
   it("reads PEM whose parts come from several systems", function()
     assert.equal("-----BEGIN A\nx\n-----BEGIN B\ny\n",
-      input.pem(BOM .. "-----BEGIN A\r\nx\r\n" .. BOM .. "-----BEGIN B\ry\r"))
+      input.lines(BOM .. "-----BEGIN A\r\nx\r\n" .. BOM .. "-----BEGIN B\ry\r"))
   end)
 end)

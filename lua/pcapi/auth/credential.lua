@@ -45,11 +45,11 @@ local LONGEST_PATH = 1024 -- bytes; the shortest RSA key without its first line 
 -- lost its first line, which no message may show.
 local function pem_of(given)
   if given:find("-----BEGIN", 1, true) then
-    return input.pem(given)
+    return input.lines(given)
   elseif #given > LONGEST_PATH or given:find("\n", 1, true) then
     return nil, "what was given is neither PEM nor the path of a file"
   end
-  return read_file(given, input.pem)
+  return read_file(given, input.lines)
 end
 
 -- A secret that is given, or stands in a file. `read` is a function of `pcapi.input`.

@@ -5,6 +5,7 @@ local config = require "pcapi.config"
 local connect = require "pcapi.cli.connect"
 local ending = require "pcapi.cli.ending"
 local errors = require "pcapi.error"
+local input = require "pcapi.input"
 local options_ = require "pcapi.options"
 local profile_ = require "pcapi.profile"
 local text_ = require "pcapi.format.text"
@@ -19,12 +20,12 @@ local LARGEST = 4 * 1024 * 1024 -- bytes of a list: a hundred thousand tenants
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with it
 function M.parse(text)
-  if text:find "^\255\254" or text:find "^\254\255" or text:find("\0", 1, true) then
-    return nil, "is no text in UTF-8; save it as that"
+  local read, why = input.lines(text)
+  if not read then
+    return nil, why
   end
   local lines, seen = {}, {}
-  text = text:gsub("^\239\187\191", "") -- editors of another system put it there
-  for line in text:gmatch "[^\r\n]+" do
+  for line in read:gmatch "[^\n]+" do
     line = line:gsub("^#.*", ""):gsub("%s#.*", ""):match "^%s*(.-)%s*$"
     if line ~= "" and not seen[line] then
       seen[line] = true
