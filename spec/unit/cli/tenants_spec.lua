@@ -28,7 +28,8 @@ describe("a list of tenants", function()
 
   it("is none that is no UTF-8 text, and says what to do", function()
     for _, text in ipairs { "\255\254f\0a\0", "\254\255\0f\0a", "a\0b" } do
-      assert.same({ nil, "is UTF-16 text or binary; save it as plain text (UTF-8)" }, { tenants.parse(text) })
+      assert.same({ nil, "is UTF-16 text or binary; save it as plain text (UTF-8)" },
+        { tenants.parse(text) })
     end
   end)
 end)
