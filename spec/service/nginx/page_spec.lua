@@ -259,8 +259,9 @@ describe("a setting of the page", function()
 
   for _, text in ipairs { "::1", "::1:6390", "[::1]6390", "[::1]:", "[::1]:0", "[::1]:99999",
                           "host:", ":6379", "host:99999", "host:x", "host:6379:1",
-                          "redis://host:6379",
-                          "host 6379", " ", "host/0", "user@host", "[::1", "h\195\182st", "*" } do
+                          "redis://host:6379", "host 6379", " ", "host/0", "user@host",
+                          "redis://:SECRET@host:6379", "user:SECRET@host:6379", ":SECRET@host",
+                          "[::1", "h\195\182st", "*" } do
     it(("as PCAPI_REDIS=%s stops the start"):format(text), function()
       refused("PCAPI_REDIS must be HOST or HOST:PORT", { PCAPI_REDIS = text })
     end)

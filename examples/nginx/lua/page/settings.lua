@@ -66,7 +66,7 @@ local function host_and_port(text)
   local number = tonumber(digits)
   if not host or port ~= "" and not (number and number >= 1 and number <= 65535) then
     refuse("PCAPI_REDIS", ("must be HOST or HOST:PORT, such as redis.example:6379 or [::1]:6379, "
-      .. "not %q"):format(text))
+      .. "not %q"):format(url.hide_users(text, true))) -- others know addresses with a password
   end
   return host, number
 end
