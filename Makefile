@@ -248,6 +248,7 @@ docs:
 	@ldoc -q .
 
 install:
+	@test -z "$(DESTDIR)" || { echo "pcapi: luarocks knows no DESTDIR; give PREFIX=FOLDER" >&2; exit 1; }
 	@command -v luarocks >/dev/null || echo "pcapi: luarocks is installed now, and brings lua5.1 along:" \
 	  "the machine's 'lua' may be Lua 5.1 then; run scripts by lua5.4, or choose by" \
 	  "update-alternatives --config lua-interpreter"
