@@ -102,6 +102,8 @@ static enum http_code http_refine(struct http *h, CURLcode code) {
       (strstr(h->error, "SYSCALL") || strstr(h->error, "unexpected eof") ||
        strstr(h->error, "reset by peer") || is_of_another(h->error)))
     return HTTP_NETWORK;
+  if (code == CURLE_COULDNT_RESOLVE_PROXY && strstr(h->error, "syntax"))
+    return HTTP_CONFIG; /* its address is none; a name that is unknown is the network's */
   if ((int)code == HTTP_TOO_LARGE || strstr(h->error, "Too large response headers") ||
       strstr(h->error, "chunked-encoding"))
     return HTTP_PROTOCOL;

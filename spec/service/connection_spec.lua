@@ -158,6 +158,15 @@ describe("a proxy that refuses", function()
     assert.equal(1, proxy:connects())
   end)
 
+  it("nothing, as its address is none, is named without its password", function()
+    for _, address in ipairs { "http://kim:se cret@127.0.0.1:1", "http://kim:secret@127.0.0.1:x" } do
+      local err = ask(address)
+      assert.equal("config", err.kind, tostring(err))
+      assert.truthy(err.hint:find("proxy", 1, true))
+      assert.is_nil(tostring(err):find("cret", 1, true), tostring(err))
+    end
+  end)
+
   it("a host is asked once, and named", function()
     proxy = tinyproxy.start { ports = { 1 } }
     local err = ask("http://" .. proxy.place)

@@ -232,7 +232,7 @@ describe("what is not the redirect ends no wait:", function()
   -- Runs a command of bash while as many connections as told were made and do nothing; of a
   -- host, each after the words of `send`.
   local function crowded(number, host, send, command)
-    return beside(([[bash -c 'for i in $(seq 20 %d); do
+    return beside(([[bash -c 'trap "" PIPE; for i in $(seq 20 %d); do
         eval "exec $i<>/dev/tcp/%s/%d" && printf "%s" >&$i; done 2>/dev/null; %s']])
       :format(19 + number, host, listener:port(), send, command))
   end

@@ -34,9 +34,9 @@ struct listener_answer {
 
 struct listener;
 
-/* Listens on a free port of 127.0.0.1, and of ::1 where the machine has it, for GET path?state=… Both texts are copied, and
- * are no longer than the maximum. NULL, with errno where the system set it, when that
- * cannot be. */
+/* Listens on a free port of 127.0.0.1, and of ::1 where the machine has it, for GET path?state=…
+ * Both texts are copied, and are no longer than the maximum. NULL, with errno where the system
+ * set it, when that cannot be. */
 struct listener *listener_open(const char *state, const char *path);
 
 uint16_t listener_port(const struct listener *l);

@@ -91,8 +91,9 @@ function M.connection(options)
     words[#words + 1] = ("%s %q"):format(type(options[name]), tostring(options[name]))
   end
   local text = table.concat(words, "\n")
-  keys[text] = keys[text] or {}
-  local connection = { key = keys[text] }
+  local key = keys[text] or {} -- held here, as the collector may come at any time
+  keys[text] = key
+  local connection = { key = key }
   options_of[connection] = options
   return connection
 end
