@@ -159,7 +159,8 @@ describe("a proxy that refuses", function()
   end)
 
   it("nothing, as its address is none, is named without its password", function()
-    for _, address in ipairs { "http://kim:se cret@127.0.0.1:1", "http://kim:secret@127.0.0.1:x" } do
+    for _, address in ipairs { "http://kim:se cret@127.0.0.1:1",
+                               "http://kim:secret@127.0.0.1:x" } do
       local err = ask(address)
       assert.equal("config", err.kind, tostring(err))
       assert.truthy(err.hint:find("proxy", 1, true))

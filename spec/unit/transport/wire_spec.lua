@@ -61,6 +61,21 @@ describe("pcapi.transport.wire", function()
     assert.matches("ca_file", err.hint)
   end)
 
+  it("tells what connects alike, whenever the collector comes", function()
+    for i = 1, 20000 do
+      assert.truthy(connection({ user_agent = tostring(i % 50) }).key)
+    end
+    assert.equal(usual.key, connection().key)
+  end)
+
+  it("shows nothing of a proxy's password in what a session connects with", function()
+    local made_with = connection { proxy = "http://kim:secret@127.0.0.1:1" }
+    for name, value in pairs(made_with) do
+      assert.is_nil(tostring(name):find "secret" or tostring(value):find "secret")
+      assert.same({}, value)
+    end
+  end)
+
   it("names the cause of a certificate that is refused, where the core knows it", function()
     for cause, word in pairs { ca = "ca_file", host = "address", expired = os.date "!%Y-%m-%d",
                                not_yet_valid = os.date "!%Y-%m-%d" } do
