@@ -276,7 +276,7 @@ static void pool_shut_down_suspects(struct pool *p) {
   p->suspects = sockets_shut_down(&p->sockets, p->suspect_before);
 }
 
-#define HEADER_LINE_MAX 102400 /* CURL_MAX_HTTP_HEADER of libcurl */
+#define HEADER_LINE_MAX ((size_t)102400) /* CURL_MAX_HTTP_HEADER of libcurl */
 
 /* libcurl before 8.6 calls a header line beyond its own ceiling a lack of memory. */
 static bool is_long_header(const struct pool_transfer *t) {
