@@ -43,8 +43,12 @@ local function slurp(path)
   return text
 end
 
-local function tls_context()
+-- With a protocol, that one is agreed on (ALPN).
+local function tls_context(protocol)
   local made = context.new("TLS", true)
+  if protocol then
+    made:setAlpnSelect(function() return protocol end)
+  end
   made:setCertificate(x509.new(slurp(certificate_file)))
   made:setPrivateKey(pkey.new(slurp(key_file)))
   return made
@@ -274,9 +278,13 @@ local function read_commands()
   end
 end
 
-local tls = tls_context()
-local ports = { listen(function(con) serve(con) end), listen(function(con) serve(con, tls) end),
-                relayed_port and listen(relay) or 0 }
+local function listen_tls(protocol)
+  local tls = tls_context(protocol)
+  return listen(function(con) serve(con, tls) end)
+end
+
+local ports = { listen(function(con) serve(con) end), listen_tls(),
+                relayed_port and listen(relay) or 0, listen_tls "h2" }
 local file = assert(io.open(folder .. "/ports.new", "w"))
 file:write(table.concat(ports, " "), "\n")
 file:close()

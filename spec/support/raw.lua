@@ -35,17 +35,17 @@ end
 
 local function read_ports(server)
   local text = files.exists(server.dir .. "/ports") and files.slurp(server.dir .. "/ports")
-  local http, https, relay = (text or ""):match "^(%d+) (%d+) (%d+)\n"
+  local http, https, relay, http2 = (text or ""):match "^(%d+) (%d+) (%d+) (%d+)\n"
   if http then
     server.http, server.https = "http://127.0.0.1:" .. http, "https://localhost:" .. https
-    server.relay = "https://localhost:" .. relay
+    server.relay, server.http2 = "https://localhost:" .. relay, "https://localhost:" .. http2
   end
   return http
 end
 
 --- Starts one.
 -- @tparam ?table options `script` to begin with; `relay`, an address, for the relay to pass on to
--- @treturn table `http`, `https`, `relay` (addresses), and the methods below
+-- @treturn table `http`, `https`, `relay`, `http2` (addresses), and the methods below
 function M.start(options)
   options = options or {}
   local dir = files.lines_of "mktemp -d"[1]
