@@ -134,8 +134,9 @@ local function launch(dir, options)
 end
 
 -- Master and workers are a group of their own; the dead that nobody has buried do not count.
+-- Under the preload of AddressSanitizer, pgrep waits for ever in textdomain().
 local function is_alive(server)
-  return #files.lines_of("pgrep -r D,R,S,T -g " .. server.pid) > 0
+  return #files.lines_of("env -u LD_PRELOAD pgrep -r D,R,S,T -g " .. server.pid) > 0
 end
 
 --- Whether something comes true in time.
