@@ -16,7 +16,7 @@ CORE     := $(OUT)/$(ABI)/pcapi/core.so
 REDIRECT := $(OUT)/$(ABI)/pcapi/redirect.so
 SOURCES  := $(sort $(wildcard src/*.c))
 HEADERS  := $(wildcard src/*.h)
-LIBS     := -lcurl -lcrypto -lz
+LIBS     := -lcurl -lssl -lcrypto -lz
 REDIRECT_SOURCES := $(sort $(wildcard src/redirect/*.c))
 COMPILE   = $(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Isrc -I$(LUA_INC)
 

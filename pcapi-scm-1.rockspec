@@ -54,7 +54,7 @@ build = {
         "src/pool.c",
         "src/sockets.c",
       },
-      libraries = { "curl", "crypto", "z" },
+      libraries = { "curl", "ssl", "crypto", "z" },
       libdirs = { "$(LIBCURL_LIBDIR)", "$(LIBCRYPTO_LIBDIR)", "$(ZLIB_LIBDIR)" },
     },
     ["pcapi.redirect"] = {

@@ -21,6 +21,7 @@
 #error "libcurl 8.11.1 may close files of the host program (CVE-2025-0665); take another one"
 #endif
 
+#define BUFFER_SIZE 102400L
 #define BODY_TOO_LARGE "the answer is larger than max_body"
 
 struct http {
@@ -221,7 +222,7 @@ static size_t http_refuse(struct http *h, enum http_code refusal, const char *me
 
 static size_t http_on_body(char *data, size_t size, size_t n, void *userdata) {
   struct http *h = userdata;
-  h->transfer.heard = true;
+  pool_hear(h->pool, &h->transfer);
   switch (buf_append(&h->answer.body, data, size * n)) {
   case BUF_OK:
     return size * n;
@@ -234,7 +235,7 @@ static size_t http_on_body(char *data, size_t size, size_t n, void *userdata) {
 
 static size_t http_on_header(char *data, size_t size, size_t n, void *userdata) {
   struct http *h = userdata;
-  h->transfer.heard = true;
+  pool_hear(h->pool, &h->transfer);
   const enum head_code code = head_line(&h->answer.head, data, size * n);
   h->transfer.has_head = head_is_over(&h->answer.head);
   if (code == HEAD_OK)
@@ -306,6 +307,8 @@ static CURLcode http_set_session(struct http *h, const struct http_options *o) {
   /* giving up must not wait for a name that is still being resolved */
   SET(CURLOPT_QUICK_EXIT, 1L);
   SET(CURLOPT_TCP_KEEPALIVE, 1L);
+  /* over HTTP/2 libcurl 7.88 waits for ever behind headers that are longer than its buffer */
+  SET(CURLOPT_BUFFERSIZE, BUFFER_SIZE);
   SET(CURLOPT_ERRORBUFFER, h->error);
   SET(CURLOPT_WRITEFUNCTION, http_on_body);
   SET(CURLOPT_WRITEDATA, h);

@@ -8,9 +8,13 @@
 #include <unistd.h>
 #include <sys/epoll.h>
 
+#include <openssl/ssl.h>
+
 #define POOL_EVENTS 64  /* taken from the system at once */
 #define POOL_BATCHES 64 /* of these, before the caller gets its turn */
 #define POOL_ROUND 1000 /* ms between looks at all that run */
+#define FLOOD_RECORDS 64 /* of TLS, that libcurl reads without a break and that hold nothing */
+#define FLOOD_TIME 250   /* ms for which it may read such ones */
 #define POOL_GRACE 50   /* ms in which libcurl itself may end what is late, which says more */
 
 struct list {
@@ -22,6 +26,8 @@ struct pool {
   int epoll; /* -1: not watched */
   int users;
   long silence_ms;
+  unsigned records;      /* of TLS, read since libcurl was called or passed bytes on */
+  long long entered;     /* ms: when that was */
   struct sockets sockets;
   bool checks_unread;       /* see is_spoilt() */
   bool suspects;            /* some sockets are given up, or may have to be */
@@ -83,6 +89,36 @@ static int pool_on_close(void *userdata, curl_socket_t fd) {
   return sockets_close(&p->sockets, fd);
 }
 
+static void pool_enter(struct pool *p) {
+  p->records = 0;
+  p->entered = now_ms();
+}
+
+/* Over HTTP/2 libcurl 7.88 reads for as long as something comes that is for none of its
+ * callers: empty frames, frames of no stream. Only TLS tells of it meanwhile. Such a connection
+ * is taken for closed by its peer. */
+static void pool_on_record(int is_sent, int version, int type, const void *data, size_t len,
+                           SSL *ssl, void *userdata) {
+  (void)version, (void)data, (void)len;
+  struct pool *p = userdata;
+  if (is_sent || type != SSL3_RT_HEADER || ++p->records % FLOOD_RECORDS != 0)
+    return;
+  if (now_ms() - p->entered > FLOOD_TIME)
+    SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
+}
+
+static CURLcode pool_on_tls(CURL *easy, void *context, void *userdata) {
+  (void)easy;
+  SSL_CTX_set_msg_callback(context, pool_on_record);
+  SSL_CTX_set_msg_callback_arg(context, userdata);
+  return CURLE_OK;
+}
+
+void pool_hear(struct pool *p, struct pool_transfer *t) {
+  t->heard = true;
+  pool_enter(p);
+}
+
 CURLcode pool_set_sockets(struct pool *p, CURL *easy) {
   CURLcode code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, pool_on_open);
   if (code == CURLE_OK)
@@ -91,6 +127,10 @@ CURLcode pool_set_sockets(struct pool *p, CURL *easy) {
     code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, pool_on_close);
   if (code == CURLE_OK)
     code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, p);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, pool_on_tls);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, p);
   return code;
 }
 
@@ -292,11 +332,21 @@ static void pool_note_version(struct pool *p, const struct pool_transfer *t) {
     socket->is_http1 = version == CURL_HTTP_VERSION_1_1 || version == CURL_HTTP_VERSION_1_0;
 }
 
+/* Over HTTP/2 libcurl keeps a connection whose peer may go on with what was refused, and nothing
+ * else. */
+static void pool_give_up(struct pool *p, const struct pool_transfer *t) {
+  struct socket_entry *socket = pool_socket_of(p, t);
+  if (socket)
+    socket->given_up = p->suspects = true;
+}
+
 static void pool_end(struct pool *p, struct pool_transfer *t, CURLcode result) {
   if (result == CURLE_OK)
     pool_note_version(p, t);
   else if (result == CURLE_OPERATION_TIMEDOUT)
     pool_suspect_late(p, t);
+  else if (t->refused || result == CURLE_FILESIZE_EXCEEDED)
+    pool_give_up(p, t);
   else if (result == CURLE_OUT_OF_MEMORY && !p->failed && is_long_header(t))
     result = CURLE_WEIRD_SERVER_REPLY;
   pool_stop(p, t);
@@ -387,6 +437,7 @@ static void pool_fire(struct pool *p) {
   long timeout_ms = -1;
   int active = 0;
   p->timer = -1;
+  pool_enter(p);
   pool_check(p, curl_multi_socket_action(p->multi, CURL_SOCKET_TIMEOUT, 0, &active));
   if (p->timer < 0 && curl_multi_timeout(p->multi, &timeout_ms) == CURLM_OK)
     pool_on_timer(p->multi, timeout_ms, p);
@@ -436,6 +487,7 @@ static void pool_end_late(struct pool *p) {
  * its cost, which once in a second is none. */
 static void pool_ask_all(struct pool *p) {
   int active = 0;
+  pool_enter(p);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
   pool_check(p, curl_multi_socket_all(p->multi, &active));
@@ -454,6 +506,7 @@ static void pool_act(struct pool *p) {
   int active = 0;
   if (p->failed)
     return;
+  pool_enter(p);
   if (p->epoll < 0)
     pool_check(p, curl_multi_perform(p->multi, &active));
   else if (is_due(p))
@@ -467,6 +520,7 @@ static void pool_on_event(struct pool *p, const struct epoll_event *event) {
   const int what = (is & EPOLLIN ? CURL_CSELECT_IN : 0) | (is & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                    (is & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
   int active = 0;
+  pool_enter(p);
   if (!p->failed)
     pool_check(p, curl_multi_socket_action(p->multi, event->data.fd, what, &active));
 }

@@ -73,6 +73,9 @@ void pool_remove(struct pool *p, struct pool_transfer *t);
  * for bytes that do not come. */
 void pool_refuse(struct pool *p, struct pool_transfer *t);
 
+/* For callbacks of libcurl: bytes of the response have come. */
+void pool_hear(struct pool *p, struct pool_transfer *t);
+
 /* Moves all on until one is done, for at most timeout_ms milliseconds, and returns early
  * when a signal arrives. With 0 it still does all that can be done at once. */
 void pool_wait(struct pool *p, int timeout_ms);
