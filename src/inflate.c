@@ -16,6 +16,7 @@ enum format { GZIP, ZLIB, RAW };
 struct inflate {
   z_stream z;
   size_t unseen; /* bytes of the input that zlib was not shown yet, behind those it was */
+  size_t pause_at; /* a step is over with so many bytes of the input left; 0: not by them */
   enum format format;
   bool is_begun; /* z is to be ended; there was something to decompress */
   struct buf *out;
@@ -76,12 +77,13 @@ static enum inflate_code code_of(int status) {
   }
 }
 
-/* Inflates until the end of a member, or until out has so many bytes. */
+/* Inflates until the end of a member, or until the step is over: out has so many bytes, or little
+ * enough of the input is left, as members and blocks may be empty. */
 static enum inflate_code inflate_member(struct inflate *s, size_t enough) {
   unsigned char chunk[CHUNK];
   int status;
   do {
-    if (s->out->len >= enough)
+    if (s->out->len >= enough || left(s) < s->pause_at)
       return INFLATE_GOES_ON;
     show_more(s);
     s->z.next_out = chunk;
@@ -141,6 +143,7 @@ enum inflate_code inflate_step(struct inflate *s, size_t bytes) {
   const size_t len = s->out->len;
   if (!s->is_begun)
     return INFLATE_DONE;
+  s->pause_at = left(s) > bytes ? left(s) - bytes : 0;
   return blame(inflate_members(s, bytes < SIZE_MAX - len ? len + bytes : SIZE_MAX), s->format);
 }
 

@@ -30,8 +30,9 @@ enum inflate_code inflate_body(const void *data, size_t len, struct buf *out);
  * caller's and in their places until inflate_close; data does not change. NULL: no memory. */
 struct inflate *inflate_open(const void *data, size_t len, struct buf *out);
 
-/* Goes on until so many bytes more have come out, or a few thousand above that, or all is over.
- * What is not INFLATE_GOES_ON is the end, as of inflate_body; then only inflate_close is left. */
+/* Goes on until so many bytes more have come out or gone in, or a few thousand above that, or all
+ * is over. What is not INFLATE_GOES_ON is the end, as of inflate_body; then only inflate_close is
+ * left. */
 enum inflate_code inflate_step(struct inflate *s, size_t bytes);
 
 /* NULL is allowed. */

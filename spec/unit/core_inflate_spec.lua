@@ -57,6 +57,19 @@ describe("inflation", function()
     assert.equal(1, (in_steps(gzip "text", 4)))
   end)
 
+  it("lets others go on where nothing comes out for long", function()
+    local blocks, empty = ("\0\0\0\255\255"):rep(300000), "\1\0\0\255\255"
+    for name, packed in pairs {
+      ["members of gzip"] = gzip "":rep(60000),
+      ["blocks of deflate"] = blocks .. empty,
+      ["blocks of gzip"] = "\31\139\8\0\0\0\0\0\0\3" .. blocks .. empty .. ("\0"):rep(8),
+    } do
+      local steps, results = in_steps(packed, 100)
+      assert.same({ "" }, results, name)
+      assert.is_true(steps >= 7, name .. ": " .. steps)
+    end
+  end)
+
   it("may be left at any step", function()
     local packed = gzip(("x"):rep(2000000))
     for steps = 0, 5 do
