@@ -10,8 +10,6 @@ local url = require "pcapi.url"
 
 local M = {}
 
-local AT_ONCE = 250000 -- JSON values, which take up to a quarter of a second
-local LARGE_PIECE = 256 * 1024 -- bytes: a few milliseconds
 local LATE = "the time was over while the answer was read"
 
 -- 900421 since 2026; 10001 as the service's own libraries reported it in 2020.
@@ -324,11 +322,11 @@ local function decode(body, transport, ceilings)
   local values, excess, hint = limits.count(body, ceilings)
   if not values then
     return nil, excess, nil, { hint = hint }
-  elseif not transport or not transport.breathe and values <= AT_ONCE then
+  elseif not transport or values <= (transport.at_once or 0) then
     return core.decode(body)
   end
   local value, message, offset = piecewise.decode(body, M.between(transport, ceilings.deadline),
-    not transport.breathe and LARGE_PIECE or nil)
+    transport.piece)
   return value, message, offset, select(2, M.late(message))
 end
 

@@ -49,6 +49,17 @@ function Loop:sleep(seconds)
   return true
 end
 
+--- Lets the other tasks go on before the one that runs does: for work that takes long. Does
+-- nothing outside a task, nor in one whose run is stopped.
+function Loop:breathe()
+  local task = self.task
+  if task and not self.stopping then
+    life.check_wait()
+    self.ready:push(task)
+    coroutine.yield(life.WAITS)
+  end
+end
+
 local function wake(self, now)
   while self.sleepers[1] and self.sleepers[1].wake <= now do
     resume(self, heap.pop(self.sleepers))

@@ -5,8 +5,10 @@
 -- A transport is a table with `send(self, request) → response | nil, err`,
 -- `sleep(self, seconds)`, `now(self)` (seconds of a clock that never jumps) and
 -- `close(self)`. Everything above it is written against these four. Where work that takes long
--- would hold others up it may have `breathe(self)`, which lets them go on; it is called
--- every quarter of a millisecond or so of decoding. Where code that waits may be ended from
+-- would hold others up it may have `breathe(self)`, which lets them go on; it is called between
+-- pieces of decoding. `piece` is their size in bytes (16,384, a quarter of a millisecond or so),
+-- and `at_once` the number of JSON values up to which a text is decoded as a whole (0). Where code
+-- that waits may be ended from
 -- outside it may have `whole(self, act)`, which brings a function to its end all the same, and
 -- returns what that does: the renewal of a token is such.
 -- @module pcapi.transport.curl
@@ -24,6 +26,8 @@ local KEPT = 16 -- connections, of a transport that blocks: service, sign-in, a 
 local Transport = {}
 Transport.__index = Transport
 Transport.__name = "pcapi.transport.curl"
+Transport.at_once = 250000 -- JSON values, which take up to a quarter of a second
+Transport.piece = 256 * 1024 -- bytes: a few milliseconds
 
 -- The CAs to trust: ca_file and ca_path of the options, or what the environment names.
 local function cas_of(options)
@@ -148,6 +152,14 @@ function Transport:sleep(seconds)
     left = finish - core.now()
   end
   return true
+end
+
+--- Lets other tasks go on; outside of tasks it does nothing.
+function Transport:breathe() -- luacheck: ignore self
+  local loop = task.loop()
+  if loop then
+    loop:breathe()
+  end
 end
 
 --- Seconds of a clock that never jumps.

@@ -61,3 +61,49 @@ describe("a call that cannot wait where it stands", function()
     end)
   end
 end)
+
+describe("long work in a task", function()
+  local restore, concurrent, transport
+
+  before_each(function()
+    restore = select(2, fake_core.install())
+    concurrent = require "pcapi.concurrent"
+    transport = require("pcapi.transport.curl").new()
+  end)
+
+  after_each(function() restore() end)
+
+  it("lets the others go on where it breathes, and comes to its end", function()
+    local order = {}
+    local function work(name)
+      return function()
+        for i = 1, 3 do
+          order[#order + 1] = name .. i
+          transport:breathe()
+        end
+        return name
+      end
+    end
+    local results = concurrent { work "a", work "b" }
+    assert.equal("a b", results[1].value .. " " .. results[2].value)
+    assert.equal("a1 b1 a2 b2 a3 b3", table.concat(order, " "))
+  end)
+
+  it("goes on to its end where the run is stopped", function()
+    local results = concurrent {
+      function(loop)
+        transport:breathe()
+        loop:stop()
+        for _ = 1, 200 do
+          transport:breathe()
+        end
+        return "done"
+      end,
+    }
+    assert.equal("done", results[1].value)
+  end)
+
+  it("does nothing outside of tasks", function()
+    assert.is_nil(transport:breathe())
+  end)
+end)
