@@ -18,8 +18,8 @@ local CLASSES = {
     kind = "sign_in_required", hint = "Sign in again",
     names = "invalid_grant interaction_required login_required",
     numbers = "16001 16002 160021 50058 50085 50089 50132 50133 50134 50139 50140 50143 50168 "
-      .. "50173 50192 50197 50199 51006 54005 70000 70008 700020 70043 700082 700084 90086 90119 "
-      .. "90120 501481",
+      .. "50173 50192 50197 50199 51006 54005 70000 70008 700003 700020 70043 700082 700084 90086 "
+      .. "90119 90120 501481",
   },
   password = {
     kind = "sign_in_required",
@@ -41,7 +41,7 @@ local CLASSES = {
   disabled_account = {
     kind = "forbidden", hint = "The account is disabled: ask the account's administrator to "
       .. "enable it, or sign in as another user",
-    numbers = "50057",
+    numbers = "50057 500571",
   },
   locked_account = {
     kind = "forbidden", hint = "The account is locked, or its address is blocked: wait some "
@@ -56,7 +56,7 @@ local CLASSES = {
   unknown_account = {
     kind = "forbidden", hint = "The tenant does not know this account: check tenant, sign in as "
       .. "a user of that tenant, or ask the account's administrator",
-    numbers = "16000 16003 50014 50020 50034 51004 90072 90125",
+    numbers = "16000 16003 50014 50020 50034 500341 51004 90072 90125",
   },
   policy = {
     kind = "forbidden",
@@ -89,14 +89,20 @@ local CLASSES = {
     hint = "The registration is not right: see the application's API permissions and supported "
       .. "accounts, and let an administrator consent",
     names = "unauthorized_client invalid_resource",
-    numbers = "50001 50010 50146 65002 65005 90009 500011 501461 650052 650054 650056 650057 "
+    numbers = "50001 50010 50146 65002 65005 90009 500011 501461 650054 650056 650057 "
       .. "7000114",
+  },
+  service = {
+    kind = "consent_required",
+    hint = "The tenant has no subscription of this service, or its application is disabled: let "
+      .. "an administrator look in Entra, Enterprise applications; and check resource",
+    numbers = "500014 650052",
   },
   redirect = {
     kind = "consent_required",
     hint = "The registration lacks the redirect address: add http://localhost on the platform "
       .. '"Mobile and desktop applications"',
-    numbers = "50011 70004 90102 900971",
+    numbers = "50011 500112 500113 70004 90102 900971",
   },
   single_page = {
     kind = "consent_required",
@@ -113,7 +119,7 @@ local CLASSES = {
   unknown_application = {
     kind = "consent_required",
     hint = "The tenant does not know this application: check client_id and tenant",
-    numbers = "700011 700016 7000229",
+    numbers = "700011 700016 700038 7000229",
   },
   disabled_application = {
     kind = "consent_required",
@@ -136,7 +142,8 @@ local CLASSES = {
     kind = "invalid_client",
     hint = "Check the certificate: whether it is in the registration of this client_id, and "
       .. "whether it has expired",
-    numbers = "50006 50012 50013 50017 50027 50032 50048 700021 700027 700030 900384",
+    numbers = "50006 50012 50013 50017 50027 50032 50048 700021 700027 700030 900384 "
+      .. "7000213 7000214",
   },
   assertion_time = {
     kind = "invalid_client",
@@ -162,14 +169,14 @@ local CLASSES = {
   place = {
     kind = "config", hint = "Wrong tenant or cloud: check tenant and cloud",
     numbers = "50029 50049 50059 50107 50128 50169 50194 90002 90019 90027 90038 90043 90051 90124 "
-      .. "90126 90130 700005 900023 900382 900432 9001023 9002332 9002346",
+      .. "90126 90130 700005 900023 900382 900432 5000224 9001023 9002332 9002346",
   },
   request = {
     kind = "bad_request", hint = "Check scope, resource and oauth_version",
     names = "invalid_request invalid_scope unsupported_grant_type unsupported_response_type "
       .. "invalid_target",
     numbers = "28002 28003 50050 50147 70003 70005 70007 70011 90004 90005 90007 90010 90013 90014 "
-      .. "90015 90016 90023 90056 90100 90101 90107 90117 90121 165900 501491 700022 700023 "
+      .. "90015 90016 90023 90056 90100 90101 90107 90117 90121 165900 501491 650053 700022 700023 "
       .. "900144 900561 901002",
   },
   malformed = {
