@@ -7,21 +7,20 @@ local M = {}
 
 local BOM = "\239\187\191"
 
--- Blanks of UTF-8 that people copy from a page and do not see.
-local AROUND = { BOM, "\194\160", "\226\128\139" } -- and U+00A0, U+200B
-
-local function is_at(text, what, at_end)
-  return at_end and text:sub(-#what) == what or not at_end and text:sub(1, #what) == what
-end
+-- Patterns of what people copy from a page and do not see: blanks, marks and joiners of UTF-8.
+local UNSEEN = {
+  BOM, "\194[\133\160\173]", -- U+0085, U+00A0, U+00AD
+  "\226\128[\128-\143\168-\175]", -- U+2000 to U+200F, U+2028 to U+202F
+  "\226\129[\159-\175]", "\227\128\128", -- U+205F to U+206F, U+3000
+}
 
 local function trim(text)
   local before
   repeat
     before = text
     text = text:match "^%s*(.-)%s*$"
-    for _, blank in ipairs(AROUND) do
-      text = is_at(text, blank) and text:sub(#blank + 1) or text
-      text = is_at(text, blank, true) and text:sub(1, -#blank - 1) or text
+    for _, unseen in ipairs(UNSEEN) do
+      text = text:gsub("^" .. unseen, ""):gsub(unseen .. "$", "")
     end
   until text == before
   return text
@@ -46,14 +45,21 @@ local function reader(read)
   end
 end
 
---- A word: an id, a secret, a token, an address. Blanks around it are left out as well.
+--- A word: an id, a secret, a token, an address. Blanks around it are left out as well; none that
+-- nobody sees may be within.
 -- @function word
 -- @tparam string text
 -- @treturn[1] string may be empty
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with it, without any of it
 M.word = reader(function(text)
-  return checked(trim(text))
+  text = trim(text)
+  for _, unseen in ipairs(UNSEEN) do
+    if text:find(unseen) then
+      return nil, "holds a blank or a mark that is not visible"
+    end
+  end
+  return checked(text)
 end)
 
 --- A line in which blanks count, also at its ends: a passphrase, a path.

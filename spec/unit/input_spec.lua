@@ -22,6 +22,9 @@ describe("pcapi.input", function()
   for name, text in pairs {
     ["blanks"] = "  me\t ", ["a blank, a mark and a line end"] = " " .. BOM .. "me \r\n",
     ["blanks that nobody sees"] = "\226\128\139\194\160me\194\160\226\128\139\n",
+    ["a line separator"] = "me\226\128\168", ["a direction mark"] = "\226\128\142me",
+    ["a word joiner"] = "\226\129\160me", ["a blank of Japanese"] = "me\227\128\128",
+    ["a thin blank and a soft hyphen"] = "\226\128\137me\194\173",
     ["marks at both ends"] = BOM .. BOM .. "me" .. BOM,
   } do
     it("reads a word with " .. name .. " around it", function()
@@ -65,6 +68,16 @@ describe("pcapi.input", function()
       end
     end)
   end
+
+  it("refuses what nobody sees within a word, and repeats nothing of it", function()
+    for _, within in ipairs { "\194\160", "\226\128\139", "\226\128\168", "\226\128\142" } do
+      local value, why = input.word("SEC" .. within .. "RET")
+      assert.is_nil(value)
+      assert.matches("^holds a ", why)
+      assert.is_nil(why:find("SEC", 1, true))
+      assert.equal("SEC" .. within .. "RET", input.line("SEC" .. within .. "RET"))
+    end
+  end)
 
   it("reads PEM whose parts come from several systems", function()
     assert.equal("-----BEGIN A\nx\n-----BEGIN B\ny\n",
