@@ -32,6 +32,10 @@ local NOT = set "not never no isn't wasn't doesn't don't didn't without"
 -- What may stand behind "require MFA"; behind a name something else does.
 local GOES_ON = set [[. to for before by and in on at when or as but from because compliant first
   which that this if while must so please blocked rejected refused denied]]
+-- What stands behind "MFA required" in a name: "MFA Required Users"
+local NAMED = set [[group groups user users policy policies role roles app apps application
+  applications portal site report reports list service services account accounts team teams admin
+  admins administrators]]
 
 -- Names in quotes, addresses and paths: none of their words is a word of the sentence.
 local function without_names(text)
@@ -69,7 +73,7 @@ local function is_asked(earlier, before, after, later)
   local is_denied = NEEDS[before] and NOT[earlier] or NOT[before] and NEEDS[earlier]
   local asks = ASKS[before] and not is_denied or DONE[before] and NOT[earlier]
   local goes_on = GOES_ON[after] or after == "not" and before == "without" -- … is not allowed
-  return asks and goes_on or MISSING[after] or NOT[after] and DONE[later]
+  return asks and goes_on or MISSING[after] and not NAMED[later] or NOT[after] and DONE[later]
 end
 
 --- Whether a text asks for MFA.

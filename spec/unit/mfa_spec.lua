@@ -4,7 +4,8 @@ describe("pcapi.mfa", function()
   describe("hears that MFA is asked for in", function()
     for _, text in ipairs {
       "Unauthorized - MFA required", "MFA is required.", "Authentication failed. MFA required.",
-      "MFA is required for App+User access to this resource.", "Access denied (MFA required)",
+      "MFA is required for App+User access to this resource.", "MFA required to read this",
+      "MFA is required here", "MFA claim missing in the token", "Access denied (MFA required)",
       "Multi-factor authentication is required.", "Multifactor authentication required",
       "Multi-Factor Authentication (MFA) is mandatory", "Two-factor authentication is needed",
       "Due to a change you must use multi-factor authentication to access 'x'.",
@@ -39,6 +40,8 @@ describe("pcapi.mfa", function()
       "It needs no MFA", "MFA was completed; the role is missing", "MFA status: satisfied",
       "User no MFA is not allowed", "User Require MFA is not allowed here",
       "svc.mfa is required to have a role", "MFA_required_group is not allowed",
+      "The group MFA Required Users may not read this", "Access for MFA missing Reports is denied",
+      "Application MFA Required Portal was not found",
     } do
       it(("%q"):format(text), function()
         assert.is_false(mfa.is_asked_for(text))
