@@ -27,6 +27,9 @@ local KIND_OF_STATUS = {
   [429] = "throttled",
 }
 
+-- What may be over in a while; whoever is told to wait for anything else waits for nothing.
+local PASSES = { throttled = true, server = true, timeout = true }
+
 local HINT_OF_KIND = {
   mfa_required = "Sign in again and pass MFA; a refreshed token stays without it",
   unauthorized = "Get a new App+User token for https://api.partnercenter.microsoft.com",
@@ -396,7 +399,7 @@ function M.error(response, ids, now)
   read.hint = read.hint or hint or HINT_OF_KIND[kind]
   read.claims = read.claims or challenged_claims(challenge)
   read.retry_after = M.retry_after(response.headers, now)
-  if read.retry_after and read.retry_after > 0 then
+  if PASSES[kind] and read.retry_after and read.retry_after > 0 then
     read.hint = M.try_again(read.retry_after)
   end
   if read.claims then

@@ -243,6 +243,19 @@ describe("pcapi.answer", function()
       assert.equal("c", err.correlation_id)
     end)
 
+    it("says when to try again only where that helps", function()
+      local asks = { headers = { ["retry-after"] = "57" } }
+      for _, status in ipairs { 408, 429, 500, 503 } do
+        assert.matches("again in 57 s", error_of(status, "", asks).hint, 1, true)
+      end
+      for _, status in ipairs { 400, 401, 403, 404 } do
+        local err = error_of(status, "", asks)
+        assert.equal(error_of(status).hint, err.hint)
+        assert.equal(57, err.retry_after)
+      end
+      assert.matches("pass MFA", error_of(401, '{"code":"900421"}', asks).hint, 1, true)
+    end)
+
     it("falls back to the ids that were sent", function()
       local err = error_of(500)
       assert.equal("sent-r", err.request_id)
