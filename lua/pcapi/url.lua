@@ -164,6 +164,21 @@ local function hide_user(word)
   return first and word:sub(1, first - 1) .. HIDDEN .. word:sub(last) or nil
 end
 
+-- All of an address in front of its last @; or, where somebody forgot the @, what stands for a
+-- port and is none.
+local function hide_in_address(text)
+  local start = text:match "^%s*%a[%w+.%-]*:[/\\]+()" or text:match "^%s*//()" or 1
+  local place = text:match("^.*(@.*)$", start)
+  if place then
+    return text:sub(1, start - 1) .. HIDDEN .. place
+  end
+  local host = text:match("^[^/?#]*", start)
+  if host:find "^[^:]*:?%d*$" or host:find "^%[[%x:.]+%]:?%d*$" or host:find "^[%x:.]+$" then
+    return text
+  end
+  return text:sub(1, start - 1) .. host:match "^[^:]*:" .. HIDDEN
+end
+
 --- Hides user names and passwords of addresses, as that of a proxy may hold them: with
 -- a scheme or without, and whatever characters they have. Rather too much is hidden.
 -- @tparam string text
@@ -171,20 +186,17 @@ end
 -- addresses are looked for
 -- @treturn string
 function M.hide_users(text, is_address)
-  if not text:find("@", 1, true) then
-    return text
-  elseif is_address then
-    local start = text:match "^%s*%a[%w+.%-]*:[/\\]+()" or text:match "^%s*//()" or 1
-    return text:sub(1, start - 1) .. HIDDEN .. text:match "^.*(@.*)$"
+  if is_address then
+    return hide_in_address(text)
   end
   -- libcurl repeats the whole proxy setting in quotes, and there may be blanks in it
   local _, quote = text:find "[Pp]roxy %a+ %a+ '"
   local finish = quote and text:find "'[^']*$"
   if finish and finish > quote then
-    text = text:sub(1, quote) .. M.hide_users(text:sub(quote + 1, finish - 1), true)
+    text = text:sub(1, quote) .. hide_in_address(text:sub(quote + 1, finish - 1))
       .. text:sub(finish)
   end
-  return (text:gsub("%S+", hide_user))
+  return text:find("@", 1, true) and text:gsub("%S+", hide_user) or text
 end
 
 --- Percent-encodes all but unreserved characters (RFC 3986 §2.3).

@@ -224,6 +224,23 @@ describe("pcapi.url.hide_users", function()
       url.hide_users("http://me:12/34@proxy.example", true))
   end)
 
+  it("hides what stands for a port and is none, as of an address without its @", function()
+    for address, shown in pairs {
+      ["me:SECRET"] = "me:[hidden]", ["http://me:SECRET"] = "http://me:[hidden]",
+      ["me:SECRET;proxy.example:3128"] = "me:[hidden]",
+      ["socks5://me:12SECRET/x"] = "socks5://me:[hidden]", ["me: SECRET"] = "me:[hidden]",
+    } do
+      assert.equal(shown, url.hide_users(address, true))
+      local said = url.hide_users("Unsupported proxy syntax in '" .. address .. "': bad")
+      assert.is_nil(said:find("SECRET", 1, true), said)
+    end
+    for _, address in ipairs { "proxy.example:3128", "[::1]:3128", "::1", "fe80::1",
+                               "socks5h://[::1]", "https://a.example:443/b:c",
+                               "https://a.example/b:c?d:e", "" } do
+      assert.equal(address, url.hide_users(address, true))
+    end
+  end)
+
   it("hides a password with blanks in libcurl's words", function()
     assert.equal("Unsupported proxy syntax in 'http://[hidden]@h:1': bad", url.hide_users(
       "Unsupported proxy syntax in 'http://me:SEC ''RET@h:1': bad"))
