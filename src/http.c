@@ -115,9 +115,10 @@ static enum http_code http_refine(struct http *h, CURLcode code) {
 /* OpenSSL's verdict on a certificate (X509_V_ERR_*, openssl/x509_vfy.h). */
 static enum http_cause http_verdict(struct http *h) {
   long verdict = 0;
-  if (curl_easy_getinfo(h->transfer.easy, CURLINFO_SSL_VERIFYRESULT, &verdict) != CURLE_OK)
-    return HTTP_CAUSE_UNKNOWN;
-  switch (verdict) {
+  long of_proxy = 0;
+  curl_easy_getinfo(h->transfer.easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+  curl_easy_getinfo(h->transfer.easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &of_proxy);
+  switch (verdict ? verdict : of_proxy) {
   case X509_V_ERR_UNSPECIFIED: /* libcurl's own check of the name comes before it asks OpenSSL */
     return HTTP_CAUSE_HOST;
   case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -155,13 +156,22 @@ static bool descriptors_are_short(void) {
   return is_short;
 }
 
+/* Whether a status of CONNECT says that the proxy will not: a failure of the moment does not. */
+static bool is_refusal(long status) {
+  return status >= 300 && status < 500 && status != 408 && status != 425 && status != 429;
+}
+
 /* A proxy that refuses says so again the next time, and may lock an account meanwhile. */
 static enum http_cause http_proxy_refusal(struct http *h) {
   long status = 0;
+  long socks = CURLPX_OK;
   curl_easy_getinfo(h->transfer.easy, CURLINFO_HTTP_CONNECTCODE, &status);
-  if (status == 407 || status == 401) /* which tinyproxy says */
+  curl_easy_getinfo(h->transfer.easy, CURLINFO_PROXY_ERROR, &socks);
+  if (status == 407 || status == 401 || /* which tinyproxy says */
+      socks == CURLPX_USER_REJECTED || socks == CURLPX_NO_AUTH || socks == CURLPX_IDENTD_DIFFER)
     return HTTP_CAUSE_PROXY_LOGIN;
-  return status == 403 ? HTTP_CAUSE_PROXY_RULE : HTTP_CAUSE_UNKNOWN;
+  return is_refusal(status) || socks == CURLPX_REPLY_NOT_ALLOWED ? HTTP_CAUSE_PROXY_RULE
+                                                                 : HTTP_CAUSE_UNKNOWN;
 }
 
 static enum http_cause http_find_cause(struct http *h, CURLcode code) {
@@ -261,11 +271,16 @@ static bool is_hashed_directory(const char *path) {
   return found;
 }
 
+/* Sets an option of e unless one before it failed; code says which. */
+#define SET(option, value)                                                                         \
+  if (code == CURLE_OK)                                                                            \
+  code = curl_easy_setopt(e, option, value)
+
 /* One source of CA certificates, never two. The hashed directory costs a
  * short-lived process a third of the bundle, whose every certificate is parsed;
  * and libcurl keeps a parsed bundle for the next connection only while no
  * CURLOPT_CAPATH is set (lib/vtls/openssl.c, since 7.87). */
-static CURLcode http_set_ca(CURL *easy, const struct http_options *o) {
+static CURLcode http_set_ca(CURL *e, const struct http_options *o) {
   const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
   const char *file = o->ca_file;
   const char *path = o->ca_path;
@@ -277,14 +292,14 @@ static CURLcode http_set_ca(CURL *easy, const struct http_options *o) {
   }
   if (!file && !path)
     return CURLE_OK; /* libcurl was built to ask the system itself */
-  CURLcode code = curl_easy_setopt(easy, CURLOPT_CAINFO, path ? NULL : file);
-  return code ? code : curl_easy_setopt(easy, CURLOPT_CAPATH, path);
+  file = path ? NULL : file;
+  CURLcode code = CURLE_OK;
+  SET(CURLOPT_CAINFO, file);
+  SET(CURLOPT_CAPATH, path);
+  SET(CURLOPT_PROXY_CAINFO, file); /* of a proxy that is reached by https:// */
+  SET(CURLOPT_PROXY_CAPATH, path);
+  return code;
 }
-
-/* Sets an option of e unless one before it failed; code says which. */
-#define SET(option, value)                                                                         \
-  if (code == CURLE_OK)                                                                            \
-  code = curl_easy_setopt(e, option, value)
 
 /* What stays the same for every request of the session. */
 static CURLcode http_set_session(struct http *h, const struct http_options *o) {

@@ -177,6 +177,60 @@ describe("a proxy that refuses", function()
   end)
 end)
 
+describe("a proxy of another kind", function()
+  local proxy
+
+  before_each(function() proxy = raw.start() end)
+  after_each(raw.stop_all)
+
+  local function ask(address)
+    local client = pcapi.new { token = "a.b.c", base_url = sandbox.url, ca_file = sandbox.ca_file,
+                               proxy = address, no_proxy = "", retry = { base = 0.01 } }
+    local list, err = client.security:non_mfa_principals()
+    assert.is_nil(list)
+    return err
+  end
+
+  local function place(url)
+    return "kim:wrong@" .. url:match "//(.*)$"
+  end
+
+  for name, case in pairs {
+    ["a password"] = { "socks5h", "\5\2\1\1" }, ["any password"] = { "socks5h", "\5\255" },
+    ["a host"] = { "socks5h", "\5\0\5\2\0\1\0\0\0\0\0\0" },
+    ["a user"] = { "socks4", "\0\93\0\0\0\0\0\0" },
+  } do
+    it("is asked once when it refuses " .. name .. ", over " .. case[1], function()
+      proxy:play { { { early = true, case[2], { silent = true } } } }
+      local err = ask(case[1] .. "://" .. place(proxy.http))
+      assert.equal("config", err.kind, tostring(err))
+      assert.truthy(err.message:find("proxy", 1, true))
+      assert.is_nil(tostring(err):find("wrong", 1, true))
+      assert.equal(1, proxy:seen().connections)
+    end)
+  end
+
+  for _, status in ipairs { "302 Found", "405 Method Not Allowed", "451 Unavailable" } do
+    it("is asked once when it says " .. status, function()
+      proxy:play { { { "HTTP/1.1 " .. status .. "\r\nContent-Length: 0\r\n\r\n" } } }
+      assert.equal("config", ask("http://" .. place(proxy.http)).kind)
+      assert.equal(1, proxy:seen().connections)
+    end)
+  end
+
+  it("is asked again after a failure of the moment", function()
+    proxy:play { { { "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n" } } }
+    assert.equal("network", ask("http://" .. place(proxy.http)).kind)
+    assert.equal(4, proxy:seen().connections)
+  end)
+
+  it("is trusted by the same CAs, when it is reached by TLS", function()
+    proxy:play { { { "HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n" } } }
+    local err = ask("https://" .. place(proxy.https))
+    assert.equal("config", err.kind, tostring(err))
+  end)
+end)
+
 describe("few descriptors", function()
   it("are what is named, not the file of CAs", function()
     local script = [[

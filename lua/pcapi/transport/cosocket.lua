@@ -21,9 +21,17 @@ local NOT_RESOLVED = "not resolved"
 local GRACE = 0.05 -- seconds: so much later than the deadline a socket may say that it was over
 local PASSWORD = 'Check name and password in "proxy": NAME:PASSWORD and an @ stand in front '
   .. "of the host"
--- Hints for refusals of a proxy that stay; tinyproxy says 401 for 407.
-local PROXY_SAYS_NO = { [401] = PASSWORD, [407] = PASSWORD,
-                        [403] = "Have the proxy allow this host and port" }
+local RULE = "Have the proxy allow this host and port"
+local OF_THE_MOMENT = { [408] = true, [425] = true, [429] = true }
+
+-- What is to be done about the status of a proxy that will say so again the next time; it may lock
+-- an account meanwhile.
+local function cure_of(status)
+  if status == 407 or status == 401 then -- which tinyproxy says
+    return PASSWORD
+  end
+  return status >= 300 and status < 500 and not OF_THE_MOMENT[status] and RULE or nil
+end
 local TRUSTED = 'Set in http { } of nginx.conf: lua_ssl_trusted_certificate '
   .. "/etc/ssl/certs/ca-certificates.crt; lua_ssl_verify_depth 5; the CA of a proxy that opens "
   .. "TLS belongs into that file, too"
@@ -239,12 +247,10 @@ local function open_tunnel(self, target, authorization)
   local answer, kind, message = http1.head(self, 65536)
   if not answer then
     return fail(kind, "the proxy: " .. message)
-  elseif PROXY_SAYS_NO[answer.status] then
-    return fail("config", ("the proxy refuses to connect: %d %s"):format(answer.status,
-      answer.reason), PROXY_SAYS_NO[answer.status])
   elseif answer.status < 200 or answer.status >= 300 then
-    return fail("network", ("the proxy refuses to connect: %d %s"):format(answer.status,
-      answer.reason))
+    local cure = cure_of(answer.status)
+    return fail(cure and "config" or "network", ("the proxy refuses to connect: %d %s")
+      :format(answer.status, answer.reason), cure)
   end
   return true
 end

@@ -96,7 +96,7 @@ describe("a proxy within nginx", function()
     start()
     fails("network", "no connection to 127.0.0.1: connection refused",
       "http://me:SECRET@127.0.0.1:1")
-    fails("network", "the proxy refuses to connect: 4",
+    fails("config", "the proxy refuses to connect: 4",
       "http://me:SECRET@" .. server.url:match "//(.*)")
   end)
 
