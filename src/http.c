@@ -247,7 +247,8 @@ static size_t http_on_header(char *data, size_t size, size_t n, void *userdata) 
   struct http *h = userdata;
   pool_hear(h->pool, &h->transfer);
   const enum head_code code = head_line(&h->answer.head, data, size * n);
-  h->transfer.has_head = head_is_over(&h->answer.head);
+  if (code == HEAD_OK && head_is_over(&h->answer.head) && !h->transfer.has_head)
+    pool_trust(&h->transfer);
   if (code == HEAD_OK)
     return size * n;
   return http_refuse(h, code == HEAD_NO_MEMORY ? HTTP_NO_MEMORY : HTTP_PROTOCOL,

@@ -119,6 +119,11 @@ void pool_hear(struct pool *p, struct pool_transfer *t) {
   pool_enter(p);
 }
 
+void pool_trust(struct pool_transfer *t) {
+  t->has_head = true;
+  curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 0L);
+}
+
 CURLcode pool_set_sockets(struct pool *p, CURL *easy) {
   CURLcode code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, pool_on_open);
   if (code == CURLE_OK)
@@ -239,6 +244,7 @@ static bool pool_hand_over(struct pool *p, struct pool_transfer *t) {
   t->local_port = t->remote_port = 0;
   return curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) == CURLE_OK &&
          curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, fresh) == CURLE_OK &&
+         curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK &&
          curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, pool_on_send) == CURLE_OK &&
          curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t) == CURLE_OK &&
          curl_multi_add_handle(p->multi, t->easy) == CURLM_OK;
@@ -332,8 +338,8 @@ static void pool_note_version(struct pool *p, const struct pool_transfer *t) {
     socket->is_http1 = version == CURL_HTTP_VERSION_1_1 || version == CURL_HTTP_VERSION_1_0;
 }
 
-/* Over HTTP/2 libcurl keeps a connection whose peer may go on with what was refused, and nothing
- * else. */
+/* Over HTTP/2 a connection that others use is kept, whose peer may go on with what was refused,
+ * and nothing else. */
 static void pool_give_up(struct pool *p, const struct pool_transfer *t) {
   struct socket_entry *socket = pool_socket_of(p, t);
   if (socket)
@@ -373,6 +379,7 @@ struct pool_transfer *pool_next(struct pool *p) {
 
 void pool_refuse(struct pool *p, struct pool_transfer *t) {
   t->refused = p->refusals = true;
+  curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
 static void pool_end_refused(struct pool *p) {

@@ -76,6 +76,11 @@ void pool_refuse(struct pool *p, struct pool_transfer *t);
 /* For callbacks of libcurl: bytes of the response have come. */
 void pool_hear(struct pool *p, struct pool_transfer *t);
 
+/* For callbacks of libcurl: all header lines have come, and are sound. Until then, and after
+ * pool_refuse(), the connection is closed when its last transfer ends: over HTTP/2 libcurl would
+ * keep it whatever came. */
+void pool_trust(struct pool_transfer *t);
+
 /* Moves all on until one is done, for at most timeout_ms milliseconds, and returns early
  * when a signal arrives. With 0 it still does all that can be done at once. */
 void pool_wait(struct pool *p, int timeout_ms);
