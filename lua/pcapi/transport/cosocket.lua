@@ -219,8 +219,8 @@ local function is_open(socket, host)
   if socket:getreusedtimes() then
     return true
   end
-  local _, err = fail("tls", host .. " could not be verified: its certificate was refused",
-    url.is_address(host) and BY_NAME or TRUSTED)
+  local _, err = fail("tls", host .. " could not be verified: its certificate was refused, and "
+    .. "nginx's error log says why", url.is_address(host) and BY_NAME or TRUSTED)
   return nil, err, TRIES_IF_REFUSED
 end
 
