@@ -431,20 +431,18 @@ enum http_code http_header(struct http *h, const char *line) {
   return http_fail(h, HTTP_CONFIG, "a header holds a line break or a control character");
 }
 
+/* On a fresh handle, which sends a GET unless it is told otherwise. */
 static CURLcode http_set_method(CURL *e, const struct http_request *r) {
-  const bool get = strcmp(r->method, "GET") == 0;
-  const bool head = strcmp(r->method, "HEAD") == 0;
-  const bool post = strcmp(r->method, "POST") == 0;
-  CURLcode code = curl_easy_setopt(e, CURLOPT_NOBODY, head ? 1L : 0L);
-  if (!head && (r->body || post)) {
+  CURLcode code = CURLE_OK;
+  if (strcmp(r->method, "HEAD") == 0) /* the length that it tells is of a body that does not come */
+    return curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+  SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->max_body);
+  if (r->body || strcmp(r->method, "POST") == 0) {
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
     SET(CURLOPT_COPYPOSTFIELDS, r->body ? r->body : "");
-  } else if (!head) {
-    SET(CURLOPT_HTTPGET, 1L);
   }
-  SET(CURLOPT_CUSTOMREQUEST, head || (get && !r->body) ? NULL : r->method);
-  /* the length that HEAD tells is of a body that does not come */
-  SET(CURLOPT_MAXFILESIZE_LARGE, head ? 0 : (curl_off_t)r->max_body);
+  if (r->body || strcmp(r->method, "GET") != 0)
+    SET(CURLOPT_CUSTOMREQUEST, r->method);
   return code;
 }
 

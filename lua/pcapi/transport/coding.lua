@@ -87,12 +87,19 @@ function M.decode(response, max_body, breathe)
   return true
 end
 
+--- Whether a body is JSON, as its type says.
+-- @tparam table response `headers`
+-- @treturn boolean
+function M.is_json(response)
+  local kind = response.headers["content-type"]
+  return kind ~= nil and kind:find "[/+]json" ~= nil
+end
+
 --- Drops the byte order mark of a body that is JSON in place: such a text begins with none
 -- (RFC 8259 §8.1), the service's do.
 -- @tparam table response `headers`, `body`
 function M.drop_mark(response)
-  local kind = response.headers["content-type"]
-  if kind and kind:find "[/+]json" and response.body:sub(1, 3) == "\239\187\191" then
+  if M.is_json(response) and response.body:sub(1, 3) == "\239\187\191" then
     response.body = response.body:sub(4)
   end
 end

@@ -173,15 +173,10 @@ function Wire:start(connection, request)
   return session
 end
 
-local function is_json(response)
-  local kind = response.headers["content-type"]
-  return kind and kind:find("[/+]json") ~= nil
-end
-
 -- Sets the body of a response; or gives nil, kind and message.
 local function read_body(session, response, max_body)
   if not response.headers["content-encoding"] then
-    response.body = session:body(is_json(response))
+    response.body = session:body(coding.is_json(response))
     return response
   end
   response.body = session:body()
