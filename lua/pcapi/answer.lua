@@ -27,7 +27,7 @@ local KIND_OF_STATUS = {
   [429] = "throttled",
 }
 
--- What may be over in a while; whoever is told to wait for anything else waits for nothing.
+-- Kinds that may pass with time: only for these is waiting the next step.
 local PASSES = { throttled = true, server = true, timeout = true }
 
 local HINT_OF_KIND = {
@@ -298,7 +298,8 @@ function M.hide(response, secret)
   end
 end
 
---- What goes on between pieces of long work: others, and the clock.
+--- Makes the function that is called between pieces of long work: it lets others go on, and
+-- looks at the clock.
 -- @tparam table transport
 -- @tparam number deadline of its clock
 -- @treturn function returns a message when the time is over

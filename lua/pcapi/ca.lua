@@ -35,7 +35,7 @@ local function kind_of_list(list)
   return nil, first_why
 end
 
--- What names the system's own CAs says nothing that is not so anyway; and those are found
+-- A variable that names the system's own CAs changes nothing; and those are found
 -- at a lower cost where nobody names them.
 local function is_default(path)
   path = path:gsub("(.)/+$", "%1")

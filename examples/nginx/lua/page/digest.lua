@@ -47,7 +47,7 @@ function M.users(list)
   } }
 end
 
--- Adds a row of the service to a sum. What came with MFA came.
+-- Adds a row of the service to a sum. A request with MFA is a request.
 local function add(sum, row)
   local with_mfa = row.mfaCompliantRequestCount or 0
   sum.with_mfa = sum.with_mfa + with_mfa

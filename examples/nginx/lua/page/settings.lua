@@ -95,7 +95,7 @@ local function redis()
   }
 end
 
--- What the library says of an option, said of its variable.
+-- The library's message about an option, with the name of its variable.
 local VARIABLES = { base_url = "PCAPI_BASE_URL", login_url = "PCAPI_LOGIN_URL",
   token = "PCAPI_TOKEN", tenant = "PCAPI_TENANT", client_id = "PCAPI_CLIENT_ID",
   client_secret = "PCAPI_CLIENT_SECRET", refresh_token = "PCAPI_REFRESH_TOKEN",
@@ -144,7 +144,7 @@ local function read()
   M.fresh = whole_number("PCAPI_REFRESH", 1, DAY) or 300
   --- Seconds that an old list is shown while the service does not answer.
   M.stale = DAY
-  --- What all workers share, and with PCAPI_REDIS (HOST or HOST:PORT) all machines.
+  --- The data that all workers share, and with PCAPI_REDIS (HOST or HOST:PORT) all machines.
   M.shared = made(pcapi.shared, { dict = "pcapi", redis = redis() })
   local base_url, login_url = address "PCAPI_BASE_URL", address "PCAPI_LOGIN_URL"
   options, client = who(login_url), nil
@@ -189,7 +189,7 @@ function M.client()
   return client
 end
 
---- Whose lists are shown, for the names of keys.
+--- The owner of the lists that are shown, for the names of keys.
 -- @treturn string
 function M.owner()
   local known = M.client()
