@@ -2,8 +2,6 @@
 std = "min"
 max_line_length = 100
 files["lua/pcapi/nginx"] = { std = "min+ngx_lua" }
-files["lua/pcapi/transport/cosocket.lua"] = { std = "min+ngx_lua" }
-files["lua/pcapi/transport/nginx.lua"] = { std = "min+ngx_lua" }
 files["spec"] = { std = "max+busted" }
 files["sandbox"] = { std = "max+ngx_lua" }
 files["dev"] = { std = "max" }

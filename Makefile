@@ -139,8 +139,7 @@ sanitize:
 
 # The specs that work by our C in their own process; but not the test of OpenSSL with failing
 # allocations: it takes minutes there, and the sanitizers have it.
-VALGRIND_SPECS := $(addprefix spec/unit/,$(addsuffix _spec.lua,core core_crypto core_file \
-                  core_inflate decode record)) spec/unit/auth \
+VALGRIND_SPECS := spec/unit/core spec/unit/service/record_spec.lua spec/unit/auth \
                   $(addprefix spec/service/,$(addsuffix _spec.lua,calls exchange \
                   transport redirect))
 valgrind:

@@ -2,13 +2,13 @@
 -- again, decoding. Written straight down; what waits is the transport.
 -- @classmod pcapi.client
 local core = require "pcapi.core"
-local answer = require "pcapi.answer"
+local answer = require "pcapi.service.response"
 local claims = require "pcapi.auth.claims"
 local errors = require "pcapi.error"
-local headers = require "pcapi.headers"
-local limits = require "pcapi.limits"
-local options_ = require "pcapi.options"
-local retry = require "pcapi.retry"
+local headers = require "pcapi.http.headers"
+local limits = require "pcapi.http.limits"
+local check = require "pcapi.check"
+local retry = require "pcapi.http.retry"
 local url = require "pcapi.url"
 
 local M = {}
@@ -245,7 +245,7 @@ end
 -- @tparam table call `method`, `url`, `deadline` (of the transport's clock); optional
 -- `headers`, `body`, `content_type`, `correlation_id`, `request_id`, `must_be_json`,
 -- `max_body` (bytes, where the client has no own), `ceilings` (of its JSON, from
--- `pcapi.limits`), `users_only` (an app-only token is refused before it is sent)
+-- `pcapi.http.limits`), `users_only` (an app-only token is refused before it is sent)
 -- @treturn[1] table the response: `status`, `reason`, `version`, `headers`, `body`,
 -- `json`, `request_id`, `correlation_id`, `is_mfa_compliant`, `attempts`
 -- @treturn[2] nil
@@ -337,7 +337,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function Client:request(method, path, options)
-  options = options_.check(options, REQUEST, "request")
+  options = check.options(options, REQUEST, "request")
   if type(method) ~= "string" or not method:find("^%u+$") then
     error('request: the method must be a word such as "GET"', 2)
   elseif type(path) ~= "string" or path:sub(1, 1) ~= "/" then

@@ -93,7 +93,7 @@ function M.harmless(said, longest)
   end)
   said = without_secrets(said)
   -- loaded late: who meets no error need not load it
-  return M.shorten(require("pcapi.format.text").visible(said), longest) -- escapes are longer
+  return M.shorten(require("pcapi.text").visible(said), longest) -- escapes are longer
 end
 
 local Error = {}

@@ -9,12 +9,12 @@
 --     end
 --
 -- @module pcapi
-local answer = require "pcapi.answer"
+local answer = require "pcapi.service.response"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
-local headers = require "pcapi.headers"
-local limits = require "pcapi.limits"
-local options_ = require "pcapi.options"
+local headers = require "pcapi.http.headers"
+local limits = require "pcapi.http.limits"
+local check = require "pcapi.check"
 local url = require "pcapi.url"
 
 -- Loaded at first use: who does not need them pays nothing.
@@ -85,11 +85,11 @@ end
 local function transport_of(options)
   local transport, mistake = options.transport, nil
   if type(transport) ~= "table" then
-    local make = transport or require("pcapi.transport.curl").new
+    local make = transport or require("pcapi.http.curl").new
     transport, mistake = make(options)
   end
   if transport and options.trace then
-    return require("pcapi.transport.trace").new(transport, options.trace)
+    return require("pcapi.http.trace").new(transport, options.trace)
   end
   return transport, mistake
 end
@@ -152,14 +152,15 @@ function M.build(options)
   end
   -- loaded here: who only fetches needs none of it
   local made = require("pcapi.client").new(options, base, transport,
-    options.auth or require("pcapi.auth.given").new(options.token))
-  made.security = require("pcapi.resource").bind(made, require "pcapi.resource.security")
+    options.auth or require("pcapi.auth.static_token").new(options.token))
+  made.security = require("pcapi.service.resource").bind(made,
+    require "pcapi.service.resources.security")
   return made
 end
 
 -- What a profile says stands below what the caller says.
 local function from_profile(options)
-  local profile, err = require("pcapi.profile").open {
+  local profile, err = require("pcapi.settings.profiles").open {
     profile = options.profile, profile_origin = 'option "profile"', getenv = os.getenv,
   }
   if not profile then
@@ -228,15 +229,15 @@ end
 -- @tparam[opt] function options.trace takes lines that tell method, address, headers and
 -- timing of every exchange, without secrets
 -- @tparam[opt] table|function options.transport another transport, see
--- `pcapi.transport.curl`; or what makes one of these options, or returns nil and a mistake
+-- `pcapi.http.curl`; or what makes one of these options, or returns nil and a mistake
 -- @tparam[opt] function options.clock UTC epoch seconds; default `os.time`
 -- @tparam[opt] function options.random number in [0, 1)
--- @treturn[1] pcapi.client with the calls of `pcapi.resource.security` as `security`
+-- @treturn[1] pcapi.client with the calls of `pcapi.service.resources.security` as `security`
 -- @treturn[2] nil with `profile` only
 -- @treturn[2] pcapi.error of kind config, store or sign_in_required
 function M.new(options)
-  options = options_.check(options, NEW, "pcapi.new")
-  options_.check(options.retry, RETRY, "pcapi.new: retry")
+  options = check.options(options, NEW, "pcapi.new")
+  check.options(options.retry, RETRY, "pcapi.new: retry")
   if options.profile and not options.token and not options.auth then
     return from_profile(options)
   end
@@ -253,7 +254,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config or store
 function M.profiles()
-  return require("pcapi.profile").names { getenv = os.getenv }
+  return require("pcapi.settings.profiles").names { getenv = os.getenv }
 end
 
 --- Does the same for many tenants, at once: each in a task of `pcapi.concurrent`.
@@ -336,7 +337,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind timeout, network, tls, protocol or config
 function M.fetch(address, options)
-  options = options_.check(options, FETCH, "pcapi.fetch")
+  options = check.options(options, FETCH, "pcapi.fetch")
   local mistake, transport = fetch_mistake(address, options), nil
   if not mistake then
     transport, mistake = fetch_transport(options)

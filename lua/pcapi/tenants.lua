@@ -1,6 +1,6 @@
 --- The same for many tenants, each by a client of its own.
 -- @module pcapi.tenants
-local options_ = require "pcapi.options"
+local check = require "pcapi.check"
 
 local M = {}
 
@@ -48,7 +48,7 @@ function M.each(tenants, act, options, new, run)
     end
     tasks[i] = task_of(tenants[i], act, new)
   end
-  options_.check_places(tenants, NAME .. ": the tenants", 3)
+  check.places(tenants, NAME .. ": the tenants", 3)
   local results, err = run(tasks, options, NAME, 3)
   for i, result in ipairs(results or {}) do
     result.name = type(tenants[i]) == "table" and tenants[i].name or tenants[i]

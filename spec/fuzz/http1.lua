@@ -1,10 +1,10 @@
 --- The same bytes to both transports: http1 over a socket that gives them in random pieces, and
 -- libcurl over one of this machine's. They are to say the same, or to differ for a known reason.
 local fake_socket = require "spec.support.fake_socket"
-local http1 = require "pcapi.transport.http1"
+local http1 = require "pcapi.nginx.http1"
 local random = require "spec.fuzz.random"
 local raw = require "spec.support.raw"
-local transport = require "pcapi.transport.curl"
+local transport = require "pcapi.http.curl"
 
 local BATCH = 100 -- cases of one script
 local LIMITS = { max_body = 2000, max_headers = 4000 }

@@ -17,58 +17,74 @@ local function load_rockspec()
   return environment
 end
 
--- What stands in a line may use what stands in the lines above it.
-local LAYERS = {
-  "core redirect version time format.text input mfa task concurrent.heap "
-    .. "concurrent.queue url nginx.phase nginx.notice nginx.whole transport.reader",
-  "limits",
-  "error options headers retry auth.claims auth.refusal auth.store.memory nginx.turn "
-    .. "nginx.rights transport.coding piecewise",
-  "ca format.json record tenants transport.wire transport.trace auth.given auth.assertion "
-    .. "auth.lock nginx.dict nginx.redis nginx.lock transport.http1",
-  "transport.curl transport.cosocket concurrent.life",
-  "concurrent.turn transport.nginx",
-  "concurrent.loop",
-  "concurrent",
-  "answer format.csv format.jsonl format.table list auth.endpoint auth.credential auth.entry "
-    .. "auth.store.file auth.context",
-  "client resource.security auth.grant auth.kept config",
-  "collection auth.account auth.device_code auth.authorization_code nginx.written",
-  "resource auth nginx.cached",
-  "profile nginx.shared",
-  "init nginx.threads",
-  "nginx cli.ending cli.reports",
-  "cli.answers cli.arguments cli.browser cli.connect cli.output",
-  "cli.tenants",
-  "cli.each",
-  "cli.list cli.login cli.logout cli.status cli.doctor cli.config",
-  "cli",
-}
+-- The folder of a module below lua/pcapi; a module at the top is a folder of its own.
+local function folder_of(module)
+  return module:match "^pcapi%.([%w_]+)" or "pcapi"
+end
 
-local function layer_of(module)
-  module = module:gsub("^pcapi%.?", "")
-  module = module == "" and "init" or module
-  for number, names in ipairs(LAYERS) do
-    for name in names:gmatch "%S+" do
-      if name == module then
-        return number
+-- For each folder the folders that its modules require, with one module that does.
+local function folders_used()
+  local used = {}
+  for _, path in ipairs(lines_of "find lua -name '*.lua' | sort") do
+    local module = path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")
+    local from = folder_of(module)
+    used[from] = used[from] or {}
+    local code = slurp(path):gsub("%-%-[^\n]*", "")
+    for name in code:gmatch 'require%s*%(?%s*"(pcapi[%w_.]*)"' do
+      local to = folder_of(name)
+      if to ~= from then
+        used[from][to] = module .. " requires " .. name
       end
     end
   end
-  error(module .. " stands in no layer")
+  return used
 end
 
-describe("a Lua file", function()
-  for _, path in ipairs(lines_of "find lua -name '*.lua' | sort") do
-    it(path .. " uses only what stands above it", function()
-      local module = path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")
-      local own = layer_of(module)
-      local code = slurp(path):gsub("%-%-[^\n]*", "")
-      for used in code:gmatch 'require%s*%(?%s*"(pcapi[%w_.]*[%w_])"' do
-        assert.is_true(layer_of(used) < own, module .. " uses " .. used)
+-- The way from a folder back to itself, as text; nil where there is none.
+local function circle_from(start, used)
+  local seen = {}
+  local function walk(folder, way)
+    for to, why in pairs(used[folder] or {}) do
+      if to == start then
+        return way .. why
+      elseif not seen[to] then
+        seen[to] = true
+        local circle = walk(to, way .. why .. "; ")
+        if circle then
+          return circle
+        end
       end
+    end
+  end
+  return walk(start, "")
+end
+
+describe("the folders of lua/pcapi", function()
+  local used = folders_used()
+
+  for folder in pairs(used) do
+    it(folder .. " requires nothing that requires it", function()
+      assert.is_nil(circle_from(folder, used))
     end)
   end
+
+  it("hold modules whose last names differ, but for the same thing at two levels", function()
+    local SAME = {
+      config = "the command and what it shows", -- cli/config
+      init = "the face of a folder",
+    }
+    local places = {}
+    for _, path in ipairs(lines_of "find lua/pcapi -name '*.lua' | sort") do
+      local name = path:match "([%w_]+)%.lua$"
+      assert.is_true(places[name] == nil or SAME[name] ~= nil,
+        path .. " and " .. tostring(places[name]))
+      places[name] = path
+    end
+  end)
+
+  it("hold no local name that ends in an underscore", function()
+    assert.same({}, lines_of [[grep -rnE "local [^=]*[a-zA-Z0-9]_( |,|$)" lua]])
+  end)
 end)
 
 describe("a C file", function()

@@ -132,7 +132,7 @@ describe("over HTTP/2", function()
     it("a flood of " .. name .. " does not stop other tasks of a loop", function()
       play(BEGIN .. (name:find "body" and head() or ""), steps)
       local loop, longest, ended = assert(pcapi.concurrent.new {}), 0, false
-      local transport = require("pcapi.transport.curl").new {}
+      local transport = require("pcapi.http.curl").new {}
       loop:run {
         function() fetch() ended = true end,
         function()

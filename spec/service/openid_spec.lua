@@ -4,7 +4,7 @@
 local auth = require "pcapi.auth"
 local context_ = require "pcapi.auth.context"
 local curl = require "spec.support.curl"
-local endpoint = require "pcapi.auth.endpoint"
+local endpoints = require "pcapi.auth.endpoints"
 local grant = require "pcapi.auth.grant"
 local oidc = require "spec.support.oidc"
 local sandbox = require "spec.support.sandbox"
@@ -178,7 +178,7 @@ describe("device code", function()
   local function begin()
     local account = auth.device_code(options("pub", { on_code = print }))
     local started = assert(grant.send(context(), account.endpoint.device_code_url,
-      endpoint.target(account.endpoint, { client_id = "pub" })))
+      endpoints.target(account.endpoint, { client_id = "pub" })))
     return started, function()
       return account:request(context(), {
         grant_type = "urn:ietf:params:oauth:grant-type:device_code",

@@ -254,7 +254,7 @@ describe("a flow shows none of what it sends and gets", function()
       lines[#lines + 1] = line
     end
     local context = context_.new {
-      transport = require("pcapi.transport.trace").new(transport, tell), timeout = 4,
+      transport = require("pcapi.http.trace").new(transport, tell), timeout = 4,
     }
     local token, err = account:sign_in(context)
     local client = pcapi.new { auth = account, base_url = sandbox.url, transport = transport,

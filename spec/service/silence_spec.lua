@@ -4,7 +4,7 @@ local core = require "pcapi.core"
 local pcapi = require "pcapi"
 local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
-local wire = require "pcapi.transport.wire"
+local sessions = require "pcapi.http.sessions"
 
 local OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -13,11 +13,11 @@ describe("a connection that falls silent", function()
 
   before_each(function()
     server = raw.start { relay = sandbox.url }
-    silence = require("pcapi.limits").SILENCE
+    silence = require("pcapi.http.limits").SILENCE
   end)
 
   after_each(function()
-    require("pcapi.limits").SILENCE = silence
+    require("pcapi.http.limits").SILENCE = silence
     raw.stop_all()
   end)
 
@@ -47,7 +47,7 @@ describe("a connection that falls silent", function()
       end)
 
       it("costs no call anything that can wait longer than the silence", function()
-        require("pcapi.limits").SILENCE = 0.5
+        require("pcapi.http.limits").SILENCE = 0.5
         local one = client { timeout = 10, http_version = version }
         assert(ask(one))
         server:mute()
@@ -64,7 +64,7 @@ describe("a connection that falls silent", function()
       end)
 
       it("fails no task of a loop that can wait longer than the silence", function()
-        require("pcapi.limits").SILENCE = 0.5
+        require("pcapi.http.limits").SILENCE = 0.5
         local one = client { timeout = 10, http_version = version }
         local loop = assert(pcapi.concurrent.new { limit = 10 })
         local function tasks(count)
@@ -120,7 +120,7 @@ describe("a connection that falls silent", function()
   end)
 
   it("is left to a request that may not be repeated", function()
-    require("pcapi.limits").SILENCE = 0.3
+    require("pcapi.http.limits").SILENCE = 0.3
     server:play { { { { wait = 1000 }, OK } } }
     local response = assert(pcapi.fetch(server.http .. "/", { allow_http = true, method = "POST",
       body = "a=b", timeout = 10 }))
@@ -129,9 +129,9 @@ describe("a connection that falls silent", function()
   end)
 
   it("is waited for where it is fresh, until the deadline", function()
-    local made = wire.new { kept = 1, silence = 0.3 }
+    local made = sessions.new { kept = 1, silence = 0.3 }
     server:play { { { { wait = 1500 }, OK } } }
-    local session = assert(made:start(wire.connection { allow_http = true }, {
+    local session = assert(made:start(sessions.connection { allow_http = true }, {
       method = "GET", url = server.http .. "/", timeout = 5, connect_timeout = 5,
       max_body = 1e6, max_headers = 1e5 }))
     local response
@@ -146,7 +146,7 @@ describe("a connection that falls silent", function()
   end)
 
   it("is waited for where it speaks to others", function()
-    require("pcapi.limits").SILENCE = 0.4
+    require("pcapi.http.limits").SILENCE = 0.4
     local one = client { timeout = 10 }
     local function slow()
       return one:request("GET", "/_sandbox/echo", { headers = { ["X-Sandbox"] = "delay=1.5" } })

@@ -9,7 +9,7 @@ local real = require "pcapi.core"
 local M = {}
 
 -- Made anew over the fake core.
-local ABOVE = { "pcapi.core", "pcapi.transport.wire", "pcapi.transport.curl", "pcapi.concurrent",
+local ABOVE = { "pcapi.core", "pcapi.http.sessions", "pcapi.http.curl", "pcapi.concurrent",
                 "pcapi.concurrent.life", "pcapi.concurrent.turn", "pcapi.concurrent.loop" }
 
 local Pool, Session = {}, {}

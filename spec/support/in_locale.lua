@@ -13,7 +13,7 @@ end
 local cjson = require "cjson"
 local core = require "pcapi.core"
 local fake = require "spec.support.fake_transport"
-local entry = require "pcapi.auth.entry"
+local sign_in_record = require "pcapi.auth.sign_in_record"
 local time = require "pcapi.time"
 local csv, json, jsonl, tables = require "pcapi.format.csv", require "pcapi.format.json",
   require "pcapi.format.jsonl", require "pcapi.format.table"
@@ -46,7 +46,7 @@ for _, text in ipairs { '{"totalCount":1,"items":[]}', "[1,2]", "[0.5,1.5,-2.5e-
     value and digits(value[2]), value and digits(value[3]))
 end
 say("broken", core.decode "[0,5x]")
-say("pieces", digits(require("pcapi.piecewise").decode(LONG, function() end).x[20000]))
+say("pieces", digits(require("pcapi.http.decode").decode(LONG, function() end).x[20000]))
 say("encode", core.encode { 0.5, 1.25 })
 local list = fake.client { { body = '{"TotalCount":"2","items":[{"OBJECTID":"ID","TenantID":"I",'
   .. '"upn":"i","share":0.5},{"UPN":"b","share":1e300,"LastNonMfaCompliantLoginDateTime":'
@@ -59,8 +59,10 @@ for _, format in ipairs { csv, json, jsonl, tables } do
   say("format", (format.encode({ { upn = "a", share = 0.5 }, { upn = "b", share = 1.1e-7 } },
     options)))
 end
-local text = entry.encode { version = 1, client_id = "c", refresh_token = "r", obtained_at = 1.5 }
-say("entry", digits(entry.decode(text).obtained_at), #text)
+local text = sign_in_record.encode {
+  version = 1, client_id = "c", refresh_token = "r", obtained_at = 1.5,
+}
+say("entry", digits(sign_in_record.decode(text).obtained_at), #text)
 local client, transport = fake.client { { body = "[0.5]" } }
 say("request", digits(client:request("POST", "/v1/x", { body = { share = 0.5 },
   headers = { ["VALIDATEMFA"] = "I" } }).json[1]), transport.sent[1].body,

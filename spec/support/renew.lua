@@ -6,8 +6,8 @@
 -- killed, and prints after the first time.
 local directory, tenant, for_ever = arg[1], arg[2], arg[3]
 local auth = require "pcapi.auth"
-local context_ = require "pcapi.auth.context"
-local curl = require "pcapi.transport.curl"
+local context = require "pcapi.auth.context"
+local curl = require "pcapi.http.curl"
 
 local account = auth.refresh_token {
   tenant = tenant, client_id = os.getenv "PCAPI_CLIENT_ID" or "client",
@@ -17,7 +17,7 @@ local account = auth.refresh_token {
 local transport = curl.new { ca_file = os.getenv "PCAPI_CA_FILE" }
 
 local function get(refused)
-  return account:token(refused, context_.new { transport = transport })
+  return account:token(refused, context.new { transport = transport })
 end
 
 local token, err = get()

@@ -9,7 +9,7 @@ local M = {}
 -- one, and takes the CA from the configuration.
 local in_nginx = rawget(_G, "ngx") ~= nil
 local pcapi = require(in_nginx and "pcapi.nginx" or "pcapi")
-local transport = require(in_nginx and "pcapi.transport.nginx" or "pcapi.transport.curl")
+local transport = require(in_nginx and "pcapi.nginx.transport" or "pcapi.http.curl")
 
 local function env(name)
   return os.getenv(name)

@@ -396,7 +396,7 @@ describe("pcapi.client", function()
       before_each(function()
         core, restore = fake_core.install()
         concurrent = require "pcapi.concurrent"
-        transport = require("pcapi.transport.curl").new()
+        transport = require("pcapi.http.curl").new()
       end)
 
       after_each(function() restore() end)

@@ -5,14 +5,14 @@ local core = require "pcapi.core"
 local pcapi = require "pcapi"
 local semaphore = require "ngx.semaphore"
 local service = require "bench.nginx.service"
-local wire = require "pcapi.transport.wire"
+local sessions = require "pcapi.http.sessions"
 
 local PAUSE = 0.001 -- seconds
 local KEPT = 512 -- connections
 
 local waiting, polls = {}, false -- semaphores by the id of their session
 
-local Transport = { wire = wire.new { kept = KEPT, watched = true } }
+local Transport = { wire = sessions.new { kept = KEPT, watched = true } }
 Transport.__index = Transport
 
 local function poll(premature)
@@ -58,7 +58,9 @@ end
 
 local client = pcapi.new(service.client {
   transport = setmetatable({
-    connection = wire.connection { ca_file = service.ca_file, http_1_1 = true, allow_http = false },
+    connection = sessions.connection {
+      ca_file = service.ca_file, http_1_1 = true, allow_http = false,
+    },
   }, Transport),
 })
 

@@ -8,12 +8,12 @@
 local claims = require "pcapi.auth.claims"
 local context_ = require "pcapi.auth.context"
 local credential = require "pcapi.auth.credential"
-local endpoint_ = require "pcapi.auth.endpoint"
-local entry_ = require "pcapi.auth.entry"
+local endpoints = require "pcapi.auth.endpoints"
+local sign_in_record = require "pcapi.auth.sign_in_record"
 local errors = require "pcapi.error"
 local input = require "pcapi.input"
-local kept = require "pcapi.auth.kept"
-local lock = require "pcapi.auth.lock"
+local stored_sign_in = require "pcapi.auth.stored_sign_in"
+local store_lock = require "pcapi.auth.store_lock"
 
 local M = {}
 
@@ -30,7 +30,7 @@ Account.__name = "pcapi.auth.account"
 
 --- Makes an account of checked options; `pcapi.auth` is the way in for others.
 -- @tparam table options of `pcapi.auth.refresh_token`
--- @tparam table endpoint from `pcapi.auth.endpoint`
+-- @tparam table endpoint from `pcapi.auth.endpoints`
 -- @tparam table store see `pcapi.auth.store.memory`
 -- @tparam ?function flow signs in with a person: `(account, context) → tokens | nil, err`
 -- @treturn pcapi.auth.account
@@ -39,7 +39,7 @@ function M.new(options, endpoint, store, flow)
   local self = setmetatable({
     endpoint = endpoint, client_id = options.client_id, base_url = endpoint.base_url,
     skew = options.skew or SKEW, flow = flow,
-    kept = kept.new(store, options.account or endpoint.tenant .. "/" .. options.client_id,
+    kept = stored_sign_in.new(store, options.account or endpoint.tenant .. "/" .. options.client_id,
       options.how_to_sign_in),
   }, Account)
   private[self] = { prove = prove, proof_has_time = proof_has_time,
@@ -95,11 +95,11 @@ local function load(self, given, why)
   if err then
     return nil, nil, err
   end
-  local seed = given and not entry_.knows(entry, given) and given or nil
+  local seed = given and not sign_in_record.knows(entry, given) and given or nil
   if not entry and not seed then
     return nil, nil, nobody(self, why)
   end
-  local strange = entry and entry_.stranger(self, entry)
+  local strange = entry and sign_in_record.stranger(self, entry)
   if strange and not seed then
     return nil, nil, sign_in_error(self, strange)
   end
@@ -136,14 +136,14 @@ end
 
 -- Spends a refresh token and stores what comes; the lock is held.
 local function spend(self, context, before)
-  local tokens, err = self:request(context, endpoint_.target(self.endpoint, {
+  local tokens, err = self:request(context, endpoints.target(self.endpoint, {
     grant_type = "refresh_token", refresh_token = before.refresh_token,
   }))
   if not tokens then
     err.hint = is_spent(err) and self:advice(err) or err.hint
     return nil, err
   end
-  local renewed = entry_.granted(self, before, tokens)
+  local renewed = sign_in_record.granted(self, before, tokens)
   local ok
   ok, err = self.kept:write(renewed)
   if not ok then
@@ -157,7 +157,7 @@ end
 -- Begins with a refresh token that the caller gave. One that is refused is remembered,
 -- and what is kept goes on.
 local function begin(self, context, entry, seed)
-  local seeds = entry_.seeds_with(entry, seed)
+  local seeds = sign_in_record.seeds_with(entry, seed)
   local renewed, err = spend(self, context, {
     refresh_token = seed, seeds = seeds, settings = entry and entry.settings,
   })
@@ -185,12 +185,12 @@ local function load_and_mend(self, given, why)
   return entry, seed, err
 end
 
--- Renews under the lock. Somebody else may have done so before it was ours.
+-- Renews under the store_lock. Somebody else may have done so before it was ours.
 local function renew(self, context, refused, given, why)
   local entry, seed, err = load_and_mend(self, given, why)
   if err then
     return nil, err
-  elseif not seed and entry_.is_fresh(entry, self, context.clock(), refused) then
+  elseif not seed and sign_in_record.is_fresh(entry, self, context.clock(), refused) then
     return entry
   end
   local ok
@@ -200,7 +200,7 @@ local function renew(self, context, refused, given, why)
   end
   if seed then
     entry, err = begin(self, context, entry, seed)
-    if not entry or entry_.is_fresh(entry, self, context.clock(), refused) then
+    if not entry or sign_in_record.is_fresh(entry, self, context.clock(), refused) then
       return entry, err
     end
   end
@@ -211,7 +211,7 @@ local function current_entry(self, context, refused)
   local given, why = given_seed(self)
   local function look()
     local found, seed, trouble = load(self, given, why)
-    if found and not seed and entry_.is_fresh(found, self, context.clock(), refused) then
+    if found and not seed and sign_in_record.is_fresh(found, self, context.clock(), refused) then
       return found
     end
     return nil, trouble
@@ -237,7 +237,7 @@ end
 
 local function is_signing_in(self)
   local owner = private[self].signing_in
-  return owner ~= nil and not lock.is_gone(owner)
+  return owner ~= nil and not store_lock.is_gone(owner)
 end
 
 -- Another coroutine may be asking the person already.
@@ -266,7 +266,7 @@ end
 -- timeout, network or tls
 function Account:token(refused, context)
   local known = private[self].entry
-  if known and entry_.is_fresh(known, self, context.clock(), refused) then
+  if known and sign_in_record.is_fresh(known, self, context.clock(), refused) then
     return known.access_token
   end
   local entry, err = current_entry(self, context, refused)
@@ -326,7 +326,7 @@ local function sign_in(self, context)
   if not tokens then
     return nil, err
   end
-  local entry = entry_.granted(self, { signed_in_at = math.floor(context.clock()),
+  local entry = sign_in_record.granted(self, { signed_in_at = math.floor(context.clock()),
                                        settings = private[self].settings }, tokens)
   -- whatever time the person took, storing has its own
   ok, err = self.kept:alone(context_.renewed(context), function()
@@ -350,7 +350,7 @@ function Account:sign_in(context)
       .. "pcapi.auth.authorization_code", 2)
   end
   local mine = private[self]
-  mine.signing_in = lock.owner()
+  mine.signing_in = store_lock.owner()
   local token, err = sign_in(self, context_of(context, PATIENCE))
   mine.signing_in = nil
   if not token and err.kind == "mfa_required" then

@@ -2,7 +2,7 @@
 -- back to a loopback address (RFC 7636, RFC 8252 §7.3).
 -- @module pcapi.auth.authorization_code
 local core = require "pcapi.core"
-local endpoint_ = require "pcapi.auth.endpoint"
+local endpoints = require "pcapi.auth.endpoints"
 local errors = require "pcapi.error"
 local refusal = require "pcapi.auth.refusal"
 local url = require "pcapi.url"
@@ -17,7 +17,7 @@ local function random_text()
 end
 
 local function address_of(account, attempt, options)
-  local query = endpoint_.target(account.endpoint, {
+  local query = endpoints.target(account.endpoint, {
     client_id = account.client_id, response_type = "code", response_mode = "query",
     redirect_uri = attempt.redirect_uri, state = attempt.state,
     code_challenge = core.base64url(core.sha256(attempt.verifier)),
@@ -87,7 +87,7 @@ function M.new(options)
     if not code then
       return nil, err
     end
-    return account:request(context, endpoint_.target(account.endpoint, {
+    return account:request(context, endpoints.target(account.endpoint, {
       grant_type = "authorization_code", code = code, redirect_uri = attempt.redirect_uri,
       code_verifier = attempt.verifier,
     }))

@@ -2,8 +2,8 @@
 -- take. A client makes one for each call; this is for calls without a client.
 -- @module pcapi.auth.context
 local core = require "pcapi.core"
-local limits = require "pcapi.limits"
-local options_ = require "pcapi.options"
+local limits = require "pcapi.http.limits"
+local check = require "pcapi.check"
 
 local M = {}
 
@@ -14,13 +14,13 @@ local OPTIONS = {
 }
 
 --- Makes a context. A mistake in the options raises.
--- @tparam[opt] table options `transport`, or what `pcapi.transport.curl` takes to make
+-- @tparam[opt] table options `transport`, or what `pcapi.http.curl` takes to make
 -- one; `timeout` (seconds, 180), `clock` (UTC epoch seconds), `random`
 -- @tparam[opt=2] number level as for `error`, counted from the caller of new
 -- @treturn table `transport`, `clock`, `random`, `deadline` (of the transport's clock)
 function M.new(options, level)
-  options = options_.check(options, OPTIONS, "a context", (level or 2) + 1)
-  local transport = options.transport or require("pcapi.transport.curl").new(options)
+  options = check.options(options, OPTIONS, "a context", (level or 2) + 1)
+  local transport = options.transport or require("pcapi.http.curl").new(options)
   return {
     transport = transport, clock = options.clock or os.time,
     random = options.random or core.random,

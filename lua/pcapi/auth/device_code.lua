@@ -1,10 +1,10 @@
 --- Signing in on another device: a person enters a short code in any browser
 -- (RFC 8628).
 -- @module pcapi.auth.device_code
-local endpoint_ = require "pcapi.auth.endpoint"
+local endpoints = require "pcapi.auth.endpoints"
 local errors = require "pcapi.error"
 local grant = require "pcapi.auth.grant"
-local limits = require "pcapi.limits"
+local limits = require "pcapi.http.limits"
 
 local M = {}
 
@@ -33,7 +33,7 @@ local function life_of(started)
 end
 
 local function start(account, context)
-  local form = endpoint_.target(account.endpoint, { client_id = account.client_id })
+  local form = endpoints.target(account.endpoint, { client_id = account.client_id })
   local json, err = grant.send(context, account.endpoint.device_code_url, form)
   if not json then
     return nil, err

@@ -1,11 +1,11 @@
 --- One question to the token endpoint: a grant goes in, tokens come out.
 -- @module pcapi.auth.grant
-local answer = require "pcapi.answer"
+local answer = require "pcapi.service.response"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
-local limits = require "pcapi.limits"
+local limits = require "pcapi.http.limits"
 local refusal = require "pcapi.auth.refusal"
-local retry = require "pcapi.retry"
+local retry = require "pcapi.http.retry"
 local url = require "pcapi.url"
 
 local M = {}
@@ -150,7 +150,7 @@ end
 --- Asks for tokens, and tries again what is worth it, up to the deadline; where an
 -- answer was lost, too.
 -- @tparam table context `transport`, `clock`, `random`, `deadline`, and `policy` as for
--- `pcapi.retry` where it is another one
+-- `pcapi.http.retry` where it is another one
 -- @tparam table client `endpoint`, `client_id`, `prove` and `proof_has_time` from
 -- `pcapi.auth.credential`
 -- @tparam table form `grant_type` and what belongs to it; changed in place

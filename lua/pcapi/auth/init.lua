@@ -22,9 +22,9 @@
 local account = require "pcapi.auth.account"
 local claims = require "pcapi.auth.claims"
 local credential = require "pcapi.auth.credential"
-local endpoint = require "pcapi.auth.endpoint"
+local endpoints = require "pcapi.auth.endpoints"
 local input = require "pcapi.input"
-local options_ = require "pcapi.options"
+local check = require "pcapi.check"
 
 local M = {}
 
@@ -98,7 +98,7 @@ function M.build(kind, options)
     or store_mistake(options.store)
   local addresses
   if not mistake then
-    addresses, mistake = endpoint.new(options)
+    addresses, mistake = endpoints.new(options)
   end
   if mistake then
     return nil, mistake
@@ -110,7 +110,7 @@ end
 -- To be called in parentheses: after a tail call nobody knows the caller's line.
 local function make(kind, options)
   local what = "pcapi.auth." .. kind
-  local made, mistake = M.build(kind, options_.check(options, KINDS[kind].schema, what, 3))
+  local made, mistake = M.build(kind, check.options(options, KINDS[kind].schema, what, 3))
   if not made then
     error(what .. ": " .. mistake, 3)
   end

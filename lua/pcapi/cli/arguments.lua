@@ -1,10 +1,10 @@
 --- The words of the command line. Parsing them is lua-argparse's work.
 -- @module pcapi.cli.arguments
 local argparse = require "argparse"
-local config = require "pcapi.config"
+local resolve = require "pcapi.settings.resolve"
 local core = require "pcapi.core"
-local reports = require "pcapi.cli.reports"
-local text = require "pcapi.format.text"
+local views = require "pcapi.cli.views"
+local text = require "pcapi.text"
 local time = require "pcapi.time"
 local url = require "pcapi.url"
 local version = require "pcapi.version"
@@ -149,7 +149,7 @@ local function add_report(parser, asked, name, report)
 end
 
 local function profile_name(name)
-  if config.is_name(name) then
+  if resolve.is_name(name) then
     return name
   end
   return nil, ("--profile may hold letters, digits and . _ @ -, 64 at most, not '%s'"):format(
@@ -276,7 +276,7 @@ local function new_parser(asked)
   parser:command_target("command")
   parser:require_command(true)
   for _, name in ipairs { "non-mfa", "adoption", "requests" } do
-    add_report(parser, asked, name, reports[name])
+    add_report(parser, asked, name, views[name])
   end
   add_sign_in(parser, asked)
   add_completion(parser, asked)

@@ -2,7 +2,7 @@
 -- of which the next is tried where one is missing or fails. In a command `%s` is the
 -- address and `%%` a percent sign; without `%s` the address comes last.
 -- @module pcapi.cli.browser
-local config = require "pcapi.config"
+local resolve = require "pcapi.settings.resolve"
 
 local M = {}
 
@@ -65,7 +65,7 @@ function M.command(browser, address)
   for command in browser:gmatch "[^:]+" do
     lines[#lines + 1] = line_of(command, address)
   end
-  for _, setting in ipairs(config.settings) do
+  for _, setting in ipairs(resolve.settings) do
     variables[#variables + 1] = setting.env
   end
   return #lines > 0 and address:find(HARMLESS) and ("unset %s; { %s; } >/dev/null 2>&1 &"):format(

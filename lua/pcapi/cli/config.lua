@@ -1,9 +1,9 @@
 --- `pcapi config show`: each setting, and where it came from.
 -- @module pcapi.cli.config
-local config = require "pcapi.config"
+local resolve = require "pcapi.settings.resolve"
 local connect = require "pcapi.cli.connect"
 local core = require "pcapi.core"
-local ending = require "pcapi.cli.ending"
+local exit = require "pcapi.cli.exit"
 local output = require "pcapi.cli.output"
 local url = require "pcapi.url"
 
@@ -11,7 +11,7 @@ local M = {}
 
 -- An address may hold a user name and a password, as that of a proxy does.
 local function shown(setting, value)
-  if config.is_secret(setting, value) then
+  if resolve.is_secret(setting, value) then
     return "(not shown)"
   end
   return type(value) == "string" and url.hide_users(value, setting.address) or value
@@ -21,7 +21,7 @@ local function rows_of(profile)
   local settings = profile.settings
   settings:add_defaults()
   local rows = { { setting = "profile", value = profile.name, from = settings.profile_origin } }
-  for _, setting in ipairs(config.settings) do
+  for _, setting in ipairs(resolve.settings) do
     local value = settings:value(setting.name)
     if value ~= nil then
       rows[#rows + 1] = {
@@ -48,10 +48,10 @@ function M.run(args)
     width = width, color = output.wants_color(args, width),
   }))
   if profile.trouble then
-    ending.say("what was kept at sign-in cannot be read: " .. tostring(profile.trouble))
+    exit.say("what was kept at sign-in cannot be read: " .. tostring(profile.trouble))
   end
   if not args.quiet then
-    ending.say(("the configuration file is %s; profiles in it: %s"):format(
+    exit.say(("the configuration file is %s; profiles in it: %s"):format(
       profile.settings.path or "nowhere, as there is no HOME",
       #profile.settings.profiles > 0 and table.concat(profile.settings.profiles, ", ") or "none"))
   end

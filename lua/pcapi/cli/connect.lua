@@ -3,12 +3,12 @@
 -- @module pcapi.cli.connect
 local client = require "pcapi.client"
 local core = require "pcapi.core"
-local ending = require "pcapi.cli.ending"
+local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
 local input = require "pcapi.input"
 local pcapi = require "pcapi"
-local profile_ = require "pcapi.profile"
-local text = require "pcapi.format.text"
+local profiles = require "pcapi.settings.profiles"
+local text = require "pcapi.text"
 
 local M = {}
 
@@ -36,11 +36,11 @@ end
 -- @tparam table args
 -- @tparam[opt] table more `getenv`, `file`, `given_token`, as `pcapi.profile.open` takes
 -- them
--- @treturn[1] pcapi.profile
+-- @treturn[1] pcapi.settings.profiles
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function M.open(args, more)
-  return profile_.open {
+  return profiles.open {
     flags = args, getenv = more.getenv or os.getenv, profile = args.profile,
     path = args.config_file, file = more.file, given_token = more.given_token,
   }
@@ -49,21 +49,21 @@ end
 local function open_or_end(args, given_token)
   local profile, err = M.open(args, { given_token = given_token })
   if not profile then
-    ending.fail(err)
+    exit.fail(err)
   end
   return profile
 end
 
 --- The profile that the arguments name, for asking the service.
 -- @tparam table args
--- @treturn pcapi.profile
+-- @treturn pcapi.settings.profiles
 function M.profile(args)
   return open_or_end(args, M.has_token(args))
 end
 
 --- The profile that the arguments name, with what is kept of it, whatever token is given.
 -- @tparam table args
--- @treturn pcapi.profile
+-- @treturn pcapi.settings.profiles
 function M.kept_profile(args)
   return open_or_end(args, false)
 end
@@ -73,7 +73,7 @@ local function given_token(args)
   if args.token_stdin then
     local token, why = io.stdin:read(LONGEST) -- nil also for an empty one
     if why then
-      ending.stop(ending.EXIT.usage, "--token-stdin: standard input cannot be read: " .. why)
+      exit.stop(exit.EXIT.usage, "--token-stdin: standard input cannot be read: " .. why)
     end
     return token or "", "the token on standard input"
   elseif M.has_token(args) then
@@ -95,7 +95,7 @@ end
 
 --- Where the tokens come from.
 -- @tparam table args
--- @tparam pcapi.profile profile
+-- @tparam pcapi.settings.profiles profile
 -- @treturn[1] string a token that was given
 -- @treturn[2] nil
 -- @treturn[2] pcapi.auth.account
@@ -156,13 +156,13 @@ end
 function M.judge(said)
   local fault = M.fault(said)
   if fault then
-    ending.stop(ending.EXIT.sign_in, fault)
+    exit.stop(exit.EXIT.sign_in, fault)
   end
 end
 
 --- Makes a client.
 -- @tparam table args
--- @tparam pcapi.profile profile
+-- @tparam pcapi.settings.profiles profile
 -- @tparam ?function on_wait
 -- @treturn[1] pcapi.client
 -- @treturn[2] nil
@@ -185,18 +185,18 @@ end
 
 --- A context for calls without a client, such as a sign-in.
 -- @tparam table args
--- @tparam pcapi.profile profile
+-- @tparam pcapi.settings.profiles profile
 -- @tparam ?number timeout seconds, where no flag says otherwise; without it that of the
 -- settings
 -- @treturn table
 function M.context(args, profile, timeout)
   local options = profile:client_options()
-  local transport = require("pcapi.transport.curl").new {
+  local transport = require("pcapi.http.curl").new {
     ca_file = options.ca_file, ca_path = options.ca_path, proxy = options.proxy,
     no_proxy = options.no_proxy, user_agent = "pcapi-command",
   }
   if args.trace then
-    transport = require("pcapi.transport.trace").new(transport, M.tracer(args))
+    transport = require("pcapi.http.trace").new(transport, M.tracer(args))
   end
   return require("pcapi.auth.context").new {
     transport = transport, timeout = args.timeout or timeout or options.timeout,

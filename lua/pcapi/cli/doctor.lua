@@ -1,14 +1,14 @@
 --- `pcapi doctor`: each step on the way to an answer, tried one after the other. A
 -- step whose ground is missing is not tested, and says so.
 -- @module pcapi.cli.doctor
-local answer = require "pcapi.answer"
+local answer = require "pcapi.service.response"
 local claims = require "pcapi.auth.claims"
 local connect = require "pcapi.cli.connect"
-local ending = require "pcapi.cli.ending"
-local limits = require "pcapi.limits"
+local exit = require "pcapi.cli.exit"
+local limits = require "pcapi.http.limits"
 local output = require "pcapi.cli.output"
 local pcapi = require "pcapi"
-local text = require "pcapi.format.text"
+local text = require "pcapi.text"
 local time = require "pcapi.time"
 local url = require "pcapi.url"
 
@@ -27,7 +27,7 @@ local STEPS = { "configuration", "sign-in", "sign-in name", "sign-in connection"
 -- The list of what was tried; it is told as it grows. What was left out by the time that
 -- a later step comes was not tested.
 local function new_list(tell)
-  local list = { status = ending.EXIT.ok }
+  local list = { status = exit.EXIT.ok }
   local function append(status, detail, next_step)
     local row = { step = STEPS[#list + 1], status = status, detail = detail,
                   next_step = next_step }
@@ -42,8 +42,8 @@ local function new_list(tell)
   function list.add(step, status, detail, next_step, err)
     list.skip_to(step)
     append(status, detail, next_step)
-    if status == FAILED and list.status == ending.EXIT.ok then
-      list.status = err and ending.status_of(err) or ending.EXIT.error
+    if status == FAILED and list.status == exit.EXIT.ok then
+      list.status = err and exit.status_of(err) or exit.EXIT.error
     end
     return status == OK
   end
@@ -246,7 +246,7 @@ end
 local function warn_of_key_log()
   local path = os.getenv "SSLKEYLOGFILE" or ""
   if path ~= "" then
-    ending.say(("SSLKEYLOGFILE is set: who can read %s can decrypt what pcapi sends, tokens "
+    exit.say(("SSLKEYLOGFILE is set: who can read %s can decrypt what pcapi sends, tokens "
       .. "and secrets too. Unset it"):format(path))
   end
 end
@@ -265,8 +265,8 @@ function M.run(args)
       columns = { "step", "status", "detail", "next_step" },
     }))
   end
-  if list.status ~= ending.EXIT.ok then
-    ending.stop(list.status)
+  if list.status ~= exit.EXIT.ok then
+    exit.stop(list.status)
   end
 end
 

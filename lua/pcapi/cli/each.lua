@@ -1,9 +1,9 @@
 --- Asks several tenants at once.
 -- @module pcapi.cli.each
 local connect = require "pcapi.cli.connect"
-local ending = require "pcapi.cli.ending"
+local exit = require "pcapi.cli.exit"
 local pcapi = require "pcapi"
-local tenants_ = require "pcapi.cli.tenants"
+local tenant_list = require "pcapi.cli.tenant_list"
 
 local M = {}
 
@@ -30,12 +30,12 @@ end
 -- @tparam function call takes a client; gives a list, or nil and an error
 -- @treturn table array of what they answered: `name`, and `list` or `err`
 function M.ask(args, call)
-  local chosen, tasks = tenants_.choose(args), {}
+  local chosen, tasks = tenant_list.choose(args), {}
   for i, tenant in ipairs(chosen) do
     tasks[i] = task_of(tenant, call)
   end
   if args.rate and #tasks / args.rate > LONG and not args.quiet then
-    ending.say(("%d tenants at %g requests a second take at least %.0f minutes"):format(#tasks,
+    exit.say(("%d tenants at %g requests a second take at least %.0f minutes"):format(#tasks,
       args.rate, #tasks / args.rate / 60))
   end
   local progress, wipe = connect.progress(args, "asking %d of %d tenants ...")
@@ -44,7 +44,7 @@ function M.ask(args, call)
   })
   wipe()
   if not results then
-    ending.fail(err)
+    exit.fail(err)
   end
   local answers = {}
   for i, tenant in ipairs(chosen) do

@@ -3,10 +3,10 @@
 -- @module pcapi.cli
 local arguments = require "pcapi.cli.arguments"
 local core = require "pcapi.core"
-local ending = require "pcapi.cli.ending"
+local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
 local output = require "pcapi.cli.output"
-local reports = require "pcapi.cli.reports"
+local views = require "pcapi.cli.views"
 
 local M = {}
 
@@ -14,19 +14,19 @@ local M = {}
 local function guard_streams()
   local ok, why = core.guard_descriptors()
   if not ok then
-    ending.stop(ending.EXIT.error, "cannot open " .. why)
+    exit.stop(exit.EXIT.error, "cannot open " .. why)
   end
 end
 
 local function command(argv)
   local args, mistake = arguments.parse(argv)
   if not args then
-    ending.stop(ending.EXIT.usage, mistake)
+    exit.stop(exit.EXIT.usage, mistake)
   elseif args.text then
     return output.write(args.text)
   end
-  -- one file per command; the reports share one
-  require("pcapi.cli." .. (reports[args.command] and "list" or args.command)).run(args)
+  -- one file per command; the views share one
+  require("pcapi.cli." .. (views[args.command] and "records" or args.command)).run(args)
 end
 
 -- Lua has no error object for this one.
@@ -35,22 +35,22 @@ local function is_lack_of_memory(failure)
 end
 
 local function status_of(failure)
-  if ending.is_stop(failure) then
+  if exit.is_stop(failure) then
     if failure.message then
-      ending.say(failure.message)
+      exit.say(failure.message)
     end
     return failure.status
   elseif errors.is_interruption(failure) then
     io.stderr:write("\n") -- below the terminal's ^C and the line of progress
-    ending.say(output.has_begun() and "interrupted while writing; the output may be incomplete"
+    exit.say(output.has_begun() and "interrupted while writing; the output may be incomplete"
       or "interrupted; nothing was written")
-    return ending.EXIT.interrupted
+    return exit.EXIT.interrupted
   elseif is_lack_of_memory(failure) then
-    ending.say("not enough memory for the answer; free some of it")
-    return ending.EXIT.error
+    exit.say("not enough memory for the answer; free some of it")
+    return exit.EXIT.error
   end
-  ending.say("this is a fault of pcapi, please report it: " .. tostring(failure))
-  return ending.EXIT.error
+  exit.say("this is a fault of pcapi, please report it: " .. tostring(failure))
+  return exit.EXIT.error
 end
 
 --- Runs the command.
@@ -67,7 +67,7 @@ function M.main(argv)
     end
     return debug.traceback(failure, 2)
   end)
-  return ok and ending.EXIT.ok or status_of(failure)
+  return ok and exit.EXIT.ok or status_of(failure)
 end
 
 return M

@@ -2,11 +2,11 @@
 -- @module pcapi.cli.login
 local browser = require "pcapi.cli.browser"
 local claims = require "pcapi.auth.claims"
-local config = require "pcapi.config"
+local resolve = require "pcapi.settings.resolve"
 local connect = require "pcapi.cli.connect"
 local core = require "pcapi.core"
-local ending = require "pcapi.cli.ending"
-local text = require "pcapi.format.text"
+local exit = require "pcapi.cli.exit"
+local text = require "pcapi.text"
 
 local M = {}
 
@@ -28,11 +28,11 @@ local function open_browser(address)
 end
 
 local function ask_for_code(message)
-  ending.say(text.visible(message))
+  exit.say(text.visible(message))
 end
 
 local function ask_for_browser(address)
-  ending.say("to sign in, open this address in a browser on this machine; where there is none, "
+  exit.say("to sign in, open this address in a browser on this machine; where there is none, "
     .. "leave --browser out\n" .. address)
   open_browser(address)
 end
@@ -42,7 +42,7 @@ local function flow_of(args, on_wait)
     return "authorization_code", { open = ask_for_browser, on_wait = on_wait,
                                    claims = args.claims }
   elseif args.claims then
-    ending.stop(ending.EXIT.usage, "--claims needs --browser: a device code cannot carry them")
+    exit.stop(exit.EXIT.usage, "--claims needs --browser: a device code cannot carry them")
   end
   return "device_code", { on_code = ask_for_code, on_wait = on_wait }
 end
@@ -50,7 +50,7 @@ end
 local function need_account(settings)
   for _, name in ipairs { "tenant", "client_id" } do
     if not settings.values[name] then
-      ending.stop(ending.EXIT.usage, ("which %s? Give --%s, or set it in %s"):format(
+      exit.stop(exit.EXIT.usage, ("which %s? Give --%s, or set it in %s"):format(
         name:gsub("_", " "), name:gsub("_", "-"), settings.path or "PCAPI_CONFIG"))
     end
   end
@@ -59,14 +59,14 @@ end
 -- What later commands need again, as it is not kept: cron has another environment.
 local function tell_what_is_not_kept(settings)
   local variables = {}
-  for _, setting in ipairs(config.settings) do
+  for _, setting in ipairs(resolve.settings) do
     local origin = settings.origins[setting.name] or ""
     if origin:find "^environment" and not setting.sign_in and not ALWAYS_KEPT[setting.name] then
       variables[#variables + 1] = origin:match "%S+$"
     end
   end
   if #variables > 0 then
-    ending.say("not kept, and needed by later commands, too: " .. table.concat(variables, ", "))
+    exit.say("not kept, and needed by later commands, too: " .. table.concat(variables, ", "))
   end
 end
 
@@ -74,13 +74,13 @@ local function tell(args, profile, said)
   if args.quiet then
     return
   end
-  ending.say(("signed in as %s, profile %s; the sign-in is kept in %s"):format(
+  exit.say(("signed in as %s, profile %s; the sign-in is kept in %s"):format(
     said.user or "somebody that the token does not name", profile.name,
     profile.kept:place()))
   tell_what_is_not_kept(profile.settings)
   for _, variable in ipairs { "PCAPI_TOKEN", "PCAPI_REFRESH_TOKEN" } do
     if (os.getenv(variable) or "") ~= "" then
-      ending.say(("%s is set and will be used in place of this sign-in; unset it, or give "
+      exit.say(("%s is set and will be used in place of this sign-in; unset it, or give "
         .. "--profile %s"):format(variable, profile.name))
     end
   end
@@ -101,7 +101,7 @@ function M.run(args)
   end
   wipe()
   if not token then
-    ending.fail(err)
+    exit.fail(err)
   end
   local said = claims.read(token)
   tell(args, profile, said)

@@ -1,6 +1,6 @@
 --- Standard output of the command.
 -- @module pcapi.cli.output
-local ending = require "pcapi.cli.ending"
+local exit = require "pcapi.cli.exit"
 
 local M = {}
 
@@ -23,7 +23,7 @@ function M.write(text)
     ok, message = io.stdout:flush()
   end
   if not ok then
-    ending.stop(ending.EXIT.error, "cannot write to standard output: " .. tostring(message))
+    exit.stop(exit.EXIT.error, "cannot write to standard output: " .. tostring(message))
   end
 end
 

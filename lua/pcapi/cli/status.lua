@@ -1,13 +1,13 @@
 --- `pcapi status`: what is known of the sign-in, without asking anybody.
 -- @module pcapi.cli.status
-local answers_ = require "pcapi.cli.answers"
+local results = require "pcapi.cli.results"
 local claims = require "pcapi.auth.claims"
 local connect = require "pcapi.cli.connect"
 local core = require "pcapi.core"
-local ending = require "pcapi.cli.ending"
+local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
 local output = require "pcapi.cli.output"
-local text = require "pcapi.format.text"
+local text = require "pcapi.text"
 local time = require "pcapi.time"
 
 local M = {}
@@ -95,7 +95,7 @@ end
 
 local function run_all(args)
   local rows, answers = {}, {}
-  for i, tenant in ipairs(require("pcapi.cli.tenants").choose(args)) do
+  for i, tenant in ipairs(require("pcapi.cli.tenant_list").choose(args)) do
     local err
     rows[i], err = known_of(tenant)
     answers[i] = { name = tenant.name, list = not err and {} or nil, err = err }
@@ -103,10 +103,10 @@ local function run_all(args)
   write_all(args, rows)
   for _, answer in ipairs(answers) do
     if answer.err then
-      answers_.tell_failure(answer)
+      results.tell_failure(answer)
     end
   end
-  answers_.finish(answers)
+  results.finish(answers)
 end
 
 --- Runs the command.
@@ -122,7 +122,7 @@ function M.run(args)
     output.write(lines_of(facts))
   end
   if not facts.signed_in then
-    ending.fail(err)
+    exit.fail(err)
   end
   connect.judge(said)
 end

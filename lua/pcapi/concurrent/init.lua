@@ -16,11 +16,11 @@
 -- are decoded while others are on their way.
 -- @module pcapi.concurrent
 local loop_ = require "pcapi.concurrent.loop"
-local options_ = require "pcapi.options"
+local check = require "pcapi.check"
 
 -- For messages, and here at once: LuaJIT never loads a module again whose loading Ctrl-C has
 -- interrupted, and the end of an interrupted run needs this one.
-require "pcapi.format.text"
+require "pcapi.text"
 
 local M = {}
 
@@ -38,7 +38,7 @@ local NEW = { limit = "count", rate = "count", connections = "count", host_conne
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config: no descriptor is left
 function M.new(options)
-  return loop_.new(options_.check(options, NEW, "pcapi.concurrent.new"))
+  return loop_.new(check.options(options, NEW, "pcapi.concurrent.new"))
 end
 
 local ALL = { stop_on_error = "boolean", progress = "function" }
@@ -49,7 +49,7 @@ end
 -- Makes a loop, runs the tasks and closes it; for `pcapi.concurrent` and
 -- `pcapi.each_tenant`, whose name is given for messages.
 function M.run(tasks, options, what, level)
-  options = options_.check(options, ALL, what, level + 1)
+  options = check.options(options, ALL, what, level + 1)
   loop_.check_tasks(tasks, what, level + 1)
   local loop, err = loop_.new(options)
   if not loop then

@@ -1,8 +1,8 @@
 --- The life of a task within its loop: it begins, waits, goes on, and ends.
 -- @module pcapi.concurrent.life
 local errors = require "pcapi.error"
-local task_ = require "pcapi.task"
-local wire = require "pcapi.transport.wire"
+local current_task = require "pcapi.http.current_task"
+local sessions = require "pcapi.http.sessions"
 
 local M = {}
 
@@ -21,7 +21,7 @@ local yield = coroutine.yield -- gives what the task is resumed with: "stopped" 
 -- @treturn nil
 -- @treturn pcapi.error of kind stopped
 function M.stopped()
-  return wire.fail("stopped", "the run of tasks was stopped")
+  return sessions.fail("stopped", "the run of tasks was stopped")
 end
 
 --- Raises where a task cannot wait.
@@ -89,9 +89,9 @@ end
 function M.resume(self, task, ...)
   local thread = task.thread
   self.task = task
-  local ok, what = task_.resume(self, thread, ...)
+  local ok, what = current_task.resume(self, thread, ...)
   while what == TRIES do
-    ok, what = task_.resume(self, thread)
+    ok, what = current_task.resume(self, thread)
   end
   self.task = nil
   if what == DONE then

@@ -4,11 +4,11 @@ local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local heap = require "pcapi.concurrent.heap"
 local life = require "pcapi.concurrent.life"
-local options_ = require "pcapi.options"
+local check = require "pcapi.check"
 local queue = require "pcapi.concurrent.queue"
-local task_ = require "pcapi.task"
+local current_task = require "pcapi.http.current_task"
 local turn = require "pcapi.concurrent.turn"
-local wire = require "pcapi.transport.wire"
+local sessions = require "pcapi.http.sessions"
 
 local M = {}
 
@@ -26,7 +26,7 @@ local Loop = {}
 Loop.__index = Loop
 Loop.__name = "pcapi.concurrent"
 
--- For `pcapi.transport.curl`.
+-- For `pcapi.http.curl`.
 Loop.exchange = turn.exchange
 
 --- Lets the task that runs wait.
@@ -219,7 +219,7 @@ function M.new(options)
   local limit = whole(options.limit or LIMIT)
   local self = setmetatable({
     limit = limit, interval = options.rate and 1 / options.rate, slot = 0,
-    wire = wire.new { connections = whole(options.connections), kept = limit, watched = true,
+    wire = sessions.new { connections = whole(options.connections), kept = limit, watched = true,
                       host_connections = whole(options.host_connections) },
     tasks = {}, -- the set of those that are not done
     threads = {}, -- coroutines that wait for another task
@@ -368,8 +368,8 @@ function M.check_tasks(tasks, what, level)
         level + 1)
     end
   end
-  options_.check_places(tasks, what .. ": the tasks", level + 1)
-  if task_.loop() then
+  check.places(tasks, what .. ": the tasks", level + 1)
+  if current_task.loop() then
     error(what .. ": a task cannot run others; give them to its loop: loop:add(…)", level + 1)
   end
 end
@@ -390,7 +390,7 @@ function Loop:run(tasks, options)
   if is_moving(self) then
     error("run: the loop runs already; give it more by loop:add(…)", 2)
   end
-  return run(self, tasks, options_.check(options, RUN, "run"))
+  return run(self, tasks, check.options(options, RUN, "run"))
 end
 
 --- For another event loop, in the words of cqueues: a descriptor to be polled.

@@ -2,7 +2,7 @@
 -- @module pcapi.concurrent.turn
 local core = require "pcapi.core"
 local life = require "pcapi.concurrent.life"
-local wire = require "pcapi.transport.wire"
+local sessions = require "pcapi.http.sessions"
 
 local M = {}
 
@@ -47,7 +47,7 @@ local function has_turn(task, request, what)
   if what == "stopped" then
     return life.stopped()
   elseif what == "late" then
-    return wire.fail("timeout", "the time was over before its turn came")
+    return sessions.fail("timeout", "the time was over before its turn came")
   end
   request.timeout = math.max(last - core.now(), 0.001)
   request.connect_timeout = math.min(request.connect_timeout, request.timeout)
@@ -68,7 +68,7 @@ end
 --- An exchange of the task that runs. It waits right here, and keeps only what it needs:
 -- hundreds may do so at once.
 -- @tparam table self the loop
--- @tparam table connection of `pcapi.transport.wire`
+-- @tparam table connection of `pcapi.http.sessions`
 -- @tparam table request
 -- @return as `send` of a transport
 function M.exchange(self, connection, request)

@@ -4,11 +4,11 @@
 -- CSV injection), also behind blanks; numbers do not. Within a text TAB, LF and CR stay as
 -- they are, quoted; other control and invisible characters and bytes that are not UTF-8 are
 -- written `\x1b`, `\u{202e}`, `\xff`, so that nothing is lost unseen. Joiners that belong to a
--- name stay (`pcapi.format.text`). No byte order mark.
+-- name stay (`pcapi.text`). No byte order mark.
 -- @module pcapi.format.csv
 
 local json = require("pcapi.format.json")
-local text = require("pcapi.format.text")
+local text = require("pcapi.text")
 
 local find, gsub, match, sub = string.find, string.gsub, string.match, string.sub
 local concat = table.concat

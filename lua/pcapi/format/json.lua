@@ -2,7 +2,7 @@
 --
 -- The output is valid JSON (RFC 8259) whatever the records hold, and harmless on
 -- a terminal: control, bidi, zero-width and other invisible characters are
--- escaped, but for joiners that belong to a name (`pcapi.format.text`); bytes that are
+-- escaped, but for joiners that belong to a name (`pcapi.text`); bytes that are
 -- not UTF-8 become U+FFFD. Numbers read back as the same
 -- number; NaN and infinities, which JSON lacks, are null.
 --
@@ -11,7 +11,7 @@
 -- @module pcapi.format.json
 
 local core = require("pcapi.core")
-local text = require("pcapi.format.text")
+local text = require("pcapi.text")
 
 local concat = table.concat
 local find, format, gsub = string.find, string.format, string.gsub

@@ -3,11 +3,11 @@
 -- No value can move the cursor, recolour the screen or look like a row of its own:
 -- control and invisible characters are written out, as `\n`, `\x1b`, `\u{202e}`,
 -- and bytes that are not UTF-8 as `\xff`. Joiners that belong to a name stay
--- (`pcapi.format.text`).
+-- (`pcapi.text`).
 -- @module pcapi.format.table
 
 local json = require("pcapi.format.json")
-local text = require("pcapi.format.text")
+local text = require("pcapi.text")
 
 local concat, rep = table.concat, string.rep
 

@@ -6,11 +6,11 @@
 -- @classmod pcapi.nginx.cached
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
-local limits = require "pcapi.limits"
-local options_ = require "pcapi.options"
+local limits = require "pcapi.http.limits"
+local check = require "pcapi.check"
 local phase = require "pcapi.nginx.phase"
 local url = require "pcapi.url"
-local written = require "pcapi.nginx.written"
+local cache_codec = require "pcapi.nginx.cache_codec"
 
 local M = {}
 
@@ -93,7 +93,7 @@ function M.new(shared, options)
   if getmetatable(shared) == nil or shared.lock_here == nil then
     error("call it with a colon: shared:cached { … }", 2)
   end
-  options = options_.check(options, OPTIONS, "cached")
+  options = check.options(options, OPTIONS, "cached")
   local owner, mistake = owner_of(options.of)
   local key = owner and key_of(owner, options.name or "")
   mistake = mistake or mistake_in(options, shared, key)
@@ -121,13 +121,13 @@ end
 
 -- Learns what a text says; nil when it says nothing.
 local function learn(self, text)
-  local at = text and written.at(text)
+  local at = text and cache_codec.at(text)
   if not at or not is_past(at) then
     return nil
   elseif self.kept and at <= self.kept.at then
     return self.kept
   end
-  local kept = written.read(text)
+  local kept = cache_codec.read(text)
   if kept then
     self.kept = kept
     self.dict:set_mark(self.at_name, ("%.3f"):format(kept.at), self.stale)
@@ -172,7 +172,8 @@ local function words_of(err)
     and limits.pause(tonumber(err.retry_after)) }
   for _, word in ipairs(WORDS) do
     local value = err[word]
-    words[word] = (type(value) == "string" or written.encode { value } and type(value) == "number")
+    words[word] = (type(value) == "string"
+      or cache_codec.encode { value } and type(value) == "number")
       and value or nil
   end
   return words
@@ -186,7 +187,7 @@ local function note_failure(self, err)
     ngx.log(ngx.ERR, ("pcapi: %s cannot be loaded: %s"):format(self.label,
       tostring(errors.new(words))))
   end
-  local text, pause = written.encode(words), math.max(self.retry, words.retry_after or 0)
+  local text, pause = cache_codec.encode(words), math.max(self.retry, words.retry_after or 0)
   self.dict:set_mark(self.failed_name, text, self.stale)
   self.dict:set_mark(self.pause_name, "yes", pause)
   self.failed, self.paused_until = text, core.now() + pause
@@ -216,7 +217,7 @@ end
 
 local function keep(self, value)
   local at = tonumber(("%.3f"):format(ngx.now()))
-  local text, kept, err = written.write(value, at)
+  local text, kept, err = cache_codec.write(value, at)
   if not text then
     return nil, err
   end

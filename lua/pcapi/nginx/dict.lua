@@ -2,8 +2,8 @@
 -- over its reloads. For the functions of texts and locks see `pcapi.auth.store.memory`.
 -- @module pcapi.nginx.dict
 local errors = require "pcapi.error"
-local limits = require "pcapi.limits"
-local notice = require "pcapi.nginx.notice"
+local limits = require "pcapi.http.limits"
+local log_once = require "pcapi.nginx.log_once"
 
 local M = {}
 
@@ -35,7 +35,7 @@ local function full(self)
   local hint = ("Make it larger in nginx.conf, such as: lua_shared_dict %s %dm; what does not fit "
     .. "each worker keeps for itself, or fetches again"):format(self.name,
       math.ceil(2 * self.dict:capacity() / 1048576))
-  notice.once("full " .. self.name, message .. ". " .. hint)
+  log_once.once("full " .. self.name, message .. ". " .. hint)
   return nil, errors.new { kind = "store", message = message, hint = hint }
 end
 

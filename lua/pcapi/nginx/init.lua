@@ -16,14 +16,14 @@
 -- nginx.conf has to have `lua_ssl_trusted_certificate`, `lua_ssl_verify_depth` and
 -- `resolver`; what is missing is told in the error and, once, in nginx's error log.
 -- @module pcapi.nginx
-local options_ = require "pcapi.options"
+local check = require "pcapi.check"
 local pcapi = require "pcapi"
 local errors = require "pcapi.error"
-local rights = require "pcapi.nginx.rights"
+local permission_hints = require "pcapi.nginx.permission_hints"
 local tenants = require "pcapi.tenants"
 local threads = require "pcapi.nginx.threads"
-local transport = require "pcapi.transport.nginx"
-local turn = require "pcapi.nginx.turn"
+local transport = require "pcapi.nginx.transport"
+local slots = require "pcapi.nginx.slots"
 
 -- Elsewhere they are loaded when they are needed; here that would hold a worker up.
 for _, name in ipairs { "answer", "auth", "auth.grant", "client", "format.text", "piecewise",
@@ -33,7 +33,7 @@ end
 
 local OURS = { block_in_init = "boolean" }
 
-errors.explain = rights.explain
+errors.explain = permission_hints.explain
 
 local M = setmetatable({
   --- Makes what workers and machines share, see `pcapi.nginx.shared`.
@@ -48,7 +48,7 @@ local function for_nginx(options, blocking)
     all[name] = value
   end
   all.transport = all.transport or function(connection)
-    local given = { blocking = blocking and require("pcapi.transport.curl").new(connection) }
+    local given = { blocking = blocking and require("pcapi.http.curl").new(connection) }
     for name, value in pairs(connection) do
       given[name] = value
     end
@@ -72,7 +72,7 @@ function M.new(options)
   if type(options) ~= "table" then
     return pcapi.new(options)
   end
-  options_.check({ block_in_init = options.block_in_init }, OURS, "pcapi.new")
+  check.options({ block_in_init = options.block_in_init }, OURS, "pcapi.new")
   -- a tail call: a mistake in the options is at the caller's line
   return pcapi.new(for_nginx(options, options.block_in_init))
 end
@@ -116,7 +116,7 @@ function M.limit(n)
   if type(n) ~= "number" or n < 1 or n % 1 ~= 0 then
     error("pcapi.limit takes a whole number of exchanges, 1 or more", 2)
   end
-  turn.set_limit(n)
+  slots.set_limit(n)
 end
 
 return M

@@ -2,9 +2,9 @@
 -- Redis does not answer, and from then on at once, until it is found to be back.
 -- @module pcapi.nginx.redis
 local core = require "pcapi.core"
-local limits = require "pcapi.limits"
-local notice = require "pcapi.nginx.notice"
-local options_ = require "pcapi.options"
+local limits = require "pcapi.http.limits"
+local log_once = require "pcapi.nginx.log_once"
+local check = require "pcapi.check"
 local phase = require "pcapi.nginx.phase"
 local url = require "pcapi.url"
 
@@ -80,7 +80,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string what is missing
 function M.new(options, level)
-  options_.check(options, OPTIONS, "pcapi.shared: redis", level + 1)
+  check.options(options, OPTIONS, "pcapi.shared: redis", level + 1)
   local module, why = library()
   if not module then
     return nil, why
@@ -107,7 +107,7 @@ function M.new(options, level)
   return self
 end
 
--- ngx_lua may call a handshake good that it has just refused, see `pcapi.transport.cosocket`.
+-- ngx_lua may call a handshake good that it has just refused, see `pcapi.nginx.connection`.
 local function make_safe(self, connection)
   local ok, why = rawget(connection, "_sock"):sslhandshake(false, self.server_name, true)
   if ok and connection:get_reused_times() then
@@ -137,7 +137,7 @@ local function sign_in(self, connection)
   return ok, not ok and what .. ": " .. tostring(why) or nil
 end
 
--- As of `pcapi.transport.nginx`.
+-- As of `pcapi.nginx.transport`.
 local function place_of(host)
   return host == "localhost" and "127.0.0.1" or host
 end
@@ -199,7 +199,7 @@ local function ask(self, command, ...)
 end
 
 local function say_away(self, why)
-  notice.once(self.pool, ("Redis at %s:%d does not serve: %s. Going on without it: tokens and "
+  log_once.once(self.pool, ("Redis at %s:%d does not serve: %s. Going on without it: tokens and "
     .. "lists are shared by this machine's workers only; look at the server, or at redis = { … } "
     .. "of pcapi.shared"):format(self.host, self.port, (why:gsub("%.$", ""))))
 end
@@ -224,12 +224,12 @@ function look(self, seconds)
   local is_back, why = ask(self, "set", self.prefix .. "look", "", "PX", "1000")
   if not is_back and is_refusal(why) and not self.refuses then
     self.refuses = true
-    notice.over(self.pool)
+    log_once.over(self.pool)
     say_away(self, why)
   end
   if is_back then
     self.is_away, self.refuses = false, nil
-    notice.over(self.pool, ("Redis at %s:%d serves again"):format(self.host, self.port))
+    log_once.over(self.pool, ("Redis at %s:%d serves again"):format(self.host, self.port))
     if self.on_return then
       self.on_return()
     end

@@ -6,8 +6,8 @@
 -- the machine goes on by itself, and brings what it wrote meanwhile when Redis is back.
 -- @classmod pcapi.nginx.shared
 local dict_ = require "pcapi.nginx.dict"
-local lock_ = require "pcapi.nginx.lock"
-local options_ = require "pcapi.options"
+local shared_lock = require "pcapi.nginx.shared_lock"
+local check = require "pcapi.check"
 
 local M = {}
 
@@ -40,7 +40,7 @@ local bring, bring_later
 -- `timeout` (seconds of each step, 1). The refresh tokens are in there: guard it like them
 -- @treturn pcapi.nginx.shared
 function M.new(options)
-  options = options_.check(options, OPTIONS, "pcapi.shared")
+  options = check.options(options, OPTIONS, "pcapi.shared")
   if not options.dict then
     error('pcapi.shared: option "dict" is missing: the name of a lua_shared_dict', 2)
   end
@@ -185,7 +185,7 @@ end
 -- @treturn[3] nil
 -- @treturn[3] pcapi.error of kind store
 function Shared:lock_here(name)
-  return lock_.new(name, self.dict, self.redis, self.lease)
+  return shared_lock.new(name, self.dict, self.redis, self.lease)
 end
 
 --- Makes a lock of this machine one of all machines.

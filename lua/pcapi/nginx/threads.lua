@@ -1,8 +1,8 @@
 --- Many tasks at once within nginx: in light threads of ngx_lua, whose waits let the worker
 -- go on anyway. What `pcapi.concurrent` is elsewhere.
 -- @module pcapi.nginx.threads
-local check_tasks = require("pcapi.concurrent.loop").check_tasks
-local options_ = require "pcapi.options"
+local loop = require("pcapi.concurrent.loop").check_tasks
+local check = require "pcapi.check"
 
 local M = {}
 
@@ -25,8 +25,8 @@ end
 -- @treturn table results in the order of the tasks, each with `value` or `err`; and `failed`,
 -- how many have an `err`
 function M.run(tasks, options, what, level)
-  options = options_.check(options, OPTIONS, what, level + 1)
-  check_tasks(tasks, what, level + 1)
+  options = check.options(options, OPTIONS, what, level + 1)
+  loop(tasks, what, level + 1)
   local results, begun, threads = { failed = 0 }, 0, {}
   local function work()
     while begun < #tasks do

@@ -203,7 +203,7 @@ describe("a cached value", function()
     it("keeps its error, and is loaded again in ten minutes, if the service asks for " .. what,
       function()
         local machine = start { fresh = 0.1, retry = 0.3 }
-        machine:run "require('pcapi.limits').LONGEST_PAUSE = 0.6"
+        machine:run "require('pcapi.http.limits').LONGEST_PAUSE = 0.6"
         machine:run(GET)
         gives(machine, ('return nil, require("pcapi.error").new { kind = "throttled", '
           .. 'message = "too many", retry_after = %s }'):format(seconds))

@@ -236,7 +236,7 @@ describe("machines that need a token", function()
     local all = machines(2, { workers = 2, init = tenant:init(option(redis.start())) .. [[
       context = function()
         return require("pcapi.auth.context").new {
-          transport = assert(require("pcapi.transport.nginx").new()), timeout = 20,
+          transport = assert(require("pcapi.nginx.transport").new()), timeout = 20,
         }
       end
     ]] })

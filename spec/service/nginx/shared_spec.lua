@@ -122,7 +122,7 @@ describe("a token that is renewed", function()
     local machine = workers.start { workers = 4, init = tenant:init() .. [[
       context = function()
         return require("pcapi.auth.context").new {
-          transport = assert(require("pcapi.transport.nginx").new()), timeout = 20,
+          transport = assert(require("pcapi.nginx.transport").new()), timeout = 20,
         }
       end
     ]], http = "lua_check_client_abort on;" }

@@ -270,7 +270,7 @@ describe("within nginx", function()
 
   it("no pause is endless or less than none, whatever its number", function()
     assert.same({ true, true, true }, { server:run [[
-      local transport = require("pcapi.transport.nginx").new()
+      local transport = require("pcapi.nginx.transport").new()
       local slept
       local sleep = ngx.sleep
       ngx.sleep = function(seconds) slept = seconds end
@@ -286,7 +286,7 @@ describe("within nginx", function()
 
   it("an address that is none is an error, by whoever it is asked", function()
     local kinds = server:run [[
-      local transport, kinds = require("pcapi.transport.nginx").new(), {}
+      local transport, kinds = require("pcapi.nginx.transport").new(), {}
       for i, address in ipairs { "", "/a b", "https://", "https://a b/", "https://a/#b",
                                  "https://a:99999/", "https://u:p@a/", "https://a/\r\n" } do
         local response, err = transport:send { method = "GET", url = address, timeout = 1,
@@ -501,7 +501,7 @@ describe("connections within nginx", function()
   -- came of them.
   local function after_cut(options, silence)
     local results = server:run(([[
-      require("pcapi.limits").SILENCE = %s
+      require("pcapi.http.limits").SILENCE = %s
       local address, threads, results = %q, {}, {}
       for i = 1, 8 do
         threads[i] = ngx.thread.spawn(fetch, address)
@@ -544,7 +544,7 @@ describe("connections within nginx", function()
     local label = core.uuid()
     local seconds = seconds_of(function()
       assert.equal(200, (server:run(([[
-        require("pcapi.limits").SILENCE = 0.4
+        require("pcapi.http.limits").SILENCE = 0.4
         fetch(SANDBOX .. "/_sandbox/echo")
         return (fetch(SANDBOX .. PATH, { timeout = 10, headers = {
           Authorization = "Bearer " .. TOKEN, ["X-Sandbox"] = "delay=1.2; label=%s" } }))
@@ -556,7 +556,7 @@ describe("connections within nginx", function()
 
   it("are not silent when they have begun to answer", function()
     assert.same({ 200, 2 }, { server:run(([[
-      require("pcapi.limits").SILENCE = 0.4
+      require("pcapi.http.limits").SILENCE = 0.4
       local address = %q
       fetch(address)
       local status = fetch(address, { timeout = 10 })

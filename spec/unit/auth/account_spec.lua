@@ -734,7 +734,7 @@ describe("pcapi.auth.account", function()
       local asked = 0
       local account = account_.new({ client_id = "me", account = "kept",
         settings = { tenant = "fabrikam.example" } },
-        require("pcapi.auth.endpoint").new { tenant = "fabrikam.example" }, store,
+        require("pcapi.auth.endpoints").new { tenant = "fabrikam.example" }, store,
         function(_, context)
           asked = asked + 1
           return type(tokens) == "function" and tokens(context) or tokens, err

@@ -2,7 +2,7 @@
 local errors = require "pcapi.error"
 local fake_core = require "spec.support.fake_core"
 local raises = require "spec.support.raises"
-local task_ = require "pcapi.task"
+local current_task = require "pcapi.http.current_task"
 
 local core, restore, concurrent, transport
 
@@ -52,12 +52,12 @@ describe("pcapi.concurrent", function()
   before_each(function()
     core, restore = fake_core.install()
     concurrent = require "pcapi.concurrent"
-    transport = require("pcapi.transport.curl").new()
+    transport = require("pcapi.http.curl").new()
   end)
 
   after_each(function()
     restore()
-    assert.is_nil(task_.loop())
+    assert.is_nil(current_task.loop())
   end)
 
   describe("gives", function()
@@ -144,9 +144,9 @@ describe("pcapi.concurrent", function()
     local seen = {}
     concurrent(tasks_of(3, function(i, loop)
       seen[i] = (seen[i] or 0) + 1
-      assert.equal(task_.loop(), loop)
+      assert.equal(current_task.loop(), loop)
       get()
-      assert.equal(task_.loop(), loop)
+      assert.equal(current_task.loop(), loop)
     end))
     assert.same({ 1, 1, 1 }, seen)
   end)
@@ -211,7 +211,7 @@ describe("pcapi.concurrent", function()
     end)
 
     it("its full limit again after a session that raised", function()
-      local broken = require("pcapi.transport.curl").new { ca_file = "a\0b" }
+      local broken = require("pcapi.http.curl").new { ca_file = "a\0b" }
       local results = concurrent({
         function() return broken:send { timeout = 1, connect_timeout = 1 } end,
         function() return get() end,
@@ -406,7 +406,7 @@ describe("pcapi.concurrent", function()
     local results = concurrent({
       function()
         coroutine.wrap(function()
-          loop_inside = task_.loop()
+          loop_inside = current_task.loop()
           response = get "inner"
         end)()
         return get "outer"
@@ -608,7 +608,7 @@ describe("pcapi.concurrent", function()
     end)
 
     it("has loaded before what it needs to say so", function()
-      local text = "pcapi.format.text"
+      local text = "pcapi.text"
       local kept = package.loaded[text]
       restore()
       package.loaded[text] = nil

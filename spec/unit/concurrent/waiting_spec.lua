@@ -7,7 +7,7 @@ describe("a call that cannot wait where it stands", function()
   before_each(function()
     core, restore = fake_core.install()
     concurrent = require "pcapi.concurrent"
-    transport = require("pcapi.transport.curl").new()
+    transport = require("pcapi.http.curl").new()
   end)
 
   after_each(function()
@@ -68,7 +68,7 @@ describe("long work in a task", function()
   before_each(function()
     restore = select(2, fake_core.install())
     concurrent = require "pcapi.concurrent"
-    transport = require("pcapi.transport.curl").new()
+    transport = require("pcapi.http.curl").new()
   end)
 
   after_each(function() restore() end)

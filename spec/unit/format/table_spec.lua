@@ -1,5 +1,5 @@
 local format = require("pcapi.format.table")
-local text = require("pcapi.format.text")
+local text = require("pcapi.text")
 local raised_by = require("spec.support.raised_by")
 
 local function lines_of(output)

@@ -3,7 +3,7 @@ local cjson = require("cjson.safe").new()
 local answer = require "page.answer"
 local lists = require "page.lists"
 local notes = require "page.notes"
-local time = require("pcapi.nginx").time
+local nginx = require("pcapi.nginx").time
 
 local M = {}
 
@@ -11,7 +11,7 @@ local M = {}
 -- its end. All tables among the facts are arrays, of which cjson has no empty ones.
 local function beginning(value, state)
   local head = cjson.encode {
-    as_of = time.format(ngx.time() - state.age), age = math.floor(state.age),
+    as_of = nginx.format(ngx.time() - state.age), age = math.floor(state.age),
     stale = state.is_stale, error = notes.told(state.err) or cjson.null,
   }
   local parts = { head:sub(1, -2) }

@@ -1,7 +1,7 @@
 --- Who was in the list on which day, so that the page can tell who is new.
 local cjson = require("cjson.safe").new()
 local settings = require "page.settings"
-local time = require("pcapi.nginx").time
+local nginx = require("pcapi.nginx").time
 
 local M = {}
 
@@ -13,7 +13,7 @@ local DAYS = 8
 -- @tparam number epoch UTC seconds
 -- @treturn string
 function M.key(epoch)
-  return ("page/seen/%s/%s"):format(settings.owner(), time.format_date(epoch))
+  return ("page/seen/%s/%s"):format(settings.owner(), nginx.format_date(epoch))
 end
 
 --- Everybody who was in the list on a day before today.
@@ -26,7 +26,7 @@ function M.before_today()
     local at = ngx.time() - back * DAY
     local ids = settings.shared:get(M.key(at))
     if ids then
-      newest = newest or time.format_date(at)
+      newest = newest or nginx.format_date(at)
       for _, id in ipairs(cjson.decode(ids) or {}) do
         known[id] = true
       end

@@ -1,7 +1,7 @@
 --- Whom the page asks, as whom, and how often: the one file to adapt. What it takes from the
 -- environment, nginx.conf hands on by its `env` directives. A value that cannot be used stops
 -- nginx at its start, with a message that names the variable.
-local pcapi = require "pcapi.nginx"
+local nginx = require "pcapi.nginx"
 local url = require "pcapi.url"
 
 local M = {}
@@ -123,7 +123,7 @@ local function who(login_url)
   elseif env "PCAPI_REFRESH_TOKEN" then
     -- One renewal serves all workers, and with Redis all machines. Newer refresh tokens are
     -- in the shared memory: a restart of nginx begins with this one again.
-    return { auth = made(pcapi.auth.refresh_token, {
+    return { auth = made(nginx.auth.refresh_token, {
       tenant = env "PCAPI_TENANT",
       client_id = env "PCAPI_CLIENT_ID",
       client_secret = env "PCAPI_CLIENT_SECRET",
@@ -145,13 +145,13 @@ local function read()
   --- Seconds that an old list is shown while the service does not answer.
   M.stale = DAY
   --- The data that all workers share, and with PCAPI_REDIS (HOST or HOST:PORT) all machines.
-  M.shared = made(pcapi.shared, { dict = "pcapi", redis = redis() })
+  M.shared = made(nginx.shared, { dict = "pcapi", redis = redis() })
   local base_url, login_url = address "PCAPI_BASE_URL", address "PCAPI_LOGIN_URL"
   options, client = who(login_url), nil
   if options then
     options.base_url = base_url -- nil: Microsoft's
     -- a profile is read where its user is: in a worker
-    client = not options.profile and made(pcapi.new, options) or nil
+    client = not options.profile and made(nginx.new, options) or nil
   end
 end
 
@@ -173,15 +173,15 @@ local NOBODY = { kind = "config", message = "nobody to ask as is set",
   hint = "Set PCAPI_PROFILE, PCAPI_REFRESH_TOKEN or PCAPI_TOKEN in the environment of nginx" }
 
 --- The client of this worker.
--- @treturn[1] pcapi.client
+-- @treturn[1] nginx.client
 -- @treturn[2] nil
--- @treturn[2] pcapi.error of kind config, store or sign_in_required
+-- @treturn[2] nginx.error of kind config, store or sign_in_required
 function M.client()
   if not options then
     return nil, NOBODY
   elseif not client then
     local err
-    client, err = pcapi.new(options)
+    client, err = nginx.new(options)
     if not client then
       return nil, err
     end

@@ -1,6 +1,6 @@
 --- Makes a text valid UTF-8: each byte that is not becomes U+FFFD, as browsers have it. JSON
 -- and Prometheus both want that, and what the service has in its log is anybody's guess.
-local text = require "pcapi.format.text"
+local text = require "pcapi.text"
 
 local char = string.char
 

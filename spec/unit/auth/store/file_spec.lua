@@ -1,7 +1,7 @@
 local contract = require "spec.support.store_contract"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
-local store_file = require "pcapi.auth.store.file"
+local file = require "pcapi.auth.store.file"
 
 -- Owner's rights and kind, as ls tells them: an interface older than any of ours.
 local function mode_of(path)
@@ -18,7 +18,7 @@ describe("pcapi.auth.store.file", function()
   teardown(folder.remove)
 
   local function new()
-    return store_file.new(folder.new())
+    return file.new(folder.new())
   end
 
   for name, body in pairs(contract) do
@@ -27,16 +27,16 @@ describe("pcapi.auth.store.file", function()
 
   it("makes its folder, and those above it, when something is to be kept", function()
     local path = folder.new() .. "/state/pcapi"
-    local store = store_file.new(path)
+    local store = file.new(path)
     assert.is_nil((store:get "default"))
     assert.is_nil(io.open(path))
     assert.is_true((store:set("default", "one")))
-    assert.equal("one", store_file.new(path):get "default")
+    assert.equal("one", file.new(path):get "default")
   end)
 
   it("lets nobody else read what it keeps", function()
     local path = folder.new() .. "/pcapi"
-    local store = store_file.new(path)
+    local store = file.new(path)
     store:set("default", "one")
     assert.equal("drwx------", mode_of(path))
     assert.equal("-rw-------", mode_of(store:path "default"))
@@ -44,7 +44,7 @@ describe("pcapi.auth.store.file", function()
 
   it("never leaves its folder, whatever the account is called", function()
     local path = folder.new()
-    local store = store_file.new(path .. "/inner")
+    local store = file.new(path .. "/inner")
     for _, name in ipairs { "../up", "..", ".", "/etc/x", "a/../../b" } do
       assert.is_true((store:set(name, "one")))
       assert.equal(path .. "/inner", store:path(name):match "^(.*)/[^/]*$")
@@ -67,7 +67,7 @@ describe("pcapi.auth.store.file", function()
   it("refuses a folder that is open to others, and a symbolic link", function()
     local path = folder.new()
     os.execute(("chmod 755 '%s'"):format(path))
-    local ok, why = store_file.new(path):set("default", "one")
+    local ok, why = file.new(path):set("default", "one")
     assert.is_nil(ok)
     assert.matches("chmod 700", why, 1, true)
     local store = new()
@@ -79,7 +79,7 @@ describe("pcapi.auth.store.file", function()
   end)
 
   it("says which place cannot be written to, for texts and for locks", function()
-    local store = store_file.new "/proc/pcapi"
+    local store = file.new "/proc/pcapi"
     local ok, why = store:set("default", "one")
     assert.is_nil(ok)
     assert.matches("/proc/pcapi", why, 1, true)
@@ -94,7 +94,7 @@ describe("pcapi.auth.store.file", function()
                             ".default.json.new" } do
       folder.write(path .. "/" .. name, "")
     end
-    local store = store_file.new(path)
+    local store = file.new(path)
     store:set("default", "one")
     store:set(("x"):rep(300), "a name that only its hash tells")
     assert.same({ "default" }, store:names())
@@ -103,39 +103,39 @@ describe("pcapi.auth.store.file", function()
   it("says why it cannot name its accounts", function()
     local path = folder.new()
     os.execute(("chmod 755 '%s'"):format(path))
-    local names, why = store_file.new(path):names()
+    local names, why = file.new(path):names()
     assert.is_nil(names)
     assert.matches("chmod 700", why, 1, true)
   end)
 
   it("shares its locks with other processes' stores of the same folder", function()
     local path = folder.new()
-    local unlock = assert(store_file.new(path):lock("default", 60))
-    assert.is_nil((store_file.new(path):lock("default", 60)))
+    local unlock = assert(file.new(path):lock("default", 60))
+    assert.is_nil((file.new(path):lock("default", 60)))
     unlock()
-    assert.is_function(store_file.new(path):lock("default", 60))
+    assert.is_function(file.new(path):lock("default", 60))
   end)
 
   it("says as text where it is", function()
-    assert.equal("/some/where", tostring(store_file.new "/some/where"))
-    assert.equal("/some/where/default.json", store_file.new("/some/where"):path "default")
+    assert.equal("/some/where", tostring(file.new "/some/where"))
+    assert.equal("/some/where/default.json", file.new("/some/where"):path "default")
   end)
 
   describe("is, unless told otherwise, in", function()
     it("the place for state of XDG", function()
-      assert.equal("/x/pcapi", store_file.directory(env { XDG_STATE_HOME = "/x", HOME = "/h" }))
+      assert.equal("/x/pcapi", file.directory(env { XDG_STATE_HOME = "/x", HOME = "/h" }))
     end)
 
     it("~/.local/state without one, or with an empty or relative one", function()
       for _, state in ipairs { "none", "", "x" } do
-        assert.equal("/h/.local/state/pcapi", store_file.directory(
+        assert.equal("/h/.local/state/pcapi", file.directory(
           env { XDG_STATE_HOME = state ~= "none" and state or nil, HOME = "/h" }))
       end
     end)
 
     it("no place without a home, and says what to set", function()
       for _, home in ipairs { "none", "", "h" } do
-        local path, why = store_file.directory(env { HOME = home ~= "none" and home or nil })
+        local path, why = file.directory(env { HOME = home ~= "none" and home or nil })
         assert.is_nil(path)
         assert.matches("XDG_STATE_HOME", why, 1, true)
       end

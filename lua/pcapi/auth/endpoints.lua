@@ -1,0 +1,92 @@
+--- Where to sign in: the clouds, and the addresses of a tenant in them.
+-- @module pcapi.auth.endpoints
+local url = require "pcapi.url"
+
+local M = {}
+
+local PARTNER_CENTER = "https://api.partnercenter.microsoft.com"
+
+--- The clouds. Germany's closed in 2021.
+-- @field global the default
+-- @field us_government its own login, the same service
+-- @field china 21Vianet; its own login and service
+M.clouds = {
+  global = { login = "https://login.microsoftonline.com", resource = PARTNER_CENTER },
+  us_government = { login = "https://login.microsoftonline.us", resource = PARTNER_CENTER },
+  china = { login = "https://login.partner.microsoftonline.cn",
+            resource = "https://partner.partnercenterapi.microsoftonline.cn" },
+}
+
+-- Paths below login and tenant, by version of the endpoint.
+local PATHS = {
+  v1 = { token_url = "/oauth2/token", device_code_url = "/oauth2/devicecode",
+         authorize_url = "/oauth2/authorize" },
+  v2 = { token_url = "/oauth2/v2.0/token", device_code_url = "/oauth2/v2.0/devicecode",
+         authorize_url = "/oauth2/v2.0/authorize" },
+}
+
+local function address_mistake(name, address)
+  local ok, why = url.parse_safe(address)
+  return not ok and ('option "%s" %s'):format(name, why) or nil
+end
+
+local function mistake(options)
+  if not M.clouds[options.cloud or "global"] then
+    return 'option "cloud" must be "global", "us_government" or "china"'
+  elseif not PATHS[options.oauth_version or "v2"] then
+    return 'option "oauth_version" must be "v1" or "v2"'
+  elseif type(options.tenant) ~= "string" or not options.tenant:find "^[%w][%w.%-]*$" then
+    return 'option "tenant" must be the id of a tenant or its domain, such as '
+      .. "fabrikam.onmicrosoft.com"
+  end
+  for _, name in ipairs { "login_url", "token_url", "device_code_url", "authorize_url" } do
+    local why = options[name] and address_mistake(name, options[name])
+    if why then
+      return why
+    end
+  end
+end
+
+--- Finds the addresses.
+-- @tparam table options `tenant`, `cloud`, `oauth_version` ("v1" asks for a resource,
+-- "v2" for a scope), `resource`, `scope`, and `login_url`, `token_url`,
+-- `device_code_url` and `authorize_url` in place of what follows from the cloud
+-- @treturn[1] table `version`, `resource`, `scope`, `login`, `token_url`,
+-- `device_code_url`, `authorize_url`, `base_url` (of the cloud's service)
+-- @treturn[2] nil
+-- @treturn[2] string the mistake
+function M.new(options)
+  local why = mistake(options)
+  if why then
+    return nil, why
+  end
+  local cloud = M.clouds[options.cloud or "global"]
+  local version = options.oauth_version or "v2"
+  local resource = options.resource or cloud.resource
+  local login = (options.login_url or cloud.login):gsub("/+$", "")
+  local made = {
+    version = version, resource = resource, login = login, tenant = options.tenant,
+    base_url = cloud.resource,
+    scope = options.scope or resource .. "/user_impersonation offline_access",
+  }
+  for name, path in pairs(PATHS[version]) do
+    made[name] = options[name] or login .. "/" .. options.tenant .. path
+  end
+  return made
+end
+
+--- Adds to a form what the token is to be for. Version 2 refuses a resource
+-- (AADSTS901002), version 1 knows no scope.
+-- @tparam table endpoint
+-- @tparam table form name to value; changed in place
+-- @treturn table the form
+function M.target(endpoint, form)
+  if endpoint.version == "v1" then
+    form.resource = endpoint.resource
+  else
+    form.scope = endpoint.scope
+  end
+  return form
+end
+
+return M

@@ -1,0 +1,99 @@
+--- Checks tables of named options, so that a mistyped name fails loudly and with
+-- the name that was meant.
+-- @module pcapi.check
+local M = {}
+
+-- Number of single-character edits between two words (Levenshtein).
+local function distance(a, b)
+  local row = {}
+  for j = 0, #b do
+    row[j] = j
+  end
+  for i = 1, #a do
+    local diagonal = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local cost = a:byte(i) == b:byte(j) and 0 or 1
+      local best = math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
+      diagonal, row[j] = row[j], best
+    end
+  end
+  return row[#b]
+end
+
+--- The name nearest to a mistyped one.
+-- @tparam string name what was written
+-- @tparam table names a table whose keys are the names there are
+-- @treturn string `; did you mean "…"?`, or a sorted list when none is near
+function M.suggest(name, names)
+  local known, near, nearest = {}, nil, 2 + math.floor(#tostring(name) / 4)
+  for candidate in pairs(names) do
+    known[#known + 1] = candidate
+    local d = distance(tostring(name):lower():gsub("_", ""), candidate:lower():gsub("_", ""))
+    if d < nearest or d == nearest and near and candidate < near then
+      near, nearest = candidate, d
+    end
+  end
+  if near then
+    return ('; did you mean "%s"?'):format(near)
+  end
+  table.sort(known)
+  return "; there are: " .. table.concat(known, ", ")
+end
+
+local function is_one_of(value, types)
+  for wanted in types:gmatch("[^|]+") do
+    local positive = wanted == "seconds" or wanted == "bytes" or wanted == "count"
+    local line = wanted == "line" and type(value) == "string" and value:find("^%C+$")
+    if type(value) == wanted or line or positive and type(value) == "number" and value > 0 then
+      return true
+    end
+  end
+  return false
+end
+
+--- Raises at the caller's line when an option is unknown or of a wrong type.
+-- @tparam ?table options what the caller gave; nil counts as none
+-- @tparam table schema option name to types, such as "string|function"; the
+-- words seconds, bytes and count stand for positive numbers, line for a text that
+-- a header can hold
+-- @tparam string what the name of the function, for the message
+-- @tparam[opt=2] number level as for `error`, counted from the caller of this function
+-- @treturn table options, or an empty table
+function M.options(options, schema, what, level)
+  level = (level or 2) + 1
+  if options == nil then
+    return {}
+  elseif type(options) ~= "table" then
+    error(("%s takes a table of options, not a %s"):format(what, type(options)), level)
+  end
+  for name, value in pairs(options) do
+    local types = schema[name]
+    if not types then
+      error(("%s has no option %q%s"):format(what, tostring(name), M.suggest(name, schema)), level)
+    elseif type(value) ~= types and not is_one_of(value, types) then
+      error(("%s: option %q must be %s, not %s"):format(
+        what, name, types:gsub("|", " or "):gsub("seconds", "a positive number of seconds")
+          :gsub("bytes", "a positive number of bytes"):gsub("count", "a positive number")
+          :gsub("line", "one line of text"),
+        type(value) == "number" and tostring(value) or type(value)), level)
+    end
+  end
+  return options
+end
+
+--- Raises at the caller's line when a table has what is no place of an array: it would be
+-- left out in silence. Places below 1 are allowed, as `arg` has them.
+-- @tparam table array
+-- @tparam string what it is, for the message
+-- @tparam[opt=2] number level as for `error`, counted from the caller of this function
+function M.places(array, what, level)
+  for key in pairs(array) do
+    if type(key) ~= "number" or key > #array then
+      error(("%s must be an array; %q is no place in it"):format(what, tostring(key)),
+        (level or 2) + 1)
+    end
+  end
+end
+
+return M

@@ -1,0 +1,67 @@
+--- What each command asks, and how its answer is shown to people.
+-- @module pcapi.cli.views
+local time = require "pcapi.time"
+
+-- A time without its fraction, which says nothing to people.
+local function readable_time(value)
+  local epoch = time.parse_logged(value)
+  return epoch and time.format(epoch):gsub("T", " "):gsub("Z$", "") or value
+end
+
+local function share(record)
+  local total, compliant = record.totalRequestCount, record.mfaCompliantRequestCount
+  if type(total) ~= "number" or type(compliant) ~= "number" or total <= 0 then
+    return nil
+  end
+  local part = compliant / total
+  return part >= 0 and part <= 1 and ("%d%%"):format(math.floor(part * 100)) or nil -- 100%: all
+end
+
+return {
+  ["non-mfa"] = {
+    call = "non_mfa_principals",
+    summary = "List the users who lately came in without MFA",
+    criteria = { "since", "user" },
+    columns = { "upn", "lastNonMfaCompliantLoginDateTime", "objectId" },
+    titles = { upn = "USER", lastNonMfaCompliantLoginDateTime = "LAST WITHOUT MFA (UTC)",
+               objectId = "OBJECT ID" },
+    shown = { lastNonMfaCompliantLoginDateTime = readable_time },
+    none = "No user came in without MFA.",
+    one = "1 user came in without MFA.",
+    many = "%d users came in without MFA.",
+  },
+  adoption = {
+    call = "application_mfa_adoption_status",
+    summary = "Show per day and application how many requests came with MFA",
+    criteria = { "since", "application" },
+    days = true,
+    columns = { "loginDate", "application", "mfaCompliantRequestCount", "totalRequestCount",
+                "share" },
+    titles = { loginDate = "DAY", application = "APPLICATION",
+               mfaCompliantRequestCount = "WITH MFA", totalRequestCount = "ALL", share = "SHARE" },
+    computed = {
+      share = share,
+      application = function(record)
+        return record.applicationName or record.applicationId
+      end,
+    },
+    none = "No application sent a request.",
+    one = "1 row.",
+    many = "%d rows, one per day and application.",
+  },
+  requests = {
+    call = "partner_requests",
+    summary = "List the single requests, with MFA and without",
+    criteria = { "since", "user", "application" },
+    without_mfa = true,
+    columns = { "requestDateTime", "upn", "mfaCompliant", "operationName", "ipAddress",
+                "applicationId" },
+    titles = { requestDateTime = "TIME (UTC)", upn = "USER", mfaCompliant = "MFA",
+               operationName = "OPERATION", ipAddress = "ADDRESS",
+               applicationId = "APPLICATION ID" },
+    shown = { requestDateTime = readable_time },
+    none = "No request was made.",
+    one = "1 request was made.",
+    many = "%d requests were made.",
+  },
+}

@@ -1,0 +1,43 @@
+local fake = require "spec.support.fake_transport"
+local static_token = require "pcapi.auth.static_token"
+local holds = require "spec.support.holds"
+
+describe("pcapi.auth.static_token", function()
+  it("gives a text for every call, and nothing in place of a refused one", function()
+    local provider = static_token.new "one"
+    assert.equal("one", provider:token())
+    assert.equal("one", provider:token(nil))
+    assert.is_nil(provider:token "one")
+  end)
+
+  it("asks a function, with the token that was refused", function()
+    local asked = {}
+    local provider = static_token.new(function(refused)
+      asked[#asked + 1] = refused or "none"
+      return "token" .. #asked
+    end)
+    assert.equal("token1", provider:token())
+    assert.equal("token2", provider:token "token1")
+    assert.same({ "none", "token1" }, asked)
+  end)
+
+  it("hands on why a function has none", function()
+    local token, why = static_token.new(function() return nil, "locked" end):token()
+    assert.is_nil(token)
+    assert.equal("locked", why)
+  end)
+
+  it("tells tenant and application of a text, and shows no token", function()
+    local token = require("sandbox.token").mint { tid = "ABC", appid = "App" }
+    assert.equal("tenant abc app app", static_token.new(token):identity())
+    assert.is_nil(static_token.new(function() return token end).identity)
+    local opaque = static_token.new "SECRETone":identity()
+    local other = static_token.new "SECRETtwo":identity()
+    assert.is_true(opaque ~= other)
+    assert.is_nil((opaque .. other):find("SECRET", 1, true))
+  end)
+
+  it("shows no token in what is dumped", function()
+    assert.is_false(holds(static_token.new(fake.TOKEN), "SECRET"))
+  end)
+end)

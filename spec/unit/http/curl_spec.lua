@@ -1,0 +1,143 @@
+-- The transport outside of tasks, where it blocks; `spec.unit.concurrent` has the rest.
+local fake_core = require "spec.support.fake_core"
+local raised_by = require "spec.support.raised_by"
+local version = require "pcapi.version"
+
+local core, restore, curl
+
+local function request(changes)
+  local made = { method = "GET", url = "https://a.example/", headers = {}, timeout = 60,
+                 connect_timeout = 15 }
+  for name, value in pairs(changes or {}) do
+    made[name] = value
+  end
+  return made
+end
+
+describe("pcapi.http.curl", function()
+  before_each(function()
+    core, restore = fake_core.install()
+    curl = require "pcapi.http.curl"
+  end)
+
+  after_each(function() restore() end)
+
+  it("opens nothing before it sends, and sleeps and tells the time without", function()
+    local transport = curl.new()
+    assert.equal(1000, transport:now())
+    assert.is_true(transport:sleep(3))
+    assert.equal(1003, transport:now())
+    transport:close()
+    assert.same({}, core.pools)
+  end)
+
+  it("connects as it is told", function()
+    curl.new({ ca_file = "f", proxy = "p", no_proxy = "n", http_version = "1.1",
+               user_agent = "mine/1" }):send(request())
+    assert.same({ ca_file = "f", proxy = "p", no_proxy = "n", http_1_1 = true,
+                  allow_http = false, user_agent = "mine/1 pcapi/" .. version },
+      core.sessions[1].options)
+    curl.new({ ca_path = "d", allow_http = true }):send(request())
+    assert.same({ ca_path = "d", http_1_1 = false, allow_http = true,
+                  user_agent = "pcapi/" .. version }, core.sessions[2].options)
+  end)
+
+  it("waits for the answer in slices, and tells how long it has waited", function()
+    core.answer = function() return { takes = 1.1 } end
+    local waited = {}
+    local transport = curl.new { on_wait = function(seconds) waited[#waited + 1] = seconds end }
+    assert.equal(200, transport:send(request()).status)
+    assert.same({ 0.25, 0.5, 0.75, 1 }, waited)
+    assert.equal(1001.1, core.time)
+  end)
+
+  it("asks the on_wait of the request in place of its own", function()
+    core.answer = function() return { takes = 0.3 } end
+    local asked
+    curl.new({ on_wait = function() error "not this" end })
+      :send(request { on_wait = function() asked = true end })
+    assert.is_true(asked)
+  end)
+
+  it("sleeps in slices, and never short of its time", function()
+    local waited = {}
+    local transport = curl.new { on_wait = function(seconds) waited[#waited + 1] = seconds end }
+    transport:sleep(0.6)
+    assert.equal(3, #waited)
+    assert.is_true(core.time >= 1000.6)
+    transport:sleep(0)
+    transport:sleep(-1)
+    assert.equal(3, #waited)
+  end)
+
+  it("keeps its connection for the next request", function()
+    local transport = curl.new()
+    for _ = 1, 3 do
+      transport:send(request())
+    end
+    assert.equal(1, #core.sessions)
+    assert.is_nil(core.pools[1].limits.watched) -- a loop's way costs more for one
+  end)
+
+  it("gives each its own answer where on_wait asks for something itself", function()
+    core.answer = function(asked) return { takes = 1, body = asked.url } end
+    local transport, inner = curl.new(), nil
+    local outer = transport:send(request { url = "outer", on_wait = function()
+      inner = inner or transport:send(request { url = "inner" })
+    end })
+    assert.equal("outer", outer.body)
+    assert.equal("inner", inner.body)
+    assert.equal(2, #core.sessions)
+  end)
+
+  describe("closed by on_wait", function()
+    before_each(function()
+      core.answer = function() return { takes = 10 } end
+    end)
+
+    it("gives an error, and its next request works", function()
+      local transport = curl.new()
+      local response, err = transport:send(request { on_wait = function() transport:close() end })
+      assert.is_nil(response)
+      assert.equal("stopped", err.kind)
+      assert.equal(0, core.running)
+      assert.equal(200, transport:send(request()).status)
+    end)
+
+    it("and used again there, gives each its own", function()
+      local transport, inner = curl.new(), nil
+      local response, err = transport:send(request { on_wait = function()
+        transport:close()
+        inner = transport:send(request())
+      end })
+      assert.is_nil(response)
+      assert.equal("stopped", err.kind)
+      assert.equal(200, inner.status)
+    end)
+  end)
+
+  it("goes on after on_wait has raised, and then closes what was on the wire", function()
+    core.answer = function(_, number) return { takes = number == 1 and 10 or 1 } end
+    local transport = curl.new()
+    assert.matches("enough", raised_by(transport.send, transport, request {
+      on_wait = function() error "enough" end }))
+    assert.equal(200, transport:send(request()).status)
+    assert.equal(1, core.running)
+    transport:close()
+    assert.equal(0, core.running)
+  end)
+
+  it("gives kind, message, hint and timing of a failure", function()
+    core.timing = { total = 1 }
+    for kind, hint in pairs { network = "proxy", timeout = "timeout", tls = "ca_file",
+                              config = "address" } do
+      core.answer = function() return { kind = kind, message = "said" } end
+      local response, err = curl.new():send(request { timing = true })
+      assert.is_nil(response)
+      assert.equal(kind, err.kind)
+      assert.equal("said", err.message)
+      assert.matches(hint, err.hint)
+      assert.equal(core.timing, err.timing)
+    end
+  end)
+end)

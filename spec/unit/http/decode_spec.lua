@@ -1,0 +1,274 @@
+local core = require "pcapi.core"
+local piecewise = require "pcapi.http.decode"
+
+local function records(count)
+  local all = {}
+  for i = 1, count do
+    all[i] = ('{"objectId":"%036d","upn":"kim%d@fabrikam.example","n":[%d,{"a":"}\\",{ ["}]}')
+      :format(i, i, i)
+  end
+  return table.concat(all, ",")
+end
+
+local MANY = records(4500) -- 400 KB
+
+local function decode(text)
+  local pieces = 0
+  local value, message, offset = piecewise.decode(text, function()
+    pieces = pieces + 1
+  end)
+  return pieces, value, message, offset
+end
+
+describe("a long text that is decoded a piece at a time", function()
+  for name, template in pairs {
+    ["a collection"] = '{"totalCount":4500,"items":[%s],"attributes":{"objectType":"Collection"}}',
+    ["a bare array"] = "[%s]",
+    ["white space"] = '\r\n{ "items" :\t[ %s ] , "links" : { } }\n',
+    ["a byte order mark"] = '\239\187\191{"Items":[%s]}',
+    ["a bare array behind a byte order mark"] = "\239\187\191 [%s]",
+  } do
+    it("gives what it gives as a whole, being " .. name, function()
+      local text = template:gsub("%%s", function() return MANY end)
+      local pieces, value = decode(text)
+      assert.is_true(pieces >= 5)
+      assert.same(core.decode(text), value)
+    end)
+  end
+
+  for name, template in pairs {
+    ["a list that comes twice"] = '{"items":[%s],"items":[{"a":1}]}',
+    ["two spellings of the list"] = '{"Items":[%s],"items":[{"a":1}]}',
+    ["no list"] = '{"a":[%s]}',
+    ["items as a value"] = '{"a":"items","b":[%s]}',
+    ["a list within a member"] = '{"error":{"items":[%s]}}',
+    ["items that are no list"] = '{"items":{"a":[%s]}}',
+  } do
+    it("gives what it gives as a whole, having " .. name, function()
+      local text = template:gsub("%%s", function() return MANY end)
+      local _, value = decode(text)
+      assert.same(core.decode(text), value)
+    end)
+  end
+
+  for name, template in pairs {
+    ["an end that is missing"] = '{"items":[%s]',
+    ["a wrong bracket"] = '{"items":[%s}}',
+    ["a comma too many at the end"] = '{"items":[%s,]}',
+    ["a comma too many"] = '{"items":[{"a":1},,%s]}',
+    ["a comma that is missing"] = '{"items":[%s{"a":1}]}',
+    ["a zero byte"] = '{"items":[%s]}\0',
+    ["a second value"] = '{"items":[%s]} {}',
+    ["an open string"] = '{"items":[%s,{"a":"]}',
+    ["a word"] = '{"items":[%s,{"a":nonsense}]}',
+  } do
+    it("is refused with a place in the text, having " .. name, function()
+      local text = template:gsub("%%s", function() return MANY end)
+      local _, value, message, offset = decode(text)
+      assert.is_nil(value)
+      assert.is_string(message)
+      assert.is_true(offset >= 1 and offset <= #text + 1)
+      if name == "a word" then
+        assert.equal(text:find("nonsense", 1, true), offset)
+      end
+    end)
+  end
+
+  it("is never taken for whole where it was cut", function()
+    local text = '{"items":[' .. records(1600) .. '],"totalCount":1600}'
+    for length = #text - 1, 1, -997 do
+      local _, value = decode(text:sub(1, length))
+      assert.is_nil(value)
+    end
+  end)
+
+  for name, template in pairs {
+    ["a bare array"] = "[%s]",
+    ["a list of another name"] = '{"a":[%s]}',
+    ["the only member of an object of an object"] = '{"error":{"data":{"a":[%s]}}}',
+    ["an array of arrays"] = "[[[%s]]]",
+    ["an object of records"] = '{%s}',
+  } do
+    it("is cut wherever it can be, being " .. name, function()
+      local inside = name ~= "an object of records" and MANY
+        or MANY:gsub('{"objectId":"0*(%d+)"', '"%1":%0')
+      local text = template:gsub("%%s", function() return inside end)
+      local pieces, value = decode(text)
+      assert.is_true(pieces >= #text / 16384 - 1, pieces)
+      assert.same(core.decode(text), value)
+    end)
+  end
+
+  it("ends when it is told to, with what it is told", function()
+    local count = 0
+    local value, message, offset = piecewise.decode("[" .. MANY .. "]", function()
+      count = count + 1
+      return count == 3 and "that is enough" or nil
+    end)
+    assert.same({ 3, nil, "that is enough", nil }, { count, value, message, offset })
+  end)
+end)
+
+-- Every text as a whole and in pieces of any size: the same value, or both refused.
+describe("pieces of any size", function()
+  local function in_pieces(text, size)
+    local next_piece = core.pieces(text, size)
+    local more, value, message, offset
+    repeat
+      more, value, message, offset = next_piece()
+    until not more
+    return value, message, offset
+  end
+
+  -- Texts of a value tell null from nothing, and integers from floats.
+  local function written(value)
+    if value == core.null then
+      return "null"
+    elseif type(value) ~= "table" then
+      return tostring(value) .. type(value)
+    end
+    local parts = {}
+    for key, item in pairs(value) do
+      parts[#parts + 1] = tostring(key) .. type(key) .. "=" .. written(item)
+    end
+    table.sort(parts)
+    return "{" .. table.concat(parts, ";") .. "}"
+  end
+
+  local function assert_alike(text, size)
+    local whole, whole_message = core.decode(text)
+    local value, message, offset = in_pieces(text, size)
+    local told = ("%d: %s (%s)"):format(size, text, tostring(message or whole_message))
+    assert(whole_message == nil == (message == nil), told)
+    assert(written(whole) == written(value), told)
+    assert(not message or offset and offset >= 1 and offset <= #text + 1, told)
+  end
+
+  local function assert_alike_in_all_sizes(text)
+    for size = 1, #text + 2 do
+      assert_alike(text, size)
+    end
+  end
+
+  for _, text in ipairs {
+    '{"items":[{"a":1},{"b":null}],"items":[{"c":3}]}', '{"\\u0069tems":[1,2,3],"items":[4]}',
+    '{"items":[4,5],"\\u0069tems":[1,2,3]}', '{"items":[4],"\\u0069tems":null}',
+    '{"a":[1,2],"b":{"c":[]},"a":null,"d":{"a":{}}}', '{"a":null,"a":[1,[2,[3]]]}',
+    '{"a":{"b":1},"a":{"c":2}}', "[null,[null],{},[],null]", '[[],[[]],{"a":[[]]}]',
+    ' [ 1 , { "a" : [ ] } , [ 2 ] ] ', '\239\187\191[[1],[2]]', '{"a" : {"b" :\t[1,\n2]} , "c":3}',
+    '{"":{"":[""]}}', '["]","[","}",{"{":"\\"}"}]', '["\\ud800",["\\udc00"],{"\\ud83d":1}]',
+    "[1e999,[-1e999],2]", '{"a":1e999,"b":[1.5,2]}', "5", '"text"', "null", "true", " 7 ",
+  } do
+    it("give what the whole gives: " .. text, function()
+      assert_alike_in_all_sizes(text)
+    end)
+  end
+
+  for _, text in ipairs {
+    "", " ", "[", "]", "{", "}", "[1", "[1,", "[,]", "[,1]", "[1,]", "[1,,2]", "[1,2],", "[1],[2]",
+    "[1][2]", "[1]]", "[[1],]", "[[1],,[2]]", "[,[1]]", "[[1][2]]", "[[1]2]", "[1[2]]", "[1}",
+    "{1}", '{"a"}', '{"a":}', '{"a":1,}', '{,"a":1}', '{"a":[1],}', '{"a":[1]"b":2}', '{"a"[1]}',
+    '{"a":1[2]}', '{"a":[1}', '{"a":{]}', '{"a":[1]:2}', '{:[1]}', '{"a":"b":[1]}', "[[1]\0]",
+    "[1\0,[2]]", '["a\0"]', '{"a":{}{"b":1}}', "[nul,[1]]", "[[1],nul]", '["a', '["a\\"]',
+    '{"a\0":[1]}', '{"a":\0[1]}', '{[1]:2}', "[[1]x]", "[x[1]]", "[+1,[2]]", "[[01]]",
+    '["\\u12",[1]]',
+    "<html>[1]</html>", "[1] <", '{"a":1 [2]}', '{"a":tr[1]}', "[-[1]]", '[""[1]]', '[1 2,[3]]',
+  } do
+    it(("refuse what the whole refuses: %q"):format(text), function()
+      assert.is_string((select(2, core.decode(text))))
+      assert_alike_in_all_sizes(text)
+    end)
+  end
+
+  it("refuse what is nested too deep, and take what is not", function()
+    for _, size in ipairs { 1, 3, 50, 1000 } do
+      for depth = 98, 102 do
+        assert_alike(("["):rep(depth) .. ("]"):rep(depth), size)
+        assert_alike(('{"a":'):rep(depth) .. "[1]" .. ("}"):rep(depth), size)
+      end
+    end
+  end)
+
+  -- Numerical Recipes' generator: the same numbers on every Lua, unlike math.random.
+  local state
+  local function random(n)
+    state = (state * 1664525 + 1013904223) % 4294967296
+    return math.floor(state / 65536) % n + 1
+  end
+
+  local function pick(list)
+    return list[random(#list)]
+  end
+
+  local SCALARS = { "1", "-2.5", "null", "true", '"x"', '"a,b"', '"]}"', '"\\u00e9"', '""', "1e999",
+                    '"\\"\\"', '"\\udead"', "null" }
+  local NAMES = { '"a"', '"b"', '"\\u0061"', '"items"', '"\\u0069tems"', '""' }
+
+  local function space()
+    return random(4) == 1 and pick { " ", "\n", "\t \r" } or ""
+  end
+
+  local function text_of(depth)
+    local kind = random(depth > 0 and 6 or 2)
+    if kind <= 2 then
+      return space() .. pick(SCALARS) .. space()
+    end
+    local items = {}
+    for i = 1, random(6) - 1 do
+      items[i] = (kind <= 4 and space() .. pick(NAMES) .. space() .. ":" or "")
+        .. text_of(depth - 1)
+    end
+    local inner = #items > 0 and table.concat(items, ",") or space()
+    return space() .. (kind <= 4 and "{" .. inner .. "}" or "[" .. inner .. "]") .. space()
+  end
+
+  it("give what the whole gives, over random texts", function()
+    state = 11
+    for _ = 1, 700 do
+      local text = text_of(5)
+      for size = 1, 12 do
+        assert_alike(text, size)
+      end
+      assert_alike(text, random(200))
+    end
+  end)
+
+  it("agree about texts in which one byte is missing, or is another", function()
+    state = 12
+    for _ = 1, 700 do
+      local text = text_of(4)
+      local at = random(#text)
+      text = text:sub(1, at - 1) .. pick { "", ",", "[", "}", '"', ":", "\0", "1", "\\" }
+        .. text:sub(at + 1)
+      for size = 1, 8 do
+        assert_alike(text, size)
+      end
+    end
+  end)
+end)
+
+describe("a short text", function()
+  it("is decoded at once", function()
+    local pieces, value = decode '{"items":[{"a":1}]}'
+    assert.equal(0, pieces)
+    assert.same({ items = { { a = 1 } } }, value)
+  end)
+end)
+
+describe("an array that is encoded a piece at a time", function()
+  it("reads as it was", function()
+    for _, count in ipairs { 1, 49, 50, 51, 1500 } do
+      local array = core.decode("[" .. records(count) .. "]")
+      local pieces = 0
+      local text = piecewise.encode(array, function()
+        pieces = pieces + 1
+      end)
+      assert.same(array, core.decode(text))
+      assert.equal(math.ceil(count / 50), pieces)
+    end
+  end)
+
+  it("is an array when it is empty", function()
+    assert.equal("[]", piecewise.encode({}, error))
+  end)
+end)

@@ -1,0 +1,70 @@
+local headers = require "pcapi.http.headers"
+
+describe("pcapi.http.headers", function()
+  describe("is_valid", function()
+    it("takes names and values as RFC 9110 has them", function()
+      for name, value in pairs {
+        Accept = "application/json", ["X-Locale"] = "en US", ["!#$%&'*+-.^_`|~9"] = "x",
+        Tab = "a\tb", Latin = "M\195\188nchen", ["MS-ContinuationToken"] = "a,b/c=",
+      } do
+        assert.is_true(headers.is_valid(name, value))
+      end
+    end)
+
+    for _, name in ipairs { "", "a b", "a:b", "a\r\nEvil", "a\n", "a\0", "\195\188", "a/b", 5 } do
+      it(("refuses the name %q"):format(tostring(name)), function()
+        local ok, why = headers.is_valid(name, "x")
+        assert.is_nil(ok)
+        assert.matches("is not a header name", why, 1, true)
+      end)
+    end
+
+    for _, byte in ipairs { 0, 10, 13 } do
+      it(("refuses a value with byte %d and does not show it"):format(byte), function()
+        local ok, why = headers.is_valid("X-Any", "SECRET" .. string.char(byte) .. "x: y")
+        assert.is_nil(ok)
+        assert.equal("header X-Any holds a line break or a zero byte", why)
+      end)
+    end
+
+    it("refuses an empty value, which libcurl would leave out", function()
+      local ok, why = headers.is_valid("X-Any", "")
+      assert.is_nil(ok)
+      assert.equal("header X-Any needs a text that is not empty", why)
+    end)
+
+    it("refuses values and names that are no text", function()
+      assert.is_nil((headers.is_valid("X-Any", 5)))
+      assert.is_nil((headers.is_valid("X-Any", nil)))
+      assert.is_nil((headers.is_valid(nil, "x")))
+    end)
+  end)
+
+  describe("lines", function()
+    it("come sorted", function()
+      local given, sorted = {}, {}
+      for i = 1, 26 do
+        local name = string.char(64 + i)
+        given[name], sorted[i] = "x", name .. ": x"
+      end
+      assert.same(sorted, headers.lines(given))
+    end)
+
+    it("are none for nothing", function()
+      assert.same({}, headers.lines())
+      assert.same({}, headers.lines(nil, {}))
+    end)
+
+    it("follow the later table whatever the case of the name", function()
+      assert.same({ "ACCEPT: b" }, headers.lines({ Accept = "a" }, nil, { ACCEPT = "b" }))
+    end)
+
+    it("lose a header that a later table sets to false", function()
+      assert.same({ "B: 2" }, headers.lines({ A = "1", B = "2" }, { a = false }))
+    end)
+
+    it("get a header back that a still later table sets", function()
+      assert.same({ "A: 3" }, headers.lines({ A = "1" }, { a = false }, { A = "3" }))
+    end)
+  end)
+end)

@@ -1,0 +1,176 @@
+local core = require "pcapi.core"
+local record = require "pcapi.service.record"
+
+local DESCRIPTION = record.describe {
+  { "upn", "string" },
+  { "loginTime", "time", "requestTime", "seenTime" },
+  { "count", "integer" },
+  { "compliant", "boolean" },
+}
+
+local function settled(fields)
+  return assert(record.settle({ fields }, DESCRIPTION))[1]
+end
+
+describe("pcapi.service.record", function()
+  describe("describe", function()
+    it("gives the names in their order", function()
+      assert.same({ "upn", "loginTime", "count", "compliant" }, DESCRIPTION.columns)
+    end)
+
+    it("gives the other spellings and what they stand for", function()
+      assert.same({ "requestTime", "loginTime", "seenTime", "loginTime" }, DESCRIPTION.spellings)
+    end)
+  end)
+
+  describe("is_known", function()
+    for _, name in ipairs { "upn", "UPN", "loginTime", "requestTime", "RequestTime" } do
+      it("knows an object by its field " .. name, function()
+        assert.is_true(record.is_known({ odd = 1, [name] = "x" }, DESCRIPTION))
+      end)
+    end
+
+    it("knows no object without such a field", function()
+      assert.is_false(record.is_known({}, DESCRIPTION))
+      assert.is_false(record.is_known({ odd = 1, items2 = 2 }, DESCRIPTION))
+      assert.is_false(record.is_known({ "upn" }, DESCRIPTION))
+    end)
+  end)
+
+  describe("settle", function()
+    it("works in place", function()
+      local records = { { upn = "a" } }
+      local first = records[1]
+      assert.equal(records, record.settle(records, DESCRIPTION))
+      assert.equal(first, records[1])
+    end)
+
+    it("leaves a record alone that is as documented", function()
+      assert.same({ upn = "a", loginTime = "t", count = 5, compliant = false },
+        settled { upn = "a", loginTime = "t", count = 5, compliant = false })
+    end)
+
+    it("hands out one name for every spelling, PascalCase among them", function()
+      for _, name in ipairs { "loginTime", "LoginTime", "requestTime", "REQUESTTIME" } do
+        assert.same({ loginTime = "t" }, settled { [name] = "t" })
+      end
+    end)
+
+    it("keeps what stands under the record's own name, and another spelling beside it", function()
+      for _, other in ipairs { "requestTime", "LoginTime" } do
+        for _, gap in ipairs { "a", "" } do -- a record with a gap takes another way
+          local both = settled { loginTime = "own", [other] = "other", upn = gap }
+          assert.same({ "own", "other" }, { both.loginTime, both[other] })
+        end
+      end
+    end)
+
+    it("fills a gap from another spelling", function()
+      assert.same({ loginTime = "other" }, settled { loginTime = "", requestTime = "other" })
+    end)
+
+    it("drops empty texts of described fields", function()
+      assert.same({ upn = "a", odd = "" }, settled {
+        upn = "a", loginTime = "", count = "", compliant = "", odd = "", RequestTime = "" })
+    end)
+
+    it("keeps a field it does not know under the name it came with", function()
+      assert.same({ FooBar = "x", ["1"] = 2 }, settled { FooBar = "x", ["1"] = 2 })
+    end)
+
+    for given, expected in pairs { ["5"] = 5, ["-7"] = -7, ["0"] = 0,
+                                   ["9007199254740991"] = 9007199254740991 } do
+      it(("makes a number of the count %q"):format(given), function()
+        assert.same({ count = expected }, settled { count = given })
+        assert.same({ count = expected }, settled { Count = given })
+      end)
+    end
+
+    -- Who adds them up or writes them with %d would fail.
+    for _, given in ipairs { "5.5", "0x10", "1e3", "many", " 5", "9007199254740993", ("9"):rep(400),
+                             5.5, 1e308, -1e300, 2 ^ 53, math.huge, -math.huge, 0 / 0, true, {},
+                             { 1 } } do
+      local shown = type(given) == "table" and "table" or tostring(given):sub(1, 20)
+      it(("leaves out the count %s (%s)"):format(shown, type(given)), function()
+        assert.same({ upn = "a" }, settled { upn = "a", count = given })
+        assert.same({ upn = "a" }, settled { upn = "a", Count = given })
+        assert.same({ upn = "a", count = 7 }, settled { upn = "a", count = given, Count = 7 })
+      end)
+    end
+
+    for given, expected in pairs { ["true"] = true, False = false, TRUE = true, yes = "yes" } do
+      it(("makes %s of the boolean %q"):format(tostring(expected), given), function()
+        assert.same({ compliant = expected }, settled { compliant = given })
+      end)
+    end
+
+    it("converts by the type of the field, not by the looks of the text", function()
+      assert.same({ upn = "true", loginTime = "5" }, settled { upn = "true", loginTime = "5" })
+    end)
+
+    it("keeps nested values", function()
+      assert.same({ upn = { 1 }, odd = {} }, settled { upn = { 1 }, odd = {} })
+    end)
+
+    it("settles many fields of wrong casing at once", function()
+      local fields, expected = {}, {}
+      for i = 1, 50 do
+        fields["odd" .. i], expected["odd" .. i] = i, i
+      end
+      fields.UPN, fields.RequestTime, fields.COUNT, fields.Compliant = "a", "t", "5", "true"
+      expected.upn, expected.loginTime, expected.count, expected.compliant = "a", "t", 5, true
+      assert.same(expected, settled(fields))
+    end)
+
+    for _, odd in ipairs { 5, "x", true, core.null, { "upn" } } do
+      it("takes out a record that is a " .. type(odd) .. ", and counts it", function()
+        local a, b = { upn = "a" }, { UPN = "b" }
+        for expected, records in pairs { { a, odd, b }, { odd, a, b }, { a, b, odd },
+                                         { odd, odd, a, odd, b } } do
+          local count = #records - 2
+          local kept, unreadable = record.settle(records, DESCRIPTION)
+          assert.equal(records, kept, expected)
+          assert.same({ { upn = "a" }, { upn = "b" } }, kept)
+          assert.equal(count, unreadable)
+        end
+        assert.same({ {}, 2 }, { record.settle({ odd, odd }, DESCRIPTION) })
+      end)
+    end
+
+    it("counts none where there is none", function()
+      assert.equal(0, (select(2, record.settle({ { upn = "a" } }, DESCRIPTION))))
+    end)
+
+    it("takes the same of several spellings, in whatever order they come", function()
+      local WAYS = { { "requestTime", "LoginTime", "seenTime" }, { "seenTime", "LoginTime" },
+                     { "LOGINTIME", "LoginTime", "RequestTime" }, { "loginTime", "requestTime" } }
+      local TAKEN = { "requestTime", "seenTime", "LOGINTIME", "loginTime" }
+      for i, names in ipairs(WAYS) do
+        for first = 1, #names do
+          local fields = {}
+          for k = 0, #names - 1 do
+            local name = names[(first + k - 1) % #names + 1]
+            fields[name] = name
+          end
+          assert.equal(TAKEN[i], settled(fields).loginTime)
+        end
+      end
+    end)
+
+    it("lets others go on while it has much to do, and ends when it is told to", function()
+      local records, count = {}, 0
+      for i = 1, 1000 do
+        records[i] = { UPN = "a" }
+      end
+      local kept, message = record.settle(records, DESCRIPTION, function()
+        count = count + 1
+        return count == 5 and "enough" or nil
+      end)
+      assert.same({ nil, "enough", 5 }, { kept, message, count })
+    end)
+
+    it("takes an empty list", function()
+      assert.same({}, record.settle({}, DESCRIPTION))
+    end)
+  end)
+end)
