@@ -6,6 +6,7 @@ local answer = require "pcapi.service.response"
 local claims = require "pcapi.auth.claims"
 local errors = require "pcapi.error"
 local headers = require "pcapi.http.headers"
+local json_body = require "pcapi.http.json_body"
 local limits = require "pcapi.http.limits"
 local check = require "pcapi.check"
 local retry = require "pcapi.http.retry"
@@ -158,7 +159,7 @@ local function read(self, call, ids, line, response, err)
     return nil, err
   end
   local has_failed = response.status >= 300
-  local ok, message, why = answer.decode(response, call.must_be_json, self.transport,
+  local ok, message, why = json_body.decode(response, call.must_be_json, self.transport,
     has_failed and limits.of_failure(call.deadline) or call.ceilings
       or limits.of_text(self, call.deadline))
   if has_failed then
@@ -167,7 +168,7 @@ local function read(self, call, ids, line, response, err)
   end
   response.request_id, response.correlation_id = answer.ids(response.headers, ids)
   if not ok then
-    return nil, answer.unreadable(response, message, why)
+    return nil, json_body.unreadable(response, message, why)
   end
   response.is_mfa_compliant = answer.is_mfa_compliant(response)
   return response
@@ -217,7 +218,7 @@ local function await_pause(self, deadline)
       return nil, errors.new {
         kind = "throttled", retry_after = math.ceil(pause),
         message = "the service has asked for a pause that is not over",
-        hint = answer.try_again(math.ceil(pause)),
+        hint = retry.hint(math.ceil(pause)),
       }
     end
     local _, stopped = self.transport:sleep(pause)

@@ -9,10 +9,10 @@
 --     end
 --
 -- @module pcapi
-local answer = require "pcapi.service.response"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local headers = require "pcapi.http.headers"
+local json_body = require "pcapi.http.json_body"
 local limits = require "pcapi.http.limits"
 local check = require "pcapi.check"
 local url = require "pcapi.url"
@@ -354,10 +354,10 @@ function M.fetch(address, options)
     err.hint = err.hint or limits.cure(err.message)
     return nil, err
   end
-  local ok, message, why = answer.decode(response, false, transport,
+  local ok, message, why = json_body.decode(response, false, transport,
     limits.of_text(options, deadline))
   if not ok and response.status < 300 then
-    return nil, answer.unreadable(response, message, why)
+    return nil, json_body.unreadable(response, message, why)
   end
   return response
 end

@@ -229,12 +229,12 @@ end
 -- @tparam ?table query name to string, number or boolean
 -- @treturn string with its question mark
 function M.query(query)
-  local pairs_ = {}
+  local members = {}
   for name, value in pairs(query or {}) do
-    pairs_[#pairs_ + 1] = M.escape(tostring(name)) .. "=" .. M.escape(tostring(value))
+    members[#members + 1] = M.escape(tostring(name)) .. "=" .. M.escape(tostring(value))
   end
-  table.sort(pairs_)
-  return #pairs_ > 0 and "?" .. table.concat(pairs_, "&") or ""
+  table.sort(members)
+  return #members > 0 and "?" .. table.concat(members, "&") or ""
 end
 
 --- The address of a next page. Its uri has been met as absolute, as

@@ -6,7 +6,7 @@
 -- stored before its access token is used.
 -- @classmod pcapi.auth.account
 local claims = require "pcapi.auth.claims"
-local context_ = require "pcapi.auth.context"
+local contexts = require "pcapi.auth.context"
 local credential = require "pcapi.auth.credential"
 local endpoints = require "pcapi.auth.endpoints"
 local sign_in_record = require "pcapi.auth.sign_in_record"
@@ -293,7 +293,7 @@ local function context_of(given, timeout)
   for name, value in pairs(given or {}) do
     options[name] = value
   end
-  return context_.new(options, 3)
+  return contexts.new(options, 3)
 end
 
 -- What must hold before a person is asked.
@@ -329,7 +329,7 @@ local function sign_in(self, context)
   local entry = sign_in_record.granted(self, { signed_in_at = math.floor(context.clock()),
                                        settings = private[self].settings }, tokens)
   -- whatever time the person took, storing has its own
-  ok, err = self.kept:alone(context_.renewed(context), function()
+  ok, err = self.kept:alone(contexts.renewed(context), function()
     return self.kept:write(entry)
   end)
   if not ok then

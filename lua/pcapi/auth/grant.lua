@@ -3,6 +3,8 @@
 local answer = require "pcapi.service.response"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
+local headers = require "pcapi.http.headers"
+local json_body = require "pcapi.http.json_body"
 local limits = require "pcapi.http.limits"
 local refusal = require "pcapi.auth.refusal"
 local retry = require "pcapi.http.retry"
@@ -87,7 +89,7 @@ local function refused(response, ids, now)
     read.hint = CHECK_ADDRESS
   end
   read.message = "sign-in: " .. read.message
-  local sent = answer.date(response.headers, now)
+  local sent = headers.date(response.headers, now)
   read.clock_drift = sent and sent - now or nil
   read.request_id = text_or_nil(json.trace_id) or response.headers["x-ms-request-id"]
   read.correlation_id = text_or_nil(json.correlation_id) or read.correlation_id
@@ -102,14 +104,14 @@ end
 -- @return as @{send}
 function M.read(response, form, ids, now)
   local failed = response.status >= 300
-  answer.decode(response, not failed)
+  json_body.decode(response, not failed)
   if failed or type(response.json) ~= "table" then
     hide_secrets(response, form)
   end
   if failed then
     return refused(response, ids, now)
   elseif type(response.json) ~= "table" then
-    local _, message = answer.decode(response, true)
+    local _, message = json_body.decode(response, true)
     return nil, errors.new {
       kind = "protocol", status = response.status,
       message = "sign-in: " .. (message or "the answer is not a JSON object"),

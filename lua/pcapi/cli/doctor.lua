@@ -1,10 +1,10 @@
 --- `pcapi doctor`: each step on the way to an answer, tried one after the other. A
 -- step whose ground is missing is not tested, and says so.
 -- @module pcapi.cli.doctor
-local answer = require "pcapi.service.response"
 local claims = require "pcapi.auth.claims"
 local connect = require "pcapi.cli.connect"
 local exit = require "pcapi.cli.exit"
+local headers = require "pcapi.http.headers"
 local limits = require "pcapi.http.limits"
 local output = require "pcapi.cli.output"
 local pcapi = require "pcapi"
@@ -125,7 +125,7 @@ end
 
 local function check_clock(list, context, response)
   local now = context.clock()
-  local sent = response and answer.date(response.headers, now)
+  local sent = response and headers.date(response.headers, now)
   if not sent then
     return
   elseif math.abs(sent - now) > DRIFT then

@@ -3,7 +3,7 @@
 -- @module pcapi.cli.results
 local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
-local list_ = require "pcapi.service.list"
+local lists = require "pcapi.service.list"
 local time = require "pcapi.time"
 
 local M = {}
@@ -50,7 +50,7 @@ function M.merge(answers)
   end
   local facts = { resource = first.resource, clock = first.clock, total_count = total,
                   unreadable = unreadable }
-  local merged = list_.new(records, facts)
+  local merged = lists.new(records, facts)
   facts.columns = with_tenant(facts.columns)
   return merged
 end

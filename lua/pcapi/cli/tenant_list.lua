@@ -7,8 +7,8 @@ local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
 local input = require "pcapi.input"
 local check = require "pcapi.check"
-local profile_ = require "pcapi.settings.profiles"
-local text_ = require "pcapi.text"
+local profiles = require "pcapi.settings.profiles"
+local visible = require("pcapi.text").visible
 
 local M = {}
 
@@ -63,7 +63,7 @@ local function lines_of(path)
   local lines, why = read(path)
   if not lines then
     exit.stop(exit.EXIT.usage, ("--tenants: %s %s"):format(
-      path == "-" and "standard input" or text_.visible(path), why))
+      path == "-" and "standard input" or visible(path), why))
   end
   return lines
 end
@@ -138,10 +138,10 @@ local function other(chooser, name, trouble)
   return tenant
 end
 
-local function ambiguous(name, profiles)
+local function ambiguous(name, candidates)
   return { name = name, key = "tenant " .. name:lower(), err = errors.new {
     kind = "config", hint = "Put the name of one of them in the list in its place",
-    message = "of this tenant are several profiles: " .. table.concat(profiles, ", "),
+    message = "several profiles use this tenant: " .. table.concat(candidates, ", "),
   } }
 end
 
@@ -204,7 +204,7 @@ function M.choose(args)
   local file, err = resolve.read { getenv = getenv, path = args.config_file }
   local names
   if file then
-    names, err = profile_.names { getenv = getenv, file = file }
+    names, err = profiles.names { getenv = getenv, file = file }
   end
   if not names then
     exit.fail(err)

@@ -15,7 +15,7 @@
 -- What a step does first is to move the network on and to send what can be sent; answers
 -- are decoded while others are on their way.
 -- @module pcapi.concurrent
-local loop_ = require "pcapi.concurrent.loop"
+local loops = require "pcapi.concurrent.loop"
 local check = require "pcapi.check"
 
 -- For messages, and here at once: LuaJIT never loads a module again whose loading Ctrl-C has
@@ -38,7 +38,7 @@ local NEW = { limit = "count", rate = "count", connections = "count", host_conne
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config: no descriptor is left
 function M.new(options)
-  return loop_.new(check.options(options, NEW, "pcapi.concurrent.new"))
+  return loops.new(check.options(options, NEW, "pcapi.concurrent.new"))
 end
 
 local ALL = { stop_on_error = "boolean", progress = "function" }
@@ -50,8 +50,8 @@ end
 -- `pcapi.each_tenant`, whose name is given for messages.
 function M.run(tasks, options, what, level)
   options = check.options(options, ALL, what, level + 1)
-  loop_.check_tasks(tasks, what, level + 1)
-  local loop, err = loop_.new(options)
+  loops.check_tasks(tasks, what, level + 1)
+  local loop, err = loops.new(options)
   if not loop then
     return nil, err
   end

@@ -5,6 +5,8 @@ local core = require "pcapi.core"
 
 local M = {}
 
+local CENTURY = 100 * 365 * 86400 -- seconds; two clocks do not differ by more
+
 --- Whether a header can be sent (RFC 9110 §5.1, §5.5).
 -- @tparam string name
 -- @tparam string value
@@ -54,6 +56,17 @@ function M.lines(...)
   end
   table.sort(lines)
   return lines
+end
+
+--- When the server sent a response, by its own clock (RFC 9110 §6.6.1).
+-- @tparam table headers of the response, names in lower case
+-- @tparam number now UTC epoch seconds, for two-digit years
+-- @treturn ?number UTC epoch seconds; nil without a Date that can be read, or of which no clock
+-- tells, such as that of the year 9999
+function M.date(headers, now)
+  local date = headers.date -- loaded here, as few answers need it
+  local at = date and require("pcapi.time").parse_http(date, now)
+  return at and math.abs(at - now) < CENTURY and at or nil
 end
 
 return M

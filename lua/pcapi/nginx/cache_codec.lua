@@ -4,7 +4,7 @@
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local list = require "pcapi.service.list"
-local decode = require "pcapi.http.decode"
+local json_body = require "pcapi.http.json_body"
 local security = require "pcapi.service.resources.security"
 local slots = require "pcapi.nginx.slots"
 
@@ -27,7 +27,7 @@ local function encode(value, at)
     return head .. core.encode({ value = value }):sub(2)
   end
   return head .. core.encode({ facts = facts }):sub(2, -2) .. ',"items":'
-    .. decode.encode(value, slots.breathe) .. "}"
+    .. json_body.encode_array(value, slots.breathe) .. "}"
 end
 
 local function cannot_be_kept(why)
@@ -56,7 +56,7 @@ end
 -- @treturn[1] table `at` and `value`
 -- @treturn[2] nil it is no such text
 function M.read(text)
-  local read = decode.decode(text, slots.breathe)
+  local read = json_body.decode_text(text, slots.breathe)
   if type(read) ~= "table" or type(read.at) ~= "number" then
     return nil
   end

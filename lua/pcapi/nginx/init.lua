@@ -26,8 +26,8 @@ local transport = require "pcapi.nginx.transport"
 local slots = require "pcapi.nginx.slots"
 
 -- Elsewhere they are loaded when they are needed; here that would hold a worker up.
-for _, name in ipairs { "answer", "auth", "auth.grant", "client", "format.text", "piecewise",
-                        "resource.security", "time" } do
+for _, name in ipairs { "auth", "auth.grant", "client", "http.json_body",
+                        "service.resources.security", "service.response", "text", "time" } do
   require("pcapi." .. name)
 end
 

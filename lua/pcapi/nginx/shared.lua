@@ -5,7 +5,7 @@
 -- the lock of a text and is about to renew it, and else once a second. When Redis is away
 -- the machine goes on by itself, and brings what it wrote meanwhile when Redis is back.
 -- @classmod pcapi.nginx.shared
-local dict_ = require "pcapi.nginx.dict"
+local dicts = require "pcapi.nginx.dict"
 local shared_lock = require "pcapi.nginx.shared_lock"
 local check = require "pcapi.check"
 
@@ -44,7 +44,7 @@ function M.new(options)
   if not options.dict then
     error('pcapi.shared: option "dict" is missing: the name of a lua_shared_dict', 2)
   end
-  local dict, why = dict_.new(options.dict)
+  local dict, why = dicts.new(options.dict)
   local redis
   if dict and options.redis then
     redis, why = require("pcapi.nginx.redis").new(options.redis, 2)

@@ -2,9 +2,9 @@
 -- however many its pages, a list comes out.
 -- @module pcapi.service.paging
 local core = require "pcapi.core"
-local answer = require "pcapi.service.response"
 local errors = require "pcapi.error"
 local headers = require "pcapi.http.headers"
+local json_body = require "pcapi.http.json_body"
 local limits = require "pcapi.http.limits"
 local list = require "pcapi.service.list"
 local record = require "pcapi.service.record"
@@ -128,17 +128,17 @@ end
 -- err. Counts in the call.
 local function read_page(client, resource, root, page, call, response)
   local records, unreadable, why = M.records(response, resource.description,
-    answer.between(client.transport, call.deadline))
+    json_body.between(client.transport, call.deadline))
   local following, message
   if records then
     limits.spend(call.ceilings, #records + unreadable)
     call.unreadable = (call.unreadable or 0) + unreadable
     following, message = M.next_page(response, page, client.base, root)
   else
-    message, why = answer.late(unreadable)
+    message, why = json_body.late(unreadable)
   end
   if message then
-    return nil, nil, answer.unreadable(response, message, why)
+    return nil, nil, json_body.unreadable(response, message, why)
   end
   return records, following
 end
@@ -179,7 +179,7 @@ local function read_pages(client, resource, call, root, response)
     local key = page.url .. "\n" .. table.concat(headers.lines(page.headers), "\n")
     count = count + 1
     if seen[key] or count > MAX_PAGES then
-      return nil, answer.unreadable(response, "the pages of the answer do not end")
+      return nil, json_body.unreadable(response, "the pages of the answer do not end")
     end
     seen[key] = true
     response, err = client:call(new_call(resource, {
@@ -233,7 +233,7 @@ end
 -- it is not within the time that the call took.
 local function date_of(client, call, response)
   local now = client.clock()
-  local date = answer.date(response.headers, now)
+  local date = headers.date(response.headers, now)
   return date, date and (date > now and date - now or math.min(0, date - call.began))
 end
 
@@ -253,7 +253,7 @@ local function whole_list(client, resource, call, root, response)
   end
   local came = #records + call.unreadable
   if #records == 0 and came > 0 then -- an empty list would say that all is well
-    return nil, answer.unreadable(response, "no record of the list is an object")
+    return nil, json_body.unreadable(response, "no record of the list is an object")
   end
   facts.unreadable = call.unreadable
   facts.total_count = total and total >= 0 and total or came

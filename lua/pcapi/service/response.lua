@@ -3,22 +3,17 @@
 -- @module pcapi.service.response
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
-local limits = require "pcapi.http.limits"
 local mfa = require "pcapi.service.mfa"
-local piecewise = require "pcapi.http.decode"
+local retry = require "pcapi.http.retry"
 local url = require "pcapi.url"
 
 local M = {}
-
-local LATE = "the time was over while the answer was read"
 
 -- 900421 since 2026; 10001 as the service's own libraries reported it in 2020.
 local MFA_CODE = { ["900421"] = true, ["10001"] = true }
 -- Names for it, in lower case: Microsoft Graph's, and those of other sign-in services.
 local MFA_NAME = { unauthorized_missingmfa = true, mfa_required = true, mfarequired = true }
 
-local CENTURY = 100 * 365 * 86400 -- seconds; two clocks do not differ by more
-local LONGEST_WAIT = 24 * 3600 -- seconds; a longer one is given as this
 local LONGEST_TEXT = 1000 -- bytes of what the service says, which leaves room for the claims
 local LONGEST_CLAIMS = 8192 -- bytes
 
@@ -170,67 +165,6 @@ local function lacks_mfa(response, read, challenge)
     or read.claims ~= nil or MFA_NAME[(read.code or ""):lower()] == true
 end
 
---- When the service sent an answer, by its own clock.
--- @tparam table headers of the answer, names in lower case
--- @tparam number now UTC epoch seconds, for two-digit years
--- @treturn ?number UTC epoch seconds; nil without a Date that can be read, or of which no clock
--- tells, such as that of the year 9999
-function M.date(headers, now)
-  local date = headers.date -- loaded here, as few answers need it
-  local at = date and require("pcapi.time").parse_http(date, now)
-  return at and math.abs(at - now) < CENTURY and at or nil
-end
-
--- Seconds as a text, where some servers write a fraction. The fraction is not left to
--- tonumber, which reads it by the locale.
-local function seconds_of(text)
-  local whole, point, fraction = text:match "^%s*(%d+)(%.?)(%d*)%s*$"
-  if whole and (point ~= "" or fraction == "") then
-    local seconds = math.min(tonumber(whole), LONGEST_WAIT)
-    fraction = fraction:sub(1, 3)
-    return fraction:find "[1-9]" and seconds + tonumber(fraction) / 10 ^ #fraction or seconds
-  end
-end
-
--- The longest of several headers that were joined: who waits so long keeps to all of them.
-local function longest_of(value)
-  local longest
-  for item in (value .. ","):gmatch "(.-)," do
-    local seconds = seconds_of(item)
-    if not seconds then
-      return nil
-    end
-    longest = math.max(longest or 0, seconds)
-  end
-  return longest
-end
-
---- Reads Retry-After, which is seconds or a date (RFC 9110 §10.2.3). A date is
--- held against the answer's own Date: the clocks may differ.
--- @tparam table headers of the answer, names in lower case
--- @tparam number now UTC epoch seconds, for an answer without Date
--- @treturn ?number seconds, 0 to 86400 (a longer wait is given as a day); nil when there is
--- none that can be read
-function M.retry_after(headers, now)
-  local value = headers["retry-after"]
-  if not value then
-    return nil
-  end
-  local seconds = longest_of(value)
-  if not seconds then
-    local at = require("pcapi.time").parse_http(value:match "^%s*(.-)%s*$", now)
-    seconds = at and math.max(0, at - (M.date(headers, now) or now))
-  end
-  return seconds and math.min(seconds, LONGEST_WAIT)
-end
-
---- The next step of who is asked to wait.
--- @tparam number seconds
--- @treturn string
-function M.try_again(seconds)
-  return ("Try again in %d s, and ask less often"):format(math.ceil(seconds))
-end
-
 --- The ids under which the service logged a call. The Partner API dialect spells
 -- them request-id and client-request-id.
 -- @tparam table headers of the answer, names in lower case
@@ -298,84 +232,6 @@ function M.hide(response, secret)
   end
 end
 
---- Makes the function that is called between pieces of long work: it lets others go on, and
--- looks at the clock.
--- @tparam table transport
--- @tparam number deadline of its clock
--- @treturn function returns a message when the time is over
-function M.between(transport, deadline)
-  return function()
-    if transport.breathe then
-      transport:breathe()
-    end
-    return transport:now() >= deadline and LATE or nil
-  end
-end
-
---- Tells the message of @{between} from others.
--- @tparam ?string message
--- @treturn ?string message
--- @treturn ?table for @{unreadable}, where the time is over
-function M.late(message)
-  return message, message == LATE and { kind = "timeout", hint = "Raise timeout" } or nil
-end
-
--- Within its ceilings, and a piece at a time where it takes long. Returns as core.decode
--- does; after the offset, fields of an error where the text is not to blame.
-local function decode(body, transport, ceilings)
-  local values, excess, hint = limits.count(body, ceilings)
-  if not values then
-    return nil, excess, nil, { hint = hint }
-  elseif not transport or values <= (transport.at_once or 0) then
-    return core.decode(body)
-  end
-  local value, message, offset = piecewise.decode(body, M.between(transport, ceilings.deadline),
-    transport.piece)
-  return value, message, offset, select(2, M.late(message))
-end
-
---- Decodes the body into `response.json`, where its type or its looks say JSON.
--- @tparam table response `headers`, `body`
--- @tparam ?boolean must the body has to be JSON whatever its type says
--- @tparam ?table transport within a long body its `breathe` is called now and then
--- @tparam ?table ceilings from `pcapi.http.limits`; they need a deadline where there is a transport
--- @treturn[1] boolean true
--- @treturn[2] nil it says that it is JSON, or must be, and is not; or it cannot be decoded
--- @treturn[2] string why not, with the offset in bytes
--- @treturn[2] ?table for @{unreadable}, where that is not the text's fault
-function M.decode(response, must, transport, ceilings)
-  local body = response.body
-  local kind = response.headers["content-type"] or "no content type"
-  must = must or body ~= "" and kind:find("[/+]json") ~= nil
-  -- another type may still hold JSON, as some proxies lose it
-  if not must and not body:find("^\239?\187?\191?%s*[%[{]") then
-    return true
-  end
-  local message, offset, why
-  response.json, message, offset, why = decode(body, transport, ceilings or limits.of_text {})
-  if why then
-    return nil, message, why
-  elseif response.json ~= nil or not must then
-    return true
-  end
-  return nil, ("the answer is not JSON (%s): %s%s"):format(kind,
-    body == "" and "it is empty" or message or "it is null",
-    offset and body ~= "" and " at byte " .. offset or "")
-end
-
---- The error for an answer that came with a good status and makes no sense.
--- @tparam table response `status`, `request_id`, `correlation_id`
--- @tparam string message
--- @tparam ?table why `kind` and `hint`, where the answer is not to blame
--- @treturn pcapi.error of kind protocol, or of that kind
-function M.unreadable(response, message, why)
-  return errors.new {
-    kind = why and why.kind or "protocol", status = response.status, message = message,
-    hint = why and why.hint or "Check base_url and whether a proxy answers in place of the service",
-    request_id = response.request_id, correlation_id = response.correlation_id,
-  }
-end
-
 --- The error that a failed answer means.
 -- @tparam table response `status`, `reason`, `headers`, `body`, `json`
 -- @tparam table ids `request_id`, `correlation_id` as they were sent
@@ -399,9 +255,9 @@ function M.error(response, ids, now)
   local hint = kind ~= "mfa_required" and HINT_OF_CODE[status .. " " .. (read.code or "")]
   read.hint = read.hint or hint or HINT_OF_KIND[kind]
   read.claims = read.claims or challenged_claims(challenge)
-  read.retry_after = M.retry_after(response.headers, now)
+  read.retry_after = retry.retry_after(response.headers, now)
   if PASSES[kind] and read.retry_after and read.retry_after > 0 then
-    read.hint = M.try_again(read.retry_after)
+    read.hint = retry.hint(read.retry_after)
   end
   if read.claims then
     read.message = read.message .. "; these claims are asked for: " .. read.claims

@@ -1,5 +1,6 @@
 -- What becomes of a failed answer whose words are odd, long, or of other services.
 local answer = require "pcapi.service.response"
+local json_body = require "pcapi.http.json_body"
 local cjson = require "cjson"
 
 local NOW = 1706944089 -- 2024-02-03T07:08:09Z
@@ -10,7 +11,7 @@ local function error_of(status, body, changes)
   for name, value in pairs(changes or {}) do
     response[name] = value
   end
-  answer.decode(response)
+  json_body.decode(response)
   return answer.error(response, { request_id = "r", correlation_id = "c" }, NOW)
 end
 

@@ -1,4 +1,7 @@
 local answer = require "pcapi.service.response"
+local headers = require "pcapi.http.headers"
+local json_body = require "pcapi.http.json_body"
+local retry = require "pcapi.http.retry"
 local errors = require "pcapi.error"
 
 local NOW = 1706944089 -- 2024-02-03T07:08:09Z
@@ -10,7 +13,7 @@ local function response(status, body, changes)
   for name, value in pairs(changes or {}) do
     made[name] = value
   end
-  answer.decode(made)
+  json_body.decode(made)
   return made
 end
 
@@ -296,38 +299,38 @@ describe("pcapi.service.response", function()
       it(("is %d for %q where Date is %s"):format(case[3], case[1], case[2] or "missing"),
         function()
           assert.equal(case[3],
-            answer.retry_after({ ["retry-after"] = case[1], date = case[2] }, NOW))
+            retry.retry_after({ ["retry-after"] = case[1], date = case[2] }, NOW))
         end)
     end
 
     it("keeps a fraction of a second", function()
-      assert.equal(1.5, answer.retry_after({ ["retry-after"] = "1.5" }, NOW))
-      assert.equal(0.125, answer.retry_after({ ["retry-after"] = "0.1259999" }, NOW))
+      assert.equal(1.5, retry.retry_after({ ["retry-after"] = "1.5" }, NOW))
+      assert.equal(0.125, retry.retry_after({ ["retry-after"] = "0.1259999" }, NOW))
     end)
 
     for _, text in ipairs { "", "soon", "-5", "5s", "0x10", "1e3", "1e999", "5, soon", "5,", ",",
                             "inf", "nan", "+5", ".5", "1.5.5", " ", "5, -1",
                             "Sat, 33 Feb 2024 07:01:30 GMT", "2024-02-03T07:08:09Z" } do
       it(("is nothing for %q"):format(text), function()
-        assert.is_nil(answer.retry_after({ ["retry-after"] = text }, NOW))
+        assert.is_nil(retry.retry_after({ ["retry-after"] = text }, NOW))
       end)
     end
 
     it("is nothing without the header", function()
-      assert.is_nil(answer.retry_after({ date = SENT_AT }, NOW))
+      assert.is_nil(retry.retry_after({ date = SENT_AT }, NOW))
     end)
 
     it("holds a date against this machine's clock where Date is of no clock", function()
       for _, date in ipairs { "Fri, 31 Dec 9999 23:59:59 GMT", "Sat, 01 Jan 0000 00:00:00 GMT",
                               "Wed, 01 Jan 2500 00:00:00 GMT" } do
-        assert.equal(0, answer.retry_after({ ["retry-after"] = SENT_AT, date = date }, NOW), date)
-        assert.is_nil(answer.date({ date = date }, NOW), date)
+        assert.equal(0, retry.retry_after({ ["retry-after"] = SENT_AT, date = date }, NOW), date)
+        assert.is_nil(headers.date({ date = date }, NOW), date)
       end
-      assert.equal(0, answer.date({ date = "Thu, 01 Jan 1970 00:00:00 GMT" }, NOW))
+      assert.equal(0, headers.date({ date = "Thu, 01 Jan 1970 00:00:00 GMT" }, NOW))
     end)
 
     it("is written in a hint as whole seconds", function()
-      assert.equal("Try again in 3 s, and ask less often", answer.try_again(2.5))
+      assert.equal("Try again in 3 s, and ask less often", retry.hint(2.5))
       local err = error_of(429, "", { headers = { ["retry-after"] = ("4"):rep(400) } })
       assert.equal("Try again in 86400 s, and ask less often", err.hint)
     end)
@@ -382,7 +385,7 @@ describe("pcapi.service.response", function()
   describe("decode", function()
     local function decode(kind, body, must)
       local made = { headers = { ["content-type"] = kind }, body = body }
-      local ok, message = answer.decode(made, must)
+      local ok, message = json_body.decode(made, must)
       return ok, made.json, message
     end
 
@@ -455,14 +458,15 @@ describe("pcapi.service.response", function()
   end)
 
   it("makes an error of another kind of a good answer that is not to blame", function()
-    local err = answer.unreadable({ status = 200 }, "late", { kind = "timeout", hint = "wait" })
+    local err = json_body.unreadable({ status = 200 }, "late", { kind = "timeout", hint = "wait" })
     assert.same({ "timeout", "late", "wait" }, { err.kind, err.message, err.hint })
-    err = answer.unreadable({ status = 200 }, "large", { hint = "raise" })
+    err = json_body.unreadable({ status = 200 }, "large", { hint = "raise" })
     assert.same({ "protocol", "raise" }, { err.kind, err.hint })
   end)
 
   it("makes a protocol error of a good answer without sense", function()
-    local err = answer.unreadable({ status = 200, request_id = "r", correlation_id = "c" }, "odd")
+    local err = json_body.unreadable({ status = 200, request_id = "r", correlation_id = "c" },
+      "odd")
     assert.is_true(errors.is(err))
     assert.equal("protocol", err.kind)
     assert.equal(200, err.status)

@@ -1,5 +1,5 @@
 local core = require "pcapi.core"
-local piecewise = require "pcapi.http.decode"
+local json_body = require "pcapi.http.json_body"
 
 local function records(count)
   local all = {}
@@ -14,7 +14,7 @@ local MANY = records(4500) -- 400 KB
 
 local function decode(text)
   local pieces = 0
-  local value, message, offset = piecewise.decode(text, function()
+  local value, message, offset = json_body.decode_text(text, function()
     pieces = pieces + 1
   end)
   return pieces, value, message, offset
@@ -101,7 +101,7 @@ describe("a long text that is decoded a piece at a time", function()
 
   it("ends when it is told to, with what it is told", function()
     local count = 0
-    local value, message, offset = piecewise.decode("[" .. MANY .. "]", function()
+    local value, message, offset = json_body.decode_text("[" .. MANY .. "]", function()
       count = count + 1
       return count == 3 and "that is enough" or nil
     end)
@@ -260,7 +260,7 @@ describe("an array that is encoded a piece at a time", function()
     for _, count in ipairs { 1, 49, 50, 51, 1500 } do
       local array = core.decode("[" .. records(count) .. "]")
       local pieces = 0
-      local text = piecewise.encode(array, function()
+      local text = json_body.encode_array(array, function()
         pieces = pieces + 1
       end)
       assert.same(array, core.decode(text))
@@ -269,6 +269,6 @@ describe("an array that is encoded a piece at a time", function()
   end)
 
   it("is an array when it is empty", function()
-    assert.equal("[]", piecewise.encode({}, error))
+    assert.equal("[]", json_body.encode_array({}, error))
   end)
 end)
