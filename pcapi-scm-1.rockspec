@@ -107,6 +107,7 @@ build = {
     ["pcapi.concurrent.loop"] = "lua/pcapi/concurrent/loop.lua",
     ["pcapi.concurrent.queue"] = "lua/pcapi/concurrent/queue.lua",
     ["pcapi.concurrent.turn"] = "lua/pcapi/concurrent/turn.lua",
+    ["pcapi.defaults"] = "lua/pcapi/defaults.lua",
     ["pcapi.error"] = "lua/pcapi/error.lua",
     ["pcapi.format.csv"] = "lua/pcapi/format/csv.lua",
     ["pcapi.format.json"] = "lua/pcapi/format/json.lua",

@@ -4,6 +4,7 @@
 local core = require "pcapi.core"
 local answer = require "pcapi.service.response"
 local claims = require "pcapi.auth.claims"
+local defaults = require "pcapi.defaults"
 local errors = require "pcapi.error"
 local headers = require "pcapi.http.headers"
 local json_body = require "pcapi.http.json_body"
@@ -109,7 +110,7 @@ function M.new(options, base, transport, provider)
     lines = headers.lines(ours, options.headers, TAKEN_AWAY),
     partner_api_headers = options.partner_api_headers,
     policy = options.retry,
-    timeout = options.timeout or limits.TIMEOUT,
+    timeout = options.timeout or defaults.timeout,
     connect_timeout = options.connect_timeout,
     max_body = options.max_body,
     max_records = options.max_records,

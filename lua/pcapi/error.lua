@@ -139,6 +139,14 @@ function M.new(fields)
   return setmetatable(fields, Error)
 end
 
+--- Returns nil and a new error; for `return errors.fail { kind = …, message = … }`.
+-- @tparam table fields as for @{new}
+-- @treturn nil
+-- @treturn pcapi.error
+function M.fail(fields)
+  return nil, M.new(fields)
+end
+
 --- Whether a raised value is Ctrl-C, for which Lua has no error object.
 -- @param failure anything
 -- @treturn boolean

@@ -10,6 +10,7 @@
 --
 -- @module pcapi
 local core = require "pcapi.core"
+local defaults = require "pcapi.defaults"
 local errors = require "pcapi.error"
 local headers = require "pcapi.http.headers"
 local json_body = require "pcapi.http.json_body"
@@ -37,7 +38,7 @@ local M = setmetatable({
   end,
 })
 
-local BASE_URL = "https://api.partnercenter.microsoft.com"
+local BASE_URL = defaults.base_url
 
 -- How to reach a server; the same words for new and fetch.
 local CONNECTION = {
@@ -345,7 +346,7 @@ function M.fetch(address, options)
   if mistake then
     error("pcapi.fetch: " .. mistake, 2)
   end
-  local deadline = transport:now() + (options.timeout or limits.TIMEOUT)
+  local deadline = transport:now() + (options.timeout or defaults.timeout)
   local response, err = transport:send(limits.apply({
     method = options.method or "GET", url = address, body = options.body,
     headers = headers.lines(options.headers), on_wait = options.on_wait,

@@ -8,6 +8,7 @@
 local claims = require "pcapi.auth.claims"
 local contexts = require "pcapi.auth.context"
 local credential = require "pcapi.auth.credential"
+local defaults = require "pcapi.defaults"
 local endpoints = require "pcapi.auth.endpoints"
 local sign_in_record = require "pcapi.auth.sign_in_record"
 local errors = require "pcapi.error"
@@ -18,7 +19,6 @@ local store_lock = require "pcapi.auth.store_lock"
 local M = {}
 
 local SKEW = 120 -- seconds before its end that a token is renewed
-local PATIENCE = 900 -- seconds for a person; as long as Entra's code lives
 local PAUSE = 0.25 -- seconds between looks at a sign-in that another coroutine makes
 
 -- Tokens and secrets are not fields of the account: no dump of it shows them.
@@ -351,7 +351,7 @@ function Account:sign_in(context)
   end
   local mine = private[self]
   mine.signing_in = store_lock.owner()
-  local token, err = sign_in(self, context_of(context, PATIENCE))
+  local token, err = sign_in(self, context_of(context, defaults.login_timeout))
   mine.signing_in = nil
   if not token and err.kind == "mfa_required" then
     err.hint = self:advice(err)

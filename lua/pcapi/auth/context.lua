@@ -2,7 +2,7 @@
 -- take. A client makes one for each call; this is for calls without a client.
 -- @module pcapi.auth.context
 local core = require "pcapi.core"
-local limits = require "pcapi.http.limits"
+local defaults = require "pcapi.defaults"
 local check = require "pcapi.check"
 
 local M = {}
@@ -24,7 +24,7 @@ function M.new(options, level)
   return {
     transport = transport, clock = options.clock or os.time,
     random = options.random or core.random,
-    deadline = transport:now() + (options.timeout or limits.TIMEOUT),
+    deadline = transport:now() + (options.timeout or defaults.timeout),
   }
 end
 
@@ -35,7 +35,7 @@ end
 function M.renewed(context, timeout)
   return {
     transport = context.transport, clock = context.clock, random = context.random,
-    deadline = context.transport:now() + (timeout or limits.TIMEOUT),
+    deadline = context.transport:now() + (timeout or defaults.timeout),
   }
 end
 

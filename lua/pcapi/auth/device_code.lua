@@ -1,6 +1,7 @@
 --- Signing in on another device: a person enters a short code in any browser
 -- (RFC 8628).
 -- @module pcapi.auth.device_code
+local defaults = require "pcapi.defaults"
 local endpoints = require "pcapi.auth.endpoints"
 local errors = require "pcapi.error"
 local grant = require "pcapi.auth.grant"
@@ -11,7 +12,6 @@ local M = {}
 local GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 local INTERVAL = 5 -- seconds between polls where the answer does not say (§3.2)
 local SLOWER = 5 -- seconds more after each slow_down (§3.5)
-local LIFE = 900 -- seconds that Entra gives a person
 local LONGEST = 24 * 3600 -- seconds; who gives a person more gives none
 local SHORTEST = 1 -- second, whatever a server says
 local SLOWEST = 60 -- seconds between polls, however often they fail
@@ -29,7 +29,7 @@ end
 -- Seconds that a person has to enter the code, named as a number or a text.
 local function life_of(started)
   local life = tonumber(started.expires_in)
-  return life and life > 0 and life <= LONGEST and life or LIFE
+  return life and life > 0 and life <= LONGEST and life or defaults.login_timeout
 end
 
 local function start(account, context)

@@ -2,6 +2,7 @@
 -- @module pcapi.cli.login
 local browser = require "pcapi.cli.browser"
 local claims = require "pcapi.auth.claims"
+local defaults = require "pcapi.defaults"
 local resolve = require "pcapi.settings.resolve"
 local connect = require "pcapi.cli.connect"
 local core = require "pcapi.core"
@@ -12,7 +13,6 @@ local M = {}
 
 local STDERR = 2
 local ALWAYS_KEPT = { tenant = true, client_id = true }
-local PATIENCE = 900 -- seconds; as long as Entra's code lives
 
 -- Opens a browser where there is one to see. Never the only way: the address was
 -- printed before.
@@ -97,7 +97,7 @@ function M.run(args)
   local account, err = profile:account(kind, more)
   local token
   if account then
-    token, err = account:sign_in(connect.context(args, profile, PATIENCE))
+    token, err = account:sign_in(connect.context(args, profile, defaults.login_timeout))
   end
   wipe()
   if not token then

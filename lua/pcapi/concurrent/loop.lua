@@ -1,6 +1,7 @@
 --- The loop that runs tasks; `pcapi.concurrent` is the way in for others.
 -- @classmod pcapi.concurrent.loop
 local core = require "pcapi.core"
+local defaults = require "pcapi.defaults"
 local errors = require "pcapi.error"
 local heap = require "pcapi.concurrent.heap"
 local life = require "pcapi.concurrent.life"
@@ -12,7 +13,6 @@ local sessions = require "pcapi.http.sessions"
 
 local M = {}
 
-local LIMIT = 50 -- exchanges at once
 local BEGUN = 10000 -- tasks that have begun and not ended, most of them asleep
 local SLICE = 0.25 -- seconds; Ctrl-C is noticed in between
 local DECODING = 0.0005 -- seconds for decoding before the network is looked at again
@@ -216,7 +216,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config
 function M.new(options)
-  local limit = whole(options.limit or LIMIT)
+  local limit = whole(options.limit or defaults.concurrency)
   local self = setmetatable({
     limit = limit, interval = options.rate and 1 / options.rate, slot = 0,
     wire = sessions.new { connections = whole(options.connections), kept = limit, watched = true,

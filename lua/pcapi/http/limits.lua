@@ -2,27 +2,14 @@
 -- where nobody says otherwise.
 -- @module pcapi.http.limits
 local core = require "pcapi.core"
+local defaults = require "pcapi.defaults"
 
 local M = {}
 
-local CONNECT_TIMEOUT = 15 -- seconds
-local MAX_BODY = 128 * 1024 * 1024 -- bytes; 10,000 records are about 4 MB
 local MAX_HEADERS = 64 * 1024 -- bytes
 local VALUES_OF_A_RECORD = 16 -- the longest has 10 fields
-local MAX_VALUES = 2000000 -- of the JSON of any other answer
 local VALUES_OF_A_FAILURE = 10000
 local NO_LIMIT = math.huge
-
---- Bytes of an answer of the three calls. What a JSON text becomes takes ten times its
--- memory, and more.
-M.LIST_BODY = 64 * 1024 * 1024
-
---- Records of one of the three calls, over all its pages.
-M.MAX_RECORDS = 250000
-
---- Seconds for one call. The service takes its time: beyond 100,000 log entries it
--- needs minutes, and Microsoft's own libraries allow three.
-M.TIMEOUT = 180
 
 --- Seconds that anything is kept or awaited at most: ten years.
 M.LONGEST_LIFE = 10 * 365 * 86400
@@ -60,9 +47,10 @@ M.SILENCE = 20
 -- @tparam table options `connect_timeout` (seconds) and `max_body` (bytes), or neither
 -- @treturn table the request
 function M.apply(request, timeout, options)
-  request.timeout = timeout or M.TIMEOUT
-  request.connect_timeout = math.min(request.timeout, options.connect_timeout or CONNECT_TIMEOUT)
-  request.max_body = options.max_body or MAX_BODY
+  request.timeout = timeout or defaults.timeout
+  request.connect_timeout = math.min(request.timeout,
+    options.connect_timeout or defaults.connect_timeout)
+  request.max_body = options.max_body or defaults.max_body
   request.max_headers = MAX_HEADERS
   return request
 end
@@ -80,7 +68,8 @@ end
 -- @tparam number deadline of the transport's clock, by when it has to be decoded
 -- @treturn table for @{count}
 function M.of_text(options, deadline)
-  return { values = options.max_values or MAX_VALUES, records = NO_LIMIT, deadline = deadline }
+  return { values = options.max_values or defaults.max_values, records = NO_LIMIT,
+           deadline = deadline }
 end
 
 --- What the JSON text of a failure may hold: of a longer one the status is enough.
@@ -95,7 +84,7 @@ end
 -- @tparam number deadline of the transport's clock, by when they have to be decoded
 -- @treturn table for @{count}
 function M.of_list(options, deadline)
-  local most = options.max_records or M.MAX_RECORDS
+  local most = options.max_records or defaults.max_records
   return { values = most * VALUES_OF_A_RECORD, records = most, max_records = most,
            deadline = deadline }
 end

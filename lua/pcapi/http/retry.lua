@@ -12,7 +12,7 @@ local LONGEST_WAIT = 24 * 3600 -- seconds; a longer one is given as this
 -- @field base seconds before the second try
 -- @field cap seconds at most, unless the service asks for more: then as `limits.pause` has it
 -- @field[opt] resend boolean: to send it twice does no harm, whatever its method
-M.policy = { attempts = 4, base = 0.5, cap = 30 }
+M.policy = require("pcapi.defaults").retry
 
 -- Statuses after which the same request may succeed. 501, 505 and the like will
 -- not change; 401 is the client's matter, as it needs another token.

@@ -5,6 +5,7 @@
 -- worker's own copy and the same for all its requests: it must not be changed.
 -- @classmod pcapi.nginx.cached
 local core = require "pcapi.core"
+local defaults = require "pcapi.defaults"
 local errors = require "pcapi.error"
 local limits = require "pcapi.http.limits"
 local check = require "pcapi.check"
@@ -105,7 +106,7 @@ function M.new(shared, options)
     shared = shared, dict = shared.dict, load = options.load, of = options.of,
     fresh = options.fresh, stale = options.stale or math.max(86400, options.fresh),
     retry = options.retry or RETRY,
-    timeout = options.timeout or limits.TIMEOUT, label = options.name,
+    timeout = options.timeout or defaults.timeout, label = options.name,
     name = shared.CACHED .. key, at_name = "cached at " .. key,
     failed_name = "cached failure " .. key, pause_name = "cached pause " .. key,
     elsewhere_name = "cached elsewhere " .. key,

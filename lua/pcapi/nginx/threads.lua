@@ -3,11 +3,11 @@
 -- @module pcapi.nginx.threads
 local loop = require("pcapi.concurrent.loop").check_tasks
 local check = require "pcapi.check"
+local defaults = require "pcapi.defaults"
 
 local M = {}
 
 local OPTIONS = { limit = "count" }
-local LIMIT = 50 -- tasks at once
 
 -- As a task of `pcapi.concurrent` ends: nil or false and an error, or what it raised.
 local function outcome(ok, value, err)
@@ -36,7 +36,7 @@ function M.run(tasks, options, what, level)
       results.failed = results.failed + (results[i].err ~= nil and 1 or 0)
     end
   end
-  for i = 1, math.min(options.limit or LIMIT, #tasks) do
+  for i = 1, math.min(options.limit or defaults.concurrency, #tasks) do
     threads[i] = ngx.thread.spawn(work)
   end
   for _, thread in ipairs(threads) do

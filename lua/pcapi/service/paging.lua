@@ -2,6 +2,7 @@
 -- however many its pages, a list comes out.
 -- @module pcapi.service.paging
 local core = require "pcapi.core"
+local defaults = require "pcapi.defaults"
 local errors = require "pcapi.error"
 local headers = require "pcapi.http.headers"
 local json_body = require "pcapi.http.json_body"
@@ -149,7 +150,7 @@ local common = setmetatable({}, { __mode = "k" })
 local function new_call(resource, call)
   common[resource] = common[resource] or { __index = {
     method = "GET", must_be_json = true, users_only = resource.users_only,
-    max_body = limits.LIST_BODY,
+    max_body = defaults.max_list_body,
   } }
   return setmetatable(call, common[resource])
 end

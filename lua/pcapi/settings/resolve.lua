@@ -16,10 +16,10 @@
 -- It is read, never written. It names files with secrets and holds none.
 -- @module pcapi.settings.resolve
 local ca = require "pcapi.http.ca"
+local defaults = require "pcapi.defaults"
 local endpoints = require "pcapi.auth.endpoints"
 local errors = require "pcapi.error"
 local input = require "pcapi.input"
-local limits = require "pcapi.http.limits"
 local check = require "pcapi.check"
 
 local M = {}
@@ -83,11 +83,11 @@ M.settings = {
   { name = "ca_path", env = "PCAPI_CA_PATH", of = "client", kept = true, path = true },
   { name = "proxy", of = "client", address = true },
   { name = "no_proxy", of = "client" },
-  { name = "timeout", of = "client", read = positive " of seconds", default = limits.TIMEOUT },
+  { name = "timeout", of = "client", read = positive " of seconds", default = defaults.timeout },
   { name = "max_records", env = "PCAPI_MAX_RECORDS", of = "client", read = positive "",
-    default = limits.MAX_RECORDS },
+    default = defaults.max_records },
   { name = "max_body", env = "PCAPI_MAX_BODY", of = "client", read = positive " of bytes",
-    default = limits.LIST_BODY },
+    default = defaults.max_list_body },
   { name = "store", env = "PCAPI_STORE", path = true },
 }
 
