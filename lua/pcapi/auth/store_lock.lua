@@ -79,7 +79,7 @@ function M.take(account, context, look)
     local left = context.deadline - context.transport:now()
     local unlock, why = account.store:lock(account.name, math.max(left, 0) + SPARE)
     if unlock then
-      return context.transport.whole and unlock or note(account, unlock)
+      return context.transport.detached and unlock or note(account, unlock)
     elseif why ~= nil then
       return nil, nil, why
     elseif pause >= left then

@@ -106,12 +106,12 @@ end
 -- middle would keep the lock, and lose the tokens that are on their way.
 local function act_alone(self, context, act, unlock)
   local transport = context.transport
-  if not transport.whole then
+  if not transport.detached then
     local value, err = act(self)
     unlock()
     return value, err
   end
-  return transport:whole(function()
+  return transport:detached(function()
     local ok, value, err = pcall(act, self)
     unlock()
     if not ok then

@@ -9,7 +9,7 @@
 -- pieces of decoding. `piece` is their size in bytes (16,384, a quarter of a millisecond or so),
 -- and `at_once` the number of JSON values up to which a text is decoded as a whole (0). Where code
 -- that waits may be ended from
--- outside it may have `whole(self, act)`, which brings a function to its end all the same, and
+-- outside it may have `detached(self, act)`, which runs a function to its end all the same, and
 -- returns what that does: the renewal of a token is such.
 -- @module pcapi.http.curl
 local ca = require "pcapi.http.ca"

@@ -153,8 +153,8 @@ function M.new(transport, write)
   self.breathe = transport.breathe and function()
     transport:breathe()
   end
-  self.whole = transport.whole and function(_, act)
-    return transport:whole(act)
+  self.detached = transport.detached and function(_, act)
+    return transport:detached(act)
   end
   return self
 end

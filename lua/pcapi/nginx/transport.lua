@@ -223,10 +223,10 @@ function Transport:now() -- luacheck: ignore self
   return core.now()
 end
 
---- Does something to its end, whatever becomes of the request that waits for it.
+--- Runs a function to its end, even if the request that waits for it is aborted.
 -- @tparam function act
 -- @return what act returns
-function Transport:whole(act) -- luacheck: ignore self
+function Transport:detached(act) -- luacheck: ignore self
   if phase.can_wait() then
     return require("pcapi.nginx.detached").run(act)
   end

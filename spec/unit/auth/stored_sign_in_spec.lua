@@ -58,9 +58,9 @@ describe("pcapi.auth.stored_sign_in", function()
 
   it("acts by the transport's way to the end of things, where it has one, and lets go", function()
     local it_, store, context = kept_with(GOOD)
-    local wholes = 0
-    function context.transport:whole(act) -- luacheck: ignore self
-      wholes = wholes + 1
+    local runs = 0
+    function context.transport:detached(act) -- luacheck: ignore self
+      runs = runs + 1
       assert.is_true(store.locked)
       return act()
     end
@@ -69,13 +69,13 @@ describe("pcapi.auth.stored_sign_in", function()
     local ok, why = pcall(it_.alone, it_, context, function()
       error("raised", 0)
     end)
-    assert.same({ false, "raised", 2 }, { ok, why, wholes })
+    assert.same({ false, "raised", 2 }, { ok, why, runs })
     assert.is_false(store.locked)
   end)
 
   it("lets others' locks alone where nothing can be abandoned", function()
     local it_, store, context = kept_with(GOOD)
-    function context.transport:whole() end -- luacheck: ignore self
+    function context.transport:detached() end -- luacheck: ignore self
     it_:alone(context, function() end) -- of a timer that goes on
     assert.is_true(store.locked)
     context.deadline = context.transport:now() + 1
