@@ -1,7 +1,7 @@
 --- The same bytes to both transports: http1 over a socket that gives them in random pieces, and
 -- libcurl over one of this machine's. They are to say the same, or to differ for a known reason.
 local fake_socket = require "spec.support.fake_socket"
-local http1 = require "pcapi.nginx.http1"
+local http1_response = require "pcapi.nginx.http1_response"
 local random = require "spec.fuzz.random"
 local raw = require "spec.support.raw"
 local transport = require "pcapi.http.curl"
@@ -82,7 +82,7 @@ end
 
 local function by_http1(one)
   local socket = fake_socket.new(one.bytes, { piece = math.random(random.one { 1, 7, 5000 }) })
-  local ok, response, kind = pcall(http1.response, socket, one.method, LIMITS)
+  local ok, response, kind = pcall(http1_response.read, socket, one.method, LIMITS)
   if not ok then
     return "http1 raises " .. tostring(response)
   end

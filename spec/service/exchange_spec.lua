@@ -94,10 +94,10 @@ describe("an exchange that fails", function()
   } do
     it("refuses a certificate that " .. name .. ", and names the cause", function()
       local kind, err
-      for _ = 1, 30 do -- ngx_lua may lose the reason time and again (see transport/cosocket)
+      for _ = 1, 30 do -- ngx_lua may lose the reason, see pcapi.nginx.cosocket
         kind, err = kind_of(pcapi.fetch(
           sandbox.env("PCAPI_SANDBOX_" .. case[1]) .. "/_sandbox/echo", sandbox.fetch_options()))
-        if not err.message:find("error log says why", 1, true) then
+        if not err.message:find("its certificate was refused", 1, true) then
           break
         end
       end

@@ -1,36 +1,36 @@
---- A socket without network: what comes is scripted, and how it ends; what is read of it is
--- recorded.
+--- A socket without a network: a spec gives the bytes that arrive, and how they end.
 local M = {}
 
 local Fake = {}
 Fake.__index = Fake
 
---- Makes one.
--- @tparam string|table what comes: a text, or an array of pieces that come one by one
--- @tparam ?table how `piece`, bytes at once (1000); `ends`, the error after the last ("closed")
--- @treturn table `taken` counts the bytes that were read, `times` the reads
-function M.new(what, how)
+--- Makes a socket.
+-- @tparam string|table bytes a text, or an array of texts that arrive one by one
+-- @tparam ?table how `piece`, bytes of one read at most (1000); `ends`, the error after the last
+--   byte ("closed")
+-- @treturn table its `bytes` and `reads` count what was read
+function M.new(bytes, how)
   how = how or {}
   return setmetatable({
-    pieces = type(what) == "table" and what or { what }, number = 1, at = 1,
-    piece = how.piece or 1000, ends = how.ends or "closed", taken = 0, times = 0,
+    texts = type(bytes) == "table" and bytes or { bytes }, number = 1, at = 1,
+    piece = how.piece or 1000, ends = how.ends or "closed", bytes = 0, reads = 0,
   }, Fake)
 end
 
---- As that of ngx_lua: some bytes, one at least, or nil and an error.
-function Fake:receiveany(most)
-  assert(most > 0, "nothing is asked for")
-  self.times = self.times + 1
-  local piece = self.pieces[self.number]
-  while piece and self.at > #piece do
+--- As that of ngx_lua: some bytes, at least one; or nil and an error.
+function Fake:receiveany(max_bytes)
+  assert(max_bytes > 0, "no byte is requested")
+  self.reads = self.reads + 1
+  local text = self.texts[self.number]
+  while text and self.at > #text do
     self.number, self.at = self.number + 1, 1
-    piece = self.pieces[self.number]
+    text = self.texts[self.number]
   end
-  if not piece then
+  if not text then
     return nil, self.ends
   end
-  local some = piece:sub(self.at, self.at + math.min(most, self.piece) - 1)
-  self.at, self.taken = self.at + #some, self.taken + #some
+  local some = text:sub(self.at, self.at + math.min(max_bytes, self.piece) - 1)
+  self.at, self.bytes = self.at + #some, self.bytes + #some
   return some
 end
 

@@ -1,5 +1,5 @@
---- A cached value as text: what it is, and when it was loaded. Long lists are written and
--- read a piece at a time, where the worker can go on meanwhile.
+--- Writes a cached value and the time when it was loaded as text, and reads that text. Long lists
+-- are written and read in pieces, so that the worker can serve other events between them.
 -- @module pcapi.nginx.cache_codec
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
@@ -10,16 +10,16 @@ local slots = require "pcapi.nginx.slots"
 
 local M = {}
 
---- Writes something that is short, if it can be.
+--- Writes a short value as JSON.
 -- @param value
--- @treturn ?string
+-- @treturn ?string nil if JSON cannot hold it
 function M.encode(value)
   local ok, text = pcall(core.encode, value)
   return ok and text or nil
 end
 
--- When it was loaded comes first, where it is found without decoding; a list's records come
--- last, where they can be read a few at a time.
+-- The time comes first, so that it is found without decoding; the records of a list come last, so
+-- that they can be decoded in pieces.
 local function encode(value, at)
   local facts = list.facts(value)
   local head = ('{"at":%.3f,'):format(at)
@@ -30,16 +30,16 @@ local function encode(value, at)
     .. json_body.encode_array(value, slots.breathe) .. "}"
 end
 
-local function cannot_be_kept(why)
+local function not_storable(why)
   return nil, nil, errors.new { kind = "config",
-    message = "what load gives cannot be kept as JSON: " .. why,
-    hint = "Let load give texts, numbers, booleans and tables of them" }
+    message = "the value that load returned cannot be stored as JSON: " .. why,
+    hint = "Return strings, numbers, booleans, or tables of them from load" }
 end
 
---- When the value of a text was loaded.
+--- Reads when the value in a text was loaded.
 -- @tparam string text
--- @treturn ?number UTC epoch seconds; nil when it is no such text
-function M.at(text)
+-- @treturn ?number UTC epoch seconds; nil if the text was not written by @{write}
+function M.loaded_at(text)
   return tonumber((text:match '^{"at":([%d.]+),'))
 end
 
@@ -53,40 +53,40 @@ end
 
 --- Reads a text.
 -- @tparam string text
--- @treturn[1] table `at` and `value`
--- @treturn[2] nil it is no such text
+-- @treturn[1] table `at` (UTC epoch seconds) and `value`
+-- @treturn[2] nil if the text was not written by @{write}
 function M.read(text)
-  local read = json_body.decode_text(text, slots.breathe)
-  if type(read) ~= "table" or type(read.at) ~= "number" then
+  local decoded = json_body.decode_text(text, slots.breathe)
+  if type(decoded) ~= "table" or type(decoded.at) ~= "number" then
     return nil
   end
-  local facts, value = read.facts, read.value
+  local facts, value = decoded.facts, decoded.value
   if type(facts) == "table" then
     facts.resource, facts.clock = declaration_of(facts.call), os.time
-    value = facts.resource and type(read.items) == "table" and list.new(read.items, facts)
+    value = facts.resource and type(decoded.items) == "table" and list.new(decoded.items, facts)
   end
-  return value ~= nil and { at = read.at, value = value } or nil
+  return value ~= nil and { at = decoded.at, value = value } or nil
 end
 
 --- Writes a value.
--- @param value a list of the client's, or what JSON can hold
--- @tparam number at UTC epoch seconds
+-- @param value a list of the client, or a value that JSON can hold
+-- @tparam number at when it was loaded, UTC epoch seconds
 -- @treturn[1] string
--- @treturn[1] table what reading it gives
+-- @treturn[1] table as @{read} returns for this text
 -- @treturn[2] nil
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config
 function M.write(value, at)
   local ok, text = pcall(encode, value, at)
   if not ok then
-    return cannot_be_kept(text)
+    return not_storable(text)
   end
-  -- but for a list, which is the same, the writer has what the others will have
-  local kept = list.facts(value) and { at = at, value = value } or M.read(text)
-  if not kept then
-    return cannot_be_kept "null"
+  -- the worker that writes a value uses what the others will read; lists do not differ
+  local entry = list.facts(value) and { at = at, value = value } or M.read(text)
+  if not entry then
+    return not_storable "null"
   end
-  return text, kept
+  return text, entry
 end
 
 return M

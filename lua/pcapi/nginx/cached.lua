@@ -1,59 +1,60 @@
---- A value that all share: loaded by one, given to everybody, for as long as it is fresh; then
--- for a while still given at once, as stale, while one loads it anew.
+--- A value that all workers share: one worker loads it, all return it while it is fresh. After that
+-- it is stale for a while: it is still returned at once, and loaded again meanwhile. Made by
+-- `shared:cached`.
 --
--- It is loaded in a timer, which no browser that goes away ends. What is given is the
--- worker's own copy and the same for all its requests: it must not be changed.
+-- The value is loaded in a timer, which a browser that disconnects does not abort. All requests of
+-- a worker get the same value: do not change it.
 -- @classmod pcapi.nginx.cached
+local cache_codec = require "pcapi.nginx.cache_codec"
+local check = require "pcapi.check"
 local core = require "pcapi.core"
 local defaults = require "pcapi.defaults"
 local errors = require "pcapi.error"
 local limits = require "pcapi.http.limits"
-local check = require "pcapi.check"
 local phase = require "pcapi.nginx.phase"
 local url = require "pcapi.url"
-local cache_codec = require "pcapi.nginx.cache_codec"
 
 local M = {}
 
 local OPTIONS = { of = "table|line", name = "line", load = "function", fresh = "seconds",
                   stale = "seconds", retry = "seconds", timeout = "seconds" }
-local RETRY = 10 -- seconds after a failure until it is loaded again
-local LOOK = 0.02 -- seconds between looks for what somebody else loads
-local SPARE = 10 -- seconds more than loading may take that a lock is good for
-local ELSEWHERE = 1 -- seconds until it is looked again whether another machine has loaded it
-local LONGEST_KEY = 1000 -- bytes
-local AHEAD = 600 -- seconds that the clock of another machine may be ahead of this one's
-local READING = 5 -- seconds after which a request that reads a text was ended within
+local STALE = 86400 -- seconds
+local RETRY = 10 -- seconds
+local POLL = 0.02 -- seconds between looks whether another worker has loaded the value
+local SPARE = 10 -- seconds that the lock lasts longer than loading may take
+local ELSEWHERE = 1 -- seconds until the next look whether another machine has loaded the value
+local MAX_KEY = 1000 -- bytes
+local AHEAD = 600 -- seconds that the clock of another machine may be ahead of this one
+local READING = 5 -- seconds after which the request that reads a text counts as aborted
 
 local Cached = {}
 Cached.__index = Cached
 Cached.__name = "pcapi.nginx.cached"
 
--- Whom the value is of. Without it two tenants that share a Redis would see each other's.
+-- The owner of the value: it keeps the values of tenants that share a Redis apart.
 local function owner_of(of)
   if of == nil then
-    return nil, 'option "of" is missing: the client that load asks, or a text that tells whose '
-      .. "the value is"
+    return nil, 'option "of" is missing: the client that load is called with, or a string that '
+      .. "names the owner of the value"
   elseif type(of) == "string" then
     return of
   elseif type(of.identity) ~= "function" then
-    return nil, 'option "of" must be a client of pcapi, or a text'
+    return nil, 'option "of" must be a client of pcapi, or a string'
   end
   local owner = of:identity()
   if not owner then
-    return nil, "a client whose token comes from a function does not tell its tenant: give a text "
-      .. 'as option "of", such as the id of the tenant'
+    return nil, "the tenant of this client is unknown, as its token comes from a function: pass "
+      .. 'a string as option "of", such as the id of the tenant'
   end
   return owner
 end
 
--- Both can be told apart in it, and a dictionary takes it however long they are.
+-- Owner and name are distinct in it; long ones are hashed, to fit into a dictionary.
 local function key_of(owner, name)
   local key = url.escape(owner) .. "/" .. name
-  return #key <= LONGEST_KEY and key or core.base64url(core.sha256(key))
+  return #key <= MAX_KEY and key or core.base64url(core.sha256(key))
 end
 
--- Two of one name and owner would each give what the other one loads.
 local function mistake_in(options, shared, key)
   for _, name in ipairs { "name", "load", "fresh" } do
     if options[name] == nil then
@@ -68,28 +69,13 @@ local function mistake_in(options, shared, key)
   if options.stale and options.stale < options.fresh then
     return 'option "stale" counts from when the value was loaded: it cannot be less than "fresh"'
   elseif shared.keys[key] then
-    return ('there is one of the name "%s" already; make each once, in init_by_lua, and give it a '
-      .. "name of its own"):format(options.name)
+    return ('the name "%s" is in use already; make each cached value once, in init_by_lua, under '
+      .. "a name of its own"):format(options.name)
   end
 end
 
---- Makes one; nothing is loaded yet. A mistake in the options raises.
--- @tparam pcapi.nginx.shared shared
--- @tparam table options
--- @tparam pcapi.client|string options.of whose value it is: it is kept under tenant, application
--- and service of this client, which load is called with; or a text that tells as much
--- @tparam string options.name under which it is shared; no other one of the same owner may
--- have it
--- @tparam function options.load is called with `of`, and gives the value, which JSON can hold
--- (numbers of up to 14 digits) or which is a list of the client's; or nil and an error. It runs
--- in a timer: without the request's context
--- @tparam number options.fresh seconds in which it is given as it is
--- @tparam[opt] number options.stale seconds, from when it was loaded, in which it is better
--- than nothing; a day
--- @tparam[opt] number options.retry seconds after a failure in which nobody tries again, 10;
--- longer where the service asks for it
--- @tparam[opt] number options.timeout seconds that who has no value waits for one, 180
--- @treturn pcapi.nginx.cached
+-- Makes a cached value; loads nothing yet. A mistake in the options raises. `shared:cached` has
+-- the documentation.
 function M.new(shared, options)
   if getmetatable(shared) == nil or shared.lock_here == nil then
     error("call it with a colon: shared:cached { … }", 2)
@@ -104,128 +90,128 @@ function M.new(shared, options)
   shared.keys[key] = true
   return setmetatable({
     shared = shared, dict = shared.dict, load = options.load, of = options.of,
-    fresh = options.fresh, stale = options.stale or math.max(86400, options.fresh),
+    fresh = options.fresh, stale = options.stale or math.max(STALE, options.fresh),
     retry = options.retry or RETRY,
     timeout = options.timeout or defaults.timeout, label = options.name,
-    name = shared.CACHED .. key, at_name = "cached at " .. key,
-    failed_name = "cached failure " .. key, pause_name = "cached pause " .. key,
-    elsewhere_name = "cached elsewhere " .. key,
+    name = shared.CACHED .. key, at_mark = "cached at " .. key,
+    failure_mark = "cached failure " .. key, pause_mark = "cached pause " .. key,
+    elsewhere_mark = "cached elsewhere " .. key,
     reading_until = 0, paused_until = 0,
   }, Cached)
 end
 
--- Whether a value can have been loaded then. A time of next year, of a clock that was set
--- right since or of a text that nobody here wrote, would make it fresh for a year.
+-- Whether a value can have been loaded at this time. A time far ahead, from a clock that was wrong
+-- or from a foreign text, would keep the value fresh for years.
 local function is_past(at)
   return at <= ngx.now() + AHEAD
 end
 
--- Learns what a text says; nil when it says nothing.
-local function learn(self, text)
-  local at = text and cache_codec.at(text)
+-- Takes the entry from a text, unless this worker has a newer one; nil if the text is not valid.
+local function take_over(self, text)
+  local at = text and cache_codec.loaded_at(text)
   if not at or not is_past(at) then
     return nil
-  elseif self.kept and at <= self.kept.at then
-    return self.kept
+  elseif self.entry and at <= self.entry.at then
+    return self.entry
   end
-  local kept = cache_codec.read(text)
-  if kept then
-    self.kept = kept
-    self.dict:set_mark(self.at_name, ("%.3f"):format(kept.at), self.stale)
+  local entry = cache_codec.read(text)
+  if entry then
+    self.entry = entry
+    self.dict:set_mark(self.at_mark, ("%.3f"):format(entry.at), self.stale)
   end
-  return kept
+  return entry
 end
 
 local function read(self)
   self.reading_until = core.now() + READING
-  local kept = learn(self, self.shared:get(self.name))
+  local entry = take_over(self, self.shared:get(self.name))
   self.reading_until = 0
-  return kept
+  return entry
 end
 
 local function is_reading(self)
   return core.now() < self.reading_until and phase.can_wait()
 end
 
--- What this worker has, or some other one. A long text is read once, not by each request
--- that comes meanwhile: reading gives way to others.
-local function current(self)
-  local at = tonumber(self.dict:mark(self.at_name))
-  local kept = self.kept
-  if kept and not is_past(kept.at) then
-    kept, self.kept = nil, nil
+-- The newest entry of this worker or another one. One request reads a long text, which takes a
+-- while as it lets others run; they use the old entry meanwhile.
+local function newest(self)
+  local at = tonumber(self.dict:mark(self.at_mark))
+  local entry = self.entry
+  if entry and not is_past(entry.at) then
+    entry, self.entry = nil, nil
   end
-  if kept and (at == nil or at <= kept.at) or is_reading(self) then
-    return kept
+  if entry and (at == nil or at <= entry.at) or is_reading(self) then
+    return entry
   end
-  return read(self) or kept
+  return read(self) or entry
 end
 
-local function age_of(kept)
-  return kept and math.max(0, math.floor((ngx.now() - kept.at) * 1000) / 1000) or math.huge
+local function age_of(entry)
+  return entry and math.max(0, math.floor((ngx.now() - entry.at) * 1000) / 1000) or math.huge
 end
 
-local WORDS = { "kind", "message", "hint", "status", "code", "request_id" }
+local FIELDS = { "kind", "message", "hint", "status", "code", "request_id" }
 
--- What JSON can hold of an error; it may be one that load made.
-local function words_of(err)
-  local words = { retry_after = tonumber(err.retry_after)
+-- The fields of an error that JSON can hold; `load` may have made the error itself.
+local function fields_of(err)
+  local fields = { retry_after = tonumber(err.retry_after)
     and limits.pause(tonumber(err.retry_after)) }
-  for _, word in ipairs(WORDS) do
-    local value = err[word]
-    words[word] = (type(value) == "string"
+  for _, name in ipairs(FIELDS) do
+    local value = err[name]
+    fields[name] = (type(value) == "string"
       or cache_codec.encode { value } and type(value) == "number")
       and value or nil
   end
-  return words
+  return fields
 end
 
--- For all workers; and for this one, should the dictionary be full. That it fails is said
--- once: a list that is given as stale would hide it.
+-- Notes a failure for all workers; and in this one, in case the dictionary is full. Only the first
+-- one is logged: stale values would hide it.
 local function note_failure(self, err)
-  local words = words_of(err)
-  if not self.dict:mark(self.failed_name) and not self.failed then
+  local fields = fields_of(err)
+  if not self.dict:mark(self.failure_mark) and not self.failure_text then
     ngx.log(ngx.ERR, ("pcapi: %s cannot be loaded: %s"):format(self.label,
-      tostring(errors.new(words))))
+      tostring(errors.new(fields))))
   end
-  local text, pause = cache_codec.encode(words), math.max(self.retry, words.retry_after or 0)
-  self.dict:set_mark(self.failed_name, text, self.stale)
-  self.dict:set_mark(self.pause_name, "yes", pause)
-  self.failed, self.paused_until = text, core.now() + pause
+  local text, pause = cache_codec.encode(fields), math.max(self.retry, fields.retry_after or 0)
+  self.dict:set_mark(self.failure_mark, text, self.stale)
+  self.dict:set_mark(self.pause_mark, "yes", pause)
+  self.failure_text, self.paused_until = text, core.now() + pause
 end
 
 local function note_success(self)
-  if self.dict:mark(self.failed_name) or self.failed then
+  if self.dict:mark(self.failure_mark) or self.failure_text then
     ngx.log(ngx.WARN, ("pcapi: %s is loaded again"):format(self.label))
   end
-  self.dict:set_mark(self.failed_name, nil)
-  self.failed, self.paused_until = nil, 0
+  self.dict:set_mark(self.failure_mark, nil)
+  self.failure_text, self.paused_until = nil, 0
 end
 
--- How loading failed the last time, if it did.
-local function failure(self)
-  local text = self.dict:mark(self.failed_name)
-    or core.now() < self.paused_until and self.failed or nil
-  local words = text and core.decode(text)
-  if type(words) == "table" and errors.kinds[words.kind] then
-    return errors.new(words)
+-- The error of the last load, if it failed.
+local function last_failure(self)
+  local text = self.dict:mark(self.failure_mark)
+    or core.now() < self.paused_until and self.failure_text or nil
+  local fields = text and core.decode(text)
+  if type(fields) == "table" and errors.kinds[fields.kind] then
+    return errors.new(fields)
   end
 end
 
 local function is_paused(self)
-  return self.dict:mark(self.pause_name) ~= nil or core.now() < self.paused_until
+  return self.dict:mark(self.pause_mark) ~= nil or core.now() < self.paused_until
 end
 
-local function keep(self, value)
+local function store(self, value)
   local at = tonumber(("%.3f"):format(ngx.now()))
-  local text, kept, err = cache_codec.write(value, at)
+  local text, entry, err = cache_codec.write(value, at)
   if not text then
     return nil, err
   end
-  self.kept = kept
+  self.entry = entry
   note_success(self)
   if self.shared:set(self.name, text, self.stale) then
-    self.dict:set_mark(self.at_name, ("%.3f"):format(at), self.stale)
+    self.dict:set_mark(self.at_mark, ("%.3f"):format(at), self.stale)
   end
   return true
 end
@@ -234,18 +220,18 @@ local function load(self)
   local ok, value, err = pcall(self.load, self.of)
   if not ok then
     ngx.log(ngx.ERR, "pcapi: the load of ", self.label, " raised: ", tostring(value))
-    return nil, errors.new { kind = "config",
-                             message = ("the load of %s raised an error"):format(self.label),
-                             hint = "See nginx's error log" }
-  elseif value == nil then
-    return nil, errors.is(err) and err or errors.new { kind = "config",
-      message = err and tostring(err)
-        or ("the load of %s gave neither a value nor an error"):format(self.label) }
+    return errors.fail { kind = "config", hint = "See nginx's error log",
+                         message = ("the load of %s raised an error"):format(self.label) }
+  elseif value ~= nil then
+    return value
+  elseif errors.is(err) then
+    return nil, err
   end
-  return value
+  return errors.fail { kind = "config", message = err and tostring(err)
+    or ("the load of %s returned neither a value nor an error"):format(self.label) }
 end
 
--- Loads anew, unless another machine has; the lock is held.
+-- Loads the value, unless another machine has just done so. The lock is held.
 local function renew(self)
   if age_of(read(self)) < self.fresh then
     return note_success(self)
@@ -253,7 +239,7 @@ local function renew(self)
   local value, err = load(self)
   local ok = value ~= nil
   if ok then
-    ok, err = keep(self, value)
+    ok, err = store(self, value)
   end
   if not ok then
     note_failure(self, err)
@@ -263,7 +249,7 @@ end
 local function renew_everywhere(self, lock)
   local unlock = self.shared:lock_everywhere(lock, self.timeout + SPARE)
   if not unlock then
-    self.dict:set_mark(self.elsewhere_name, "yes", ELSEWHERE)
+    self.dict:set_mark(self.elsewhere_mark, "yes", ELSEWHERE)
     return
   end
   local ok, why = pcall(renew, self)
@@ -273,10 +259,10 @@ local function renew_everywhere(self, lock)
   end
 end
 
--- Has it loaded anew, unless somebody is at it or it failed a moment ago. Where there are no
--- timers, as in a worker that is about to end, it is loaded here if it must be.
-local function start(self, must)
-  if is_paused(self) or is_reading(self) or self.dict:mark(self.elsewhere_name) then
+-- Starts loading in a timer, unless it is under way or failed a moment ago. Without timers, as in a
+-- worker that shuts down, loads here if there is no other value.
+local function start(self, must_load)
+  if is_paused(self) or is_reading(self) or self.dict:mark(self.elsewhere_mark) then
     return
   end
   local lock = self.shared:lock_here(self.name)
@@ -288,67 +274,69 @@ local function start(self, must)
   end)
   if ok and started then
     return
-  elseif must then
+  elseif must_load then
     renew_everywhere(self, lock)
   else
     lock:free()
   end
 end
 
-local function give(self, kept)
-  local age = age_of(kept)
+-- Returns the value and its state; starts loading if the value is stale.
+local function value_and_state(self, entry)
+  local age = age_of(entry)
   if age < self.fresh then
-    return kept.value, { age = age, is_stale = false }
+    return entry.value, { age = age, is_stale = false }
   end
   start(self)
-  return kept.value, { age = age, is_stale = true, err = failure(self) }
+  return entry.value, { age = age, is_stale = true, err = last_failure(self) }
 end
 
-local function nothing_in_time(self)
-  return nil, failure(self) or errors.new {
+local function timed_out(self)
+  return nil, last_failure(self) or errors.new {
     kind = "timeout",
     message = ("%s was not loaded within %.0f s"):format(self.label, self.timeout),
-    hint = "Raise timeout, or see what load waits for",
+    hint = "Raise timeout, or check what load waits for",
   }
 end
 
--- Nobody has it yet: whoever asks waits for the one who loads it.
+-- Waits until a worker has loaded the value.
 local function await(self)
-  local can_wait, name, instead = phase.can_wait()
+  local can_wait, name, hint = phase.can_wait()
   if not can_wait then
-    return nil, errors.new { kind = "config", hint = instead,
-      message = ("%s is not loaded, and nobody can wait for it in the phase %s")
+    return errors.fail { kind = "config", hint = hint,
+      message = ("%s is not loaded yet, and pcapi cannot wait for it in the nginx phase %s")
         :format(self.label, name) }
   end
   local deadline = core.now() + self.timeout
   while core.now() < deadline do
-    local kept = current(self)
-    if age_of(kept) < self.stale then
-      return give(self, kept)
+    local entry = newest(self)
+    if age_of(entry) < self.stale then
+      return value_and_state(self, entry)
     end
-    local err = is_paused(self) and failure(self)
+    local err = is_paused(self) and last_failure(self)
     if err then
       return nil, err
     end
     start(self, true)
-    ngx.sleep(LOOK)
+    ngx.sleep(POLL)
   end
-  return nothing_in_time(self)
+  return timed_out(self)
 end
 
---- Gives the value.
--- @treturn[1] value as `load` gave it, not to be changed
--- @treturn[1] table `age` (seconds), `is_stale`, and `err`: how loading it anew failed
--- @treturn[2] nil there is none, and loading failed
--- @treturn[2] pcapi.error as of `load`; or of kind timeout, or config where the phase
--- allows no waiting
+--- Returns the value. Waits only if there is none yet.
+-- @return[1] the value as `load` returned it; do not change it
+-- @treturn[1] table `age` (seconds since it was loaded), `is_stale` (boolean), and `err`: why it
+-- could not be loaded again (a pcapi.error, or nil)
+-- @treturn[2] nil there is no value, and loading failed
+-- @treturn[2] pcapi.error as `load` returned it; or of kind timeout, or of kind config if code
+-- cannot wait in this phase of nginx
 function Cached:get()
   if getmetatable(self) ~= Cached then
     error("call it with a colon, such as users:get()", 2)
   end
-  local kept = current(self)
-  if age_of(kept) < self.stale then
-    return give(self, kept)
+  local entry = newest(self)
+  if age_of(entry) < self.stale then
+    return value_and_state(self, entry)
   end
   return await(self)
 end

@@ -1,25 +1,25 @@
---- What has to come to its end, whatever becomes of the request that began it: nginx ends a
--- request that its client has left wherever it waits, and nothing more of it runs.
+--- Runs a function to its end, even if the request that waits for it is aborted: nginx ends
+-- the Lua code of a request when its client disconnects.
 -- @module pcapi.nginx.detached
 local semaphore = require "ngx.semaphore"
 
 local M = {}
 
-local LOOK = 1 -- seconds after which a timer that has not begun will not begin
+local START = 1 -- seconds; a timer that has not started by then will not start
 
 local function pack(...)
   return { n = select("#", ...), ... }
 end
 
---- Does something in a timer, and waits for it; here where there are no timers, as in a
--- worker that is about to end.
+--- Runs a function in a timer, and waits for it. Runs it here if no timer is available, as
+-- in a worker that shuts down.
 -- @tparam function act
--- @return what act returns; what it raises is raised
+-- @return what act returns; if it raises, the same error is raised here
 function M.run(act)
-  local done, result, is_begun, is_ours = semaphore.new(0), nil, false, false
+  local done, result, has_started, runs_here = semaphore.new(0), nil, false, false
   local function work()
-    is_begun = true
-    if not is_ours then
+    has_started = true
+    if not runs_here then
       result = pack(pcall(act))
       done:post(1)
     end
@@ -27,10 +27,10 @@ function M.run(act)
   if ngx.get_phase() == "timer" or not ngx.timer.at(0, work) then
     return act()
   end
-  while not done:wait(LOOK) and not is_ours do
-    is_ours = not is_begun -- too many timers run at once
+  while not done:wait(START) and not runs_here do
+    runs_here = not has_started -- too many timers are running
   end
-  if is_ours then
+  if runs_here then
     return act()
   elseif not result[1] then
     error(result[2], 0)

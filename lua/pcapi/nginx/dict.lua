@@ -1,5 +1,5 @@
---- Texts, marks and locks in a `lua_shared_dict`: shared by all workers of an nginx, and kept
--- over its reloads. For the functions of texts and locks see `pcapi.auth.store.memory`.
+--- Stores texts, marks and locks in a `lua_shared_dict`, which all workers of an nginx share and
+-- which survives reloads. For the functions of texts and locks see `pcapi.auth.store.memory`.
 -- @module pcapi.nginx.dict
 local errors = require "pcapi.error"
 local limits = require "pcapi.http.limits"
@@ -7,19 +7,19 @@ local log_once = require "pcapi.nginx.log_once"
 
 local M = {}
 
--- in front of the names of keys
+-- prefixes of keys
 local TEXT, MARK, LOCK, BROKEN = "text ", "mark ", "lock ", "broken "
-local AT_ONCE = 5 -- seconds in which several workers may find the same holder dead
+local AT_ONCE = 5 -- seconds within which several workers may find the same holder dead
 
 local Dict = {}
 Dict.__index = Dict
 Dict.__name = "pcapi.nginx.dict"
 
---- Makes a store of a shared dictionary.
+--- Makes a store over a shared dictionary.
 -- @tparam string name
 -- @treturn[1] table
 -- @treturn[2] nil
--- @treturn[2] string the dictionary is not in the configuration
+-- @treturn[2] string why not: nginx.conf does not declare the dictionary
 function M.new(name)
   local dict = ngx.shared[name]
   if not dict then
@@ -32,51 +32,54 @@ end
 local function full(self)
   local message = ("the shared dictionary %s is full (%d bytes)"):format(self.name,
     self.dict:capacity())
-  local hint = ("Make it larger in nginx.conf, such as: lua_shared_dict %s %dm; what does not fit "
-    .. "each worker keeps for itself, or fetches again"):format(self.name,
+  local hint = ("Make it larger in nginx.conf, for example: lua_shared_dict %s %dm; until then, "
+    .. "workers do not share what does not fit"):format(self.name,
       math.ceil(2 * self.dict:capacity() / 1048576))
-  log_once.once("full " .. self.name, message .. ". " .. hint)
-  return nil, errors.new { kind = "store", message = message, hint = hint }
+  log_once.error("full " .. self.name, message .. ". " .. hint)
+  return errors.fail { kind = "store", message = message, hint = hint }
 end
 
-local function refused(self, why)
+local function not_stored(self, why)
   if why == "no memory" then
     return full(self)
   end
-  return nil, errors.new { kind = "store",
-                           message = ("the shared dictionary %s: %s"):format(self.name, why) }
+  return errors.fail { kind = "store",
+                       message = ("the shared dictionary %s: %s"):format(self.name, why) }
 end
 
--- By safe_set or safe_add, which push nothing else out: it may be a token.
-local function put(self, how, key, text, seconds)
+-- `method` is safe_set or safe_add: they evict nothing else, which may be a token.
+local function put(self, method, key, text, seconds)
   local life = seconds and limits.life(seconds) or 0
-  local ok, why = self.dict[how](self.dict, key, text, life)
+  local ok, why = self.dict[method](self.dict, key, text, life)
   if not ok and why == "no memory" then
     self.dict:flush_expired()
-    ok, why = self.dict[how](self.dict, key, text, life)
+    ok, why = self.dict[method](self.dict, key, text, life)
   end
   return ok, why
 end
 
+--- Reads a text.
+-- @tparam string name
+-- @treturn ?string nil if there is none
 function Dict:get(name)
   return (self.dict:get(TEXT .. name))
 end
 
---- Seconds that a text is still kept.
+--- The remaining lifetime of a text.
 -- @tparam string name
--- @treturn ?number nil: for good, or there is none
+-- @treturn ?number seconds; nil: it does not expire, or there is none
 function Dict:life(name)
   local seconds = self.dict:ttl(TEXT .. name)
   return seconds and seconds > 0 and seconds or nil
 end
 
---- Keeps a text.
+--- Stores a text.
 -- @tparam string name
--- @tparam ?string text nil takes it away
--- @tparam ?number seconds how long it is kept; for good without it
+-- @tparam ?string text nil deletes it
+-- @tparam ?number seconds its lifetime; without it, it does not expire
 -- @treturn[1] boolean true
 -- @treturn[2] nil
--- @treturn[2] pcapi.error of kind store; what was kept before still is
+-- @treturn[2] pcapi.error of kind store; the previous text is still there
 function Dict:set(name, text, seconds)
   local key = TEXT .. name
   if text == nil then
@@ -87,47 +90,47 @@ function Dict:set(name, text, seconds)
   local ok, why = put(self, "safe_set", key, text, seconds)
   if ok then
     return true
-  elseif before then -- it was taken away before there was found no room
+  elseif before then -- a failed safe_set has deleted it
     self.dict:safe_set(key, before, life or 0)
   end
-  return refused(self, why)
+  return not_stored(self, why)
 end
 
--- What follows a beginning in the keys that have it.
-local function keys_after(self, beginning)
-  local rests = {}
+-- The keys that begin with a prefix, without it.
+local function keys_after(self, prefix)
+  local keys = {}
   for _, key in ipairs(self.dict:get_keys(0)) do
-    if key:sub(1, #beginning) == beginning then
-      rests[#rests + 1] = key:sub(#beginning + 1)
+    if key:sub(1, #prefix) == prefix then
+      keys[#keys + 1] = key:sub(#prefix + 1)
     end
   end
-  return rests
+  return keys
 end
 
---- The names of all texts.
+--- Returns the names of all texts.
 -- @treturn table array
 function Dict:names()
   return keys_after(self, TEXT)
 end
 
---- What follows a beginning in the names of marks that have it.
--- @tparam string beginning
+--- Returns the names of the marks that begin with a prefix, without it.
+-- @tparam string prefix
 -- @treturn table array
-function Dict:marks(beginning)
-  return keys_after(self, MARK .. beginning)
+function Dict:marks(prefix)
+  return keys_after(self, MARK .. prefix)
 end
 
---- Reads what workers tell each other; it may be gone at any time.
+--- Reads a mark, a short text that workers leave for each other. It may be missing at any time.
 -- @tparam string name
 -- @treturn ?string
 function Dict:mark(name)
   return (self.dict:get(MARK .. name))
 end
 
---- Tells the other workers.
+--- Leaves a mark.
 -- @tparam string name
--- @tparam ?string text nil takes it away
--- @tparam ?number seconds how long it is kept
+-- @tparam ?string text nil deletes it
+-- @tparam ?number seconds its lifetime; without it, it does not expire
 function Dict:set_mark(name, text, seconds)
   if text == nil then
     self.dict:delete(MARK .. name)
@@ -141,12 +144,13 @@ local function exists(path)
   return file ~= nil and file:close()
 end
 
--- Whether a worker is gone. Where /proc tells nothing, it is not.
+-- Whether the worker that holds a lock has ended. Without /proc, it counts as alive.
 local function is_dead(holder)
   return not exists("/proc/" .. holder:match "^%d+") and exists "/proc/self"
 end
 
--- Only one may take away what a dead worker holds: the next holder's would be gone else.
+-- Deletes the lock of a dead worker. Only one worker may, or a second one would delete the lock of
+-- the next holder.
 local function break_lock(self, key)
   local holder = self.dict:get(key)
   if holder and is_dead(holder) and put(self, "safe_add", BROKEN .. holder, true, AT_ONCE) then
@@ -155,12 +159,12 @@ local function break_lock(self, key)
   end
 end
 
---- Takes a lock. One whose worker is gone is free.
+--- Takes a lock. The lock of a worker that has ended is free.
 -- @tparam string name
--- @tparam number seconds after which it comes free in any case
+-- @tparam number seconds after which it expires
 -- @treturn[1] function that unlocks
--- @treturn[1] function that has it come free in so many seconds from now, instead
--- @treturn[2] nil somebody else has it
+-- @treturn[1] function that takes a number of seconds from now, after which it expires instead
+-- @treturn[2] nil it is held already
 -- @treturn[3] nil
 -- @treturn[3] pcapi.error of kind store
 function Dict:lock(name, seconds)
@@ -183,7 +187,7 @@ function Dict:lock(name, seconds)
         end
       end
     elseif why ~= "exists" then
-      return refused(self, why)
+      return not_stored(self, why)
     end
   until not break_lock(self, key)
 end

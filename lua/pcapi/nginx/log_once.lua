@@ -1,28 +1,27 @@
---- Lines in nginx's error log about the set-up: each is said once by a worker, until what it
--- is about is over.
+--- Logs each set-up problem once per worker in nginx's error log, until it is solved.
 -- @module pcapi.nginx.log_once
 local M = {}
 
-local said = {}
+local logged = {}
 
---- Says a line, unless it was said.
--- @tparam string about names what it is about
--- @tparam string text
-function M.once(about, text)
-  if not said[about] then
-    said[about] = true
-    ngx.log(ngx.ERR, "pcapi: ", text)
+--- Logs an error, unless this topic was logged before.
+-- @tparam string topic
+-- @tparam string message
+function M.error(topic, message)
+  if not logged[topic] then
+    logged[topic] = true
+    ngx.log(ngx.ERR, "pcapi: ", message)
   end
 end
 
---- What a line was about is over: it may be said again.
--- @tparam string about
--- @tparam ?string text says so
-function M.over(about, text)
-  if said[about] then
-    said[about] = nil
-    if text then
-      ngx.log(ngx.WARN, "pcapi: ", text)
+--- Marks a topic as solved, so that it can be logged again.
+-- @tparam string topic
+-- @tparam ?string message logged as a warning if the topic had been logged
+function M.solved(topic, message)
+  if logged[topic] then
+    logged[topic] = nil
+    if message then
+      ngx.log(ngx.WARN, "pcapi: ", message)
     end
   end
 end

@@ -1,30 +1,31 @@
---- Where in nginx the code runs that asks, and whether it may wait there.
+--- The current nginx phase, and whether code can wait in it.
 -- @module pcapi.nginx.phase
 local M = {}
 
--- Those of ngx_lua in which a cosocket works and a yield comes back. Of
--- ssl_client_hello the second is not true on nginx 1.22.
-local WAITS = { rewrite = true, server_rewrite = true, access = true, content = true,
-                timer = true, ssl_cert = true }
+-- The phases in which ngx_lua has cosockets and resumes code that yields. In
+-- ssl_client_hello it does not resume on nginx 1.22.
+local CAN_WAIT = { rewrite = true, server_rewrite = true, access = true, content = true,
+                   timer = true, ssl_cert = true }
 
-local INSTEAD = {
-  init = "Make the call later, or give block_in_init to pcapi.new",
+local HINTS = {
+  init = "Make the call later, or set block_in_init in pcapi.new",
   init_worker = "Make the call in a timer: ngx.timer.at(0, …)",
-  exit_worker = "Make the call earlier; a worker that ends waits for nobody",
+  exit_worker = "Make the call earlier; a worker that shuts down cannot wait",
 }
+local HINT = "Make the call in the phase rewrite, access or content, or in a timer: "
+  .. "ngx.timer.at(0, …)"
 
---- Whether code may wait here.
+--- Whether code can wait here.
 -- @treturn[1] boolean true
 -- @treturn[2] boolean false
 -- @treturn[2] string name of the phase
--- @treturn[2] string what to do instead
+-- @treturn[2] string hint: what to do instead
 function M.can_wait()
   local phase = ngx.get_phase()
-  if WAITS[phase] then
+  if CAN_WAIT[phase] then
     return true
   end
-  return false, phase, INSTEAD[phase] or "Make the call in the phase rewrite, access or "
-    .. "content, or in a timer: ngx.timer.at(0, …)"
+  return false, phase, HINTS[phase] or HINT
 end
 
 return M

@@ -1,11 +1,11 @@
---- Reads lines and bytes from a socket, below ceilings.
+--- Reads lines and bytes from a socket, up to given limits.
 --
--- It takes whatever has come, by `receiveany` alone: a read for a number of bytes, or up to a
--- mark, would give each byte as much time as there is for all of them.
+-- It uses `receiveany` alone: the other read functions of ngx_lua start their timeout anew with
+-- each byte that arrives.
 -- @module pcapi.nginx.reader
 local M = {}
 
-local PIECE = 65536 -- bytes taken at once
+local PIECE = 65536 -- bytes read at once
 local JOINED = 256 -- parts
 
 local Reader = {}
@@ -13,20 +13,20 @@ Reader.__index = Reader
 Reader.__name = "pcapi.nginx.reader"
 
 --- Makes a reader.
--- @tparam table socket its method `receiveany` takes a number of bytes, and returns some, or
--- nil and an error: "timeout", "closed" or other words
+-- @tparam table socket its method `receiveany` takes a maximum number of bytes, and returns
+-- some; or nil and an error: "timeout", "closed" or other words
 -- @treturn table
 function M.new(socket)
   return setmetatable({ socket = socket, text = "", at = 1 }, Reader)
 end
 
---- How many bytes have come and were not read.
+--- The number of bytes that were received, and not read yet.
 -- @treturn number
 function Reader:left()
   return #self.text - self.at + 1
 end
 
-local function read_more(self)
+local function receive(self)
   local piece, err = self.socket:receiveany(PIECE)
   if not piece then
     return nil, err
@@ -35,8 +35,8 @@ local function read_more(self)
   return true
 end
 
---- Whether what comes next begins with a text. No byte more is waited for than shows it, and
--- none is read.
+--- Whether the next bytes are a given text. Does not read them, and waits for no more bytes than
+-- it takes to know.
 -- @tparam string beginning
 -- @treturn[1] boolean
 -- @treturn[2] nil
@@ -49,7 +49,7 @@ function Reader:begins_with(beginning)
     elseif size == #beginning then
       return true
     end
-    local ok, err = read_more(self)
+    local ok, err = receive(self)
     if not ok then
       return nil, err
     end
@@ -57,53 +57,52 @@ function Reader:begins_with(beginning)
 end
 
 --- Reads a line.
--- @tparam number most bytes, with its end
--- @treturn[1] string without its end, CRLF or LF
--- @treturn[1] number bytes that it took
+-- @tparam number max_bytes with the end of the line
+-- @treturn[1] string without the end of the line, CRLF or LF
+-- @treturn[1] number bytes read
 -- @treturn[2] nil
--- @treturn[2] string the socket's error, or false: it is longer
-function Reader:line(most)
-  local looked = 0
+-- @treturn[2] string the socket's error, or false: the line is longer
+function Reader:line(max_bytes)
+  local searched = 0
   while true do
-    local last = self.text:find("\n", self.at + looked, true)
+    local last = self.text:find("\n", self.at + searched, true)
     local size = last and last - self.at + 1 or self:left()
-    if size > most or size == most and not last then
+    if size > max_bytes or size == max_bytes and not last then
       return nil, false
     elseif last then
-      local ends_so = last > self.at and self.text:byte(last - 1) == 13 -- CR
-      local line = self.text:sub(self.at, last - (ends_so and 2 or 1))
+      local has_cr = last > self.at and self.text:byte(last - 1) == 13
+      local line = self.text:sub(self.at, last - (has_cr and 2 or 1))
       self.at = last + 1
       return line, size
     end
-    looked = size
-    local ok, err = read_more(self)
+    searched = size
+    local ok, err = receive(self)
     if not ok then
       return nil, err
     end
   end
 end
 
---- Reads some bytes, one at least.
--- @tparam number most
+--- Reads some bytes, at least one.
+-- @tparam number max_bytes
 -- @treturn[1] string
 -- @treturn[2] nil
 -- @treturn[2] string the socket's error
-function Reader:some(most)
+function Reader:some(max_bytes)
   if self:left() == 0 then
-    return self.socket:receiveany(math.min(most, PIECE))
+    return self.socket:receiveany(math.min(max_bytes, PIECE))
   end
-  local some = self.text:sub(self.at, self.at + most - 1)
+  local some = self.text:sub(self.at, self.at + max_bytes - 1)
   self.at = self.at + #some
   return some
 end
 
--- Small parts are joined now and then: a text that comes a byte at a time would take many
--- times its size.
 local Parts = {}
 Parts.__index = Parts
 
---- Makes a place for a text that comes in parts; its `size` is that of all of them.
--- @treturn table
+--- Makes a buffer for a text that arrives in parts. Small parts are joined now and then, so that
+-- a text that arrives byte by byte does not take many times its size.
+-- @treturn table `size` (bytes so far), and the methods `add` and `text`
 function M.parts()
   return setmetatable({ joined = {}, last = {}, size = 0 }, Parts)
 end
@@ -119,7 +118,7 @@ function Parts:add(part)
   end
 end
 
---- All parts as one text.
+--- Returns all parts as one text.
 -- @treturn string
 function Parts:text()
   return table.concat(self.joined) .. table.concat(self.last)

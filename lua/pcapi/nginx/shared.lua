@@ -1,43 +1,56 @@
---- What the workers of an nginx share, in a `lua_shared_dict`; and machines, when they have
--- a Redis in common. A store of tokens (`pcapi.auth.store.memory`), and more.
+--- Stores tokens and cached lists for all workers of an nginx, in a `lua_shared_dict`; and for
+-- several machines, in a Redis. Made by `pcapi.shared` of `pcapi.nginx`.
 --
--- What is written goes to both. The dictionary is what is read; Redis is asked by who holds
--- the lock of a text and is about to renew it, and else once a second. When Redis is away
--- the machine goes on by itself, and brings what it wrote meanwhile when Redis is back.
+--     local shared = pcapi.shared { dict = "pcapi" }
+--     pcapi.auth.refresh_token { …, store = shared } -- a store of tokens
+--     local users = shared:cached { … } -- a cached list
+--
+-- It is a store like `pcapi.auth.store.memory`, with the same functions.
+--
+-- With Redis, texts are written to both, and read from the dictionary. Redis is asked by the holder
+-- of a text's lock, who is about to renew the text, and otherwise once a second. If Redis is not
+-- available, the machine goes on alone, and writes to Redis what it has once Redis is back.
 -- @classmod pcapi.nginx.shared
+local check = require "pcapi.check"
 local dicts = require "pcapi.nginx.dict"
 local shared_lock = require "pcapi.nginx.shared_lock"
-local check = require "pcapi.check"
 
 local M = {}
 
 local OPTIONS = { dict = "line", redis = "table" }
--- seconds in which Redis is not asked again for a text, and for one that it has not
-local LOOKED, LOOKED_IN_VAIN = 1, 0.05
+-- seconds until Redis is asked again for a text, and for one that it did not have
+local CHECKED, MISSED = 1, 0.05
 
 local Shared = {}
 Shared.__index = Shared
 Shared.__name = "pcapi.nginx.shared"
 
---- Seconds between looks at a lock: looking costs nearly nothing here.
+--- Seconds between tries to take a lock at most: a try is cheap here.
 Shared.longest_look = 0.04
 
---- Seconds that a lock in Redis is good for, and prolonged for while it is held: so long the
--- other machines wait for one that has died.
+--- Seconds after which a lock in Redis expires, unless its machine renews it: other machines wait
+-- so long if that machine has died.
 Shared.lease = 10
 
---- Names of texts that begin so are those of `pcapi.nginx.cached`.
+--- Prefix of the names of texts that belong to `pcapi.nginx.cached`.
 Shared.CACHED = "cached:"
 
-local bring, bring_later
+local sync_all, sync_later
 
---- Makes one. A mistake in the options raises.
+--- Makes a store. A mistake in the options raises.
 -- @tparam table options
 -- @tparam string options.dict name of a `lua_shared_dict`
--- @tparam[opt] table options.redis `host` (127.0.0.1), `port` (6379), `username`,
--- `password`, `database` (0), `tls` (false; the certificate is verified), `server_name` (the
--- name in its certificate, where host is an address), `prefix` of its keys ("pcapi:"),
--- `timeout` (seconds of each step, 1). The refresh tokens are in there: guard it like them
+-- @tparam[opt] table options.redis how to reach a Redis that machines share. It holds refresh
+-- tokens: protect it as you protect them
+-- @tparam[opt] string options.redis.host name or address, 127.0.0.1
+-- @tparam[opt] number options.redis.port 6379
+-- @tparam[opt] string options.redis.username
+-- @tparam[opt] string options.redis.password
+-- @tparam[opt] number options.redis.database 0
+-- @tparam[opt] boolean options.redis.tls false; the certificate is verified
+-- @tparam[opt] string options.redis.server_name the name in its certificate, if host is an address
+-- @tparam[opt] string options.redis.prefix of its keys, `"pcapi:"`
+-- @tparam[opt] number options.redis.timeout seconds for each step, 1
 -- @treturn pcapi.nginx.shared
 function M.new(options)
   options = check.options(options, OPTIONS, "pcapi.shared")
@@ -55,35 +68,35 @@ function M.new(options)
   local self = setmetatable({ dict = dict, redis = redis, held = {}, keys = {} }, Shared)
   if redis then
     redis.on_return = function()
-      bring(self)
+      sync_all(self)
     end
   end
   return self
 end
 
--- Names of marks.
-local function waiting(name)
+-- Names of marks: a text that Redis does not have yet; one that Redis was asked for just now.
+local function unsynced(name)
   return "waiting for redis: " .. name
 end
 
-local function looked(name)
+local function checked(name)
   return "looked in redis: " .. name
 end
 
--- Writes to Redis, what is marked as waiting for that.
+-- Writes a text that is marked as unsynced to Redis.
 local function write_redis(self, name, text, seconds)
-  local reached = self.redis:set(name, text, seconds)
-  if reached then
-    self.dict:set_mark(waiting(name), nil)
+  local written = self.redis:set(name, text, seconds)
+  if written then
+    self.dict:set_mark(unsynced(name), nil)
   end
-  return reached
+  return written
 end
 
--- Takes over what Redis has, unless somebody has written meanwhile.
+-- Takes over the text of Redis, unless ours has changed meanwhile.
 local function take_over(self, name, text, newer, seconds)
-  local now = self.dict:get(name)
-  if now ~= text then
-    return now
+  local current = self.dict:get(name)
+  if current ~= text then
+    return current
   elseif newer == false then
     self.dict:set(name, nil)
     return nil
@@ -93,74 +106,73 @@ local function take_over(self, name, text, newer, seconds)
   return newer
 end
 
--- What Redis has, or what it is to have.
+-- Returns the newer one of Redis's text and ours.
 local function read_redis(self, name, text)
-  if self.dict:mark(waiting(name)) then
+  if self.dict:mark(unsynced(name)) then
     if self.held[name] then
       write_redis(self, name, text, self.dict:life(name))
     else
-      bring_later(self, name)
+      sync_later(self, name)
     end
     return text
   end
-  local newer, left = self.redis:get(name)
+  local newer, seconds = self.redis:get(name)
   if newer ~= nil then
-    return take_over(self, name, text, newer, left)
-  elseif text and not left and self.held[name] then -- it has lost it
+    return take_over(self, name, text, newer, seconds)
+  elseif text and not seconds and self.held[name] then -- Redis has lost it
     write_redis(self, name, text, self.dict:life(name))
   end
   return text
 end
 
--- Whether Redis was asked a moment ago. Of those who come together one asks for a text that
--- is known.
-local function was_looked_at(self, name, text)
-  local seen = self.dict:mark(looked(name))
-  if text and not seen then
-    self.dict:set_mark(looked(name), "yes", LOOKED)
+-- Whether Redis was asked for a text a moment ago. If not, only the first caller asks for a text
+-- that we have.
+local function was_checked(self, name, text)
+  local mark = self.dict:mark(checked(name))
+  if text and not mark then
+    self.dict:set_mark(checked(name), "yes", CHECKED)
   end
-  return seen
+  return mark
 end
 
 --- Reads a text.
 -- @tparam string name
--- @treturn ?string nil when there is none
+-- @treturn ?string nil if there is none
 function Shared:get(name)
   local text = self.dict:get(name)
-  if not self.redis or not self.held[name] and was_looked_at(self, name, text) then
+  if not self.redis or not self.held[name] and was_checked(self, name, text) then
     return text
   end
   text = read_redis(self, name, text)
   if not text then
-    self.dict:set_mark(looked(name), "nothing", LOOKED_IN_VAIN)
+    self.dict:set_mark(checked(name), "nothing", MISSED)
   end
   return text
 end
 
---- Keeps a text: for all workers, over reloads, and with Redis for all machines and over
--- restarts.
+--- Stores a text, for all workers and over reloads; with Redis, for all machines and over restarts.
 -- @tparam string name
--- @tparam ?string text nil takes it away
--- @tparam[opt] number seconds how long it is kept; for good without it
+-- @tparam ?string text nil deletes it
+-- @tparam[opt] number seconds its lifetime; without it, it does not expire
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
 function Shared:set(name, text, seconds)
-  if self.redis then -- first, or who reads would ask Redis, and take over what that has
-    self.dict:set_mark(waiting(name), "yes", text and seconds)
+  if self.redis then -- first, or a reader would take over the old text from Redis
+    self.dict:set_mark(unsynced(name), "yes", text and seconds)
   end
   local ok, err = self.dict:set(name, text, seconds)
-  local reached = self.redis and write_redis(self, name, text, seconds)
-  if self.redis and not reached and not self.redis.is_away then
-    bring_later(self, name)
+  local written = self.redis and write_redis(self, name, text, seconds)
+  if self.redis and not written and not self.redis.is_away then
+    sync_later(self, name)
   end
-  if not ok and not reached then
+  if not ok and not written then
     return nil, err
   end
   return true
 end
 
---- The names of all texts, but those of cached values.
+--- Returns the names of all texts, without those of cached values.
 -- @treturn table array
 function Shared:names()
   local names, known = {}, {}
@@ -177,24 +189,16 @@ function Shared:names()
   return names
 end
 
---- Takes a lock of this machine.
--- @tparam string name
--- @treturn[1] table for @{lock_everywhere}, or to be let go by its method `free`; it comes
--- free soon
--- @treturn[2] nil somebody else has it
--- @treturn[3] nil
--- @treturn[3] pcapi.error of kind store
+-- Takes a lock of this machine. It expires soon, unless it is extended to all machines. Returns as
+-- `shared_lock.new`.
 function Shared:lock_here(name)
   return shared_lock.new(name, self.dict, self.redis, self.lease)
 end
 
---- Makes a lock of this machine one of all machines.
--- @tparam table lock from @{lock_here}
--- @tparam number seconds after which it comes free in any case
--- @treturn[1] function that unlocks both
--- @treturn[2] nil another machine has it; it is unlocked here
+-- Extends a lock of @{lock_here} to all machines, for so many seconds at most. Returns a function
+-- that unlocks; or nil if another machine holds it, and then it is free here.
 function Shared:lock_everywhere(lock, seconds)
-  if not lock:take_everywhere(seconds) then
+  if not lock:extend(seconds) then
     return nil
   end
   self.held[lock.name] = lock
@@ -206,11 +210,11 @@ function Shared:lock_everywhere(lock, seconds)
   end
 end
 
---- Takes a lock, of this machine and of all.
+--- Takes a lock, on this machine and on all.
 -- @tparam string name
--- @tparam number seconds after which it comes free in any case
+-- @tparam number seconds after which it expires
 -- @treturn[1] function that unlocks
--- @treturn[2] nil somebody else has it
+-- @treturn[2] nil it is held already
 -- @treturn[3] nil
 -- @treturn[3] pcapi.error of kind store
 function Shared:lock(name, seconds)
@@ -221,14 +225,14 @@ function Shared:lock(name, seconds)
   return self:lock_everywhere(lock, seconds)
 end
 
--- One text, unless somebody holds its lock, who is about to write it.
-local function bring_text(self, name)
+-- Writes one text to Redis, unless its lock is held: the holder is about to write it.
+local function sync(self, name)
   local lock = self:lock_here(name)
   if not lock then
     return
   end
   local text, life = self.dict:get(name), self.dict:life(name)
-  if self.dict:mark(waiting(name)) then
+  if self.dict:mark(unsynced(name)) then
     write_redis(self, name, text, life)
   elseif text then
     self.redis:set(name, text, life, true)
@@ -236,27 +240,41 @@ local function bring_text(self, name)
   lock:free()
 end
 
-function bring_later(self, name)
+function sync_later(self, name)
   pcall(ngx.timer.at, 0, function() -- in init_by_lua it raises
-    bring_text(self, name)
+    sync(self, name)
   end)
 end
 
--- Brings Redis what was written, or taken away, while it was away; and what it has lost.
-function bring(self)
+-- Writes to Redis what has changed while it was away, and what it has lost.
+function sync_all(self)
   local known = {}
-  for _, names in ipairs { self.dict:names(), self.dict:marks(waiting "") } do
+  for _, names in ipairs { self.dict:names(), self.dict:marks(unsynced "") } do
     for _, name in ipairs(names) do
       if not known[name] then
         known[name] = true
-        bring_text(self, name)
+        sync(self, name)
       end
     end
   end
 end
 
---- Makes a value that is loaded at most once in a while, see `pcapi.nginx.cached`.
+--- Makes a value that all workers share, see `pcapi.nginx.cached`. Loads nothing yet. Make each one
+-- once, in `init_by_lua`. A mistake in the options raises.
 -- @tparam table options
+-- @tparam pcapi.client|string options.of the client that `load` is called with. The value is stored
+-- under the tenant, application and service of the client, so tenants never see each other's
+-- values. Without a client: a string that names the owner, such as the id of the tenant
+-- @tparam string options.name name of the value, unique for its owner
+-- @tparam function options.load is called with `of`, in a timer: without the context of a request.
+-- Returns the value, which is a list of the client or a value that JSON can hold (numbers of up to
+-- 14 digits); or nil and an error
+-- @tparam number options.fresh seconds after loading for which the value is fresh
+-- @tparam[opt] number options.stale seconds after loading for which a stale value is better than
+-- none, 86400
+-- @tparam[opt] number options.retry seconds between a failure and the next try, 10; longer if the
+-- service asks for it
+-- @tparam[opt] number options.timeout seconds for which `get` waits if there is no value, 180
 -- @treturn pcapi.nginx.cached
 function Shared:cached(options)
   return require("pcapi.nginx.cached").new(self, options)

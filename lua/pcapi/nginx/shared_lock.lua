@@ -1,38 +1,38 @@
---- A lock of this machine, in a `lua_shared_dict`, which can be made one of all machines, in
--- Redis.
+--- A lock of this machine, in a `lua_shared_dict`, that can be extended to all machines, by a
+-- lock in Redis.
 -- @module pcapi.nginx.shared_lock
 local core = require "pcapi.core"
 
 local M = {}
 
-local BUSY = 0.05 -- seconds in which Redis is not asked again for a lock that another one has
-local STEPS = 6 -- of Redis at most, until a lock is taken there
-local SPARE = 2 -- seconds more that a lock is good for until it is taken everywhere
-local LONGEST = 60 -- seconds of a lock in Redis that nobody prolongs
+local BUSY = 0.05 -- seconds until Redis is asked again for a lock that another machine holds
+local STEPS = 6 -- of Redis at most, to take a lock there
+local SPARE = 2 -- seconds that a lock of this machine lasts longer than these steps
+local LONGEST = 60 -- seconds that a lock in Redis lasts unless it is renewed
 
 local Lock = {}
 Lock.__index = Lock
 Lock.__name = "pcapi.nginx.shared_lock"
 
---- Takes a lock of this machine. It comes free soon, unless it is taken everywhere.
+--- Takes a lock of this machine. It expires soon, unless it is extended to all machines.
 -- @tparam string name
 -- @tparam table dict of `pcapi.nginx.dict`
 -- @tparam ?table redis of `pcapi.nginx.redis`
--- @tparam number lease seconds that a lock in Redis is good for, and prolonged for
+-- @tparam number lease seconds after which a lock in Redis expires unless it is renewed
 -- @treturn[1] table
--- @treturn[2] nil somebody else has it
+-- @treturn[2] nil it is held already
 -- @treturn[3] nil
 -- @treturn[3] pcapi.error of kind store
 function M.new(name, dict, redis, lease)
-  local unlock, prolong = dict:lock(name, SPARE + (redis and STEPS * redis.timeout or 0))
+  local unlock, expire_in = dict:lock(name, SPARE + (redis and STEPS * redis.timeout or 0))
   if not unlock then
-    return nil, prolong
+    return nil, expire_in
   end
   return setmetatable({ name = name, dict = dict, redis = redis, lease = lease, unlock = unlock,
-                        prolong = prolong }, Lock)
+                        expire_in = expire_in }, Lock)
 end
 
--- Names of marks: another machine has it, and as whom this one does.
+-- Names of marks: another machine holds the lock in Redis; and the id under which this one does.
 local function busy(name)
   return "busy in redis: " .. name
 end
@@ -41,66 +41,66 @@ local function holder(name)
   return "lock in redis: " .. name
 end
 
--- Has the lock of Redis come free soon when we are not here any more, and not before we are
--- done, or its time is over. A worker that ends takes no timers.
-local function keep_alive(self)
-  local function beat(is_ending)
+-- Renews the lock in Redis until it is freed or its time is over, so that it expires soon after
+-- this worker has died. A worker that shuts down can start no timers.
+local function keep_renewing(self)
+  local function renew(is_ending)
     local left = self.ends_at - core.now()
-    if self.mine and left > 0 then
-      local goes_on = not is_ending and ngx.timer.at(self.lease / 3, beat)
-      self.redis:prolong(self.name, self.mine, math.min(goes_on and self.lease or LONGEST, left))
+    if self.id and left > 0 then
+      local goes_on = not is_ending and ngx.timer.at(self.lease / 3, renew)
+      self.redis:prolong(self.name, self.id, math.min(goes_on and self.lease or LONGEST, left))
     end
   end
-  if not ngx.timer.at(self.lease / 3, beat) then
-    beat(true)
+  if not ngx.timer.at(self.lease / 3, renew) then
+    renew(true)
   end
 end
 
--- The lock of Redis; it counts as taken where Redis is away.
-local function take_redis(self, seconds)
+-- Takes the lock in Redis. Without Redis it counts as taken.
+local function lock_redis(self, seconds)
   local dict, name = self.dict, self.name
-  local gone = dict:mark(holder(name))
-  if gone then -- of a worker, or a request, that has ended: the lock here is ours
-    self.redis:unlock(name, gone)
+  local old_id = dict:mark(holder(name))
+  if old_id then -- of a worker or a request that has ended, as this machine's lock was free
+    self.redis:unlock(name, old_id)
   elseif dict:mark(busy(name)) then
     return false
   end
-  local mine = core.uuid()
-  dict:set_mark(holder(name), mine, LONGEST)
-  local is_free = self.redis:lock(name, mine, math.min(self.lease, seconds))
-  if is_free then
-    self.mine = mine
-    keep_alive(self)
+  local id = core.uuid()
+  dict:set_mark(holder(name), id, LONGEST)
+  local is_ours = self.redis:lock(name, id, math.min(self.lease, seconds))
+  if is_ours then
+    self.id = id
+    keep_renewing(self)
     return true
   end
   dict:set_mark(holder(name), nil)
-  if is_free == nil then
+  if is_ours == nil then
     return true
   end
   dict:set_mark(busy(name), "yes", BUSY)
   return false
 end
 
---- Takes it on all machines.
--- @tparam number seconds after which it comes free in any case
--- @treturn boolean false: another machine has it, and it is free here
-function Lock:take_everywhere(seconds)
+--- Extends the lock to all machines.
+-- @tparam number seconds after which it expires
+-- @treturn boolean false: another machine holds it, and this machine's lock is free again
+function Lock:extend(seconds)
   self.ends_at = core.now() + seconds
-  if self.redis and not take_redis(self, seconds) then
+  if self.redis and not lock_redis(self, seconds) then
     self.unlock()
     return false
   end
-  self.prolong(math.max(self.ends_at - core.now(), 0.001))
+  self.expire_in(math.max(self.ends_at - core.now(), 0.001))
   return true
 end
 
---- Lets it go, wherever it was taken.
+--- Frees the lock, here and in Redis.
 function Lock:free()
-  local name, mine = self.name, self.mine
-  self.mine = nil
-  if mine then
-    self.redis:unlock(name, mine)
-    if self.dict:mark(holder(name)) == mine then
+  local name, id = self.name, self.id
+  self.id = nil
+  if id then
+    self.redis:unlock(name, id)
+    if self.dict:mark(holder(name)) == id then
       self.dict:set_mark(holder(name), nil)
     end
   end

@@ -1,4 +1,5 @@
---- How many exchanges a worker has in flight: those beyond wait, first come, first served.
+--- Limits how many requests a worker sends at once. Others wait for a free slot, in the order
+-- in which they came.
 -- @module pcapi.nginx.slots
 local core = require "pcapi.core"
 local phase = require "pcapi.nginx.phase"
@@ -7,143 +8,144 @@ local semaphore = require "ngx.semaphore"
 
 local M = {}
 
-local LOOK = 0.5 -- seconds between looks for exchanges that will never say that they are over
+local INTERVAL = 0.5 -- seconds between checks for slots of aborted requests
 
--- Of this worker, as a semaphore knows no other process: `free` places, those that are
--- `taken`, who is `waiting`, and when somebody has `looked` for those that are lost.
-local here
+-- The slots of this worker: how many are `free`, which are `used`, the `waiters` for one, and
+-- when the used ones were last `checked`. Made on first use: each process needs semaphores of
+-- its own.
+local pool
 
 M.limit = 64
 
---- Sets how many there may be.
+--- Sets the number of slots.
 -- @tparam number n
 function M.set_limit(n)
-  M.limit, here = n, nil
+  M.limit, pool = n, nil
 end
 
-local Place = {}
-Place.__index = Place
+local Slot = {}
+Slot.__index = Slot
 
-local function new_place(home, deadline)
-  local place = setmetatable({ home = home, deadline = deadline, opens = core.now() + LOOK }, Place)
-  home.taken[place] = true
-  return place
+local function new_slot(its_pool, deadline)
+  local slot = setmetatable({ pool = its_pool, deadline = deadline,
+                              open_by = core.now() + INTERVAL }, Slot)
+  its_pool.used[slot] = true
+  return slot
 end
 
--- A request that its client gives up is ended wherever it waits, and says nothing more; its
--- sockets are closed then.
-local function is_lost(place, now)
-  return now > place.deadline + LOOK
-    or now > place.opens and not (place.socket and place.socket:getreusedtimes())
+-- nginx ends the code of an aborted request without notice, and closes its sockets.
+local function is_abandoned(slot, now)
+  return now > slot.deadline + INTERVAL
+    or now > slot.open_by and not (slot.socket and slot.socket:getreusedtimes())
 end
 
--- One that looks is not waiting just now; one that neither looks nor waits was ended.
-local function is_there(waiting)
-  return not waiting.is_over and (waiting.looks or waiting.turn:count() < 0)
+-- A live waiter waits for its semaphore, or checks slots; one that does neither was aborted.
+local function is_alive(waiter)
+  return not waiter.has_left and (waiter.is_checking or waiter.semaphore:count() < 0)
 end
 
-local function next_waiting(home)
-  while not home.waiting:is_empty() do
-    local waiting = home.waiting:pop()
-    if is_there(waiting) then
-      return waiting
+local function next_waiter(its_pool)
+  while not its_pool.waiters:is_empty() do
+    local waiter = its_pool.waiters:pop()
+    if is_alive(waiter) then
+      return waiter
     end
   end
 end
 
---- Says which socket it is for: once that is closed, nobody is there any more.
+--- Sets the socket that uses the slot: when that is closed, the slot can be freed.
 -- @tparam table socket
--- @tparam ?number deadline of the core's clock: until then it may not be open yet; nil: it is
-function Place:is_for(socket, deadline)
-  self.socket, self.opens = socket, deadline or core.now()
+-- @tparam ?number open_by by when the socket is open, on the core's clock; nil: it is open
+function Slot:use_for(socket, open_by)
+  self.socket, self.open_by = socket, open_by or core.now()
 end
 
---- Gives it back; harmless when it was.
-function Place:give_back()
-  local home = self.home
-  if not home.taken[self] then
+--- Frees the slot. Harmless if it is free already.
+function Slot:release()
+  local its_pool = self.pool
+  if not its_pool.used[self] then
     return
   end
-  home.taken[self] = nil
-  local waiting = next_waiting(home)
-  if waiting then
-    waiting.place = new_place(home, waiting.deadline)
-    waiting.turn:post(1)
+  its_pool.used[self] = nil
+  local waiter = next_waiter(its_pool)
+  if waiter then
+    waiter.slot = new_slot(its_pool, waiter.deadline)
+    waiter.semaphore:post(1)
   else
-    home.free = home.free + 1
+    its_pool.free = its_pool.free + 1
   end
 end
 
-local function look(home, waiting)
+local function release_abandoned(its_pool, waiter)
   local now = core.now()
-  if now < home.looked + LOOK then
+  if now < its_pool.checked + INTERVAL then
     return
   end
-  home.looked, waiting.looks = now, true
-  local lost = {}
-  for place in pairs(home.taken) do
-    lost[#lost + 1] = is_lost(place, now) and place or nil
+  its_pool.checked, waiter.is_checking = now, true
+  local abandoned = {}
+  for slot in pairs(its_pool.used) do
+    abandoned[#abandoned + 1] = is_abandoned(slot, now) and slot or nil
   end
-  for _, place in ipairs(lost) do
-    place:give_back()
+  for _, slot in ipairs(abandoned) do
+    slot:release()
   end
-  waiting.looks = false
+  waiter.is_checking = false
 end
 
--- A place may come in the moment in which a wait for it is over.
-local function wait(home, deadline)
-  local waiting = { turn = semaphore.new(0), deadline = deadline }
-  home.waiting:push(waiting)
+-- A slot may become free in the same moment in which the wait for it times out.
+local function wait(its_pool, deadline)
+  local waiter = { semaphore = semaphore.new(0), deadline = deadline }
+  its_pool.waiters:push(waiter)
   local now = core.now()
   while now < deadline do
-    waiting.turn:wait(math.min(deadline - now, LOOK))
-    if not waiting.place then
-      look(home, waiting)
+    waiter.semaphore:wait(math.min(deadline - now, INTERVAL))
+    if not waiter.slot then
+      release_abandoned(its_pool, waiter)
     end
-    if waiting.place then
-      return waiting.place
+    if waiter.slot then
+      return waiter.slot
     end
     now = core.now()
   end
-  waiting.is_over = true
+  waiter.has_left = true
   return nil
 end
 
---- Takes a place, as soon as there is one.
--- @tparam number deadline of the core's clock; soon after, the place is free in any case
--- @treturn[1] table with the methods above
--- @treturn[2] nil there was none in time
-function M.take(deadline)
-  here = here or { free = M.limit, taken = {}, waiting = queue.new(), looked = 0 }
-  if here.free == 0 then
-    return wait(here, deadline)
+--- Takes a slot, and waits for one if none is free.
+-- @tparam number deadline on the core's clock; the slot is freed soon after it in any case
+-- @treturn[1] table with the methods `use_for` and `release`
+-- @treturn[2] nil no slot was free in time
+function M.acquire(deadline)
+  pool = pool or { free = M.limit, used = {}, waiters = queue.new(), checked = 0 }
+  if pool.free == 0 then
+    return wait(pool, deadline)
   end
-  here.free = here.free - 1
-  return new_place(here, deadline)
+  pool.free = pool.free - 1
+  return new_slot(pool, deadline)
 end
 
--- Until the worker has served what has come meanwhile. By a timer, as ngx.sleep takes a
--- millisecond at least: of none it warns in the log each time.
+-- Waits until the worker has served the other events. ngx.sleep takes a millisecond or more,
+-- and logs a warning for 0; a timer does neither.
 local function await_next_round()
   local next_round = semaphore.new(0)
   if ngx.timer.at(0, function() next_round:post(1) end) then
-    next_round:wait(LOOK)
+    next_round:wait(INTERVAL)
   else
     ngx.sleep(0.001)
   end
 end
 
-local breath -- whose turn it is to work
+local breath -- a semaphore: one at a time works on
 
---- Lets the worker go on with what else it has to do, where the phase allows it. One comes
--- back at a time, so that many with work to do hold it up no longer than one.
+--- Lets the worker serve other events, if the phase allows it. Callers continue one at a
+-- time, so that many that have work to do delay other events no more than one does.
 function M.breathe()
   if not phase.can_wait() then
     return
   end
   breath = breath or semaphore.new(1)
-  if not breath:wait(LOOK) then
-    breath = semaphore.new(0) -- who had it was ended
+  if not breath:wait(INTERVAL) then
+    breath = semaphore.new(0) -- its holder was aborted
   end
   local mine = breath
   await_next_round()

@@ -1,38 +1,37 @@
---- Many tasks at once within nginx: in light threads of ngx_lua, whose waits let the worker
--- go on anyway. What `pcapi.concurrent` is elsewhere.
+--- Runs many tasks at once in light threads of ngx_lua; `pcapi.concurrent` for nginx.
 -- @module pcapi.nginx.threads
-local loop = require("pcapi.concurrent.loop").check_tasks
 local check = require "pcapi.check"
+local check_tasks = require("pcapi.concurrent.loop").check_tasks
 local defaults = require "pcapi.defaults"
 
 local M = {}
 
 local OPTIONS = { limit = "count" }
 
--- As a task of `pcapi.concurrent` ends: nil or false and an error, or what it raised.
-local function outcome(ok, value, err)
+-- The result of a task, as in `pcapi.concurrent`: from what it returned or raised.
+local function result_of(ok, value, err)
   if not ok then
     return { done = true, err = value or "the task raised " .. tostring(value) }
   end
   return { done = true, value = value, err = not value and err or nil }
 end
 
---- Runs tasks, in the order in which they stand.
+--- Runs tasks; they start in the order of the array.
 -- @tparam table tasks array of functions
--- @tparam[opt] table options `limit`: tasks at once, 50
--- @tparam string what the name of the function, for messages
+-- @tparam[opt] table options `limit`: tasks that run at once, 50
+-- @tparam string caller name of the public function, for messages
 -- @tparam number level as for `error`
 -- @treturn table results in the order of the tasks, each with `value` or `err`; and `failed`,
--- how many have an `err`
-function M.run(tasks, options, what, level)
-  options = check.options(options, OPTIONS, what, level + 1)
-  loop(tasks, what, level + 1)
-  local results, begun, threads = { failed = 0 }, 0, {}
+-- the number of results with an `err`
+function M.run(tasks, options, caller, level)
+  options = check.options(options, OPTIONS, caller, level + 1)
+  check_tasks(tasks, caller, level + 1)
+  local results, started, threads = { failed = 0 }, 0, {}
   local function work()
-    while begun < #tasks do
-      begun = begun + 1
-      local i = begun
-      results[i] = outcome(pcall(tasks[i]))
+    while started < #tasks do
+      started = started + 1
+      local i = started
+      results[i] = result_of(pcall(tasks[i]))
       results.failed = results.failed + (results[i].err ~= nil and 1 or 0)
     end
   end

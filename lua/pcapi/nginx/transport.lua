@@ -1,14 +1,16 @@
---- The transport within nginx: HTTP/1.1 over the cosockets of ngx_lua, so that a worker
--- goes on while a call waits. For its functions see `pcapi.http.curl`.
+--- The transport inside nginx: HTTP/1.1 over ngx_lua's cosockets, so that the worker serves
+-- other events while a call waits. For its functions see `pcapi.http.curl`.
 --
--- What libcurl takes from the system or from options, nginx takes from its configuration:
--- the CAs from `lua_ssl_trusted_certificate`, the resolver from `resolver`.
+-- libcurl takes CAs and name servers from the system or from options; nginx takes them from
+-- `lua_ssl_trusted_certificate` and `resolver` in nginx.conf.
 -- @module pcapi.nginx.transport
+local connections = require "pcapi.nginx.connection"
 local core = require "pcapi.core"
-local cosocket = require "pcapi.nginx.connection"
-local http1 = require "pcapi.nginx.http1"
+local http1_request = require "pcapi.nginx.http1_request"
+local http1_response = require "pcapi.nginx.http1_response"
 local limits = require "pcapi.http.limits"
 local phase = require "pcapi.nginx.phase"
+local proxies = require "pcapi.nginx.proxy"
 local retry = require "pcapi.http.retry"
 local slots = require "pcapi.nginx.slots"
 local url = require "pcapi.url"
@@ -16,60 +18,50 @@ local version = require "pcapi.version"
 
 local M = {}
 
-local fail = cosocket.fail
+local fail = connections.fail
 local LONGEST = 2000000 -- seconds, 23 days: ngx_lua counts milliseconds in 32 bits
 
--- What libcurl can and this cannot, and what is to be used.
-local ELSEWHERE = {
+-- Options of libcurl that nginx cannot have, and what to do instead.
+local UNSUPPORTED = {
   ca_file = "set lua_ssl_trusted_certificate in nginx.conf",
   ca_path = "set lua_ssl_trusted_certificate in nginx.conf",
   no_proxy = "make a client without proxy for such hosts",
-  on_wait = "nobody waits at a terminal",
+  on_wait = "a worker has no terminal to report to",
 }
 
 local Transport = {}
 Transport.__index = Transport
 Transport.__name = "pcapi.nginx.transport"
 
-local function parse_proxy(text)
-  local user, place = text:match "^http://([^/]*)@([^@]*)$"
-  local address, why = url.parse(user and "http://" .. place or text)
-  if not address or address.scheme ~= "http" then
-    return nil, 'option "proxy" ' .. (why or "must begin with http:// within nginx")
-  end
-  address.authorization = user and http1.credentials(user)
-  return address
-end
-
-local function option_mistake(options)
-  for name, cure in pairs(ELSEWHERE) do
+local function unsupported(options)
+  for name, cure in pairs(UNSUPPORTED) do
     if options[name] ~= nil then
-      return ('option "%s" is not for nginx: %s'):format(name, cure)
+      return ('option "%s" is not supported inside nginx: %s'):format(name, cure)
     end
   end
   if options.http_version == "2" then
-    return 'option "http_version": within nginx there is HTTP/1.1 only'
+    return 'option "http_version": inside nginx pcapi speaks HTTP/1.1 only'
   end
 end
 
 --- Makes a transport. It connects to nothing yet.
 -- @tparam[opt] table options
 -- @tparam[opt] string options.proxy `http://` address of a proxy; the environment does not
--- count, as nginx takes it from its workers
--- @tparam[opt] string options.user_agent put in front of our own
--- @tparam[opt] table options.blocking a transport for `init_by_lua`, where nothing can wait
+-- count, as nginx hides it from its workers
+-- @tparam[opt] string options.user_agent put in front of pcapi's own
+-- @tparam[opt] table options.blocking a transport for `init_by_lua`, where code cannot wait
 -- without blocking
 -- @treturn[1] table a transport
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with the options
 function M.new(options)
   options = options or {}
-  local mistake, proxy = option_mistake(options), nil
-  if not mistake and (options.proxy or "") ~= "" then
-    proxy, mistake = parse_proxy(options.proxy)
+  local why, proxy = unsupported(options), nil
+  if not why and (options.proxy or "") ~= "" then
+    proxy, why = proxies.parse(options.proxy)
   end
-  if mistake then
-    return nil, mistake
+  if why then
+    return nil, why
   end
   local agent = "pcapi/" .. version
   return setmetatable({
@@ -78,147 +70,167 @@ function M.new(options)
   }, Transport)
 end
 
-local function cannot_wait(name, instead)
-  return fail("config", "pcapi cannot wait in the phase " .. name, instead)
+local function cannot_wait(name, hint)
+  return fail("config", "pcapi cannot wait in the nginx phase " .. name, hint)
 end
 
 local function seconds_since(started)
   return core.now() - started
 end
 
--- Sends and reads over an open connection. The third value says that the connection, one
--- that was kept, was not there any more, or is silent.
-local function talk(connection, request, text, timing)
-  local sent, broke = connection:send(text)
-  local response, kept, message, has_answered
-  if sent then
-    response, kept, message = http1.response(connection, request.method, request, function()
-      has_answered = true
+-- Reads a response. The third value tells whether its head had been received before an error.
+local function receive(connection, request, timing)
+  local has_head = false
+  local response, kind, message, is_reusable = http1_response.read(connection, request.method,
+    request, function()
+      has_head = true
       timing.first_byte = seconds_since(timing.started)
     end)
-  else
-    kept = broke == "timeout" and "timeout" or "network"
-    message = "the request could not be sent: " .. tostring(broke)
-  end
-  connection:finish(response and kept)
+  connection:finish(is_reusable)
   if response then
     return response
   end
-  local _, err = fail(kept, message)
-  return nil, err, connection.is_kept
-    and (connection:is_silent() or kept == "network" and not has_answered)
+  local _, err = fail(kind, message)
+  return nil, err, has_head
 end
 
--- A request that may not be sent twice has a new connection: of a kept one nobody knows
--- whether it is still there. One that is silent is given up once, with all that are kept as
--- long: the answer may only be slow.
-local function exchange(self, request, address, text, timing, place)
-  local how = { address = address, proxy = self.proxy, place = place,
-                is_shared = retry.IDEMPOTENT[request.method] }
-  local was_silent = false
+-- Sends a request over an open connection, and reads the response. The third value tells whether
+-- to try again: the connection was an idle one, and it was closed or silent.
+local function send_and_receive(connection, request, text, timing)
+  local response, err, has_head
+  local sent, kind, message = connection:send(text)
+  if sent then
+    response, err, has_head = receive(connection, request, timing)
+  else
+    connection:finish()
+    response, err = fail(kind, message)
+  end
+  return response, err, err and connection.was_idle
+    and (connection:was_silent() or err.kind == "network" and not has_head)
+end
+
+-- Sends a request, on a new connection if an idle one fails. A request that must not be sent twice
+-- always gets a new connection. After one silent idle connection no other one is given up: the
+-- response may just be slow.
+local function send(self, request, address, text, timing, slot)
+  local how = { address = address, proxy = self.proxy, slot = slot,
+                may_reuse = retry.IDEMPOTENT[request.method] }
+  local has_been_silent = false
   repeat
-    how.deadline = math.min(timing.finish, core.now() + request.connect_timeout)
-    local connection, err = cosocket.connect(how)
+    how.deadline = math.min(timing.deadline, core.now() + request.connect_timeout)
+    local connection, err = connections.open(how)
     if not connection then
       return nil, err
     end
-    if connection.is_kept and not was_silent then
-      connection:doubt()
+    if connection.was_idle and not has_been_silent then
+      connection:limit_silence()
     end
-    timing.connect = not connection.is_kept and connection.connected - timing.started
-    timing.tls = connection.is_safe and connection.is_safe - timing.started
-    connection.deadline = timing.finish
+    timing.connect = not connection.was_idle and connection.connected_at - timing.started
+    timing.tls = connection.secured_at and connection.secured_at - timing.started
+    connection.deadline = timing.deadline
     local response, again
-    response, err, again = talk(connection, request, text, timing)
-    if err and err.kind == "timeout" and connection.is_kept then
-      was_silent = true
-      cosocket.renounce(how)
+    response, err, again = send_and_receive(connection, request, text, timing)
+    if err and err.kind == "timeout" and connection.was_idle then
+      has_been_silent = true
+      connections.forget_idle(how)
     end
-    if response or not again then
+    if not again then
       return response, err
     end
   until false
 end
 
--- Within init_by_lua. What it has open is closed, or the workers would inherit it.
-local function block(self, request)
+-- In init_by_lua. Closes its connections, as workers would inherit them.
+local function send_blocking(self, request)
   local response, err = self.blocking:send(request)
   self.blocking:close()
   return response, err
 end
 
-local function take_turn(timing)
-  local place = slots.take(timing.finish)
-  if not place then
-    return fail("timeout", ("no turn in time: %d exchanges are in flight in this worker")
-      :format(slots.limit), "Raise pcapi.limit, or timeout")
+local function acquire_slot(deadline)
+  local slot = slots.acquire(deadline)
+  if not slot then
+    return fail("timeout", ("timed out while waiting for a free slot: this worker is already "
+      .. "sending %d requests"):format(slots.limit), "Raise pcapi.limit, or timeout")
   end
-  return place
+  return slot
 end
 
---- One exchange; see `pcapi.http.curl`. `on_wait` of a request is not called.
+-- What to send, and where to; nil and a pcapi.error of kind config.
+local function prepare(self, request)
+  local address, why = url.parse(request.url)
+  if not address then
+    return fail("config", "the address " .. why)
+  end
+  local text
+  text, why = http1_request.text(request, address, self.user_agent)
+  if not text then
+    return fail("config", why)
+  end
+  return address, text
+end
+
+local function timing_of(timing)
+  return { name_lookup = 0, connect = timing.connect or 0, tls = timing.tls or 0,
+           first_byte = timing.first_byte or 0, total = seconds_since(timing.started) }
+end
+
+--- Sends one request; see `pcapi.http.curl`. `on_wait` of a request is not called.
 -- @tparam table request
 -- @treturn[1] table
 -- @treturn[2] nil
--- @treturn[2] pcapi.error of kind timeout, network, tls, protocol or config; config as well
--- where the phase of nginx allows no waiting
+-- @treturn[2] pcapi.error of kind timeout, network, tls, protocol or config; also config if
+-- code cannot wait in this phase of nginx
 function Transport:send(request)
-  local can_wait, name, instead = phase.can_wait()
+  local can_wait, name, hint = phase.can_wait()
   if not can_wait then
     if name == "init" and self.blocking then
-      return block(self, request)
+      return send_blocking(self, request)
     end
-    return cannot_wait(name, instead)
+    return cannot_wait(name, hint)
   end
-  local address, mistake = url.parse(request.url)
+  local address, text = prepare(self, request)
   if not address then
-    return fail("config", "the address " .. mistake)
-  end
-  local text
-  text, mistake = http1.request(request, address, self.user_agent)
-  if not text then
-    return fail("config", mistake)
+    return nil, text
   end
   local started = core.now()
-  local timing = { started = started, finish = started + math.min(request.timeout, LONGEST) }
-  local place, err = take_turn(timing)
-  if not place then
+  local timing = { started = started, deadline = started + math.min(request.timeout, LONGEST) }
+  local slot, err = acquire_slot(timing.deadline)
+  if not slot then
     return nil, err
   end
   local response
-  response, err = exchange(self, request, address, text, timing, place)
-  place:give_back()
+  response, err = send(self, request, address, text, timing, slot)
+  slot:release()
   if request.timing then
-    (response or err).timing = { name_lookup = 0, connect = timing.connect or 0,
-                                 tls = timing.tls or 0, first_byte = timing.first_byte or 0,
-                                 total = seconds_since(timing.started) }
+    (response or err).timing = timing_of(timing)
   end
   return response, err
 end
 
---- Waits; the worker goes on.
+--- Waits; the worker serves other events meanwhile.
 -- @tparam number seconds
 -- @treturn[1] boolean true
 -- @treturn[2] nil
--- @treturn[2] pcapi.error of kind config: the phase allows no waiting
+-- @treturn[2] pcapi.error of kind config: code cannot wait in this phase
 function Transport:sleep(seconds)
-  local can_wait, name, instead = phase.can_wait()
+  local can_wait, name, hint = phase.can_wait()
   if can_wait then
     ngx.sleep(math.min(limits.life(seconds), LONGEST))
     return true
   elseif name == "init" and self.blocking then
     return self.blocking:sleep(seconds)
   end
-  return cannot_wait(name, instead)
+  return cannot_wait(name, hint)
 end
 
---- Lets the worker go on, where it can.
+--- Lets the worker serve other events, if the phase allows it.
 function Transport:breathe() -- luacheck: ignore self
   slots.breathe()
 end
 
---- Seconds of a clock that never jumps.
--- @treturn number
+--- The time on a clock that never jumps.
+-- @treturn number seconds
 function Transport:now() -- luacheck: ignore self
   return core.now()
 end
@@ -233,7 +245,7 @@ function Transport:detached(act) -- luacheck: ignore self
   return act()
 end
 
---- Does nothing: connections that are idle are the worker's, and close by themselves.
+--- Does nothing: idle connections belong to the worker, and close by themselves.
 function Transport:close() -- luacheck: ignore self
 end
 

@@ -125,12 +125,12 @@ describe("a cached value", function()
   end)
 
   for what, options in pairs {
-    ['option "of" is missing: the client that load asks'] =
+    ['option "of" is missing: the client that load is called with'] =
       '{ name = "other", load = print, fresh = 1 }',
     ['option "of" must be a client'] = '{ of = {}, name = "other", load = print, fresh = 1 }',
     ['option "of" must be table or one line'] =
       '{ of = 5, name = "other", load = print, fresh = 1 }',
-    ["does not tell its tenant: give a text"] = '{ of = pcapi.new { token = function() end }, '
+    ["the tenant of this client is unknown"] = '{ of = pcapi.new { token = function() end }, '
       .. 'name = "other", load = print, fresh = 1 }',
     ['option "load" is missing'] = '{ of = "spec", name = "other", fresh = 1 }',
     ['did you mean "fresh"'] = '{ of = "spec", name = "other", load = print, frehs = 1 }',
@@ -140,7 +140,7 @@ describe("a cached value", function()
       '{ of = "spec", name = "other", load = print, fresh = 10, retry = 1e300 }',
     ['cannot be less than "fresh"'] =
       '{ of = "spec", name = "other", load = print, fresh = 10, stale = 5 }',
-    ['there is one of the name "value" already'] =
+    ['the name "value" is in use already'] =
       '{ of = "spec", name = "value", load = print, fresh = 1 }',
   } do
     it("is told at the line that makes it: " .. what, function()
@@ -276,8 +276,8 @@ describe("a cached value", function()
       gives(machine, code)
       local given, err = machine:run(GET)
       assert.is_nil(given)
-      assert.truthy(err:find("what load gives cannot be kept as JSON", 1, true)
-        or err:find("the load of value gave neither a value nor an error", 1, true), err)
+      assert.truthy(err:find("the value that load returned cannot be stored as JSON", 1, true)
+        or err:find("the load of value returned neither a value nor an error", 1, true), err)
       machine:run(GET)
       assert.equal(1, loads(machine))
     end)
@@ -329,8 +329,8 @@ describe("a cached value", function()
       }
     ]] }
     machine:get "/log"
-    assert.equal(1, machine:count_in_log("LOG nil config: value is not loaded, and nobody can "
-      .. "wait for it in the phase log"))
+    assert.equal(1, machine:count_in_log("LOG nil config: value is not loaded yet, and pcapi "
+      .. "cannot wait for it in the nginx phase log"))
     machine:run(GET)
     machine:get "/log"
     assert.equal(1, machine:count_in_log "LOG 1")

@@ -257,7 +257,7 @@ describe("a set-up", function()
 
   -- only root can start workers that are somebody else
   local it_as_root = files.lines_of "id -u"[1] == "0" and it or pending
-  local NAMES_USER = 'run as the user that "user" in nginx.conf names'
+  local NAMES_USER = 'run as the user set by "user" in nginx.conf'
 
   for what, mode in pairs { ["folder"] = "700 FOLDER", ["file"] = "600 FOLDER/spec.json" } do
     it_as_root("whose workers may not read the " .. what

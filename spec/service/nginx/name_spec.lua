@@ -50,7 +50,7 @@ describe("a name", function()
     for _, name in ipairs { "unknown.example", "none.example" } do
       local _, kind, said = fetch("https://" .. name .. "/")
       assert.equal("network", kind)
-      assert.truthy(said:find("no connection to " .. name, 1, true), said)
+      assert.truthy(said:find("cannot connect to " .. name, 1, true), said)
       assert.truthy(said:find("could not be resolved", 1, true), said)
     end
   end)

@@ -87,7 +87,7 @@ end)
 describe("a call fails, and names the phase and what to do instead,", function()
   local function refuses(server, phase, instead)
     local call, get = said(server)
-    local expected = "config: pcapi cannot wait in the phase " .. phase .. "."
+    local expected = "config: pcapi cannot wait in the nginx phase " .. phase .. "."
     for _, text in ipairs { call or "", get or "" } do
       assert.equal(expected, text:sub(1, #expected))
       assert.truthy(text:find(instead, 1, true), text)
@@ -160,7 +160,7 @@ describe("a call fails, and names the phase and what to do instead,", function()
       } return 200; }]],
     }
     server:get "/it"
-    assert.truthy(said(server):find("^config: .*pcapi cannot wait in the phase log"))
+    assert.truthy(said(server):find("^config: .*pcapi cannot wait in the nginx phase log"))
   end)
 end)
 

@@ -76,42 +76,42 @@ describe("a proxy within nginx", function()
       assert.equal(200, (fetch(address)))
     end
     assert.equal(1, proxy:connects())
-    fails("config", "refuses to connect: 4", ("http://me:WRONG@%s"):format(proxy.place))
+    fails("config", "refused the connection: 4", ("http://me:WRONG@%s"):format(proxy.place))
     fails("config", "NAME:PASSWORD", ("http://%s"):format(proxy.place))
     assert.equal(200, (fetch(""))) -- nor does another way take one of these
     assert.equal(200, (fetch(address)))
   end)
 
-  it("says when it refuses to connect", function()
+  it("says when it refused the connection", function()
     local proxy = start { ports = { "1" } }
-    fails("config", "the proxy refuses to connect: 403", "http://me:SECRET@" .. proxy.place)
+    fails("config", "the proxy refused the connection: 403", "http://me:SECRET@" .. proxy.place)
   end)
 
   it("says when it refuses a name, or a password, and shows neither", function()
     local proxy = start { user = "me", password = "other" }
-    fails("config", "the proxy refuses to connect: 4", "http://me:SECRET@" .. proxy.place)
-    fails("config", "the proxy refuses to connect: 4", "http://SECRET@" .. proxy.place)
+    fails("config", "the proxy refused the connection: 4", "http://me:SECRET@" .. proxy.place)
+    fails("config", "the proxy refused the connection: 4", "http://SECRET@" .. proxy.place)
   end)
 
   it("says when it is not there, or is none", function()
     start()
-    fails("network", "no connection to 127.0.0.1: connection refused",
+    fails("network", "cannot connect to 127.0.0.1: connection refused",
       "http://me:SECRET@127.0.0.1:1")
-    fails("config", "the proxy refuses to connect: 4",
+    fails("config", "the proxy refused the connection: 4",
       "http://me:SECRET@" .. server.url:match "//(.*)")
   end)
 
   it("ends with the time for connecting when it does not answer", function()
     local proxy = start()
     proxy:signal "STOP"
-    local seconds = fails("timeout", "in time", "http://" .. proxy.place,
+    local seconds = fails("timeout", "timed out", "http://" .. proxy.place,
       { connect_timeout = 0.5 })
     assert.is_true(seconds > 0.4 and seconds < 1.5)
   end)
 
   it("may need a name that nobody looks up without a resolver", function()
     start()
-    fails("config", "nginx has no resolver, so the name proxy.example has no address",
+    fails("config", "nginx has no resolver, so it cannot look up proxy.example",
       "http://me:SECRET@proxy.example:3128")
   end)
 

@@ -273,7 +273,7 @@ end)
 describe("a Redis that is away", function()
   after_each(stop_all)
 
-  local AWAY = "does not serve"
+  local AWAY = "is not available"
 
   it("from the start on keeps nobody from working, and is told of once by a worker", function()
     local server, tenant = redis.start(), tenant_.new "delay=0.1"
@@ -314,7 +314,7 @@ describe("a Redis that is away", function()
     assert.is_true(nginx.wait_for(function()
       return one:count_in_log "Redis at 127.0.0.1:" == 2
     end))
-    assert.equal(1, one:count_in_log "serves again")
+    assert.equal(1, one:count_in_log "is available again")
     local other = workers.start(sharing(server))
     assert.is_true(nginx.wait_for(function()
       return other:run 'return shared:get "new"' == "text"
@@ -367,7 +367,7 @@ describe("a Redis that is away", function()
     end
     local lines = machine:count_in_log(AWAY)
     assert.is_true(lines >= 1 and lines <= 2, machine:log())
-    assert.equal(0, machine:count_in_log "serves again")
+    assert.equal(0, machine:count_in_log "is available again")
   end)
 end)
 
@@ -427,7 +427,7 @@ describe("a set-up of Redis", function()
     assert.truthy(line:find("TLS: ", 1, true), line) -- ngx_lua says now this, now that
     local ok, said = pcall(workers.start, sharing(server, "tls = true"))
     assert.is_false(ok)
-    assert.truthy(said:find("pcapi.shared: redis: with tls the host has to be a name", 1, true))
+    assert.truthy(said:find('pcapi.shared: redis: with "tls", set "server_name"', 1, true))
   end)
 
   it("that no Redis can have is told at once", function()
