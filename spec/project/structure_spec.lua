@@ -71,6 +71,7 @@ describe("the folders of lua/pcapi", function()
   it("hold modules whose last names differ, but for the same thing at two levels", function()
     local SAME = {
       config = "the command and what it shows", -- cli/config
+      file = "the store of files, and the configuration file",
       init = "the face of a folder",
     }
     local places = {}

@@ -99,10 +99,10 @@ describe("pcapi login", function()
   it("asks for the tenant and the application by their flags", function()
     local result = run { "login", "--client-id", "x" }
     assert.equal(2, result.status)
-    assert.truthy(result.err:find("Give --tenant", 1, true), result.err)
+    assert.truthy(result.err:find("use --tenant", 1, true), result.err)
     result = run { "login", "--tenant", "x.example" }
     assert.equal(2, result.status)
-    assert.truthy(result.err:find("Give --client-id", 1, true), result.err)
+    assert.truthy(result.err:find("use --client-id", 1, true), result.err)
   end)
 
   it("says so when the person came in without MFA", function()
@@ -175,8 +175,8 @@ describe("pcapi login", function()
                          "--ca-file", sandbox.ca_file }, { BROWSER = browser(),
                                                            PCAPI_CLIENT_SECRET = "some" })
     assert.equal(0, result.status, result.err)
-    assert.truthy(result.err:find("needed by later commands, too: PCAPI_CLIENT_SECRET, "
-      .. "PCAPI_LOGIN_URL, PCAPI_BASE_URL", 1, true), result.err)
+    assert.truthy(result.err:find("set these variables for later commands, too: "
+      .. "PCAPI_CLIENT_SECRET, PCAPI_LOGIN_URL, PCAPI_BASE_URL", 1, true), result.err)
     assert.equal(0, run({ "non-mfa" }, { PCAPI_CA_FILE = false }).status)
   end)
 

@@ -1,7 +1,7 @@
 --- The words of the command line. Parsing them is lua-argparse's work.
 -- @module pcapi.cli.arguments
 local argparse = require "argparse"
-local resolve = require "pcapi.settings.resolve"
+local schema = require "pcapi.settings.schema"
 local core = require "pcapi.core"
 local views = require "pcapi.cli.views"
 local text = require "pcapi.text"
@@ -149,7 +149,7 @@ local function add_report(parser, asked, name, report)
 end
 
 local function profile_name(name)
-  if resolve.is_name(name) then
+  if schema.is_name(name) then
     return name
   end
   return nil, ("--profile may hold letters, digits and . _ @ -, 64 at most, not '%s'"):format(

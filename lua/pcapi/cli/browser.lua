@@ -1,15 +1,16 @@
---- Opening an address in a browser, as the variable BROWSER says: commands between colons,
--- of which the next is tried where one is missing or fails. In a command `%s` is the
--- address and `%%` a percent sign; without `%s` the address comes last.
+--- Opens an address in a browser by the commands in BROWSER, which colons separate. If one
+-- is missing or fails, the next is tried. In a command `%s` stands for the address and `%%`
+-- for a percent sign; without `%s` the address is the last argument.
 -- @module pcapi.cli.browser
-local resolve = require "pcapi.settings.resolve"
+local schema = require "pcapi.settings.schema"
 
 local M = {}
 
--- What an address of ours may hold; none of it means anything within quotes of a shell.
+-- The addresses of pcapi; no character of them is special within single quotes of a shell.
 local HARMLESS = "^https://[%w%-._~:/?#@&+,=%%]*$"
 
--- The words of a command, by the quotes and backslashes of a shell, of which none is asked.
+-- Splits a command into words at blanks, quotes and backslashes, as a shell does. No shell
+-- runs it, so nothing in it is expanded.
 local function words_of(command)
   local words, word, quote = {}, nil, nil
   local at = 1
@@ -37,10 +38,10 @@ local function quoted(word)
   return "'" .. word:gsub("'", "'\\''") .. "'"
 end
 
--- One command for the shell; nil for one without words.
-local function line_of(command, address)
+-- One command with its words quoted for the shell; nil for a command without words.
+local function quoted_command(command, address)
   local words, has_address = words_of(command), false
-  if words[#words] == "&" then -- some write it; ours run in the background anyway
+  if words[#words] == "&" then -- users write it, and all commands run in the background anyway
     words[#words] = nil
   end
   for i, word in ipairs(words) do
@@ -55,21 +56,24 @@ local function line_of(command, address)
   return #words > 0 and table.concat(words, " ") or nil
 end
 
---- The shell's command that opens an address in the background. Programs that it runs see
--- no variable of pcapi, as some hold secrets.
--- @tparam string browser as BROWSER has it
+--- Makes the shell command that opens an address in the background. It unsets the variables
+-- of pcapi, as some hold secrets.
+-- @tparam string browser the value of BROWSER
 -- @tparam string address
--- @treturn ?string nil where there is no command, or the address holds what none of ours does
+-- @treturn ?string nil when BROWSER holds no command, or the address an unexpected character
 function M.command(browser, address)
-  local lines, variables = {}, {}
+  local commands, variables = {}, {}
   for command in browser:gmatch "[^:]+" do
-    lines[#lines + 1] = line_of(command, address)
+    commands[#commands + 1] = quoted_command(command, address)
   end
-  for _, setting in ipairs(resolve.settings) do
+  for _, setting in ipairs(schema.settings) do
     variables[#variables + 1] = setting.env
   end
-  return #lines > 0 and address:find(HARMLESS) and ("unset %s; { %s; } >/dev/null 2>&1 &"):format(
-    table.concat(variables, " "), table.concat(lines, " || ")) or nil
+  if #commands == 0 or not address:find(HARMLESS) then
+    return nil
+  end
+  return ("unset %s; { %s; } >/dev/null 2>&1 &"):format(table.concat(variables, " "),
+    table.concat(commands, " || "))
 end
 
 return M

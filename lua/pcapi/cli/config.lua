@@ -1,6 +1,6 @@
---- `pcapi config show`: each setting, and where it came from.
+--- `pcapi config show`: shows each setting and where it came from.
 -- @module pcapi.cli.config
-local resolve = require "pcapi.settings.resolve"
+local schema = require "pcapi.settings.schema"
 local connect = require "pcapi.cli.connect"
 local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
@@ -9,9 +9,9 @@ local url = require "pcapi.url"
 
 local M = {}
 
--- An address may hold a user name and a password, as that of a proxy does.
+-- The address of a proxy may hold a user name and a password.
 local function shown(setting, value)
-  if resolve.is_secret(setting, value) then
+  if schema.is_secret(setting, value) then
     return "(not shown)"
   end
   return type(value) == "string" and url.hide_users(value, setting.address) or value
@@ -21,7 +21,7 @@ local function rows_of(profile)
   local settings = profile.settings
   settings:add_defaults()
   local rows = { { setting = "profile", value = profile.name, from = settings.profile_origin } }
-  for _, setting in ipairs(resolve.settings) do
+  for _, setting in ipairs(schema.settings) do
     local value = settings:value(setting.name)
     if value ~= nil then
       rows[#rows + 1] = {
@@ -36,7 +36,7 @@ end
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
-  local profile = connect.kept_profile(args)
+  local profile = connect.stored_profile(args)
   local rows = rows_of(profile)
   local columns = { "setting", "value", "from" }
   if args.json then
@@ -47,13 +47,14 @@ function M.run(args)
     columns = columns, titles = { setting = "SETTING", value = "VALUE", from = "FROM" },
     width = width, color = output.wants_color(args, width),
   }))
-  if profile.trouble then
-    exit.say("what was kept at sign-in cannot be read: " .. tostring(profile.trouble))
+  if profile.store_error then
+    exit.say("cannot read the stored sign-in: " .. tostring(profile.store_error))
   end
   if not args.quiet then
-    exit.say(("the configuration file is %s; profiles in it: %s"):format(
-      profile.settings.path or "nowhere, as there is no HOME",
-      #profile.settings.profiles > 0 and table.concat(profile.settings.profiles, ", ") or "none"))
+    local settings = profile.settings
+    exit.say(("configuration file: %s; profiles in it: %s"):format(
+      settings.path or "none, as HOME is not set",
+      #settings.profiles > 0 and table.concat(settings.profiles, ", ") or "none"))
   end
 end
 

@@ -1,5 +1,4 @@
---- From the words of the command line to a client: settings, token, connection, and
--- what people see while they wait.
+--- Makes a client of the arguments: profile, token, connection, and the progress line.
 -- @module pcapi.cli.connect
 local client = require "pcapi.client"
 local core = require "pcapi.core"
@@ -15,15 +14,15 @@ local M = {}
 local STDERR = 2
 local LONGEST = 65536 -- bytes of a token
 
---- Whether several tenants are to be asked.
+--- Whether the arguments name several tenants.
 -- @tparam table args
 -- @treturn boolean
 function M.is_for_many(args)
   return args.all_profiles or args.tenants ~= nil
 end
 
---- Whether a token was given, so that no sign-in is needed. A flag that asks for profiles
--- or tenants wins over the environment's token.
+--- Whether the caller gave a token, so that no sign-in is needed. A flag that names a
+-- profile or several tenants overrides the token of the environment.
 -- @tparam table args
 -- @treturn boolean
 function M.has_token(args)
@@ -34,8 +33,7 @@ end
 
 --- Opens the profile that the arguments name.
 -- @tparam table args
--- @tparam[opt] table more `getenv`, `file`, `given_token`, as `pcapi.profile.open` takes
--- them
+-- @tparam table more `getenv`, `file`, `given_token`, as for `pcapi.settings.profiles`
 -- @treturn[1] pcapi.settings.profiles
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
@@ -46,7 +44,7 @@ function M.open(args, more)
   }
 end
 
-local function open_or_end(args, given_token)
+local function open_or_stop(args, given_token)
   local profile, err = M.open(args, { given_token = given_token })
   if not profile then
     exit.fail(err)
@@ -54,24 +52,24 @@ local function open_or_end(args, given_token)
   return profile
 end
 
---- The profile that the arguments name, for asking the service.
+--- The profile that the arguments name, for requests to the service.
 -- @tparam table args
 -- @treturn pcapi.settings.profiles
 function M.profile(args)
-  return open_or_end(args, M.has_token(args))
+  return open_or_stop(args, M.has_token(args))
 end
 
---- The profile that the arguments name, with what is kept of it, whatever token is given.
+--- The profile that the arguments name, with its stored sign-in even if a token is given.
 -- @tparam table args
 -- @treturn pcapi.settings.profiles
-function M.kept_profile(args)
-  return open_or_end(args, false)
+function M.stored_profile(args)
+  return open_or_stop(args, false)
 end
 
--- The token that stands in for a sign-in.
+-- The token that replaces a sign-in, and the name of its source.
 local function given_token(args)
   if args.token_stdin then
-    local token, why = io.stdin:read(LONGEST) -- nil also for an empty one
+    local token, why = io.stdin:read(LONGEST) -- nil also when it is empty
     if why then
       exit.stop(exit.EXIT.usage, "--token-stdin: standard input cannot be read: " .. why)
     end
@@ -88,15 +86,15 @@ local function checked(token, source)
     ok, why = client.is_token(token)
   end
   if not ok then
-    return nil, errors.new { kind = "unauthorized", message = source .. " " .. why }
+    return errors.fail { kind = "unauthorized", message = source .. " " .. why }
   end
   return token
 end
 
---- Where the tokens come from.
+--- The source of the tokens: a token that was given, or the profile's account.
 -- @tparam table args
 -- @tparam pcapi.settings.profiles profile
--- @treturn[1] string a token that was given
+-- @treturn[1] string token
 -- @treturn[2] nil
 -- @treturn[2] pcapi.auth.account
 -- @treturn[3] nil
@@ -111,11 +109,11 @@ function M.source(args, profile)
   return nil, profile:account()
 end
 
---- A line that counts, wiped when it is over; on a terminal only.
+--- A progress line on standard error; only on a terminal.
 -- @tparam table args
 -- @tparam string pattern for string.format
--- @treturn ?function takes the numbers of the pattern
--- @treturn function wipes
+-- @treturn ?function shows the line; takes the numbers of the pattern
+-- @treturn function wipes the line
 function M.progress(args, pattern)
   if args.quiet or not core.columns(STDERR) then
     return nil, function() end
@@ -129,34 +127,34 @@ function M.progress(args, pattern)
   end
 end
 
---- Where `--trace` writes.
+--- The function that writes the lines of `--trace`; nil without that flag.
 -- @tparam table args
 -- @treturn ?function
 function M.tracer(args)
-  local prefix = args.label and text.visible(args.label) .. ": " or "" -- of one among several
+  local prefix = args.label and text.visible(args.label) .. ": " or "" -- for several tenants
   return args.trace and function(line)
     io.stderr:write(prefix, line, "\n")
   end or nil
 end
 
---- Why a token is of no use, as far as it tells: the service decides.
--- @tparam table said from `pcapi.auth.claims`
--- @treturn ?string
-function M.fault(said)
-  if said.subject == "app" then
-    return "this token is an application's own; the calls about MFA take tokens of users only"
-  elseif said.mfa == "no" then
-    return "this sign-in came without MFA, and Partner Center will refuse it. Register a second "
-      .. "factor for this user, or ask for a policy that wants one, and sign in again"
+--- Why the service will refuse a token, as far as its claims show.
+-- @tparam table token_claims from `pcapi.auth.claims`
+-- @treturn ?string nil when they show no reason
+function M.token_problem(token_claims)
+  if token_claims.subject == "app" then
+    return "this is a token of an application; the MFA calls accept only tokens of users"
+  elseif token_claims.mfa == "no" then
+    return "this user signed in without MFA, and Partner Center will refuse the token. Register "
+      .. "a second factor for the user, or require MFA by a policy, and sign in again"
   end
 end
 
---- Ends the command where a token is of no use. What was done stays done.
--- @tparam table said from `pcapi.auth.claims`
-function M.judge(said)
-  local fault = M.fault(said)
-  if fault then
-    exit.stop(exit.EXIT.sign_in, fault)
+--- Stops the command if the service will refuse a token.
+-- @tparam table token_claims from `pcapi.auth.claims`
+function M.require_usable(token_claims)
+  local problem = M.token_problem(token_claims)
+  if problem then
+    exit.stop(exit.EXIT.sign_in, problem)
   end
 end
 
@@ -176,18 +174,17 @@ function M.client(args, profile, on_wait)
   end
   options.on_wait, options.trace = on_wait, M.tracer(args)
   options.user_agent = "pcapi-command"
-  local made, mistake = pcapi.build(options)
+  local made, why = pcapi.build(options)
   if not made then
-    return nil, errors.new { kind = "config", message = mistake, hint = "See: pcapi config show" }
+    return errors.fail { kind = "config", message = why, hint = "See: pcapi config show" }
   end
   return made
 end
 
---- A context for calls without a client, such as a sign-in.
+--- A context for requests without a client, such as those of a sign-in.
 -- @tparam table args
 -- @tparam pcapi.settings.profiles profile
--- @tparam ?number timeout seconds, where no flag says otherwise; without it that of the
--- settings
+-- @tparam ?number timeout seconds; the flag overrides it, and the setting applies without it
 -- @treturn table
 function M.context(args, profile, timeout)
   local options = profile:client_options()

@@ -1,5 +1,5 @@
---- `pcapi doctor`: each step on the way to an answer, tried one after the other. A
--- step whose ground is missing is not tested, and says so.
+--- `pcapi doctor`: tests each step from the configuration to a call of the service. A step
+-- that depends on a failed one is reported as not tested.
 -- @module pcapi.cli.doctor
 local claims = require "pcapi.auth.claims"
 local connect = require "pcapi.cli.connect"
@@ -14,8 +14,8 @@ local url = require "pcapi.url"
 
 local M = {}
 
-local PATIENCE = 30 -- seconds for the hosts; the call itself may take minutes
-local DRIFT = 300 -- seconds that Entra allows a clock to differ
+local HOST_TIMEOUT = 30 -- seconds to reach a host; the call itself may take minutes
+local LARGEST_DRIFT = 300 -- seconds that Entra allows a clock to differ
 
 local OK, FAILED, NOT_TESTED = "ok", "failed", "not tested"
 
@@ -24,15 +24,15 @@ local STEPS = { "configuration", "sign-in", "sign-in name", "sign-in connection"
                 "clock", "token endpoint", "token claims", "service name", "service connection",
                 "service TLS", "call" }
 
--- The list of what was tried; it is told as it grows. What was left out by the time that
--- a later step comes was not tested.
-local function new_list(tell)
+-- A list of the steps and their results; `show` is called for each result. Steps that are
+-- skipped were not tested.
+local function new_list(show)
   local list = { status = exit.EXIT.ok }
   local function append(status, detail, next_step)
     local row = { step = STEPS[#list + 1], status = status, detail = detail,
                   next_step = next_step }
     list[#list + 1] = row
-    tell(row)
+    show(row)
   end
   function list.skip_to(step)
     while #list < #STEPS and STEPS[#list + 1] ~= step do
@@ -47,7 +47,7 @@ local function new_list(tell)
     end
     return status == OK
   end
-  -- An error object as a failed step.
+  -- Adds an error object as a failed step.
   function list.fail(step, err, what)
     return list.add(step, FAILED, (what and what .. ", " or "") .. err.kind .. ": " .. err.message,
       err.hint, err)
@@ -55,11 +55,11 @@ local function new_list(tell)
   return list
 end
 
--- The account whose tokens are asked for; nil for a token that was given, or nil, false.
+-- The account that gives the tokens; nil, true for a token that was given; or nil, false.
 local function check_settings(list, context, args, profile)
   local values = profile.settings.values
   if connect.has_token(args) then
-    list.add("configuration", OK, "an access token that was given, no sign-in")
+    list.add("configuration", OK, "an access token was given, so no sign-in is needed")
     return nil, true
   end
   local account, err = profile:account()
@@ -81,14 +81,14 @@ local function check_store(list, account, is_given)
   if not known then
     return list.fail("sign-in", err)
   elseif is_given then
-    return list.add("sign-in", OK, "by PCAPI_REFRESH_TOKEN")
+    return list.add("sign-in", OK, "the refresh token is in PCAPI_REFRESH_TOKEN")
   end
-  return list.add("sign-in", OK, ("kept in %s%s"):format(account.kept:place(),
-    known.obtained_at and ", renewed " .. time.format(known.obtained_at) or ""))
+  return list.add("sign-in", OK, ("stored in %s%s"):format(account.kept:place(),
+    known.obtained_at and ", last renewed " .. time.format(known.obtained_at) or ""))
 end
 
--- How far a connection came, by libcurl's times: a step that was not done has none.
--- Nor has a connection where TLS fails, as libcurl takes both for one.
+-- Adds the steps of a connection by libcurl's times: a step that was not done has none.
+-- When TLS fails, the connection has none either, as libcurl counts both as one.
 local function add_steps(list, whose, host, response, err)
   local timing = (response or err).timing or {}
   local connected = response or err.kind == "tls"
@@ -105,7 +105,7 @@ local function add_steps(list, whose, host, response, err)
       reached = list.fail(name[1], err, host)
     end
   end
-  -- whatever went wrong behind TLS is the next steps' matter
+  -- the next steps report what fails after TLS
   return reached
 end
 
@@ -117,8 +117,8 @@ local function check_host(list, context, whose, address)
       "See: pcapi config show")
   end
   local response, err = context.transport:send(limits.apply({
-    method = "GET", url = address, headers = {}, timing = true, -- any status will do
-  }, PATIENCE, {}))
+    method = "GET", url = address, headers = {}, timing = true, -- any status is fine
+  }, HOST_TIMEOUT, {}))
   local host = ("%s:%d"):format(parsed.host, parsed.port)
   return add_steps(list, whose, host, response, err), response
 end
@@ -128,14 +128,15 @@ local function check_clock(list, context, response)
   local sent = response and headers.date(response.headers, now)
   if not sent then
     return
-  elseif math.abs(sent - now) > DRIFT then
+  elseif math.abs(sent - now) > LARGEST_DRIFT then
     return list.add("clock", FAILED, ("this machine's clock is %.0f s %s"):format(
-      math.abs(sent - now), sent > now and "behind" or "ahead"), "Set the clock, such as by NTP")
+      math.abs(sent - now), sent > now and "behind" or "ahead"),
+      "Set the clock, for example by NTP")
   end
   return list.add("clock", OK, ("differs by %.0f s"):format(math.abs(sent - now)))
 end
 
--- A token that is really new: one that is kept proves nothing about the endpoint.
+-- Gets a new token: a stored one proves nothing about the endpoint.
 local function check_endpoint(list, context, account)
   local before = account:status()
   local token, err = account:token(nil, context)
@@ -147,11 +148,11 @@ local function check_endpoint(list, context, account)
     list.fail("token endpoint", err)
     return nil
   end
-  list.add("token endpoint", OK, "gave a new access token")
+  list.add("token endpoint", OK, "issued a new access token")
   return token
 end
 
--- Partner Center by its application id, which Entra may put in place of the address.
+-- The application id of Partner Center, which Entra may use as the audience.
 local PARTNER_CENTER = "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd"
 
 local function is_for(audience, resource)
@@ -165,32 +166,35 @@ local function new_sign_in(account)
 end
 
 local function check_claims(list, token, account, resource, now)
-  local said = claims.read(token)
-  if not said.readable then
-    return list.add("token claims", OK, "the token cannot be read, which the service may do")
-  elseif said.subject == "app" then
-    return list.add("token claims", FAILED, "the token is an application's own",
-      "Sign in as a user: the calls about MFA take no other token", { kind = "forbidden" })
-  elseif said.audience and not is_for(said.audience, resource) then
-    return list.add("token claims", FAILED, "the token is for " .. said.audience,
-      "Ask for a token for " .. resource)
-  elseif said.expires_at and said.expires_at <= now then
+  local token_claims = claims.read(token)
+  local user = token_claims.user
+  if not token_claims.readable then
+    return list.add("token claims", OK,
+      "the token is not readable; only the service has to read it")
+  elseif token_claims.subject == "app" then
+    return list.add("token claims", FAILED, "this is a token of an application",
+      "Sign in as a user: the MFA calls accept only tokens of users", { kind = "forbidden" })
+  elseif token_claims.audience and not is_for(token_claims.audience, resource) then
+    return list.add("token claims", FAILED, "the token is for " .. token_claims.audience,
+      "Request a token for " .. resource)
+  elseif token_claims.expires_at and token_claims.expires_at <= now then
     return list.add("token claims", FAILED, ("the token expired %.0f s ago"):format(
-      now - said.expires_at), "Get a new token", { kind = "unauthorized" })
-  elseif said.mfa == "no" then
-    return list.add("token claims", FAILED, ("%s came in without MFA"):format(
-      said.user or "the user"), new_sign_in(account), { kind = "mfa_required" })
+      now - token_claims.expires_at), "Get a new token", { kind = "unauthorized" })
+  elseif token_claims.mfa == "no" then
+    return list.add("token claims", FAILED, ("%s signed in without MFA"):format(
+      user or "the user"), new_sign_in(account), { kind = "mfa_required" })
   end
-  return list.add("token claims", OK, ("%s, MFA: %s%s"):format(said.user or "no user named",
-    said.mfa, said.expires_at and ", until " .. time.format(said.expires_at) or ""))
+  return list.add("token claims", OK, ("user: %s, MFA: %s%s"):format(user or "unknown",
+    token_claims.mfa,
+    token_claims.expires_at and ", until " .. time.format(token_claims.expires_at) or ""))
 end
 
 local function check_call(list, args, profile, token, account)
   local options = profile:client_options()
   options.token, options.trace = token, connect.tracer(args)
-  local client, mistake = pcapi.build(options)
+  local client, why = pcapi.build(options)
   if not client then
-    return list.add("call", FAILED, mistake, "See: pcapi config show")
+    return list.add("call", FAILED, why, "See: pcapi config show")
   end
   local users, err = client.security:non_mfa_principals()
   client:close()
@@ -199,11 +203,11 @@ local function check_call(list, args, profile, token, account)
   end
   local compliant = users.is_mfa_compliant
   if compliant == false then
-    return list.add("call", FAILED, "the service finds this token not compliant with MFA",
+    return list.add("call", FAILED, "the service reports that this token lacks MFA",
       new_sign_in(account), { kind = "mfa_required" })
   end
   return list.add("call", OK, ("%d users without MFA%s"):format(#users,
-    compliant and "; the service finds this token compliant" or ""))
+    compliant and "; the service reports that this token has MFA" or ""))
 end
 
 local function check_token(list, context, args, profile, account)
@@ -235,19 +239,19 @@ local function check_all(list, context, args, profile)
   list.skip_to(nil)
 end
 
-local function tell_row(row)
+local function write_row(row)
   local line = ("%-10s  %s%s"):format(row.status, row.step,
     row.detail and ": " .. row.detail or "")
   local following = row.next_step and (" "):rep(12) .. text.visible(row.next_step) .. "\n" or ""
   output.write(text.visible(line) .. "\n" .. following)
 end
 
--- libcurl writes the keys of each connection there, for programs that read along.
+-- libcurl writes the keys of each connection to that file, for programs that analyse traffic.
 local function warn_of_key_log()
   local path = os.getenv "SSLKEYLOGFILE" or ""
   if path ~= "" then
-    exit.say(("SSLKEYLOGFILE is set: who can read %s can decrypt what pcapi sends, tokens "
-      .. "and secrets too. Unset it"):format(path))
+    exit.say(("SSLKEYLOGFILE is set: every user who can read %s can decrypt what pcapi sends, "
+      .. "including tokens and secrets. Unset it"):format(path))
   end
 end
 
@@ -255,7 +259,7 @@ end
 -- @tparam table args
 function M.run(args)
   warn_of_key_log()
-  local list = new_list(args.json and function() end or tell_row)
+  local list = new_list(args.json and function() end or write_row)
   local profile = connect.profile(args)
   local context = connect.context(args, profile)
   check_all(list, context, args, profile)

@@ -1,30 +1,31 @@
---- `pcapi logout`: forgets the sign-in of a profile. Microsoft has no way to end a
--- single refresh token; who must be sure revokes the user's sessions in Entra.
+--- `pcapi logout`: removes the stored sign-in of a profile. Microsoft offers no way to
+-- revoke a single refresh token.
 -- @module pcapi.cli.logout
 local connect = require "pcapi.cli.connect"
 local exit = require "pcapi.cli.exit"
 
 local M = {}
 
+local REMOVED = "removed the stored sign-in of profile %s from this machine; its refresh token "
+  .. "remains valid at Microsoft.\npcapi: To revoke it: Entra, the user, Revoke sessions"
+
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
-  local profile = connect.kept_profile(args)
-  if not profile.kept then
-    exit.fail(profile.trouble)
+  local profile = connect.stored_profile(args)
+  if not profile.stored then
+    exit.fail(profile.store_error)
   end
-  -- what cannot be read is to go, too
-  local was_signed_in = profile.trouble or profile.kept:read()
+  -- an unreadable sign-in is removed, too
+  local was_signed_in = profile.store_error or profile.stored:read()
   if was_signed_in then
-    local ok, err = profile.kept:forget(connect.context(args, profile))
+    local ok, err = profile.stored:forget(connect.context(args, profile))
     if not ok then
       exit.fail(err)
     end
   end
   if not args.quiet then
-    exit.say((was_signed_in and "the sign-in of profile %s is forgotten here; at Microsoft it "
-      .. "stays good until it ends.\npcapi: To end it: Entra, the user, Revoke sessions"
-      or "profile %s was not signed in"):format(profile.name))
+    exit.say((was_signed_in and REMOVED or "profile %s was not signed in"):format(profile.name))
   end
 end
 

@@ -1,4 +1,4 @@
---- `pcapi status`: what is known of the sign-in, without asking anybody.
+--- `pcapi status`: shows what is known of the sign-in, without any request.
 -- @module pcapi.cli.status
 local results = require "pcapi.cli.results"
 local claims = require "pcapi.auth.claims"
@@ -12,54 +12,60 @@ local time = require "pcapi.time"
 
 local M = {}
 
-local UNUSED = 90 * 24 * 3600 -- seconds that a refresh token lives without being used
+local UNUSED = 90 * 24 * 3600 -- seconds that an unused refresh token lives
 
 local FIELDS = { "profile", "signed_in", "user", "tenant_id", "client_id", "mfa", "sign_in_until",
                  "expires_at", "renewed_at", "signed_in_at", "audience", "source" }
 
 local TITLES = { profile = "profile", user = "user", tenant_id = "tenant",
                  client_id = "application", mfa = "MFA", sign_in_until = "sign-in until",
-                 expires_at = "access token until", renewed_at = "renewed",
-                 signed_in_at = "signed in", audience = "for the service", source = "from" }
+                 expires_at = "access token until", renewed_at = "last renewed",
+                 signed_in_at = "signed in at", audience = "service", source = "source" }
 
--- Of several profiles.
+-- The table of several profiles.
 local COLUMNS = { "profile", "signed_in", "user", "tenant_id", "mfa", "sign_in_until" }
 local HEADINGS = { profile = "PROFILE", signed_in = "SIGNED IN", user = "USER",
                    tenant_id = "TENANT", mfa = "MFA", sign_in_until = "SIGN-IN UNTIL" }
 
--- What stands behind a value, for people.
-local NOTES = { sign_in_until = " at the least, unless it is revoked; longer with every use",
-                expires_at = ", renewed by itself" }
+-- Notes behind values of a stored sign-in.
+local NOTES = { sign_in_until = " (later with every use; earlier if it is revoked)",
+                expires_at = " (renewed automatically)" }
 
 local function moment(epoch)
   return epoch and time.format(epoch) or nil
 end
 
--- The facts of a token that was given, or of the sign-in that is kept.
-local function facts_of(args, profile)
-  local facts = { profile = profile.name, signed_in = false, mfa = "unknown" }
+-- The claims of the token that was given or stored, what else is known of the sign-in, and
+-- the source of both; or nil, nil, source and an error.
+local function read_token(args, profile)
   local token, account, err = connect.source(args, profile)
-  local known, said
   if token then
-    said, known = claims.read(token), {}
-    facts.source = args.token_stdin and "standard input" or "PCAPI_TOKEN"
-  elseif account then
-    facts.source = profile.settings:value "refresh_token" and "PCAPI_REFRESH_TOKEN"
-      or account.kept:place()
-    known, err = account:status()
-    said = known and known.claims
+    return claims.read(token), {}, args.token_stdin and "standard input" or "PCAPI_TOKEN"
+  elseif not account then
+    return nil, nil, nil, err
   end
-  if not said then
+  local source = profile.settings:value "refresh_token" and "PCAPI_REFRESH_TOKEN"
+    or account.kept:place()
+  local known
+  known, err = account:status()
+  return known and known.claims, known, source, err
+end
+
+-- The facts to show, and the claims of the token; or the facts, nil and an error.
+local function facts_of(args, profile)
+  local token_claims, known, source, err = read_token(args, profile)
+  local facts = { profile = profile.name, signed_in = token_claims ~= nil, mfa = "unknown",
+                  source = source }
+  if not token_claims then
     return facts, nil, err
   end
-  facts.signed_in = true
-  facts.user, facts.tenant_id, facts.audience = said.user, said.tenant_id, said.audience
-  facts.client_id = said.application_id or known.client_id
-  facts.mfa = said.mfa
-  facts.expires_at = moment(known.expires_at or said.expires_at)
+  facts.user, facts.tenant_id = token_claims.user, token_claims.tenant_id
+  facts.audience, facts.mfa = token_claims.audience, token_claims.mfa
+  facts.client_id = token_claims.application_id or known.client_id
+  facts.expires_at = moment(known.expires_at or token_claims.expires_at)
   facts.renewed_at, facts.signed_in_at = moment(known.obtained_at), moment(known.signed_in_at)
   facts.sign_in_until = known.obtained_at and moment(known.obtained_at + UNUSED)
-  return facts, said
+  return facts, token_claims
 end
 
 local function lines_of(facts)
@@ -73,14 +79,14 @@ local function lines_of(facts)
   return table.concat(lines)
 end
 
--- What is known of one of several tenants; and why it cannot be asked.
-local function known_of(tenant)
+-- The facts of one of several tenants, and the error if it cannot be queried.
+local function facts_of_tenant(tenant)
   if not tenant.profile then
     return { profile = tenant.name, signed_in = false, mfa = "unknown" }, tenant.err
   end
-  local facts, said, err = facts_of(tenant.args, tenant.profile)
-  local fault = said and connect.fault(said)
-  return facts, fault and errors.new { kind = "mfa_required", message = fault } or err
+  local facts, token_claims, err = facts_of(tenant.args, tenant.profile)
+  local problem = token_claims and connect.token_problem(token_claims)
+  return facts, problem and errors.new { kind = "mfa_required", message = problem } or err
 end
 
 local function write_all(args, rows)
@@ -97,7 +103,7 @@ local function run_all(args)
   local rows, answers = {}, {}
   for i, tenant in ipairs(require("pcapi.cli.tenant_list").choose(args)) do
     local err
-    rows[i], err = known_of(tenant)
+    rows[i], err = facts_of_tenant(tenant)
     answers[i] = { name = tenant.name, list = not err and {} or nil, err = err }
   end
   write_all(args, rows)
@@ -115,7 +121,7 @@ function M.run(args)
   if args.all_profiles then
     return run_all(args)
   end
-  local facts, said, err = facts_of(args, connect.profile(args))
+  local facts, token_claims, err = facts_of(args, connect.profile(args))
   if args.json then
     output.write(require("pcapi.format.jsonl").encode({ facts }, { columns = FIELDS }))
   elseif facts.signed_in then
@@ -124,7 +130,7 @@ function M.run(args)
   if not facts.signed_in then
     exit.fail(err)
   end
-  connect.judge(said)
+  connect.require_usable(token_claims)
 end
 
 return M

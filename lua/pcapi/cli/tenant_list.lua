@@ -1,7 +1,7 @@
 --- Which tenants `--all-profiles` and `--tenants` mean, and the profile by which each of
 -- them is asked.
 -- @module pcapi.cli.tenant_list
-local resolve = require "pcapi.settings.resolve"
+local read_configuration = require("pcapi.settings.file").read
 local connect = require "pcapi.cli.connect"
 local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
@@ -108,7 +108,7 @@ local function index_of(chooser)
       names_of[key] = names_of[key] or {}
       table.insert(names_of[key], name)
     end
-    if not trouble and (not profile or profile.trouble) then
+    if not trouble and (not profile or profile.store_error) then
       trouble = ("; that of profile %s cannot be told"):format(name)
     end
   end
@@ -201,7 +201,7 @@ end
 -- @treturn table array, sorted by name: `name` (as the list has it), `args` (its own),
 -- and `profile`, or `err` that says why there is none
 function M.choose(args)
-  local file, err = resolve.read { getenv = getenv, path = args.config_file }
+  local file, err = read_configuration { getenv = getenv, path = args.config_file }
   local names
   if file then
     names, err = profiles.names { getenv = getenv, file = file }
