@@ -17,6 +17,8 @@ setup(function()
   folder.write(home .. "/nul", "contoso\0.example\n")
   folder.write(home .. "/utf16", "\255\254c\0o\0")
   folder.write(home .. "/config", "[a]\nti\27meout = 1\n")
+  folder.write(home .. "/type", "[a]\n[foo b\27]\n")
+  folder.write(home .. "/twice", "[a]\n\n[profile a]\n")
 end)
 
 teardown(folder.remove)
@@ -103,6 +105,10 @@ local CASES = {
   { 2, "is UTF-16 text or binary", "non-mfa", "--tenants", "HOME/nul" },
   { 2, "is UTF-16 text or binary", "non-mfa", "--tenants", "HOME/utf16" },
   { 1, "/config:2: ", "--config", "HOME/config", "non-mfa" },
+  { 1, '/type:2: unknown section type "foo"; write [profile NAME] or [NAME]', "--config",
+    "HOME/type", "status" },
+  { 1, "/twice:3: profile a is already written as [a] in line 1", "--config", "HOME/twice",
+    "config", "show" },
   { 1, "/nul:1: the file is UTF-16 text or binary", "--config", "HOME/nul", "non-mfa" },
   { 1, "Is a directory", "--config", "/", "non-mfa" },
   { 1, "/no" .. WRITTEN, "--config", "/no" .. ESCAPES, "non-mfa" },

@@ -328,7 +328,11 @@ function M.resolve(options)
     return fail(("the name of a profile %s (%s)"):format(schema.NAME_RULE, origin))
   end
   local config, err = file.read(options)
-  if not config then
+  local ok = config
+  if config then
+    ok, err = config:check_profile(profile, origin)
+  end
+  if not ok then
     return nil, err
   end
   return settings_of(options, config, {

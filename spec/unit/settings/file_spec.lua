@@ -1,9 +1,9 @@
 local errors = require "pcapi.error"
 local file = require "pcapi.settings.file"
 local folder = require "spec.support.folder"
-local settings = require "spec.support.settings"
+local support = require "spec.support.settings"
 
-local env, error_of = settings.env, settings.error_of
+local env, error_of = support.env, support.error_of
 
 describe("the configuration file", function()
   teardown(folder.remove)
@@ -36,53 +36,53 @@ describe("the configuration file", function()
 
   describe("may hold", function()
     it("profiles, settings for all profiles, comments and blank lines", function()
-      local sections = assert(file.parse(table.concat({
+      local parsed = assert(file.parse(table.concat({
         "# for all", "ca_file = /etc/ca.pem", "", "[default]", "  tenant=a.example  ",
         "; another way to comment", "\tclient_id\t=\tid 1", "[ second ]", "tenant = b.example",
       }, "\n")))
-      assert.same({
-        [""] = { ca_file = { value = "/etc/ca.pem", line = 2 } },
-        default = { tenant = { value = "a.example", line = 5 },
-                    client_id = { value = "id 1", line = 7 } },
-        second = { tenant = { value = "b.example", line = 9 } },
-      }, sections)
+      assert.same({ ca_file = { value = "/etc/ca.pem", line = 2 } }, parsed:settings "")
+      assert.same({ tenant = { value = "a.example", line = 5 },
+                    client_id = { value = "id 1", line = 7 } }, parsed:settings "default")
+      assert.same({ tenant = { value = "b.example", line = 9 } }, parsed:settings "second")
+      assert.same({ "default", "second" }, parsed.profiles)
     end)
 
     it("line ends of Windows, and a last line without one", function()
-      local sections = assert(file.parse "[a]\r\ntenant = x\r\nscope = y")
-      assert.equal("x", sections.a.tenant.value)
-      assert.equal("y", sections.a.scope.value)
-      assert.equal(3, sections.a.scope.line)
+      local settings = assert(file.parse "[a]\r\ntenant = x\r\nscope = y"):settings "a"
+      assert.equal("x", settings.tenant.value)
+      assert.equal("y", settings.scope.value)
+      assert.equal(3, settings.scope.line)
     end)
 
     it("values with = and # in them, with quotes and without", function()
-      local sections = assert(file.parse
-        'token_url = https://x.example/?a=b#c\nscope = " a b "\nproxy = ""')
-      assert.equal("https://x.example/?a=b#c", sections[""].token_url.value)
-      assert.equal(" a b ", sections[""].scope.value)
-      assert.equal("", sections[""].proxy.value)
+      local settings = assert(file.parse
+        'token_url = https://x.example/?a=b#c\nscope = " a b "\nproxy = ""'):settings ""
+      assert.equal("https://x.example/?a=b#c", settings.token_url.value)
+      assert.equal(" a b ", settings.scope.value)
+      assert.equal("", settings.proxy.value)
     end)
 
     it("a comment behind a value or a section", function()
-      local sections = assert(file.parse
+      local settings = assert(file.parse
         '[a] # the first\ntenant = x  # here\nscope = "a # b" ; there\nproxy = "c"# d"')
-      assert.equal("x", sections.a.tenant.value)
-      assert.equal("a # b", sections.a.scope.value)
-      assert.equal('c"# d', sections.a.proxy.value)
+        :settings "a"
+      assert.equal("x", settings.tenant.value)
+      assert.equal("a # b", settings.scope.value)
+      assert.equal('c"# d', settings.proxy.value)
     end)
 
     it("a byte order mark", function()
-      assert.equal("x", assert(file.parse "\239\187\191[a]\ntenant = x").a.tenant.value)
+      assert.equal("x", assert(file.parse "\239\187\191[a]\ntenant = x"):settings "a".tenant.value)
     end)
 
     it("a profile in two places", function()
-      local sections = assert(file.parse "[a]\ntenant = x\n[b]\n[a]\nscope = y")
-      assert.equal("x", sections.a.tenant.value)
-      assert.equal("y", sections.a.scope.value)
+      local settings = assert(file.parse "[a]\ntenant = x\n[b]\n[a]\nscope = y"):settings "a"
+      assert.equal("x", settings.tenant.value)
+      assert.equal("y", settings.scope.value)
     end)
 
     it("nothing", function()
-      assert.same({ [""] = {} }, file.parse "")
+      assert.same({}, assert(file.parse ""):settings "")
     end)
   end)
 
@@ -92,8 +92,8 @@ describe("the configuration file", function()
       ["a setting that resembles none"] = { "zzzzzzzzzzzz = x", ":1: ", "there are: " },
       ["a line without ="] = { "\n\ntenant", ":3: ", "neither [section] nor name = value" },
       ["a missing bracket"] = { "[a", ":1: ", "neither [section] nor name = value" },
-      ["a profile without a name"] = { "[ ]", ":1: ", "the name of a profile may hold" },
-      ["a profile whose name a shell would take apart"] = { "[a b;c]", ":1: ", "may hold letters" },
+      ["a section without a name"] = { "[ ]", ":1: ", "a section needs a name" },
+      ["a profile whose name a shell would take apart"] = { "[a;b]", ":1: ", "may hold letters" },
       ["a setting that is set twice"] = { "tenant = a\n\ntenant = b", ":3: ",
         "tenant is already set in line 1" },
       ["a setting that is set twice in two places"] = { "[a]\nscope = a\n[b]\n[a]\nscope = b",
