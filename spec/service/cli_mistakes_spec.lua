@@ -1,4 +1,4 @@
---- Odd command lines: each is refused by a message that names the flag, the value and the cure.
+--- Errors in command lines: each message names the flag, the value and the cure.
 local folder = require "spec.support.folder"
 local sandbox = require "spec.support.sandbox"
 
@@ -27,7 +27,7 @@ local function run(arguments)
   return sandbox.pcapi(arguments, { HOME = home })
 end
 
--- Not a line longer than a few of a terminal, and nothing but printable characters in it.
+-- Checks that a message is a few lines of a terminal long and holds printable characters only.
 local function assert_readable(result)
   assert.is_nil(result.err:find "[%z\1-\9\11-\31\127]", result.err)
   assert.is_nil(result.err:find("traceback", 1, true), result.err)
@@ -35,7 +35,7 @@ local function assert_readable(result)
   assert.is_true(#result.err < 600, #result.err .. " bytes")
 end
 
--- The status, what the message says, and the words.
+-- The exit status, a part of the message, and the arguments.
 local CASES = {
   { 2, "a command is required" },
   { 2, "unknown command ''", "" },
@@ -127,9 +127,9 @@ local CASES = {
   { 2, "--limit needs --all-profiles or --tenants", "non-mfa", "--limit", "5" },
 }
 
-describe("an odd command line", function()
+describe("a command line with an error or an extreme value", function()
   for number, case in ipairs(CASES) do
-    it(("is refused by name, %d: %s"):format(number, case[2]:sub(1, 60):gsub("%c", " ")), function()
+    it(("gives the message %d: %s"):format(number, case[2]:sub(1, 60):gsub("%c", " ")), function()
       local words = {}
       for i = 3, #case do
         words[i - 2] = case[i]:gsub("^HOME", home)
@@ -141,20 +141,20 @@ describe("an odd command line", function()
     end)
   end
 
-  it("may have an option twice: the last one counts", function()
+  it("may repeat an option: the last one counts", function()
     local result = run { "--timeout", "0.001", "--timeout", "20", "-q", "-q", "non-mfa",
                          "-o", "csv", "-o", "json" }
     assert.equal(0, result.status, result.err)
     assert.truthy(result.out:find "^%[\n")
   end)
 
-  it("may have a long value, which matches nobody", function()
+  it("may have a long value, which matches no user", function()
     local result = run { "non-mfa", "--user", LONG }
     assert.same({ 0, "" }, { result.status, result.out })
     assert_readable(result)
   end)
 
-  it("prints the help that comes first, whatever else is wrong behind it", function()
+  it("prints the help that it asks for first, whatever errors follow", function()
     for _, words in ipairs { { "--help", "--bogus" }, { "-qh" }, { "--help", "--version" },
                              { "--help", "non-mfa", "--limit", "0" } } do
       local result = run(words)
@@ -166,7 +166,7 @@ describe("an odd command line", function()
     assert.truthy(run({ "config", "show", "--help" }).out:find "^Usage: pcapi config show")
   end)
 
-  it("says in the help of each command where the options of all commands are told", function()
+  it("says in the help of each command where the options of all commands are listed", function()
     for _, words in ipairs { { "non-mfa" }, { "login" }, { "status" }, { "doctor" },
                              { "config", "show" } } do
       words[#words + 1] = "--help"

@@ -16,7 +16,7 @@ local function lines(text)
 end
 
 describe("pcapi non-mfa", function()
-  it("prints a table of users, the newest first, and a sentence beside it", function()
+  it("prints a table of users, the newest first, and a summary on standard error", function()
     local result = run({ "non-mfa" }, "records=7")
     assert.equal(0, result.status, result.err)
     local rows = lines(result.out)
@@ -33,22 +33,22 @@ describe("pcapi non-mfa", function()
     assert.equal("pcapi: 7 users came in without MFA.\n", result.err)
   end)
 
-  it("says so when there is none", function()
+  it("says so when there are no users", function()
     local result = run({ "non-mfa" }, "records=0")
     assert.same({ 0, "", "pcapi: No user came in without MFA.\n" },
       { result.status, result.out, result.err })
   end)
 
-  it("says so when none matches", function()
+  it("says so when no user matches", function()
     assert.equal("pcapi: None of 7 records matches.\n",
       run({ "non-mfa", "--user", "nobody@example" }, "records=7").err)
   end)
 
-  it("warns of a list that may be cut even when it is to be quiet", function()
+  it("warns of a list that may be cut even with -q", function()
     assert.truthy(run({ "-q", "non-mfa", "-o", "csv" }, "records=10000").err:find "may be more")
   end)
 
-  it("lets a flag win over the environment, and takes an empty variable for none", function()
+  it("prefers a flag to the environment, and ignores an empty variable", function()
     local result = sandbox.pcapi({ "--ca-path", sandbox.ca_path, "non-mfa" },
       { PCAPI_CA_FILE = "/nowhere.pem" })
     assert.equal(0, result.status, result.err)
@@ -57,7 +57,7 @@ describe("pcapi non-mfa", function()
     assert.equal(0, result.status, result.err)
   end)
 
-  it("takes as many records as PCAPI_MAX_RECORDS says, and no more", function()
+  it("accepts as many records as PCAPI_MAX_RECORDS says, and no more", function()
     local function ask(records)
       return sandbox.pcapi({ "-q", "non-mfa" }, { PCAPI_MAX_RECORDS = "7",
         PCAPI_TOKEN = sandbox.token { scenario = "records=" .. records } })
@@ -69,14 +69,14 @@ describe("pcapi non-mfa", function()
     assert.truthy(result.err:find("Raise max_records", 1, true), result.err)
   end)
 
-  it("names the ceiling of a body, and its variable raises it", function()
+  it("names the limit of a response body, and its variable raises it", function()
     local result = sandbox.pcapi({ "-q", "non-mfa" }, { PCAPI_MAX_BODY = "100" })
     assert.same({ 1, "" }, { result.status, result.out })
     assert.truthy(result.err:find("Raise max_body", 1, true), result.err)
     assert.equal(0, sandbox.pcapi({ "-q", "non-mfa" }, { PCAPI_MAX_BODY = "1e6" }).status)
   end)
 
-  it("is quiet when asked", function()
+  it("writes no summary with -q", function()
     assert.equal("", run({ "-q", "non-mfa" }, "records=0").err)
   end)
 
@@ -92,7 +92,7 @@ describe("pcapi non-mfa", function()
     assert.equal(4, select(2, csv:gsub("\r\n", "")))
   end)
 
-  it("writes only the columns asked for", function()
+  it("writes only the columns in --columns", function()
     local csv = run({ "non-mfa", "-o", "csv", "--columns", "tenantId,upn" }, "records=1").out
     assert.truthy(csv:find("^tenantId,upn\r\n"))
     local json = cjson.decode(run({ "non-mfa", "-o", "json", "--columns", "upn" }, "records=1").out)
@@ -103,7 +103,7 @@ describe("pcapi non-mfa", function()
     assert.same({ "upn" }, names)
   end)
 
-  it("writes a column once that was asked for twice", function()
+  it("writes a column once that --columns names twice", function()
     for _, output in ipairs { "table", "json", "jsonl", "csv" } do
       local result = run({ "non-mfa", "-o", output, "--columns", "upn,upn" }, "records=1")
       assert.equal(0, result.status, result.err)
@@ -132,7 +132,7 @@ describe("pcapi non-mfa", function()
       result.err)
   end)
 
-  describe("with the CAs that the environment names for all programs", function()
+  describe("with the CA variables of other programs", function()
     local function ask(environment, ...)
       environment.PCAPI_CA_FILE = false
       return sandbox.pcapi({ "-q", ... }, environment)
@@ -150,7 +150,7 @@ describe("pcapi non-mfa", function()
       assert.equal(0, ask({ SSL_CERT_DIR = sandbox.ca_path }, "non-mfa").status)
     end)
 
-    it("trusts them from Lua, and rather those of an option", function()
+    it("trusts them from Lua, unless an option names others", function()
       local script = ([[%%s %s -e '
         local pcapi = require "pcapi"
         local function ask(options)
@@ -168,7 +168,7 @@ describe("pcapi non-mfa", function()
         sandbox.shell(script:format("SSL_CERT_FILE=/none")).out)
     end)
 
-    it("says which variable names what is not there", function()
+    it("names the variable whose file is absent", function()
       local result = ask({ SSL_CERT_FILE = "/none" }, "non-mfa")
       assert.equal(1, result.status)
       assert.truthy(result.err:find("SSL_CERT_FILE names /none", 1, true), result.err)
@@ -176,7 +176,7 @@ describe("pcapi non-mfa", function()
     end)
   end)
 
-  it("lets no value reach the terminal or a spreadsheet as a command", function()
+  it("writes no value that a terminal or a spreadsheet takes for a command", function()
     local result = run({ "non-mfa" }, "hostile")
     assert.equal(0, result.status, result.err)
     assert.is_nil(result.out:find "[%z\1-\9\11-\31\127]")
@@ -234,23 +234,23 @@ describe("the exit status", function()
   local cases = {
     { 2, {}, "command", "no command" },
     { 2, { "non-mfa", "--output", "xml" }, "table", "an unknown output" },
-    { 2, { "non-mfa", "--since", "someday" }, "--since", "a time that is none" },
+    { 2, { "non-mfa", "--since", "someday" }, "--since", "an invalid time" },
     { 2, { "non-mfa", "--colums", "upn" }, "--colums", "an unknown flag" },
     { 2, { "non-mfa", "--user", "" }, "empty", "an empty name" },
     { 2, { "non-mfa", "--columns", "upm" }, "upm", "an unknown field" },
-    { 2, { "--timeout", "0", "non-mfa" }, "--timeout", "a timeout that is none" },
+    { 2, { "--timeout", "0", "non-mfa" }, "--timeout", "an invalid timeout" },
     { 2, { "--base-url", "http://example.com", "non-mfa" }, "--base-url", "a clear-text address" },
     { 2, { "adoption", "--start-date", "2024-02-10", "--end-date", "2024-02-01" },
       "--start-date", "days in the wrong order" },
-    { 2, { "adoption", "--start-date", "1.2.2024" }, "2024-02-03", "a day that is none" },
+    { 2, { "adoption", "--start-date", "1.2.2024" }, "2024-02-03", "an invalid day" },
     { 1, { "--ca-file", "/nowhere.pem", "non-mfa" }, "/nowhere.pem", "a missing CA file" },
     { 4, { "non-mfa" }, "900421", "a refusal for lack of MFA", "mfa=900421" },
     { 4, { "non-mfa" }, "role", "a missing role", "status=403; error=A; code=900308" },
     { 5, { "--timeout", "2", "non-mfa" }, "Try again in 57 s", "throttling",
       "status=429; retry_after=57" },
-    { 6, { "--timeout", "1", "non-mfa" }, "timeout", "a service that does not answer", "delay=30" },
-    { 1, { "non-mfa" }, "not JSON", "an answer that is not JSON", "body=html" },
-    { 1, { "non-mfa" }, "max_body", "an answer of 300 MB", "body=huge; bytes=300000000" },
+    { 6, { "--timeout", "1", "non-mfa" }, "timeout", "a silent service", "delay=30" },
+    { 1, { "non-mfa" }, "not JSON", "a response that is not JSON", "body=html" },
+    { 1, { "non-mfa" }, "max_body", "a response of 300 MB", "body=huge; bytes=300000000" },
     { 1, { "--prefix", "", "non-mfa" }, "not_found", "an address unknown to the service",
       "serve=pcapi" },
   }
@@ -265,13 +265,13 @@ describe("the exit status", function()
     end)
   end
 
-  it("is 6 when nobody listens", function()
+  it("is 6 when no server listens", function()
     local result = run { "--timeout", "1", "--base-url", closed, "non-mfa" }
     assert.equal(6, result.status)
     assert.truthy(result.err:find("network", 1, true))
   end)
 
-  it("is 4 without a token or with one that is none", function()
+  it("is 4 without a token or with an invalid one", function()
     local result = sandbox.pcapi({ "non-mfa" }, { PCAPI_TOKEN = false })
     assert.equal(4, result.status)
     assert.truthy(result.err:find("PCAPI_TOKEN", 1, true))
@@ -319,7 +319,7 @@ describe("a terminal", function()
       :find("\27[1m", 1, true))
   end)
 
-  it("sees that the command waits", function()
+  it("shows that the command waits", function()
     local out = on_terminal("TERM=xterm", "delay=1; records=2", "non-mfa")
     assert.truthy(out:find("waiting for the service, 1 s", 1, true))
     assert.is_nil(on_terminal("TERM=xterm", "delay=1; records=2", "-q non-mfa")

@@ -7,7 +7,8 @@ local exit = require "pcapi.cli.exit"
 local M = {}
 
 local REMOVED = "removed the stored sign-in of profile %s from this machine; its refresh token "
-  .. "remains valid at Microsoft.\npcapi: To revoke it: Entra, the user, Revoke sessions"
+  .. "remains valid at Microsoft.\npcapi: To revoke it, open the user in Entra and choose "
+  .. "Revoke sessions"
 
 --- Runs the command.
 -- @tparam table args

@@ -28,7 +28,7 @@ local HEADINGS = { profile = "PROFILE", signed_in = "SIGNED IN", user = "USER",
                    tenant_id = "TENANT", mfa = "MFA", sign_in_until = "SIGN-IN UNTIL" }
 
 -- Notes behind values of a stored sign-in.
-local NOTES = { sign_in_until = " (later with every use; earlier if it is revoked)",
+local NOTES = { sign_in_until = " (every use extends it; a revocation ends it)",
                 expires_at = " (renewed automatically)" }
 
 local function moment(epoch)

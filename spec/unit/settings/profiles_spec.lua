@@ -9,7 +9,7 @@ local sign_in = require "spec.support.sign_in"
 
 local NOW = fake.NOW
 
-describe("pcapi.settings.profiles", function()
+describe("a profile", function()
   teardown(folder.remove)
 
   local home
@@ -25,10 +25,11 @@ describe("pcapi.settings.profiles", function()
     return profiles.open(sign_in.merged({ getenv = function(name) return all[name] end }, options))
   end
 
-  local function keep(name, entry)
+  -- Puts a sign-in into the store.
+  local function store(name, entry)
     auth.file_store(home .. "/.local/state/pcapi"):set(name, type(entry) == "string" and entry
       or cjson.encode(sign_in.merged({ version = 1, client_id = "me",
-        refresh_token = "SECRETkept" }, entry)))
+        refresh_token = "SECRETstored" }, entry)))
   end
 
   it("has its settings, and the store of this user", function()
@@ -46,7 +47,7 @@ describe("pcapi.settings.profiles", function()
   describe("without a place for a store", function()
     local SETTINGS = "tenant = t\nclient_id = me\n"
 
-    it("opens, and says what to set when an account is asked for", function()
+    it("opens, and its account gives an error that says what to set", function()
       for kind, more in pairs { refresh_token = {}, device_code = { on_code = print } } do
         local account, err = assert(open(SETTINGS, { HOME = "" })):account(kind, more)
         assert.is_nil(account)
@@ -56,39 +57,39 @@ describe("pcapi.settings.profiles", function()
       end
     end)
 
-    it("goes on where a refresh token of the environment needs none", function()
+    it("has an account when the environment has a refresh token, which needs no store", function()
       local profile = assert(open(SETTINGS, { HOME = "", PCAPI_REFRESH_TOKEN = "SECRETenv" }))
       assert.is_table(profile:account())
     end)
   end)
 
-  it("hands on what is wrong with the configuration", function()
+  it("gives the error of the configuration file", function()
     local profile, err = open "tenent = t"
     assert.is_nil(profile)
     assert.matches('did you mean "tenant"', err.message, 1, true)
   end)
 
-  it("needs neither a store nor what is kept in it where a token is given", function()
+  it("reads no store when a token is given", function()
     local profile = assert(open(nil, { HOME = "" }, { given_token = true }))
     assert.is_nil(profile.store)
-    keep("default", { settings = { tenant = "kept" } })
+    store("default", { settings = { tenant = "stored" } })
     assert.is_nil(assert(open(nil, nil, { given_token = true })).settings.values.tenant)
   end)
 
-  it("adds below all others what was kept at sign-in under its name", function()
-    keep("work", { settings = { tenant = "kept", client_id = "me", cloud = "china",
-                                ca_file = "/kept" } })
-    keep("default", { settings = { tenant = "other" } })
+  it("has the settings stored with its sign-in, below all others", function()
+    store("work", { settings = { tenant = "stored", client_id = "me", cloud = "china",
+                                ca_file = "/stored" } })
+    store("default", { settings = { tenant = "other" } })
     local profile = assert(open("[work]\nca_file = /file", nil, { profile = "work" }))
     assert.is_nil(profile.store_error)
-    assert.equal("kept", profile.settings.values.tenant)
+    assert.equal("stored", profile.settings.values.tenant)
     assert.equal("sign-in", profile.settings.origins.tenant)
     assert.equal("/file", profile.settings.values.ca_file)
     assert.equal("https://partner.partnercenterapi.microsoftonline.cn", profile:resource())
   end)
 
-  it("opens although what is kept cannot be read; who needs it is told, with the cure", function()
-    keep("default", "garbage")
+  it("opens when its sign-in is unreadable; its account gives the error, with the cure", function()
+    store("default", "garbage")
     local profile = assert(open "tenant = t\nclient_id = me")
     assert.equal("store", profile.store_error.kind)
     local account, err = profile:account()
@@ -100,72 +101,72 @@ describe("pcapi.settings.profiles", function()
     assert.is_table(profile:account("device_code", { on_code = print }))
   end)
 
-  it("knows tenant and application of who signed in without keeping settings", function()
-    keep("default", { tenant = "t", client_id = "c" })
+  it("has tenant and application of a sign-in that stored no settings", function()
+    store("default", { tenant = "t", client_id = "c" })
     local values = assert(open()).settings.values
     assert.same({ "t", "c" }, { values.tenant, values.client_id })
   end)
 
-  it("does not open with kept settings that nobody can use", function()
-    keep("default", { settings = { cloud = "mars" } })
+  it("does not open when a stored setting is impossible", function()
+    store("default", { settings = { cloud = "mars" } })
     local profile, err = open()
     assert.is_nil(profile)
     assert.matches("cloud must be", err.message, 1, true)
     assert.matches("(sign-in)", err.message, 1, true)
   end)
 
-  it("says how to sign in to it", function()
+  it("has a command that signs in to it", function()
     assert.equal("pcapi login", profiles.how_to_sign_in "default")
     assert.equal("pcapi login --profile work", profiles.how_to_sign_in "work")
   end)
 
-  describe("knows which profiles there are:", function()
+  describe("the names of all profiles", function()
     local function names(text, variables)
       local all = sign_in.merged({ HOME = home,
         PCAPI_CONFIG = text and folder.write(home .. "/config", text) or nil }, variables)
       return profiles.names { getenv = function(name) return all[name] end }
     end
 
-    it("none at first", function()
+    it("are none at first", function()
       assert.same({}, names())
       assert.same({}, names("timeout = 5"))
     end)
 
-    it("those of the file and those who signed in, each once and in order", function()
-      keep("work", {})
-      keep("contoso", {})
-      keep("default", {})
+    it("are those of the file and of the stored sign-ins, each once and sorted", function()
+      store("work", {})
+      store("contoso", {})
+      store("default", {})
       assert.same({ "contoso", "default", "fabrikam", "work" }, names "[work]\n[fabrikam]\n")
     end)
 
-    it("not what a script keeps", function()
-      keep("fabrikam.example/client", {})
-      keep("with space", {})
-      keep("work", {})
+    it("lack the sign-ins of scripts, whose names cannot name a profile", function()
+      store("fabrikam.example/client", {})
+      store("with space", {})
+      store("work", {})
       assert.same({ "work" }, names())
     end)
 
-    it("all of them, though the longest stand in paths by more bytes", function()
+    it("include the longest one, whose file name has more bytes", function()
       local longest = ("@"):rep(64)
-      keep(longest, {})
+      store(longest, {})
       assert.same({ longest }, names())
       assert.is_nil((open(nil, nil, { profile = longest .. "@" })))
     end)
 
-    it("those of the store that is set", function()
+    it("are those of the store that is set for all profiles", function()
       auth.file_store(home .. "/s"):set("there", "{}")
-      keep("elsewhere", {})
+      store("elsewhere", {})
       assert.same({ "there" }, names("store = " .. home .. "/s"))
       assert.same({ "there" }, names(nil, { PCAPI_STORE = home .. "/s" }))
       assert.same({ "default", "elsewhere" }, names("[default]\nstore = " .. home .. "/s"))
     end)
 
-    it("those of the file alone where there is no place for sign-ins", function()
+    it("are those of the file alone without a place for a store", function()
       assert.same({ "work" }, names("[work]", { HOME = "" }))
     end)
 
-    it("not without saying so where they cannot be told", function()
-      keep("work", {})
+    it("are an error when the store or the file is unreadable", function()
+      store("work", {})
       os.execute("chmod 755 " .. home .. "/.local/state/pcapi")
       local all, err = names()
       assert.is_nil(all)
@@ -177,7 +178,7 @@ describe("pcapi.settings.profiles", function()
     end)
   end)
 
-  describe("says what its tenant is called:", function()
+  describe("has as the names of its tenant", function()
     local function tenants(text)
       return assert(open(text)):tenants()
     end
@@ -186,18 +187,18 @@ describe("pcapi.settings.profiles", function()
     local TOKEN = { tenant = "t.example", access_token = sign_in.jwt { tid = ID },
                     obtained_at = NOW, expires_at = NOW + 3600 }
 
-    it("nothing where no tenant is set", function()
+    it("nothing when no tenant is set", function()
       assert.same({}, tenants())
     end)
 
-    it("what is set, and the id that the sign-in tells", function()
+    it("the one that is set, and the id in its stored sign-in", function()
       assert.same({ "t.example" }, tenants "tenant = t.example")
-      keep("default", TOKEN)
+      store("default", TOKEN)
       assert.same({ "t.example", ID }, tenants())
     end)
 
-    it("not the id of another tenant's sign-in", function()
-      keep("default", TOKEN)
+    it("no id from a sign-in to another tenant", function()
+      store("default", TOKEN)
       assert.same({ "other.example" }, tenants "tenant = other.example")
     end)
   end)
@@ -205,14 +206,14 @@ describe("pcapi.settings.profiles", function()
   describe("makes an account", function()
     local SETTINGS = "tenant = t\nclient_id = me\n"
 
-    it("that gives what is kept under its name", function()
-      keep("work", { access_token = "SECRETaccess", resource = sign_in.RESOURCE,
+    it("that gives the token stored under its name", function()
+      store("work", { access_token = "SECRETaccess", resource = sign_in.RESOURCE,
                      obtained_at = NOW, expires_at = NOW + 3600 })
       local account = assert(assert(open(SETTINGS, nil, { profile = "work" })):account())
       assert.equal("SECRETaccess", account:token(nil, sign_in.context(fake.new {})))
     end)
 
-    it("whose errors tell the command that signs in to it", function()
+    it("whose errors name the command that signs in", function()
       local account = assert(assert(open(SETTINGS, nil, { profile = "work" })):account())
       local _, err = account:token(nil, sign_in.context(fake.new {}))
       assert.equal("sign_in_required", err.kind)
@@ -223,16 +224,16 @@ describe("pcapi.settings.profiles", function()
       local profile = assert(open(SETTINGS .. "login_url = https://l.example\noauth_version = v1\n"
         .. "resource = https://r.example\nclient_secret_file = "
         .. folder.write(home .. "/secret", "SECRETs\n")))
-      keep("default", {})
+      store("default", {})
       local transport = fake.new { sign_in.tokens() }
       assert.equal("SECRETaccess", assert(profile:account()):token(nil, sign_in.context(transport)))
       assert.equal("https://l.example/t/oauth2/token", transport.sent[1].url)
       assert.same({ client_id = "me", client_secret = "SECRETs", grant_type = "refresh_token",
-                    refresh_token = "SECRETkept", resource = "https://r.example" },
+                    refresh_token = "SECRETstored", resource = "https://r.example" },
         transport.sent[1].form)
     end)
 
-    it("of the kind that is asked for, with its options", function()
+    it("of the kind that the caller names, with its options", function()
       local shown
       local transport = fake.new { sign_in.json { device_code = "d", user_code = "u",
         verification_uri = "https://v.example" }, sign_in.tokens() }
@@ -244,8 +245,8 @@ describe("pcapi.settings.profiles", function()
       assert.matches('"settings":{"tenant":"t"}', profile.store:get "default", 1, true)
     end)
 
-    it("of a refresh token of the environment, which replaces no sign-in", function()
-      keep("default", {})
+    it("of the environment's refresh token, which replaces no stored sign-in", function()
+      store("default", {})
       local profile = assert(open(SETTINGS, { PCAPI_REFRESH_TOKEN = "SECRETenv" }))
       local before = profile.store:get "default"
       local transport = fake.new { sign_in.tokens() }
@@ -254,7 +255,7 @@ describe("pcapi.settings.profiles", function()
       assert.equal(before, profile.store:get "default")
     end)
 
-    it("not without tenant and application, and says what to run", function()
+    it("only with tenant and application; the error says what to run", function()
       for _, text in ipairs { "", "tenant = t", "client_id = c" } do
         local account, err = assert(open(text, nil, { profile = "work" })):account()
         assert.is_nil(account)
@@ -265,14 +266,14 @@ describe("pcapi.settings.profiles", function()
       end
     end)
 
-    it("not of a refresh token of the environment alone, and says what it needs", function()
+    it("of the environment's refresh token only with tenant and application", function()
       local account, err = assert(open("", { PCAPI_REFRESH_TOKEN = "SECRET" })):account()
       assert.is_nil(account)
       assert.equal("config", err.kind)
       assert.matches("PCAPI_TENANT and PCAPI_CLIENT_ID", err.message, 1, true)
     end)
 
-    it("not of settings that cannot be, and says which", function()
+    it("only of possible settings; the error names the wrong one", function()
       local account, err = assert(open(SETTINGS .. "login_url = http://x.example")):account()
       assert.is_nil(account)
       assert.equal("config", err.kind)
@@ -282,7 +283,7 @@ describe("pcapi.settings.profiles", function()
       assert.matches("client_secret_file and certificate", err.message, 1, true)
     end)
 
-    it("and shows no secret in it", function()
+    it("that shows no secret", function()
       local profile = assert(open(SETTINGS, { PCAPI_CLIENT_SECRET = "SECRET",
                                               PCAPI_REFRESH_TOKEN = "SECRET" }))
       assert.is_false(holds(assert(profile:account()), "SECRET"))
@@ -301,7 +302,7 @@ describe("pcapi.settings.profiles", function()
       :client_options().base_url)
   end)
 
-  it("is an error object whenever it fails", function()
+  it("gives an error object whenever it fails", function()
     assert.is_true(errors.is(select(2, open "x")))
     assert.is_true(errors.is(select(2, assert(open ""):account())))
   end)
