@@ -14,8 +14,8 @@
 --     tenant = contoso.onmicrosoft.com
 --
 -- `[NAME]` is short for `[profile NAME]`. The sections `[history]`, `[metrics]`, `[report]`,
--- `[notify NAME]` and `[route NAME]` are reserved: they are no profiles, and their keys are
--- up to their readers. A profile with a reserved name needs the long form.
+-- `[notify NAME]` and `[route NAME]` are reserved: they are no profiles, and only their
+-- syntax is checked here. A profile with a reserved name needs the long form.
 --
 -- pcapi never writes the file. It names files that hold secrets and holds none itself.
 -- @module pcapi.settings.file
@@ -249,8 +249,8 @@ function File:sections_of(word)
   return self.sections[word]
 end
 
---- Checks that a name can mean a profile: with `[history]` alone in the file, "history" more
--- likely means a section that is misunderstood.
+--- Checks that a name can mean a profile. `[history]` without `[profile history]` may be the
+-- profile of an older configuration, so the profile "history" is then an error.
 -- @tparam string profile
 -- @tparam string origin where the name came from, for the message
 -- @treturn[1] boolean true
