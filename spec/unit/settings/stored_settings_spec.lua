@@ -5,7 +5,7 @@ local resolve = require("spec.support.settings").resolve
 describe("what is stored with a sign-in", function()
   teardown(folder.remove)
 
-  it("is the account, and the values of flags, as nobody will give them again", function()
+  it("is the account, and the values of flags, which later commands lack", function()
     local flags = { tenant = "t", client_id = "c", cloud = "china", client_secret_file = "/s",
                     certificate = "/c", certificate_key = "/k", key_passphrase_file = "/p",
                     login_url = "https://l.example", base_url = "https://b.example",
