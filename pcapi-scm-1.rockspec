@@ -124,6 +124,7 @@ build = {
     ["pcapi.http.sessions"] = "lua/pcapi/http/sessions.lua",
     ["pcapi.http.trace"] = "lua/pcapi/http/trace.lua",
     ["pcapi.input"] = "lua/pcapi/input.lua",
+    ["pcapi.json"] = "lua/pcapi/json.lua",
     ["pcapi.nginx"] = "lua/pcapi/nginx/init.lua",
     ["pcapi.nginx.cache_codec"] = "lua/pcapi/nginx/cache_codec.lua",
     ["pcapi.nginx.cached"] = "lua/pcapi/nginx/cached.lua",

@@ -19,13 +19,15 @@ local check = require "pcapi.check"
 local url = require "pcapi.url"
 
 -- Loaded at first use: who does not need them pays nothing.
-local LATE = { time = "pcapi.time", auth = "pcapi.auth", concurrent = "pcapi.concurrent" }
+local LATE = { time = "pcapi.time", auth = "pcapi.auth", concurrent = "pcapi.concurrent",
+               json = "pcapi.json" }
 
 --- Reading and writing times, see `pcapi.time`; signing in, see `pcapi.auth`; many calls at
--- once, see `pcapi.concurrent`.
+-- once, see `pcapi.concurrent`; reading and writing JSON, see `pcapi.json`.
 -- @field time
 -- @field auth
 -- @field concurrent
+-- @field json
 local M = setmetatable({
   _VERSION = require "pcapi.version",
   --- What stands for null inside an array; in an object null is a missing field.

@@ -73,6 +73,7 @@ describe("the folders of lua/pcapi", function()
       config = "the command and what it shows", -- cli/config
       file = "the store of files, and the configuration file",
       init = "the face of a folder",
+      json = "JSON for scripts, and lists as JSON", -- format/json
     }
     local places = {}
     for _, path in ipairs(lines_of "find lua/pcapi -name '*.lua' | sort") do

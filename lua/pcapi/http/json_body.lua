@@ -10,7 +10,6 @@ local M = {}
 local LATE = "the time was over while the answer was read"
 
 local PIECE = 16 * 1024 -- bytes: about a quarter of a millisecond
-local RECORDS = 50 -- that take about as long to be written
 
 --- Decodes a text, as `core.decode` does; the message for a text that is not JSON may be
 -- another.
@@ -34,23 +33,6 @@ function M.decode_text(text, breathe, size)
     more, value, message, offset = next_piece()
   until not more
   return value, message, offset
-end
-
---- Encodes an array.
--- @tparam table array
--- @tparam function breathe is called before each piece
--- @treturn string
-function M.encode_array(array, breathe)
-  local parts = {}
-  for first = 1, #array, RECORDS do
-    breathe()
-    local some = {}
-    for i = first, math.min(first + RECORDS - 1, #array) do
-      some[#some + 1] = array[i]
-    end
-    parts[#parts + 1] = core.encode(some):sub(2, -2)
-  end
-  return "[" .. table.concat(parts, ",") .. "]"
 end
 
 --- Makes the function that is called between pieces of long work: it lets others go on, and

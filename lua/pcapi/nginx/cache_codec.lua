@@ -3,6 +3,7 @@
 -- @module pcapi.nginx.cache_codec
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
+local json = require "pcapi.json"
 local list = require "pcapi.service.list"
 local json_body = require "pcapi.http.json_body"
 local security = require "pcapi.service.resources.security"
@@ -27,7 +28,7 @@ local function encode(value, at)
     return head .. core.encode({ value = value }):sub(2)
   end
   return head .. core.encode({ facts = facts }):sub(2, -2) .. ',"items":'
-    .. json_body.encode_array(value, slots.breathe) .. "}"
+    .. json.encode_array(value, slots.breathe) .. "}"
 end
 
 local function not_storable(why)

@@ -254,21 +254,3 @@ describe("a short text", function()
     assert.same({ items = { { a = 1 } } }, value)
   end)
 end)
-
-describe("an array that is encoded a piece at a time", function()
-  it("reads as it was", function()
-    for _, count in ipairs { 1, 49, 50, 51, 1500 } do
-      local array = core.decode("[" .. records(count) .. "]")
-      local pieces = 0
-      local text = json_body.encode_array(array, function()
-        pieces = pieces + 1
-      end)
-      assert.same(array, core.decode(text))
-      assert.equal(math.ceil(count / 50), pieces)
-    end
-  end)
-
-  it("is an array when it is empty", function()
-    assert.equal("[]", json_body.encode_array({}, error))
-  end)
-end)
