@@ -149,7 +149,7 @@ end
 --- Makes a function that replaces what a reader of UTF-8 would not see. A joiner stays where
 -- its script has a use for it.
 -- @tparam function hidden from the code point of an invisible character to its
---   replacement
+--   replacement, or to nil to keep it
 -- @tparam function|table|string invalid what stands for each byte that is not
 --   UTF-8, as the third argument of string.gsub
 -- @treturn function from a string to the string without either; ASCII, controls
