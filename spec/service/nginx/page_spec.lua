@@ -29,9 +29,9 @@ local HTTP = ([[
 ]]):format(ROOT)
 
 local SERVER = [[
-  location /api/ { content_by_lua_block { require("page.api").answer() } }
-  location = /metrics { content_by_lua_block { require("page.metrics").answer() } }
-  location = /healthz { content_by_lua_block { require("page.health").answer() } }
+  location /api/ { content_by_lua_block { require("page.api").respond() } }
+  location = /metrics { content_by_lua_block { require("page.metrics").respond() } }
+  location = /healthz { content_by_lua_block { require("page.health").respond() } }
 ]]
 
 -- `is_less` sorts the directives env.
@@ -282,7 +282,7 @@ describe("a setting of the page", function()
 
   it("that is for Redis alone stops the start where there is none", function()
     for _, name in ipairs { "PASSWORD", "TLS", "PREFIX", "DATABASE" } do
-      refused("PCAPI_REDIS_" .. name .. " is set, and PCAPI_REDIS is not",
+      refused("PCAPI_REDIS_" .. name .. " is set, but PCAPI_REDIS is not",
         { ["PCAPI_REDIS_" .. name] = name == "TLS" and "on" or "1" })
     end
   end)

@@ -1,68 +1,68 @@
---- /api/users, /api/adoption, /api/requests and /api/summary.
-local cjson = require("cjson.safe").new()
-local answer = require "page.answer"
+--- Responds to /api/users, /api/adoption, /api/requests and /api/summary.
+local json = require "pcapi.json"
 local lists = require "page.lists"
 local notes = require "page.notes"
-local nginx = require("pcapi.nginx").time
+local send = require "page.send"
+local time = require "pcapi.time"
 
 local M = {}
 
--- How old a list is, and what is wrong; then what is told of it beside its items. JSON without
--- its end. All tables among the facts are arrays, of which cjson has no empty ones.
-local function beginning(value, state)
-  local head = cjson.encode {
-    as_of = nginx.format(ngx.time() - state.age), age = math.floor(state.age),
-    stale = state.is_stale, error = notes.told(state.err) or cjson.null,
+-- The members of a list but its items, as JSON without the closing brace: the age of the list,
+-- the error of its last refresh, and its facts. Every table in the facts is an array.
+local function head_of(value, state)
+  local head = json.encode {
+    as_of = time.format(ngx.time() - state.age), age = math.floor(state.age),
+    stale = state.is_stale, error = notes.fields_of(state.err) or json.null,
   }
-  local parts = { head:sub(1, -2) }
+  local members = { head:sub(1, -2) }
   for name, fact in pairs(value.facts) do
-    local text = type(fact) == "table" and #fact == 0 and "[]" or cjson.encode(fact)
-    parts[#parts + 1] = ('"%s":%s'):format(name, text)
+    local text = type(fact) == "table" and json.encode_array(fact) or json.encode(fact)
+    members[#members + 1] = ('"%s":%s'):format(name, text)
   end
-  return table.concat(parts, ",")
+  return table.concat(members, ",")
 end
 
--- The items are JSON already.
+-- The items are JSON text already.
 local function list(name)
   return function()
     local value, state = lists.get(name)
     if not value then
-      return answer.error(state)
+      return send.error(state)
     end
-    answer.json(200, beginning(value, state) .. ',"items":' .. value.items .. "}")
+    send.json(200, head_of(value, state) .. ',"items":' .. value.items .. "}")
   end
 end
 
--- Each list without its items, or why there is none; an error only where there is nothing.
+-- Each list without its items, or its error. The response is an error only if every list failed.
 local function summary()
-  local parts, found, err = {}, false, nil
+  local members, has_list, first_err = {}, false, nil
   for i, name in ipairs(lists.names) do
     local value, state = lists.get(name)
-    found, err = found or value ~= nil, err or state
-    parts[i] = ('"%s":%s'):format(name, value and beginning(value, state) .. "}"
-      or cjson.encode { error = notes.told(state) })
+    has_list, first_err = has_list or value ~= nil, first_err or state
+    members[i] = ('"%s":%s'):format(name, value and head_of(value, state) .. "}"
+      or json.encode { error = notes.fields_of(state) })
   end
-  if not found then
-    return answer.error(err)
+  if not has_list then
+    return send.error(first_err)
   end
-  answer.json(200, "{" .. table.concat(parts, ",") .. "}")
+  send.json(200, "{" .. table.concat(members, ",") .. "}")
 end
 
-local PAGES = { ["/api/summary"] = summary }
+local RESPONSES = { ["/api/summary"] = summary }
 for _, name in ipairs(lists.names) do
-  PAGES["/api/" .. name] = list(name)
+  RESPONSES["/api/" .. name] = list(name)
 end
 
-local function unknown()
-  answer.json(404, { error = {
-    kind = "not_found", message = "there is no such address",
-    hint = "There are /api/users, /api/adoption, /api/requests and /api/summary.",
+local function not_found()
+  send.json(404, { error = {
+    kind = "not_found", message = "this address does not exist",
+    hint = "Use /api/users, /api/adoption, /api/requests or /api/summary.",
   } })
 end
 
---- Answers a request below /api/; for content_by_lua.
-function M.answer()
-  answer.guarded(PAGES[ngx.var.uri] or unknown)
+--- Responds to a request below /api/; for content_by_lua.
+function M.respond()
+  send.guarded(RESPONSES[ngx.var.uri] or not_found)
 end
 
 return M

@@ -1,40 +1,40 @@
---- /healthz: whether the page has something to show, and what is wrong if not. It never asks
--- the service, so it may be asked every second.
-local answer = require "page.answer"
+--- Responds to /healthz: whether each list is there and fresh. It never sends a request to the
+-- service, so a monitor may call it every second.
 local lists = require "page.lists"
 local notes = require "page.notes"
+local send = require "page.send"
 local settings = require "page.settings"
 
 local M = {}
 
--- A refresh may take as long as a call may: pcapi's own deadline.
+-- Seconds until a list counts as stale: a refresh may take up to pcapi's own timeout.
 local PATIENCE = 2 * settings.fresh + 180
 
-local function complaint(note)
+local function error_of(note)
   if note.error then
     return note.error
   elseif note.age and note.age > PATIENCE then
-    return { kind = "stale", message = "nobody has refreshed the list for too long",
+    return { kind = "stale", message = "the list was not refreshed for too long",
              hint = "See nginx's error log." }
   end
 end
 
-local function page()
-  local all, wrong, waits = {}, false, false
+local function respond()
+  local all, is_failing, is_starting = {}, false, false
   for _, name in ipairs(lists.names) do
     local note = notes.of(name)
-    local err = complaint(note)
-    wrong, waits = wrong or err ~= nil, waits or not note.age
+    local err = error_of(note)
+    is_failing, is_starting = is_failing or err ~= nil, is_starting or not note.age
     all[name] = { ok = note.age ~= nil and not err, error = err, age = note.age }
   end
-  answer.json(wrong and 503 or 200, {
-    status = wrong and "failing" or waits and "starting" or "ok", lists = all,
+  send.json(is_failing and 503 or 200, {
+    status = is_failing and "failing" or is_starting and "starting" or "ok", lists = all,
   })
 end
 
---- Answers the request; for content_by_lua.
-function M.answer()
-  answer.guarded(page)
+--- Responds to a request; for content_by_lua.
+function M.respond()
+  send.guarded(respond)
 end
 
 return M

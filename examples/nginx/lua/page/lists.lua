@@ -1,13 +1,13 @@
 --- The three lists of the page: shared by all workers, refreshed in the background, and shown
--- with their age while the service does not answer.
-local digest = require "page.digest"
+-- with their age while the service does not respond.
 local notes = require "page.notes"
+local reports = require "page.reports"
 local settings = require "page.settings"
 
 local M = {}
 
--- How each list is asked for.
-local ASK = {
+-- The call of each list.
+local CALLS = {
   users = function(client)
     return client.security:non_mfa_principals { since = "7d" }
   end,
@@ -19,22 +19,22 @@ local ASK = {
   end,
 }
 
---- Their names, in the order of the page.
+--- The names of the lists, in the order of the page.
 M.names = { "users", "adoption", "requests" }
 
 local function load(client, name)
   notes.count("refreshes", name)
-  local list, err = ASK[name](client)
+  local list, err = CALLS[name](client)
   if not list then
     notes.count("errors", name)
     return nil, err
   end
-  return digest[name](list)
+  return reports[name](list)
 end
 
 local cached = {}
 
--- Made at first use: whose lists they are, a profile tells in a worker.
+-- Made at first use: a profile, which owns the lists, is read in a worker.
 local function cached_of(client, name)
   cached[name] = cached[name] or settings.shared:cached {
     of = client, name = "page/" .. name, fresh = settings.fresh, stale = settings.stale,
@@ -53,18 +53,18 @@ local function get(name)
   return cached_of(client, name):get()
 end
 
---- A list as it is known now; waits for the service only where nothing is known.
+--- Returns a list as it is cached; waits for the service only if nothing is cached.
 -- @tparam string name
--- @treturn[1] table `items` (JSON text of an array) and `facts`; not to be changed
--- @treturn[1] table `age` (seconds), `is_stale`, and `err`: how refreshing it failed
+-- @treturn[1] table `items` (JSON text of an array) and `facts`; do not change it
+-- @treturn[1] table `age` (seconds), `is_stale`, and `err`: why the last refresh failed
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function M.get(name)
   local value, state = get(name)
   if value then
-    notes.keep(name, value.facts, ngx.now() - state.age, state.err)
+    notes.store(name, value.facts, ngx.now() - state.age, state.err)
   else
-    notes.keep(name, nil, nil, state)
+    notes.store(name, nil, nil, state)
   end
   return value, state
 end

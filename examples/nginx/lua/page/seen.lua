@@ -1,33 +1,33 @@
---- Who was in the list on which day, so that the page can tell who is new.
-local cjson = require("cjson.safe").new()
+--- Stores which users were in the list on which day, so that the page can show who is new.
+local json = require "pcapi.json"
 local settings = require "page.settings"
-local nginx = require("pcapi.nginx").time
+local time = require "pcapi.time"
 
 local M = {}
 
 local DAY = 24 * 60 * 60
--- The service's list goes back 7 days: who came in before has left it.
-local DAYS = 8
+local DAYS = 8 -- one more than the service's list covers
 
---- Under which name a day's users are kept.
--- @tparam number epoch UTC seconds
+--- The key of the set of users of a day.
+-- @tparam number at UTC epoch seconds
 -- @treturn string
-function M.key(epoch)
-  return ("page/seen/%s/%s"):format(settings.owner(), nginx.format_date(epoch))
+function M.key(at)
+  return ("page/seen/%s/%s"):format(settings.owner(), time.format_date(at))
 end
 
---- Everybody who was in the list on a day before today.
+--- Reads the users of the days before a day.
+-- @tparam number now UTC epoch seconds
 -- @treturn[1] table set of ids
 -- @treturn[1] string the newest of these days, such as 2026-11-24
--- @treturn[2] nil there is no such day yet
-function M.before_today()
+-- @treturn[2] nil no earlier day is stored
+function M.before(now)
   local known, newest = {}, nil
   for back = 1, DAYS do
-    local at = ngx.time() - back * DAY
+    local at = now - back * DAY
     local ids = settings.shared:get(M.key(at))
     if ids then
-      newest = newest or nginx.format_date(at)
-      for _, id in ipairs(cjson.decode(ids) or {}) do
+      newest = newest or time.format_date(at)
+      for _, id in ipairs(json.decode(ids) or {}) do
         known[id] = true
       end
     end
@@ -35,12 +35,13 @@ function M.before_today()
   return newest and known or nil, newest
 end
 
---- Keeps who is in the list today, for the days to come.
+--- Stores the users of a day.
+-- @tparam number now UTC epoch seconds
 -- @tparam table ids array
-function M.keep(ids)
-  local ok, err = settings.shared:set(M.key(ngx.time()), cjson.encode(ids), (DAYS + 1) * DAY)
+function M.store(now, ids)
+  local ok, err = settings.shared:set(M.key(now), json.encode_array(ids), (DAYS + 1) * DAY)
   if not ok then
-    ngx.log(ngx.WARN, "pcapi page: who is seen today cannot be kept: ", tostring(err))
+    ngx.log(ngx.WARN, "pcapi page: cannot store the users of today: ", tostring(err))
   end
 end
 

@@ -1,6 +1,6 @@
---- Whom the page asks, as whom, and how often: the one file to adapt. What it takes from the
--- environment, nginx.conf hands on by its `env` directives. A value that cannot be used stops
--- nginx at its start, with a message that names the variable.
+--- Reads the settings of the page: the account, the addresses, Redis, and the refresh interval.
+-- They come from environment variables, which nginx.conf passes on with its `env` directives. An
+-- invalid value stops nginx at its start, with a message that names the variable.
 local nginx = require "pcapi.nginx"
 local url = require "pcapi.url"
 
@@ -8,13 +8,14 @@ local M = {}
 
 local DAY = 24 * 60 * 60
 
--- Without a line of code in front: the message is for an administrator.
+-- Raises without a position in the code, since the message is for an administrator.
 local function refuse(name, why)
   error(("pcapi page: %s %s"):format(name, why), 0)
 end
 
--- In init_by_lua ngx_lua takes NAME=VALUE of an env directive for each variable whose name
--- begins with NAME. So what is read of the others is not known before a worker reads it.
+-- In init_by_lua, ngx_lua uses an env directive NAME=VALUE for every variable whose name begins
+-- with NAME. So the value of PCAPI_REDIS may be read in place of PCAPI_REDIS_…: only a worker reads
+-- the right one.
 local is_uncertain = false
 
 local function getenv(name)
@@ -26,18 +27,18 @@ local function getenv(name)
   return value
 end
 
--- A variable that is empty is one that is not set.
+-- An empty variable counts as not set.
 local function env(name)
   local value = getenv(name)
   if value and value:find "[%z\1-\31\127]" then
-    refuse(name, "holds a line break or a control character")
+    refuse(name, "contains a line break or a control character")
   elseif value and value:sub(1, 3) == "\239\187\191" then
     refuse(name, "begins with a byte order mark")
   end
   return value ~= "" and value or nil
 end
 
--- Decimal digits of a number between two others; nil if the variable is not set.
+-- A whole number within limits; nil if the variable is not set.
 local function whole_number(name, least, most)
   local value = env(name)
   local number = value and value:find "^%d+$" and tonumber(value)
@@ -56,7 +57,7 @@ local function address(name)
   return value
 end
 
--- HOST or HOST:PORT; an IPv6 address stands in brackets, as in an address of the web.
+-- HOST or HOST:PORT; an IPv6 address stands in brackets, as in a URL.
 local function host_and_port(text)
   local host, port = text:match "^(%[[%x:.]+%])(.*)$"
   if not host then
@@ -66,7 +67,7 @@ local function host_and_port(text)
   local number = tonumber(digits)
   if not host or port ~= "" and not (number and number >= 1 and number <= 65535) then
     refuse("PCAPI_REDIS", ("must be HOST or HOST:PORT, such as redis.example:6379 or [::1]:6379, "
-      .. "not %q"):format(url.hide_users(text, true))) -- others know addresses with a password
+      .. "not %q"):format(url.hide_users(text, true))) -- the value may hold a password
   end
   return host, number
 end
@@ -78,7 +79,7 @@ local function redis()
   local place = env "PCAPI_REDIS"
   for _, name in ipairs(place and {} or REDIS) do
     if env(name) then
-      refuse(name, "is set, and PCAPI_REDIS is not")
+      refuse(name, "is set, but PCAPI_REDIS is not")
     end
   end
   if not place then
@@ -95,7 +96,7 @@ local function redis()
   }
 end
 
--- The library's message about an option, with the name of its variable.
+-- The variable of each option of the library, for its messages.
 local VARIABLES = { base_url = "PCAPI_BASE_URL", login_url = "PCAPI_LOGIN_URL",
   token = "PCAPI_TOKEN", tenant = "PCAPI_TENANT", client_id = "PCAPI_CLIENT_ID",
   client_secret = "PCAPI_CLIENT_SECRET", refresh_token = "PCAPI_REFRESH_TOKEN",
@@ -106,24 +107,24 @@ local function named(why)
   return (why:gsub('option "([%w_]+)"', VARIABLES):gsub("^([%w_]+)", VARIABLES))
 end
 
--- Makes something of settings; what is wrong with them stops nginx.
-local function made(make, options)
-  local ok, value = pcall(make, options)
+-- Calls a constructor of the library. If it raises, nginx does not start.
+local function construct(new, options)
+  local ok, value = pcall(new, options)
   if not ok then
     error("pcapi page: " .. named(value), 0)
   end
   return value
 end
 
--- Three ways to be somebody; the first one that is set counts.
-local function who(login_url)
+-- The account: the first of three variables that is set decides.
+local function account_options(login_url)
   if env "PCAPI_PROFILE" then
-    -- A sign-in of the command, made by the user that the workers run as.
+    -- A sign-in by the command `pcapi`, as the operating system user of the workers.
     return { profile = env "PCAPI_PROFILE" }
   elseif env "PCAPI_REFRESH_TOKEN" then
-    -- One renewal serves all workers, and with Redis all machines. Newer refresh tokens are
-    -- in the shared memory: a restart of nginx begins with this one again.
-    return { auth = made(nginx.auth.refresh_token, {
+    -- One renewal serves all workers, and with Redis all machines. Newer refresh tokens are in
+    -- the shared memory; without Redis, a restart of nginx begins with this one again.
+    return { auth = construct(nginx.auth.refresh_token, {
       tenant = env "PCAPI_TENANT",
       client_id = env "PCAPI_CLIENT_ID",
       client_secret = env "PCAPI_CLIENT_SECRET",
@@ -132,7 +133,7 @@ local function who(login_url)
       store = M.shared,
     }) }
   elseif env "PCAPI_TOKEN" then
-    -- An access token as it is, which lives for an hour: for a demo.
+    -- An access token, which expires after about an hour: for a demo.
     return { token = env "PCAPI_TOKEN" }
   end
 end
@@ -140,24 +141,24 @@ end
 local options, client
 
 local function read()
-  --- Seconds that a list is as good as new; a worker then fetches it anew, in the background.
+  --- Seconds for which a list is fresh; after that a worker refreshes it in the background.
   M.fresh = whole_number("PCAPI_REFRESH", 1, DAY) or 300
-  --- Seconds that an old list is shown while the service does not answer.
+  --- Seconds for which an old list is shown while the service does not respond.
   M.stale = DAY
   --- The data that all workers share, and with PCAPI_REDIS (HOST or HOST:PORT) all machines.
-  M.shared = made(nginx.shared, { dict = "pcapi", redis = redis() })
+  M.shared = construct(nginx.shared, { dict = "pcapi", redis = redis() })
   local base_url, login_url = address "PCAPI_BASE_URL", address "PCAPI_LOGIN_URL"
-  options, client = who(login_url), nil
+  options, client = account_options(login_url), nil
   if options then
     options.base_url = base_url -- nil: Microsoft's
-    -- a profile is read where its user is: in a worker
-    client = not options.profile and made(nginx.new, options) or nil
+    -- only a worker runs as the user who can read a profile
+    client = not options.profile and construct(nginx.new, options) or nil
   end
 end
 
 read()
 
---- Reads in a worker what could not be read before; for init_worker_by_lua.
+--- Reads the settings again in a worker if they are uncertain; for init_worker_by_lua.
 function M.start()
   if not is_uncertain then
     return
@@ -169,16 +170,16 @@ function M.start()
   end
 end
 
-local NOBODY = { kind = "config", message = "nobody to ask as is set",
+local NO_ACCOUNT = { kind = "config", message = "no account is configured",
   hint = "Set PCAPI_PROFILE, PCAPI_REFRESH_TOKEN or PCAPI_TOKEN in the environment of nginx" }
 
---- The client of this worker.
+--- Returns the client of this worker.
 -- @treturn[1] nginx.client
 -- @treturn[2] nil
 -- @treturn[2] nginx.error of kind config, store or sign_in_required
 function M.client()
   if not options then
-    return nil, NOBODY
+    return nil, NO_ACCOUNT
   elseif not client then
     local err
     client, err = nginx.new(options)
@@ -189,8 +190,8 @@ function M.client()
   return client
 end
 
---- The owner of the lists that are shown, for the names of keys.
--- @treturn string
+--- Returns the owner of the lists, for the names of keys.
+-- @treturn string `nobody` without a client
 function M.owner()
   local known = M.client()
   return known and url.escape(known:identity()) or "nobody"

@@ -1,11 +1,11 @@
---- Keeps the lists fresh while nobody looks: a person never waits for the service, and every
--- day has its set of users for the next one to be compared with.
+--- Refreshes the lists when nobody opens the page. So a reader never waits for the service, and
+-- the users of each day are stored for comparison.
 local lists = require "page.lists"
 local settings = require "page.settings"
 
 local M = {}
 
-local function look(premature)
+local function refresh(premature)
   if premature then
     return -- nginx stops
   end
@@ -18,14 +18,14 @@ local function look(premature)
   end
 end
 
---- Starts it in one worker; for init_worker_by_lua of all.
+--- Starts the refreshing in one worker; for init_worker_by_lua.
 function M.start()
   settings.start()
   if ngx.worker.id() ~= 0 then
     return
   end
-  assert(ngx.timer.at(0, look))
-  assert(ngx.timer.every(math.max(1, settings.fresh / 5), look))
+  assert(ngx.timer.at(0, refresh))
+  assert(ngx.timer.every(math.max(1, settings.fresh / 5), refresh))
 end
 
 return M
