@@ -1,4 +1,4 @@
-// What the page's nginx answers, and to whom: /api/…, /metrics, /healthz, and the way in.
+// The HTTP interface of the page: /api/…, /metrics, /healthz, and access control.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,8 +9,8 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LUA, REPOSITORY, start, token, usersOf } from './page.mjs';
 
-// A request as no browser would make it: any Host, any address of this machine as its source.
-function ask(url, { method = 'GET', headers = {}, from = '127.0.0.1', path = '/api/users' } = {}) {
+// Sends a request that no browser would send: with any Host, from any address of this machine.
+function request(url, { method = 'GET', headers = {}, from = '127.0.0.1', path = '/api/users' } = {}) {
   const { port } = new URL(url);
   return new Promise((resolve, reject) => {
     http.request({ host: '127.0.0.1', port, path, method, localAddress: from, agent: false,
@@ -23,13 +23,13 @@ function ask(url, { method = 'GET', headers = {}, from = '127.0.0.1', path = '/a
 }
 
 async function json(url, path) {
-  const answer = await ask(url, { path });
-  assert.match(answer.headers['content-type'], /^application\/json/);
-  assert.equal(answer.headers['cache-control'], 'no-store');
-  return { status: answer.status, body: JSON.parse(answer.body) };
+  const response = await request(url, { path });
+  assert.match(response.headers['content-type'], /^application\/json/);
+  assert.equal(response.headers['cache-control'], 'no-store');
+  return { status: response.status, body: JSON.parse(response.body) };
 }
 
-// Waits until a list of the page is as it is to be; the watch looks once a second.
+// Repeats a check until it passes: the page refreshes its lists about once a second.
 async function eventually(act) {
   for (let left = 150; ; left -= 1) {
     try {
@@ -51,7 +51,7 @@ describe('the page', () => {
   });
   after(() => page.stop());
 
-  it('gives the users as JSON, with the age of the list', async () => {
+  it('returns the users as JSON, with the age of the list', async () => {
     const { status, body } = await json(page.url, '/api/users');
     assert.equal(status, 200);
     assert.deepEqual(body.items.map((user) => user.upn).sort(), people.map((user) => user.upn).sort());
@@ -61,7 +61,7 @@ describe('the page', () => {
     assert.deepEqual([body.stale, body.error, body.count], [false, null, people.length]);
   });
 
-  it('tells who is new since yesterday', async () => {
+  it('marks the users who are new since yesterday', async () => {
     const { body } = await json(page.url, '/api/users');
     const newest = people.slice(0, 2).map((user) => user.objectId).sort();
     assert.equal(body.new_count, 2);
@@ -69,7 +69,7 @@ describe('the page', () => {
     assert.deepEqual(body.items.filter((user) => user.isNew).map((user) => user.objectId).sort(), newest);
   });
 
-  it('gives adoption with the sum of each application', async () => {
+  it('returns adoption with the sum of each application', async () => {
     const { body } = await json(page.url, '/api/adoption');
     assert.ok(body.items.length > 0 && body.applications.length > 0);
     const total = body.items.reduce((sum, row) => sum + row.totalRequestCount, 0);
@@ -78,7 +78,7 @@ describe('the page', () => {
     assert.ok(body.ratio > 0 && body.ratio < 1);
   });
 
-  it('gives the requests without MFA alone, the newest first', async () => {
+  it('returns only requests without MFA, the newest first', async () => {
     const { body } = await json(page.url, '/api/requests');
     assert.ok(body.items.length > 0);
     assert.ok(body.items.every((request) => request.mfaCompliant === false));
@@ -86,21 +86,21 @@ describe('the page', () => {
     assert.deepEqual(times, times.toSorted((a, b) => b - a));
   });
 
-  it('sums up all three', async () => {
+  it('summarises all three lists', async () => {
     const { body } = await json(page.url, '/api/summary');
     assert.deepEqual(Object.keys(body).sort(), ['adoption', 'requests', 'users']);
     assert.equal(body.users.count, people.length);
     assert.equal(body.users.items, undefined);
   });
 
-  it('names its addresses to who asks for another one', async () => {
+  it('names its addresses in the response to any other address', async () => {
     const { status, body } = await json(page.url, '/api/nothing');
     assert.equal(status, 404);
     assert.match(body.error.hint, /\/api\/users/);
   });
 
   it('has metrics that Prometheus can read', async () => {
-    const { headers, body } = await ask(page.url, { path: '/metrics' });
+    const { headers, body } = await request(page.url, { path: '/metrics' });
     assert.match(headers['content-type'], /^text\/plain; version=0\.0\.4/);
     const known = new Set();
     for (const line of body.split('\n').slice(0, -1)) {
@@ -127,38 +127,38 @@ describe('the page', () => {
     assert.deepEqual((await json(page.url, '/healthz')).body.status, 'ok');
   });
 
-  it('answers to names of this machine, and to no other', async () => {
+  it('accepts requests for names of this machine only', async () => {
     const { port } = new URL(page.url);
     for (const host of ['localhost', '127.0.0.1', '[::1]']) {
-      const answer = await ask(page.url, { headers: { Host: `${host}:${port}` } });
-      assert.equal(answer.status, 200, host);
+      const response = await request(page.url, { headers: { Host: `${host}:${port}` } });
+      assert.equal(response.status, 200, host);
     }
     for (const host of ['evil.example', `evil.example:${port}`, 'localhost.evil.example', '127.0.0.1.nip.example', 'x']) {
       for (const path of ['/', '/api/users', '/metrics', '/healthz']) {
-        const answer = await ask(page.url, { headers: { Host: host }, path });
-        assert.equal(answer.status, 421, host);
-        assert.ok(!answer.body.includes('fabrikam'));
+        const response = await request(page.url, { headers: { Host: host }, path });
+        assert.equal(response.status, 421, host);
+        assert.ok(!response.body.includes('fabrikam'));
       }
     }
   });
 
   it('is closed to other machines', async () => {
     for (const path of ['/', '/page.js', '/api/users', '/metrics', '/healthz']) {
-      assert.equal((await ask(page.url, { path, from: '127.0.0.2' })).status, 403, path);
+      assert.equal((await request(page.url, { path, from: '127.0.0.2' })).status, 403, path);
     }
   });
 
-  it('takes GET and HEAD, and says so to who tries another', async () => {
-    assert.equal((await ask(page.url, { method: 'HEAD' })).body, '');
+  it('accepts GET and HEAD, and names them when it refuses another method', async () => {
+    assert.equal((await request(page.url, { method: 'HEAD' })).body, '');
     for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
-      const answer = await ask(page.url, { method });
-      assert.deepEqual([answer.status, answer.headers.allow], [405, 'GET, HEAD'], method);
+      const response = await request(page.url, { method });
+      assert.deepEqual([response.status, response.headers.allow], [405, 'GET, HEAD'], method);
     }
   });
 
-  it('lets nothing run that is not its own, on each of its addresses', async () => {
+  it('sends headers that keep foreign scripts out, on each of its addresses', async () => {
     for (const path of ['/', '/page.js', '/uplot/uPlot.esm.js', '/api/users', '/api/no', '/metrics', '/no']) {
-      const { headers } = await ask(page.url, { path });
+      const { headers } = await request(page.url, { path });
       assert.equal(headers['content-security-policy'], "default-src 'none'; script-src 'self'; "
         + "style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
         + "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'", path);
@@ -170,10 +170,10 @@ describe('the page', () => {
     }
   });
 
-  it('serves no file but its own', async () => {
+  it('serves only its own files', async () => {
     for (const path of ['/nginx.conf', '/lua/page/settings.lua', '/../nginx.conf', '/uplot/../../../package.json',
       '/uplot../package.json', '/%2e%2e/nginx.conf', '/uplot/']) {
-      const { status } = await ask(page.url, { path });
+      const { status } = await request(page.url, { path });
       assert.ok(status === 404 || status === 400 || status === 403, `${path}: ${status}`);
     }
   });
@@ -195,7 +195,7 @@ describe('a page that signs in', () => {
     assert.equal((await json(page.url, '/api/users')).body.count, 25);
   };
 
-  it('by a refresh token, which is spent once for all lists and workers', async () => {
+  it('uses a refresh token once for all lists and workers', async () => {
     const tenant = `page-${process.pid}`;
     const seed = await (await fetch(`${service}/_sandbox/refresh_token?client_id=${client}`)).text();
     const page = await start({ env: { PCAPI_TOKEN: '', PCAPI_REFRESH_TOKEN: seed, PCAPI_TENANT: tenant, PCAPI_CLIENT_ID: client } });
@@ -208,7 +208,7 @@ describe('a page that signs in', () => {
     }
   });
 
-  it('by a profile of the command', async () => {
+  it('uses a profile of the command', async () => {
     execFileSync(LUA, ['bin/pcapi', 'login', '--tenant', 'profile', '--client-id', client,
       '--login-url', process.env.PCAPI_LOGIN_URL], { cwd: REPOSITORY, stdio: 'pipe',
       env: { ...process.env, PCAPI_STORE: directory, PCAPI_TOKEN: '', HOME: directory } });
@@ -223,20 +223,20 @@ describe('a page that signs in', () => {
   });
 });
 
-describe('a page that has no yesterday', () => {
-  it('says nothing of who is new', async () => {
+describe('a page without an earlier day', () => {
+  it('marks no user as new', async () => {
     const page = await start();
     try {
       const { body } = await json(page.url, '/api/users');
       assert.deepEqual([body.new_count, body.compared_with, body.items[0].isNew], [undefined, undefined, undefined]);
-      assert.ok(!(await ask(page.url, { path: '/metrics' })).body.includes('\npcapi_non_mfa_new_users '));
+      assert.ok(!(await request(page.url, { path: '/metrics' })).body.includes('\npcapi_non_mfa_new_users '));
     } finally {
       await page.stop();
     }
   });
 });
 
-describe('a page with the password of nginx.conf', () => {
+describe('a page with a password as in nginx.conf', () => {
   let page;
   let directory;
 
@@ -255,12 +255,12 @@ describe('a page with the password of nginx.conf', () => {
 
   const basic = (text) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` });
 
-  it('lets others in who know it, and nobody else', async () => {
+  it('lets other machines in with the password only', async () => {
     const from = '127.0.0.2';
-    assert.equal((await ask(page.url, { from })).status, 401);
-    assert.equal((await ask(page.url, { from, headers: basic('ada:wrong') })).status, 401);
-    assert.equal((await ask(page.url, { from, headers: basic('ada:open sesame') })).status, 200);
-    assert.equal((await ask(page.url)).status, 200);
+    assert.equal((await request(page.url, { from })).status, 401);
+    assert.equal((await request(page.url, { from, headers: basic('ada:wrong') })).status, 401);
+    assert.equal((await request(page.url, { from, headers: basic('ada:open sesame') })).status, 200);
+    assert.equal((await request(page.url)).status, 200);
   });
 });
 
@@ -274,7 +274,7 @@ describe('a page whose service refuses', () => {
   });
   after(() => page.stop());
 
-  it('says why, what to do, and no secret', async () => {
+  it('returns the reason and the next step, without secrets', async () => {
     for (const path of ['/api/users', '/api/adoption', '/api/requests', '/api/summary']) {
       const { status, body } = await json(page.url, path);
       assert.equal(status, 503, path);
@@ -284,18 +284,18 @@ describe('a page whose service refuses', () => {
     }
   });
 
-  it('is not healthy, and its metrics say so', async () => {
+  it('is not healthy, which its metrics show', async () => {
     const { status, body } = await json(page.url, '/healthz');
     assert.deepEqual([status, body.status, body.lists.users.error.kind], [503, 'failing', 'mfa_required']);
-    const { body: metrics } = await ask(page.url, { path: '/metrics' });
+    const { body: metrics } = await request(page.url, { path: '/metrics' });
     assert.ok(metrics.includes('\npcapi_up{list="users"} 0\n'));
     assert.ok(metrics.includes('\npcapi_refresh_errors_total{list="users"} 1\n'));
     assert.ok(!metrics.includes('\npcapi_non_mfa_users '));
   });
 });
 
-describe('a page whose service stops to answer', () => {
-  it('goes on with what it knows, and says how old that is and why', async () => {
+describe('a page whose service stops responding', () => {
+  it('keeps its lists, with their age and the error', async () => {
     const page = await start({ scenario: 'revoke_after=3', env: { PCAPI_REFRESH: '2' } });
     try {
       await eventually(async () => {
@@ -317,8 +317,8 @@ describe('a page whose service stops to answer', () => {
   });
 });
 
-describe('a page whose service is out of its mind', () => {
-  it('still gives JSON and metrics that are UTF-8', async () => {
+describe('a page whose service sends hostile data', () => {
+  it('still returns JSON and metrics that are UTF-8', async () => {
     const page = await start({ scenario: 'hostile' });
     try {
       const utf8 = new TextDecoder('utf-8', { fatal: true });

@@ -1,4 +1,4 @@
-// The page as the specs see it: its nginx in front of the sandbox, and a browser.
+// Starts the page, with the sandbox as its service, and a browser for the specs.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,13 +12,13 @@ export const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const CONF = join(REPOSITORY, 'examples/nginx/nginx.conf');
 const DAY = 86400 * 1000;
 
-// A token of the sandbox, which carries what it is to do: see sandbox/README.md.
+// A token for the sandbox. It holds the scenario that the sandbox plays: see sandbox/README.md.
 export function token(scenario = '', more = []) {
   return execFileSync(LUA, ['sandbox/token.lua', `scenario=${scenario}`, ...more],
     { cwd: REPOSITORY, encoding: 'utf8' }).trim();
 }
 
-// What the sandbox lists, over its port without TLS.
+// The users that the sandbox lists, over its port without TLS.
 export async function usersOf(bearer) {
   const response = await fetch(
     `${process.env.PCAPI_SANDBOX_HTTP_URL}/v1/nonMfaCompliantPartnerPrincipals`,
@@ -26,7 +26,7 @@ export async function usersOf(bearer) {
   return JSON.parse((await response.text()).replace(/^\uFEFF/, '')).items;
 }
 
-// Lua that puts into the shared memory who was in the list of a day before.
+// Lua code that stores in the shared memory which users were in the list of an earlier day.
 function seen(daysAgo, ids) {
   const at = Math.floor((Date.now() - daysAgo * DAY) / 1000);
   const text = `[=[${JSON.stringify(ids)}]=]`;
@@ -61,11 +61,11 @@ function addressOf(child) {
   });
 }
 
-// Starts the page. `scenario` is for the sandbox, `env` for nginx; `yesterday` are the ids of who
-// was there the day before (or `daysAgo`), `edit` changes nginx.conf.
+// Starts the page. `scenario` is for the sandbox, `env` for nginx; `yesterday` holds the ids of the
+// users of the day before (or `daysAgo`), and `edit` changes nginx.conf.
 export async function start({ scenario, env = {}, ...how } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'pcapi-browser.'));
-  // cat ends with our end of its input, and the page with cat: however this process ends
+  // cat ends when its input is closed, also if this process is killed; the page ends with cat
   const command = ['sh', '-c', 'echo $PCAPI_PAGE_URL/; exec cat'];
   const child = spawn(join(REPOSITORY, 'examples/nginx/run'), command, {
     env: { ...process.env, PCAPI_TOKEN: token(scenario), ...env,
@@ -93,8 +93,8 @@ export function launch() {
   });
 }
 
-// A page of the browser, once it has loaded; `complaints` are all that its console has, and all
-// that was raised. With `clock` its time goes on by page.clock alone.
+// Opens the page and waits until it has loaded. `complaints` collects its console and its errors.
+// With `clock`, only page.clock moves its time.
 export async function open(browser, url, how = {}) {
   const { width = 1280, height = 900, theme = 'light', clock = false } = how;
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme,
@@ -114,7 +114,7 @@ export async function open(browser, url, how = {}) {
   return { page, complaints, close: () => context.close() };
 }
 
-// What axe-core finds serious or critical, in a few words.
+// The serious and critical findings of axe-core, in a few words.
 export async function complaintsOfAxe(page) {
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => window.axe.run(document));

@@ -1,4 +1,4 @@
-// The page in a real browser, over the sandbox.
+// The page in a real browser, with the sandbox as its service.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +13,7 @@ before(async () => {
 });
 after(() => browser.close());
 
-// A window on the page; nothing may be in the console but what is expected there.
+// Opens a window on the page. Its console may hold only what is expected.
 async function inWindow(server, act, { expected = /^$/, ...how } = {}) {
   const window = await open(browser, server.url, how);
   try {
@@ -24,7 +24,7 @@ async function inWindow(server, act, { expected = /^$/, ...how } = {}) {
   }
 }
 
-// A window on a page of its own.
+// Opens a window on a page with its own server.
 async function inWindowOf(setup, act, how) {
   const server = await start(setup);
   try {
@@ -68,7 +68,7 @@ describe('the page', () => {
     assert.equal(await page.locator('#users-count').textContent(), '25 users');
   });
 
-  shows('tells who is new since yesterday, and shows them alone', async (page) => {
+  shows('marks the users who are new since yesterday, and can show only them', async (page) => {
     const fresh = people.slice(0, 3).map((user) => user.upn);
     assert.equal(await tile(page, 'new'), '3');
     assert.equal(await page.locator('#tile-new-name').textContent(), 'New since yesterday');
@@ -103,7 +103,7 @@ describe('the page', () => {
     assert.equal((await names(page)).length, 25);
   });
 
-  shows('does all that by keyboard', async (page) => {
+  shows('can be used by keyboard alone', async (page) => {
     const focused = () => page.evaluate(() => document.activeElement.textContent);
     const press = async (...keys) => {
       for (const key of keys) await page.keyboard.press(key);
@@ -128,7 +128,7 @@ describe('the page', () => {
     assert.equal(await page.locator('tr.details').count(), 0);
   });
 
-  shows('tells what a user did without MFA', async (page) => {
+  shows('lists the requests of a user without MFA', async (page) => {
     const { items } = await list(page, server, 'requests');
     const [{ upn, operationName, ipAddress }] = items;
     await page.getByRole('button', { name: upn }).click();
@@ -138,7 +138,7 @@ describe('the page', () => {
     assert.ok((await rows.first().textContent()).includes(ipAddress));
   });
 
-  shows('draws adoption per day and per application, and has it as tables', async (page) => {
+  shows('draws adoption per day and per application, with the numbers as tables', async (page) => {
     const { items, applications, with_mfa: mfa, total } = await list(page, server, 'adoption');
     const number = (value) => value.toLocaleString('en');
     const label = await page.locator('#per-day [role=img]').getAttribute('aria-label');
@@ -152,7 +152,7 @@ describe('the page', () => {
       applications.map((one) => number(one.total)));
   });
 
-  shows('has charts that are not left empty', async (page) => {
+  shows('has charts that are not empty', async (page) => {
     const coloursOf = (canvas) => {
       const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
       return new Set(new Uint32Array(data.buffer)).size;
@@ -162,13 +162,13 @@ describe('the page', () => {
     }
   });
 
-  shows('says the numbers of the day that somebody points at', async (page) => {
+  shows('shows the numbers of the day under the pointer', async (page) => {
     await page.locator('#per-day .u-over').hover();
     assert.match(await page.locator('#per-day .read-out').textContent(),
       /^\w{3} \d+ \w{3}: [\d,]+ of [\d,]+ with MFA, \d+%$/);
   });
 
-  shows('is dark where the system is, and where somebody says so, for good', async (page) => {
+  shows('is dark if the system is, or if the user chooses so, also after a reload', async (page) => {
     const isDark = () => page.evaluate(() => {
       const [red] = getComputedStyle(document.body).backgroundColor.match(/\d+/g);
       return red < 100;
@@ -201,14 +201,14 @@ describe('the page', () => {
     await isAsWideAs(page, 360);
   }, { width: 360, height: 740 });
 
-  shows('has all it is made of from this machine', async (page) => {
+  shows('loads everything from this machine', async (page) => {
     const hosts = await page.evaluate(() => performance.getEntriesByType('resource')
       .map((one) => new URL(one.name).host));
     assert.deepEqual([...new Set(hosts)], [new URL(server.url).host]);
   });
 });
 
-describe('a user of a hostile name', () => {
+describe('a user with a hostile name', () => {
   it('is shown as text, and runs nothing', () => inWindowOf({ scenario: 'hostile' }, async (page) => {
     const shown = await names(page);
     assert.ok(shown.includes('<img src=x onerror=alert(1)>@fabrikam.example'));
@@ -229,23 +229,23 @@ describe('a user of a hostile name', () => {
 describe('a page', () => {
   const shows = (name, setup, act, how) => it(name, () => inWindowOf(setup, act, how));
 
-  shows('says that there is no yesterday yet', {}, async (page) => {
-    assert.match(await page.locator('#tile-new').textContent(), /No yesterday to compare with yet/);
+  shows('says that there is no earlier day yet', {}, async (page) => {
+    assert.match(await page.locator('#tile-new').textContent(), /No earlier day to compare with yet/);
     assert.equal(await page.getByText('Only new').isVisible(), false);
     assert.equal(await page.locator('.badge').count(), 0);
   });
 
   const longAgo = { yesterday: [], daysAgo: 3 };
-  shows('names the day that it compares with, where it is not yesterday', longAgo, async (page) => {
+  shows('names the day that it compares with, if that is not yesterday', longAgo, async (page) => {
     const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' })
       .format(Date.now() - 3 * 86400000);
     assert.equal(await page.locator('#tile-new-name').textContent(), `New since ${day}`);
     assert.equal(await tile(page, 'new'), '25');
   });
 
-  shows('is glad when nobody came in without MFA', { scenario: 'empty' }, async (page) => {
+  shows('says so if no user signed in without MFA', { scenario: 'empty' }, async (page) => {
     assert.equal(await page.locator('#users-body').textContent(),
-      'Nobody came in without MFA in the last 7 days.');
+      'No user signed in without MFA in the last 7 days.');
     assert.equal(await tile(page, 'users'), '0');
     assert.deepEqual(await complaintsOfAxe(page), []);
   });
@@ -267,7 +267,7 @@ describe('a page', () => {
   });
 
   const refused = /^error: Failed to load resource: the server responded with a status of 503/;
-  shows('says what is wrong and what to do, and tries again', { scenario: 'forbidden' }, async (page) => {
+  shows('shows the error and the next step, and can try again', { scenario: 'forbidden' }, async (page) => {
     const said = await page.locator('#users-body').textContent();
     assert.match(said, /The users cannot be shown/);
     assert.match(said, /role such as Admin agent/);
@@ -279,7 +279,7 @@ describe('a page', () => {
   }, { expected: refused });
 
   for (const theme of ['light', 'dark']) {
-    it(`shows what it knew when the service does not answer, and how old that is, ${theme}`, async () => {
+    it(`keeps its lists, with their age, if the service does not respond, ${theme}`, async () => {
       const server = await start({ scenario: 'revoke_after=3', env: { PCAPI_REFRESH: '2' } });
       const failed = async () => Object.values(await (await fetch(`${server.url}/api/summary`)).json())
         .every((one) => one.error);
@@ -298,13 +298,13 @@ describe('a page', () => {
     });
   }
 
-  it('says so when its own server is gone, and keeps what it shows', async () => {
+  it('says so if its own server is gone, and keeps the lists', async () => {
     const server = await start();
     try {
       const { page, close } = await open(browser, server.url, { clock: true });
       await server.stop();
       await page.clock.runFor(61 * 1000);
-      await page.getByText('The server of this page does not answer').waitFor();
+      await page.getByText('The server of this page does not respond').waitFor();
       assert.equal((await names(page)).length, 25);
       await close();
     } finally {
@@ -313,7 +313,7 @@ describe('a page', () => {
   });
 
   const many = { scenario: 'full' };
-  shows('shows ten thousand users a hundred at a time, and finds each', many, async (page, server) => {
+  shows('shows ten thousand users in steps of a hundred, and finds each of them', many, async (page, server) => {
     assert.equal(await page.locator('#users-count').textContent(), '10,000 users');
     assert.equal(await page.locator('button.user').count(), 100);
     assert.match(await page.locator('#tile-users').textContent(), /there may be more/);

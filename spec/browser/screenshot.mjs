@@ -1,4 +1,4 @@
-// The picture of the README: sandbox/run screenshot.mjs FILE
+// Takes the picture for the README: sandbox/run screenshot.mjs FILE
 import { launch, open, start, token, usersOf } from './page.mjs';
 
 const [file] = process.argv.slice(2);

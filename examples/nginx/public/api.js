@@ -1,4 +1,4 @@
-// Asks this machine for what /api/ has.
+// Loads the lists from /api/.
 
 export class ApiError extends Error {
   constructor({ kind, message, hint }) {
@@ -8,16 +8,16 @@ export class ApiError extends Error {
 }
 
 const unreachable = () => new ApiError({
-  kind: 'unreachable', message: 'The server of this page does not answer.',
-  hint: 'Is nginx still running? This page tries again by itself.',
+  kind: 'unreachable', message: 'The server of this page does not respond.',
+  hint: 'Check that nginx is running. This page tries again by itself.',
 });
 
 const strange = (status) => new ApiError({
-  kind: 'strange', message: `The server of this page answers with status ${status}.`,
+  kind: 'strange', message: `The server of this page responds with status ${status}.`,
   hint: "See nginx's error log.",
 });
 
-// A list with its facts, or an ApiError.
+// Returns a list with its facts; throws an ApiError.
 export async function get(name) {
   let response;
   try {

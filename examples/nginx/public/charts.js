@@ -1,4 +1,4 @@
-// Both charts of adoption, and when they are drawn.
+// Draws both charts of adoption.
 import { daysOf } from './days.js';
 import { say } from './figure.js';
 import * as perApplication from './per-application.js';
@@ -6,15 +6,15 @@ import * as perDay from './per-day.js';
 
 const places = ['per-day', 'per-application'].map((id) => document.getElementById(id));
 let last;
-let takeAway = [];
+let removers = []; // remove the charts that are drawn
 
 function clear() {
-  takeAway.forEach((one) => one());
-  takeAway = [];
+  removers.forEach((remove) => remove());
+  removers = [];
   places.forEach((place) => place.setAttribute('aria-busy', 'false'));
 }
 
-// Shows the list; tables that are open stay open.
+// Shows the list. Tables that are open stay open.
 export function show(adoption) {
   const opened = places.map((place) => place.querySelector('details')?.open ?? false);
   clear();
@@ -24,20 +24,20 @@ export function show(adoption) {
     places.forEach((place) => say(place, 'There were no requests.'));
     return;
   }
-  takeAway = [perDay.show(places[0], adoption.items, days),
+  removers = [perDay.show(places[0], adoption.items, days),
     perApplication.show(places[1], adoption.items, days, adoption.applications)];
   places.forEach((place, i) => { place.querySelector('details').open = opened[i]; });
 }
 
-// Shows why there is no list.
+// Shows the error in place of the list.
 export function showError(panel) {
   clear();
   last = undefined;
   places[0].replaceChildren(panel);
-  say(places[1], 'Not known now.');
+  say(places[1], 'Not available now.');
 }
 
-// In the colours of now.
+// Draws again, after the colours have changed.
 export function redraw() {
   if (last) show(last);
 }

@@ -1,29 +1,29 @@
-// Rows of days and applications, summed up.
+// Adds up the rows of days and applications.
 import * as text from './text.js';
 
 const DAY = 86400 * 1000;
-const MOST = 60; // days that a chart shows
+const MOST = 60; // days in a chart
 
 const key = (date) => date.toISOString().slice(0, 10);
 const keyOf = (row) => (row.loginDate ?? '').slice(0, 10);
 
-// Every day from the first to the last, those without a request among them.
+// Every day from the first to the last, with or without requests.
 export function daysOf(items) {
   const times = items.map((row) => text.parse(keyOf(row))?.getTime())
-    .filter((at) => at !== undefined && at < Date.now() + 2 * DAY); // one of year 9999 would hide all
+    .filter((at) => at !== undefined && at < Date.now() + 2 * DAY); // a day in the year 9999 would hide the others
   if (times.length === 0) return [];
   const last = times.reduce((a, b) => Math.max(a, b));
   const first = Math.max(times.reduce((a, b) => Math.min(a, b)), last - (MOST - 1) * DAY);
   return Array.from({ length: (last - first) / DAY + 1 }, (_, i) => new Date(first + i * DAY));
 }
 
-// For each day how many requests came with MFA, and how many in all.
+// The requests of each day: those with MFA, and all.
 export function sumsOf(items, days) {
   const sums = new Map(days.map((date) => [key(date), { mfa: 0, total: 0 }]));
   for (const row of items) {
     const sum = sums.get(keyOf(row));
     if (sum) {
-      const mfa = row.mfaCompliantRequestCount ?? 0; // what came with MFA came
+      const mfa = row.mfaCompliantRequestCount ?? 0; // part of the total, even if that is smaller
       sum.mfa += mfa;
       sum.total += Math.max(row.totalRequestCount ?? 0, mfa);
     }
@@ -36,7 +36,7 @@ export function whole(sums) {
   return sums.reduce(add, { mfa: 0, total: 0 });
 }
 
-// No share where nothing was asked.
+// There is no share without requests.
 export const share = (sum) => (sum.total > 0 ? sum.mfa / sum.total : null);
 export const shareText = (sum) => (sum.total > 0 ? text.percent(share(sum)) : 'no requests');
 export const nameOf = (date) => `${text.weekday(date)} ${text.day(date)}`;

@@ -1,6 +1,6 @@
-// Makes elements. What comes from the service is text, and a text is never markup.
+// Makes elements. Everything from the service is inserted as text, never as markup.
 
-// Properties whose name holds a dash, and `role`, become attributes; `class` is className.
+// Properties with a dash in their name, and `role`, become attributes; `class` is className.
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -13,8 +13,7 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-// A text that may be broken where people break such words: behind / @ and :, and in the name of
-// a domain before a dot.
+// A text that may wrap after / @ and :, and before the dots of a domain.
 export function breakable(text) {
   const parts = text.split(/(?<=[/@:])|(?<=@[^@]*)(?=\.)/);
   return element('bdi', {}, ...parts.flatMap((part, i) => (i > 0 ? [element('wbr'), part] : [part])));
@@ -22,7 +21,7 @@ export function breakable(text) {
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-// A small picture that says nothing by itself.
+// A decorative icon, hidden from screen readers.
 export function icon(path) {
   const svg = document.createElementNS(SVG, 'svg');
   svg.setAttribute('viewBox', '0 0 20 20');
@@ -38,7 +37,7 @@ export function time(date, text, title) {
   return element('time', { dateTime: date.toISOString(), title }, text);
 }
 
-// A table with a head; the cells are texts or elements, numbers are set to the right.
+// A table with a head row. Cells are texts, elements, or numbers, which are aligned right.
 export function table(caption, names, rows) {
   const kind = names.map((_, i) => (rows.some((row) => typeof row[i] === 'number')
     ? 'number' : undefined));

@@ -1,4 +1,4 @@
-// What both charts have around them: a legend above, the same numbers as a table below.
+// The surroundings of a chart: a legend above it, and the same numbers as a table below it.
 import { element } from './dom.js';
 
 function entry([name, kind]) {
@@ -6,8 +6,8 @@ function entry([name, kind]) {
     element('bdi', {}, name));
 }
 
-// Fills a place with pairs of a name and the class of its swatch, and with a table. Returns the
-// frame for the chart.
+// Fills a place with a legend (pairs of a name and the class of its swatch) and a table. Returns
+// the frame for the chart.
 export function fill(place, names, made) {
   const frame = element('div', { class: 'frame' });
   place.replaceChildren(

@@ -1,10 +1,10 @@
-// What a person has to know about the data: that they are old, that they are missing, and why.
+// Notices about lists that are old or missing, with the reason.
 import { element } from './dom.js';
 import * as text from './text.js';
 
 const place = document.getElementById('notices');
 
-// In place of a list that there is not: what happened, and the next step.
+// Stands in place of a missing list: what happened, and the next step.
 export function panel(title, error, tryAgain) {
   const button = element('button', { type: 'button', class: 'plain' }, 'Try again');
   button.addEventListener('click', tryAgain);
@@ -21,11 +21,11 @@ function notice(names, oldest, error) {
   return element('div', { class: 'notice' },
     element('p', { class: 'state-title' },
       `Not up to date: ${what}, as of ${text.lately(since)}, ${text.ago(since)}.`),
-    element('p', {}, `The service cannot be asked now: ${text.visible(error.message)}`),
+    element('p', {}, `The last refresh failed: ${text.visible(error.message)}`),
     error.hint ? element('p', { class: 'muted' }, text.visible(error.hint)) : null);
 }
 
-// Takes pairs of a name and a list with an error; those that failed alike share a notice.
+// Takes pairs of a name and a list with an error. Lists with the same error share a notice.
 export function show(failed) {
   const groups = new Map();
   for (const [name, { as_of: asOf, error }] of failed) {
@@ -35,7 +35,7 @@ export function show(failed) {
     groups.set(error.message, group);
   }
   const made = [...groups.values()].map((group) => notice(group.names, group.oldest, group.error));
-  // a reader of screens says what changes; the same again is nothing new
+  // a screen reader reads every change aloud, so replace only what differs
   const said = made.map((one) => one.textContent).join('');
   if (said !== place.textContent) place.replaceChildren(...made);
 }

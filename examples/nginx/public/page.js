@@ -1,4 +1,4 @@
-// Brings the lists to their places, and keeps them fresh while somebody looks.
+// Shows the lists, and refreshes them while the page is visible.
 import * as api from './api.js';
 import * as charts from './charts.js';
 import * as notices from './notices.js';
@@ -8,15 +8,15 @@ import * as tiles from './tiles.js';
 import * as users from './users.js';
 
 const EVERY = 60 * 1000;
-const SOON = 5 * 1000; // while a list is being refreshed, or there is none
+const SOON = 5 * 1000; // while a list is missing or being refreshed
 
 const NAMES = ['users', 'adoption', 'requests'];
-const lists = {}; // what came last
-const errors = {}; // why nothing has come
+const lists = {}; // the newest of each
+const errors = {}; // of lists that were never loaded
 let timer;
 
-// What is on the screen stays while this machine itself does not answer.
-async function ask(name) {
+// An old list stays on the screen if loading it again fails.
+async function load(name) {
   try {
     lists[name] = await api.get(name);
     delete errors[name];
@@ -37,9 +37,9 @@ function showAsOf() {
   place.textContent = `As of ${text.lately(date)} · ${text.ago(date)}`;
 }
 
-const changed = new Map(); // what each part last showed
+const changed = new Map(); // the state that each part of the page shows
 
-// Calls `show` when what it shows is another than before.
+// Calls `show` if the lists of a part have changed.
 function update(part, show, ...parts) {
   const now = JSON.stringify(parts.map((one) => one
     && [one.as_of, one.error?.message ?? one.message]));
@@ -68,13 +68,13 @@ function showLists() {
 
 async function round() {
   clearTimeout(timer);
-  await Promise.all(NAMES.map(ask));
+  await Promise.all(NAMES.map(load));
   const soon = NAMES.some((name) => !lists[name] || (lists[name].stale && !lists[name].error));
   timer = setTimeout(look, soon ? SOON : EVERY);
   showLists();
 }
 
-// Nobody looks at a page in the background.
+// A page in the background waits until it is visible.
 function look() {
   if (document.hidden) document.addEventListener('visibilitychange', round, { once: true });
   else round();

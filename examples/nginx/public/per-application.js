@@ -1,11 +1,11 @@
-// Which share of its requests each application sent with MFA, day by day.
+// A chart of the share of requests with MFA, per application and day.
 import { nameOf as dayName, share, shareText, sumsOf } from './days.js';
 import { element, table } from './dom.js';
 import { fill } from './figure.js';
 import { colour, draw } from './plot.js';
 import * as text from './text.js';
 
-const LINES = 5; // more of them nobody tells apart; the table has all
+const LINES = 5; // more lines cannot be distinguished; the table has every application
 const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3], [5, 5]];
 
 function nameOf({ id, name }) {
@@ -34,9 +34,9 @@ export function show(place, items, days, applications) {
   const frame = fill(place, shown.map((one, i) => [nameOf(one), `line-${i + 1}`]),
     asTable(applications));
   const rest = applications.length > LINES
-    ? `The busiest ${LINES} of ${applications.length}; the table has all.`
+    ? `The busiest ${LINES} of ${applications.length} applications. The table has all of them.`
     : 'Point at a day for its numbers.';
-  // names may be of right-to-left script: each is on its own
+  // isolate each name, since it may be in a right-to-left script
   const sharesOn = (i) => shown.map((one, n) => element('bdi', {},
     `${n > 0 ? ', ' : ''}${nameOf(one)} ${shareText(lines[n][i])}`));
   return draw(frame, {

@@ -1,4 +1,4 @@
-// How many requests came on each day, with MFA and without.
+// A chart of the requests per day, with MFA and without.
 import { nameOf, shareText, sumsOf, whole } from './days.js';
 import { table } from './dom.js';
 import { fill } from './figure.js';
@@ -29,7 +29,7 @@ export function show(place, items, days) {
       + 'The table below has the numbers.',
     readOut: (i) => [i === null ? `In all ${all}`
       : `${nameOf(days[i])}: ${ofAll(sums[i])}, ${shareText(sums[i])}`],
-    // bars of those with MFA stand before bars of all; what is seen of these came without
+    // the bars with MFA are drawn over the bars of all requests, so the visible rest is without
     series: [bar('without'), bar('with')],
     data: [sums.map((sum) => sum.total), sums.map((sum) => sum.mfa)],
     yRange: (_, __, most) => [0, Math.max(4, most * 1.08)],

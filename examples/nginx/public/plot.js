@@ -1,14 +1,14 @@
-// Draws by uPlot, in the colours of the page.
+// Draws charts with uPlot, in the colours of the page.
 import uPlot from '/uplot/uPlot.esm.js';
 import { element } from './dom.js';
 import * as text from './text.js';
 
 const HEIGHT = 210;
-const LABEL = 46; // pixels that the name of a day wants
+const LABEL = 46; // pixels for the name of a day
 
 export const { bars } = uPlot.paths;
 
-// A canvas takes no custom property, so an element has to say what that is now.
+// A canvas cannot use custom properties, so an element resolves the colour.
 export function colour(name) {
   const probe = element('span', { hidden: true });
   probe.style.color = `var(--${name})`;
@@ -23,7 +23,8 @@ function axis(more) {
     grid: { stroke: colour('line'), width: 1 }, ...more };
 }
 
-// Days stand at 0, 1, 2…: nobody's time zone moves them. The last one always has its name.
+// Days have the positions 0, 1, 2…, so that no time zone moves them. The last day always has its
+// name.
 function dayAxis(days) {
   return axis({
     grid: { show: false }, size: 26, gap: 6,
@@ -36,9 +37,9 @@ function dayAxis(days) {
   });
 }
 
-// A chart in a frame. Its label says in words what it shows, for who does not see it; under it
-// stands what readOut says of the day beneath the pointer (or of none: null).
-// Returns a function that takes it away.
+// Draws a chart in a frame. `label` describes it for screen readers. Below the chart stands what
+// `readOut` returns for the day under the pointer (null: no day). Returns a function that removes
+// the chart.
 export function draw(frame, { days, label, readOut, series, data, yRange, yAxis }) {
   const picture = element('div', { class: 'picture', role: 'img', 'aria-label': label });
   const said = element('p', { class: 'read-out muted', 'aria-hidden': 'true' }, ...readOut(null));

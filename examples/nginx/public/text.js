@@ -1,4 +1,4 @@
-// Numbers, times and foreign texts as people read them.
+// Formats numbers, times and texts from outside.
 
 export const number = (value) => value.toLocaleString('en');
 
@@ -7,15 +7,15 @@ export const percent = (share) => share.toLocaleString('en',
 
 export const plural = (count, one, many) => `${number(count)} ${count === 1 ? one : many}`;
 
-// What would be invisible, or turn the text around it about, is shown as what it is.
+// Shows invisible characters, and those that change the direction of the text, as codes.
 export function visible(text) {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (char) => `\\u{${char.codePointAt(0).toString(16)}}`);
 }
 
-// The service writes no zone, and means UTC; some browsers want three digits at most.
+// The service writes UTC without a zone. Some browsers accept three digits of a second at most.
 export function parse(text) {
-  if (!/^\d{4}-\d\d-\d\d/.test(text ?? '')) return undefined; // browsers make a date of "0.5"
+  if (!/^\d{4}-\d\d-\d\d/.test(text ?? '')) return undefined; // browsers read "0.5" as a date
   const cut = text.replace(/(\.\d{3})\d+/, '$1');
   const date = new Date(/(Z|[+-]\d\d:?\d\d)$/i.test(cut) || !cut.includes('T') ? cut : `${cut}Z`);
   return Number.isNaN(date.getTime()) ? undefined : date;
@@ -30,7 +30,7 @@ const weekdayOnly = new Intl.DateTimeFormat('en-GB', { weekday: 'short', timeZon
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 
 export const at = (date) => moment.format(date);
-// as short as it is clear: today has no date
+// a time of today has no date
 export function lately(date) {
   const isToday = date.toDateString() === new Date().toDateString();
   return (isToday ? clock : moment).format(date);

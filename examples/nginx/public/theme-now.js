@@ -1,4 +1,4 @@
-// Before the first paint, so that nobody who chose dark sees a flash of light.
+// Runs before the first paint, so that a dark page does not flash light.
 'use strict';
 try {
   document.documentElement.dataset.theme = localStorage.getItem('theme') ?? 'auto';

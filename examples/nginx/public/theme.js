@@ -1,7 +1,7 @@
-// The switch between light and dark; `auto` is what the system prefers.
+// Switches between light and dark; `auto` follows the system.
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
-function keep(theme) {
+function store(theme) {
   try {
     localStorage.setItem('theme', theme);
   } catch {
@@ -9,7 +9,7 @@ function keep(theme) {
   }
 }
 
-// Calls `changed` when colours change, so that what is drawn by pixels can be drawn again.
+// Calls `changed` when the colours change, so that charts can be drawn again.
 export function setUp(changed) {
   const root = document.documentElement;
   const switches = document.querySelectorAll('#theme input');
@@ -17,7 +17,7 @@ export function setUp(changed) {
     one.checked = one.value === root.dataset.theme;
     one.addEventListener('change', () => {
       root.dataset.theme = one.value;
-      keep(one.value);
+      store(one.value);
       changed();
     });
   }

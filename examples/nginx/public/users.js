@@ -1,8 +1,8 @@
-// The table of users: search, sort, and what each of them did without MFA.
+// The table of users, with search, sorting, and the requests of each user without MFA.
 import { breakable, element, icon, table, time } from './dom.js';
 import * as text from './text.js';
 
-const CHUNK = 100; // rows that are made at once; a list may have 10,000
+const CHUNK = 100; // rows per step, since a list may have 10,000
 const collator = new Intl.Collator('en', { sensitivity: 'base', numeric: true });
 
 const CHEVRON = 'M7.5 5.5 12 10l-4.5 4.5';
@@ -78,8 +78,8 @@ function requestRow(request) {
 function requestsOf(user) {
   if (user.requests.length === 0) {
     return element('p', { class: 'muted' }, state.hasRequests
-      ? 'No request of this user is in the log: the sign-in was to the portal, or is older.'
-      : 'The requests are not known now.');
+      ? 'The service lists no request of this user: the sign-in was to the portal, or is older.'
+      : 'The requests are not available now.');
   }
   return element('div', { class: 'requests' }, table(`Requests of ${user.name} without MFA`,
     ['When', 'Operation', 'Application', 'Address'],
@@ -135,7 +135,7 @@ function more(total) {
   return element('p', { class: 'more' }, button);
 }
 
-function nobodyMatches() {
+function noMatch() {
   const button = element('button', { type: 'button', class: 'plain' }, 'Show all users');
   button.addEventListener('click', () => {
     search.value = '';
@@ -146,7 +146,7 @@ function nobodyMatches() {
   });
   const query = state.query.trim();
   return element('div', { class: 'state' },
-    element('p', {}, query ? `No user matches “${query}”.` : 'Nobody is new.'), button);
+    element('p', {}, query ? `No user matches “${query}”.` : 'No user is new.'), button);
 }
 
 function say(found) {
@@ -154,18 +154,18 @@ function say(found) {
   count.textContent = found === state.users.length ? all : `${text.number(found)} of ${all}`;
 }
 
-// Keeps the focus on the user it is on.
+// Renders the table. The focus stays on the same user.
 function render() {
   const focused = document.activeElement.dataset?.user;
   const users = matching();
   say(users.length);
   if (users.length === 0) {
-    place.replaceChildren(nobodyMatches());
+    place.replaceChildren(noMatch());
     return;
   }
   place.replaceChildren(
     element('table', { class: 'users' },
-      element('caption', { class: 'hidden' }, 'Users who came in without MFA in the last 7 days'),
+      element('caption', { class: 'hidden' }, 'Users who signed in without MFA in the last 7 days'),
       element('thead', {}, element('tr', {}, ...COLUMNS.map(headCell))),
       element('tbody', {}, ...users.slice(0, state.shown).flatMap(rowsOf))),
     more(users.length) ?? '');
@@ -174,11 +174,11 @@ function render() {
   }
 }
 
-function nobody() {
+function noUsers() {
   count.textContent = '';
   filter.hidden = true;
   place.replaceChildren(element('div', { class: 'state good' }, icon(CHECK),
-    element('p', {}, 'Nobody came in without MFA in the last 7 days.')));
+    element('p', {}, 'No user signed in without MFA in the last 7 days.')));
 }
 
 function grouped(requests) {
@@ -191,7 +191,7 @@ function grouped(requests) {
   return byUser;
 }
 
-// Shows the users; the other two lists may be missing.
+// Shows the users. The other two lists may be missing.
 export function show(users, requests, adoption) {
   place.setAttribute('aria-busy', 'false');
   const byUser = grouped(requests?.items ?? []);
@@ -199,7 +199,7 @@ export function show(users, requests, adoption) {
   state.applications = new Map((adoption?.applications ?? []).map((one) => [one.id, one.name]));
   state.users = users.items.map((user) => read(user, byUser));
   if (state.users.length === 0) {
-    nobody();
+    noUsers();
     return;
   }
   filter.hidden = false;
@@ -207,7 +207,7 @@ export function show(users, requests, adoption) {
   render();
 }
 
-// Shows why there is no list.
+// Shows the error in place of the list.
 export function showError(panel) {
   place.setAttribute('aria-busy', 'false');
   count.textContent = '';

@@ -1,5 +1,5 @@
---- The Lua of examples/nginx, in an nginx of the specs: odd records, tenants and settings. What
--- a browser makes of it, spec/browser looks at.
+-- The Lua code of examples/nginx: odd records, tenants and settings. spec/browser tests the page in
+-- a browser.
 local cjson = require "cjson"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
@@ -34,7 +34,7 @@ local SERVER = [[
   location = /healthz { content_by_lua_block { require("page.health").respond() } }
 ]]
 
--- `is_less` sorts the directives env.
+-- Starts the page. `is_less` sorts the env directives.
 local function start(env, http, is_less)
   local names = {}
   for name, value in pairs(sandbox.merged({ PCAPI_BASE_URL = sandbox.url }, env)) do
@@ -44,7 +44,7 @@ local function start(env, http, is_less)
   return nginx.start { http = HTTP .. (http or ""), server = SERVER, env = names }
 end
 
--- A service whose three lists are these texts of JSON.
+-- Returns the address and the configuration of a service whose three lists are these JSON texts.
 local function service(texts)
   local path, port = sandbox.env("PCAPI_SANDBOX_CA"):match "^(.*)/", free_port()
   local locations = {}
@@ -73,12 +73,12 @@ local function page_with(users, adoption, requests)
 end
 
 local function list_of(page, name)
-  local answer = page:get("/api/" .. name)
-  assert.equal(200, answer.status, answer.body)
-  return cjson.decode(answer.body)
+  local response = page:get("/api/" .. name)
+  assert.equal(200, response.status, response.body)
+  return cjson.decode(response.body)
 end
 
--- Values that no document tells of, as JSON.
+-- Values that no documentation mentions, as JSON.
 local ODD = { '"abc"', "1e999", "-1e999", "-5", "1e308", "true", "false", "null", "{}", "[]", '""',
               '{"a":[1,{"b":null}]}', "[[[1]]]", "0.5", '"<img src=x onerror=alert(1)>"',
               '"\\u0000\\ud83d\\ude00"', "99999999999999999999", '"12"' }
@@ -108,12 +108,13 @@ local function has_good(list, name)
   end
 end
 
--- Prometheus refuses all of a page for one line that is wrong, or stands there twice.
-local function are_good_metrics(page)
+-- Checks each line, since Prometheus rejects the whole text for one that is wrong or repeated.
+-- Returns the values by their samples.
+local function metrics_of(page)
   local known = {}
-  local answer = page:get "/metrics"
-  assert.equal(200, answer.status, answer.body)
-  for line in answer.body:gmatch "[^\n]+" do
+  local response = page:get "/metrics"
+  assert.equal(200, response.status, response.body)
+  for line in response.body:gmatch "[^\n]+" do
     if line:sub(1, 1) ~= "#" then
       local sample, value = line:match "^(.*) (%-?[%d.e+]+)$"
       assert.truthy(sample, line)
@@ -124,7 +125,7 @@ local function are_good_metrics(page)
   return known
 end
 
-describe("the page shows all records", function()
+describe("the page shows all records,", function()
   local FIELDS = {
     { "users", '{"upn":@,"objectId":"o","lastNonMfaCompliantLoginDateTime":"' .. NOW .. '"}' },
     { "users", '{"upn":"u","objectId":@}' },
@@ -140,7 +141,7 @@ describe("the page shows all records", function()
 
   for _, case in ipairs(FIELDS) do
     local name, template = case[1], case[2]
-    it(("of %s with any value as in %s"):format(name, template:sub(1, 60)), function()
+    it(("those of %s with odd values in %s"):format(name, template:sub(1, 60)), function()
       local lists = { users = GOOD_USER, adoption = GOOD_ROW, requests = GOOD_REQUEST }
       lists[name] = lists[name] .. "," .. rows(template)
       local page = page_with(lists.users, lists.adoption, lists.requests)
@@ -152,12 +153,12 @@ describe("the page shows all records", function()
         end
       end
       assert.equal("ok", cjson.decode(page:get "/healthz".body).status)
-      local metrics = are_good_metrics(page)
+      local metrics = metrics_of(page)
       assert.equal(0.75, metrics['pcapi_adoption_ratio{application_id="good",application="Good"}'])
     end)
   end
 
-  it("as what the page takes them for", function()
+  it("with fields of the documented types", function()
     local page = page_with(rows '{"upn":@,"objectId":@,"more":[1,null,{"a":1e999}]}', GOOD_ROW
       .. "," .. rows '{"applicationId":@,"applicationName":@,"totalRequestCount":@}', GOOD_REQUEST)
     for _, user in ipairs(list_of(page, "users").items) do
@@ -171,7 +172,7 @@ describe("the page shows all records", function()
     end
   end)
 
-  it("with sums of what can be counted", function()
+  it("and adds up only what can be counted", function()
     local page = page_with(GOOD_USER, '{"applicationId":"a","totalRequestCount":"abc",'
       .. '"mfaCompliantRequestCount":2},{"applicationId":"a","totalRequestCount":1e999},'
       .. '{"applicationId":"a","totalRequestCount":4,"mfaCompliantRequestCount":-7},'
@@ -180,11 +181,11 @@ describe("the page shows all records", function()
     assert.same({ 4, 12, 3, 0.25 }, { #list.items, list.total, list.with_mfa, list.ratio })
   end)
 
-  it("of applications whose ids are one when they are UTF-8", function()
+  it("also of applications whose ids become the same as UTF-8", function()
     local page = page_with(GOOD_USER, '{"applicationId":"a\\u0001"},{"applicationId":"a\255",'
       .. '"totalRequestCount":1},{"applicationId":"a\254","totalRequestCount":1}', GOOD_REQUEST)
     list_of(page, "adoption")
-    are_good_metrics(page)
+    metrics_of(page)
   end)
 end)
 
@@ -195,7 +196,7 @@ describe("pages of two tenants", function()
     }, env))
   end
 
-  it("on one Redis are apart, and the machines of a tenant share", function()
+  it("are separate on a shared Redis, and the machines of a tenant share their lists", function()
     local server = redis.start()
     local env = { PCAPI_REDIS = "127.0.0.1:" .. server.port }
     for _ = 1, 2 do
@@ -210,7 +211,7 @@ describe("pages of two tenants", function()
     assert.equal(3, list_of(page_of(TENANT, 9, env), "users").count) -- from the others
   end)
 
-  it("have what they know apart in one dictionary, over a reload", function()
+  it("are separate in one dictionary, across a reload", function()
     local page = page_of(TENANT, 3)
     assert.equal(3, list_of(page, "users").count)
     local path = page.dir .. "/nginx.conf"
@@ -231,9 +232,9 @@ describe("pages of two tenants", function()
 
   for order, is_less in pairs {
     ["longer names first"] = function(a, b) return a > b end,
-    ["the shortest name first, which ngx_lua takes for all"] = function(a, b) return a < b end,
+    ["the shortest name first, whose value ngx_lua uses for all"] = function(a, b) return a < b end,
   } do
-    it("use the prefix and the database that they are given, with " .. order, function()
+    it("use the given prefix and database, with " .. order, function()
       local server = redis.start { password = "SECRET" }
       list_of(start({ PCAPI_TOKEN = sandbox.token(), PCAPI_REDIS = "localhost:" .. server.port,
         PCAPI_REDIS_PREFIX = "fabrikam:", PCAPI_REDIS_DATABASE = "3",
@@ -247,7 +248,7 @@ end)
 describe("a setting of the page", function()
   local TOKEN = sandbox.token()
 
-  -- nginx does not start, and says why.
+  -- Checks that nginx does not start, and that its error log has these words.
   local function refused(words, env)
     env.PCAPI_TOKEN = env.PCAPI_TOKEN == nil and not env.PCAPI_REFRESH_TOKEN and TOKEN
       or env.PCAPI_TOKEN
@@ -273,42 +274,42 @@ describe("a setting of the page", function()
     PCAPI_BASE_URL = { "http://localhost", "localhost", "https://", "https://a b" },
     PCAPI_LOGIN_URL = { "http://localhost", "x" }, PCAPI_TOKEN = { "Bearer x.y.z", "a b" },
   } do
-    it("that cannot be used stops the start: " .. name, function()
+    it("that is invalid stops the start: " .. name, function()
       for _, value in ipairs(case) do
         refused(name, { [name] = value, PCAPI_REDIS = name:find "_REDIS_" and "127.0.0.1" or nil })
       end
     end)
   end
 
-  it("that is for Redis alone stops the start where there is none", function()
+  it("for Redis stops the start without PCAPI_REDIS", function()
     for _, name in ipairs { "PASSWORD", "TLS", "PREFIX", "DATABASE" } do
       refused("PCAPI_REDIS_" .. name .. " is set, but PCAPI_REDIS is not",
         { ["PCAPI_REDIS_" .. name] = name == "TLS" and "on" or "1" })
     end
   end)
 
-  it("with a refresh token that lacks its tenant or application stops the start", function()
+  it("for a refresh token stops the start without tenant or application", function()
     refused("PCAPI_TENANT", { PCAPI_REFRESH_TOKEN = "SECRET", PCAPI_CLIENT_ID = "a" })
     refused("PCAPI_CLIENT_ID", { PCAPI_REFRESH_TOKEN = "SECRET", PCAPI_TENANT = "a" })
   end)
 
-  it("may name Redis by an address of IPv6", function()
+  it("may name Redis by an IPv6 address", function()
     local server = redis.start { more = "bind ::1 127.0.0.1" }
     local page = start { PCAPI_TOKEN = TOKEN, PCAPI_REDIS = "[::1]:" .. server.port }
     assert.equal(25, list_of(page, "users").count)
     assert.truthy(server:ask("KEYS", "*"):find("cached:", 1, true))
   end)
 
-  it("may be empty, which is as if it were not set", function()
+  it("that is empty counts as not set", function()
     local page = start { PCAPI_TOKEN = TOKEN, PCAPI_REDIS = "", PCAPI_REFRESH = "",
                          PCAPI_REDIS_TLS = "" }
     assert.equal(25, list_of(page, "users").count)
   end)
 
-  it("that says as whom to ask may be missing: the page says so", function()
-    local answer = start { PCAPI_TOKEN = "" }:get "/api/users"
-    assert.equal(503, answer.status)
-    assert.matches("Set PCAPI_PROFILE, PCAPI_REFRESH_TOKEN or PCAPI_TOKEN", answer.body, 1, true)
+  it("for the account may be missing: the page says so", function()
+    local response = start { PCAPI_TOKEN = "" }:get "/api/users"
+    assert.equal(503, response.status)
+    assert.matches("Set PCAPI_PROFILE, PCAPI_REFRESH_TOKEN or PCAPI_TOKEN", response.body, 1, true)
   end)
 end)
 
