@@ -69,7 +69,7 @@ test-needs:
 LOOK_ON := spec/service/nginx
 test-on-%: test-needs
 	@$(MAKE) --no-print-directory LUA=$* test-lua \
-	  SPECS='$(filter-out $(LOOK_ON),$(wildcard spec/unit spec/project spec/*_spec.lua spec/service/*))'
+	  SPECS='$(filter-out $(LOOK_ON),$(wildcard spec/unit spec/project spec/sandbox spec/service/*))'
 
 test-nginx: test-needs
 	@$(MAKE) --no-print-directory SPECS='$(LOOK_ON)' test-lua

@@ -61,7 +61,8 @@ local function run_lua(code)
 end
 
 -- the last one signs out
-for _, path in ipairs { "README.md", "docs/concurrency.md", "docs/sign-in.md" } do
+for _, path in ipairs { "README.md", "docs/command.md", "docs/library.md", "docs/development.md",
+                        "docs/concurrency.md", "docs/sign-in.md" } do
   describe(path, function()
     for number, code in ipairs(examples(path, "lua")) do
       it("has a Lua example " .. number .. " that runs and prints", function()

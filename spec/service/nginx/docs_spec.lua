@@ -1,5 +1,5 @@
---- Every example of docs/nginx.md, and those of the README for nginx, run as they stand
--- there, in a real nginx; only the addresses and the CA are the sandbox's.
+--- Every example of docs/nginx.md runs as it stands there, in a real nginx; only
+-- the addresses and the CA are the sandbox's.
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
@@ -59,7 +59,6 @@ describe("docs/nginx.md", function()
     store = folder.new()
     sign_in(store)
     local configuration = examples("docs/nginx.md", "nginx")
-    configuration[#configuration + 1] = examples("README.md", "nginx")[1]
     local http = to_sandbox(table.remove(configuration, 1))
       :gsub("lua_ssl_verify_depth[^\n]+", ""):gsub("lua_socket_log_errors[^\n]+", "")
     local locations = table.concat(configuration, "\n")
@@ -89,10 +88,6 @@ describe("docs/nginx.md", function()
       local target = assert(block:match "^sudo make ([%w-]+)$")
       assert.equal(0, sandbox.shell("make -n " .. target).status)
     end
-  end)
-
-  it("has a location of the README", function()
-    assert.equal("25\n", server:get("/non-mfa").body)
   end)
 
   it("asks for requests", function()
