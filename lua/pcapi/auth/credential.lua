@@ -1,21 +1,50 @@
---- How an application proves who it is to the token endpoint: not at all (a public
--- client), by a secret, or by a certificate (RFC 6749 §2.3, RFC 7523 §2.2).
+--- Adds the credential of the application to a request of the token endpoint: nothing (a
+-- public client), a secret, or an assertion signed by a certificate (RFC 6749 §2.3,
+-- RFC 7523 §2.2).
 --
--- Files are read at each use: a secret or certificate that is replaced counts
--- without a restart. What is read stays in closures, where no dump of an object
--- shows it.
+-- Files are read at each use, so a replaced secret or certificate counts without a restart.
+-- Secrets stay in closures, where no dump of an object shows them.
 -- @module pcapi.auth.credential
 local errors = require "pcapi.error"
 local input = require "pcapi.input"
 
 local M = {}
 
-local function fail(message, hint)
-  return nil, errors.new { kind = "config", message = message, hint = hint }
+--- The names of all options of a credential.
+M.FIELDS = { "client_secret", "client_secret_file", "certificate", "certificate_key",
+             "key_passphrase", "key_passphrase_file", "assertion_alg" }
+
+--- For each of @{FIELDS} the names that cannot be given beside it.
+M.EXCLUDES = {
+  client_secret = { "client_secret_file", "certificate" },
+  client_secret_file = { "client_secret", "certificate" },
+  certificate = { "client_secret", "client_secret_file" },
+  certificate_key = { "client_secret", "client_secret_file" },
+  key_passphrase = { "key_passphrase_file", "client_secret", "client_secret_file" },
+  key_passphrase_file = { "key_passphrase", "client_secret", "client_secret_file" },
+  assertion_alg = { "client_secret", "client_secret_file" },
+}
+
+-- Each of these makes a credential; the other fields belong to a certificate.
+local METHODS = { "client_secret", "client_secret_file", "certificate" }
+
+local function given_methods(options)
+  local given = {}
+  for _, name in ipairs(METHODS) do
+    given[#given + 1] = options[name] and name
+  end
+  return given
 end
 
--- A secret that was given in place of a path must not be in a message: only what looks
--- like a path is. `read` is a function of `pcapi.input`.
+--- Whether a credential is given: a secret, its file or a certificate.
+-- @tparam table options any table with the names of @{FIELDS} as its keys
+-- @treturn boolean
+function M.is_given(options)
+  return #given_methods(options) > 0
+end
+
+-- A secret given in place of a path must not be shown: the message names a path only where
+-- the value looks like one. `read` is a function of `pcapi.input`.
 local function read_file(path, read)
   local shown = path:find "^[./]" and path or "the file"
   local file, why = io.open(path, "rb")
@@ -31,36 +60,32 @@ local function read_file(path, read)
   return text, why and shown .. " " .. why
 end
 
--- A text, or what a function gives at the time of use.
-local function value_of(given)
-  if type(given) == "function" then
-    return given()
-  end
-  return given
-end
+local LONGEST_PATH = 1024 -- bytes; the shortest RSA key without its first line is longer
 
-local LONGEST_PATH = 1024 -- bytes; the shortest RSA key without its first line has more
-
--- A PEM text, or the path of a file with one. What can be neither may be a key that
--- lost its first line, which no message may show.
+-- A PEM text, or the content of the file at a path. Any other text may be a key that lost
+-- its first line, so no message shows it.
 local function pem_of(given)
   if given:find("-----BEGIN", 1, true) then
     return input.lines(given)
   elseif #given > LONGEST_PATH or given:find("\n", 1, true) then
-    return nil, "what was given is neither PEM nor the path of a file"
+    return nil, "the value is neither PEM nor the path of a file"
   end
   return read_file(given, input.lines)
 end
 
--- A secret that is given, or stands in a file. `read` is a function of `pcapi.input`.
+-- A secret from an option (a string or a function), or from a file. `read` is a function of
+-- `pcapi.input`.
 local function secret_of(given, path, read)
   if not given and path then
     return read_file(path, read)
   end
-  local value, why = value_of(given)
+  local value, why = given, nil
+  if type(given) == "function" then
+    value, why = given()
+  end
   if type(value) == "string" then
     value, why = read(value)
-    return value, why and "what was given " .. why
+    return value, why and "the value " .. why
   end
   return value, why
 end
@@ -70,36 +95,46 @@ local function by_secret(options)
     local secret, why = secret_of(options.client_secret, options.client_secret_file,
       input.word)
     if type(secret) ~= "string" or secret == "" then
-      return fail("there is no client secret: " .. tostring(why or "it is empty"),
-        "Check client_secret or client_secret_file")
+      return errors.fail {
+        kind = "config", message = "no client secret: " .. tostring(why or "it is empty"),
+        hint = "Check client_secret or client_secret_file",
+      }
     end
     form.client_secret = secret
     return true
   end
 end
 
+-- The certificate, its key and the passphrase, as `pcapi.auth.assertion` takes them.
+local function read_key(options)
+  local certificate, why = pem_of(options.certificate)
+  local key = certificate
+  if certificate and options.certificate_key then
+    key, why = pem_of(options.certificate_key)
+  end
+  local passphrase
+  if key then
+    passphrase, why = secret_of(options.key_passphrase, options.key_passphrase_file, input.line)
+  end
+  return not why and {
+    certificate = certificate, key = key, passphrase = passphrase,
+    alg = options.assertion_alg or "PS256",
+  }, why
+end
+
 local function by_certificate(options)
   return function(form, audience, now)
-    local certificate, why = pem_of(options.certificate)
-    local key = certificate
-    if certificate and options.certificate_key then
-      key, why = pem_of(options.certificate_key)
-    end
-    local passphrase, made
+    local assertion = require "pcapi.auth.assertion" -- loaded late: few use a certificate
+    local made
+    local key, why = read_key(options)
     if key then
-      passphrase, why = secret_of(options.key_passphrase, options.key_passphrase_file,
-        input.line)
-    end
-    local assertion = require "pcapi.auth.assertion" -- here: few use a certificate
-    if not why then
-      made, why = assertion.make({
-        certificate = certificate, key = key, passphrase = passphrase,
-        alg = options.assertion_alg or "PS256",
-      }, options.client_id, audience, now)
+      made, why = assertion.make(key, options.client_id, audience, now)
     end
     if not made then
-      return fail("the certificate cannot be used: " .. tostring(why),
-        "Check certificate, certificate_key and key_passphrase")
+      return errors.fail {
+        kind = "config", message = "the certificate cannot be used: " .. tostring(why),
+        hint = "Check certificate, certificate_key and key_passphrase",
+      }
     end
     form.client_assertion_type = assertion.TYPE
     form.client_assertion = made
@@ -107,16 +142,13 @@ local function by_certificate(options)
   end
 end
 
---- The option that says the same thing twice, as a message.
+--- Finds options that exclude or miss one another.
 -- @tparam table options
--- @treturn ?string nil when all is well
-function M.mistake(options)
-  local given = {}
-  for _, name in ipairs { "client_secret", "client_secret_file", "certificate" } do
-    given[#given + 1] = options[name] and name
-  end
+-- @treturn ?string what is wrong; nil if nothing is
+function M.problem(options)
+  local given = given_methods(options)
   if #given > 1 then
-    return ("give one of %s"):format(table.concat(given, " and ")) .. ", not both"
+    return ("give one of %s, not both"):format(table.concat(given, " and "))
   elseif options.certificate_key and not options.certificate then
     return "certificate_key needs certificate"
   elseif (options.key_passphrase or options.key_passphrase_file) and not options.certificate then
@@ -129,13 +161,13 @@ function M.mistake(options)
   end
 end
 
---- Makes the function that adds the proof to a form.
+--- Makes the function that adds the credential to a form.
 -- @tparam table options `client_id`, and one of `client_secret` (string or function),
 -- `client_secret_file`, or `certificate` (PEM text or path) with `certificate_key`
 -- (default: in the same PEM), `key_passphrase` (string or function) or
 -- `key_passphrase_file`, and `assertion_alg`; none of them for a public client
 -- @treturn function `(form, audience, now) → true | nil, pcapi.error`
--- @treturn boolean whether it depends on the clock
+-- @treturn boolean whether the credential depends on the clock
 function M.new(options)
   if options.certificate then
     return by_certificate(options), true

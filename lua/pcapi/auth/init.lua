@@ -94,7 +94,7 @@ end
 -- @treturn[2] string the mistake
 function M.build(kind, options)
   kind = KINDS[kind]
-  local mistake = needs_mistake(options, kind) or credential.mistake(options)
+  local mistake = needs_mistake(options, kind) or credential.problem(options)
     or store_mistake(options.store)
   local addresses
   if not mistake then

@@ -18,8 +18,8 @@ describe("pcapi.auth.credential", function()
 
   teardown(folder.remove)
 
-  -- The form with its proof; or nil, err.
-  local function prove(options)
+  -- The form with its credential; or nil, err.
+  local function add(options)
     options.client_id = "me"
     local form = { client_id = "me" }
     local ok, err = credential.new(options)(form, AUDIENCE, now)
@@ -27,7 +27,7 @@ describe("pcapi.auth.credential", function()
   end
 
   local function fails(options, message)
-    local form, err = prove(options)
+    local form, err = add(options)
     assert.is_nil(form)
     assert.is_true(errors.is(err))
     assert.equal("config", err.kind)
@@ -38,10 +38,31 @@ describe("pcapi.auth.credential", function()
   end
 
   it("adds nothing for a public client", function()
-    assert.same({ client_id = "me" }, prove {})
+    assert.same({ client_id = "me" }, add {})
   end)
 
-  it("depends on the clock with a certificate alone", function()
+  it("names its fields, and for each the fields that it excludes", function()
+    local known = {}
+    for _, name in ipairs(credential.FIELDS) do
+      known[name] = true
+    end
+    for _, name in ipairs(credential.FIELDS) do
+      for _, excluded in ipairs(credential.EXCLUDES[name]) do
+        assert.is_true(known[excluded])
+        assert.is_string(credential.problem { [name] = "a", [excluded] = "b" })
+      end
+    end
+  end)
+
+  it("is given by a secret, its file or a certificate, not by what belongs to one", function()
+    for _, name in ipairs { "client_secret", "client_secret_file", "certificate" } do
+      assert.is_true(credential.is_given { [name] = "x" })
+    end
+    assert.is_false(credential.is_given { key_passphrase = "x", assertion_alg = "RS256" })
+    assert.is_false(credential.is_given {})
+  end)
+
+  it("depends on the clock only with a certificate", function()
     assert.is_false(select(2, credential.new {}))
     assert.is_false(select(2, credential.new { client_secret = "x" }))
     assert.is_true(select(2, credential.new { certificate = "x" }))
@@ -49,66 +70,66 @@ describe("pcapi.auth.credential", function()
 
   describe("with a secret", function()
     it("sends it as it is", function()
-      assert.equal("SECRET~+/= \195\188", prove({ client_secret = "SECRET~+/= \195\188" })
+      assert.equal("SECRET~+/= \195\188", add({ client_secret = "SECRET~+/= \195\188" })
         .client_secret)
     end)
 
-    it("asks a function at every use", function()
+    it("calls a function at every use", function()
       local n = 0
-      local prover = credential.new { client_secret = function()
+      local authenticate = credential.new { client_secret = function()
         n = n + 1
         return "SECRET" .. n
       end }
       for i = 1, 2 do
         local form = {}
-        assert.is_true(prover(form, AUDIENCE, now))
+        assert.is_true(authenticate(form, AUDIENCE, now))
         assert.equal("SECRET" .. i, form.client_secret)
       end
     end)
 
     it("reads a file at every use, without the line break at its end", function()
       local path = folder.write(at.path .. "/secret", "SECRETone\r\n")
-      local prover = credential.new { client_secret_file = path }
+      local authenticate = credential.new { client_secret_file = path }
       for _, case in ipairs { { "SECRETone\r\n", "SECRETone" }, { "SECRETtwo\n\n", "SECRETtwo" },
                               { " SECRET 3 ", "SECRET 3" },
                               { "\239\187\191SECRETfour\r\n", "SECRETfour" } } do
         folder.write(path, case[1])
         local form = {}
-        assert.is_true(prover(form, AUDIENCE, now))
+        assert.is_true(authenticate(form, AUDIENCE, now))
         assert.equal(case[2], form.client_secret)
       end
     end)
 
-    it("says which file is missing, empty or no file", function()
+    it("names a file that is missing, empty or a folder", function()
       fails({ client_secret_file = at.path .. "/none" }, at.path .. "/none")
       fails({ client_secret_file = folder.write(at.path .. "/empty", "\n") }, "it is empty")
       fails({ client_secret_file = at.path }, at.path .. ": Is a directory")
     end)
 
-    it("leaves out what a variable has around it", function()
+    it("drops a byte order mark, blanks and line ends around it", function()
       for _, given in ipairs { "SECRET\r\n", " SECRET\n", "\239\187\191SECRET" } do
-        assert.equal("SECRET", prove({ client_secret = given }).client_secret)
-        assert.equal("SECRET", prove({ client_secret = function() return given end })
+        assert.equal("SECRET", add({ client_secret = given }).client_secret)
+        assert.equal("SECRET", add({ client_secret = function() return given end })
           .client_secret)
       end
     end)
 
-    it("sends none that cannot be one, and says what is wrong", function()
+    it("sends no secret with a line break or in UTF-16, and says which", function()
       for text, why in pairs { ["SECRETone\nSECRETtwo\n"] = "holds a line break",
                                ["\255\254S\0E\0C\0"] = "is UTF-16 text" } do
         local path = folder.write(at.path .. "/strange", text)
         fails({ client_secret_file = path }, path .. " " .. why)
-        fails({ client_secret = text }, "what was given " .. why)
+        fails({ client_secret = text }, "the value " .. why)
       end
     end)
 
-    it("does not show a secret that was given in place of its file", function()
+    it("does not show a secret given in place of its file", function()
       for _, secret in ipairs { "SECRET~8Q.x-y_z", "SECRET/8Q+x=" } do
         fails({ client_secret_file = secret }, "the file: No such file or directory")
       end
     end)
 
-    it("hands on why a function has none", function()
+    it("passes on the error of a function", function()
       fails({ client_secret = function() return nil, "the vault is sealed" end },
         "the vault is sealed")
       fails({ client_secret = function() return nil, errors.new {
@@ -120,8 +141,8 @@ describe("pcapi.auth.credential", function()
   end)
 
   describe("with a certificate", function()
-    it("sends an assertion for the token endpoint, and no secret", function()
-      local form = prove { certificate = at.cert, certificate_key = at.key }
+    it("sends an assertion for the token endpoint and no secret", function()
+      local form = add { certificate = at.cert, certificate_key = at.key }
       assert.equal("urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
         form.client_assertion_type)
       assert.is_nil(form.client_secret)
@@ -132,11 +153,11 @@ describe("pcapi.auth.credential", function()
     end)
 
     local function header(options)
-      local form = assert(prove(options))
+      local form = assert(add(options))
       return core.decode(core.unbase64(form.client_assertion:match "^(.-)%."))
     end
 
-    it("signs by PS256, or by RS256 where that is asked for", function()
+    it("signs by PS256, or by RS256 if the options say so", function()
       assert.equal("PS256", header({ certificate = at.both }).alg)
       assert.equal("RS256", header({ certificate = at.both, assertion_alg = "RS256" }).alg)
     end)
@@ -156,7 +177,7 @@ describe("pcapi.auth.credential", function()
       end
     end)
 
-    it("takes files as other systems write them", function()
+    it("reads files with CRLF and a byte order mark", function()
       local function windows(path)
         local text = "\239\187\191" .. files.slurp(path):gsub("\n", "\r\n")
         return folder.write(path .. ".windows", text)
@@ -169,7 +190,7 @@ describe("pcapi.auth.credential", function()
                                key_passphrase = "SECRETpass\r\n" })
     end)
 
-    it("takes a chain, whatever its order, and the newest certificate of the key", function()
+    it("reads a chain in any order, and takes the newest certificate of the key", function()
       local ca = files.slurp(at.stranger)
       for _, bundle in ipairs { ca .. files.slurp(at.both), files.slurp(at.both) .. ca,
                                 files.slurp(at.key) .. ca .. "of us:\n" .. files.slurp(at.cert),
@@ -190,10 +211,10 @@ describe("pcapi.auth.credential", function()
 
     it("reads its files at every use", function()
       local path = folder.write(at.path .. "/renewed", "not yet")
-      local prover = credential.new { certificate = path, client_id = "me" }
-      assert.is_nil((prover({}, AUDIENCE, now)))
+      local authenticate = credential.new { certificate = path, client_id = "me" }
+      assert.is_nil((authenticate({}, AUDIENCE, now)))
       folder.write(path, files.slurp(at.both))
-      assert.is_true(prover({}, AUDIENCE, now))
+      assert.is_true(authenticate({}, AUDIENCE, now))
     end)
 
     it("says what is wrong", function()
@@ -209,7 +230,7 @@ describe("pcapi.auth.credential", function()
               key_passphrase_file = at.path .. "/none" }, at.path .. "/none")
     end)
 
-    it("hands on why a function has no passphrase", function()
+    it("passes on the error of a function for the passphrase", function()
       for _, why in ipairs { "the vault is sealed", errors.new {
         kind = "network", message = "the vault is sealed" } } do
         fails({ certificate = at.cert, certificate_key = at.locked,
@@ -217,10 +238,10 @@ describe("pcapi.auth.credential", function()
       end
     end)
 
-    it("does not show a key that somebody gave without its first line", function()
+    it("does not show a key given without its first line", function()
       local base64 = files.slurp(at.key):gsub("%-%-%-%-%-[^\n]*\n", "")
       for _, key in ipairs { base64, (base64:gsub("\n", "")) } do
-        local form, err = prove { certificate = at.cert, certificate_key = key }
+        local form, err = add { certificate = at.cert, certificate_key = key }
         assert.is_nil(form)
         assert.is_false(holds(err, key:match "[%w+/=]+"))
         assert.is_false(holds(err, key:sub(1, 40)))
@@ -228,7 +249,7 @@ describe("pcapi.auth.credential", function()
     end)
   end)
 
-  describe("finds the mistake of", function()
+  describe("rejects", function()
     for name, case in pairs {
       ["a secret and its file"] = { { client_secret = "a", client_secret_file = "b" },
         "give one of client_secret and client_secret_file, not both" },
@@ -246,15 +267,15 @@ describe("pcapi.auth.credential", function()
         'must be "PS256" or "RS256"' },
     } do
       it(name, function()
-        assert.matches(case[2], credential.mistake(case[1]), 1, true)
+        assert.matches(case[2], credential.problem(case[1]), 1, true)
       end)
     end
 
-    it("nobody who gives one, or none", function()
+    it("nothing else: one credential or none is right", function()
       for _, options in ipairs { {}, { client_secret = "a" }, { client_secret_file = "a" },
                                  { certificate = "a", certificate_key = "b", key_passphrase = "c",
                                    assertion_alg = "RS256" } } do
-        assert.is_nil(credential.mistake(options))
+        assert.is_nil(credential.problem(options))
       end
     end)
   end)
