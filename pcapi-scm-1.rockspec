@@ -77,6 +77,7 @@ build = {
     ["pcapi.auth.endpoints"] = "lua/pcapi/auth/endpoints.lua",
     ["pcapi.auth.grant"] = "lua/pcapi/auth/grant.lua",
     ["pcapi.auth.refusal"] = "lua/pcapi/auth/refusal.lua",
+    ["pcapi.auth.renewal"] = "lua/pcapi/auth/renewal.lua",
     ["pcapi.auth.sign_in_record"] = "lua/pcapi/auth/sign_in_record.lua",
     ["pcapi.auth.static_token"] = "lua/pcapi/auth/static_token.lua",
     ["pcapi.auth.store.file"] = "lua/pcapi/auth/store/file.lua",

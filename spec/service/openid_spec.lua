@@ -178,7 +178,7 @@ describe("device code", function()
   local function begin()
     local account = auth.device_code(options("pub", { on_code = print }))
     local started = assert(grant.send(context(), account.endpoint.device_code_url,
-      endpoints.target(account.endpoint, { client_id = "pub" })))
+      endpoints.add_target(account.endpoint, { client_id = "pub" })))
     return started, function()
       return account:request(context(), {
         grant_type = "urn:ietf:params:oauth:grant-type:device_code",

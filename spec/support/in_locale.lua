@@ -60,9 +60,10 @@ for _, format in ipairs { csv, json, jsonl, tables } do
     options)))
 end
 local text = sign_in_record.encode {
-  version = 1, client_id = "c", refresh_token = "r", obtained_at = 1.5,
+  client_id = "c", refresh_token = "r",
+  tokens = { { access_token = "a", obtained_at = 1.5, expires_at = 2 } },
 }
-say("entry", digits(sign_in_record.decode(text).obtained_at), #text)
+say("record", digits(sign_in_record.decode(text).tokens[1].obtained_at), #text)
 local client, transport = fake.client { { body = "[0.5]" } }
 say("request", digits(client:request("POST", "/v1/x", { body = { share = 0.5 },
   headers = { ["VALIDATEMFA"] = "I" } }).json[1]), transport.sent[1].body,

@@ -1,8 +1,9 @@
---- Accounts over the fake transport, and what a token endpoint says to them.
+--- Accounts over the fake transport, the responses of a token endpoint, and stored sign-ins.
 local auth = require "pcapi.auth"
 local cjson = require "cjson"
 local core = require "pcapi.core"
 local fake = require "spec.support.fake_transport"
+local new_store = require("spec.support.store").new
 
 local M = {}
 
@@ -19,13 +20,13 @@ function M.merged(...)
   return all
 end
 
---- A JWT with these claims and a signature that nobody made.
+--- A JWT with these claims and an invalid signature.
 function M.jwt(claims)
   return ("%s.%s.%s"):format(core.base64url '{"alg":"none"}', core.base64url(cjson.encode(claims)),
     core.base64url "SECRETsignature")
 end
 
---- An answer with JSON.
+--- A response with JSON.
 function M.json(object, changes)
   return M.merged({
     body = type(object) == "string" and object or cjson.encode(object),
@@ -33,8 +34,8 @@ function M.json(object, changes)
   }, changes)
 end
 
---- The answer with tokens; `changes` to its JSON, false takes a member away.
-function M.tokens(changes, answer)
+--- A response with tokens; `changes` to its JSON, false removes a member.
+function M.tokens(changes, response)
   local json = M.merged({
     token_type = "Bearer", scope = M.RESOURCE .. "/user_impersonation", expires_in = 3600,
     access_token = "SECRETaccess", refresh_token = "SECRETnew",
@@ -42,20 +43,20 @@ function M.tokens(changes, answer)
   for name, value in pairs(changes or {}) do
     json[name] = value or nil
   end
-  return M.json(json, answer)
+  return M.json(json, response)
 end
 
---- A refusal as Entra gives it.
+--- An error response of Entra.
 -- @tparam string name of the error
--- @tparam ?number code AADSTS number; without it as any other server says it
+-- @tparam ?number code AADSTS number; without it the response of any other server
 -- @tparam ?table changes to its JSON
--- @tparam ?table answer changes to the answer
-function M.refusal(name, code, changes, answer)
+-- @tparam ?table response changes to the response
+function M.refusal(name, code, changes, response)
   return M.json(M.merged({
     error = name, error_codes = code and { code } or nil,
     error_description = code and ("AADSTS%d: It is refused.\r\nTrace ID: t-1\r\nCorrelation ID: "
       .. "c-1\r\nTimestamp: 2024-02-03 07:08:09Z"):format(code) or nil,
-  }, changes), M.merged({ status = 400 }, answer))
+  }, changes), M.merged({ status = 400 }, response))
 end
 
 --- A context whose wall clock is its field `time`.
@@ -68,20 +69,66 @@ function M.context(transport, changes)
   return context
 end
 
---- An account with a refresh token.
--- @tparam ?table options more for `pcapi.auth.refresh_token`; false takes one away
--- @tparam ?table answers
+-- Without the fields that are false.
+local function without_false(fields)
+  for name, value in pairs(fields) do
+    fields[name] = value or nil
+  end
+  return fields
+end
+
+--- An account with a refresh token of the caller.
+-- @tparam ?table options more for `pcapi.auth.refresh_token`; false removes one
+-- @tparam ?table responses
 -- @treturn pcapi.auth.account
 -- @treturn table context
 -- @treturn table the fake transport
-function M.account(options, answers)
-  local all = M.merged({ tenant = "fabrikam.example", client_id = "me",
-                         refresh_token = "SECRETseed" }, options)
-  for name, value in pairs(all) do
-    all[name] = value or nil
-  end
-  local transport = fake.new(answers)
-  return auth.refresh_token(all), M.context(transport), transport
+function M.account(options, responses)
+  local transport = fake.new(responses)
+  local account = auth.refresh_token(without_false(M.merged({
+    tenant = "fabrikam.example", client_id = "me", refresh_token = "SECRETgiven",
+  }, options)))
+  return account, M.context(transport), transport
+end
+
+--- The text that a store holds of an account whose access token was renewed 100 s ago.
+-- @tparam ?table changes to its JSON; false removes a field
+-- @treturn string
+function M.record(changes)
+  return cjson.encode(without_false(M.merged({
+    version = 1, client_id = "me", refresh_token = "SECRETstored", access_token = "SECRETcached",
+    tenant = "fabrikam.example", origin = "https://login.microsoftonline.com",
+    resource = M.RESOURCE, scope = M.SCOPE,
+    obtained_at = fake.NOW - 100, expires_at = fake.NOW + 3500,
+  }, changes)))
+end
+
+--- The same with an access token that has expired.
+function M.expired()
+  return M.record { obtained_at = fake.NOW - 3700, expires_at = fake.NOW - 100 }
+end
+
+--- An account without a refresh token of the caller, named `spec` in its store.
+-- @tparam ?string text that the store holds
+-- @tparam ?table responses
+-- @tparam ?table options as for @{account}
+-- @treturn pcapi.auth.account
+-- @treturn table context
+-- @treturn table the fake transport
+-- @treturn table the store, see `spec.support.store`
+function M.account_with(text, responses, options)
+  local store = new_store { spec = text }
+  local account, context, transport = M.account(M.merged({
+    account = "spec", store = store, refresh_token = false,
+  }, options), responses)
+  return account, context, transport, store
+end
+
+--- The JSON that a store holds of the account `spec`.
+-- @tparam table store
+-- @treturn table
+function M.stored(store)
+  return core.decode(store.texts.spec)
 end
 
 return M

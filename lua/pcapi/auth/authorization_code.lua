@@ -17,7 +17,7 @@ local function random_text()
 end
 
 local function address_of(account, attempt, options)
-  local query = endpoints.target(account.endpoint, {
+  local query = endpoints.add_target(account.endpoint, {
     client_id = account.client_id, response_type = "code", response_mode = "query",
     redirect_uri = attempt.redirect_uri, state = attempt.state,
     code_challenge = core.base64url(core.sha256(attempt.verifier)),
@@ -47,7 +47,7 @@ local function wait(account, context, listener, on_wait)
     -- the listener is never waited for in C, where no coroutine could go on
     local answer, why = listener:wait(0)
     if answer == nil then
-      return nil, errors.new { kind = "network", message = "cannot hear the browser: " .. why }
+      return errors.fail { kind = "network", message = "cannot hear the browser: " .. why }
     elseif answer then
       if answer.error then
         return nil, refused(answer)
@@ -60,7 +60,7 @@ local function wait(account, context, listener, on_wait)
     end
     on_wait(context.deadline - context.transport:now())
   end
-  return nil, errors.new {
+  return errors.fail {
     kind = "sign_in_required", message = "nobody signed in in time",
     hint = account:advice(),
   }
@@ -77,7 +77,7 @@ function M.new(options)
     local attempt = { state = random_text(), verifier = random_text() }
     local listener, why = require("pcapi.redirect").listen(attempt.state)
     if not listener then
-      return nil, errors.new { kind = "config", message = "cannot wait for the browser: " .. why }
+      return errors.fail { kind = "config", message = "cannot wait for the browser: " .. why }
     end
     -- localhost, not 127.0.0.1: Entra takes the address only through the manifest
     attempt.redirect_uri = "http://localhost:" .. listener:port()
@@ -87,7 +87,7 @@ function M.new(options)
     if not code then
       return nil, err
     end
-    return account:request(context, endpoints.target(account.endpoint, {
+    return account:request(context, endpoints.add_target(account.endpoint, {
       grant_type = "authorization_code", code = code, redirect_uri = attempt.redirect_uri,
       code_verifier = attempt.verifier,
     }))

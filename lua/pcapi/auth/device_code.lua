@@ -33,13 +33,13 @@ local function life_of(started)
 end
 
 local function start(account, context)
-  local form = endpoints.target(account.endpoint, { client_id = account.client_id })
+  local form = endpoints.add_target(account.endpoint, { client_id = account.client_id })
   local json, err = grant.send(context, account.endpoint.device_code_url, form)
   if not json then
     return nil, err
   elseif type(json.device_code) ~= "string" or type(json.user_code) ~= "string"
     or not has_text(json.message) and not uri_of(json) then
-    return nil, errors.new {
+    return errors.fail {
       kind = "protocol",
       message = "sign-in: the answer lacks device_code, user_code or verification_uri",
       hint = "Check device_code_url",

@@ -75,16 +75,29 @@ function M.new(options)
   return made
 end
 
---- Adds to a form what the token is to be for. Version 2 refuses a resource
--- (AADSTS901002), version 1 knows no scope.
+--- What an access token is requested for.
+-- @tparam table endpoint
+-- @tparam ?string audience of the token; without it the endpoint's own resource
+-- @treturn table `resource`, `scope`
+function M.target(endpoint, audience)
+  if audience == nil or audience == endpoint.resource then
+    return endpoint
+  end
+  return { resource = audience, scope = audience .. "/.default offline_access" }
+end
+
+--- Adds a target to a form. Version 2 refuses a resource (AADSTS901002), version 1 knows no
+-- scope.
 -- @tparam table endpoint
 -- @tparam table form name to value; changed in place
+-- @tparam[opt=endpoint] table target from @{target}
 -- @treturn table the form
-function M.target(endpoint, form)
+function M.add_target(endpoint, form, target)
+  target = target or endpoint
   if endpoint.version == "v1" then
-    form.resource = endpoint.resource
+    form.resource = target.resource
   else
-    form.scope = endpoint.scope
+    form.scope = target.scope
   end
   return form
 end

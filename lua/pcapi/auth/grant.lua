@@ -1,43 +1,43 @@
---- One question to the token endpoint: a grant goes in, tokens come out.
+--- Sends requests to the token endpoint: a grant goes in, tokens come out.
 -- @module pcapi.auth.grant
-local answer = require "pcapi.service.response"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local headers = require "pcapi.http.headers"
 local json_body = require "pcapi.http.json_body"
 local limits = require "pcapi.http.limits"
 local refusal = require "pcapi.auth.refusal"
+local responses = require "pcapi.service.response"
 local retry = require "pcapi.http.retry"
 local url = require "pcapi.url"
 
 local M = {}
 
-local ATTEMPT = 30 -- seconds; a token endpoint answers at once or not at all
+local ATTEMPT = 30 -- seconds; a token endpoint responds at once or not at all
 local MAX_BODY = 1024 * 1024 -- bytes
-local DRIFT = 30 -- seconds that a clock may differ before an assertion is made anew
-local LIFE = 3600 -- seconds, where an answer does not say (RFC 6749 §5.1 allows that)
-local LONGEST = 10 * 365 * 24 * 3600 -- seconds; who says more says nothing
+local DRIFT = 30 -- seconds; clocks that differ by more get a new assertion
+local LIFE = 3600 -- seconds, if a response has no expires_in (RFC 6749 §5.1 allows that)
+local LONGEST = 10 * 365 * 24 * 3600 -- seconds; a longer expires_in is ignored
 
--- The refresh token that is stored would be sent anyway the next time, and Microsoft
--- keeps old ones valid.
+-- A lost response is no reason to stop: the next call would send the stored refresh token
+-- anyway, and Microsoft keeps former ones valid.
 local RESEND = { resend = true }
 
-local SHORTEST = 8 -- bytes of a secret; hiding less would hide what is none
+local SHORTEST = 8 -- bytes of a secret that is hidden; a shorter one may be part of any word
 local LONGEST_TOKEN = 65536 -- bytes
-local CHECK_ADDRESS = "Check login_url and token_url, and whether a proxy answers in their place"
+local CHECK_ADDRESS = "Check login_url and token_url, and whether a proxy responded instead"
 
--- What a form holds that nobody else may see, for hiding it in an echo.
-local SECRET = { "client_secret", "client_assertion", "refresh_token", "code", "code_verifier",
+-- The secrets of a form, which a server may echo.
+local SECRETS = { "client_secret", "client_assertion", "refresh_token", "code", "code_verifier",
                  "device_code" }
 
 --- Sends a form to an address of the sign-in service, once.
 -- @tparam table context `transport`, `clock`, `deadline` (of the transport's clock)
 -- @tparam string address
 -- @tparam table form name to value
--- @treturn[1] table the decoded JSON of a good answer
+-- @treturn[1] table the decoded JSON of a response with status 2xx
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error with `code` (AADSTS number, or the name of the error),
--- `oauth_error` (its name), `claims`, and `clock_drift` (seconds that the service is ahead)
+-- `oauth_error` (its name), `claims`, and `clock_drift` (seconds that the service's clock is ahead)
 function M.send(context, address, form)
   local ids = { correlation_id = core.uuid() }
   local left = math.max(context.deadline - context.transport:now(), 0.001)
@@ -53,11 +53,11 @@ function M.send(context, address, form)
   return M.read(response, form, ids, context.clock())
 end
 
--- Out of an answer that failed: a good one may well repeat the refresh token.
+-- Only in an error response: a good one may repeat the refresh token.
 local function hide_secrets(response, form)
-  for _, name in ipairs(SECRET) do
+  for _, name in ipairs(SECRETS) do
     if form[name] and #form[name] >= SHORTEST then
-      answer.hide(response, form[name])
+      responses.hide(response, form[name])
     end
   end
 end
@@ -74,17 +74,17 @@ end
 
 local function refused(response, ids, now)
   shorten(response.json)
-  local read = answer.error(response, ids, now)
+  local read = responses.error(response, ids, now)
   local json = type(response.json) == "table" and response.json or {}
   local name = read.code
   local kind, hint, number = refusal.classify(read)
-  local passes = response.status >= 500 or response.status == 429 or response.status == 408
+  local is_transient = response.status >= 500 or response.status == 429 or response.status == 408
   if type(json.error) == "string" then
     read.oauth_error, read.code = name, number or name
-    if kind and response.status ~= 429 or not passes then
+    if kind and response.status ~= 429 or not is_transient then
       read.kind, read.hint = kind or "bad_request", hint
     end
-  elseif not passes then
+  elseif not is_transient then
     read.kind = "protocol"
     read.hint = CHECK_ADDRESS
   end
@@ -93,10 +93,10 @@ local function refused(response, ids, now)
   read.clock_drift = sent and sent - now or nil
   read.request_id = text_or_nil(json.trace_id) or response.headers["x-ms-request-id"]
   read.correlation_id = text_or_nil(json.correlation_id) or read.correlation_id
-  return nil, errors.new(read)
+  return errors.fail(read)
 end
 
---- Reads an answer of the sign-in service.
+--- Reads a response of the sign-in service.
 -- @tparam table response of the transport
 -- @tparam table form that was sent
 -- @tparam table ids `correlation_id`
@@ -112,23 +112,23 @@ function M.read(response, form, ids, now)
     return refused(response, ids, now)
   elseif type(response.json) ~= "table" then
     local _, message = json_body.decode(response, true)
-    return nil, errors.new {
+    return errors.fail {
       kind = "protocol", status = response.status,
-      message = "sign-in: " .. (message or "the answer is not a JSON object"),
+      message = "sign-in: " .. (message or "the response is not a JSON object"),
       hint = CHECK_ADDRESS,
     }
   end
   return response.json
 end
 
--- Version 1 sends numbers as strings. Only what counts from now is used: an absolute
--- time would be wrong by as much as the two clocks differ.
+-- Version 1 sends numbers as strings. Only the relative time is read: an absolute one would
+-- be wrong by the difference of the clocks.
 local function tokens_of(json, now)
   local access_token, refresh_token = text_or_nil(json.access_token),
     text_or_nil(json.refresh_token)
   if not access_token or #access_token + #(refresh_token or "") > LONGEST_TOKEN then
-    return nil, errors.new {
-      kind = "protocol", hint = "Check token_url", message = "sign-in: the answer holds "
+    return errors.fail {
+      kind = "protocol", hint = "Check token_url", message = "sign-in: the response holds "
         .. (access_token and "tokens that are too long" or "no access_token"),
     }
   end
@@ -140,23 +140,22 @@ local function tokens_of(json, now)
   }
 end
 
--- An assertion is refused where the clocks differ (AADSTS700024). The answer tells
--- the service's time, so one more try is worth it.
-local function drift_of(err, proof_has_time)
+-- An assertion is refused if the clocks differ (AADSTS700024). The response has the service's
+-- time, so a second attempt can succeed.
+local function drift_of(err, uses_clock)
   local drift = err.clock_drift
-  if proof_has_time and err.kind == "invalid_client" and drift and math.abs(drift) > DRIFT then
+  if uses_clock and err.kind == "invalid_client" and drift and math.abs(drift) > DRIFT then
     return drift
   end
 end
 
---- Asks for tokens, and tries again what is worth it, up to the deadline; where an
--- answer was lost, too.
--- @tparam table context `transport`, `clock`, `random`, `deadline`, and `policy` as for
--- `pcapi.http.retry` where it is another one
--- @tparam table client `endpoint`, `client_id`, `prove` and `proof_has_time` from
+--- Requests tokens, and retries up to the deadline, also after a lost response.
+-- @tparam table context `transport`, `clock`, `random`, `deadline`, and optionally
+-- `policy`, see `pcapi.http.retry`
+-- @tparam table client `endpoint`, `client_id`, `authenticate` and `uses_clock` from
 -- `pcapi.auth.credential`
--- @tparam table form `grant_type` and what belongs to it; changed in place
--- @treturn[1] table `access_token`, `refresh_token` (nil where the answer has none),
+-- @tparam table form `grant_type` and its parameters; changed in place
+-- @treturn[1] table `access_token`, `refresh_token` (nil if the response has none),
 -- `obtained_at` and `expires_at` (UTC epoch seconds of this machine's clock)
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
@@ -166,7 +165,7 @@ function M.request(context, client, form)
   local drift, corrected, attempt = 0, false, 0
   while true do
     attempt = attempt + 1
-    local ok, err = client.prove(form, token_url, context.clock() + drift)
+    local ok, err = client.authenticate(form, token_url, context.clock() + drift)
     if not ok then
       return nil, err
     end
@@ -175,7 +174,7 @@ function M.request(context, client, form)
     if json then
       return tokens_of(json, context.clock())
     end
-    local found = not corrected and drift_of(err, client.proof_has_time)
+    local found = not corrected and drift_of(err, client.uses_clock)
     if found then
       drift, corrected = found, true
     else

@@ -1,4 +1,8 @@
---- What a store keeps for an account: a text, and what it says. Pure.
+--- Reads and writes the text that a store holds for an account: one refresh token, and the
+-- access tokens that it was used for. Pure.
+--
+-- In the text the fields of the first access token stand at the top, where earlier versions
+-- look for the only one. The others follow in `other_tokens`, which earlier versions ignore.
 -- @module pcapi.auth.sign_in_record
 local core = require "pcapi.core"
 local url = require "pcapi.url"
@@ -7,79 +11,124 @@ local M = {}
 
 local VERSION = 1
 local LATEST = 253402300799 -- the last second that has a date of four-digit years
-local SEEDS = 8 -- that are remembered
+local MAX_TRIED = 8 -- given refresh tokens that are remembered
 
---- What is stored for a moment to prove that a store can be written; nobody is signed in.
-M.NOBODY = "{}"
+--- The number of access tokens that a record holds; the oldest give way. With the longest
+-- tokens that `pcapi.auth.grant` accepts they stay within a file of `pcapi.auth.store.file`.
+M.MAX_TOKENS = 8
+
+--- The text that is stored for a moment to test whether a store can be written: nobody is
+-- signed in.
+M.EMPTY = "{}"
+
+local TOKEN_FIELDS = { "resource", "scope", "access_token", "obtained_at", "expires_at" }
 
 local function is_time(value)
   return type(value) == "number" and value >= 0 and value <= LATEST
 end
 
---- Reads a text. The refresh token is what matters; of the rest, what makes no sense is
--- left out.
--- @tparam string text
--- @treturn[1] table `client_id`, `refresh_token`, and optionally `tenant`, `origin`,
--- `resource`, `scope`, `access_token`, `obtained_at`, `expires_at`, `signed_in_at` (UTC
--- epoch seconds), `settings` (name to text), `seeds` (array of fingerprints)
--- @treturn[2] nil it is no such text
-function M.decode(text)
-  local entry = core.decode(text)
-  if type(entry) ~= "table" or entry.version ~= VERSION or type(entry.client_id) ~= "string"
-    or type(entry.refresh_token) ~= "string" or entry.refresh_token == "" then
+local function text_or_nil(value)
+  return type(value) == "string" and value or nil
+end
+
+local function table_or_nil(value)
+  return type(value) == "table" and value or nil
+end
+
+-- The access token of a decoded table; nil if one of its fields is of no use.
+local function read_token(fields)
+  if type(fields) ~= "table" or type(fields.access_token) ~= "string"
+    or not is_time(fields.obtained_at) or not is_time(fields.expires_at) then
     return nil
   end
-  for _, name in ipairs { "obtained_at", "expires_at", "signed_in_at" } do
-    entry[name] = is_time(entry[name]) and entry[name] or nil
-  end
-  for _, name in ipairs { "tenant", "origin", "resource", "scope" } do
-    entry[name] = type(entry[name]) == "string" and entry[name] or nil
-  end
-  for _, name in ipairs { "settings", "seeds" } do
-    entry[name] = type(entry[name]) == "table" and entry[name] or nil
-  end
-  if type(entry.access_token) ~= "string" or not (entry.obtained_at and entry.expires_at) then
-    entry.access_token = nil
-  end
-  return entry
+  return {
+    resource = text_or_nil(fields.resource), scope = text_or_nil(fields.scope),
+    access_token = fields.access_token, obtained_at = fields.obtained_at,
+    expires_at = fields.expires_at,
+  }
 end
 
---- Writes an entry.
--- @tparam table entry
+local function read_tokens(json)
+  local tokens = { read_token(json) }
+  for _, fields in ipairs(table_or_nil(json.other_tokens) or {}) do
+    if #tokens < M.MAX_TOKENS then
+      tokens[#tokens + 1] = read_token(fields)
+    end
+  end
+  return tokens
+end
+
+--- Reads a text. It must have a refresh token and its application; any other field that makes
+-- no sense is dropped.
+-- @tparam string text
+-- @treturn[1] table `client_id`, `refresh_token`, `tokens` (an array, see @{find}), and
+-- optionally `tenant`, `origin`, `signed_in_at` (UTC epoch seconds), `settings` (name to
+-- text), `tried` (array of fingerprints)
+-- @treturn[2] nil the text is no record
+function M.decode(text)
+  local json = core.decode(text)
+  if type(json) ~= "table" or json.version ~= VERSION or type(json.client_id) ~= "string"
+    or type(json.refresh_token) ~= "string" or json.refresh_token == "" then
+    return nil
+  end
+  return {
+    client_id = json.client_id, refresh_token = json.refresh_token, tokens = read_tokens(json),
+    tenant = text_or_nil(json.tenant), origin = text_or_nil(json.origin),
+    signed_in_at = is_time(json.signed_in_at) and json.signed_in_at or nil,
+    settings = table_or_nil(json.settings), tried = table_or_nil(json.seeds),
+  }
+end
+
+--- Writes a record.
+-- @tparam table record
 -- @treturn string
-function M.encode(entry)
-  return core.encode(entry)
+function M.encode(record)
+  local json = {
+    version = VERSION, client_id = record.client_id, refresh_token = record.refresh_token,
+    tenant = record.tenant, origin = record.origin, signed_in_at = record.signed_in_at,
+    settings = record.settings, seeds = record.tried,
+  }
+  local tokens = record.tokens
+  for _, name in ipairs(TOKEN_FIELDS) do
+    json[name] = tokens[1] and tokens[1][name]
+  end
+  if tokens[2] then
+    json.other_tokens = {}
+    for i = 2, #tokens do
+      json.other_tokens[i - 1] = tokens[i]
+    end
+  end
+  return core.encode(json)
 end
 
--- Which refresh token an entry began with. A fingerprint tells them apart, and does not
--- tell them.
-local function fingerprint(seed)
-  return core.base64url(core.sha256(seed))
+-- Distinguishes refresh tokens without revealing them.
+local function fingerprint(refresh_token)
+  return core.base64url(core.sha256(refresh_token))
 end
 
---- Whether a refresh token that is given was tried before for this entry.
--- @tparam ?table entry
--- @tparam string seed
+--- Whether a refresh token of the caller was tried before.
+-- @tparam ?table record
+-- @tparam string refresh_token
 -- @treturn boolean
-function M.knows(entry, seed)
-  for _, known in ipairs(entry and entry.seeds or {}) do
-    if known == fingerprint(seed) then
+function M.has_tried(record, refresh_token)
+  for _, known in ipairs(record and record.tried or {}) do
+    if known == fingerprint(refresh_token) then
       return true
     end
   end
   return false
 end
 
---- Remembers a refresh token that was given and tried.
--- @tparam ?table entry
--- @tparam string seed
+--- Remembers a refresh token of the caller as tried.
+-- @tparam ?table record
+-- @tparam string refresh_token
 -- @treturn table fingerprints, the newest first
-function M.seeds_with(entry, seed)
-  local seeds = { fingerprint(seed) }
-  for i, known in ipairs(entry and entry.seeds or {}) do
-    seeds[#seeds + 1] = i < SEEDS and known ~= seeds[1] and known or nil
+function M.tried_with(record, refresh_token)
+  local tried = { fingerprint(refresh_token) }
+  for i, known in ipairs(record and record.tried or {}) do
+    tried[#tried + 1] = i < MAX_TRIED and known ~= tried[1] and known or nil
   end
-  return seeds
+  return tried
 end
 
 local function origin_of(endpoint)
@@ -87,78 +136,120 @@ local function origin_of(endpoint)
   return address and address.origin
 end
 
---- What an entry is after tokens were granted. Where an answer brings no refresh token
--- the one that was sent stays good (RFC 6749 §6).
--- @tparam table account `endpoint`, `client_id`
--- @tparam table before the entry, or of a new sign-in `signed_in_at` and `settings`
--- @tparam table tokens from `pcapi.auth.grant`
+-- Records of earlier versions may name no scope.
+local function is_for(token, target)
+  return token.resource == target.resource
+    and (token.scope == nil or token.scope == target.scope)
+end
+
+-- The tokens with a new one in the place of its predecessor: the account's own first, as an
+-- earlier version reads no other, then the newest first.
+local function tokens_with(endpoint, former, token)
+  local tokens = { token }
+  for _, other in ipairs(former or {}) do
+    if is_for(other, endpoint) and not is_for(other, token) then
+      table.insert(tokens, 1, other)
+    elseif not is_for(other, token) then
+      tokens[#tokens + 1] = other
+    end
+  end
+  tokens[M.MAX_TOKENS + 1] = nil
+  return tokens
+end
+
+--- Makes the record after tokens were granted. Without a new refresh token in the response the
+-- former stays valid (RFC 6749 §6).
+-- @tparam table client `endpoint`, `client_id`
+-- @tparam table before the former record; for a new sign-in `signed_in_at` and `settings`
+-- @tparam table target of the access token, from `pcapi.auth.endpoints`
+-- @tparam table granted from `pcapi.auth.grant`
 -- @treturn table
-function M.granted(account, before, tokens)
-  local endpoint = account.endpoint
+function M.granted(client, before, target, granted)
   return {
-    version = VERSION, client_id = account.client_id, tenant = endpoint.tenant,
-    origin = origin_of(endpoint), resource = endpoint.resource, scope = endpoint.scope,
-    refresh_token = tokens.refresh_token or before.refresh_token,
-    access_token = tokens.access_token,
-    obtained_at = math.floor(tokens.obtained_at), expires_at = math.floor(tokens.expires_at),
-    signed_in_at = before.signed_in_at, settings = before.settings, seeds = before.seeds,
+    client_id = client.client_id, tenant = client.endpoint.tenant,
+    origin = origin_of(client.endpoint),
+    refresh_token = granted.refresh_token or before.refresh_token,
+    tokens = tokens_with(client.endpoint, before.tokens, {
+      resource = target.resource, scope = target.scope, access_token = granted.access_token,
+      obtained_at = math.floor(granted.obtained_at), expires_at = math.floor(granted.expires_at),
+    }),
+    signed_in_at = before.signed_in_at, settings = before.settings, tried = before.tried,
   }
 end
 
-local function id_of_tenant(entry)
-  return require("pcapi.auth.claims").read(entry.access_token).tenant_id
+local function id_of_tenant(record)
+  local claims = require "pcapi.auth.claims"
+  for _, token in ipairs(record.tokens) do
+    local id = claims.read(token.access_token).tenant_id
+    if id then
+      return id
+    end
+  end
 end
 
-local function is_tenant(entry, tenant)
-  if entry.tenant == nil or entry.tenant:lower() == tenant:lower() then
+local function is_of_tenant(record, tenant)
+  if record.tenant == nil or record.tenant:lower() == tenant:lower() then
     return true
   end
-  local id = id_of_tenant(entry)
+  local id = id_of_tenant(record)
   return id ~= nil and id:lower() == tenant:lower()
 end
 
---- The id of a tenant, where an entry is of that tenant and its access token tells.
--- @tparam table entry
+--- The id of a tenant, if a record is of that tenant and an access token names the id.
+-- @tparam table record
 -- @tparam string tenant
 -- @treturn ?string
-function M.tenant_id(entry, tenant)
-  return is_tenant(entry, tenant) and id_of_tenant(entry) or nil
+function M.tenant_id(record, tenant)
+  return is_of_tenant(record, tenant) and id_of_tenant(record) or nil
 end
 
---- Why an entry cannot serve an account: a refresh token goes to no other service, and
--- no report may be of another tenant.
--- @tparam table account `endpoint`, `client_id`
--- @tparam table entry
--- @treturn ?string nil when it can
-function M.stranger(account, entry)
-  local origin = origin_of(account.endpoint)
-  local what, kept, wanted
-  if entry.client_id ~= account.client_id then
-    what, kept, wanted = "application", entry.client_id, account.client_id
-  elseif not is_tenant(entry, account.endpoint.tenant) then
-    what, kept, wanted = "tenant", entry.tenant, account.endpoint.tenant
-  elseif entry.origin ~= nil and entry.origin ~= origin then
-    what, kept, wanted = "the sign-in service", entry.origin, origin
+--- Why a record cannot serve an application: a refresh token must not be sent to another
+-- service, and no report may be of another tenant.
+-- @tparam table client `endpoint`, `client_id`
+-- @tparam table record
+-- @treturn ?string nil if it can
+function M.mismatch(client, record)
+  local origin = origin_of(client.endpoint)
+  local what, found, wanted
+  if record.client_id ~= client.client_id then
+    what, found, wanted = "application", record.client_id, client.client_id
+  elseif not is_of_tenant(record, client.endpoint.tenant) then
+    what, found, wanted = "tenant", record.tenant, client.endpoint.tenant
+  elseif record.origin ~= nil and record.origin ~= origin then
+    what, found, wanted = "the sign-in service", record.origin, origin
   end
-  return what and ("the sign-in that is kept belongs to %s %s, not %s"):format(what,
-    tostring(kept), tostring(wanted)) or nil
+  return what and ("the stored sign-in belongs to %s %s, not %s"):format(what,
+    tostring(found), tostring(wanted)) or nil
 end
 
---- Whether the access token of an entry is good for a while. One that lives shorter than
--- the skew is renewed at half of its life.
--- @tparam table entry
--- @tparam table account `endpoint`, `skew` (seconds)
+--- Finds the access token for a target.
+-- @tparam table record
+-- @tparam table target from `pcapi.auth.endpoints`
+-- @treturn ?table `access_token`, `obtained_at`, `expires_at` (UTC epoch seconds), and
+-- optionally `resource`, `scope`
+function M.find(record, target)
+  for _, token in ipairs(record.tokens) do
+    if is_for(token, target) then
+      return token
+    end
+  end
+end
+
+--- Finds an access token that need not be renewed yet. A token that lives shorter than the
+-- skew is renewed at half of its life.
+-- @tparam ?table record
+-- @tparam table wanted `target` (from `pcapi.auth.endpoints`), `skew` (seconds), and
+-- optionally `refused`, an access token that the service has refused
 -- @tparam number now UTC epoch seconds
--- @tparam ?string refused an access token that is not
--- @treturn boolean
-function M.is_fresh(entry, account, now, refused)
-  if not entry.access_token or entry.access_token == refused
-    or entry.resource ~= account.endpoint.resource
-    or entry.scope ~= nil and entry.scope ~= account.endpoint.scope then
-    return false
+-- @treturn ?string
+function M.fresh(record, wanted, now)
+  local token = record and M.find(record, wanted.target)
+  if not token or token.access_token == wanted.refused then
+    return nil
   end
-  local life = entry.expires_at - entry.obtained_at
-  return now < entry.expires_at - math.min(account.skew, life / 2)
+  local life = token.expires_at - token.obtained_at
+  local is_fresh = now < token.expires_at - math.min(wanted.skew, life / 2)
+  return is_fresh and token.access_token or nil
 end
 
 return M

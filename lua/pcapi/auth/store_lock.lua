@@ -1,72 +1,70 @@
---- The lock of an account's store, for as long as somebody else's renewal takes.
+--- Waits for the lock of an account while another process or coroutine renews its token.
 -- @module pcapi.auth.store_lock
 local errors = require "pcapi.error"
 
 local M = {}
 
-local SPARE = 10 -- seconds more than its call may take that a lock is good for
-local FIRST_LOOK, LAST_LOOK = 0.02, 0.25 -- seconds between looks at a lock that is held
+local SPARE = 10 -- seconds that a lock stays valid after the deadline of its call
+local FIRST_PAUSE, LAST_PAUSE = 0.02, 0.25 -- seconds between attempts
 
--- Locks that this Lua state holds, by account: a call that raised, or a coroutine that
--- was dropped, must not keep its account's other calls out.
+-- The locks that this Lua state holds, by account. A call that raised, or a coroutine that was
+-- dropped, must not block the other calls of its account.
 local held = setmetatable({}, { __mode = "k" })
 
 local function current()
-  return coroutine.running() or "main" -- Lua 5.1 has no coroutine for the main one
+  return coroutine.running() or "main" -- Lua 5.1 returns nil in the main coroutine
 end
 
---- Marks something as done by the coroutine that runs.
+--- Marks an act as one of the running coroutine.
 -- @treturn table for @{is_gone}
 function M.owner()
-  -- weakly: a coroutine that nobody can resume any more is collected
+  -- weak: a coroutine that can no longer be resumed is collected
   return setmetatable({ current() }, { __mode = "v" })
 end
 
---- Whether what was marked cannot be finished any more: its coroutine is dead or
--- dropped, or it is the one that asks, and so has left it by an error. It cannot be
--- told from a call within the call, as from a progress function: those must not ask for
--- a token of the same account.
+--- Whether a marked act cannot finish any more: its coroutine is dead or collected, or is the
+-- caller, and so has left the act by an error. A call within the act, such as from a progress
+-- function, looks the same: it must not ask for a token of the same account.
 -- @tparam table owner
 -- @treturn boolean
 function M.is_gone(owner)
-  local who = owner[1]
-  return who == nil or who == current()
-    or type(who) == "thread" and coroutine.status(who) == "dead"
+  local thread = owner[1]
+  return thread == nil or thread == current()
+    or type(thread) == "thread" and coroutine.status(thread) == "dead"
 end
 
 local function free_abandoned(account)
-  local mine = held[account]
-  if mine and M.is_gone(mine.owner) then
+  local lock = held[account]
+  if lock and M.is_gone(lock.owner) then
     held[account] = nil
-    mine.unlock()
+    lock.unlock()
   end
 end
 
 local function note(account, unlock)
-  local mine = { unlock = unlock, owner = M.owner() }
-  held[account] = mine
+  local lock = { unlock = unlock, owner = M.owner() }
+  held[account] = lock
   return function()
-    if held[account] == mine then
+    if held[account] == lock then
       held[account] = nil
       unlock()
     end
   end
 end
 
---- Takes the lock. Where a transport brings what holds it to its end (see
--- `pcapi.auth.stored_sign_in`)
--- it cannot be abandoned.
+--- Takes the lock. A transport with detached acts (see `pcapi.auth.stored_sign_in`) never
+-- abandons it.
 -- @tparam table account `store`, `name`
 -- @tparam table context `transport`, `deadline`
--- @tparam ?function look is asked before each try: what it gives ends the waiting
+-- @tparam ?function look is called before each attempt; a result or an error ends the waiting
 -- @treturn[1] function that unlocks
 -- @treturn[2] nil
--- @return[2] what look gave
+-- @return[2] the result of look
 -- @treturn[3] nil
 -- @treturn[3] nil
 -- @return[3] an error of the store, as it came, or a pcapi.error
 function M.take(account, context, look)
-  local pause = FIRST_LOOK
+  local pause = FIRST_PAUSE
   while true do
     free_abandoned(account)
     local found, err
@@ -84,15 +82,15 @@ function M.take(account, context, look)
       return nil, nil, why
     elseif pause >= left then
       return nil, nil, errors.new {
-        kind = "timeout", message = "somebody else is renewing the token and does not finish",
-        hint = ("Raise timeout, or see what holds the lock of %s"):format(account.name),
+        kind = "timeout", message = "timed out while another process renews the token",
+        hint = "Raise timeout, or find the process that holds the lock of " .. account.name,
       }
     end
     local _, stopped = context.transport:sleep(pause)
     if stopped then
       return nil, nil, stopped
     end
-    pause = math.min(pause * 2, account.store.longest_look or LAST_LOOK)
+    pause = math.min(pause * 2, account.store.longest_look or LAST_PAUSE)
   end
 end
 

@@ -1,35 +1,35 @@
---- The sign-in that a store keeps under a name: reading it, writing it, and having it
--- for oneself for a while.
+--- The sign-in that a store holds under a name: reads, writes, locks and removes it.
 -- @classmod pcapi.auth.stored_sign_in
-local sign_in_record = require "pcapi.auth.sign_in_record"
 local errors = require "pcapi.error"
+local sign_in_record = require "pcapi.auth.sign_in_record"
 local store_lock = require "pcapi.auth.store_lock"
 
 local M = {}
 
-local Kept = {}
-Kept.__index = Kept
-Kept.__name = "pcapi.auth.stored_sign_in"
+local StoredSignIn = {}
+StoredSignIn.__index = StoredSignIn
+StoredSignIn.__name = "pcapi.auth.stored_sign_in"
 
 --- Makes one. Nothing is read yet.
 -- @tparam table store see `pcapi.auth.store.memory`
 -- @tparam string name of the account
--- @tparam ?string how_to_sign_in what a person does to sign in again, for hints
+-- @tparam ?string how_to_sign_in what the user does to sign in again, for hints
 -- @treturn pcapi.auth.stored_sign_in
 function M.new(store, name, how_to_sign_in)
-  return setmetatable({ store = store, name = name, how_to_sign_in = how_to_sign_in }, Kept)
+  return setmetatable({ store = store, name = name, how_to_sign_in = how_to_sign_in },
+    StoredSignIn)
 end
 
---- Where it is, for people.
+--- The place where it is stored, for messages.
 -- @treturn string
-function Kept:place()
+function StoredSignIn:place()
   return self.store.path and self.store:path(self.name) or tostring(self.store)
 end
 
---- The next step after a refusal that only a new sign-in mends.
+--- The next step after an error that only a new sign-in cures.
 -- @tparam ?pcapi.error err its `kind` and `claims` count
 -- @treturn string
-function Kept:advice(err)
+function StoredSignIn:advice(err)
   local how = self.how_to_sign_in
   if how and err and err.claims and how:find "^pcapi login" and not err.claims:find "['%c]" then
     -- a device code cannot carry them
@@ -46,27 +46,27 @@ local function store_error(why)
   return errors.new { kind = "store", cause = why, message = "the token store: " .. tostring(why) }
 end
 
---- Reads it.
+--- Reads the record.
 -- @treturn[1] table see `pcapi.auth.sign_in_record`
 -- @treturn[2] nil nobody is signed in
 -- @treturn[3] nil
 -- @treturn[3] pcapi.error of kind store
-function Kept:read()
+function StoredSignIn:read()
   local text, why = self.store:get(self.name)
-  if text == nil and why == nil or text == sign_in_record.NOBODY then
+  if text == nil and why == nil or text == sign_in_record.EMPTY then
     return nil
   elseif type(text) ~= "string" then
     return nil, store_error(why or "store.get must return a text, or nil")
   end
-  local entry = sign_in_record.decode(text)
-  if not entry then
-    return nil, errors.new {
+  local record = sign_in_record.decode(text)
+  if not record then
+    return errors.fail {
       kind = "store", hint = self:advice(),
-      message = ("the sign-in kept in %s cannot be read; it was left as it is")
+      message = ("the sign-in stored in %s cannot be read; it was not changed")
         :format(self:place()),
     }
   end
-  return entry
+  return record
 end
 
 local function set(self, text)
@@ -77,34 +77,34 @@ local function set(self, text)
   return true
 end
 
---- Writes it; to be called while it is had alone.
--- @tparam ?table entry nil takes it away
+--- Writes the record; the lock must be held.
+-- @tparam ?table record nil removes it
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
-function Kept:write(entry)
-  return set(self, entry and sign_in_record.encode(entry))
+function StoredSignIn:write(record)
+  return set(self, record and sign_in_record.encode(record))
 end
 
---- Whether what comes can be written: by writing what is there, or for a moment nobody.
+--- Tests whether the store can be written, with the text that it holds already.
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
-function Kept:prove()
+function StoredSignIn:check_writable()
   local text, why = self.store:get(self.name)
   if text == nil and why ~= nil then
     return nil, store_error(why)
   end
-  local ok, err = set(self, text or sign_in_record.NOBODY)
+  local ok, err = set(self, text or sign_in_record.EMPTY)
   if ok and not text then
     ok, err = set(self, nil)
   end
   return ok, err
 end
 
--- Acts under the lock and unlocks. In nginx to the end: a request that is aborted in the
--- middle would keep the lock, and lose the tokens that are on their way.
-local function act_alone(self, context, act, unlock)
+-- Acts under the lock and unlocks. Within nginx the act is uninterruptible: an aborted request
+-- would leave the lock held, and lose the tokens that are on their way.
+local function act_and_unlock(self, context, act, unlock)
   local transport = context.transport
   if not transport.detached then
     local value, err = act(self)
@@ -121,27 +121,27 @@ local function act_alone(self, context, act, unlock)
   end)
 end
 
---- Does something while it is had alone, as soon as nobody else has it.
+--- Acts under the lock, as soon as no other process holds it.
 -- @tparam table context
--- @tparam function act is called with self, and returns a value, or nil and an error
--- @tparam ?function look is asked before each try: what it gives ends the waiting
--- @return what act returns, or look gave; or nil and a pcapi.error, of kind store or timeout
--- where it could not be had
-function Kept:alone(context, act, look)
+-- @tparam function act is called with self; returns a value, or nil and an error
+-- @tparam ?function look is called before each attempt to lock; its result ends the waiting
+-- @return the result of act or look; or nil and a pcapi.error, of kind store or timeout if the
+-- lock could not be taken
+function StoredSignIn:locked(context, act, look)
   local unlock, found, err = store_lock.take(self, context, look)
   if unlock then
-    return act_alone(self, context, act, unlock)
+    return act_and_unlock(self, context, act, unlock)
   end
   return found, err and store_error(err)
 end
 
---- Takes it away.
+--- Removes the record.
 -- @tparam table context
--- @treturn[1] boolean true, also where there was none
+-- @treturn[1] boolean true, also if there was none
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store or timeout
-function Kept:forget(context)
-  return self:alone(context, function()
+function StoredSignIn:forget(context)
+  return self:locked(context, function()
     return self:write(nil)
   end)
 end

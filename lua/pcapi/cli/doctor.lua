@@ -65,7 +65,7 @@ local function check_settings(list, context, args, profile)
   local account, err = profile:account()
   local ok = account
   if account then
-    ok, err = account:prove(context)
+    ok, err = account:check_credential(context)
   end
   if not ok then
     list.fail(err.kind == "store" and "sign-in" or "configuration", err)
@@ -83,7 +83,7 @@ local function check_store(list, account, is_given)
   elseif is_given then
     return list.add("sign-in", OK, "the refresh token is in PCAPI_REFRESH_TOKEN")
   end
-  return list.add("sign-in", OK, ("stored in %s%s"):format(account.kept:place(),
+  return list.add("sign-in", OK, ("stored in %s%s"):format(account.stored:place(),
     known.obtained_at and ", last renewed " .. time.format(known.obtained_at) or ""))
 end
 

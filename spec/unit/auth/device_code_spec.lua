@@ -26,7 +26,7 @@ local SLOW_DOWN = sign_in.refusal "slow_down"
 
 -- Signs in. Gives the token, or nil, err; the transport; and what was shown and told:
 -- `message`, `details`, `waits`.
-local function run(answers, options, context_changes)
+local function run(responses, options, context_changes)
   local said = { waits = {} }
   local all = sign_in.merged({
     tenant = "fabrikam.example", client_id = "me",
@@ -35,15 +35,15 @@ local function run(answers, options, context_changes)
     end,
     on_wait = function(left) said.waits[#said.waits + 1] = left end,
   }, options)
-  local transport = fake.new(answers)
+  local transport = fake.new(responses)
   local account = auth.device_code(all)
   local token, err = account:sign_in(sign_in.context(transport,
     sign_in.merged({ deadline = transport:now() + 900 }, context_changes)))
   return token, err, transport, said
 end
 
-local function fails(answers, options, context_changes)
-  local token, err, transport, said = run(answers, options, context_changes)
+local function fails(responses, options, context_changes)
+  local token, err, transport, said = run(responses, options, context_changes)
   assert.is_nil(token)
   assert.is_true(errors.is(err))
   assert.is_false(holds(err, "SECRET"))
@@ -100,7 +100,7 @@ describe("pcapi.auth.device_code", function()
       ["the application is unknown"] = { sign_in.refusal("unauthorized_client", 700016),
         "consent_required" },
       ["the tenant is unknown"] = { sign_in.refusal("invalid_request", 90002), "config" },
-      ["a proxy answers with HTML"] = { { body = "<html>" }, "protocol" },
+      ["a proxy responses with HTML"] = { { body = "<html>" }, "protocol" },
       ["the service is not reached"] = { { kind = "network" }, "network" },
       ["there is no device code"] = { started { device_code = false }, "protocol" },
       ["there is no user code"] = { started { user_code = false }, "protocol" },
@@ -220,8 +220,8 @@ describe("pcapi.auth.device_code", function()
                               ["is for ever"] = "1e999", ["is no number"] = "nan",
                               ["is longer than anybody's"] = 1e308 } do
       it("a quarter of an hour is over, where the code's life " .. name, function()
-        local answers = { started { expires_in = life, interval = 400 }, PENDING, PENDING }
-        local err, _, said = fails(answers, nil, { deadline = 10000 })
+        local responses = { started { expires_in = life, interval = 400 }, PENDING, PENDING }
+        local err, _, said = fails(responses, nil, { deadline = 10000 })
         assert.matches("in time", err.message, 1, true)
         assert.equal(900, said.details.expires_in)
       end)
@@ -234,7 +234,7 @@ describe("pcapi.auth.device_code", function()
   end)
 
   describe("goes on, and slower (RFC 8628 §3.5), after", function()
-    for name, answer in pairs {
+    for name, response in pairs {
       ["a failure of the network"] = { kind = "network" },
       ["a timeout"] = { kind = "timeout" },
       ["status 500"] = { status = 500 },
@@ -249,14 +249,14 @@ describe("pcapi.auth.device_code", function()
       ["its redirect"] = { status = 302, headers = { location = "https://hotel.example/" } },
       ["its refusal"] = { status = 403, body = "Log in to this network first" },
       ["its certificate"] = { kind = "tls" },
-      ["an empty answer"] = { status = 200, body = "" },
-      ["half an answer"] = { status = 200, body = '{"access_token":"SECR' },
+      ["an empty response"] = { status = 200, body = "" },
+      ["half an response"] = { status = 200, body = '{"access_token":"SECR' },
       ["JSON of another shape"] = sign_in.json { status = "ok" },
       ["JSON that is a list"] = { status = 200, body = "[1]" },
       ["an error of another shape"] = { status = 400, body = '{"error":{"code":"x"}}' },
     } do
       it(name, function()
-        local token, _, transport = run { started(), answer, PENDING, sign_in.tokens() }
+        local token, _, transport = run { started(), response, PENDING, sign_in.tokens() }
         assert.equal("SECRETaccess", token)
         assert.same({ 5, 10, 10 }, transport.slept)
       end)
@@ -264,11 +264,11 @@ describe("pcapi.auth.device_code", function()
 
     it("as many failures as there is time for, and gives the last", function()
       local down = { kind = "network", message = "no route" }
-      local answers = { started() }
+      local responses = { started() }
       for i = 2, 40 do
-        answers[i] = down
+        responses[i] = down
       end
-      local err, transport = fails(answers)
+      local err, transport = fails(responses)
       assert.equal("network", err.kind)
       assert.is_true(#transport.sent > 8 and #transport.sent < 40)
       assert.is_true(transport.slept[#transport.slept] <= 60)
@@ -293,12 +293,12 @@ describe("pcapi.auth.device_code", function()
       end
     end)
 
-    it("pages in place of answers, until the code expires, and gives the last", function()
-      local answers = { started { expires_in = 300 } }
+    it("pages in place of responses, until the code expires, and gives the last", function()
+      local responses = { started { expires_in = 300 } }
       for i = 2, 40 do
-        answers[i] = { status = 200, body = "<html>" }
+        responses[i] = { status = 200, body = "<html>" }
       end
-      local err, transport = fails(answers)
+      local err, transport = fails(responses)
       assert.equal("protocol", err.kind)
       assert.is_true(#transport.sent >= 5 and #transport.sent < 20)
       assert.is_true(transport:now() <= 1300)
@@ -313,8 +313,8 @@ describe("pcapi.auth.device_code", function()
 
   it("keeps what it granted: the calls that follow ask nobody", function()
     local store = auth.memory_store()
-    local answers = { started(), sign_in.tokens() }
-    assert.equal("SECRETaccess", (run(answers, { store = store, account = "x" })))
+    local responses = { started(), sign_in.tokens() }
+    assert.equal("SECRETaccess", (run(responses, { store = store, account = "x" })))
     local account, context, transport = sign_in.account(
       { store = store, account = "x", refresh_token = false }, {})
     assert.equal("SECRETaccess", account:token(nil, context))
@@ -323,12 +323,12 @@ describe("pcapi.auth.device_code", function()
 
   it("keeps the device code out of every error, however the server repeats it", function()
     for _, said in ipairs { "SECRET+device/code", url.escape "SECRET+device/code" } do
-      for _, answer in ipairs { { status = 400, body = said },
+      for _, response in ipairs { { status = 400, body = said },
                                 sign_in.refusal(said, nil, { error_description = said }),
                                 { status = 400, body = cjson.encode { error = "invalid_grant",
                                   error_description = said } } } do
         -- time for one poll
-        fails { started { device_code = "SECRET+device/code", expires_in = 14 }, answer }
+        fails { started { device_code = "SECRET+device/code", expires_in = 14 }, response }
       end
     end
   end)

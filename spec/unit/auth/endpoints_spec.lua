@@ -5,8 +5,8 @@ local function new(changes)
   return endpoints.new(sign_in.merged({ tenant = "fabrikam.example" }, changes))
 end
 
-describe("pcapi.auth.endpoints", function()
-  it("is version 2 of the global cloud, with a scope that gives a refresh token", function()
+describe("the endpoints of a tenant", function()
+  it("are those of version 2 in the global cloud, with a scope for a refresh token", function()
     local made = new()
     assert.equal("v2", made.version)
     assert.equal("https://login.microsoftonline.com", made.login)
@@ -21,7 +21,7 @@ describe("pcapi.auth.endpoints", function()
       made.scope)
   end)
 
-  it("has the addresses of version 1", function()
+  it("of version 1 have other addresses", function()
     local made = new { oauth_version = "v1" }
     assert.equal("https://login.microsoftonline.com/fabrikam.example/oauth2/token", made.token_url)
     assert.equal("https://login.microsoftonline.com/fabrikam.example/oauth2/devicecode",
@@ -30,7 +30,7 @@ describe("pcapi.auth.endpoints", function()
       made.authorize_url)
   end)
 
-  it("knows the clouds: US Government has its own login, China its own service too", function()
+  it("are in a cloud: US Government has its own login, China its own service too", function()
     local us, china = new { cloud = "us_government" }, new { cloud = "china" }
     assert.equal("https://login.microsoftonline.us", us.login)
     assert.equal("https://api.partnercenter.microsoft.com", us.resource)
@@ -40,7 +40,7 @@ describe("pcapi.auth.endpoints", function()
       .. "offline_access", china.scope)
   end)
 
-  it("lets every address be overridden, the rest following from the login", function()
+  it("can each be replaced; the others follow from the login address", function()
     local made = new { login_url = "https://sso.example/entra//", cloud = "china",
                        token_url = "https://t.example/x?y=z", device_code_url = "https://d.example",
                        oauth_version = "v1" }
@@ -52,7 +52,7 @@ describe("pcapi.auth.endpoints", function()
     assert.equal("https://a.example", new({ authorize_url = "https://a.example" }).authorize_url)
   end)
 
-  it("takes another resource, which the scope follows, or another scope", function()
+  it("follow another resource in their scope, or take another scope", function()
     assert.equal("https://r.example/user_impersonation offline_access",
       new({ resource = "https://r.example" }).scope)
     local made = new { scope = "https://r.example/.default offline_access" }
@@ -60,32 +60,32 @@ describe("pcapi.auth.endpoints", function()
     assert.equal(sign_in.RESOURCE, made.resource)
   end)
 
-  it("takes a tenant by id, by domain and by the words for several", function()
+  it("take a tenant by id, by domain, or a word for several tenants", function()
     for _, tenant in ipairs { "5f0b3c1e-0000-4000-8000-0000000000aa", "fabrikam.onmicrosoft.com",
                               "organizations" } do
       assert.matches("/" .. tenant .. "/oauth2", new({ tenant = tenant }).token_url, 1, true)
     end
   end)
 
-  describe("refuses", function()
+  describe("cannot be made of", function()
     for name, case in pairs {
-      ["a cloud that is none"] = { { cloud = "germany" }, 'option "cloud" must be' },
-      ["a version that is none"] = { { oauth_version = "2" }, 'option "oauth_version" must be' },
+      ["an unknown cloud"] = { { cloud = "germany" }, 'option "cloud" must be' },
+      ["an unknown version"] = { { oauth_version = "2" }, 'option "oauth_version" must be' },
       ["an empty tenant"] = { { tenant = "" }, 'option "tenant" must be' },
-      ["a tenant that leaves its place in the path"] = { { tenant = "../x" }, '"tenant" must be' },
+      ["a tenant that changes the path"] = { { tenant = "../x" }, '"tenant" must be' },
       ["a tenant with a slash"] = { { tenant = "a/b" }, '"tenant" must be' },
       ["a tenant with a query"] = { { tenant = "a?b" }, '"tenant" must be' },
       ["a tenant with a line break"] = { { tenant = "a\nb" }, '"tenant" must be' },
-      ["a login that is no address"] = { { login_url = "login.example" }, 'option "login_url" is' },
-      ["a login over http"] = { { login_url = "http://login.example" },
+      ["an invalid login_url"] = { { login_url = "login.example" }, 'option "login_url" is' },
+      ["a login_url over http"] = { { login_url = "http://login.example" },
         'option "login_url" must begin with https://' },
-      ["a login over http on loopback, too"] = { { login_url = "http://127.0.0.1" },
+      ["a login_url over http on loopback"] = { { login_url = "http://127.0.0.1" },
         'option "login_url" must begin with https://' },
-      ["a token endpoint over http"] = { { token_url = "http://x.example" }, '"token_url" must' },
+      ["a token_url over http"] = { { token_url = "http://x.example" }, '"token_url" must' },
       ["a password in an address"] = { { token_url = "https://u:p@x.example" },
         '"token_url" must not hold a user name or password' },
-      ["an address for codes that is none"] = { { device_code_url = "x" }, '"device_code_url" is' },
-      ["an address for browsers that is none"] = { { authorize_url = "x" }, '"authorize_url" is' },
+      ["an invalid device_code_url"] = { { device_code_url = "x" }, '"device_code_url" is' },
+      ["an invalid authorize_url"] = { { authorize_url = "x" }, '"authorize_url" is' },
     } do
       it(name, function()
         local made, why = new(case[1])
@@ -94,16 +94,31 @@ describe("pcapi.auth.endpoints", function()
       end)
     end
 
-    it("no tenant, and says what one looks like", function()
+    it("no tenant; the message has an example", function()
       local made, why = endpoints.new {}
       assert.is_nil(made)
       assert.matches("fabrikam.onmicrosoft.com", why, 1, true)
     end)
   end)
 
-  it("targets a form by scope in version 2, by resource in version 1, never by both", function()
+  it("are the target of a token, unless another audience is named", function()
+    local made = new { scope = "https://r.example/x offline_access" }
+    for _, audience in ipairs { false, made.resource } do
+      local target = endpoints.target(made, audience or nil)
+      assert.same({ made.resource, "https://r.example/x offline_access" },
+        { target.resource, target.scope })
+    end
+    assert.same({ resource = "https://graph.microsoft.com",
+                  scope = "https://graph.microsoft.com/.default offline_access" },
+      endpoints.target(made, "https://graph.microsoft.com"))
+  end)
+
+  it("add a target to a form: a scope in version 2, a resource in version 1", function()
     local two, one = new(), new { oauth_version = "v1" }
-    assert.same({ scope = two.scope, a = "b" }, endpoints.target(two, { a = "b" }))
-    assert.same({ resource = one.resource, a = "b" }, endpoints.target(one, { a = "b" }))
+    local target = endpoints.target(two, "https://a.example")
+    assert.same({ scope = target.scope }, endpoints.add_target(two, {}, target))
+    assert.same({ resource = "https://a.example" }, endpoints.add_target(one, {}, target))
+    assert.same({ scope = two.scope, a = "b" }, endpoints.add_target(two, { a = "b" }))
+    assert.same({ resource = one.resource, a = "b" }, endpoints.add_target(one, { a = "b" }))
   end)
 end)

@@ -4,27 +4,26 @@ local grant = require "pcapi.auth.grant"
 local holds = require "spec.support.holds"
 local sign_in = require "spec.support.sign_in"
 local time = require "pcapi.time"
-local url = require "pcapi.url"
 
 local NOW = fake.NOW
 local TOKEN_URL = "https://login.example/t/oauth2/v2.0/token"
 
--- Asks for tokens. `how` may have `client`, `context` (more fields of them) and `form`.
--- Gives the tokens, or nil, err; and the transport.
-local function ask(answers, how)
+-- Requests tokens. `how` may have `client`, `context` (more fields of them) and `form`.
+-- Returns the tokens, or nil, err; and the transport.
+local function ask(responses, how)
   how = how or {}
-  local transport = fake.new(answers)
+  local transport = fake.new(responses)
   local client = sign_in.merged({
-    endpoint = { token_url = TOKEN_URL }, client_id = "me", proof_has_time = false,
-    prove = function() return true end,
+    endpoint = { token_url = TOKEN_URL }, client_id = "me", uses_clock = false,
+    authenticate = function() return true end,
   }, how.client)
   local tokens, err = grant.request(sign_in.context(transport, how.context), client,
     sign_in.merged({ grant_type = "refresh_token", refresh_token = "SECRETold" }, how.form))
   return tokens, err, transport
 end
 
-local function fails(answers, how)
-  local tokens, err, transport = ask(answers, how)
+local function fails(responses, how)
+  local tokens, err, transport = ask(responses, how)
   assert.is_nil(tokens)
   assert.is_true(errors.is(err))
   return err, transport
@@ -38,9 +37,9 @@ local function http_date(at)
   return os.date("!%a, %d %b %Y %H:%M:%S GMT", at)
 end
 
-describe("pcapi.auth.grant", function()
+describe("a request to the token endpoint", function()
   describe("sends", function()
-    it("a form to the token endpoint, with the application's id", function()
+    it("a form with the client id to the token endpoint", function()
       local _, _, transport = ask { sign_in.tokens() }
       local sent = transport.sent[1]
       assert.equal("POST", sent.method)
@@ -51,36 +50,41 @@ describe("pcapi.auth.grant", function()
         sent.form)
     end)
 
-    it("every value encoded, so that none can end where it should not", function()
+    it("every value percent-encoded", function()
       local value = "a&b=c+d %/~\195\188\r\n"
       local _, _, transport = ask({ sign_in.tokens() }, { form = { refresh_token = value } })
       assert.equal(value, transport.sent[1].form.refresh_token)
       assert.is_nil(transport.sent[1].body:find "[^%w%-._~%%&=]")
     end)
 
-    it("what proves who the application is", function()
-      local _, _, transport = ask({ sign_in.tokens() }, { client = { prove = function(form, where)
+    it("the credential of the application", function()
+      local function authenticate(form, where)
         form.client_secret = "SECRET for " .. where
         return true
-      end } })
+      end
+      local _, _, transport = ask({ sign_in.tokens() },
+        { client = { authenticate = authenticate } })
       assert.equal("SECRET for " .. TOKEN_URL, transport.sent[1].form.client_secret)
     end)
 
-    it("nothing when there is no such proof", function()
+    it("nothing if the credential cannot be used", function()
       local why = errors.new { kind = "config", message = "no secret" }
-      local err, transport = fails({}, { client = { prove = function() return nil, why end } })
+      local function authenticate()
+        return nil, why
+      end
+      local err, transport = fails({}, { client = { authenticate = authenticate } })
       assert.equal(why, err)
       assert.equal(0, #transport.sent)
     end)
 
-    it("an id that the service's log can be searched by, a new one each time", function()
+    it("a new client-request-id for each attempt", function()
       local _, _, transport = ask { { status = 503 }, sign_in.tokens() }
       local first = transport.sent[1].header["client-request-id"]
       assert.matches("^%x+%-%x+%-4%x+%-%x+%-%x+$", first)
       assert.not_equal(first, transport.sent[2].header["client-request-id"])
     end)
 
-    it("a limit of half a minute for an attempt, or of what is left", function()
+    it("with a timeout of 30 seconds, or of the time until the deadline", function()
       local _, _, transport = ask { sign_in.tokens() }
       assert.equal(30, transport.sent[1].timeout)
       _, _, transport = ask({ sign_in.tokens() }, { context = { deadline = 1007 } })
@@ -89,62 +93,62 @@ describe("pcapi.auth.grant", function()
       assert.is_true(transport.sent[1].timeout > 0 and transport.sent[1].timeout < 0.1)
     end)
 
-    it("a limit of the answer's size", function()
+    it("with a limit of the response's size", function()
       local _, _, transport = ask { sign_in.tokens() }
       assert.is_true(transport.sent[1].max_body <= 1024 * 1024)
     end)
   end)
 
-  describe("gives", function()
+  describe("returns", function()
     it("access token and refresh token", function()
       local tokens = tokens_with()
       assert.equal("SECRETaccess", tokens.access_token)
       assert.equal("SECRETnew", tokens.refresh_token)
     end)
 
-    it("no refresh token where the answer has none that can be used", function()
+    it("no refresh token if the response has none that can be used", function()
       for _, value in ipairs { false, "", 5, {}, true } do
         assert.is_nil(tokens_with({ refresh_token = value }).refresh_token)
       end
     end)
 
-    it("the refresh token that was sent, when the answer repeats it", function()
+    it("the refresh token that was sent if the response repeats it", function()
       assert.equal("SECRETold", tokens_with({ refresh_token = "SECRETold" }).refresh_token)
     end)
 
-    it("what of the answer happens to be a secret that was sent", function()
+    it("an access token that equals a secret of the form", function()
       local tokens = assert(ask({ sign_in.tokens { access_token = "SECRETsame" } },
         { form = { refresh_token = "SECRETsame" } }))
       assert.equal("SECRETsame", tokens.access_token)
     end)
 
-    it("tokens also from an answer with a byte order mark, or of another type", function()
-      local answer = sign_in.tokens()
-      for _, changes in ipairs { { body = "\239\187\191" .. answer.body }, { headers = {} },
+    it("tokens also from a response with a byte order mark, or of another type", function()
+      local response = sign_in.tokens()
+      for _, changes in ipairs { { body = "\239\187\191" .. response.body }, { headers = {} },
                                  { headers = { ["content-type"] = "text/html" } } } do
         assert.equal("SECRETaccess",
-          assert(ask { sign_in.merged(answer, changes) }).access_token)
+          assert(ask { sign_in.merged(response, changes) }).access_token)
       end
     end)
   end)
 
-  describe("takes for the life of a token", function()
+  describe("takes as the life of a token", function()
     for name, case in pairs {
       ["a number"] = { 3599, 3599 },
-      ["a text, as version 1 writes it"] = { "3599", 3599 },
+      ["a string, as version 1 sends it"] = { "3599", 3599 },
       ["a number with a fraction"] = { 60.5, 60.5 },
-      ["an hour without one"] = { false, 3600 },
-      ["an hour for words"] = { "soon", 3600 },
-      ["an hour for nothing"] = { "", 3600 },
-      ["an hour for no time at all"] = { 0, 3600 },
-      ["an hour for less than nothing"] = { -5, 3600 },
+      ["an hour if it is missing"] = { false, 3600 },
+      ["an hour for a word"] = { "soon", 3600 },
+      ["an hour for an empty string"] = { "", 3600 },
+      ["an hour for zero"] = { 0, 3600 },
+      ["an hour for a negative number"] = { -5, 3600 },
       ["an hour for a list"] = { {}, 3600 },
-      ["an hour for yes"] = { true, 3600 },
-      ["an hour for ever"] = { "1e999", 3600 },
-      ["an hour for what is no number"] = { "nan", 3600 },
-      ["an hour for more than anybody's life"] = { 1e18, 3600 },
-      ["an hour for the largest number there is"] = { 1e308, 3600 },
-      ["an hour for a word that some read as a number"] = { "inf", 3600 },
+      ["an hour for true"] = { true, 3600 },
+      ["an hour for a string that overflows"] = { "1e999", 3600 },
+      ["an hour for nan"] = { "nan", 3600 },
+      ["an hour for 30 billion years"] = { 1e18, 3600 },
+      ["an hour for the largest number"] = { 1e308, 3600 },
+      ["an hour for inf"] = { "inf", 3600 },
     } do
       it(name, function()
         local tokens = tokens_with { expires_in = case[1] }
@@ -153,7 +157,7 @@ describe("pcapi.auth.grant", function()
       end)
     end
 
-    it("no time of another clock", function()
+    it("no absolute time of another clock", function()
       for _, skew in ipairs { -600, 600 } do
         local tokens = tokens_with { expires_in = "3599", expires_on = tostring(NOW + skew + 3599),
                                      not_before = tostring(NOW + skew) }
@@ -162,33 +166,33 @@ describe("pcapi.auth.grant", function()
     end)
   end)
 
-  describe("calls it a protocol error, and says what to check, when", function()
+  describe("returns a protocol error, and says what to check, if", function()
     local JSON = { ["content-type"] = "application/json" }
     local HTML = { ["content-type"] = "text/html" }
 
-    for name, answer in pairs {
-      ["a proxy answers with HTML"] = { headers = HTML, body = "<html>Please log in</html>" },
+    for name, response in pairs {
+      ["a proxy responses with HTML"] = { headers = HTML, body = "<html>Please log in</html>" },
       ["HTML calls itself JSON"] = { headers = JSON, body = "<html>Please log in</html>" },
-      ["the answer is empty"] = { headers = JSON },
-      ["the answer is cut off"] = { headers = JSON, body = '{"access_token":"SECRETacc' },
-      ["the answer is garbage"] = { headers = JSON, body = "\0\1\2\255" },
-      ["the answer is a text"] = { headers = JSON, body = '"SECRETaccess"' },
-      ["the answer is null"] = { headers = JSON, body = "null" },
-      ["the answer is a list"] = { headers = JSON, body = '["SECRETaccess"]' },
+      ["the response is empty"] = { headers = JSON },
+      ["the response is cut off"] = { headers = JSON, body = '{"access_token":"SECRETacc' },
+      ["the response is garbage"] = { headers = JSON, body = "\0\1\2\255" },
+      ["the response is a text"] = { headers = JSON, body = '"SECRETaccess"' },
+      ["the response is null"] = { headers = JSON, body = "null" },
+      ["the response is a list"] = { headers = JSON, body = '["SECRETaccess"]' },
       ["there is no access token"] = sign_in.tokens { access_token = false },
       ["the access token is empty"] = sign_in.tokens { access_token = "" },
-      ["the access token is longer than any"] = sign_in.tokens {
+      ["the access token is too long"] = sign_in.tokens {
         access_token = "SECRET" .. ("x"):rep(70000) },
       ["the access token is a number"] = sign_in.tokens { access_token = 5 },
-      ["there is a choice of addresses"] = { status = 300 },
-      ["the address leads elsewhere"] = { status = 302, headers = { location = "/x" } },
+      ["the status is 300"] = { status = 300 },
+      ["the response is a redirect"] = { status = 302, headers = { location = "/x" } },
       ["a proxy wants a password"] = { status = 407, headers = HTML, body = "<h1>Proxy</h1>" },
-      ["nobody is there"] = { status = 404, headers = HTML, body = "<h1>Not found</h1>" },
-      ["a refusal is of no known shape"] = { status = 400, headers = JSON, body = "[]" },
-      ["a refusal is empty"] = { status = 400 },
+      ["the address is not found"] = { status = 404, headers = HTML, body = "<h1>Not found</h1>" },
+      ["an error response is of no known shape"] = { status = 400, headers = JSON, body = "[]" },
+      ["an error response is empty"] = { status = 400 },
     } do
       it(name, function()
-        local err, transport = fails { answer }
+        local err, transport = fails { response }
         assert.equal("protocol", err.kind)
         assert.matches("^sign%-in: ", err.message)
         assert.matches("token_url", err.hint, 1, true)
@@ -198,14 +202,14 @@ describe("pcapi.auth.grant", function()
     end
   end)
 
-  it("names the type of an answer that is no JSON", function()
+  it("names the type of a response that is not JSON", function()
     assert.matches("not JSON (text/html)", fails({ { headers = {
       ["content-type"] = "text/html" }, body = "<html>" } }).message, 1, true)
-    assert.equal("sign-in: the answer is not a JSON object", fails({ sign_in.json "5" }).message)
+    assert.equal("sign-in: the response is not a JSON object", fails({ sign_in.json "5" }).message)
   end)
 
-  describe("of a refusal", function()
-    it("gives kind, number, name, next step and status", function()
+  describe("of an error response", function()
+    it("returns kind, number, name, next step and status", function()
       local err = fails { sign_in.refusal("invalid_grant", 50076) }
       assert.equal("mfa_required", err.kind)
       assert.equal("AADSTS50076", err.code)
@@ -214,18 +218,18 @@ describe("pcapi.auth.grant", function()
       assert.equal(400, err.status)
     end)
 
-    it("gives the name as the code where there is no number", function()
+    it("returns the name as the code if there is no number", function()
       local err = fails { sign_in.refusal "invalid_grant" }
       assert.equal("invalid_grant", err.code)
       assert.equal("sign_in_required", err.kind)
     end)
 
-    it("gives the words without the ids and the time behind them", function()
+    it("returns the description without the ids and the time at its end", function()
       assert.equal("sign-in: AADSTS50076: It is refused.",
         fails({ sign_in.refusal("invalid_grant", 50076) }).message)
     end)
 
-    it("gives the ids of the service's log, and none that the service never saw", function()
+    it("returns the ids of the service's log, and none that the service never saw", function()
       local err = fails { sign_in.refusal("invalid_grant", 50076,
         { trace_id = "t-1", correlation_id = "c-1" }) }
       assert.equal("t-1", err.request_id)
@@ -239,27 +243,27 @@ describe("pcapi.auth.grant", function()
       assert.equal("t-2", err.request_id)
     end)
 
-    it("gives the claims that are asked for", function()
+    it("returns the claims of a challenge", function()
       local claims = '{"access_token":{"capolids":{"essential":true,"values":["x"]}}}'
       local err = fails { sign_in.refusal("interaction_required", 50076, { claims = claims }) }
       assert.equal(claims, err.claims)
     end)
 
-    it("calls a name that is new a bad request, and keeps it", function()
+    it("returns an unknown name as a bad request", function()
       local err = fails { sign_in.refusal("teapot", nil, { error_description = "short" }) }
       assert.equal("bad_request", err.kind)
       assert.equal("teapot", err.code)
       assert.equal("sign-in: short", err.message)
     end)
 
-    it("goes by the status where the name is new and the status says more", function()
+    it("goes by the status if the name is unknown", function()
       assert.equal("throttled", fails({ sign_in.refusal("teapot", nil, nil, { status = 429,
         headers = { ["retry-after"] = "500" } }) }).kind)
       local failing = sign_in.refusal("teapot", nil, nil, { status = 500 })
       assert.equal("server", fails({ failing, failing, failing, failing }).kind)
     end)
 
-    it("goes by the name where that is known, but calls 429 throttled in any case", function()
+    it("goes by a known name, but 429 is always throttled", function()
       local later = sign_in.refusal("temporarily_unavailable", 90033, nil, { status = 503 })
       local err = fails { later, later, later, later }
       assert.equal("server", err.kind)
@@ -273,7 +277,7 @@ describe("pcapi.auth.grant", function()
       assert.matches("Try again in 500 s", err.hint, 1, true)
     end)
 
-    it("survives members of wrong types", function()
+    it("ignores members of wrong types", function()
       for _, body in ipairs { '{"error":"invalid_grant","error_description":5,"error_codes":"x"}',
                               '{"error":"invalid_grant","error_codes":[null,{},"y"],"claims":[]}',
                               '{"error":"invalid_grant","trace_id":{},"correlation_id":7}' } do
@@ -284,10 +288,10 @@ describe("pcapi.auth.grant", function()
     end)
   end)
 
-  describe("tries again", function()
+  describe("retries", function()
     local failing = { status = 503 }
 
-    it("after what passes, waiting longer each time", function()
+    it("after transient failures, with growing pauses", function()
       local tokens, _, transport = ask { failing, { kind = "network" }, { kind = "timeout" },
                                          sign_in.tokens() }
       assert.equal("SECRETaccess", tokens.access_token)
@@ -311,22 +315,22 @@ describe("pcapi.auth.grant", function()
       end)
     end
 
-    it("never after a refusal, nor after what cannot be verified", function()
-      for _, answer in ipairs { sign_in.refusal("invalid_grant", 70008), { kind = "tls" },
+    it("never after an OAuth error or a TLS failure", function()
+      for _, response in ipairs { sign_in.refusal("invalid_grant", 70008), { kind = "tls" },
                                 sign_in.refusal("invalid_client", 7000215, nil, { status = 401 }),
                                 { kind = "config" }, { kind = "protocol" } } do
-        local _, transport = fails { answer }
+        local _, transport = fails { response }
         assert.equal(1, #transport.sent)
       end
     end)
 
-    it("after as long as the service asks for", function()
+    it("after the pause of Retry-After", function()
       local _, _, transport = ask { { status = 429, headers = { ["retry-after"] = "57" } },
                                     sign_in.tokens() }
       assert.same({ 57 }, transport.slept)
     end)
 
-    it("not when that is beyond the deadline, and says how long it is", function()
+    it("not if that pause ends after the deadline, and returns its length", function()
       local err, transport = fails({ { status = 429, headers = { ["retry-after"] = "57" } } },
         { context = { deadline = 1050 } })
       assert.equal("throttled", err.kind)
@@ -334,44 +338,46 @@ describe("pcapi.auth.grant", function()
       assert.same({}, transport.slept)
     end)
 
-    it("not when the deadline has come meanwhile", function()
+    it("not after the deadline", function()
       local _, transport = fails({ sign_in.merged(failing, { takes = 4.9 }) },
         { context = { deadline = 1005 } })
       assert.equal(1, #transport.sent)
     end)
 
-    it("four times at most, and gives the last failure", function()
+    it("until four attempts have failed, and returns the last failure", function()
       local err, transport = fails { failing, failing, { status = 502 }, { status = 504 } }
       assert.equal(504, err.status)
       assert.equal("server", err.kind)
       assert.equal(4, #transport.sent)
     end)
 
-    it("with a proof that is made anew", function()
+    it("with a new assertion", function()
       local n = 0
-      local _, _, transport = ask({ failing, sign_in.tokens() }, { client = { prove = function(form)
+      local function authenticate(form)
         n = n + 1
         form.client_assertion = "SECRET" .. n
         return true
-      end } })
+      end
+      local _, _, transport = ask({ failing, sign_in.tokens() },
+        { client = { authenticate = authenticate } })
       assert.equal("SECRET1", transport.sent[1].form.client_assertion)
       assert.equal("SECRET2", transport.sent[2].form.client_assertion)
     end)
   end)
 
-  it("says of failures of the network who was not reached", function()
+  it("says of network failures which service was not reached", function()
     local err = fails { { kind = "tls", message = "certificate expired" } }
     assert.equal("tls", err.kind)
     assert.equal("the sign-in service: certificate expired", err.message)
   end)
 
-  describe("whose proof is refused", function()
-    -- Gives what ask() gives, and the times for which a proof was made.
-    local function ask_with_times(answers, proof_has_time)
+  describe("after a refused assertion", function()
+    -- Returns the results of ask(), and the times for which an assertion was made.
+    local function ask_with_times(responses, uses_clock)
       local times = {}
-      local tokens, err, transport = ask(answers, { client = {
-        proof_has_time = proof_has_time,
-        prove = function(_, _, now)
+      local tokens, err, transport = ask(responses, { client = {
+        uses_clock = uses_clock,
+        authenticate = function(_, _, now)
           times[#times + 1] = now
           return true
         end,
@@ -385,7 +391,7 @@ describe("pcapi.auth.grant", function()
     end
 
     for _, drift in ipairs { 600, -600 } do
-      it(("by a clock that is %d s ahead makes one for that clock, at once"):format(drift),
+      it(("signs one for a clock that is %d s ahead, at once"):format(drift),
         function()
           local tokens, _, transport, times = ask_with_times(
             { out_of_time(drift), sign_in.tokens() }, true)
@@ -394,7 +400,7 @@ describe("pcapi.auth.grant", function()
           assert.same({}, transport.slept)
         end)
 
-      it(("by a clock that is %d s ahead tries that once"):format(drift), function()
+      it(("tries a clock that is %d s ahead once"):format(drift), function()
         local tokens, err, _, times = ask_with_times(
           { out_of_time(drift), out_of_time(drift) }, true)
         assert.is_nil(tokens)
@@ -403,117 +409,35 @@ describe("pcapi.auth.grant", function()
       end)
     end
 
-    it("keeps to that clock in later attempts", function()
+    it("uses that clock in later attempts, too", function()
       local _, _, _, times = ask_with_times(
         { out_of_time(600), { status = 503 }, sign_in.tokens() }, true)
       assert.same({ NOW, NOW + 600, NOW + 600 }, times)
     end)
 
-    it("does nothing of the kind where the clocks agree, or no time is told", function()
+    it("does not retry if the clocks agree, or the response has no time", function()
       for _, drift in ipairs { 0, 20, -20, false } do
         local _, _, _, times = ask_with_times({ out_of_time(drift) }, true)
         assert.equal(1, #times)
       end
     end)
 
-    it("does nothing of the kind with a secret, which no clock can mend", function()
+    it("does not retry with a secret, which depends on no clock", function()
       local _, err, _, times = ask_with_times({ out_of_time(600) }, false)
       assert.equal("invalid_client", err.kind)
       assert.equal(1, #times)
     end)
 
-    it("does nothing of the kind after another refusal", function()
+    it("does not retry after another error", function()
       local _, _, _, times = ask_with_times({ sign_in.refusal("invalid_grant", 70008, nil,
         { headers = { date = http_date(NOW + 600) } }) }, true)
       assert.equal(1, #times)
     end)
 
-    it("tells by how much the clocks differ", function()
+    it("returns the difference of the clocks", function()
       assert.equal(600, select(2, ask_with_times({ out_of_time(600) }, false)).clock_drift)
       assert.is_nil(select(2, ask_with_times({ out_of_time(false) }, false)).clock_drift)
       assert.equal(time.parse_http(http_date(NOW), NOW), NOW)
-    end)
-  end)
-
-  describe("keeps out of every error", function()
-    local FIELDS = { "client_secret", "client_assertion", "refresh_token", "code", "code_verifier",
-                     "device_code" }
-    local SECRET = "SECRET~a+b/c=d é&\"<"
-
-    -- What a server may make of it before it sends it back.
-    local SPELLINGS = {
-      ["as it is"] = function(secret) return secret end,
-      ["percent-encoded"] = url.escape,
-      ["percent-encoded in lower case"] = function(secret)
-        return (url.escape(secret):gsub("%%%x%x", string.lower))
-      end,
-      ["as in HTML"] = function(secret)
-        return (secret:gsub("&", "&amp;"):gsub("<", "&lt;"):gsub('"', "&quot;"))
-      end,
-      ["form-encoded"] = function(secret)
-        return (url.escape(secret):gsub("%%20", "+"))
-      end,
-    }
-
-    local function echoes(said)
-      local quoted = require("cjson").encode(said)
-      return {
-        ["the words of a refusal"] = sign_in.refusal("invalid_grant", nil,
-          { error_description = "bad: " .. said }),
-        ["the words of a refusal, its slashes not escaped"] = sign_in.json(
-          '{"error":"invalid_grant","error_description":' .. quoted:gsub("\\/", "/") .. "}",
-          { status = 400 }),
-        ["the words of a refusal, all but letters escaped"] = sign_in.json(
-          '{"error":"invalid_grant","error_description":"' .. said:gsub("[^%w\128-\255]",
-            function(c) return ("\\u%04x"):format(c:byte()) end) .. '"}', { status = 400 }),
-        ["the name of a refusal"] = sign_in.refusal(said),
-        ["the claims of a refusal"] = sign_in.refusal("invalid_grant", 50076, { claims = said }),
-        ["ids of a refusal"] = sign_in.refusal("invalid_grant", nil,
-          { trace_id = said, correlation_id = said }),
-        ["an error of another shape"] = sign_in.json({ error = { code = said, message = said,
-          target = said, innerError = { [said] = { said } } } }, { status = 400 }),
-        ["a fault of the service"] = sign_in.json({ code = said, description = said,
-          data = { said, { said } }, source = said }, { status = 400 }),
-        ["a page"] = { status = 400, body = "<html><title>" .. said .. "</title></html>" },
-        ["plain text"] = { status = 403, body = said },
-        ["the reason"] = { status = 400, reason = said },
-        ["a header"] = { status = 401, headers = { ["www-authenticate"] = 'Bearer claims="'
-          .. said .. '"', ["x-ms-request-id"] = said, ["client-request-id"] = said } },
-        ["the type of an answer that is no JSON"] = { headers = { ["content-type"] = said } },
-        ["the body of an answer that is no JSON"] = { body = said },
-      }
-    end
-
-    for how, spell in pairs(SPELLINGS) do
-      for where, answer in pairs(echoes(spell(SECRET))) do
-        it(("a secret that came back %s in %s"):format(how, where), function()
-          for _, field in ipairs(FIELDS) do
-            local err = fails({ answer }, { form = { [field] = SECRET } })
-            assert.is_false(holds(err, "SECRET"), field .. ": " .. tostring(err))
-          end
-        end)
-      end
-    end
-
-    it("half of a secret at the end of what is shown", function()
-      for length = 150, 230 do
-        local err = fails({ { status = 400, body = ("x"):rep(length) .. SECRET } },
-          { form = { client_secret = SECRET } })
-        assert.is_false(holds(err, "SECR"))
-      end
-    end)
-
-    it("no word of it for a secret so short that it is part of others", function()
-      local err = fails({ sign_in.refusal("invalid_grant", 50076) }, { form = { code = "AA" } })
-      assert.equal("AADSTS50076", err.code)
-      assert.equal("sign-in: AADSTS50076: It is refused.", err.message)
-    end)
-
-    it("a secret that the service answers with", function()
-      for _, answer in ipairs { sign_in.tokens { access_token = false },
-                                sign_in.json '{"refresh_token":"SECRETnew"' } do
-        assert.is_false(holds(fails { answer }, "SECRET"))
-      end
     end)
   end)
 end)

@@ -2,14 +2,14 @@ local errors = require "pcapi.error"
 local fake = require "spec.support.fake_transport"
 local store_lock = require "pcapi.auth.store_lock"
 local sign_in = require "spec.support.sign_in"
-local store_ = require "spec.support.store"
+local new_store = require("spec.support.store").new
 
 local function new()
-  local store, transport = store_.new(), fake.new {}
-  return { store = store, name = "kept" }, sign_in.context(transport), store, transport
+  local store, transport = new_store(), fake.new {}
+  return { store = store, name = "spec" }, sign_in.context(transport), store, transport
 end
 
--- A coroutine that takes the lock, and then waits for ever.
+-- A coroutine that takes the lock and then yields.
 local function holder(account, context)
   local thread = coroutine.create(function()
     local unlock = store_lock.take(account, context)
@@ -20,8 +20,8 @@ local function holder(account, context)
   return thread
 end
 
-describe("pcapi.auth.store_lock", function()
-  it("is the store's, and free after it was given back", function()
+describe("the lock of an account", function()
+  it("is taken from the store, and released once", function()
     local account, context, store = new()
     local unlock = store_lock.take(account, context)
     assert.is_true(store.locked)
@@ -31,7 +31,7 @@ describe("pcapi.auth.store_lock", function()
     assert.same({ "lock", "unlock" }, store.journal)
   end)
 
-  it("is waited for, slower each time, up to four times a second", function()
+  it("is tried again in growing pauses, of a quarter of a second at most", function()
     local account, context, store, transport = new()
     local tries = 0
     store.held = function()
@@ -42,7 +42,7 @@ describe("pcapi.auth.store_lock", function()
     assert.same({ 0.02, 0.04, 0.08, 0.16, 0.25, 0.25, 0.25 }, transport.slept)
   end)
 
-  it("is not waited for when a look gives something, or an error", function()
+  it("is not tried again after a look with a result or an error", function()
     local account, context, store, transport = new()
     store.held = function() return true end
     local looks = 0
@@ -57,7 +57,7 @@ describe("pcapi.auth.store_lock", function()
     assert.equal("failed", err)
   end)
 
-  it("hands on what the store says", function()
+  it("passes on the error of the store", function()
     local account, context, store = new()
     store.fails.lock = "sealed"
     local unlock, found, err = store_lock.take(account, context)
@@ -66,7 +66,7 @@ describe("pcapi.auth.store_lock", function()
     assert.equal("sealed", err)
   end)
 
-  it("ends in a timeout at the deadline", function()
+  it("times out at the deadline", function()
     local account, context, store, transport = new()
     store.held = function() return true end
     local _, _, err = store_lock.take(account, context)
@@ -75,14 +75,14 @@ describe("pcapi.auth.store_lock", function()
     assert.is_true(transport:now() <= context.deadline)
   end)
 
-  it("is asked for once more after the deadline, for what a person took long for", function()
+  it("is tried once after the deadline, for a user who took long to sign in", function()
     local account, context, store = new()
     context.deadline = 0
     assert.is_function((store_lock.take(account, context)))
     assert.is_true(store.seconds > 0)
   end)
 
-  it("comes free when the call that took it raised", function()
+  it("is free after the call that took it raised", function()
     local account, context, store = new()
     pcall(function()
       store_lock.take(account, context)
@@ -95,7 +95,7 @@ describe("pcapi.auth.store_lock", function()
     assert.is_false(store.locked)
   end)
 
-  it("comes free when the coroutine that took it died, or was dropped", function()
+  it("is free after the coroutine that took it died or was dropped", function()
     local account, context = new()
     local dead = coroutine.create(function()
       store_lock.take(account, context)
@@ -111,7 +111,7 @@ describe("pcapi.auth.store_lock", function()
     assert.is_true(account.store.locked)
   end)
 
-  it("comes free when its coroutine is dropped while somebody waits", function()
+  it("is free after its coroutine was dropped while another call waits", function()
     local account, context, _, transport = new()
     local held = holder(account, context)
     local sleep = transport.sleep
@@ -125,7 +125,7 @@ describe("pcapi.auth.store_lock", function()
     assert.equal(1, #transport.slept)
   end)
 
-  it("stays with a coroutine that goes on", function()
+  it("stays with a coroutine that can be resumed", function()
     local account, context, store = new()
     local thread = holder(account, context)
     collectgarbage()
@@ -138,7 +138,7 @@ describe("pcapi.auth.store_lock", function()
     assert.is_function((store_lock.take(account, context)))
   end)
 
-  it("takes nothing from who took it next, when a late one gives it back", function()
+  it("is not lost to a late unlock of its former holder", function()
     local account, context, store = new()
     local late
     pcall(function()
@@ -150,7 +150,7 @@ describe("pcapi.auth.store_lock", function()
     assert.is_true(store.locked)
   end)
 
-  it("keeps accounts apart", function()
+  it("is one for each account", function()
     local one, context = new()
     local two = new()
     assert.is_function((store_lock.take(one, context)))
