@@ -17,7 +17,11 @@ import { Provider } from 'oidc-provider';
 
 const TENANT = 'oidc';
 const API = 'https://api.partnercenter.microsoft.com';
-const SCOPES = [`${API}/.default`, `${API}/user_impersonation`];
+const GRAPH = 'https://graph.microsoft.com';
+// The user's consent covers both services, so one refresh token gives tokens for each.
+const SCOPES = {
+  [API]: [`${API}/.default`, `${API}/user_impersonation`], [GRAPH]: [`${GRAPH}/.default`],
+};
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 
 const {
@@ -71,11 +75,13 @@ const configuration = {
     devInteractions: { enabled: true },
     resourceIndicators: {
       enabled: true,
-      // Entra takes the resource from the scope; here there is one, named or not.
-      defaultResource: () => API,
+      // Entra takes the resource of a token from the scope.
+      defaultResource: (ctx, _, granted) => granted?.find((resource) => (
+        ctx.oidc.params.scope?.includes(resource)
+      )) ?? (granted ? API : Object.keys(SCOPES)),
       useGrantedResource: () => true,
-      getResourceServerInfo: () => ({
-        scope: SCOPES.join(' '), audience: API, accessTokenTTL: life,
+      getResourceServerInfo: (_, resource) => ({
+        scope: SCOPES[resource].join(' '), audience: resource, accessTokenTTL: life,
         accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } },
       }),
     },
@@ -118,12 +124,12 @@ async function note(ctx, next) {
   }
 }
 
-// Entra keeps offline_access of a request as it comes, OpenID Connect only of one that asks
-// for consent.
+// Entra grants offline_access without a prompt for consent, OpenID Connect only with one; and
+// Entra lets a refresh token serve any service that the user has consented to.
 function consent(ctx, next) {
   const { path, query } = ctx;
   if (path === configuration.routes.authorization && query.prompt === undefined) {
-    ctx.query = { ...query, prompt: 'consent' };
+    ctx.query = { ...query, prompt: 'consent', scope: `${query.scope} ${SCOPES[GRAPH]}` };
   }
   return next();
 }

@@ -89,6 +89,21 @@ describe("authorization code with PKCE", function()
     assert.same({ "refresh_token ok", "refresh_token ok", "refresh_token ok" }, last_results(3))
   end)
 
+  it("gives the token of another audience, and each of the two by its own renewal", function()
+    local account = signed_in "pub"
+    local graph = context()
+    graph.audience = "https://graph.microsoft.com"
+    for _ = 1, 2 do
+      for audience, of in pairs { ["https://api.partnercenter.microsoft.com"] = context(),
+                                  ["https://graph.microsoft.com"] = graph } do
+        local first = assert(account:token(nil, of))
+        assert.equal(audience, auth.claims(assert(account:token(first, of))).audience)
+      end
+    end
+    assert.same({ "refresh_token ok", "refresh_token ok", "refresh_token ok",
+                  "refresh_token ok" }, last_results(4))
+  end)
+
   it("reads who signed in, for whom and with what", function()
     local said = signed_in "pub":status().claims
     assert.same({ "user", "yes", "https://api.partnercenter.microsoft.com" },

@@ -46,7 +46,7 @@ for _, text in ipairs { '{"totalCount":1,"items":[]}', "[1,2]", "[0.5,1.5,-2.5e-
     value and digits(value[2]), value and digits(value[3]))
 end
 say("broken", core.decode "[0,5x]")
-say("pieces", digits(require("pcapi.http.decode").decode(LONG, function() end).x[20000]))
+say("pieces", digits(require("pcapi.http.json_body").decode_text(LONG, function() end).x[20000]))
 say("encode", core.encode { 0.5, 1.25 })
 local list = fake.client { { body = '{"TotalCount":"2","items":[{"OBJECTID":"ID","TenantID":"I",'
   .. '"upn":"i","share":0.5},{"UPN":"b","share":1e300,"LastNonMfaCompliantLoginDateTime":'

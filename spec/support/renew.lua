@@ -1,31 +1,42 @@
---- Asks for an access token in a process of its own, to be run by specs:
+--- Requests access tokens in a process of its own, to be run by specs:
 --
---     lua5.4 spec/support/renew.lua DIRECTORY TENANT [for-ever]
+--     lua5.4 spec/support/renew.lua DIRECTORY TENANT [COUNT [AUDIENCE]]
 --
--- Prints `ok`, or the error. With `for-ever` it renews again and again until it is
--- killed, and prints after the first time.
-local directory, tenant, for_ever = arg[1], arg[2], arg[3]
+-- Asks COUNT times (1) for a token of AUDIENCE (the account's own), each time by another
+-- account, and prints `ok`, or the error. With `for-ever` as COUNT it renews the token again and
+-- again until it is killed, and prints after the first renewal.
+local directory, tenant, count, audience = arg[1], arg[2], arg[3], arg[4]
 local auth = require "pcapi.auth"
-local context = require "pcapi.auth.context"
+local contexts = require "pcapi.auth.context"
 local curl = require "pcapi.http.curl"
 
-local account = auth.refresh_token {
-  tenant = tenant, client_id = os.getenv "PCAPI_CLIENT_ID" or "client",
-  login_url = os.getenv "PCAPI_LOGIN_URL",
-  store = auth.file_store(directory), account = "spec",
-}
 local transport = curl.new { ca_file = os.getenv "PCAPI_CA_FILE" }
 
-local function get(refused)
-  return account:token(refused, context.new { transport = transport })
+local function new_account()
+  return auth.refresh_token {
+    tenant = tenant, client_id = os.getenv "PCAPI_CLIENT_ID" or "client",
+    login_url = os.getenv "PCAPI_LOGIN_URL",
+    store = auth.file_store(directory), account = "spec",
+  }
 end
 
-local token, err = get()
-if for_ever and token then
-  token, err = get(token)
+local function token_of(account, refused)
+  return account:token(refused, contexts.new { transport = transport, audience = audience })
+end
+
+local is_endless = count == "for-ever"
+local account = new_account()
+local token, err = token_of(account)
+if is_endless and token then
+  token, err = token_of(account, token)
+end
+for _ = 2, tonumber(count) or 1 do
+  if token then
+    token, err = token_of(new_account())
+  end
 end
 print(token and "ok" or tostring(err))
 io.stdout:flush()
-while for_ever and token do
-  token = get(token)
+while is_endless and token do
+  token = token_of(account, token)
 end

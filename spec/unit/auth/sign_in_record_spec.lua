@@ -1,6 +1,8 @@
 local core = require "pcapi.core"
 local endpoints = require "pcapi.auth.endpoints"
 local fake = require "spec.support.fake_transport"
+local file = require "pcapi.auth.store.file"
+local folder = require "spec.support.folder"
 local sign_in = require "spec.support.sign_in"
 local sign_in_record = require "pcapi.auth.sign_in_record"
 
@@ -138,6 +140,16 @@ describe("the record of a sign-in", function()
       text = text:gsub('"other_tokens":%[',
         '%0{"access_token":"x","obtained_at":1,"expires_at":2},')
       assert.equal(8, #sign_in_record.decode(text).tokens)
+    end)
+
+    it("within a file of the store of files, however long they are", function()
+      local record = granted()
+      for i = 1, 8 do
+        record = granted(record, nil, { access_token = ("x"):rep(65000) }, "https://" .. i)
+      end
+      local store = file.new(folder.new())
+      assert.is_true((store:set("spec", sign_in_record.encode(record))))
+      folder.remove()
     end)
 
     it("those of another scope apart, unless an earlier version stored none", function()
