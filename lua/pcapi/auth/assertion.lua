@@ -1,15 +1,15 @@
---- A certificate in place of a client secret: the signed assertion of RFC 7523 §2.2
--- as Entra takes it. OpenSSL signs, in the core.
+--- Signs client assertions with a certificate (RFC 7523 §2.2), in the form that Entra accepts.
+-- OpenSSL signs, in the core.
 -- @module pcapi.auth.assertion
 local core = require "pcapi.core"
 
 local M = {}
 
---- For the form's client_assertion_type (RFC 7523 §2.2).
+--- The value of client_assertion_type (RFC 7523 §2.2).
 M.TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-local LIFE = 300 -- seconds; Entra wants 5 to 10 minutes at most
-local BACKDATED = 60 -- seconds, for clocks that differ a little
+local LIFE = 300 -- seconds; Entra recommends 5 to 10 minutes at most
+local BACKDATED = 60 -- seconds, as clocks may differ a little
 
 --- Makes an assertion.
 -- @tparam table key `certificate` and `key` (PEM texts), `passphrase` (string or nil),
@@ -19,7 +19,7 @@ local BACKDATED = 60 -- seconds, for clocks that differ a little
 -- @tparam number now UTC epoch seconds
 -- @treturn[1] string a JWT
 -- @treturn[2] nil
--- @treturn[2] string what is wrong with certificate or key
+-- @treturn[2] string the problem of certificate or key
 function M.make(key, client_id, audience, now)
   local certificate, why = core.certificate(key.certificate, key.key, key.passphrase)
   if not certificate then
@@ -27,7 +27,7 @@ function M.make(key, client_id, audience, now)
   elseif certificate.not_after < now then
     return nil, "the certificate expired on " .. os.date("!%Y-%m-%d", certificate.not_after)
   end
-  now = math.floor(now) -- not every reader takes fractions of a second
+  now = math.floor(now) -- some readers reject fractions of a second
   local signed = core.base64url(core.encode {
     alg = key.alg, typ = "JWT", ["x5t#S256"] = core.base64url(certificate.sha256),
   }) .. "." .. core.base64url(core.encode {

@@ -1,5 +1,5 @@
---- Signing in in a browser on this machine: authorization code with PKCE, which comes
--- back to a loopback address (RFC 7636, RFC 8252 §7.3).
+--- Lets the user sign in with a browser on this machine: authorization code with PKCE and a
+-- loopback redirect (RFC 7636, RFC 8252 §7.3).
 -- @module pcapi.auth.authorization_code
 local core = require "pcapi.core"
 local endpoints = require "pcapi.auth.endpoints"
@@ -9,8 +9,8 @@ local url = require "pcapi.url"
 
 local M = {}
 
-local SLICE = 0.05 -- seconds between looks; in a browser nobody notices it
-local BYTES = 32 -- of randomness: 43 characters, the least that RFC 7636 §4.1 allows
+local SLICE = 0.05 -- seconds between looks at the listener; a user does not notice them
+local BYTES = 32 -- random ones: 43 characters, the fewest that RFC 7636 §4.1 allows
 
 local function random_text()
   return core.base64url(core.random_bytes(BYTES))
@@ -25,13 +25,13 @@ local function address_of(account, attempt, options)
     prompt = options.prompt, login_hint = options.login_hint, claims = options.claims,
   })
   local address = account.endpoint.authorize_url
-  -- one that is overridden may have a query of its own
+  -- authorize_url of the options may have a query
   return address .. (address:find("?", 1, true) and "&" .. url.query(query):sub(2)
     or url.query(query))
 end
 
--- The error that came back to the redirect (RFC 6749 §4.1.2.1).
-local function refused(answer)
+-- The error of a redirect (RFC 6749 §4.1.2.1).
+local function redirect_error(answer)
   local read = { code = answer.error,
                  message = refusal.shorten(answer.error_description or answer.error) }
   local kind, hint, number = refusal.classify(read)
@@ -44,13 +44,13 @@ end
 
 local function wait(account, context, listener, on_wait)
   while context.transport:now() < context.deadline do
-    -- the listener is never waited for in C, where no coroutine could go on
+    -- without waiting in C, where no other coroutine could run
     local answer, why = listener:wait(0)
     if answer == nil then
-      return errors.fail { kind = "network", message = "cannot hear the browser: " .. why }
+      return errors.fail { kind = "network", message = "the redirect listener failed: " .. why }
     elseif answer then
       if answer.error then
-        return nil, refused(answer)
+        return nil, redirect_error(answer)
       end
       return answer.code
     end
@@ -61,15 +61,15 @@ local function wait(account, context, listener, on_wait)
     on_wait(context.deadline - context.transport:now())
   end
   return errors.fail {
-    kind = "sign_in_required", message = "nobody signed in in time",
+    kind = "sign_in_required", message = "the sign-in timed out",
     hint = account:advice(),
   }
 end
 
---- Makes the flow for an account. Needs `pcapi.redirect`, over libmicrohttpd.
+--- Makes the flow for an account. Needs `pcapi.redirect`, which uses libmicrohttpd.
 -- @tparam table options `open` (function, called with the address to open in a
 -- browser), `prompt` (such as "login"), `login_hint`, `claims` (JSON text of a claims
--- challenge), `on_wait` (function, called with the seconds that are left)
+-- challenge), `on_wait` (function, called with the seconds left)
 -- @treturn function `(account, context) → tokens | nil, pcapi.error`
 function M.new(options)
   local on_wait = options.on_wait or function() end
@@ -77,9 +77,9 @@ function M.new(options)
     local attempt = { state = random_text(), verifier = random_text() }
     local listener, why = require("pcapi.redirect").listen(attempt.state)
     if not listener then
-      return errors.fail { kind = "config", message = "cannot wait for the browser: " .. why }
+      return errors.fail { kind = "config", message = "the redirect listener cannot start: " .. why }
     end
-    -- localhost, not 127.0.0.1: Entra takes the address only through the manifest
+    -- localhost: Entra accepts 127.0.0.1 only if it is added to the manifest
     attempt.redirect_uri = "http://localhost:" .. listener:port()
     options.open(address_of(account, attempt, options))
     local code, err = wait(account, context, listener, on_wait)

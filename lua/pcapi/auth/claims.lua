@@ -1,6 +1,6 @@
---- What an access token says of itself. Advice only: nobody here checks the
--- signature, Microsoft asks clients to treat tokens as opaque, and the service
--- alone decides. So a token that cannot be read is "unknown", never an error.
+--- Reads the claims of an access token, as advice only: the signature is not checked,
+-- Microsoft asks clients to treat tokens as opaque, and the service alone decides. So a token
+-- that cannot be read is "unknown", never an error.
 -- @module pcapi.auth.claims
 local core = require "pcapi.core"
 
@@ -13,7 +13,7 @@ local function text(value)
   return type(value) == "string" and value ~= "" and value or nil
 end
 
--- Seconds, also as a text; nil for what is no time that can be shown.
+-- Seconds, also from a string; nil if they are no time that can be shown.
 local function seconds(value)
   local number = tonumber(value)
   return number and number >= 0 and number <= LATEST and number or nil
@@ -29,7 +29,7 @@ local function payload_of(token)
   return type(claims) == "table" and claims[1] == nil and claims or nil
 end
 
--- A list of one is met without its brackets.
+-- Some servers send a list of one as a string.
 local function strings(list)
   list = type(list) == "string" and { list } or list
   if type(list) ~= "table" then
@@ -50,8 +50,8 @@ local function words(value)
   return all
 end
 
--- Only tokens of users have scp; roles without it are an application's own.
--- idtyp is an optional claim, and nobody may rely on its absence.
+-- Only tokens of users have scp; roles without scp mean an application's own token. idtyp is
+-- optional, so its absence says nothing.
 local function subject_of(claims)
   if text(claims.scp) then
     return "user"
@@ -61,8 +61,8 @@ local function subject_of(claims)
   return "unknown"
 end
 
--- A value that ends with mfa counts, as ngcmfa does in Microsoft's own samples.
--- Tokens of version 1.0 always carry amr, those of 2.0 never do.
+-- Any method that ends in mfa counts, such as ngcmfa in Microsoft's samples. Tokens of version
+-- 1.0 always have amr, those of 2.0 never do.
 local function mfa_of(claims, subject)
   local methods = strings(claims.amr)
   for _, method in ipairs(methods or {}) do

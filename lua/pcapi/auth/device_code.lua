@@ -1,5 +1,4 @@
---- Signing in on another device: a person enters a short code in any browser
--- (RFC 8628).
+--- Lets the user sign in on another device, by a short code entered in any browser (RFC 8628).
 -- @module pcapi.auth.device_code
 local defaults = require "pcapi.defaults"
 local endpoints = require "pcapi.auth.endpoints"
@@ -10,23 +9,23 @@ local limits = require "pcapi.http.limits"
 local M = {}
 
 local GRANT = "urn:ietf:params:oauth:grant-type:device_code"
-local INTERVAL = 5 -- seconds between polls where the answer does not say (§3.2)
+local INTERVAL = 5 -- seconds between polls, if the response has no interval (§3.2)
 local SLOWER = 5 -- seconds more after each slow_down (§3.5)
-local LONGEST = 24 * 3600 -- seconds; who gives a person more gives none
-local SHORTEST = 1 -- second, whatever a server says
+local LONGEST = 24 * 3600 -- seconds; a longer expires_in is ignored
+local SHORTEST = 1 -- second between polls, whatever the response says
 local SLOWEST = 60 -- seconds between polls, however often they fail
-local ONCE = { attempts = 1 } -- a poll that fails is not sent again before its time
+local ONCE = { attempts = 1 } -- the next poll is the retry
 
 local function has_text(value)
   return type(value) == "string" and value ~= ""
 end
 
 local function uri_of(started)
-  local uri = started.verification_uri or started.verification_url -- the latter in version 1
+  local uri = started.verification_uri or started.verification_url -- the name in version 1
   return has_text(uri) and uri or nil
 end
 
--- Seconds that a person has to enter the code, named as a number or a text.
+-- Seconds that the user has to enter the code; the response has a number or a string.
 local function life_of(started)
   local life = tonumber(started.expires_in)
   return life and life > 0 and life <= LONGEST and life or defaults.login_timeout
@@ -41,14 +40,14 @@ local function start(account, context)
     or not has_text(json.message) and not uri_of(json) then
     return errors.fail {
       kind = "protocol",
-      message = "sign-in: the answer lacks device_code, user_code or verification_uri",
+      message = "sign-in: the response lacks device_code, user_code or verification_uri",
       hint = "Check device_code_url",
     }
   end
   return json
 end
 
--- The words that the service wants shown, or our own where it gives none.
+-- The message of the response, or our own.
 local function message_of(started)
   if has_text(started.message) then
     return started.message
@@ -66,29 +65,29 @@ local function form_of(account, started)
   local form = { grant_type = GRANT, device_code = started.device_code }
   if account.endpoint.version == "v1" then
     form.resource = account.endpoint.resource
-    form.code = started.device_code -- what version 1 calls it
+    form.code = started.device_code -- the name in version 1
   end
   return form
 end
 
--- Kinds of a poll that the sign-in service did not answer. A network that wants a login
--- first answers in its place, with a page, a redirect or its own certificate; the service
--- was heard when the code was asked for, so it may be heard again.
-local NO_ANSWER = { network = true, timeout = true, tls = true, protocol = true }
+-- Kinds of error of a poll that did not reach the sign-in service. A captive portal responds
+-- instead, with a page, a redirect or its own certificate. The service issued the code, so it
+-- may be reached again.
+local NOT_REACHED = { network = true, timeout = true, tls = true, protocol = true }
 
-local function will_pass(err)
+local function is_transient(err)
   local status = err.status or 0
-  return NO_ANSWER[err.kind] or status >= 500 or status == 429 or status == 408
+  return NOT_REACHED[err.kind] or status >= 500 or status == 429 or status == 408
 end
 
--- What a poll that brought no token means: seconds to the next one, or nil when it is
--- over. After a failure the next one has to come later than usual (§3.5).
+-- Seconds to the next poll after one without a token; nil if the sign-in has ended. After a
+-- failure the pause must grow (§3.5).
 local function next_pause(err, pause)
   if err.oauth_error == "authorization_pending" then
     return pause
   elseif err.oauth_error == "slow_down" then
     return pause + SLOWER
-  elseif will_pass(err) then
+  elseif is_transient(err) then
     return math.max(math.min(pause * 2, SLOWEST), pause, limits.pause(err.retry_after))
   end
 end
@@ -100,14 +99,14 @@ local function expired(account)
   }
 end
 
--- Seconds between polls. One that is as long as the code lives would leave no poll at all.
+-- Seconds between polls. An interval as long as the life of the code would leave no poll.
 local function interval_of(started, life)
   local asked = tonumber(started.interval)
   local pause = limits.pause(asked)
   return asked and asked < life and math.max(pause, SHORTEST) or INTERVAL
 end
 
--- Asks until the person is done.
+-- Polls until the user has signed in.
 local function poll(account, context, started, life, on_wait)
   local finish = math.min(context.transport:now() + life, context.deadline)
   local pause = interval_of(started, life)
@@ -122,7 +121,7 @@ local function poll(account, context, started, life, on_wait)
     if not pause then
       return nil, err
     end
-    failure = will_pass(err) and err or nil
+    failure = is_transient(err) and err or nil
     on_wait(finish - context.transport:now())
   end
   return nil, failure or expired(account)
@@ -131,7 +130,7 @@ end
 --- Makes the flow for an account.
 -- @tparam table options `on_code` (function, called with the text to show and a table
 -- of `user_code`, `verification_uri` and `expires_in`), `on_wait` (function, called
--- after each poll with the seconds that are left)
+-- after each poll with the seconds left)
 -- @treturn function `(account, context) → tokens | nil, pcapi.error`
 function M.new(options)
   local on_wait = options.on_wait or function() end

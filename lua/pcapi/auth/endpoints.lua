@@ -1,4 +1,4 @@
---- Where to sign in: the clouds, and the addresses of a tenant in them.
+--- Finds the addresses of the sign-in service for a tenant, by cloud and version.
 -- @module pcapi.auth.endpoints
 local url = require "pcapi.url"
 
@@ -6,7 +6,7 @@ local M = {}
 
 local PARTNER_CENTER = "https://api.partnercenter.microsoft.com"
 
---- The clouds. Germany's closed in 2021.
+--- The clouds. The German one closed in 2021.
 -- @field global the default
 -- @field us_government its own login, the same service
 -- @field china 21Vianet; its own login and service
@@ -25,12 +25,12 @@ local PATHS = {
          authorize_url = "/oauth2/v2.0/authorize" },
 }
 
-local function address_mistake(name, address)
+local function address_problem(name, address)
   local ok, why = url.parse_safe(address)
   return not ok and ('option "%s" %s'):format(name, why) or nil
 end
 
-local function mistake(options)
+local function problem(options)
   if not M.clouds[options.cloud or "global"] then
     return 'option "cloud" must be "global", "us_government" or "china"'
   elseif not PATHS[options.oauth_version or "v2"] then
@@ -40,7 +40,7 @@ local function mistake(options)
       .. "fabrikam.onmicrosoft.com"
   end
   for _, name in ipairs { "login_url", "token_url", "device_code_url", "authorize_url" } do
-    local why = options[name] and address_mistake(name, options[name])
+    local why = options[name] and address_problem(name, options[name])
     if why then
       return why
     end
@@ -48,15 +48,15 @@ local function mistake(options)
 end
 
 --- Finds the addresses.
--- @tparam table options `tenant`, `cloud`, `oauth_version` ("v1" asks for a resource,
+-- @tparam table options `tenant`, `cloud`, `oauth_version` ("v1" requests a resource,
 -- "v2" for a scope), `resource`, `scope`, and `login_url`, `token_url`,
--- `device_code_url` and `authorize_url` in place of what follows from the cloud
+-- `device_code_url` and `authorize_url` in place of the addresses of the cloud
 -- @treturn[1] table `version`, `resource`, `scope`, `login`, `token_url`,
 -- `device_code_url`, `authorize_url`, `base_url` (of the cloud's service)
 -- @treturn[2] nil
--- @treturn[2] string the mistake
+-- @treturn[2] string what is wrong with the options
 function M.new(options)
-  local why = mistake(options)
+  local why = problem(options)
   if why then
     return nil, why
   end

@@ -1,14 +1,8 @@
---- Signing in: where access tokens come from, and where they are kept.
+--- Signing in: where access tokens come from, and where they are stored.
 --
--- What `pcapi.new` takes as `auth` is a provider: a table with
--- `token(self, refused, context)` → an access token, or `nil, err`. `refused` is the
--- token that the service has just refused; who has no other one returns nil.
--- `context` has `transport`, `clock`, `random` and `deadline` (of the transport's
--- clock), so that a provider waits and connects as its client does. `base_url`, where it
--- has one, is the service that its client asks. `identity(self)`, where it has one, tells whom
--- the tokens are of (tenant and application), as a text. After an MFA
--- refusal `advice(self, err)` → the next step for a person, and `look_again(self)`,
--- which forgets what is remembered of the sign-in, are called where it has them.
+-- A *provider* gives access tokens; it is the option `auth` of `pcapi.new`. The accounts that
+-- @{refresh_token}, @{device_code} and @{authorization_code} make are providers (see
+-- `pcapi.auth.account`):
 --
 --     local client = pcapi.new {
 --       auth = pcapi.auth.refresh_token {
@@ -18,13 +12,27 @@
 --       },
 --     }
 --
+-- A provider of your own is a table with
+--
+-- - `token(self, refused, context)` → an access token, or `nil, err`. `refused` is the token
+--   that the service has just refused; return nil if there is no other one. `context` has
+--   `transport`, `clock`, `random`, `deadline` (of the transport's clock) and `audience`, see
+--   `pcapi.auth.context`. A provider that waits and connects by it works wherever its client
+--   does. `audience` is the service that the token is for, or nil
+-- - optionally `base_url`, the service to call if the client has no `base_url`
+-- - optionally `identity(self)` → a text that identifies the tenant and the application of the
+--   tokens
+-- - optionally `advice(self, err)` → the next step after an error that only a new sign-in cures
+-- - optionally `look_again(self)`, called after such an error: forget cached tokens, as the
+--   user may sign in again
+--
 -- @module pcapi.auth
 local account = require "pcapi.auth.account"
+local check = require "pcapi.check"
 local claims = require "pcapi.auth.claims"
 local credential = require "pcapi.auth.credential"
 local endpoints = require "pcapi.auth.endpoints"
 local input = require "pcapi.input"
-local check = require "pcapi.check"
 
 local M = {}
 
@@ -45,7 +53,7 @@ local function with_account(schema)
   return schema
 end
 
-local function store_mistake(store)
+local function store_problem(store)
   for _, name in ipairs { "get", "set", "lock" } do
     if store and type(store[name]) ~= "function" then
       return ('option "store" must have a function "%s"'):format(name)
@@ -53,7 +61,7 @@ local function store_mistake(store)
   end
 end
 
--- What each kind of account takes, what it cannot do without, and how a person signs in.
+-- For each kind of account its options, the one that it needs, and how the user signs in.
 local KINDS = {
   refresh_token = { schema = with_account { refresh_token = "string|function" } },
   device_code = {
@@ -73,7 +81,7 @@ local KINDS = {
   },
 }
 
-local function needs_mistake(options, kind)
+local function missing_option(options, kind)
   for _, name in ipairs { "client_id", kind.needs } do
     if options[name] == nil then
       return ('option "%s" is missing'):format(name)
@@ -85,80 +93,80 @@ local function needs_mistake(options, kind)
   end
 end
 
---- Makes an account of options whose names and types are right; for settings that no
--- programmer wrote.
+--- Makes an account of options that come from a configuration. Names and types must be right;
+-- any other problem is returned, not raised.
 -- @tparam string kind `"refresh_token"`, `"device_code"` or `"authorization_code"`
--- @tparam table options
+-- @tparam table options of that kind
 -- @treturn[1] pcapi.auth.account
 -- @treturn[2] nil
--- @treturn[2] string the mistake
+-- @treturn[2] string what is wrong with the options
 function M.build(kind, options)
   kind = KINDS[kind]
-  local mistake = needs_mistake(options, kind) or credential.problem(options)
-    or store_mistake(options.store)
+  local problem = missing_option(options, kind) or credential.problem(options)
+    or store_problem(options.store)
   local addresses
-  if not mistake then
-    addresses, mistake = endpoints.new(options)
+  if not problem then
+    addresses, problem = endpoints.new(options)
   end
-  if mistake then
-    return nil, mistake
+  if problem then
+    return nil, problem
   end
   return account.new(options, addresses, options.store or M.memory_store(),
     kind.flow and kind.flow(options))
 end
 
--- To be called in parentheses: after a tail call nobody knows the caller's line.
+-- Must not be a tail call, which would lose the caller's line: call it in parentheses.
 local function make(kind, options)
   local what = "pcapi.auth." .. kind
-  local made, mistake = M.build(kind, check.options(options, KINDS[kind].schema, what, 3))
+  local made, problem = M.build(kind, check.options(options, KINDS[kind].schema, what, 3))
   if not made then
-    error(what .. ": " .. mistake, 3)
+    error(what .. ": " .. problem, 3)
   end
   return made
 end
 
---- A sign-in that was made before: a refresh token becomes access tokens for as long
--- as it lives, 90 days after its last use. This is what runs unattended.
+--- Makes an account of a former sign-in, for unattended use. Access tokens are renewed with its
+-- refresh token, which stays valid for 90 days after each use. One account gives tokens for
+-- several audiences (see `pcapi.auth.context`); the store holds the last eight.
 -- @tparam table options
 -- @tparam string options.tenant id or domain of the partner's tenant
 -- @tparam string options.client_id of the application's registration
--- @tparam[opt] string|function options.refresh_token to begin with, where the store
--- holds none yet; another one given later counts as a new sign-in
--- @tparam[opt] string|function options.client_secret of a confidential application
--- @tparam[opt] string options.client_secret_file path of a file with it
--- @tparam[opt] string options.certificate PEM, or the path of one, in place of a secret
--- @tparam[opt] string options.certificate_key the same for its RSA key; by default it is
--- looked for in `certificate`
+-- @tparam[opt] string|function options.refresh_token starts the sign-in if the store holds
+-- none. A refresh token that was not tried before starts a new sign-in
+-- @tparam[opt] string|function options.client_secret of a confidential client
+-- @tparam[opt] string options.client_secret_file path of a file with the secret
+-- @tparam[opt] string options.certificate PEM text or the path of a PEM file, in place of a
+-- secret
+-- @tparam[opt] string options.certificate_key likewise, the RSA key of the certificate; by
+-- default it is read from `certificate`
 -- @tparam[opt] string|function options.key_passphrase of an encrypted key
--- @tparam[opt] string options.key_passphrase_file path of a file with it
--- @tparam[opt] string options.assertion_alg `"PS256"` (the default) or `"RS256"`
--- @tparam[opt] table options.store where tokens are kept, see `pcapi.auth.store.memory`;
--- by default the memory of this process
--- @tparam[opt] string options.account under which name the store keeps it; by default
--- tenant and client id
--- @tparam[opt] number options.skew seconds before its end that a token is renewed; 120
--- @tparam[opt] string options.cloud `"global"` (the default), `"us_government"`, `"china"`
--- @tparam[opt] string options.oauth_version `"v2"` (the default, asks for a scope) or
--- `"v1"` (asks for a resource)
--- @tparam[opt] string options.resource what the token is for, in place of the cloud's
--- @tparam[opt] string options.scope in place of the resource's
--- `/user_impersonation offline_access`
--- @tparam[opt] string options.login_url in place of the cloud's
--- @tparam[opt] string options.token_url in place of what follows from login_url and tenant
+-- @tparam[opt] string options.key_passphrase_file path of a file with the passphrase
+-- @tparam[opt="PS256"] string options.assertion_alg `"PS256"` or `"RS256"`
+-- @tparam[opt] table options.store where the tokens are stored, see
+-- `pcapi.auth.store.memory`; by default the memory of this process
+-- @tparam[opt] string options.account the name in the store; by default tenant and client id
+-- @tparam[opt=120] number options.skew seconds before its expiry that a token is renewed
+-- @tparam[opt="global"] string options.cloud `"global"`, `"us_government"` or `"china"`
+-- @tparam[opt="v2"] string options.oauth_version `"v2"` (requests a scope) or `"v1"`
+-- (requests a resource)
+-- @tparam[opt] string options.resource the account's own audience; by default Partner Center
+-- @tparam[opt] string options.scope by default `RESOURCE/user_impersonation offline_access`
+-- @tparam[opt] string options.login_url of the sign-in service; by default that of the cloud
+-- @tparam[opt] string options.token_url by default made of login_url and tenant
 -- @tparam[opt] string options.device_code_url likewise
 -- @tparam[opt] string options.authorize_url likewise
--- @tparam[opt] string options.how_to_sign_in what a person does to sign in again, for hints
--- @tparam[opt] table options.settings texts that are kept beside the tokens
+-- @tparam[opt] string options.how_to_sign_in how the user signs in again, for hints
+-- @tparam[opt] table options.settings names to texts, stored beside the tokens
 -- @treturn pcapi.auth.account a provider
 function M.refresh_token(options)
   return (make("refresh_token", options))
 end
 
---- Signs in with a short code that a person enters in any browser, on any device.
--- `account:sign_in()` does so; a client that finds nobody signed in does so too,
--- within the deadline of its call. Afterwards it is as @{refresh_token}.
--- @tparam table options those of @{refresh_token} but `refresh_token`
--- @tparam function options.on_code called with the text to show, and a table of
+--- Makes an account whose user signs in with a short code, in any browser on any device.
+-- `account:sign_in()` starts that; so does a client that finds no stored sign-in, within the
+-- deadline of its call. Afterwards the account works as one of @{refresh_token}.
+-- @tparam table options those of @{refresh_token} except `refresh_token`
+-- @tparam function options.on_code called with the text to show to the user, and a table of
 -- `user_code`, `verification_uri` and `expires_in` (seconds)
 -- @tparam[opt] function options.on_wait called after each poll with the seconds left
 -- @treturn pcapi.auth.account a provider
@@ -166,12 +174,12 @@ function M.device_code(options)
   return (make("device_code", options))
 end
 
---- Signs in in a browser on this machine (authorization code with PKCE).
--- As @{device_code}, but without a code to enter.
--- @tparam table options those of @{refresh_token} but `refresh_token`
+--- Makes an account whose user signs in with a browser on this machine (authorization code with
+-- PKCE). As @{device_code}, but without a code to enter.
+-- @tparam table options those of @{refresh_token} except `refresh_token`
 -- @tparam function options.open called with the address to open in a browser
--- @tparam[opt] string options.prompt such as `"login"`, to be asked for a password anew
--- @tparam[opt] string options.login_hint upn of who is to sign in
+-- @tparam[opt] string options.prompt such as `"login"`, which demands the password again
+-- @tparam[opt] string options.login_hint user principal name of the user
 -- @tparam[opt] string options.claims JSON text of a claims challenge (`err.claims`)
 -- @tparam[opt] function options.on_wait called while waiting, with the seconds left
 -- @treturn pcapi.auth.account a provider
@@ -179,16 +187,16 @@ function M.authorization_code(options)
   return (make("authorization_code", options))
 end
 
---- A store in this process alone.
+--- Makes a store in the memory of this process.
 -- @treturn table a store
 function M.memory_store()
   return require("pcapi.auth.store.memory").new()
 end
 
---- A store in files that only this user can read.
+--- Makes a store of files that only this user can read. Raises if no folder is known.
 -- @tparam[opt] string directory by default `$XDG_STATE_HOME/pcapi` or
--- `~/.local/state/pcapi`; the command keeps its sign-ins there
--- @treturn table a store
+-- `~/.local/state/pcapi`, where the command stores its sign-ins
+-- @treturn table a store, see `pcapi.auth.store.file`
 function M.file_store(directory)
   local file = require "pcapi.auth.store.file"
   local why
@@ -203,8 +211,10 @@ function M.file_store(directory)
   return file.new(directory)
 end
 
---- What an access token says of itself; advice only. See `pcapi.auth.claims`.
+--- Reads the claims of an access token, as advice only. See `pcapi.auth.claims`.
 -- @function claims
+-- @tparam ?string token
+-- @treturn table
 M.claims = claims.read
 
 return M

@@ -1,14 +1,13 @@
---- What a refusal of the token endpoint means, and the one next step.
+--- Classifies the error responses of the sign-in service: a kind of error, and the next step.
 --
--- Microsoft warns that its AADSTS numbers change, so the name of the error
--- (RFC 6749 §5.2, RFC 8628 §3.5) decides where it says enough, and a number that is
--- known refines it.
+-- Microsoft warns that its AADSTS numbers change. So the name of the error (RFC 6749 §5.2,
+-- RFC 8628 §3.5) decides where it is specific enough, and a known number refines it.
 -- @module pcapi.auth.refusal
 local M = {}
 
 -- Class: kind of error, next step, names, numbers. The numbers are those of Microsoft's
--- "authentication and authorization error codes" that a sign-in of ours can meet, and those
--- that the service sends without having them there (900023, 9002327, 530033, 530036 ...).
+-- "authentication and authorization error codes" that these flows can meet, and undocumented
+-- ones that the service sends (900023, 9002327, 530033, 530036 ...).
 local CLASSES = {
   mfa = {
     kind = "mfa_required", hint = "Sign in again with MFA",
@@ -23,7 +22,7 @@ local CLASSES = {
   },
   password = {
     kind = "sign_in_required",
-    hint = "Sign in again with the right password; change it where it has expired",
+    hint = "Sign in again with the right password; if it has expired, change it",
     numbers = "50055 50056 50064 50125 50126 50135 50144",
   },
   declined = {
@@ -49,8 +48,8 @@ local CLASSES = {
     numbers = "50053",
   },
   limited_account = {
-    kind = "forbidden", hint = "This account may not sign in here, or not now: ask the account's "
-      .. "administrator, or sign in as another user",
+    kind = "forbidden", hint = "This account is not allowed to sign in here, or not now: ask the "
+      .. "account's administrator, or sign in as another user",
     numbers = "50015 54000 500208 53011 530034 80012 90084 90093 90123",
   },
   unknown_account = {
@@ -67,8 +66,8 @@ local CLASSES = {
   },
   device_code_policy = {
     kind = "forbidden",
-    hint = "A policy of the tenant (Conditional Access) blocks this sign-in, often for device "
-      .. "codes alone. Sign in by a browser: pcapi login --browser; or ask the tenant's "
+    hint = "A policy of the tenant (Conditional Access) blocks this sign-in, often only for "
+      .. "device codes. Sign in with a browser: pcapi login --browser; or ask the tenant's "
       .. "administrator",
     numbers = "53003 530033 530035 530036",
   },
@@ -79,41 +78,42 @@ local CLASSES = {
   },
   consent = {
     kind = "consent_required",
-    hint = "Consent is missing: let an administrator of the tenant consent to the application's "
-      .. "API permissions",
+    hint = "Consent is missing: ask an administrator of the tenant to consent to the "
+      .. "application's API permissions",
     names = "consent_required",
     numbers = "65001 90008 90094 90095 90099 9002341",
   },
   registration = {
     kind = "consent_required",
-    hint = "The registration is not right: see the application's API permissions and supported "
-      .. "accounts, and let an administrator consent",
+    hint = "The registration is wrong: check the application's API permissions and supported "
+      .. "accounts, and ask an administrator to consent",
     names = "unauthorized_client invalid_resource",
     numbers = "50001 50010 50146 65002 65005 90009 500011 501461 650054 650056 650057 "
       .. "7000114",
   },
   service = {
     kind = "consent_required",
-    hint = "The tenant has no subscription of this service, or its application is disabled: let "
-      .. "an administrator look in Entra, Enterprise applications; and check resource",
+    hint = "The tenant has no subscription to this service, or the service's application is "
+      .. "disabled: ask an administrator to check Entra, Enterprise applications; and check "
+      .. "resource",
     numbers = "500014 650052",
   },
   redirect = {
     kind = "consent_required",
-    hint = "The registration lacks the redirect address: add http://localhost on the platform "
+    hint = "The registration lacks the redirect URI: add http://localhost on the platform "
       .. '"Mobile and desktop applications"',
     numbers = "50011 500112 500113 70004 90102 900971",
   },
   single_page = {
     kind = "consent_required",
-    hint = "The registration has the redirect address on the platform \"Single-page "
+    hint = "The registration has the redirect URI on the platform \"Single-page "
       .. "application\": move it to \"Mobile and desktop applications\", or to \"Web\" for an "
       .. "application with a secret",
     numbers = "9002325 9002326 9002327",
   },
   not_accepted = {
     kind = "consent_required",
-    hint = "The user did not consent: sign in again and accept, or let an administrator consent",
+    hint = "The user did not consent: sign in again and accept, or ask an administrator to consent",
     numbers = "65004",
   },
   unknown_application = {
@@ -123,7 +123,7 @@ local CLASSES = {
   },
   disabled_application = {
     kind = "consent_required",
-    hint = "The application is disabled in this tenant: let an administrator enable it (Entra, "
+    hint = "The application is disabled in this tenant: ask an administrator to enable it (Entra, "
       .. "Enterprise applications), or check client_id",
     numbers = "70001 7000112 1000031",
   },
@@ -135,38 +135,38 @@ local CLASSES = {
   },
   secret = {
     kind = "invalid_client",
-    hint = "Check the client secret: give its value, not its id, and that of this registration",
+    hint = "Check the client secret: use its value, not its id, and a secret of this registration",
     numbers = "7000215",
   },
   certificate = {
     kind = "invalid_client",
-    hint = "Check the certificate: whether it is in the registration of this client_id, and "
-      .. "whether it has expired",
+    hint = "Check the certificate: it must be in the registration of this client_id, and not "
+      .. "expired",
     numbers = "50006 50012 50013 50017 50027 50032 50048 700021 700027 700030 900384 "
       .. "7000213 7000214",
   },
   assertion_time = {
     kind = "invalid_client",
-    hint = "Check this machine's clock and date: what the certificate signed is not valid now",
+    hint = "Check this machine's clock and date: the assertion that it signed is not valid now",
     numbers = "500133 700024",
   },
   public_client = {
     kind = "invalid_client",
-    hint = "The registration is public: give no client secret and no certificate",
+    hint = "The registration is a public client: set no client secret and no certificate",
     numbers = "700025",
   },
   expired_credential = {
     kind = "invalid_client",
-    hint = "The client secret or certificate has expired: make a new one in the registration",
+    hint = "The client secret or certificate has expired: create a new one in the registration",
     numbers = "7000222",
   },
   missing_credential = {
     kind = "invalid_client",
-    hint = "The registration is confidential: give client_secret or certificate, "
+    hint = "The registration is a confidential client: set client_secret or certificate, "
       .. "or allow public client flows",
     numbers = "7000216 7000218 7000219",
   },
-  place = {
+  directory = {
     kind = "config", hint = "Wrong tenant or cloud: check tenant and cloud",
     numbers = "50029 50049 50059 50107 50128 50169 50194 90002 90019 90027 90038 90043 90051 90124 "
       .. "90126 90130 700005 900023 900382 900432 5000224 9001023 9002332 9002346",
@@ -181,8 +181,8 @@ local CLASSES = {
   },
   malformed = {
     kind = "bad_request",
-    hint = "Check refresh_token, client_id and client_secret for characters that are missing or "
-      .. "too many; then scope, resource and oauth_version",
+    hint = "Check refresh_token, client_id and client_secret for missing or extra characters; "
+      .. "then scope, resource and oauth_version",
     numbers = "9002313",
   },
   later = {
@@ -191,8 +191,8 @@ local CLASSES = {
     numbers = "50033 50087 50166 70012 90006 90012 90024 90033 90090 90091 501621",
   },
   broken = {
-    kind = "server", hint = "Try again later; where it stays so, ask Microsoft's support and tell "
-      .. "the request id",
+    kind = "server", hint = "Try again later; if the error stays, give the request id to "
+      .. "Microsoft's support",
     numbers = "50000 50003 50007 50042 50043 50086 90036 90085 90092",
   },
   federation = {
@@ -202,7 +202,7 @@ local CLASSES = {
       .. "80010 80013 80014",
   },
   loop = {
-    kind = "throttled", hint = "Such requests came too often: wait some minutes",
+    kind = "throttled", hint = "Too many such requests: wait some minutes",
     numbers = "50088 50196 90055",
   },
 }
@@ -217,12 +217,12 @@ for _, class in pairs(CLASSES) do
   end
 end
 
--- Says no more than "Error validating credentials", in front of the number that counts.
+-- Says only "Error validating credentials", and precedes the number that matters.
 local HEADING = "70002"
 
 local LARGEST = 1e10 -- Entra's numbers have 8 digits at most
 
--- All AADSTS numbers of an answer, in order: its list, then its words.
+-- All AADSTS numbers of a response, in order: its list, then its description.
 local function numbers_of(read)
   local all = {}
   for _, code in ipairs(type(read.error_codes) == "table" and read.error_codes or {}) do
@@ -235,21 +235,21 @@ local function numbers_of(read)
   return all
 end
 
---- The words of an AADSTS error without the ids and the time behind them, which an
--- error has by itself.
--- @tparam string words
+--- Removes the ids and the time from the end of the description of an AADSTS error; the error
+-- object has them in fields.
+-- @tparam string description
 -- @treturn string
-function M.shorten(words)
-  return (words:gsub("%s*Trace ID:.*$", ""))
+function M.shorten(description)
+  return (description:gsub("%s*Trace ID:.*$", ""))
 end
 
---- Classifies a refusal.
+--- Classifies an error response.
 -- @tparam table read `code` (the name, such as "invalid_grant"), `message`,
 -- `error_codes` (array of numbers)
 -- @treturn[1] string kind of error
 -- @treturn[1] string next step
--- @treturn[1] ?string number as it is known, such as "AADSTS50076"
--- @treturn[2] nil it is no refusal that RFC 6749 or Entra knows
+-- @treturn[1] ?string number, such as "AADSTS50076"
+-- @treturn[2] nil neither RFC 6749 nor Entra knows the error
 function M.classify(read)
   local named = by_name[read.code]
   local class, number = nil, nil

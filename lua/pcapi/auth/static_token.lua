@@ -1,11 +1,11 @@
---- A token that the caller has: a text, or a function that gives one.
+--- Makes a provider of an access token that the caller already has, or of a function for it.
 -- @module pcapi.auth.static_token
 local claims = require "pcapi.auth.claims"
 local core = require "pcapi.core"
 
 local M = {}
 
--- Tenant and application of a token; of one that tells none, what tells it from others.
+-- The tenant and the application of a token; of an opaque one its hash.
 local function identity_of(token)
   local read = claims.read(token)
   if read.tenant_id then
@@ -15,8 +15,8 @@ local function identity_of(token)
 end
 
 --- Makes a provider.
--- @tparam string|function token a function is called before every request, and after
--- a refusal with the token that was refused
+-- @tparam string|function token a function is called before every request; after a refusal its
+-- argument is the refused token
 -- @treturn table a provider, see `pcapi.auth`
 function M.new(token)
   local provider = {}

@@ -1,6 +1,6 @@
 local refusal = require "pcapi.auth.refusal"
 
--- As a token endpoint says it: name, AADSTS numbers in its list and its words.
+-- Classifies the response of a token endpoint: name, AADSTS numbers in its list and text.
 local function classify(name, ...)
   local words = {}
   for _, number in ipairs { ... } do
@@ -9,8 +9,7 @@ local function classify(name, ...)
   return refusal.classify { code = name, error_codes = { ... }, message = table.concat(words, " ") }
 end
 
--- Class by class: the name it comes under, its numbers, the kind, and what the one next
--- step has to say.
+-- For each class: the name of the error, its numbers, the kind, and words of the next step.
 local CLASSES = {
   { "invalid_grant", "50072 50074 50076 50078 50079 50158 53004 500121", "mfa_required",
     "Sign in again with MFA" },
@@ -38,7 +37,7 @@ local CLASSES = {
   { "unauthorized_client", "700016 700011 700038 7000229", "consent_required",
     "check client_id and tenant" },
   { "unauthorized_client", "70001 7000112 1000031", "consent_required", "enable it" },
-  { "invalid_request", "50011 500112 500113 70004 900971", "consent_required", "redirect address" },
+  { "invalid_request", "50011 500112 500113 70004 900971", "consent_required", "redirect URI" },
   { "invalid_request", "9002325 9002326 9002327", "consent_required",
     'move it to "Mobile and desktop applications"' },
   { "invalid_client", "70002", "invalid_client", "Check the client secret or certificate" },
@@ -46,8 +45,8 @@ local CLASSES = {
   { "invalid_client", "700027 50012 50013 50027 700030 700021 900384 7000213 7000214",
     "invalid_client", "Check the certificate" },
   { "invalid_client", "700024 500133", "invalid_client", "clock and date" },
-  { "invalid_client", "7000222", "invalid_client", "has expired: make a new one" },
-  { "invalid_client", "7000218 7000216", "invalid_client", "give client_secret or certificate" },
+  { "invalid_client", "7000222", "invalid_client", "has expired: create a new one" },
+  { "invalid_client", "7000218 7000216", "invalid_client", "set client_secret or certificate" },
   { "invalid_client", "700025", "invalid_client", "public" },
   { "invalid_request", "90002 90038 50059 9001023 900023 50128 90019 50049 90051 90124 90126 "
     .. "90130 50194 5000224 9002332 9002346", "config", "check tenant and cloud" },
@@ -67,10 +66,10 @@ local CLASSES = {
   { "bad_verification_code", "70018", "sign_in_required", "Sign in again" },
 }
 
-describe("pcapi.auth.refusal", function()
+describe("an error of the sign-in service", function()
   for _, class in ipairs(CLASSES) do
     for number in class[2]:gmatch "%d+" do
-      it(("takes AADSTS%s for %s"):format(number, class[3]), function()
+      it(("with AADSTS%s is of kind %s"):format(number, class[3]), function()
         local kind, hint, code = classify(class[1], number)
         assert.equal(class[3], kind)
         assert.matches(class[4], hint, 1, true)
@@ -79,7 +78,7 @@ describe("pcapi.auth.refusal", function()
     end
   end
 
-  it("knows each of those numbers also under a name that is new", function()
+  it("is classified by its number if the name is unknown", function()
     for _, class in ipairs(CLASSES) do
       for number in class[2]:gmatch "%d+" do
         assert.equal(class[3], (classify("teapot", number)), number)
@@ -98,7 +97,7 @@ describe("pcapi.auth.refusal", function()
     unsupported_response_type = "bad_request", temporarily_unavailable = "server",
     server_error = "server",
   } do
-    it(("knows %s by its name alone, as other servers give it"):format(name), function()
+    it(("is classified by the name %s alone, as other servers send it"):format(name), function()
       local found, hint, code = classify(name)
       assert.equal(kind, found)
       assert.matches("^%u", hint)
@@ -106,36 +105,36 @@ describe("pcapi.auth.refusal", function()
     end)
   end
 
-  it("tells a sign-in that was declined from one that came too late", function()
+  it("has different hints for a declined and a late sign-in", function()
     assert.matches("declined", select(2, classify "authorization_declined"), 1, true)
     assert.matches("declined", select(2, classify "access_denied"), 1, true)
     assert.matches("in time", select(2, classify "expired_token"), 1, true)
   end)
 
-  it("goes by the name where the number is new, and hands that number on", function()
+  it("is classified by its name if the number is unknown, and keeps the number", function()
     local kind, _, code = classify("invalid_grant", 50999)
     assert.equal("sign_in_required", kind)
     assert.equal("AADSTS50999", code)
   end)
 
-  it("goes by the number where the name is new", function()
+  it("is classified by its number under a new name", function()
     assert.equal("mfa_required", (classify("mfa_needed", 50076)))
   end)
 
-  it("knows nothing of a new name with a new number, or with none", function()
+  it("is not classified by an unknown name with an unknown number or none", function()
     assert.is_nil((classify "teapot"))
     assert.is_nil((classify("teapot", 50999)))
     assert.is_nil((refusal.classify { message = "no" }))
     assert.is_nil((refusal.classify {}))
   end)
 
-  it("says try again later when the name does, whatever the number", function()
+  it("can be retried later if the name says so, whatever the number", function()
     assert.equal("server", (classify("temporarily_unavailable", 70000)))
     assert.equal("server", (classify("server_error", 50076)))
   end)
 
-  describe("of several numbers", function()
-    it("takes the first that it knows", function()
+  describe("with several numbers", function()
+    it("is classified by the first known one", function()
       local kind, _, code = classify("invalid_grant", 50999, 50076, 70000)
       assert.equal("mfa_required", kind)
       assert.equal("AADSTS50076", code)
@@ -143,7 +142,7 @@ describe("pcapi.auth.refusal", function()
 
     -- "AADSTS70002: Error validating credentials. AADSTS70008: The provided access grant
     -- is expired or revoked." says nothing of the application's credentials.
-    it("passes over 70002 when it is a heading", function()
+    it("is not classified by 70002 before another number", function()
       local kind, _, code = classify("invalid_grant", 70002, 70008)
       assert.equal("sign_in_required", kind)
       assert.equal("AADSTS70008", code)
@@ -152,36 +151,36 @@ describe("pcapi.auth.refusal", function()
       assert.equal("AADSTS7000222", code)
     end)
 
-    it("takes the name's word over 70002 with a number that is new", function()
+    it("is classified by its name rather than by 70002 with an unknown number", function()
       assert.equal("sign_in_required", (classify("invalid_grant", 70002, 50999)))
       assert.equal("sign_in_required", (classify("invalid_grant", 70002)))
     end)
   end)
 
-  it("finds numbers in the words alone", function()
+  it("may have its number in the text only", function()
     local kind, _, code = refusal.classify { code = "invalid_grant",
                                              message = "AADSTS50076: Due to a change …" }
     assert.equal("mfa_required", kind)
     assert.equal("AADSTS50076", code)
   end)
 
-  it("finds numbers in the list alone, also as texts", function()
+  it("may have its number in the list only, also as a string", function()
     assert.equal("mfa_required", (refusal.classify { error_codes = { 50076 } }))
     assert.equal("mfa_required", (refusal.classify { error_codes = { "50076" } }))
   end)
 
-  it("shortens the words of a refusal to what is said", function()
+  it("loses the ids at the end of its description", function()
     assert.equal("AADSTS50076: No.", refusal.shorten "AADSTS50076: No.\r\nTrace ID: 1\r\nx")
     assert.equal("AADSTS50076: No.", refusal.shorten "AADSTS50076: No. Trace ID: 1 Corr")
     assert.equal("no", refusal.shorten "no")
   end)
 
-  it("does not take part of a number for the whole", function()
+  it("is not classified by a part of its number", function()
     assert.is_nil((classify("teapot", 500760)))
     assert.is_nil((refusal.classify { code = "teapot", message = "AADSTS5007" }))
   end)
 
-  it("passes over lists that make no sense", function()
+  it("is classified by its name if the list makes no sense", function()
     for _, codes in ipairs { "50076", { "x" }, { {} }, { true }, 5 } do
       local kind, _, code = refusal.classify { code = "invalid_grant", error_codes = codes }
       assert.equal("sign_in_required", kind)

@@ -352,7 +352,7 @@ describe("an account", function()
     end)
 
     it("for a reason that no sign-in cures gives another next step", function()
-      assert.equal("The client secret or certificate has expired: make a new one in the "
+      assert.equal("The client secret or certificate has expired: create a new one in the "
         .. "registration", refused(sign_in.refusal("invalid_client", 7000222)).hint)
       assert.equal("consent_required", refused(sign_in.refusal("invalid_grant", 65001)).kind)
       assert.equal("config", refused(sign_in.refusal("invalid_request", 90002)).kind)

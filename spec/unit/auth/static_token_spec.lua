@@ -2,15 +2,15 @@ local fake = require "spec.support.fake_transport"
 local static_token = require "pcapi.auth.static_token"
 local holds = require "spec.support.holds"
 
-describe("pcapi.auth.static_token", function()
-  it("gives a text for every call, and nothing in place of a refused one", function()
+describe("a static token", function()
+  it("is returned for every call, but not after its refusal", function()
     local provider = static_token.new "one"
     assert.equal("one", provider:token())
     assert.equal("one", provider:token(nil))
     assert.is_nil(provider:token "one")
   end)
 
-  it("asks a function, with the token that was refused", function()
+  it("comes from a function, which is called with the refused token", function()
     local asked = {}
     local provider = static_token.new(function(refused)
       asked[#asked + 1] = refused or "none"
@@ -21,13 +21,13 @@ describe("pcapi.auth.static_token", function()
     assert.same({ "none", "token1" }, asked)
   end)
 
-  it("hands on why a function has none", function()
+  it("passes on the error of the function", function()
     local token, why = static_token.new(function() return nil, "locked" end):token()
     assert.is_nil(token)
     assert.equal("locked", why)
   end)
 
-  it("tells tenant and application of a text, and shows no token", function()
+  it("has an identity that does not show it", function()
     local token = require("sandbox.token").mint { tid = "ABC", appid = "App" }
     assert.equal("tenant abc app app", static_token.new(token):identity())
     assert.is_nil(static_token.new(function() return token end).identity)
@@ -37,7 +37,7 @@ describe("pcapi.auth.static_token", function()
     assert.is_nil((opaque .. other):find("SECRET", 1, true))
   end)
 
-  it("shows no token in what is dumped", function()
+  it("is not shown in a dump", function()
     assert.is_false(holds(static_token.new(fake.TOKEN), "SECRET"))
   end)
 end)

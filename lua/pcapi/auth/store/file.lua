@@ -1,10 +1,10 @@
---- A token store in files, one per account: mode 0600 in a folder of mode 0700.
--- Looser modes, symbolic links and files of somebody else are refused, a file is
--- replaced as a whole or not at all, and processes lock each other out with flock(2),
--- which a process that is killed lets go of by itself.
+--- Stores tokens in files, one per account: mode 0600 in a folder of mode 0700. Looser modes,
+-- symbolic links and files of other users are rejected. A file is replaced completely or not
+-- at all. Processes lock one another out with flock(2), which the kernel releases when a
+-- process is killed.
 --
--- For its functions see `pcapi.auth.store.memory`. `names` leaves out accounts whose names
--- are so long that their files' names end in a hash (200 bytes, percent-encoded).
+-- For its functions see `pcapi.auth.store.memory`. `names` omits accounts whose names are so
+-- long that the names of their files end in a hash (200 bytes, percent-encoded).
 -- @module pcapi.auth.store.file
 local core = require "pcapi.core"
 local url = require "pcapi.url"
@@ -15,21 +15,21 @@ local File = {}
 File.__index = File
 File.__name = "pcapi.auth.store.file"
 
---- Where tokens are kept: `$XDG_STATE_HOME/pcapi`, or `~/.local/state/pcapi`.
--- They are state in the words of the XDG Base Directory Specification: made by the
--- program, and not worth carrying to another machine.
+--- The folder of the tokens: `$XDG_STATE_HOME/pcapi`, or `~/.local/state/pcapi`. Tokens are
+-- state by the XDG Base Directory Specification: made by the program, and not worth copying
+-- to another machine.
 -- @tparam function getenv as os.getenv
 -- @treturn[1] string
 -- @treturn[2] nil
 -- @treturn[2] string no home directory is known
 function M.directory(getenv)
   local state, home = getenv "XDG_STATE_HOME", getenv "HOME"
-  if state and state:find "^/" then -- a relative path is to be ignored, says XDG
+  if state and state:find "^/" then -- a relative path is to be ignored, as XDG demands
     return state .. "/pcapi"
   elseif home and home:find "^/" then
     return home .. "/.local/state/pcapi"
   end
-  return nil, "there is no HOME, so nowhere to keep tokens; set HOME, XDG_STATE_HOME or "
+  return nil, "there is no HOME, so no folder for tokens; set HOME, XDG_STATE_HOME or "
     .. "PCAPI_STORE, or give a folder"
 end
 
@@ -42,9 +42,9 @@ end
 
 local LONGEST = 200 -- bytes; file systems take 255, and a lock's name is longer
 
--- Any text can name an account; the file's name must neither leave the folder nor
--- meet the names of locks, which begin with a dot. A long one ends in its hash,
--- behind what no escaped name holds.
+-- Any text can name an account. The name of the file must neither leave the folder nor equal
+-- that of a lock, which begins with a dot. A long name ends in its hash, after characters that
+-- no escaped name has.
 local function name_of(account)
   local name = url.escape(account)
   if #name > LONGEST then
@@ -53,8 +53,7 @@ local function name_of(account)
   return name .. ".json"
 end
 
--- The account of a file's name; nil for what name_of does not give, or gave for a long
--- one: a hash cannot be turned back.
+-- The account of a file's name; nil for any other file, and for a name that ends in a hash.
 local function account_of(name)
   local account = name:gsub("%.json$", ""):gsub("%%(%x%x)", function(digits)
     return string.char(tonumber(digits, 16))
@@ -79,7 +78,7 @@ function File:set(account, text)
   if text == nil then
     return core.file_remove(self.directory, name_of(account))
   elseif #text > LARGEST then
-    return nil, "the tokens are too long to be kept"
+    return nil, "the tokens are too long to be stored"
   end
   return core.file_replace(self.directory, name_of(account), text)
 end

@@ -1,30 +1,29 @@
---- A token store in this process alone: gone when it ends.
+--- Stores tokens in the memory of this process; they are lost when it ends.
 --
--- A store keeps one text per account. It is a table of three functions, and a vault,
--- Redis or a shared dictionary can stand for it:
+-- A store holds one text per account. It is a table of three functions, so a vault, Redis or
+-- a shared dictionary can be one:
 --
--- - `get(self, account)` → text, or nil when there is none, or `nil, err`
--- - `set(self, account, text)` → true, or `nil, err`; nil as text removes it. It
---   keeps the whole text or changes nothing, and has kept it for good when it returns
--- - `lock(self, account, seconds)` → a function that unlocks, or nil at once when
---   somebody else holds the lock, or `nil, err`. A lock whose holder died must come
---   free: after `seconds` at the latest
+-- - `get(self, account)` → text; nil if there is none; or `nil, err`
+-- - `set(self, account, text)` → true, or `nil, err`; nil as text removes it. The text is
+--   stored completely or not at all, and durably when `set` returns
+-- - `lock(self, account, seconds)` → a function that unlocks; nil, at once, if another process
+--   holds the lock; or `nil, err`. The lock of a dead holder must expire after `seconds` at
+--   the latest
 --
--- and of a fourth, where it is to be asked who is signed in:
+-- and optionally a fourth, to list the accounts:
 --
--- - `names(self)` → array of the accounts that it keeps a text of, in any order, or
---   `nil, err`
+-- - `names(self)` → array of the accounts with a text, in any order; or `nil, err`
 --
--- A store where looking costs little may have `longest_look`, the seconds between looks at a
--- lock that somebody else holds: 0.25 at most without it.
+-- A store with cheap locks may set `longest_look`, the longest pause in seconds between two
+-- attempts to lock (0.25).
 --
--- `err` is a text or an error object. The text holds tokens: keep it like a password.
+-- `err` is a string or an error object. The text holds tokens: protect it like a password.
 -- @module pcapi.auth.store.memory
 local core = require "pcapi.core"
 
 local M = {}
 
--- What a store holds is not in the store, so that no dump of it shows a token.
+-- The content of a store is not in its fields, so that no dump of it shows a token.
 local held = setmetatable({}, { __mode = "k" })
 
 local Memory = {}
