@@ -20,13 +20,15 @@ local url = require "pcapi.url"
 
 -- Loaded at first use: who does not need them pays nothing.
 local LATE = { time = "pcapi.time", auth = "pcapi.auth", concurrent = "pcapi.concurrent",
-               json = "pcapi.json" }
+               format = "pcapi.format", json = "pcapi.json" }
 
 --- Reading and writing times, see `pcapi.time`; signing in, see `pcapi.auth`; many calls at
--- once, see `pcapi.concurrent`; reading and writing JSON, see `pcapi.json`.
+-- once, see `pcapi.concurrent`; lists as CSV, JSON or a table, see `pcapi.format`; reading and
+-- writing JSON, see `pcapi.json`.
 -- @field time
 -- @field auth
 -- @field concurrent
+-- @field format
 -- @field json
 local M = setmetatable({
   _VERSION = require "pcapi.version",

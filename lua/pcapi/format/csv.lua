@@ -1,24 +1,17 @@
---- Records as CSV (RFC 4180), safe to open in a spreadsheet.
+--- Writes records as CSV (RFC 4180) that is safe to open in a spreadsheet.
 --
--- A text that a spreadsheet would take for a formula gets a `'` in front (OWASP,
--- CSV injection), also behind blanks; numbers do not. Within a text TAB, LF and CR stay as
--- they are, quoted; other control and invisible characters and bytes that are not UTF-8 are
--- written `\x1b`, `\u{202e}`, `\xff`, so that nothing is lost unseen. Joiners that belong to a
--- name stay (`pcapi.text`). No byte order mark.
+-- `pcapi.format` describes the options, missing values, formula protection and the escapes.
 -- @module pcapi.format.csv
-
-local json = require("pcapi.format.json")
-local text = require("pcapi.text")
+local json_value = require "pcapi.format.json_value"
+local text = require "pcapi.text"
+local writer = require "pcapi.format.writer"
 
 local find, gsub, match, sub = string.find, string.gsub, string.match, string.sub
-local concat = table.concat
 
-local csv = {}
-
--- Spreadsheets in Chinese and Japanese read the full-width signs as their ASCII twins.
+-- Spreadsheets in Chinese and Japanese read the full-width signs like those of ASCII.
 local FULL_WIDTH_SIGN = { ["＝"] = true, ["＋"] = true, ["－"] = true, ["＠"] = true }
 
--- Spreadsheets drop blanks in front of what looks like a formula; Unicode has more of them.
+-- Spreadsheets drop blanks in front of a formula, those of Unicode too.
 local BLANKS = { "^[ \t\r\n]+()", "^\194\160()", "^\225\154\128()", "^\226\128[\128-\138\175]()",
                  "^\226\129\159()", "^\227\128\128()" }
 
@@ -40,8 +33,8 @@ local function defuse(value)
   return value
 end
 
--- RFC 4180 §2 asks for quotes around commas, quotes and line ends; semicolons, tabs
--- and outer spaces are quoted for readers that split on or trim them.
+-- RFC 4180 §2 requires quotes around commas, quotes and line ends; semicolons, tabs and outer
+-- spaces are quoted for readers that split at them or trim them.
 local function quote(value)
   if find(value, '[",;\t\r\n]') or find(value, "^ ") or find(value, " $") then
     return '"' .. gsub(value, '"', '""') .. '"'
@@ -50,7 +43,7 @@ local function quote(value)
 end
 
 local function encode_text(value)
-  if find(value, "^%w[%w.@_-]*$") then -- what nearly all cells are
+  if find(value, "^%w[%w.@_-]*$") then -- nearly all cells
     return value
   end
   return quote(defuse(text.visible(value, true)))
@@ -67,57 +60,40 @@ local function encode_cell(value)
   elseif kind == "nil" then
     return ""
   end
-  local encoded, message = json.compact(value)
+  local encoded, message = json_value.compact(value)
   if not encoded then
     return nil, message
   end
   return encoded == "null" and "" or quote(encoded)
 end
 
--- Adds the cells of a row and its line end; a message if one cannot be written.
-local function put_row(out, size, record, columns)
+-- Appends the cells of a row and its line end; returns a message if a cell cannot be written.
+local function put_row(self, record)
+  local columns, out, size = self.options.columns, self.out, self.size
   for i = 1, #columns do
     local cell, message = encode_cell(rawget(record, columns[i]))
     if not cell then
-      return nil, columns[i] .. ": " .. message
+      return columns[i] .. ": " .. message
     end
     out[size + 1] = cell
     out[size + 2] = ","
     size = size + 2
   end
   if #columns == 1 and out[size - 1] == "" then
-    out[size - 1] = '""' -- an empty line would read as no record at all
+    out[size - 1] = '""' -- readers skip an empty line
   end
   out[size] = "\r\n" -- in place of the last comma
-  return size
+  self.size = size
 end
 
---- Writes records as CSV with a header row; for none, the header alone.
---
--- Missing values, NaN and infinities are empty, booleans `true` and `false`,
--- nested tables compact JSON.
--- @tparam table list the records: the array part, whatever else the table has
--- @tparam table options
--- @tparam {string,...} options.columns the fields to write, in this order
--- @treturn string the whole output, each row ended by CR LF
--- @raise without columns, and for nested tables that JSON cannot hold
-function csv.encode(list, options)
-  local count, message = text.check(list, options, true)
-  if not count then
-    error(message, 2)
-  end
-  local columns, out, titles = options.columns, {}, {}
-  for _, field in ipairs(columns) do
-    titles[field] = field
-  end
-  local size = put_row(out, 0, titles, columns)
-  for i = 1, count do
-    size, message = put_row(out, size, rawget(list, i), columns)
-    if not size then
-      error("record " .. i .. ": " .. message, 2)
+return writer.format {
+  needs_columns = true,
+  begin = function(self)
+    local titles = {}
+    for _, field in ipairs(self.options.columns) do
+      titles[field] = field
     end
-  end
-  return concat(out)
-end
-
-return csv
+    put_row(self, titles)
+  end,
+  record = put_row,
+}

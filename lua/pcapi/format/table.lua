@@ -1,24 +1,19 @@
---- Records as columns of text, for people at a terminal.
+--- Writes records as aligned columns of text, for people at a terminal.
 --
--- No value can move the cursor, recolour the screen or look like a row of its own:
--- control and invisible characters are written out, as `\n`, `\x1b`, `\u{202e}`,
--- and bytes that are not UTF-8 as `\xff`. Joiners that belong to a name stay
--- (`pcapi.text`).
+-- `pcapi.format` describes the options, missing values and the escapes.
 -- @module pcapi.format.table
-
-local json = require("pcapi.format.json")
-local text = require("pcapi.text")
+local json_value = require "pcapi.format.json_value"
+local text = require "pcapi.text"
+local writer = require "pcapi.format.writer"
 
 local concat, rep = table.concat, string.rep
-
-local columns_format = {}
 
 local GAP = "  "
 local MISSING = "-"
 local LEAST_WIDTH = 4
 local BOLD, PLAIN = "\27[1m", "\27[0m"
 
--- The text of a cell; nil and a message for what no record should hold.
+-- The text of a cell; nil and a message if the value is not data.
 local function cell_text(value)
   local kind = type(value)
   if kind == "string" then
@@ -30,48 +25,41 @@ local function cell_text(value)
   elseif kind == "nil" then
     return MISSING
   end
-  local encoded, message = json.compact(value)
+  local encoded, message = json_value.compact(value)
   return encoded == "null" and MISSING or encoded, message
 end
 
--- A column is numeric if it has numbers and otherwise only gaps. Its numbers are
--- never cut: one with fewer digits would pass for another number.
-local function read_column(list, count, field, title)
-  local cells, width, has_numbers, has_text = {}, 0, false, false
-  for i = 1, count do
-    local value = rawget(rawget(list, i), field)
-    local cell, message = cell_text(value)
-    if not cell then
-      return nil, "record " .. i .. ": " .. field .. ": " .. message
-    end
-    local is_number = type(value) == "number"
-    has_numbers = has_numbers or is_number
-    has_text = has_text or not is_number and cell ~= MISSING
-    cells[i] = cell
-    local cell_width = text.width(cell)
-    if cell_width > width then
-      width = cell_width
-    end
-  end
-  local is_numeric = has_numbers and not has_text
-  return {
-    title = title, cells = cells, is_numeric = is_numeric,
-    width = math.max(width, text.width(title)),
-    least = is_numeric and width or LEAST_WIDTH,
-  }
+local function new_column(field, titles)
+  local title = text.visible(titles and titles[field] or field)
+  return { field = field, title = title, cells = {}, cells_width = 0,
+           has_numbers = false, has_text = false }
 end
 
-local function read_columns(list, count, options)
-  local columns = {}
-  for i, field in ipairs(options.columns) do
-    local title = text.visible(options.titles and options.titles[field] or field)
-    local column, message = read_column(list, count, field, title)
-    if not column then
-      return nil, message
-    end
-    columns[i] = column
+-- Adds the cell of a record; returns a message if its value cannot be written.
+local function add_cell(column, record, row)
+  local value = rawget(record, column.field)
+  local cell, message = cell_text(value)
+  if not cell then
+    return column.field .. ": " .. message
   end
-  return columns
+  local is_number = type(value) == "number"
+  column.has_numbers = column.has_numbers or is_number
+  column.has_text = column.has_text or not is_number and cell ~= MISSING
+  column.cells[row] = cell
+  local width = text.width(cell)
+  if width > column.cells_width then
+    column.cells_width = width
+  end
+end
+
+-- A column is numeric if it has numbers and otherwise only gaps. Its numbers are never cut:
+-- with fewer digits, one would be another number.
+local function measure(columns)
+  for _, column in ipairs(columns) do
+    column.is_numeric = column.has_numbers and not column.has_text
+    column.width = math.max(column.cells_width, text.width(column.title))
+    column.least = column.is_numeric and column.cells_width or LEAST_WIDTH
+  end
 end
 
 local function widest_of(columns)
@@ -150,38 +138,33 @@ local function check_options(options)
   end
 end
 
---- Writes records as aligned columns under a header line; nothing for none.
---
--- Numbers are aligned to the right where a column has nothing else. Missing values
--- and blank strings are `-`, booleans `yes` and `no`, nested tables compact JSON.
--- @tparam table list the records: the array part, whatever else the table has
--- @tparam table options
--- @tparam {string,...} options.columns the fields to show, in this order
--- @tparam[opt] {[string]=string} options.titles the header's text for a field,
---   where it is not the field's name
--- @tparam[opt] number options.width terminal columns; the widest column is cut with
---   an ellipsis until lines fit, but texts not below 4 columns and numbers never.
---   Without it nothing is cut.
--- @tparam[opt=false] boolean options.color makes the header bold
--- @treturn string the whole output, each line with its end
--- @raise without columns, and for nested tables that JSON cannot hold
-function columns_format.encode(list, options)
-  local count, message = text.check(list, options, true)
-  message = message or check_options(options)
-  if message then
-    error(message, 2)
-  elseif count == 0 then
-    return ""
-  end
-  local columns
-  columns, message = read_columns(list, count, options)
-  if not columns then
-    error(message, 2)
-  end
-  if options.width then
-    shrink(columns, math.floor(options.width))
-  end
-  return render(columns, count, options.color)
-end
-
-return columns_format
+return writer.format {
+  needs_columns = true,
+  needs_all = true,
+  for_people = true,
+  check = check_options,
+  begin = function(self)
+    self.columns = {}
+    for i, field in ipairs(self.options.columns) do
+      self.columns[i] = new_column(field, self.options.titles)
+    end
+  end,
+  record = function(self, record)
+    for _, column in ipairs(self.columns) do
+      local message = add_cell(column, record, self.count)
+      if message then
+        return message
+      end
+    end
+  end,
+  finish = function(self)
+    if self.count == 0 then
+      return
+    end
+    measure(self.columns)
+    if self.options.width then
+      shrink(self.columns, math.floor(self.options.width))
+    end
+    self.out[1], self.size = render(self.columns, self.count, self.options.color), 1
+  end,
+}
