@@ -180,7 +180,8 @@ local kept = cache.new(256 * 1024 * 1024)
 
 -- The settings that make a good body what it is.
 local SHAPING = { "records", "seed", "spelling", "ip", "casing", "shape", "scalars", "nulls",
-                  "extra", "hostile", "bom", "pretty", "page", "links", "carrier", "compliant" }
+                  "extra", "hostile", "odd_times", "bom", "pretty", "page", "links", "carrier",
+                  "compliant" }
 
 -- one text for equal settings
 local function key_of_settings(settings)
