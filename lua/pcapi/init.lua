@@ -269,7 +269,9 @@ end
 -- for _, result in ipairs(results) do
 --   print(result.name, result.err or #result.value)
 -- end
--- @tparam table tenants array: names of profiles, or tables with `name` and `client`
+-- @tparam table tenants array: names of profiles, or tables with `name` and either `client` or
+-- `open`, a function that returns a client, or nil and an error; it is called when the tenant's
+-- task begins
 -- @tparam function act is called with the client and the name; returns a value, or nil and
 -- an error
 -- @tparam[opt] table options as `pcapi.concurrent` takes them

@@ -1,4 +1,4 @@
---- The same for many tenants, each by a client of its own.
+--- Runs a function for many tenants at once, with a client for each.
 -- @module pcapi.tenants
 local check = require "pcapi.check"
 
@@ -11,30 +11,42 @@ local function mistake_in(tenant)
     return nil
   elseif type(tenant) ~= "table" or type(tenant.name) ~= "string" then
     return "must be the name of a profile, or a table with a name and a client"
+  elseif type(tenant.open) == "function" then
+    return nil
   elseif type(tenant.client) ~= "table" or type(tenant.client.call) ~= "function" then
-    return ("(%s) must have a client, made by pcapi.new"):format(tenant.name)
+    return ("(%s) must have a client, made by pcapi.new, or a function open"):format(tenant.name)
   end
+end
+
+local function name_of(tenant)
+  return type(tenant) == "table" and tenant.name or tenant
+end
+
+local function client_of(tenant, new)
+  if type(tenant) == "string" then
+    return new { profile = tenant }
+  elseif tenant.client then
+    return tenant.client
+  end
+  return tenant.open()
 end
 
 local function task_of(tenant, act, new)
   return function()
-    if tenant.client then
-      return act(tenant.client, tenant.name)
-    end
-    local client, err = new { profile = tenant }
+    local client, err = client_of(tenant, new)
     if not client then
       return nil, err
     end
-    return act(client, tenant)
+    return act(client, name_of(tenant))
   end
 end
 
---- What `pcapi.each_tenant` does. A mistake raises at the line of the caller's caller.
+--- Does the work of `pcapi.each_tenant`. A mistake raises at the line of the caller's caller.
 -- @tparam table tenants
 -- @tparam function act
 -- @tparam ?table options
--- @tparam function new makes a client of the name of a profile, as `pcapi.new`
--- @tparam function run runs tasks, as `pcapi.concurrent` does
+-- @tparam function new makes a client for a profile, as `pcapi.new`
+-- @tparam function run runs tasks, as `pcapi.concurrent`
 -- @return as `pcapi.each_tenant`
 function M.each(tenants, act, options, new, run)
   if type(tenants) ~= "table" or type(act) ~= "function" then
@@ -51,7 +63,7 @@ function M.each(tenants, act, options, new, run)
   check.places(tenants, NAME .. ": the tenants", 3)
   local results, err = run(tasks, options, NAME, 3)
   for i, result in ipairs(results or {}) do
-    result.name = type(tenants[i]) == "table" and tenants[i].name or tenants[i]
+    result.name = name_of(tenants[i])
   end
   return results, err
 end

@@ -321,6 +321,24 @@ describe("pcapi", function()
       assert.equal(1, results[2].value)
     end)
 
+    it("opens a client when its tenant is next, and gives the error where it cannot", function()
+      local log, tenants = {}, tenants_of("a", "b")
+      for i, tenant in ipairs(tenants) do
+        tenants[i] = { name = tenant.name, open = function()
+          log[#log + 1] = "open " .. tenant.name
+          return tenant.client
+        end }
+      end
+      tenants[3] = { name = "c", open = function() return nil, "no sign-in" end }
+      local results = pcapi.each_tenant(tenants, function(client, name)
+        log[#log + 1] = "call " .. name
+        return ask(client)
+      end)
+      assert.same({ "open a", "call a", "open b", "call b" }, log)
+      assert.same({ 1, 2 }, { results[1].value, results[2].value })
+      assert.same({ "c", "no sign-in" }, { results[3].name, results[3].err })
+    end)
+
     it("takes the options of concurrent", function()
       local told = {}
       local results = pcapi.each_tenant(tenants_of("a", "b", "c"), function(_, name)

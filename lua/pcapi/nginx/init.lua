@@ -101,7 +101,7 @@ function M.concurrent(tasks, options)
 end
 
 --- Calls a function for many tenants at once, as `pcapi.each_tenant` does.
--- @tparam table names array: names of profiles, or tables with `name` and `client`
+-- @tparam table names array: names of profiles, or tables with `name` and `client` or `open`
 -- @tparam function act is called with the client and the name; returns a value, or nil and an
 -- error
 -- @tparam[opt] table options `limit`: tenants at once, 50
