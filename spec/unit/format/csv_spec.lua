@@ -45,22 +45,22 @@ local function read_back(value)
 end
 
 describe("the CSV output", function()
-  it("has a header row and a row for each record, ended by CR LF", function()
+  it("has a header row and one row per record, each ended by CR LF", function()
     assert.equal("upn,count\r\nada,1\r\nbob,2\r\n", csv.encode({
       { upn = "ada", count = 1 }, { upn = "bob", count = 2 },
     }, { columns = { "upn", "count" } }))
   end)
 
-  it("has only the header for no records", function()
+  it("has only the header if there are no records", function()
     assert.equal("upn,count\r\n", csv.encode({}, { columns = { "upn", "count" } }))
   end)
 
-  it("has the columns asked for, in that order, and no others", function()
+  it("has the columns of options.columns, in that order, and no others", function()
     assert.equal("c,a\r\n3,1\r\n", csv.encode({ { a = 1, b = 2, c = 3 } },
       { columns = { "c", "a" } }))
   end)
 
-  it("quotes and defuses field names like values", function()
+  it("quotes field names and protects them from formulas, like values", function()
     assert.equal("'=a,\"b,c\"\r\n,\r\n", csv.encode({ {} }, { columns = { "=a", "b,c" } }))
   end)
 
@@ -70,12 +70,12 @@ describe("the CSV output", function()
       { columns = { "a", "b", "c", "d" } }))
   end)
 
-  it("quotes the empty cell of a row that would be an empty line", function()
+  it("quotes an empty cell that is alone in its row", function()
     assert.equal('v\r\n""\r\n', csv.encode({ {} }, { columns = { "v" } }))
     assert.same({ { "v" }, { "" } }, read_csv(csv.encode({ {} }, { columns = { "v" } })))
   end)
 
-  it("reads back cell by cell", function()
+  it("can be read back cell by cell", function()
     local columns = { "a", "b" }
     local list = {
       { a = 'say "hi"', b = "x,y" }, { a = "two\r\nlines", b = "" },
@@ -88,7 +88,7 @@ describe("the CSV output", function()
     end
   end)
 
-  it("reads records up to the first nil, past any metatable", function()
+  it("takes records up to the first nil, and ignores metatables", function()
     local meta = { __index = function() return { v = "ghost" } end }
     local list = setmetatable({ setmetatable({}, meta), nil, { v = 3 }, key = "x" }, meta)
     assert.equal("v,w\r\n,\r\n", csv.encode(list, { columns = { "v", "w" } }))
@@ -118,39 +118,39 @@ describe("a CSV cell", function()
     "－1", "＠x", "=", '=HYPERLINK("http://x","y")', "-", " =1", "   +1", "\194\160=1", "　@x", " ＝1",
     "\226\128\137-1", " \t=1", "\194\160 \227\128\128=1" }
   for _, formula in ipairs(formulas) do
-    it(("is no formula for %q"):format(formula), function()
+    it(("is not a formula for %q"):format(formula), function()
       assert.equal("'" .. formula, read_back(formula))
     end)
   end
 
-  it("is left alone where the sign is not in front", function()
+  it("is not changed if the sign is not at the beginning", function()
     for _, value in ipairs({ "a=1", "a+b", "a-b", "ada@contoso.example", "a＝1",
       "'=1", "می\226\128\140خواهم@fabrikam.example", "👩\226\128\141💻=1" }) do
       assert.equal(value, raw_cell(value))
     end
   end)
 
-  it("shows controls, invisible characters and bytes that are not UTF-8", function()
+  it("shows control characters, invisible characters and bytes that are not UTF-8", function()
     assert.equal("a\\x00b", raw_cell("a\0b"))
     assert.equal("\\x1b[31m", raw_cell("\27[31m"))
     assert.equal("\\x7f\\u{9b}\\u{202e}\\xff", raw_cell("\127\194\155\226\128\174\255"))
   end)
 
-  it("keeps a name that has joiners as it is, next to what can deceive", function()
+  it("keeps a name with joiners, but no misleading characters next to it", function()
     local name = "علی\226\128\140رضا@fabrikam.example"
     assert.equal(name, raw_cell(name))
     assert.equal(name .. "\\u{202e}", raw_cell(name .. "\226\128\174"))
     assert.equal('"' .. name .. ',"', raw_cell(name .. ","))
   end)
 
-  it("has nothing invisible that could stand before a formula", function()
+  it("has no invisible character before a formula", function()
     for _, before in ipairs({ "\0", "\27", "\239\187\191", "\226\128\139",
       "\226\128\140", "\226\128\141", "\255" }) do
       assert.equal("\\", raw_cell(before .. "=1+1"):sub(1, 1))
     end
   end)
 
-  it("survives every byte", function()
+  it("can hold every byte", function()
     for code = 0, 127 do
       local char = string.char(code)
       local kept = code >= 32 and code < 127 or char:find("[\t\r\n]")
@@ -179,7 +179,7 @@ describe("csv.encode raises", function()
     end
   end)
 
-  it("for what is not data, with the record and the field", function()
+  it("for values that are not data, with the record and the field", function()
     local value = {}
     value.x = value
     local options = { columns = { "v" } }

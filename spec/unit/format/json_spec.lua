@@ -21,11 +21,11 @@ local function nested(depth)
 end
 
 describe("the JSON array", function()
-  it("puts each record on a line of its own", function()
+  it("has one record per line", function()
     assert.equal('[\n  {"a":1},\n  {"a":2}\n]\n', json.encode({ { a = 1 }, { a = 2 } }))
   end)
 
-  it("is [] for no records", function()
+  it("is [] if there are no records", function()
     assert.equal("[]\n", json.encode({}))
   end)
 
@@ -38,7 +38,7 @@ describe("the JSON array", function()
       json.encode({ { d = 4, b = 2, c = 3, a = 1 } }))
   end)
 
-  it("puts the fields of options.columns first and the others after, sorted", function()
+  it("puts the fields of options.columns first, then the others, sorted", function()
     assert.equal('[\n  {"z":1,"m":2,"a":3,"b":4}\n]\n',
       json.encode({ { a = 3, b = 4, m = 2, z = 1 } }, { columns = { "z", "none", "m" } }))
   end)
@@ -49,7 +49,7 @@ describe("the JSON array", function()
     assert.equal('{"a":1,"z":2}', value_of({ z = 2, a = 1 }, { columns = { "z" } }))
   end)
 
-  it("reads records up to the first nil and nothing else of the list", function()
+  it("takes records up to the first nil and nothing else of the list", function()
     local list = setmetatable({ { a = 1 }, nil, { a = 3 }, next = "link" }, {
       __index = function() return { a = 9 } end,
       __len = function() return 9 end,
@@ -108,7 +108,7 @@ describe("a JSON string", function()
     assert.equal(("\239\191\189"):rep(3), decoded("\237\160\128"))
   end)
 
-  it("survives every byte", function()
+  it("can hold every byte", function()
     for code = 0, 127 do
       assert.equal("<" .. string.char(code) .. ">", decoded("<" .. string.char(code) .. ">"))
     end
@@ -137,7 +137,7 @@ describe("a JSON value", function()
     assert.equal("0.1", value_of(0.1))
   end)
 
-  it("is null for what JSON lacks", function()
+  it("is null for numbers that JSON lacks, and for null", function()
     assert.equal("null", value_of(0 / 0))
     assert.equal("null", value_of(math.huge))
     assert.equal("null", value_of(-math.huge))
@@ -149,7 +149,7 @@ describe("a JSON value", function()
     assert.equal("false", value_of(false))
   end)
 
-  it("is an array where the keys are 1 to n", function()
+  it("is an array if the keys are 1 to n", function()
     assert.equal('[1,"b",[true],null]', value_of({ 1, "b", { true }, cjson.null }))
   end)
 
@@ -165,12 +165,12 @@ describe("a JSON value", function()
     assert.equal("[{}]", value_of({ {} }))
   end)
 
-  it("writes the same table twice where it is not inside itself", function()
+  it("may contain the same table twice, if it is not inside itself", function()
     local shared = { 1 }
     assert.equal("[[1],[1]]", value_of({ shared, shared }))
   end)
 
-  it("keeps a number key that options.columns has as a string", function()
+  it("keeps a number key if options.columns has it as a string", function()
     assert.equal('[\n  {"1":"a"}\n]\n', json.encode({ { "a" } }, { columns = { "1" } }))
   end)
 end)
@@ -190,14 +190,14 @@ describe("json.encode raises", function()
     assert.matches("deeper than 100", raised_by(json.encode, { { v = nested(100) } }))
   end)
 
-  it("for what is not data", function()
+  it("for values that are not data", function()
     assert.matches("a function cannot", raised_by(json.encode, { { v = print } }))
     assert.matches("a thread cannot",
       raised_by(json.encode, { { v = coroutine.create(function() end) } }))
     assert.matches("a userdata cannot", raised_by(json.encode, { { v = io.stdout } }))
   end)
 
-  it("for keys that no object can have", function()
+  it("for keys that an object cannot have", function()
     assert.matches("a key is a boolean", raised_by(json.encode, { { [true] = 1 } }))
     assert.matches("a key is a number", raised_by(json.encode, { { [math.huge] = 1 } }))
     assert.matches("as a number and as a string",
@@ -224,12 +224,12 @@ describe("json.encode raises", function()
   end)
 end)
 
-describe("JSON lines", function()
-  it("have one object a line", function()
+describe("JSON Lines", function()
+  it("have one object per line", function()
     assert.equal('{"a":1}\n{"a":2}\n', jsonl.encode({ { a = 1 }, { a = 2 } }))
   end)
 
-  it("are nothing for no records", function()
+  it("are empty if there are no records", function()
     assert.equal("", jsonl.encode({}))
   end)
 
@@ -238,7 +238,7 @@ describe("JSON lines", function()
       jsonl.encode({ { a = 1, z = {} } }, { columns = { "z" }, empty_array = true }))
   end)
 
-  it("never hold a line end in a value", function()
+  it("never have a line end within a value", function()
     local list = { { v = "a\nb\r\226\128\168c" }, { v = "d" } }
     local lines = {}
     for line in jsonl.encode(list):gmatch("([^\n]*)\n") do
@@ -269,7 +269,7 @@ describe("json.compact", function()
     assert.equal('{"a":[1,2]}', json.compact({ a = { 1, 2 } }))
   end)
 
-  it("returns the reason where it cannot", function()
+  it("returns nil and a message if it cannot", function()
     local value, message = json.compact(print)
     assert.is_nil(value)
     assert.matches("function", message)

@@ -28,15 +28,15 @@ describe("the table", function()
         { columns = { "upn", "loginDate" } }))
   end)
 
-  it("is nothing for no records", function()
+  it("is empty if there are no records", function()
     assert.equal("", format.encode({}, { columns = { "upn" } }))
   end)
 
-  it("shows the columns asked for, in that order, and no others", function()
+  it("shows the columns of options.columns, in that order, and no others", function()
     assert.same({ "c  a", "z  x" }, encode({ { a = "x", b = "y", c = "z" } }, { "c", "a" }))
   end)
 
-  it("heads a column with its title, else with the field's name", function()
+  it("has the title of a column, or the field's name, as its header", function()
     assert.same({ "UPN  tenantId", "a    t" }, encode({ { upn = "a", tenantId = "t" } },
       { "upn", "tenantId" }, { titles = { upn = "UPN" } }))
   end)
@@ -66,7 +66,7 @@ describe("the table", function()
     }, { "n", "x" }))
   end)
 
-  it("aligns names with marks and joiners, which take no column", function()
+  it("aligns names with combining marks and joiners, which have no width", function()
     local persian, hindi = "علی\226\128\140رضا", "क्\226\128\141ष"
     assert.same({
       "n       x", persian .. "  1", hindi .. "      2", "שָׁלוֹם    3", "ada     4",
@@ -76,13 +76,13 @@ describe("the table", function()
     }, { "n", "x" }))
   end)
 
-  it("reads records up to the first nil, past any metatable", function()
+  it("takes records up to the first nil, and ignores metatables", function()
     local meta = { __index = function() return { v = "ghost" } end }
     local list = setmetatable({ setmetatable({}, meta), nil, { v = "x" }, key = "x" }, meta)
     assert.same({ "v", "-" }, encode(list, { "v" }))
   end)
 
-  it("makes the header bold where asked and nothing else", function()
+  it("makes the header bold with options.color, and nothing else", function()
     assert.equal("\27[1mv\27[0m\nx\n",
       format.encode({ { v = "x" } }, { columns = { "v" }, color = true }))
     assert.equal("v\nx\n", format.encode({ { v = "x" } }, { columns = { "v" }, color = false }))
@@ -104,7 +104,7 @@ describe("a table cell", function()
     end)
   end
 
-  it("never ends a line, moves the cursor or hides, whatever its bytes", function()
+  it("never ends the line, moves the cursor or hides text, whatever its bytes", function()
     local bytes = {}
     for code = 0, 255 do
       bytes[#bytes + 1] = string.char(code)
@@ -137,18 +137,18 @@ describe("the table's width", function()
     end
   end)
 
-  it("changes nothing where lines fit", function()
+  it("changes nothing if the lines fit", function()
     assert.same(encode({ record }, columns), encode({ record }, columns, { width = 71 }))
     assert.not_same(encode({ record }, columns), encode({ record }, columns, { width = 70 }))
   end)
 
-  it("never cuts a number, but its header", function()
+  it("never cuts a number, only its header", function()
     local lines = encode({ { mfaCompliantRequestCount = 1234567 } },
       { "mfaCompliantRequestCount" }, { width = 5 })
     assert.same({ "mfaCom…", "1234567" }, lines)
   end)
 
-  it("leaves texts 4 columns on a terminal that is too narrow", function()
+  it("leaves 4 columns to texts on a terminal that is too narrow", function()
     assert.same({ "id    upn     count", "xxx…  som…  1234567" },
       encode({ record }, columns, { width = 1 }))
   end)
@@ -196,7 +196,7 @@ describe("table.encode raises", function()
     end
   end)
 
-  it("for what is not data, with the record and the field", function()
+  it("for values that are not data, with the record and the field", function()
     local value = {}
     value.x = value
     local options = { columns = { "v" } }
