@@ -1,21 +1,22 @@
--- tenants.lua: how many users of each tenant came in without MFA since yesterday. Each
--- tenant is a profile that somebody signed in to by: pcapi login --profile NAME
+-- tenants.lua: counts the users of each tenant who signed in without MFA in the last 24 hours.
+-- Each tenant is a profile with a sign-in from: pcapi login --profile NAME
 --
 --     lua5.4 examples/tenants.lua [PROFILE…]
 --
--- Status 0: all were asked; 3: some failed; 1: all did, or there are none; 130: Ctrl-C.
+-- Exit status: 0 success, 3 some tenants failed, 1 all tenants failed or there is none,
+-- 130 interrupted by Ctrl-C.
 local pcapi = require "pcapi"
 
 local names = #arg > 0 and arg or assert(pcapi.profiles())
 if #names == 0 then
-  io.stderr:write "nobody is signed in; run: pcapi login --profile NAME\n"
+  io.stderr:write "no user is signed in; run: pcapi login --profile NAME\n"
   os.exit(1)
 end
 
 local results = assert(pcapi.each_tenant(names, function(client)
   return client.security:non_mfa_principals { since = "24h" }
 end, {
-  limit = 50, -- requests under way at once
+  limit = 50, -- requests in flight at once
   rate = 20, -- requests per second
   progress = function(done, total)
     io.stderr:write(("\r%d of %d tenants"):format(done, total))
