@@ -7,6 +7,7 @@ local ENDLESS = ("9"):rep(100000)
 local ESCAPES = "\27[31m\r\nfine\7\194\155\226\128\174"
 local WRITTEN = "\\x1b[31m\\r\\nfine\\x07\\u{9b}\\u{202e}"
 
+local PARALLEL = "--parallel must be a whole number from 1 to 10000, not "
 local RATE = "--rate must be a positive number from 0.001 to 1000000, not "
 local TIMEOUT = "--timeout must be a positive number from 0.001 to 604800, not "
 
@@ -31,7 +32,7 @@ end
 local function assert_readable(result)
   assert.is_nil(result.err:find "[%z\1-\9\11-\31\127]", result.err)
   assert.is_nil(result.err:find("traceback", 1, true), result.err)
-  assert.is_nil(result.err:find("fault of pcapi", 1, true), result.err)
+  assert.is_nil(result.err:find("bug in pcapi", 1, true), result.err)
   assert.is_true(#result.err < 600, #result.err .. " bytes")
 end
 
@@ -65,10 +66,10 @@ local CASES = {
   { 2, "--columns needs field names", "non-mfa", "--columns", " , ," },
   { 2, "no field '" .. WRITTEN:gsub("\\r\\n", "", 1):match "^[^f]*", "non-mfa", "--columns",
     "\27[31m" },
-  { 2, "--limit must be a whole number from 1 to 10000, not '0'", "non-mfa", "--limit", "0" },
-  { 2, "--limit must be a whole number from 1 to 10000, not '1.5'", "non-mfa", "--limit=1.5" },
-  { 2, "--limit must be a whole number from 1 to 10000, not 'nan'", "non-mfa", "--limit", "nan" },
-  { 2, "--limit must be a whole number from 1 to 10000, not '-3'", "non-mfa", "--limit", "-3" },
+  { 2, PARALLEL .. "'0'", "non-mfa", "--parallel", "0" },
+  { 2, PARALLEL .. "'1.5'", "non-mfa", "--parallel=1.5" },
+  { 2, PARALLEL .. "'nan'", "non-mfa", "--parallel", "nan" },
+  { 2, PARALLEL .. "'-3'", "non-mfa", "--parallel", "-3" },
   { 2, RATE .. "'inf'", "non-mfa", "--rate", "inf" },
   { 2, RATE .. "'1e-300'", "non-mfa", "--rate=1e-300" },
   { 2, RATE .. "'1e999'", "non-mfa", "--rate", "1e999" },
@@ -124,7 +125,7 @@ local CASES = {
   { 2, "--login-url has no valid host name", "--login-url", "https://?", "login" },
   { 2, "--login-url must not hold a fragment", "--login-url", "https://?#", "login" },
   { 2, "--claims must be JSON", "login", "--claims", "{" },
-  { 2, "--limit needs --all-profiles or --tenants", "non-mfa", "--limit", "5" },
+  { 2, "--parallel needs --all-profiles or --tenants", "non-mfa", "--parallel", "5" },
 }
 
 describe("a command line with an error or an extreme value", function()
@@ -156,7 +157,7 @@ describe("a command line with an error or an extreme value", function()
 
   it("prints the help that it asks for first, whatever errors follow", function()
     for _, words in ipairs { { "--help", "--bogus" }, { "-qh" }, { "--help", "--version" },
-                             { "--help", "non-mfa", "--limit", "0" } } do
+                             { "--help", "non-mfa", "--parallel", "0" } } do
       local result = run(words)
       assert.same({ 0, "" }, { result.status, result.err })
       assert.truthy(result.out:find "^Usage: pcapi %[%-h%]")
@@ -171,7 +172,7 @@ describe("a command line with an error or an extreme value", function()
                              { "config", "show" } } do
       words[#words + 1] = "--help"
       local help = run(words).out
-      assert.truthy(help:find("'pcapi --help' tells the options of all", 1, true), help)
+      assert.truthy(help:find("For the options of all commands", 1, true), help)
       for line in help:gmatch "[^\n]+" do
         assert.is_true(#line <= 80, line)
       end

@@ -1,4 +1,4 @@
--- What the command says of times: those of records, of clocks, and what is not covered.
+--- How the command treats the times of records, clocks that differ, and periods too long ago.
 local cjson = require("cjson").new()
 local sandbox = require "spec.support.sandbox"
 
@@ -19,7 +19,7 @@ end
 describe("--since", function()
   local HOURS = 3600
 
-  it("counts from the service's clock, and says that this machine's differs", function()
+  it("counts from the service's clock, and reports that this machine's clock differs", function()
     local two_days = rows { "requests", "--since", "48h" }
     local count, said = rows({ "requests", "--since", "24h" }, nil, -24 * HOURS)
     assert.equal(two_days, count)
@@ -30,29 +30,29 @@ describe("--since", function()
     assert.truthy(said:find("clock is 1200 minutes behind the service's", 1, true))
   end)
 
-  it("says nothing of clocks that differ by a minute", function()
+  it("does not report clocks that differ by a minute", function()
     local _, said = rows({ "requests", "--since", "24h" }, nil, 60)
     assert.equal("", said)
   end)
 
-  it("says what the service does not cover", function()
+  it("reports that it goes back further than the service covers", function()
     local result = run { "non-mfa", "--since", "30d" }
     assert.equal(0, result.status)
-    assert.truthy(result.err:find "covers, which is 7 days: nothing before %d+%-%d+%-%d+T")
+    assert.truthy(result.err:find "covers, which is 7 days: records before %d+%-%d+%-%d+T")
     local _, said = rows { "non-mfa", "--since", "7d" }
     assert.equal("", said)
   end)
 
-  it("shows what has no time that can be read, and counts it", function()
+  it("lists records without a readable time, and counts them", function()
     local count, said = rows({ "non-mfa", "--since", "1s" }, "records=10; odd_times=1")
     assert.equal(5, count)
-    assert.truthy(said:find("5 records have no time that can be read", 1, true), said)
+    assert.truthy(said:find("5 records have no readable time", 1, true), said)
     local result = run({ "non-mfa", "--since", "1s" }, "records=2; odd_times=1")
     assert.equal(0, result.status)
-    assert.truthy(result.err:find("1 record has no time", 1, true), result.err)
+    assert.truthy(result.err:find("1 record has no readable time", 1, true), result.err)
   end)
 
-  it("takes what its own message offers", function()
+  it("accepts each example of its error message", function()
     local offered = run({ "non-mfa", "--since", "lately" }).err
     for _, since in ipairs { "24h", "today", "yesterday", "2024-02-03", "2024-02-03T07:08",
                              "2024-02-03T07:08:09Z", "1706944089" } do
@@ -61,7 +61,7 @@ describe("--since", function()
     end
   end)
 
-  it("counts epoch seconds, a time without seconds and one with a zone alike", function()
+  it("accepts epoch seconds, times without seconds and times with a zone", function()
     local at = os.time() - 30 * HOURS
     at = at - at % 60
     local expected = rows { "requests", "--since", tostring(at) }
@@ -75,7 +75,7 @@ describe("--since", function()
 end)
 
 describe("a list of several pages", function()
-  it("says which page failed", function()
+  it("reports which page failed", function()
     local result = run({ "requests" }, "page=20; on_page=3; status=403; error=A; code=900308")
     assert.equal(4, result.status)
     assert.truthy(result.err:find("page 3 of the answer, after 40 records", 1, true), result.err)
@@ -87,7 +87,7 @@ describe("a list of several pages", function()
 end)
 
 describe("a refusal that names a user like noMFA", function()
-  it("is not about MFA", function()
+  it("is not taken for one about MFA", function()
     local result = run({ "non-mfa" }, "status=403; error=A; code=2000; text=User "
       .. "'No MFA' (svc-noMFA@contoso.example) is not allowed")
     assert.equal(4, result.status)

@@ -30,12 +30,12 @@ describe("pcapi non-mfa", function()
     for i = 2, #times do
       assert.is_true(times[i] <= times[i - 1])
     end
-    assert.equal("pcapi: 7 users came in without MFA.\n", result.err)
+    assert.equal("pcapi: 7 users signed in without MFA in the last 7 days.\n", result.err)
   end)
 
   it("says so when there are no users", function()
     local result = run({ "non-mfa" }, "records=0")
-    assert.same({ 0, "", "pcapi: No user came in without MFA.\n" },
+    assert.same({ 0, "", "pcapi: No user signed in without MFA in the last 7 days.\n" },
       { result.status, result.out, result.err })
   end)
 
@@ -261,7 +261,7 @@ describe("the exit status", function()
       assert.equal(status, result.status, result.err)
       assert.equal("", result.out)
       assert.truthy(result.err:find(said, 1, true), result.err)
-      assert.is_nil(result.err:find("fault of pcapi", 1, true))
+      assert.is_nil(result.err:find("bug in pcapi", 1, true))
     end)
   end
 

@@ -1,4 +1,4 @@
---- The command when a standard stream is full, closed, or a pipe that nobody reads any more.
+--- The command with a standard stream that is full, closed, or a broken pipe.
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
@@ -46,7 +46,7 @@ describe("standard output that is full", function()
     end)
   end
 
-  it("ends the commands of all profiles with status 1 and a message", function()
+  it("ends commands with --all-profiles with status 1 and a message", function()
     sign_in()
     for _, words in ipairs { "status --all-profiles", "status --all-profiles --json",
                              "non-mfa --all-profiles -o csv" } do
@@ -57,7 +57,7 @@ describe("standard output that is full", function()
   end)
 end)
 
-describe("standard output that breaks in the middle of a long list", function()
+describe("standard output that breaks during a long list", function()
   local COMMAND = "PCAPI_TOKEN=%s %s bin/pcapi non-mfa -o %s"
 
   local function broken(format, trap)
@@ -67,13 +67,13 @@ describe("standard output that breaks in the middle of a long list", function()
   end
 
   for _, format in ipairs { "table", "json", "jsonl", "csv" } do
-    it("ends the command like other tools when it writes " .. format, function()
+    it("ends the command like other tools if it writes " .. format, function()
       local result = broken(format, "")
       assert.same({ "141\n", "" }, { files.slurp(output), result.err }) -- by SIGPIPE
       assert.truthy(result.out:find "^[^\n]+\n$")
     end)
 
-    it("is an error for a caller that ignores SIGPIPE, who reads " .. format, function()
+    it("is an error if SIGPIPE is ignored and the command writes " .. format, function()
       local result = broken(format, "trap '' PIPE;")
       assert.equal("1\n", files.slurp(output))
       assert.equal("pcapi: cannot write to standard output: Broken pipe\n", result.err)
@@ -98,12 +98,12 @@ describe("standard error that is full or closed", function()
   end
 end)
 
-describe("standard streams that are closed", function()
+describe("closed standard streams", function()
   local CLOSED = { "<&-", ">&-", "2>&-", "<&- >&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-" }
 
-  -- what the process wrote to its own connections would be bytes that the sandbox cannot read
+  -- output written to a connection would be bytes that the sandbox cannot read
   for _, closed in ipairs(CLOSED) do
-    it("are no place for a connection: " .. closed, function()
+    it("are not reused for connections: " .. closed, function()
       for _, words in ipairs { "--trace non-mfa -o csv", "--trace requests", "--trace doctor" } do
         local plain, result = run(words), run(words .. " " .. closed)
         local has_output = not closed:find(">&-", 1, true) or closed:find "^[^>]*2>&%-$" ~= nil
@@ -119,7 +119,7 @@ describe("standard streams that are closed", function()
     end)
   end
 
-  it("are no place for a file that is written", function()
+  it("are not reused for files", function()
     for _, closed in ipairs { "<&-", "<&- >&- 2>&-" } do
       os.execute("rm -rf " .. home .. "/.local")
       local result = sandbox.shell(("HOME=%s XDG_STATE_HOME= XDG_CONFIG_HOME= %s bin/pcapi --trace "
@@ -131,7 +131,7 @@ describe("standard streams that are closed", function()
     end
   end)
 
-  it("give no token and no list, and the message says why", function()
+  it("provide no token and no list, and the message says why", function()
     for _, words in ipairs { "--token-stdin non-mfa", "--token-stdin status",
                              "non-mfa --tenants -" } do
       local result = run(words .. " <&-")
@@ -141,7 +141,7 @@ describe("standard streams that are closed", function()
     end
   end)
 
-  it("stay closed for reading and writing, and are open for nothing else", function()
+  it("still fail to read and write", function()
     local result = sandbox.shell(sandbox.lua .. [[ -e '
       local core = require "pcapi.core"
       core.guard_descriptors()
@@ -154,7 +154,7 @@ describe("standard streams that are closed", function()
     assert.equal("nil nil", files.slurp(output))
   end)
 
-  it("are left alone when they are open", function()
+  it("are not touched if they are open", function()
     local result = sandbox.shell(("echo word | %s -e '%s'"):format(sandbox.lua,
       'require("pcapi.core").guard_descriptors() print(io.read())'))
     assert.same({ "word\n", "" }, { result.out, result.err })

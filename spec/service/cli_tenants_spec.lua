@@ -1,4 +1,4 @@
---- Many tenants from the shell, each by a sign-in of its own, against the sandbox.
+--- The command with several tenants, each with its own sign-in, against the sandbox.
 local auth = require "pcapi.auth"
 local cjson = require("cjson").new()
 local core = require "pcapi.core"
@@ -25,7 +25,7 @@ local function login_url(scenario)
   return sandbox.url .. "/login/" .. (scenario and "scenario=" .. url.escape(scenario) or "-")
 end
 
--- A profile that is signed in, whose tenant's answers the scenario shapes.
+-- Stores the sign-in of a profile; the scenario sets what the sandbox returns for its tenant.
 local function keep(name, scenario, more)
   local settings = merged({ tenant = name .. ".example", client_id = "client",
                             login_url = login_url(scenario) }, more)
@@ -71,8 +71,8 @@ local function list(text, ...)
   return run({ "non-mfa", "-o", "jsonl", "--tenants", "-", ... }, nil, text)
 end
 
-describe("all profiles", function()
-  it("are asked at once, and make one list, the newest first, that names the tenant", function()
+describe("--all-profiles", function()
+  it("writes one list of all tenants, the newest first, with a tenant column", function()
     keep("contoso", "records=4; seed=1")
     keep("fabrikam", "records=3; seed=2")
     local result = all_profiles()
@@ -86,10 +86,11 @@ describe("all profiles", function()
       seen[tenant], last = (seen[tenant] or 0) + 1, time
     end
     assert.same({ contoso = 4, fabrikam = 3 }, seen)
-    assert.equal("pcapi: 7 users came in without MFA, in 2 tenants.\n", result.err)
+    assert.equal("pcapi: 7 users signed in without MFA in the last 7 days, in 2 tenants.\n",
+      result.err)
   end)
 
-  it("have a first field with the tenant in every format", function()
+  it("writes the tenant as the first field in every format", function()
     keep("contoso", "records=1")
     keep("fabrikam", "records=1")
     assert.truthy(all_profiles("-o", "csv").out
@@ -100,7 +101,7 @@ describe("all profiles", function()
     assert.equal(2, select(2, all_profiles("-o", "jsonl").out:gsub('{"tenant":"%a+","upn":', "")))
   end)
 
-  it("have the columns that are asked for, be the tenant among them or not", function()
+  it("writes the columns of --columns, with or without the tenant", function()
     keep("contoso", "records=1")
     assert.equal("objectId,tenant", lines(all_profiles("-o", "csv", "--columns",
       "objectId,tenant").out)[1])
@@ -111,7 +112,7 @@ describe("all profiles", function()
     assert.truthy(result.err:find("there are tenant, upn", 1, true), result.err)
   end)
 
-  it("answer the other two questions as well", function()
+  it("works with adoption and requests, too", function()
     keep("contoso")
     keep("fabrikam")
     local rows = lines(run({ "adoption", "--all-profiles" }).out)
@@ -122,7 +123,7 @@ describe("all profiles", function()
     assert.is_nil(table.concat(rows, "\n"):find ",true,")
   end)
 
-  it("are asked at the same time", function()
+  it("sends the requests of all tenants at the same time", function()
     for i = 1, 20 do
       keep("t" .. i, "records=1; delay=0.5")
     end
@@ -132,16 +133,17 @@ describe("all profiles", function()
     assert.equal(20, #lines(result.out), result.err)
   end)
 
-  it("are told of in numbers when nothing is found", function()
+  it("reports the number of tenants if there are no records", function()
     keep("contoso", "records=0")
     keep("fabrikam", "records=0")
     local result = all_profiles()
-    assert.same({ 0, "", "pcapi: No user came in without MFA, in 2 tenants.\n" },
-      { result.status, result.out, result.err })
+    assert.same({ 0, "" }, { result.status, result.out })
+    assert.equal("pcapi: No user signed in without MFA in the last 7 days, in 2 tenants.\n",
+      result.err)
     assert.equal("", all_profiles("-q").err)
   end)
 
-  it("are those of the configuration file, too", function()
+  it("includes the profiles of the configuration file", function()
     write_config("[shop]\ntenant = shop.example\nclient_id = client\nlogin_url = "
       .. login_url "records=2")
     keep("contoso", "records=1")
@@ -154,7 +156,7 @@ describe("all profiles", function()
     assert.same({ contoso = 1, shop = 2 }, counts(all_profiles("-o", "jsonl")))
   end)
 
-  it("are asked as themselves, whatever one account stands in the environment", function()
+  it("uses the sign-in of each profile, not the account in the environment", function()
     keep("contoso", "records=1")
     local result = run({ "non-mfa", "--all-profiles", "-o", "jsonl" }, {
       PCAPI_TOKEN = sandbox.token { scenario = "records=9" }, PCAPI_TENANT = "other.example",
@@ -164,13 +166,13 @@ describe("all profiles", function()
     assert.same({ contoso = 1 }, counts(result))
   end)
 
-  it("need a sign-in, and the message says how", function()
+  it("needs a sign-in, and the message says how", function()
     local result = all_profiles()
     assert.same({ 4, "" }, { result.status, result.out })
     assert.truthy(result.err:find("pcapi login --profile NAME", 1, true), result.err)
   end)
 
-  it("are told of as a whole where nobody can say which there are", function()
+  it("fails as a whole if the profiles cannot be listed", function()
     keep("contoso")
     os.execute("chmod 755 " .. home .. "/.local/state/pcapi")
     local result = all_profiles()
@@ -183,11 +185,11 @@ describe("a tenant that fails", function()
   for what, case in pairs {
     ["is forbidden"] = { "status=403", "forbidden" },
     ["lacks MFA"] = { "mfa=900421", "pcapi login --profile bad" },
-    ["gives no JSON"] = { "body=html", "not JSON" },
+    ["returns no JSON"] = { "body=html", "not JSON" },
     ["hangs up"] = { "cut=headers", "network" },
-    ["is throttled for good"] = { "throttled-for-good", "throttled" },
+    ["stays throttled"] = { "throttled-for-good", "throttled" },
   } do
-    it("since it " .. what .. " leaves the others theirs", function()
+    it("because it " .. what .. " does not stop the others", function()
       keep("bad", case[1])
       keep("good", "records=2")
       local result = run { "-q", "--timeout", "2", "non-mfa", "--all-profiles", "-o", "jsonl" }
@@ -195,8 +197,9 @@ describe("a tenant that fails", function()
       assert.same({ good = 2 }, counts(result))
       assert.truthy(result.err:find("pcapi: bad: ", 1, true), result.err)
       assert.truthy(result.err:find(case[2], 1, true), result.err)
-      assert.truthy(result.err:find("1 of 2 tenants failed; the output lacks them", 1, true))
-      assert.is_nil(result.err:find("fault of pcapi", 1, true))
+      assert.truthy(result.err:find("1 of 2 tenants failed; the output does not include them", 1,
+        true))
+      assert.is_nil(result.err:find("bug in pcapi", 1, true))
     end)
   end
 
@@ -218,7 +221,7 @@ describe("a tenant that fails", function()
       return "symbolic link"
     end,
   } do
-    it("for a wrong " .. what .. " leaves the others theirs", function()
+    it("because of a wrong " .. what .. " does not stop the others", function()
       keep("bad")
       keep("good", "records=2")
       local expected = spoil()
@@ -230,14 +233,14 @@ describe("a tenant that fails", function()
     end)
   end
 
-  it("is told of in the order of names", function()
+  it("is reported in the order of names", function()
     for _, name in ipairs { "c", "a", "b" } do
       keep(name, "status=403")
     end
     assert.truthy(all_profiles().err:find "pcapi: a: .*\npcapi: b: .*\npcapi: c: ")
   end)
 
-  it("gives its status where all fail alike, and nothing is written", function()
+  it("decides the exit status if all fail alike, and nothing is written", function()
     keep("a", "status=403")
     keep("b", "mfa=900421")
     local result = all_profiles("-o", "json")
@@ -248,7 +251,7 @@ describe("a tenant that fails", function()
     assert.same({ 1, "" }, { result.status, result.out })
   end)
 
-  it("does not slow the others while it is throttled", function()
+  it("does not delay the others while it is throttled", function()
     keep("bad", "throttled-for-good")
     for i = 1, 5 do
       keep("good" .. i, "records=1")
@@ -260,18 +263,20 @@ describe("a tenant that fails", function()
     assert.equal(5, #lines(result.out))
   end)
 
-  it("is named by a warning, too", function()
+  it("is named in warnings, too", function()
     keep("cut", "records=10000")
     keep("lax", "compliant=false; records=1")
     local result = all_profiles("-q", "-o", "csv")
     assert.equal(0, result.status)
-    assert.truthy(result.err:find("pcapi: cut: the service gave its newest records only", 1, true))
-    assert.truthy(result.err:find("pcapi: lax: the service says that this token lacks", 1, true))
+    assert.truthy(result.err:find("pcapi: cut: the service returned only its newest records", 1,
+      true))
+    assert.truthy(result.err:find("pcapi: lax: the service reports that this token lacks", 1,
+      true))
   end)
 end)
 
-describe("a list of tenants", function()
-  it("names profiles, or tenants that one profile has", function()
+describe("--tenants", function()
+  it("takes the names of profiles, and tenants that one profile has", function()
     keep("contoso", "records=1")
     keep("fabrikam", "records=2", { tenant = "0f0b3c1e-0000-4000-8000-000000000000" })
     keep("unasked", "records=3")
@@ -282,7 +287,7 @@ describe("a list of tenants", function()
     assert.same({ contoso = 1 }, counts(list "\239\187\191contoso\r\n"))
   end)
 
-  it("knows a tenant by the id that its sign-in tells", function()
+  it("takes the id of the tenant from the stored sign-in", function()
     keep("contoso", "records=1")
     list "contoso"
     local id = cjson.decode(run({ "--profile", "contoso", "status", "--json" }).out).tenant_id
@@ -291,13 +296,13 @@ describe("a list of tenants", function()
     assert.same({ [id] = 1 }, counts(result))
   end)
 
-  it("asks a tenant once that it has twice, by whatever name", function()
+  it("queries a tenant once if the list has it twice, under any name", function()
     keep("contoso", "records=1")
     assert.same({ ["contoso.example"] = 1 },
       counts(list "contoso.example\ncontoso\nContoso.Example"))
   end)
 
-  it("is read from a file, and is no list when it cannot be", function()
+  it("reads a file, and reports if it cannot be read", function()
     keep("contoso", "records=1")
     local path = folder.write(home .. "/list", "contoso\n")
     local result = run { "non-mfa", "--tenants", path, "-o", "jsonl" }
@@ -312,7 +317,7 @@ describe("a list of tenants", function()
     assert.truthy(list("").err:find("--tenants: standard input names no tenant", 1, true))
   end)
 
-  it("is asked by profiles with client ids of their own, by the environment's without one",
+  it("uses PCAPI_CLIENT_ID only for tenants without a client id of their own",
      function()
     keep("contoso", "records=1")
     keep("fabrikam", "records=2")
@@ -327,33 +332,34 @@ describe("a list of tenants", function()
     assert.is_nil(result.err:find("signed in", 1, true), result.err)
   end)
 
-  it("says which name may be meant", function()
+  it("suggests a similar name", function()
     keep("contoso", "records=1")
     assert.truthy(list "contso".err:find('did you mean "contoso"?', 1, true))
   end)
 
-  it("may have a tenant that nobody knows, or none at all: that one fails", function()
+  it("reports a tenant without a profile, and queries the others", function()
     keep("contoso", "records=1")
     local result = list "contoso\nnobody.example\nwhat is\27[2Jthis?"
     assert.equal(3, result.status)
     assert.same({ contoso = 1 }, counts(result))
     assert.is_nil(result.err:find("\27", 1, true))
     assert.truthy(result.err:find("pcapi: nobody.example: sign_in_required: no profile has this "
-      .. "name or this tenant. Run: pcapi login", 1, true), result.err)
+      .. "name or tenant. Run: pcapi login", 1, true), result.err)
     assert.truthy(result.err:find([[pcapi: what is\x1b[2Jthis?: ]], 1, true), result.err)
   end)
 
-  it("does not choose between two profiles of one tenant", function()
+  it("refuses a tenant that two profiles use", function()
     keep("first", "records=1", { tenant = "both.example" })
     keep("second", "records=1", { tenant = "both.example" })
     local result = list "both.example"
     assert.same({ 1, "" }, { result.status, result.out })
-    assert.truthy(result.err:find("several profiles: first, second. Put the name of one", 1, true),
+    assert.truthy(result.err:find("several profiles use this tenant: first, second. Replace it", 1,
+      true),
       result.err)
     assert.same({ second = 1 }, counts(list "second"))
   end)
 
-  it("asks tenants without a profile by one refresh token, and by no sign-in", function()
+  it("uses PCAPI_REFRESH_TOKEN for tenants without a profile, never a stored sign-in", function()
     keep("default", "records=9")
     local result = run({ "non-mfa", "-o", "jsonl", "--tenants", "-" }, {
       PCAPI_REFRESH_TOKEN = seed, PCAPI_CLIENT_ID = "client",
@@ -366,8 +372,8 @@ describe("a list of tenants", function()
   end)
 end)
 
-describe("what many tenants answer", function()
-  it("reaches neither a terminal nor a spreadsheet as a command", function()
+describe("the output of several tenants", function()
+  it("contains no commands for a terminal and no formulas for a spreadsheet", function()
     keep("contoso", "hostile")
     keep("fabrikam", "hostile")
     local out = all_profiles().out
@@ -380,7 +386,7 @@ describe("what many tenants answer", function()
     assert.truthy(out:find "\n'@SUM,", out)
   end)
 
-  it("comes with no more at once than --limit says, and no faster than --rate", function()
+  it("is requested within --parallel and --rate", function()
     local label = core.uuid()
     for i = 1, 8 do
       keep("t" .. i, ("records=1; delay=0.1; label=%s"):format(label))
@@ -389,7 +395,7 @@ describe("what many tenants answer", function()
       local answer = curl.fetch { url = sandbox.url .. "/_sandbox/gauge?label=" .. label }
       return cjson.decode(answer.body)
     end
-    assert.equal(0, all_profiles("--limit", "2").status)
+    assert.equal(0, all_profiles("--parallel", "2").status)
     local first = gauge()
     assert.same({ 8, 2 }, { first.requests, first.most_at_once })
     local begun = core.now()
@@ -398,7 +404,7 @@ describe("what many tenants answer", function()
     assert.equal(16, gauge().requests)
   end)
 
-  it("is traced under the name of each", function()
+  it("is traced with the name of each tenant", function()
     keep("contoso", "records=1")
     keep("fabrikam", "records=1")
     local err = run({ "--trace", "non-mfa", "--all-profiles" }).err
@@ -407,7 +413,7 @@ describe("what many tenants answer", function()
     end
   end)
 
-  it("is written as far as it came before Ctrl-C, and the message says what it lacks", function()
+  it("is written after Ctrl-C, and the message says what is missing", function()
     keep("contoso", "records=1")
     keep("slow", "records=1; delay=20")
     local result = sandbox.shell(("export HOME=%s; unset PCAPI_TOKEN PCAPI_LOGIN_URL; "
@@ -415,21 +421,20 @@ describe("what many tenants answer", function()
       :format(home, sandbox.lua))
     assert.equal(130, result.status, result.err)
     assert.truthy(result.out:find "\ncontoso,[^\r]*\r\n$", result.out)
-    assert.truthy(result.err:find("interrupted; 1 of 2 tenants did not answer, and the output "
-      .. "lacks them", 1, true), result.err)
+    assert.truthy(result.err:find("interrupted; the output does not include 1 of 2 tenants", 1,
+      true), result.err)
   end)
 
-  it("is nothing when nobody answered before Ctrl-C", function()
+  it("is empty if Ctrl-C comes before the first response", function()
     keep("slow", "delay=20")
     local result = sandbox.shell(("export HOME=%s; unset PCAPI_TOKEN PCAPI_LOGIN_URL; "
       .. "%s bin/pcapi non-mfa --all-profiles & pid=$!; sleep 1; kill -INT $pid; wait $pid")
       :format(home, sandbox.lua))
     assert.same({ 130, "" }, { result.status, result.out })
-    assert.truthy(result.err:find("interrupted; 1 of 1 tenants did not answer, and nothing was "
-      .. "written", 1, true), result.err)
+    assert.truthy(result.err:find("interrupted; nothing was written", 1, true), result.err)
   end)
 
-  it("is waited for on a terminal with numbers, unless it is to be quiet", function()
+  it("is announced by progress on a terminal, unless --quiet is set", function()
     keep("contoso", "records=1")
     keep("fabrikam", "records=1")
     local function on_terminal(words)
@@ -442,17 +447,19 @@ describe("what many tenants answer", function()
   end)
 end)
 
-describe("words that exclude one another:", function()
+describe("conflicting options are refused:", function()
   for words, said in pairs {
     ["non-mfa --all-profiles --tenants x"] = "--tenants",
     ["--profile a non-mfa --all-profiles"] = "--profile is for one tenant",
     ["--tenant a non-mfa --tenants x"] = "--tenant is for one tenant, --tenants for several",
     ["--token-stdin non-mfa --all-profiles"] = "--token-stdin is for one tenant",
     ["--profile a status --all-profiles"] = "--profile is for one tenant",
-    ["non-mfa --limit 3"] = "--limit needs --all-profiles or --tenants",
+    ["non-mfa --parallel 3"] = "--parallel needs --all-profiles or --tenants",
+    ["non-mfa --all-profiles --limit 3"] = "--limit is now --parallel\n",
+    ["requests --limit=20"] = "--limit is now --parallel\npcapi: try 'pcapi requests --help'",
     ["non-mfa --rate 3"] = "--rate needs",
-    ["non-mfa --all-profiles --limit 0"] = "--limit must be a whole number",
-    ["non-mfa --all-profiles --limit 1.5"] = "--limit must be a whole number",
+    ["non-mfa --all-profiles --parallel 0"] = "--parallel must be a whole number",
+    ["non-mfa --all-profiles --parallel 1.5"] = "--parallel must be a whole number",
     ["non-mfa --all-profiles --rate x"] = "--rate must be a positive number",
   } do
     it(words, function()
@@ -468,7 +475,7 @@ describe("words that exclude one another:", function()
 end)
 
 describe("pcapi status --all-profiles", function()
-  it("tells of each who is signed in, and asks nobody", function()
+  it("shows the user of each profile, without any request", function()
     keep("contoso", "records=1")
     keep("fabrikam", "records=1")
     all_profiles()
@@ -480,7 +487,7 @@ describe("pcapi status --all-profiles", function()
     assert.equal(3, #rows)
   end)
 
-  it("ends with status 3 where one is of no use, and says which", function()
+  it("ends with status 3 if one profile is not signed in, and names it", function()
     keep("contoso", "records=1")
     write_config "[shop]\ntenant = shop.example\nclient_id = client\n"
     local result = run { "status", "--all-profiles", "--json" }

@@ -1,5 +1,5 @@
---- Nothing that came from outside moves a terminal's cursor, recolours it or reorders a line,
--- wherever a command repeats it.
+--- No text from outside moves the cursor of a terminal, changes its colours or reorders a line, in
+-- any output of the command.
 local auth = require "pcapi.auth"
 local cjson = require("cjson").new()
 local curl = require "spec.support.curl"
@@ -10,7 +10,7 @@ local url = require "pcapi.url"
 -- Clears the screen, sets its title, goes back to the start of the line, reorders, hides.
 local HOSTILE = "x\27[2J\27]0;title\7\rpcapi: all is well\nrow\194\1551m\226\128\174"
   .. "\226\128\139\255"
-local MARK = "x\\x1b[2J" -- how it begins where it is repeated
+local MARK = "x\\x1b[2J" -- the beginning of HOSTILE in the output
 
 local home, seed
 
@@ -36,7 +36,7 @@ local function assert_harmless(text, has_layout)
   assert.is_nil(text:find("\255", 1, true), text)
 end
 
--- Both outputs are harmless, and one of them repeats what is hostile.
+-- Both outputs are harmless, and one of them contains the hostile text.
 local function assert_repeats(result, mark)
   assert_harmless(result.out)
   assert_harmless(result.err)
@@ -47,7 +47,7 @@ local function claims(more)
   return { PCAPI_TOKEN = sandbox.token(more) }
 end
 
--- As a setting of the sandbox.
+-- HOSTILE as a setting of the sandbox.
 local function setting(name)
   return name .. "=" .. url.escape(HOSTILE)
 end
@@ -81,7 +81,7 @@ describe("a terminal is safe from", function()
   end
 
   it("the headers of a response, in a trace and an error", function()
-    -- nginx sends no byte below 32 of it
+    -- nginx sends no byte below 32
     local text = url.escape "\194\155\226\128\174"
     for _, scenario in ipairs { "type=text/" .. text, "redirect=https://localhost/" .. text } do
       assert_repeats(run({ "--trace", "non-mfa" }, claims { scenario = scenario }),
@@ -101,7 +101,7 @@ describe("a terminal is safe from", function()
     assert_harmless(run({ "doctor", "--json" }, environment).out)
   end)
 
-  it("the settings and the place of their file", function()
+  it("the settings and the path of their file", function()
     local hostile = HOSTILE:gsub("[\r\n]", "")
     local path = home .. "/" .. hostile
     folder.write(path, "[default]\ntenant = contoso.example\n")
@@ -125,7 +125,7 @@ describe("a terminal is safe from", function()
     end
   end)
 
-  it("what the sign-in service says", function()
+  it("the responses of the sign-in service", function()
     local environment = { PCAPI_TOKEN = false, PCAPI_TENANT = "contoso.example",
                           PCAPI_CLIENT_ID = "client" }
     for _, where in ipairs { "error=%s", "error=%s;on=devicecode", "body=html;status=500" } do
@@ -154,7 +154,7 @@ describe("a terminal is safe from", function()
     end
   end)
 
-  it("a sign-in that is stored, of one profile and of all", function()
+  it("a stored sign-in, with one profile and with --all-profiles", function()
     local store = auth.file_store(home .. "/.local/state/pcapi")
     assert(store:set("default", cjson.encode {
       version = 1, client_id = "client", tenant = "contoso.example", refresh_token = seed,
@@ -169,7 +169,7 @@ describe("a terminal is safe from", function()
     assert_harmless(run({ "status", "--json" }, environment).out)
   end)
 
-  it("what is wrong with a sign-in that is stored", function()
+  it("a stored sign-in that cannot be read", function()
     os.execute("mkdir -p " .. home .. "/.local/state/pcapi && chmod -R 700 " .. home)
     for _, text in ipairs { HOSTILE, ('{"version":1,"tenant":"%s"}'):format((HOSTILE
         :gsub("%c", "?"))) } do

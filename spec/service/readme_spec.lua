@@ -1,12 +1,12 @@
---- Every example of the README and of the guides runs as it stands there,
--- in a process of its own; only the addresses are the sandbox's.
+--- Every example of the README and the guides runs unchanged, in its own process; only the
+-- addresses are those of the sandbox.
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
 local sandbox = require "spec.support.sandbox"
 
 local CLIENT = "00000000-0000-0000-0000-000000000000"
 
--- Who reads this far is signed in.
+-- The examples need a sign-in.
 local home
 
 local function run(command)
@@ -18,7 +18,7 @@ local function run_pcapi(words)
   return run(("env -u PCAPI_TOKEN %s bin/pcapi %s"):format(sandbox.lua, words))
 end
 
--- What turns an example's addresses to the sandbox, in its process.
+-- Redirects the addresses of an example to the sandbox.
 local PRELUDE = [[
 local pcapi = require "pcapi"
 local function redirect(place, name, settings)
@@ -85,7 +85,7 @@ for _, path in ipairs { "README.md", "docs/command.md", "docs/library.md", "docs
             assert.equal(0, sandbox.shell(command:gsub("^make", "make -n")).status)
           end)
         else
-          it("has no command line that nobody runs: " .. command, function()
+          it("has a command line that this spec cannot run: " .. command, function()
             error "teach this spec how to run it"
           end)
         end
@@ -95,20 +95,20 @@ for _, path in ipairs { "README.md", "docs/command.md", "docs/library.md", "docs
     for _, block in ipairs(examples(path, "crontab")) do
       local line = block:match "^%S+ %S+ %S+ %S+ %S+ ([^\n]+)$"
 
-      -- by sh and with HOME alone, as cron does; the sandbox is what is not cron's
+      -- with sh and only HOME, like cron; only the sandbox differs
       local function run_as_cron(environment)
         return run(("env -u PCAPI_TOKEN PATH=/usr/bin:/bin %s sh -c %s"):format(environment or "",
           curl.quote((line:gsub("/usr/local/bin/pcapi", sandbox.lua .. " bin/pcapi")))))
       end
 
-      it("has a line of cron that replaces a list, and mails nothing: " .. line, function()
+      it("has a cron line that replaces a list, and mails nothing: " .. line, function()
         local result = run_as_cron()
         assert.same({ 0, "", "" }, { result.status, result.out, result.err })
         assert.truthy(files.slurp(home .. "/non-mfa.csv"):find "^upn,")
         assert.is_false(files.exists(home .. "/new.csv"))
       end)
 
-      it("has a line of cron that leaves the list when it fails, and mails why", function()
+      it("has a cron line that keeps the list if it fails, and mails the reason", function()
         assert.equal(0, run_as_cron().status)
         local before = files.slurp(home .. "/non-mfa.csv")
         local result = run_as_cron("PCAPI_TIMEOUT=1 PCAPI_BASE_URL="
@@ -118,7 +118,7 @@ for _, path in ipairs { "README.md", "docs/command.md", "docs/library.md", "docs
         assert.equal(before, files.slurp(home .. "/non-mfa.csv"))
       end)
 
-      it("has a line of cron without a sign that cron takes for a line end", function()
+      it("has a cron line without %, which cron would take for a line end", function()
         assert.is_nil(line:find("%", 1, true))
       end)
     end

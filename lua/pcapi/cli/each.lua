@@ -1,4 +1,4 @@
---- Asks several tenants at once.
+--- Sends the request of a command to several tenants at once.
 -- @module pcapi.cli.each
 local connect = require "pcapi.cli.connect"
 local exit = require "pcapi.cli.exit"
@@ -7,50 +7,46 @@ local tenant_list = require "pcapi.cli.tenant_list"
 
 local M = {}
 
-local LONG = 120 -- seconds that the rate may cost without a word
+local LONG = 120 -- seconds; a rate that makes the command take longer is reported
 
-local function task_of(tenant, call)
+local function opener_of(tenant)
   return function()
     if not tenant.profile then
       return nil, tenant.err
     end
-    local client, err = connect.client(tenant.args, tenant.profile)
-    if not client then
-      return nil, err
-    end
-    local list
-    list, err = call(client)
-    client:close()
-    return list, err
+    return connect.client(tenant.args, tenant.profile)
   end
 end
 
---- Asks them.
--- @tparam table args `limit` (exchanges at once) and `rate` (requests per second) of them
--- @tparam function call takes a client; gives a list, or nil and an error
--- @treturn table array of what they answered: `name`, and `list` or `err`
-function M.ask(args, call)
-  local chosen, tasks = tenant_list.choose(args), {}
-  for i, tenant in ipairs(chosen) do
-    tasks[i] = task_of(tenant, call)
+local function report_duration(args, count)
+  if args.rate and count / args.rate > LONG and not args.quiet then
+    exit.say(("%d tenants at %g requests per second take at least %.0f minutes"):format(count,
+      args.rate, count / args.rate / 60))
   end
-  if args.rate and #tasks / args.rate > LONG and not args.quiet then
-    exit.say(("%d tenants at %g requests a second take at least %.0f minutes"):format(#tasks,
-      args.rate, #tasks / args.rate / 60))
+end
+
+--- Calls the service for each tenant that the arguments select.
+-- @tparam table args with `parallel` (requests in flight at once) and `rate` (requests per
+-- second) of all tenants together
+-- @tparam function call takes a client; returns a list, or nil and an error
+-- @treturn table results of `pcapi.each_tenant`, sorted by the names of the tenants
+function M.query(args, call)
+  local tenants = {}
+  for i, tenant in ipairs(tenant_list.choose(args)) do
+    tenants[i] = { name = tenant.name, open = opener_of(tenant) }
   end
-  local progress, wipe = connect.progress(args, "asking %d of %d tenants ...")
-  local results, err = pcapi.concurrent(tasks, {
-    limit = args.limit, rate = args.rate, progress = progress,
-  })
+  report_duration(args, #tenants)
+  local progress, wipe = connect.progress(args, "%d of %d tenants done")
+  local results, err = pcapi.each_tenant(tenants, function(client)
+    local list, failure = call(client)
+    client:close()
+    return list, failure
+  end, { limit = args.parallel, rate = args.rate, progress = progress })
   wipe()
   if not results then
     exit.fail(err)
   end
-  local answers = {}
-  for i, tenant in ipairs(chosen) do
-    answers[i] = { name = tenant.name, list = results[i].value, err = results[i].err }
-  end
-  return answers
+  return results
 end
 
 return M

@@ -1,4 +1,4 @@
---- How a command ends: its exit statuses, and the words on standard error.
+--- Ends the command: exit statuses, and messages on standard error.
 -- @module pcapi.cli.exit
 local text = require "pcapi.text"
 
@@ -17,23 +17,24 @@ local EXIT_OF_KIND = {
   timeout = M.EXIT.network, network = M.EXIT.network, tls = M.EXIT.network,
 }
 
--- Any way out of a command but success is raised as one of these.
+-- A command that does not succeed raises one of these.
 local Stop = {}
 
 --- Ends the command.
 -- @tparam number status
--- @tparam ?string message nil when all was said
+-- @tparam ?string message nil if everything was reported before
 function M.stop(status, message)
   error(setmetatable({ status = status, message = message }, Stop), 0)
 end
 
---- Whether a raised value is such an end.
+--- Whether a raised value comes from `stop`.
+-- @param value
 -- @treturn boolean
 function M.is_stop(value)
   return getmetatable(value) == Stop
 end
 
---- The exit status that an error means.
+--- The exit status for an error.
 -- @tparam pcapi.error err
 -- @treturn number
 function M.status_of(err)
@@ -46,11 +47,18 @@ function M.fail(err)
   M.stop(M.status_of(err), tostring(err))
 end
 
---- Says something on standard error. What came from outside cannot move a cursor, nor
--- return it to the start of the line that it stands in.
--- @tparam string said may have several lines
-function M.say(said)
-  io.stderr:write("pcapi: ", (text.visible(said, true):gsub("\r", "\\r")), "\n")
+--- The message for a failure that must not happen.
+-- @param failure
+-- @treturn string
+function M.bug(failure)
+  return "this is a bug in pcapi; please report it: " .. tostring(failure)
+end
+
+--- Writes a message to standard error. No part of it can move the cursor of a terminal, not even
+-- to the start of the line.
+-- @tparam string message may have several lines
+function M.say(message)
+  io.stderr:write("pcapi: ", (text.visible(message, true):gsub("\r", "\\r")), "\n")
 end
 
 return M

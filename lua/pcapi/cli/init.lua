@@ -1,16 +1,16 @@
---- The command `pcapi`: arguments in, data on standard output, messages on standard
--- error, and an exit status that scripts can rely on.
+--- Runs the command `pcapi`: data on standard output, messages on standard error, and an exit
+-- status that scripts can rely on.
 -- @module pcapi.cli
 local arguments = require "pcapi.cli.arguments"
 local core = require "pcapi.core"
-local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
+local exit = require "pcapi.cli.exit"
 local output = require "pcapi.cli.output"
 local views = require "pcapi.cli.views"
 
 local M = {}
 
--- Whoever starts the command may have closed its standard streams.
+-- The caller may have closed the standard streams of the command.
 local function guard_streams()
   local ok, why = core.guard_descriptors()
   if not ok then
@@ -19,17 +19,17 @@ local function guard_streams()
 end
 
 local function command(argv)
-  local args, mistake = arguments.parse(argv)
+  local args, message = arguments.parse(argv)
   if not args then
-    exit.stop(exit.EXIT.usage, mistake)
+    exit.stop(exit.EXIT.usage, message)
   elseif args.text then
     return output.write(args.text)
   end
-  -- one file per command; the views share one
+  -- each command has a module; those with a view share one
   require("pcapi.cli." .. (views[args.command] and "records" or args.command)).run(args)
 end
 
--- Lua has no error object for this one.
+-- Lua reports it as a string.
 local function is_lack_of_memory(failure)
   return type(failure) == "string" and failure:find("not enough memory", 1, true) ~= nil
 end
@@ -41,15 +41,15 @@ local function status_of(failure)
     end
     return failure.status
   elseif errors.is_interruption(failure) then
-    io.stderr:write("\n") -- below the terminal's ^C and the line of progress
+    io.stderr:write("\n") -- below ^C and the progress line
     exit.say(output.has_begun() and "interrupted while writing; the output may be incomplete"
       or "interrupted; nothing was written")
     return exit.EXIT.interrupted
   elseif is_lack_of_memory(failure) then
-    exit.say("not enough memory for the answer; free some of it")
+    exit.say("not enough memory for the response; free some memory and try again")
     return exit.EXIT.error
   end
-  exit.say("this is a fault of pcapi, please report it: " .. tostring(failure))
+  exit.say(exit.bug(failure))
   return exit.EXIT.error
 end
 

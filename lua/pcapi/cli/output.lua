@@ -1,4 +1,4 @@
---- Standard output of the command.
+--- Writes to standard output.
 -- @module pcapi.cli.output
 local exit = require "pcapi.cli.exit"
 
@@ -14,8 +14,9 @@ function M.has_begun()
   return writing
 end
 
---- Writes all at once, so that a failure before leaves nothing written by halves.
+--- Writes a text. If that fails, the command ends.
 -- @tparam string text
+-- @treturn boolean true
 function M.write(text)
   writing = true
   local ok, message = io.stdout:write(text)
@@ -25,11 +26,12 @@ function M.write(text)
   if not ok then
     exit.stop(exit.EXIT.error, "cannot write to standard output: " .. tostring(message))
   end
+  return true
 end
 
---- Whether a table is to be coloured.
+--- Whether a table has colours.
 -- @tparam table args
--- @tparam ?number width of the terminal, nil for none
+-- @tparam ?number width of the terminal in columns; nil if the output is no terminal
 -- @treturn boolean
 function M.wants_color(args, width)
   if args.color ~= "auto" then

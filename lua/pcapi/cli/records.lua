@@ -1,16 +1,17 @@
---- The commands that list records: one of the three calls, filtered and written.
+--- The commands that list records: they call the service, filter the list and write it.
 -- @module pcapi.cli.records
-local results = require "pcapi.cli.results"
 local connect = require "pcapi.cli.connect"
 local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
+local formats = require "pcapi.format"
 local output = require "pcapi.cli.output"
+local results = require "pcapi.cli.results"
 local views = require "pcapi.cli.views"
 
 local M = {}
 
 -- The call that the arguments describe, as a function of a client.
-local function call_of(args, report)
+local function call_of(args, view)
   if args.start_date and args.end_date and args.start_date > args.end_date then
     exit.stop(exit.EXIT.usage, "--start-date is after --end-date")
   end
@@ -22,11 +23,11 @@ local function call_of(args, report)
     options.mfa_compliant = false
   end
   return function(client)
-    return client.security[report.call](client.security, options)
+    return client.security[view.call](client.security, options)
   end
 end
 
-local function ask_one(args, call)
+local function query_one(args, call)
   local on_wait, wipe = connect.progress(args, "waiting for the service, %.0f s")
   local client, err = connect.client(args, connect.profile(args), on_wait)
   if not client then
@@ -42,15 +43,15 @@ local function ask_one(args, call)
   return list
 end
 
--- Rows as people read them: names and shares in place of ids and counts.
-local function rows_of(list, report)
+-- Records for people: names and shares instead of ids and counts.
+local function readable(list, view)
   local rows = {}
   for i, record in ipairs(list) do
     local row = {}
     for name, value in pairs(record) do
-      row[name] = report.shown and report.shown[name] and report.shown[name](value) or value
+      row[name] = view.shown and view.shown[name] and view.shown[name](value) or value
     end
-    for name, compute in pairs(report.computed or {}) do
+    for name, compute in pairs(view.computed or {}) do
       row[name] = compute(record)
     end
     rows[i] = row
@@ -78,66 +79,73 @@ local function only(columns, list)
   return rows
 end
 
-local function render(args, report, list)
-  local format = require("pcapi.format." .. args.output)
+local function write(args, view, list)
+  local format = formats.get(args.output)
   if args.columns then
     check_columns(args.columns, list)
   end
-  if args.output == "table" then
-    local width = core.columns(output.STDOUT)
-    return format.encode(args.columns and list or rows_of(list, report), {
-      columns = args.columns or report.columns, titles = report.titles,
-      width = width, color = output.wants_color(args, width),
-    })
+  local rows, options = list, { columns = args.columns or list.columns }
+  if format.for_people then
+    options.width, options.titles = core.columns(output.STDOUT), view.titles
+    options.color = output.wants_color(args, options.width)
+    options.columns = args.columns or view.columns
+    rows = args.columns and list or readable(list, view)
+  elseif args.columns then
+    rows = only(args.columns, list)
   end
-  return format.encode(args.columns and only(args.columns, list) or list, {
-    columns = args.columns or list.columns,
-  })
+  local writer = format.open(output.write, options)
+  assert(writer:rows(rows))
+  assert(writer:close())
 end
 
-local function count_of(report, list)
+-- The sentence that ends the command, if people read the output.
+local function summary_of(args, view, list)
   local total = list.total_count - (list.unreadable or 0)
   if #list == 0 and total > 0 then
     return ("None of %.0f records matches."):format(total)
   elseif #list < total then
     return ("%d of %.0f records match."):format(#list, total)
   end
-  return #list == 0 and report.none or #list == 1 and report.one or report.many:format(#list)
+  local days = not args.since and list.resource.days
+  return (#list == 0 and view.none or #list == 1 and view.one or view.many:format(#list))
+    .. (days and (" in the last %d days."):format(days) or ".")
 end
 
--- One tenant is asked as ever; of several each is named, and one that fails leaves the
--- others theirs.
-local function run_one(args, report, call)
-  local list = ask_one(args, call)
-  output.write(render(args, report, list:newest_first()))
-  if args.output == "table" and not args.quiet then
-    exit.say(count_of(report, list))
+local function wants_summary(args)
+  return formats.get(args.output).for_people and not args.quiet
+end
+
+local function run_one(args, view, call)
+  local list = query_one(args, call)
+  write(args, view, list:newest_first())
+  if wants_summary(args) then
+    exit.say(summary_of(args, view, list))
   end
-  results.tell { { list = list } }
+  results.report { { value = list } }
 end
 
-local function run_many(args, report, call)
-  local answers = require("pcapi.cli.each").ask(args, call)
-  local list = results.merge(answers)
+local function run_many(args, view, call)
+  local all = require("pcapi.cli.each").query(args, call)
+  local list = results.merge(all)
   if list then
-    output.write(render(args, results.report(report), list:newest_first()))
+    write(args, results.view(view), list:newest_first())
   end
-  results.tell(answers)
-  if list and args.output == "table" and not args.quiet then
-    exit.say(results.located(answers, count_of(report, list)))
+  results.report(all)
+  if list and wants_summary(args) then
+    exit.say(results.with_tenants(all, summary_of(args, view, list)))
   end
-  results.finish(answers)
+  results.finish(all)
 end
 
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
-  local report = views[args.command]
-  local call = call_of(args, report)
+  local view = views[args.command]
+  local call = call_of(args, view)
   if connect.is_for_many(args) then
-    run_many(args, report, call)
+    run_many(args, view, call)
   else
-    run_one(args, report, call)
+    run_one(args, view, call)
   end
 end
 

@@ -1,14 +1,15 @@
---- What tenants answered: one list of it, what people are told, and the exit status. A
--- single tenant is asked without a name, and its answer is as it came.
+--- The results of the tenants: one merged list, the messages on standard error, and the exit
+-- status. A result is one of `pcapi.each_tenant`: `name`, and `value` (a list) or `err`. The
+-- result of a single tenant has no name.
 -- @module pcapi.cli.results
-local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
+local exit = require "pcapi.cli.exit"
 local lists = require "pcapi.service.list"
 local time = require "pcapi.time"
 
 local M = {}
 
-local DRIFT = 300 -- seconds that the clocks may differ without a word
+local DRIFT = 300 -- seconds by which clocks may differ without a message
 
 local function with_tenant(columns)
   local all = { "tenant" }
@@ -18,30 +19,30 @@ local function with_tenant(columns)
   return all
 end
 
---- A report as it is shown for several tenants.
--- @tparam table report see `pcapi.cli.views`
+--- A view for several tenants: its first column is the tenant.
+-- @tparam table view see `pcapi.cli.views`
 -- @treturn table
-function M.report(report)
+function M.view(view)
   local titles = { tenant = "TENANT" }
-  for name, title in pairs(report.titles) do
+  for name, title in pairs(view.titles) do
     titles[name] = title
   end
-  return setmetatable({ columns = with_tenant(report.columns), titles = titles },
-    { __index = report })
+  return setmetatable({ columns = with_tenant(view.columns), titles = titles },
+    { __index = view })
 end
 
---- Makes one list of them, whose records tell their tenant in the field `tenant`.
--- @tparam table answers array of `name`, and `list` or `err`
--- @treturn ?pcapi.list nil where nobody answered
-function M.merge(answers)
+--- Merges the lists. The field `tenant` of each record is set to the name of its tenant.
+-- @tparam table results
+-- @treturn ?pcapi.list nil if all tenants failed
+function M.merge(results)
   local records, first, total, unreadable = {}, nil, 0, 0
-  for _, answer in ipairs(answers) do
-    local list = answer.list
+  for _, result in ipairs(results) do
+    local list = result.value
     first = first or list
     total = total + (list and list.total_count or 0)
     unreadable = unreadable + (list and list.unreadable or 0)
     for _, record in ipairs(list or {}) do
-      record.tenant = answer.name
+      record.tenant = result.name
       records[#records + 1] = record
     end
   end
@@ -59,74 +60,77 @@ local function is_stopped(err)
   return errors.is(err) and err.kind == "stopped"
 end
 
--- How many of them there are, by what became of them.
-local function count(answers)
-  local counted = { all = #answers, answered = 0, found = 0, failed = 0, stopped = 0 }
-  for _, answer in ipairs(answers) do
-    local what = answer.list and "answered" or is_stopped(answer.err) and "stopped" or "failed"
-    counted[what] = counted[what] + 1
-    counted.found = counted.found + (answer.list and #answer.list > 0 and 1 or 0)
+-- Numbers of tenants: all, by outcome, and those with at least one record (`found`).
+local function count(results)
+  local counted = { all = #results, succeeded = 0, found = 0, failed = 0, stopped = 0 }
+  for _, result in ipairs(results) do
+    local outcome = result.value and "succeeded" or is_stopped(result.err) and "stopped"
+      or "failed"
+    counted[outcome] = counted[outcome] + 1
+    counted.found = counted.found + (result.value and #result.value > 0 and 1 or 0)
   end
   return counted
 end
 
---- The exit status that they mean: whether all answered, some of them, or none.
--- @tparam table answers
+--- The exit status for the results.
+-- @tparam table results
 -- @treturn number
-function M.status(answers)
-  local counted, shared = count(answers), nil
+function M.status(results)
+  local counted, shared = count(results), nil
   if counted.stopped > 0 then
     return exit.EXIT.interrupted
   elseif counted.failed == 0 then
     return exit.EXIT.ok
-  elseif counted.answered > 0 then
+  elseif counted.succeeded > 0 then
     return exit.EXIT.partial
   end
-  for _, answer in ipairs(answers) do
-    local status = errors.is(answer.err) and exit.status_of(answer.err) or exit.EXIT.error
+  for _, result in ipairs(results) do
+    local status = errors.is(result.err) and exit.status_of(result.err) or exit.EXIT.error
     shared = (shared == nil or shared == status) and status or exit.EXIT.error
   end
   return shared
 end
 
---- Ends the command with the exit status that they mean; returns where all is well.
--- @tparam table answers
-function M.finish(answers)
-  local status = M.status(answers)
+--- Ends the command with the exit status for the results. Returns if all tenants succeeded.
+-- @tparam table results
+function M.finish(results)
+  local status = M.status(results)
   if status ~= exit.EXIT.ok then
     exit.stop(status)
   end
 end
 
-local function say(answer, said)
-  exit.say((answer.name and answer.name .. ": " or "") .. said)
+local function say(result, message)
+  exit.say((result.name and result.name .. ": " or "") .. message)
 end
 
---- Says why a tenant did not answer.
--- @tparam table answer
-function M.tell_failure(answer)
-  say(answer, errors.is(answer.err) and tostring(answer.err)
-    or "this is a fault of pcapi, please report it: " .. tostring(answer.err))
+--- Reports the error of a tenant.
+-- @tparam table result
+function M.report_failure(result)
+  say(result, errors.is(result.err) and tostring(result.err) or exit.bug(result.err))
 end
 
-local function warn(answer)
-  local list = answer.list
+local function counted_as(number, one, many)
+  return number == 1 and "1 " .. one or ("%d %s"):format(number, many)
+end
+
+local function warn(result)
+  local list = result.value
   if list.truncated then
-    say(answer, "the service gave its newest records only; there may be more")
+    say(result, "the service returned only its newest records; there may be more")
   end
-  if (list.without_time or 0) > 0 then
-    say(answer, ("%s no time that can be read; listed whatever --since says"):format(
-      list.without_time == 1 and "1 record has" or list.without_time .. " records have"))
+  local without_time, unreadable = list.without_time or 0, list.unreadable or 0
+  if without_time > 0 then
+    say(result, counted_as(without_time, "record has", "records have")
+      .. " no readable time; listed regardless of --since")
   end
-  local unreadable = list.unreadable or 0
   if unreadable > 0 then
-    local verb = unreadable == 1 and "is" or "are"
-    say(answer, ("%d of what the service gave %s no record, and %s left out"):format(unreadable,
-      verb, verb))
+    say(result, counted_as(unreadable, "element of the response is not a record; it was",
+      "elements of the response are not records; they were") .. " left out")
   end
-  if answer.list.is_mfa_compliant == false then
-    say(answer, "the service says that this token lacks MFA; sign in again with MFA before it "
-      .. "is refused")
+  if list.is_mfa_compliant == false then
+    say(result, "the service reports that this token lacks MFA; sign in again with MFA before "
+      .. "the service refuses it")
   end
 end
 
@@ -137,63 +141,63 @@ local function period(seconds)
   return ("%.0f days"):format(seconds / 86400)
 end
 
--- The clock is that of all of them, so it is spoken of once: by the answer that differs most.
-local function warn_of_clock(answers)
+-- The clock is the same for all tenants, so the largest difference is reported once.
+local function warn_of_clock(results)
   local offset = 0
-  for _, answer in ipairs(answers) do
-    local other = answer.list and answer.list.clock_offset or 0
+  for _, result in ipairs(results) do
+    local other = result.value and result.value.clock_offset or 0
     offset = math.abs(other) > math.abs(offset) and other or offset
   end
   if math.abs(offset) > DRIFT then
-    exit.say(("this machine's clock is %s %s the service's, by which --since counts; "
-      .. "set it, such as by NTP"):format(period(math.abs(offset)),
+    exit.say(("this machine's clock is %s %s the service's clock, which --since uses; correct "
+      .. "this machine's clock, for example with NTP"):format(period(math.abs(offset)),
       offset > 0 and "behind" or "ahead of"))
   end
 end
 
--- It is the same for all of them, but for what their clocks differ.
-local function warn_of_period(answers)
-  for _, answer in ipairs(answers) do
-    local list = answer.list
+-- The period is nearly the same for all tenants, so it is reported once.
+local function warn_of_period(results)
+  for _, result in ipairs(results) do
+    local list = result.value
     if list and list.covered_since then
-      return exit.say(("--since asks for more than the service covers, which is %d days: nothing "
-        .. "before %s is listed. Store each week's list to look back further"):format(
-        list.resource.days, time.format(list.covered_since)))
+      return exit.say(("--since goes back further than the service covers, which is %d days: "
+        .. "records before %s are missing. To look back further, save the list every week")
+        :format(list.resource.days, time.format(list.covered_since)))
     end
   end
 end
 
---- Says what their readers have to know, even when it is to be quiet: warnings, failures,
--- and whether the output is whole.
--- @tparam table answers
-function M.tell(answers)
-  local counted = count(answers)
-  for _, answer in ipairs(answers) do
-    if answer.list then
-      warn(answer)
-    elseif not is_stopped(answer.err) then
-      M.tell_failure(answer)
+--- Reports warnings and failures, and whether the output is complete; with --quiet, too.
+-- @tparam table results
+function M.report(results)
+  local counted = count(results)
+  for _, result in ipairs(results) do
+    if result.value then
+      warn(result)
+    elseif not is_stopped(result.err) then
+      M.report_failure(result)
     end
   end
-  warn_of_clock(answers)
-  warn_of_period(answers)
+  warn_of_clock(results)
+  warn_of_period(results)
   local missing = ("%d of %d tenants"):format(counted.failed + counted.stopped, counted.all)
-  local effect = counted.answered > 0 and "the output lacks them" or "nothing was written"
   if counted.stopped > 0 then
-    exit.say(("interrupted; %s did not answer, and %s"):format(missing, effect))
+    exit.say("interrupted; " .. (counted.succeeded > 0 and "the output does not include "
+      .. missing or "nothing was written"))
   elseif counted.failed > 0 then
-    exit.say(("%s failed; %s"):format(missing, effect))
+    exit.say(missing .. " failed; " .. (counted.succeeded > 0
+      and "the output does not include them" or "nothing was written"))
   end
 end
 
---- Adds to a sentence about their records in how many tenants these are.
--- @tparam table answers
+--- Adds the number of tenants to a sentence about their records.
+-- @tparam table results
 -- @tparam string sentence
 -- @treturn string
-function M.located(answers, sentence)
-  local counted = count(answers)
-  local tenants = counted.answered == 1 and "1 tenant" or counted.answered .. " tenants"
-  local some = counted.found > 0 and counted.found < counted.answered
+function M.with_tenants(results, sentence)
+  local counted = count(results)
+  local tenants = counted.succeeded == 1 and "1 tenant" or counted.succeeded .. " tenants"
+  local some = counted.found > 0 and counted.found < counted.succeeded
   return ("%s, in %s%s."):format(sentence:gsub("%.$", ""), some and counted.found .. " of " or "",
     tenants)
 end

@@ -100,19 +100,19 @@ local function write_all(args, rows)
 end
 
 local function run_all(args)
-  local rows, answers = {}, {}
+  local rows, all = {}, {}
   for i, tenant in ipairs(require("pcapi.cli.tenant_list").choose(args)) do
     local err
     rows[i], err = facts_of_tenant(tenant)
-    answers[i] = { name = tenant.name, list = not err and {} or nil, err = err }
+    all[i] = { name = tenant.name, value = not err and {} or nil, err = err }
   end
   write_all(args, rows)
-  for _, answer in ipairs(answers) do
-    if answer.err then
-      results.tell_failure(answer)
+  for _, result in ipairs(all) do
+    if result.err then
+      results.report_failure(result)
     end
   end
-  results.finish(answers)
+  results.finish(all)
 end
 
 --- Runs the command.

@@ -1,24 +1,23 @@
---- Which tenants `--all-profiles` and `--tenants` mean, and the profile by which each of
--- them is asked.
+--- Finds the tenants for `--all-profiles` and `--tenants`, and the profile of each.
 -- @module pcapi.cli.tenant_list
-local read_configuration = require("pcapi.settings.file").read
-local connect = require "pcapi.cli.connect"
-local exit = require "pcapi.cli.exit"
-local errors = require "pcapi.error"
-local input = require "pcapi.input"
 local check = require "pcapi.check"
+local connect = require "pcapi.cli.connect"
+local errors = require "pcapi.error"
+local exit = require "pcapi.cli.exit"
+local input = require "pcapi.input"
 local profiles = require "pcapi.settings.profiles"
+local read_configuration = require("pcapi.settings.file").read
 local visible = require("pcapi.text").visible
 
 local M = {}
 
 local LARGEST = 4 * 1024 * 1024 -- bytes of a list: a hundred thousand tenants
 
---- Takes a list of tenants apart: one a line; empty lines and comments (`#`) are nothing.
+--- Parses a list of tenants, one per line. Blank lines and comments (`#`) are ignored.
 -- @tparam string text
--- @treturn[1] table array of texts, each once
+-- @treturn[1] table array of lines, without duplicates
 -- @treturn[2] nil
--- @treturn[2] string what is wrong with it
+-- @treturn[2] string why it is no list, without a subject
 function M.parse(text)
   local read, why = input.lines(text)
   if not read then
@@ -38,7 +37,7 @@ function M.parse(text)
   return lines
 end
 
--- The whole file; or nil, and what is wrong with it.
+-- The lines of a file; or nil and a message without a subject.
 local function read(path)
   local file, why = io.stdin, nil
   if path ~= "-" then
@@ -46,7 +45,7 @@ local function read(path)
   end
   local text
   if file then
-    text, why = file:read(LARGEST + 1) -- nil also for an empty one
+    text, why = file:read(LARGEST + 1) -- nil also for an empty file
     if path ~= "-" then
       file:close()
     end
@@ -54,7 +53,7 @@ local function read(path)
   if not text and why then
     return nil, "cannot be read: " .. why:gsub("^.*: ", "")
   elseif text and #text > LARGEST then
-    return nil, ("is larger than %d bytes, so it is no list of tenants"):format(LARGEST)
+    return nil, ("is larger than %d bytes, too large for a list of tenants"):format(LARGEST)
   end
   return M.parse(text or "")
 end
@@ -68,7 +67,8 @@ local function lines_of(path)
   return lines
 end
 
--- One tenant for all of them is never meant, nor one client id for those that have theirs.
+-- PCAPI_TENANT names one tenant, so it does not count for several. PCAPI_CLIENT_ID counts only
+-- for a profile without a client id.
 local function getenv(name)
   return name ~= "PCAPI_TENANT" and os.getenv(name) or nil
 end
@@ -77,7 +77,7 @@ local function getenv_of_profile(name)
   return name ~= "PCAPI_CLIENT_ID" and getenv(name) or nil
 end
 
--- A tenant as it is asked: what the arguments say of it alone wins over what they say.
+-- A tenant with arguments of its own, which override those of the command.
 local function tenant_of(chooser, name, own, env)
   own.label = name
   local has_profile = own.profile ~= nil
@@ -97,10 +97,10 @@ local function by_profile(chooser, profile, name)
   return tenant
 end
 
--- Names of profiles by what their tenants are called, in lower case; and why that cannot
--- be told of one.
+-- The names of profiles by the names of their tenants, in lower case; and a remark on a profile
+-- whose tenant is unknown.
 local function index_of(chooser)
-  local names_of, trouble = {}, nil
+  local names_of, remark = {}, nil
   for _, name in ipairs(chooser.names) do
     local profile = by_profile(chooser, name).profile
     for _, tenant in ipairs(profile and profile:tenants() or {}) do
@@ -108,14 +108,14 @@ local function index_of(chooser)
       names_of[key] = names_of[key] or {}
       table.insert(names_of[key], name)
     end
-    if not trouble and (not profile or profile.store_error) then
-      trouble = ("; that of profile %s cannot be told"):format(name)
+    if not remark and (not profile or profile.store_error) then
+      remark = ("; the tenant of profile %s is unknown"):format(name)
     end
   end
-  return names_of, trouble or ""
+  return names_of, remark or ""
 end
 
-local function meant(chooser, name)
+local function suggestion(chooser, name)
   local names = {}
   for _, profile in ipairs(chooser.names) do
     names[profile] = true
@@ -123,14 +123,14 @@ local function meant(chooser, name)
   return check.suggest(name, names):match "^; did you mean .*" or ""
 end
 
--- A tenant of no profile: a refresh token serves several, a kept sign-in does not.
-local function other(chooser, name, trouble)
+-- A tenant without a profile. A refresh token can serve several tenants, a stored sign-in cannot.
+local function without_profile(chooser, name, remark)
   local tenant = tenant_of(chooser, name, { tenant = name }, getenv)
   tenant.key = "tenant " .. name:lower()
   if tenant.profile and not tenant.profile.settings:value "refresh_token" then
     tenant.profile, tenant.err = nil, errors.new {
       kind = "sign_in_required",
-      message = "no profile has this name or this tenant" .. meant(chooser, name) .. trouble,
+      message = "no profile has this name or tenant" .. suggestion(chooser, name) .. remark,
       hint = "Run: pcapi login --profile NAME --tenant TENANT --client-id ID, or set "
         .. "PCAPI_REFRESH_TOKEN",
     }
@@ -140,14 +140,14 @@ end
 
 local function ambiguous(name, candidates)
   return { name = name, key = "tenant " .. name:lower(), err = errors.new {
-    kind = "config", hint = "Put the name of one of them in the list in its place",
+    kind = "config", hint = "Replace it in the list with the name of one profile",
     message = "several profiles use this tenant: " .. table.concat(candidates, ", "),
   } }
 end
 
 local function listed(chooser)
   local is_profile, tenants = {}, {}
-  local names_of, trouble
+  local names_of, remark
   for _, name in ipairs(chooser.names) do
     is_profile[name] = true
   end
@@ -156,10 +156,10 @@ local function listed(chooser)
       tenants[i] = by_profile(chooser, line)
     else
       if not names_of then
-        names_of, trouble = index_of(chooser)
+        names_of, remark = index_of(chooser)
       end
       local names = names_of[line:lower()] or {}
-      tenants[i] = #names == 0 and other(chooser, line, trouble)
+      tenants[i] = #names == 0 and without_profile(chooser, line, remark)
         or #names == 1 and by_profile(chooser, names[1], line) or ambiguous(line, names)
     end
   end
@@ -173,14 +173,14 @@ local function all(chooser)
   end
   if #tenants == 0 then
     exit.fail(errors.new {
-      kind = "sign_in_required", message = "there is no profile, so nobody is signed in",
+      kind = "sign_in_required", message = "no profile exists, so no user is signed in",
       hint = "Run: pcapi login --profile NAME --tenant TENANT --client-id ID",
     })
   end
   return tenants
 end
 
--- Each once, in an order that the file has no part in.
+-- Without duplicates, and in the same order whatever the order of the list.
 local function ordered(tenants)
   local once, seen = {}, {}
   for _, tenant in ipairs(tenants) do
@@ -195,11 +195,11 @@ local function ordered(tenants)
   return once
 end
 
---- Finds the tenants that the arguments mean. What is wrong with one of them is its own
--- matter; what is wrong with all of them ends the command.
+--- Finds the tenants that the arguments select. An error that concerns all of them ends the
+-- command.
 -- @tparam table args
--- @treturn table array, sorted by name: `name` (as the list has it), `args` (its own),
--- and `profile`, or `err` that says why there is none
+-- @treturn table array, sorted by name: `name` (from the list), `args` (the tenant's own), and
+-- `profile`, or `err` if it cannot be used
 function M.choose(args)
   local file, err = read_configuration { getenv = getenv, path = args.config_file }
   local names

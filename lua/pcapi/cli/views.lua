@@ -1,38 +1,40 @@
---- What each command asks, and how its answer is shown to people.
+--- The commands that list records: the call of each, its options, and how people see the result.
 -- @module pcapi.cli.views
 local time = require "pcapi.time"
 
--- A time without its fraction, which says nothing to people.
+-- A time without its fraction.
 local function readable_time(value)
   local epoch = time.parse_logged(value)
   return epoch and time.format(epoch):gsub("T", " "):gsub("Z$", "") or value
 end
 
+-- The share of requests with MFA as a percentage. It is rounded down, so that 100% means all.
 local function share(record)
   local total, compliant = record.totalRequestCount, record.mfaCompliantRequestCount
   if type(total) ~= "number" or type(compliant) ~= "number" or total <= 0 then
     return nil
   end
   local part = compliant / total
-  return part >= 0 and part <= 1 and ("%d%%"):format(math.floor(part * 100)) or nil -- 100%: all
+  return part >= 0 and part <= 1 and ("%d%%"):format(math.floor(part * 100)) or nil
 end
 
+-- `none`, `one` and `many` are sentences without the period of time.
 return {
   ["non-mfa"] = {
     call = "non_mfa_principals",
-    summary = "List the users who lately came in without MFA",
+    summary = "List the users who signed in without MFA in the last 7 days",
     criteria = { "since", "user" },
     columns = { "upn", "lastNonMfaCompliantLoginDateTime", "objectId" },
     titles = { upn = "USER", lastNonMfaCompliantLoginDateTime = "LAST WITHOUT MFA (UTC)",
                objectId = "OBJECT ID" },
     shown = { lastNonMfaCompliantLoginDateTime = readable_time },
-    none = "No user came in without MFA.",
-    one = "1 user came in without MFA.",
-    many = "%d users came in without MFA.",
+    none = "No user signed in without MFA",
+    one = "1 user signed in without MFA",
+    many = "%d users signed in without MFA",
   },
   adoption = {
     call = "application_mfa_adoption_status",
-    summary = "Show per day and application how many requests came with MFA",
+    summary = "Show the share of requests with MFA, per day and application",
     criteria = { "since", "application" },
     days = true,
     columns = { "loginDate", "application", "mfaCompliantRequestCount", "totalRequestCount",
@@ -45,13 +47,13 @@ return {
         return record.applicationName or record.applicationId
       end,
     },
-    none = "No application sent a request.",
-    one = "1 row.",
-    many = "%d rows, one per day and application.",
+    none = "No application sent a request",
+    one = "1 row",
+    many = "%d rows, one per day and application",
   },
   requests = {
     call = "partner_requests",
-    summary = "List the single requests, with MFA and without",
+    summary = "List the requests of the last 7 days, with and without MFA",
     criteria = { "since", "user", "application" },
     without_mfa = true,
     columns = { "requestDateTime", "upn", "mfaCompliant", "operationName", "ipAddress",
@@ -60,8 +62,8 @@ return {
                operationName = "OPERATION", ipAddress = "ADDRESS",
                applicationId = "APPLICATION ID" },
     shown = { requestDateTime = readable_time },
-    none = "No request was made.",
-    one = "1 request was made.",
-    many = "%d requests were made.",
+    none = "No request was made",
+    one = "1 request was made",
+    many = "%d requests were made",
   },
 }
