@@ -77,7 +77,8 @@ function M.new(options)
     local attempt = { state = random_text(), verifier = random_text() }
     local listener, why = require("pcapi.redirect").listen(attempt.state)
     if not listener then
-      return errors.fail { kind = "config", message = "the redirect listener cannot start: " .. why }
+      return errors.fail { kind = "config",
+                           message = "the redirect listener cannot start: " .. why }
     end
     -- localhost: Entra accepts 127.0.0.1 only if it is added to the manifest
     attempt.redirect_uri = "http://localhost:" .. listener:port()
