@@ -6,7 +6,7 @@ local M = {}
 
 local NAME = "pcapi.each_tenant"
 
-local function mistake_in(tenant)
+local function problem_in(tenant)
   if type(tenant) == "string" and tenant:find "^%C+$" then
     return nil
   elseif type(tenant) ~= "table" or type(tenant.name) ~= "string" then
@@ -41,7 +41,7 @@ local function task_of(tenant, act, new)
   end
 end
 
---- Does the work of `pcapi.each_tenant`. A mistake raises at the line of the caller's caller.
+--- Does the work of `pcapi.each_tenant`. Wrong arguments raise at the line of the caller's caller.
 -- @tparam table tenants
 -- @tparam function act
 -- @tparam ?table options
@@ -54,9 +54,9 @@ function M.each(tenants, act, options, new, run)
   end
   local tasks = {}
   for i = 1, #tenants do
-    local mistake = mistake_in(tenants[i])
-    if mistake then
-      error(("%s: tenant %d %s"):format(NAME, i, mistake), 3)
+    local problem = problem_in(tenants[i])
+    if problem then
+      error(("%s: tenant %d %s"):format(NAME, i, problem), 3)
     end
     tasks[i] = task_of(tenants[i], act, new)
   end

@@ -296,7 +296,7 @@ local function new_parser(state)
   return parser
 end
 
-local function length_mistake(argv)
+local function length_problem(argv)
   for _, word in ipairs(argv) do
     if #word > LONGEST then
       return ("'%s' has %d bytes; an argument may have %d"):format(shown(word:sub(1, LONGEST)),
@@ -348,7 +348,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string the message, with the command that shows help
 function M.parse(argv)
-  local message = length_mistake(argv)
+  local message = length_problem(argv)
   if message then
     return nil, message
   end

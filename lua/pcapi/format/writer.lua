@@ -4,7 +4,7 @@ local concat = table.concat
 
 local M = {}
 
-local function columns_mistake(columns)
+local function columns_problem(columns)
   if type(columns) ~= "table" then
     return "options.columns must be an array of field names"
   end
@@ -19,15 +19,15 @@ local function columns_mistake(columns)
   end
 end
 
-local function options_mistake(steps, options)
+local function options_problem(steps, options)
   if options ~= nil and type(options) ~= "table" then
     return "options must be a table, not a " .. type(options)
   end
   local columns = options and options.columns
   if columns ~= nil or steps.needs_columns then
-    local mistake = columns_mistake(columns)
-    if mistake then
-      return mistake
+    local problem = columns_problem(columns)
+    if problem then
+      return problem
     elseif steps.needs_columns and #columns == 0 then
       return "options.columns must name at least one field"
     end
@@ -81,9 +81,9 @@ local function append(self, list)
     if type(record) ~= "table" then
       return "record " .. self.count .. " must be a table, not a " .. type(record)
     end
-    local mistake = self.steps.record(self, record)
-    if mistake then
-      return "record " .. self.count .. ": " .. mistake
+    local problem = self.steps.record(self, record)
+    if problem then
+      return "record " .. self.count .. ": " .. problem
     end
     i = i + 1
     record = rawget(list, i)
@@ -166,20 +166,20 @@ function M.format(steps)
   local format = { needs_all = steps.needs_all, for_people = steps.for_people }
 
   function format.encode(list, options)
-    local mistake = options_mistake(steps, options)
-    local writer = not mistake and new(steps, nil, options)
-    mistake = mistake or append(writer, list) or finish(writer)
-    if mistake then
-      error(mistake, 2)
+    local problem = options_problem(steps, options)
+    local writer = not problem and new(steps, nil, options)
+    problem = problem or append(writer, list) or finish(writer)
+    if problem then
+      error(problem, 2)
     end
     return concat(writer.out, "", 1, writer.size)
   end
 
   function format.open(write, options)
-    local mistake = type(write) ~= "function" and "write must be a function, not a " .. type(write)
-      or options_mistake(steps, options)
-    if mistake then
-      error(mistake, 2)
+    local problem = type(write) ~= "function" and "write must be a function, not a " .. type(write)
+      or options_problem(steps, options)
+    if problem then
+      error(problem, 2)
     end
     return new(steps, write, options)
   end
