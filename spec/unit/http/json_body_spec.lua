@@ -1,5 +1,8 @@
 local core = require "pcapi.core"
+local errors = require "pcapi.error"
 local json_body = require "pcapi.http.json_body"
+
+local BOM = "\239\187\191"
 
 local function records(count)
   local all = {}
@@ -252,5 +255,100 @@ describe("a short text", function()
     local pieces, value = decode '{"items":[{"a":1}]}'
     assert.equal(0, pieces)
     assert.same({ items = { { a = 1 } } }, value)
+  end)
+end)
+
+describe("pcapi.http.json_body", function()
+  describe("decode", function()
+    local function decode_body(kind, body, must)
+      local made = { headers = { ["content-type"] = kind }, body = body }
+      local ok, message = json_body.decode(made, must)
+      return ok, made.json, message
+    end
+
+    for _, kind in ipairs { "application/json", "application/json; charset=utf-8", "text/json",
+                            "application/problem+json" } do
+      it("takes JSON that " .. kind .. " announces", function()
+        local ok, json = decode_body(kind, '"text"')
+        assert.is_true(ok)
+        assert.equal("text", json)
+      end)
+
+      it("refuses what " .. kind .. " announces and is none", function()
+        local ok, _, message = decode_body(kind, "[1,]")
+        assert.is_nil(ok)
+        assert.matches("the answer is not JSON (" .. kind .. "): ", message, 1, true)
+        assert.matches(" at byte 4", message, 1, true)
+      end)
+    end
+
+    it("takes what looks like JSON whatever its type", function()
+      for _, body in ipairs { "[1]", " \r\n[1]", BOM .. "[1]", BOM .. " [1]" } do
+        local ok, json = decode_body("text/plain", body)
+        assert.is_true(ok)
+        assert.same({ 1 }, json)
+      end
+      local _, json = decode_body(nil, '{"a":1}')
+      assert.same({ a = 1 }, json)
+    end)
+
+    it("leaves other bodies alone", function()
+      for _, body in ipairs { "", "text", "5", "<html>", "{ not JSON" } do
+        local ok, json = decode_body("text/html", body)
+        assert.is_true(ok)
+        assert.is_nil(json)
+      end
+    end)
+
+    it("takes an empty body of any type, as some answers have none", function()
+      local ok, json = decode_body("application/json", "")
+      assert.is_true(ok)
+      assert.is_nil(json)
+    end)
+
+    it("gives false for false", function()
+      local ok, json = decode_body("application/json", "false")
+      assert.is_true(ok)
+      assert.is_false(json)
+    end)
+
+    describe("where the body has to be JSON", function()
+      for body, why in pairs {
+        [""] = "the answer is not JSON (no content type): it is empty",
+        ["null"] = "the answer is not JSON (no content type): it is null",
+        ["<html>"] = "the answer is not JSON (no content type): Expected value",
+        ["{ not"] = " at byte 3",
+      } do
+        it(("says of %q: %s"):format(body, why), function()
+          local ok, _, message = decode_body(nil, body, true)
+          assert.is_nil(ok)
+          assert.matches(why, message, 1, true)
+        end)
+      end
+
+      it("does not mind its type", function()
+        local ok, json = decode_body("text/html", BOM .. "[1]", true)
+        assert.is_true(ok)
+        assert.same({ 1 }, json)
+      end)
+    end)
+  end)
+
+  it("makes an error of another kind of a good answer that is not to blame", function()
+    local err = json_body.unreadable({ status = 200 }, "late", { kind = "timeout", hint = "wait" })
+    assert.same({ "timeout", "late", "wait" }, { err.kind, err.message, err.hint })
+    err = json_body.unreadable({ status = 200 }, "large", { hint = "raise" })
+    assert.same({ "protocol", "raise" }, { err.kind, err.hint })
+  end)
+
+  it("makes a protocol error of a good answer without sense", function()
+    local err = json_body.unreadable({ status = 200, request_id = "r", correlation_id = "c" },
+      "odd")
+    assert.is_true(errors.is(err))
+    assert.equal("protocol", err.kind)
+    assert.equal(200, err.status)
+    assert.equal("odd", err.message)
+    assert.equal("r", err.request_id)
+    assert.equal("c", err.correlation_id)
   end)
 end)

@@ -1,5 +1,7 @@
 local retry = require "pcapi.http.retry"
 
+local NOW = 1706944089 -- 2024-02-03T07:08:09Z
+
 local function decide(failure, changes)
   changes = changes or {}
   return retry.decide(failure, changes.method or "GET", changes.attempt or 1,
@@ -125,5 +127,61 @@ describe("pcapi.http.retry", function()
       assert.is_nil(decide(UNAVAILABLE, { left = 0.25 }))
       assert.is_nil(decide(UNAVAILABLE, { left = -1 }))
     end)
+  end)
+
+  describe("retry_after", function()
+    local SENT_AT = "Sat, 03 Feb 2024 07:00:00 GMT" -- eight minutes behind our clock
+
+    for _, case in ipairs {
+      { "57", nil, 57 }, { "0", nil, 0 }, { "007", nil, 7 }, { " 8 ", nil, 8 },
+      { "9.0", nil, 9 }, { "9.", nil, 9 }, { "5, 10", nil, 10 }, { "30,3.0", nil, 30 },
+      { "31536000", nil, 86400 }, { ("7"):rep(400), nil, 86400 },
+      { "5, " .. ("1"):rep(310), nil, 86400 }, { "86400.5", nil, 86400 },
+      { "Fri, 31 Dec 9999 23:59:59 GMT", SENT_AT, 86400 },
+      { "Fri, 31 Dec 9999 23:59:59 GMT", nil, 86400 },
+      { "Sat, 03 Feb 2024 07:01:30 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", 0 },
+      { " Sat, 03 Feb 2024 07:01:30 GMT ", SENT_AT, 90 },
+      { "Sat, 03 Feb 2024 07:01:30 GMT", SENT_AT, 90 },
+      { "Saturday, 03-Feb-24 07:01:30 GMT", SENT_AT, 90 },
+      { "Sat Feb  3 07:01:30 2024", SENT_AT, 90 },
+      { "Sat, 03 Feb 2024 07:08:39 GMT", nil, 30 },
+      { "Sat, 03 Feb 2024 07:08:39 GMT", "garbage", 30 },
+      { "Sat, 03 Feb 2024 06:00:00 GMT", SENT_AT, 0 },
+      { "Sat, 03 Feb 2024 06:00:00 GMT", nil, 0 },
+    } do
+      it(("is %d for %q where Date is %s"):format(case[3], case[1], case[2] or "missing"),
+        function()
+          assert.equal(case[3],
+            retry.retry_after({ ["retry-after"] = case[1], date = case[2] }, NOW))
+        end)
+    end
+
+    it("keeps a fraction of a second", function()
+      assert.equal(1.5, retry.retry_after({ ["retry-after"] = "1.5" }, NOW))
+      assert.equal(0.125, retry.retry_after({ ["retry-after"] = "0.1259999" }, NOW))
+    end)
+
+    for _, text in ipairs { "", "soon", "-5", "5s", "0x10", "1e3", "1e999", "5, soon", "5,", ",",
+                            "inf", "nan", "+5", ".5", "1.5.5", " ", "5, -1",
+                            "Sat, 33 Feb 2024 07:01:30 GMT", "2024-02-03T07:08:09Z" } do
+      it(("is nothing for %q"):format(text), function()
+        assert.is_nil(retry.retry_after({ ["retry-after"] = text }, NOW))
+      end)
+    end
+
+    it("is nothing without the header", function()
+      assert.is_nil(retry.retry_after({ date = SENT_AT }, NOW))
+    end)
+
+    it("holds a date against this machine's clock where Date is of no clock", function()
+      for _, date in ipairs { "Fri, 31 Dec 9999 23:59:59 GMT", "Sat, 01 Jan 0000 00:00:00 GMT",
+                              "Wed, 01 Jan 2500 00:00:00 GMT" } do
+        assert.equal(0, retry.retry_after({ ["retry-after"] = SENT_AT, date = date }, NOW), date)
+      end
+    end)
+  end)
+
+  it("gives a hint with whole seconds", function()
+    assert.equal("Try again in 3 s, and ask less often", retry.hint(2.5))
   end)
 end)

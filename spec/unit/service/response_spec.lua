@@ -1,7 +1,5 @@
 local answer = require "pcapi.service.response"
-local headers = require "pcapi.http.headers"
 local json_body = require "pcapi.http.json_body"
-local retry = require "pcapi.http.retry"
 local errors = require "pcapi.error"
 
 local NOW = 1706944089 -- 2024-02-03T07:08:09Z
@@ -259,6 +257,11 @@ describe("pcapi.service.response", function()
       assert.matches("pass MFA", error_of(401, '{"code":"900421"}', asks).hint, 1, true)
     end)
 
+    it("asks to wait a day at most, whatever the service asks for", function()
+      local err = error_of(429, "", { headers = { ["retry-after"] = ("4"):rep(400) } })
+      assert.equal("Try again in 86400 s, and ask less often", err.hint)
+    end)
+
     it("falls back to the ids that were sent", function()
       local err = error_of(500)
       assert.equal("sent-r", err.request_id)
@@ -273,66 +276,6 @@ describe("pcapi.service.response", function()
     it("makes what the service says harmless", function()
       local err = error_of(400, '{"code":"1","description":"\\u001b[2J Bearer SECRET"}')
       assert.equal("\\x1b[2J Bearer [token]", err.message)
-    end)
-  end)
-
-  describe("retry_after", function()
-    local SENT_AT = "Sat, 03 Feb 2024 07:00:00 GMT" -- eight minutes behind our clock
-
-    for _, case in ipairs {
-      { "57", nil, 57 }, { "0", nil, 0 }, { "007", nil, 7 }, { " 8 ", nil, 8 },
-      { "9.0", nil, 9 }, { "9.", nil, 9 }, { "5, 10", nil, 10 }, { "30,3.0", nil, 30 },
-      { "31536000", nil, 86400 }, { ("7"):rep(400), nil, 86400 },
-      { "5, " .. ("1"):rep(310), nil, 86400 }, { "86400.5", nil, 86400 },
-      { "Fri, 31 Dec 9999 23:59:59 GMT", SENT_AT, 86400 },
-      { "Fri, 31 Dec 9999 23:59:59 GMT", nil, 86400 },
-      { "Sat, 03 Feb 2024 07:01:30 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", 0 },
-      { " Sat, 03 Feb 2024 07:01:30 GMT ", SENT_AT, 90 },
-      { "Sat, 03 Feb 2024 07:01:30 GMT", SENT_AT, 90 },
-      { "Saturday, 03-Feb-24 07:01:30 GMT", SENT_AT, 90 },
-      { "Sat Feb  3 07:01:30 2024", SENT_AT, 90 },
-      { "Sat, 03 Feb 2024 07:08:39 GMT", nil, 30 },
-      { "Sat, 03 Feb 2024 07:08:39 GMT", "garbage", 30 },
-      { "Sat, 03 Feb 2024 06:00:00 GMT", SENT_AT, 0 },
-      { "Sat, 03 Feb 2024 06:00:00 GMT", nil, 0 },
-    } do
-      it(("is %d for %q where Date is %s"):format(case[3], case[1], case[2] or "missing"),
-        function()
-          assert.equal(case[3],
-            retry.retry_after({ ["retry-after"] = case[1], date = case[2] }, NOW))
-        end)
-    end
-
-    it("keeps a fraction of a second", function()
-      assert.equal(1.5, retry.retry_after({ ["retry-after"] = "1.5" }, NOW))
-      assert.equal(0.125, retry.retry_after({ ["retry-after"] = "0.1259999" }, NOW))
-    end)
-
-    for _, text in ipairs { "", "soon", "-5", "5s", "0x10", "1e3", "1e999", "5, soon", "5,", ",",
-                            "inf", "nan", "+5", ".5", "1.5.5", " ", "5, -1",
-                            "Sat, 33 Feb 2024 07:01:30 GMT", "2024-02-03T07:08:09Z" } do
-      it(("is nothing for %q"):format(text), function()
-        assert.is_nil(retry.retry_after({ ["retry-after"] = text }, NOW))
-      end)
-    end
-
-    it("is nothing without the header", function()
-      assert.is_nil(retry.retry_after({ date = SENT_AT }, NOW))
-    end)
-
-    it("holds a date against this machine's clock where Date is of no clock", function()
-      for _, date in ipairs { "Fri, 31 Dec 9999 23:59:59 GMT", "Sat, 01 Jan 0000 00:00:00 GMT",
-                              "Wed, 01 Jan 2500 00:00:00 GMT" } do
-        assert.equal(0, retry.retry_after({ ["retry-after"] = SENT_AT, date = date }, NOW), date)
-        assert.is_nil(headers.date({ date = date }, NOW), date)
-      end
-      assert.equal(0, headers.date({ date = "Thu, 01 Jan 1970 00:00:00 GMT" }, NOW))
-    end)
-
-    it("is written in a hint as whole seconds", function()
-      assert.equal("Try again in 3 s, and ask less often", retry.hint(2.5))
-      local err = error_of(429, "", { headers = { ["retry-after"] = ("4"):rep(400) } })
-      assert.equal("Try again in 86400 s, and ask less often", err.hint)
     end)
   end)
 
@@ -380,98 +323,5 @@ describe("pcapi.service.response", function()
         assert.is_nil((answer.is_mfa_compliant(response(200, body))))
       end
     end)
-  end)
-
-  describe("decode", function()
-    local function decode(kind, body, must)
-      local made = { headers = { ["content-type"] = kind }, body = body }
-      local ok, message = json_body.decode(made, must)
-      return ok, made.json, message
-    end
-
-    for _, kind in ipairs { "application/json", "application/json; charset=utf-8", "text/json",
-                            "application/problem+json" } do
-      it("takes JSON that " .. kind .. " announces", function()
-        local ok, json = decode(kind, '"text"')
-        assert.is_true(ok)
-        assert.equal("text", json)
-      end)
-
-      it("refuses what " .. kind .. " announces and is none", function()
-        local ok, _, message = decode(kind, "[1,]")
-        assert.is_nil(ok)
-        assert.matches("the answer is not JSON (" .. kind .. "): ", message, 1, true)
-        assert.matches(" at byte 4", message, 1, true)
-      end)
-    end
-
-    it("takes what looks like JSON whatever its type", function()
-      for _, body in ipairs { "[1]", " \r\n[1]", BOM .. "[1]", BOM .. " [1]" } do
-        local ok, json = decode("text/plain", body)
-        assert.is_true(ok)
-        assert.same({ 1 }, json)
-      end
-      local _, json = decode(nil, '{"a":1}')
-      assert.same({ a = 1 }, json)
-    end)
-
-    it("leaves other bodies alone", function()
-      for _, body in ipairs { "", "text", "5", "<html>", "{ not JSON" } do
-        local ok, json = decode("text/html", body)
-        assert.is_true(ok)
-        assert.is_nil(json)
-      end
-    end)
-
-    it("takes an empty body of any type, as some answers have none", function()
-      local ok, json = decode("application/json", "")
-      assert.is_true(ok)
-      assert.is_nil(json)
-    end)
-
-    it("gives false for false", function()
-      local ok, json = decode("application/json", "false")
-      assert.is_true(ok)
-      assert.is_false(json)
-    end)
-
-    describe("where the body has to be JSON", function()
-      for body, why in pairs {
-        [""] = "the answer is not JSON (no content type): it is empty",
-        ["null"] = "the answer is not JSON (no content type): it is null",
-        ["<html>"] = "the answer is not JSON (no content type): Expected value",
-        ["{ not"] = " at byte 3",
-      } do
-        it(("says of %q: %s"):format(body, why), function()
-          local ok, _, message = decode(nil, body, true)
-          assert.is_nil(ok)
-          assert.matches(why, message, 1, true)
-        end)
-      end
-
-      it("does not mind its type", function()
-        local ok, json = decode("text/html", BOM .. "[1]", true)
-        assert.is_true(ok)
-        assert.same({ 1 }, json)
-      end)
-    end)
-  end)
-
-  it("makes an error of another kind of a good answer that is not to blame", function()
-    local err = json_body.unreadable({ status = 200 }, "late", { kind = "timeout", hint = "wait" })
-    assert.same({ "timeout", "late", "wait" }, { err.kind, err.message, err.hint })
-    err = json_body.unreadable({ status = 200 }, "large", { hint = "raise" })
-    assert.same({ "protocol", "raise" }, { err.kind, err.hint })
-  end)
-
-  it("makes a protocol error of a good answer without sense", function()
-    local err = json_body.unreadable({ status = 200, request_id = "r", correlation_id = "c" },
-      "odd")
-    assert.is_true(errors.is(err))
-    assert.equal("protocol", err.kind)
-    assert.equal(200, err.status)
-    assert.equal("odd", err.message)
-    assert.equal("r", err.request_id)
-    assert.equal("c", err.correlation_id)
   end)
 end)
