@@ -129,14 +129,14 @@ end
 -- err. Counts in the call.
 local function read_page(client, resource, root, page, call, response)
   local records, unreadable, why = M.records(response, resource.description,
-    json_body.between(client.transport, call.deadline))
+    json_body.checkpoint(client.transport, call.deadline))
   local following, message
   if records then
     limits.spend(call.ceilings, #records + unreadable)
     call.unreadable = (call.unreadable or 0) + unreadable
     following, message = M.next_page(response, page, client.base, root)
   else
-    message, why = json_body.late(unreadable)
+    message, why = unreadable, json_body.timed_out(unreadable)
   end
   if message then
     return nil, nil, json_body.unreadable(response, message, why)

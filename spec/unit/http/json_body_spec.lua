@@ -277,7 +277,7 @@ describe("pcapi.http.json_body", function()
       it("refuses what " .. kind .. " announces and is none", function()
         local ok, _, message = decode_body(kind, "[1,]")
         assert.is_nil(ok)
-        assert.matches("the answer is not JSON (" .. kind .. "): ", message, 1, true)
+        assert.matches("the response is not JSON (" .. kind .. "): ", message, 1, true)
         assert.matches(" at byte 4", message, 1, true)
       end)
     end
@@ -314,9 +314,9 @@ describe("pcapi.http.json_body", function()
 
     describe("where the body has to be JSON", function()
       for body, why in pairs {
-        [""] = "the answer is not JSON (no content type): it is empty",
-        ["null"] = "the answer is not JSON (no content type): it is null",
-        ["<html>"] = "the answer is not JSON (no content type): Expected value",
+        [""] = "the response is not JSON (no content type): it is empty",
+        ["null"] = "the response is not JSON (no content type): it is null",
+        ["<html>"] = "the response is not JSON (no content type): Expected value",
         ["{ not"] = " at byte 3",
       } do
         it(("says of %q: %s"):format(body, why), function()
@@ -331,6 +331,30 @@ describe("pcapi.http.json_body", function()
         assert.is_true(ok)
         assert.same({ 1 }, json)
       end)
+    end)
+  end)
+
+  describe("a checkpoint", function()
+    local transport = { now = function() return 10 end }
+
+    it("lets other tasks run", function()
+      local breaths = 0
+      json_body.checkpoint({ now = transport.now, breathe = function()
+        breaths = breaths + 1
+      end }, 11)()
+      assert.equal(1, breaths)
+    end)
+
+    it("returns nothing before the deadline", function()
+      assert.is_nil(json_body.checkpoint(transport, 11)())
+    end)
+
+    it("returns a message at the deadline, which stands for a timeout", function()
+      local message = json_body.checkpoint(transport, 10)()
+      assert.equal("timed out while reading the response", message)
+      assert.same({ kind = "timeout", hint = "Raise timeout" }, json_body.timed_out(message))
+      assert.is_nil(json_body.timed_out "another message")
+      assert.is_nil(json_body.timed_out(nil))
     end)
   end)
 

@@ -719,7 +719,7 @@ describe("pcapi.service.paging", function()
         local records, err, transport = late(case[1], case[2], case[3])
         assert.is_nil(records)
         assert.equal("timeout", err.kind)
-        assert.equal("the time was over while the answer was read", err.message)
+        assert.equal("timed out while reading the response", err.message)
         assert.is_string(err.request_id)
         assert.equal(1, #transport.sent)
         assert.equal(case[1]:sub(-4) and select(2, case[1]:gsub("},", "")) + 1,
