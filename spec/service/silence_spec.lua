@@ -129,7 +129,7 @@ describe("a connection that falls silent", function()
   end)
 
   it("is waited for where it is fresh, until the deadline", function()
-    local made = sessions.new { kept = 1, silence = 0.3 }
+    local made = sessions.new { idle = 1, silence = 0.3 }
     server:play { { { { wait = 1500 }, OK } } }
     local session = assert(made:start(sessions.connection { allow_http = true }, {
       method = "GET", url = server.http .. "/", timeout = 5, connect_timeout = 5,
@@ -138,7 +138,7 @@ describe("a connection that falls silent", function()
     repeat
       made.pool:wait(1)
       made.pool:next()
-      response = made:answer(session, { max_body = 1e6 })
+      response = made:response(session, { max_body = 1e6 })
     until response ~= false
     assert.equal(200, response.status)
     assert.equal(1, #server:seen().requests)

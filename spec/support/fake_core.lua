@@ -1,5 +1,5 @@
 --- The core without network, and with a clock that only waiting moves, for what stands
--- right above it: wires, the transport and loops.
+-- right above it: sessions, the transport and loops.
 --
 -- What a request is answered with says `answer(request, number)`: as an answer of
 -- `spec.support.fake_transport`, after its `takes` seconds (0.1), or when the time of the
@@ -22,7 +22,7 @@ end
 local function new_core()
   local core = {
     time = 1000, answer = no_answer, sent = {}, pools = {}, sessions = {},
-    most = 0, running = 0, -- exchanges at once
+    most = 0, running = 0, -- requests in flight
     during_wait = nil, -- a function called in each wait, as a signal would be
   }
   function core.now()
@@ -57,7 +57,7 @@ function Pool:http(options)
   return session
 end
 
--- The one on the wire that is over first.
+-- The request in flight that ends first.
 local function first_due(self)
   local first
   for _, session in ipairs(self.core.sessions) do

@@ -8,16 +8,16 @@ local service = require "bench.nginx.service"
 local sessions = require "pcapi.http.sessions"
 
 local PAUSE = 0.001 -- seconds
-local KEPT = 512 -- connections
+local IDLE = 512 -- connections
 
 local waiting, polls = {}, false -- semaphores by the id of their session
 
-local Transport = { wire = sessions.new { kept = KEPT, watched = true } }
+local Transport = { sessions = sessions.new { idle = IDLE, watched = true } }
 Transport.__index = Transport
 
 local function poll(premature)
   while not premature and next(waiting) do
-    local pool = Transport.wire.pool
+    local pool = Transport.sessions.pool
     pool:wait(0)
     for id in pool.next, pool do
       local waiter = waiting[id]
@@ -30,7 +30,7 @@ local function poll(premature)
 end
 
 function Transport:send(request)
-  local session, err = self.wire:start(self.connection, request)
+  local session, err = self.sessions:start(self.connection, request)
   if not session then
     return nil, err
   end
@@ -40,7 +40,7 @@ function Transport:send(request)
     polls = ngx.timer.at(0, poll)
   end
   waiter:wait(request.timeout + 1)
-  return self.wire:answer(session, request)
+  return self.sessions:response(session, request)
 end
 
 function Transport:sleep(seconds) -- luacheck: ignore self
@@ -53,7 +53,7 @@ function Transport:now() -- luacheck: ignore self
 end
 
 function Transport:close()
-  self.wire:close()
+  self.sessions:close()
 end
 
 local client = pcapi.new(service.client {

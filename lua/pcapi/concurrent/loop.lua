@@ -107,7 +107,7 @@ end
 
 -- Moves the network on, for at most so many seconds. Returns whether an answer came.
 local function receive(self, seconds)
-  local pool, came = self.wire.pool, false
+  local pool, came = self.sessions.pool, false
   pool:wait(seconds)
   for id in pool.next, pool do
     local task = self.waiting[id]
@@ -183,7 +183,7 @@ local function stop_all(self)
     self.pending = queue.new()
     if self.closing then
       self.closing = nil
-      self.wire:close()
+      self.sessions:close()
     end
   end
 end
@@ -219,15 +219,16 @@ function M.new(options)
   local limit = whole(options.limit or defaults.concurrency)
   local self = setmetatable({
     limit = limit, interval = options.rate and 1 / options.rate, slot = 0,
-    wire = sessions.new { connections = whole(options.connections), kept = limit, watched = true,
-                      host_connections = whole(options.host_connections) },
+    sessions = sessions.new { connections = whole(options.connections), idle = limit,
+                              watched = true,
+                              host_connections = whole(options.host_connections) },
     tasks = {}, -- the set of those that are not done
     threads = {}, -- coroutines that wait for another task
     pending = queue.new(), -- have not begun
     begun = 0, unfinished = 0,
   }, Loop)
   forget_waits(self)
-  local pool, err = self.wire:open()
+  local pool, err = self.sessions:open()
   if not pool then
     return nil, err
   end
@@ -248,7 +249,7 @@ end
 local function check_open(self, level)
   if getmetatable(self) ~= Loop then
     error("call it with a colon, as loop:run {…}", level + 1)
-  elseif not self.wire.pool then
+  elseif not self.sessions.pool then
     error("the loop is closed; make another: pcapi.concurrent.new()", level + 1)
   end
 end
@@ -397,7 +398,7 @@ end
 -- @treturn number readable when there is something to do
 function Loop:pollfd()
   check_open(self, 2)
-  return self.wire.pool:descriptor()
+  return self.sessions.pool:descriptor()
 end
 
 --- What to poll the descriptor for.
@@ -411,7 +412,7 @@ end
 function Loop:timeout()
   check_open(self, 2)
   local seconds = idle_time(self, core.now())
-  local wanted = self.wire.pool:timeout()
+  local wanted = self.sessions.pool:timeout()
   seconds = wanted and math.min(wanted, seconds) or seconds
   return seconds < math.huge and seconds or nil
 end
@@ -428,7 +429,7 @@ function Loop:close()
   while self.unfinished > 0 do
     stop_all(self)
   end
-  self.wire:close()
+  self.sessions:close()
 end
 
 function Loop:__tostring()

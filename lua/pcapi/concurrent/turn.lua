@@ -57,7 +57,7 @@ end
 -- Begins an exchange whose turn has come. It takes its place on the wire only then: one
 -- that raises, as for lack of memory, must not keep it.
 local function start(self, connection, request)
-  local session, err = self.wire:start(connection, request)
+  local session, err = self.sessions:start(connection, request)
   if session then
     self.waiting[session:id()] = self.task
     occupy(self)
@@ -89,10 +89,10 @@ function M.exchange(self, connection, request)
   local reading = { timing = request.timing, max_body = request.max_body }
   request = nil -- luacheck: ignore 311
   if yield(WAITS) == "stopped" then
-    self.wire:cancel(session)
+    self.sessions:cancel(session)
     return life.stopped()
   end
-  return self.wire:answer(session, reading)
+  return self.sessions:response(session, reading)
 end
 
 return M

@@ -1,16 +1,24 @@
---- The transport over libcurl. Within a task of `pcapi.concurrent` others go on while it
--- waits; elsewhere it blocks the thread, not the person: it waits in short slices, so that
--- Ctrl-C and a progress function get their turn.
+--- The transport over libcurl. In a task of `pcapi.concurrent` the other tasks run while it waits.
+-- Elsewhere it blocks its thread; it waits in short slices, so that Ctrl-C and a progress function
+-- work.
 --
--- A transport is a table with `send(self, request) → response | nil, err`,
--- `sleep(self, seconds)`, `now(self)` (seconds of a clock that never jumps) and
--- `close(self)`. Everything above it is written against these four. Where work that takes long
--- would hold others up it may have `breathe(self)`, which lets them go on; it is called between
--- pieces of decoding. `piece` is their size in bytes (16,384, a quarter of a millisecond or so),
--- and `at_once` the number of JSON values up to which a text is decoded as a whole (0). Where code
--- that waits may be ended from
--- outside it may have `detached(self, act)`, which runs a function to its end all the same, and
--- returns what that does: the renewal of a token is such.
+-- All code above the transport uses only these methods, so another transport may take its place
+-- (option `transport` of `pcapi.new`). A transport is a table with
+--
+-- - `send(self, request)`: sends a request; returns the response, or nil and an error. See
+--   @{Transport:send}.
+-- - `sleep(self, seconds, on_wait)`: waits; returns true, or nil and an error.
+-- - `now(self)`: returns the seconds of a clock that never jumps.
+-- - `close(self)`: closes its idle connections.
+--
+-- and optionally
+--
+-- - `breathe(self)`: lets other tasks run. It is called between the pieces of a long body.
+-- - `piece`: bytes of such a piece. Default 16,384, about a quarter of a millisecond.
+-- - `at_once`: a body with at most so many JSON values is decoded in one piece. Default 0.
+-- - `whole(self, act)`: needed if the code that waits can be cancelled from outside. Calls `act`,
+--   lets it finish even then, and returns what it returns. A token renewal uses it.
+--
 -- @module pcapi.http.curl
 local ca = require "pcapi.http.ca"
 local core = require "pcapi.core"
@@ -21,15 +29,15 @@ local sessions = require "pcapi.http.sessions"
 local M = {}
 
 local SLICE = 0.25 -- seconds
-local KEPT = 16 -- connections, of a transport that blocks: service, sign-in, a vault
+local IDLE = 16 -- connections of a blocking transport: to the service, the sign-in, a vault
 
 local Transport = {}
 Transport.__index = Transport
 Transport.__name = "pcapi.http.curl"
-Transport.at_once = 250000 -- JSON values, which take up to a quarter of a second
+Transport.at_once = 250000 -- JSON values: decoding takes up to a quarter of a second
 Transport.piece = 256 * 1024 -- bytes: a few milliseconds
 
--- The CAs to trust: ca_file and ca_path of the options, or what the environment names.
+-- The trusted CAs: ca_file and ca_path of the options, else those that the environment names.
 local function cas_of(options)
   if options.ca_file or options.ca_path then
     return options
@@ -41,27 +49,27 @@ local function cas_of(options)
   return {}, value
 end
 
---- Makes a transport. It connects to nothing yet.
+--- Makes a transport. It opens no connection yet.
 -- @tparam[opt] table options
--- @tparam[opt] string options.ca_file PEM file of the CAs to trust, instead of those that
--- the environment names (see `pcapi.http.ca`), or the system has
--- @tparam[opt] string options.ca_path directory of CAs hashed by `openssl rehash`
--- @tparam[opt] string options.proxy address of a proxy; `""` for none; without it
--- the environment decides (`https_proxy`, `no_proxy`)
--- @tparam[opt] string options.no_proxy hosts to reach without the proxy
--- @tparam[opt] string options.http_version `"1.1"` keeps to HTTP/1.1
--- @tparam[opt] boolean options.allow_http http:// too, for a test on loopback
--- @tparam[opt] string options.user_agent put in front of our own
--- @tparam[opt] function options.on_wait called about four times a second with the
--- seconds waited so far; not within a task
+-- @tparam[opt] string options.ca_file PEM file of the trusted CAs. Default: those that the
+-- environment names (see `pcapi.http.ca`), else those of the system
+-- @tparam[opt] string options.ca_path directory of trusted CAs, hashed by `openssl rehash`
+-- @tparam[opt] string options.proxy address of a proxy; `""` for none. Default: `https_proxy` and
+-- `no_proxy` of the environment
+-- @tparam[opt] string options.no_proxy hosts to connect to without the proxy
+-- @tparam[opt] string options.http_version `"1.1"` to use HTTP/1.1 only
+-- @tparam[opt] boolean options.allow_http allow http:// for a test on loopback
+-- @tparam[opt] string options.user_agent text to put before `pcapi/VERSION`
+-- @tparam[opt] function options.on_wait called about four times a second with the seconds waited
+-- so far; not called in a task
 -- @treturn table a transport
 function M.new(options)
   options = options or {}
   local agent = "pcapi/" .. version
-  local cas, trouble = cas_of(options)
+  local cas, problem = cas_of(options)
   return setmetatable({
-    wire = sessions.new { kept = KEPT },
-    on_wait = options.on_wait, trouble = trouble,
+    sessions = sessions.new { idle = IDLE },
+    on_wait = options.on_wait, problem = problem,
     connection = sessions.connection {
       ca_file = cas.ca_file, ca_path = cas.ca_path,
       proxy = options.proxy, no_proxy = options.no_proxy,
@@ -71,90 +79,93 @@ function M.new(options)
   }, Transport)
 end
 
--- Within a worker of nginx nobody else is served meanwhile. It may be meant so in a script,
--- but hardly there.
-local is_told = false
+local has_warned = false
 
-local function tell_nginx()
+-- In a worker of nginx a blocking call stops all other requests, which is hardly intended.
+local function warn_in_nginx()
   local ngx = rawget(_G, "ngx")
   local phase = ngx and ngx.get_phase and ngx.get_phase()
-  if phase and phase ~= "init" and phase ~= "exit_worker" and not is_told then
-    is_told = true
-    ngx.log(ngx.WARN, 'pcapi: a call stops this worker of nginx for as long as it waits; use the '
-      .. "module pcapi.nginx in place of pcapi")
+  if phase and phase ~= "init" and phase ~= "exit_worker" and not has_warned then
+    has_warned = true
+    ngx.log(ngx.WARN, "pcapi: this call blocks the nginx worker while it waits; require "
+      .. '"pcapi.nginx" instead of "pcapi"')
   end
 end
 
--- Another exchange may begin meanwhile, from within on_wait: so what is over is looked
--- for by session.
-local function exchange(self, request)
-  tell_nginx()
-  local session, err = self.wire:start(self.connection, request)
+-- on_wait may send another request. So the loop waits for its own session, and ignores which one
+-- the pool reports.
+local function send_blocking(self, request)
+  warn_in_nginx()
+  local session, err = self.sessions:start(self.connection, request)
   if not session then
     return nil, err
   end
   local on_wait = request.on_wait or self.on_wait
   local started = on_wait and core.now()
-  local pool = self.wire.pool
+  local pool = self.sessions.pool
   while true do
     pool:wait(SLICE)
     while pool:next() do end -- luacheck: ignore 542
     local response
-    response, err = self.wire:answer(session, request)
+    response, err = self.sessions:response(session, request)
     if response ~= false then
       return response, err
     end
     if started then
       on_wait(core.now() - started)
-      if self.wire.pool ~= pool then -- closed meanwhile
-        return self.wire:answer(session, request)
+      if self.sessions.pool ~= pool then -- on_wait has closed the transport
+        return self.sessions:response(session, request)
       end
     end
   end
 end
 
---- One exchange.
--- @tparam table request `method`, `url`, `headers` (lines), `body`, `timeout` and
--- `connect_timeout` (seconds), `max_body` and `max_headers` (bytes). `on_wait` stands for the
--- transport's own. With `timing` the answer, or the error, has `timing`: seconds since the start
--- when `name_lookup`, `connect`, `tls`, `first_byte` and `total` were done, 0 for none.
--- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`
+--- Sends a request.
+-- @tparam table request `method`; `url`; `headers`, an array of `Name: value`; `body`; `timeout` and
+-- `connect_timeout` (seconds); `max_body` and `max_headers` (bytes); optionally `on_wait`, in place
+-- of the transport's own, and `timing` (boolean)
+-- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`; and with
+-- `request.timing` also `timing`: seconds from the start until `name_lookup`, `connect`, `tls`,
+-- `first_byte` and `total` were done, 0 for a step that was not needed
 -- @treturn[2] nil
--- @treturn[2] pcapi.error of kind timeout, network, tls, protocol, config or stopped
+-- @treturn[2] pcapi.error of kind timeout, network, tls, protocol, config or stopped; with
+-- `request.timing` it has `timing`, too
 function Transport:send(request)
-  if self.trouble then
-    return nil, self.trouble
+  if self.problem then
+    return nil, self.problem
   end
   local loop = current_task.loop()
   if loop then
     return loop:exchange(self.connection, request)
   end
-  return exchange(self, request)
+  return send_blocking(self, request)
 end
 
 --- Waits.
 -- @tparam number seconds
+-- @tparam[opt] function on_wait in place of the transport's own
 -- @treturn[1] boolean true
--- @treturn[2] nil within a task whose run is stopped
+-- @treturn[2] nil in a task whose run was stopped
 -- @treturn[2] pcapi.error of kind stopped
-function Transport:sleep(seconds)
+function Transport:sleep(seconds, on_wait)
   local loop = current_task.loop()
   if loop then
     return loop:sleep(seconds)
   end
+  on_wait = on_wait or self.on_wait
   local finish = core.now() + seconds
   local left = seconds
   while left > 0 do
     core.sleep(math.min(left, SLICE))
-    if self.on_wait then
-      self.on_wait(seconds - left)
+    if on_wait then
+      on_wait(seconds - left)
     end
     left = finish - core.now()
   end
   return true
 end
 
---- Lets other tasks go on; outside of tasks it does nothing.
+--- Lets other tasks run. Does nothing outside a task.
 function Transport:breathe() -- luacheck: ignore self
   local loop = current_task.loop()
   if loop then
@@ -162,16 +173,16 @@ function Transport:breathe() -- luacheck: ignore self
   end
 end
 
---- Seconds of a clock that never jumps.
--- @treturn number
+--- Reads a clock that never jumps.
+-- @treturn number seconds
 function Transport:now() -- luacheck: ignore self
   return core.now()
 end
 
---- Closes the kept connections and gives up what is in flight, but for that of a loop,
--- which keeps its own. The transport may be used again.
+--- Closes the idle connections and cancels the requests in flight, but not those of a loop of
+-- `pcapi.concurrent`, which has connections of its own. The transport may be used again.
 function Transport:close()
-  self.wire:close()
+  self.sessions:close()
 end
 
 return M

@@ -1,5 +1,5 @@
---- Exchanges over one pool of the core, which keeps their connections. Sessions are kept
--- by what they connect with, so that transports that connect alike share them.
+--- Sends requests over one pool of the core, which reuses connections. An idle session serves the
+-- next request with equal connection options, also that of another transport.
 -- @module pcapi.http.sessions
 local coding = require "pcapi.http.coding"
 local core = require "pcapi.core"
@@ -49,11 +49,11 @@ local CAUSES = {
   end,
 }
 
---- The error of an exchange.
+--- Makes the error of a request, with a hint.
 -- @tparam string kind
 -- @tparam string message
 -- @tparam ?table timing
--- @tparam ?string cause that the core found
+-- @tparam ?string cause as the core names it
 -- @treturn[1] nil
 -- @treturn[2] pcapi.error
 function M.fail(kind, message, timing, cause)
@@ -61,29 +61,34 @@ function M.fail(kind, message, timing, cause)
                            hint = cause and CAUSES[cause]() or HINTS[kind] }
 end
 
-local Wire = {}
-Wire.__index = Wire
-Wire.__name = "pcapi.http.sessions"
+local Sessions = {}
+Sessions.__index = Sessions
+Sessions.__name = "pcapi.http.sessions"
 
---- Makes a wire; opens nothing.
--- @tparam table bounds `connections`, `host_connections` (at once; nil for no limit) and
--- `kept` (connections and sessions kept for later); `watched`: for many at once
+--- Makes an empty set of sessions. It opens nothing.
+-- @tparam table bounds `connections`, `host_connections` (open at once; nil for no limit), `idle`
+-- (connections, and sessions, that stay open for the next request), `watched` (boolean: many
+-- requests at once), `silence` (seconds, see @{pcapi.http.limits.SILENCE})
 -- @treturn table
 function M.new(bounds)
   return setmetatable({
-    limits = bounds, idle = {}, idle_count = 0,
-    busy = {}, -- sessions in flight, so that close() reaches one whose wait raised
-  }, Wire)
+    bounds = {
+      connections = bounds.connections, host_connections = bounds.host_connections,
+      kept = bounds.idle, watched = bounds.watched, silence = bounds.silence,
+    },
+    idle = {}, idle_count = 0,
+    busy = {}, -- sessions with a request in flight; close() finds those whose wait raised an error
+  }, Sessions)
 end
 
--- Here and not in fields, as the address of a proxy may hold a password: a connection that
--- somebody dumps shows none.
+-- A weak table, not fields: the address of a proxy may hold a password, which a dump of a
+-- connection must not show.
 local options_of = setmetatable({}, { __mode = "k" })
-local keys = setmetatable({}, { __mode = "v" }) -- one table for all that connect alike
+local keys = setmetatable({}, { __mode = "v" }) -- one table per set of equal options
 
---- What sessions connect with.
+--- Makes the connection options of @{start}.
 -- @tparam table options as `pool:http` of the core takes them
--- @treturn table for @{start}
+-- @treturn table
 function M.connection(options)
   local words = {}
   for _, name in ipairs { "ca_file", "ca_path", "proxy", "no_proxy", "user_agent", "http_1_1",
@@ -91,21 +96,21 @@ function M.connection(options)
     words[#words + 1] = ("%s %q"):format(type(options[name]), tostring(options[name]))
   end
   local text = table.concat(words, "\n")
-  local key = keys[text] or {} -- held here, as the collector may come at any time
+  local key = keys[text] or {} -- the local keeps it from the garbage collector
   keys[text] = key
   local connection = { key = key }
   options_of[connection] = options
   return connection
 end
 
---- Opens what is needed for waiting, unless it is open.
+--- Opens the pool, if it is not open.
 -- @treturn[1] userdata a pool of the core
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
-function Wire:open()
+function Sessions:open()
   if not self.pool then
-    self.limits.silence = self.limits.silence or limits.SILENCE
-    local pool, kind, message, cause = core.pool(self.limits)
+    self.bounds.silence = self.bounds.silence or limits.SILENCE
+    local pool, kind, message, cause = core.pool(self.bounds)
     if not pool then
       return M.fail(kind, message, nil, cause)
     end
@@ -133,13 +138,13 @@ local function take_session(self, connection)
   return session
 end
 
--- Makes a session idle; too many of them are closed.
+-- Makes a session idle, or closes it if too many are idle.
 local function give_back(self, session)
   local connection = self.busy[session]
   self.busy[session] = nil
   if not connection then
-    return -- closed meanwhile
-  elseif self.idle_count >= self.limits.kept then
+    return -- closed in the meantime
+  elseif self.idle_count >= self.bounds.kept then
     session:close()
     return
   end
@@ -152,13 +157,13 @@ local function give_back(self, session)
   self.idle_count = self.idle_count + 1
 end
 
---- Begins an exchange.
--- @tparam table connection
+--- Starts a request.
+-- @tparam table connection from @{connection}
 -- @tparam table request as for `pcapi.http.curl`
 -- @treturn[1] userdata a session of the core
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
-function Wire:start(connection, request)
+function Sessions:start(connection, request)
   local session, err = take_session(self, connection)
   if not session then
     return nil, err
@@ -173,7 +178,7 @@ function Wire:start(connection, request)
   return session
 end
 
--- Sets the body of a response; or gives nil, kind and message.
+-- Sets the body of a response. If that fails, returns nil, kind and message.
 local function read_body(session, response, max_body)
   if not response.headers["content-encoding"] then
     response.body = session:body(coding.is_json(response))
@@ -188,16 +193,16 @@ local function read_body(session, response, max_body)
   return response
 end
 
---- The answer of an exchange that is over. The session is given back.
+--- Returns the response of a request. Then the session is idle.
 -- @tparam userdata session
--- @tparam table reading of the request: `max_body` (bytes), and optionally `timing`
+-- @tparam table reading fields of the request: `max_body` (bytes), and optionally `timing`
 -- @treturn[1] table the response
--- @treturn[2] boolean false, it is on its way
+-- @treturn[2] boolean false: the request is still in flight
 -- @treturn[3] nil
 -- @treturn[3] pcapi.error
-function Wire:answer(session, reading)
+function Sessions:response(session, reading)
   if not self.busy[session] then
-    return M.fail("stopped", "its connection was closed meanwhile")
+    return M.fail("stopped", "the connection was closed before the response came")
   end
   local response, kind, message, cause = session:result()
   if response == false then
@@ -215,18 +220,17 @@ function Wire:answer(session, reading)
   return response
 end
 
---- Gives up an exchange, or what is left of it.
+--- Cancels a request. Does nothing if it has ended.
 -- @tparam userdata session
-function Wire:cancel(session)
+function Sessions:cancel(session)
   if self.busy[session] then
     session:cancel()
     give_back(self, session)
   end
 end
 
---- Closes the kept connections and gives up what is in flight. The wire may be used
--- again.
-function Wire:close()
+--- Closes all connections, and cancels the requests in flight. The sessions may be used again.
+function Sessions:close()
   for session in pairs(self.busy) do
     session:close()
   end

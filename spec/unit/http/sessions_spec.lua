@@ -1,7 +1,7 @@
 local fake_core = require "spec.support.fake_core"
 local raised_by = require "spec.support.raised_by"
 
-local core, restore, wire
+local core, restore, sessions
 
 local REQUEST = { method = "GET", url = "https://a.example/", timeout = 10, max_body = 1e6 }
 
@@ -10,15 +10,15 @@ local function connection(changes)
   for name, value in pairs(changes or {}) do
     options[name] = value
   end
-  return wire.connection(options)
+  return sessions.connection(options)
 end
 
--- One exchange to its end; gives its session, and what came of it.
-local function exchange(made, to, timing, request)
+-- Sends a request and waits for its end. Returns its session; then the response, or nil and err.
+local function send(made, to, timing, request)
   local session = assert(made:start(to, request or REQUEST))
   made.pool:wait(60)
   made.pool:next()
-  return session, made:answer(session, { timing = timing, max_body = 1e6 })
+  return session, made:response(session, { timing = timing, max_body = 1e6 })
 end
 
 describe("pcapi.http.sessions", function()
@@ -26,49 +26,49 @@ describe("pcapi.http.sessions", function()
 
   before_each(function()
     core, restore = fake_core.install()
-    wire = require "pcapi.http.sessions"
-    made, usual = wire.new { kept = 2 }, connection()
+    sessions = require "pcapi.http.sessions"
+    made, usual = sessions.new { idle = 2 }, connection()
   end)
 
   after_each(function() restore() end)
 
-  it("opens nothing before the first exchange, and then one pool of its limits", function()
+  it("open one pool at the first request, and nothing before", function()
     assert.same({}, core.pools)
-    exchange(made, usual)
-    exchange(made, usual)
+    send(made, usual)
+    send(made, usual)
     assert.equal(1, #core.pools)
     assert.same({ kept = 2, silence = 20 }, core.pools[1].limits)
   end)
 
-  it("gives the answer with its body, and false until it is there", function()
+  it("return the response with its body, and false until it has come", function()
     core.answer = function() return { status = 404, body = "no", headers = { a = "b" } } end
     local session = made:start(usual, REQUEST)
-    assert.is_false(made:answer(session, REQUEST))
+    assert.is_false(made:response(session, REQUEST))
     made.pool:wait(1)
-    local response = made:answer(session, REQUEST)
+    local response = made:response(session, REQUEST)
     assert.equal(404, response.status)
     assert.equal("no", response.body)
     assert.equal("b", response.headers.a)
     assert.is_nil(response.timing)
   end)
 
-  it("gives an error with the kind of the core, and a hint", function()
+  it("return an error with the kind that the core names, and a hint", function()
     core.answer = function() return { kind = "tls", message = "expired" } end
-    local _, response, err = exchange(made, usual)
+    local _, response, err = send(made, usual)
     assert.is_nil(response)
     assert.equal("tls", err.kind)
     assert.equal("expired", err.message)
     assert.matches("ca_file", err.hint)
   end)
 
-  it("tells what connects alike, whenever the collector comes", function()
+  it("compare connection options, whenever the garbage collector runs", function()
     for i = 1, 20000 do
       assert.truthy(connection({ user_agent = tostring(i % 50) }).key)
     end
     assert.equal(usual.key, connection().key)
   end)
 
-  it("shows nothing of a proxy's password in what a session connects with", function()
+  it("do not show a proxy's password in a dump of a connection", function()
     local made_with = connection { proxy = "http://kim:secret@127.0.0.1:1" }
     for name, value in pairs(made_with) do
       assert.is_nil(tostring(name):find "secret" or tostring(value):find "secret")
@@ -76,69 +76,69 @@ describe("pcapi.http.sessions", function()
     end
   end)
 
-  it("names the cause of a certificate that is refused, where the core knows it", function()
+  it("give a hint for each reason to refuse a certificate", function()
     for cause, word in pairs { ca = "ca_file", host = "address", expired = os.date "!%Y-%m-%d",
                                not_yet_valid = os.date "!%Y-%m-%d" } do
       core.answer = function() return { kind = "tls", message = "no", cause = cause } end
-      local _, _, err = exchange(made, usual)
+      local _, _, err = send(made, usual)
       assert.truthy(err.hint:find(word, 1, true), err.hint)
     end
   end)
 
-  it("lets only a request be repeated whose method may be", function()
+  it("allow libcurl to repeat a request only if its method is idempotent", function()
     for method, expected in pairs { GET = true, HEAD = true, POST = false, PATCH = false } do
-      exchange(made, usual, nil, { method = method, url = "https://a.example/", timeout = 1 })
+      send(made, usual, nil, { method = method, url = "https://a.example/", timeout = 1 })
       assert.equal(expected, core.sent[#core.sent].may_repeat)
     end
   end)
 
-  it("decompresses a body, and says what cannot be", function()
+  it("decompress a body, and return an error if they cannot", function()
     local folder = require "spec.support.folder"
     local gzip = require("spec.support.gzip").gzip
     local headers = { ["content-encoding"] = "gzip", ["content-type"] = "application/json" }
     core.answer = function() return { headers = headers, body = gzip '{"fromName":1}' } end
-    local _, response = exchange(made, usual)
+    local _, response = send(made, usual)
     assert.equal('{"fromName":1}', response.body)
     core.answer = function() return { headers = headers, body = gzip("text"):sub(1, -5) } end
-    local _, none, err = exchange(made, usual)
+    local _, none, err = send(made, usual)
     folder.remove()
     assert.is_nil(none)
     assert.equal("protocol", err.kind)
   end)
 
-  it("gives the timing to who asks for it, also of a failure", function()
+  it("return the timing of a response or an error if the request wants it", function()
     core.timing = { total = 0.1 }
-    local _, response = exchange(made, usual, true)
+    local _, response = send(made, usual, true)
     assert.equal(core.timing, response.timing)
     core.answer = function() return { kind = "network" } end
-    local _, _, err = exchange(made, usual, true)
+    local _, _, err = send(made, usual, true)
     assert.equal(core.timing, err.timing)
-    _, _, err = exchange(made, usual)
+    _, _, err = send(made, usual)
     assert.is_nil(err.timing)
   end)
 
-  it("has a body taken for JSON where its type says so", function()
+  it("tell the core that a body is JSON if its content type says so", function()
     for kind, expected in pairs { ["application/json; charset=utf-8"] = true,
                                   ["application/problem+json"] = true, ["text/plain"] = false } do
       core.answer = function() return { headers = { ["content-type"] = kind } } end
-      assert.equal(expected, (exchange(made, usual)).is_json or false)
+      assert.equal(expected, (send(made, usual)).is_json or false)
     end
     core.answer = function() return {} end
-    assert.is_falsy((exchange(made, usual)).is_json)
+    assert.is_falsy((send(made, usual)).is_json)
   end)
 
-  describe("uses a session again", function()
-    it("once it is free", function()
-      local first = exchange(made, usual)
-      assert.equal(first, (exchange(made, connection())))
+  describe("use an idle session again", function()
+    it("once its request has ended", function()
+      local first = send(made, usual)
+      assert.equal(first, (send(made, connection())))
       local busy = made:start(usual, REQUEST)
       assert.equal(first, busy)
       assert.not_equal(first, made:start(usual, REQUEST))
     end)
 
-    it("after a failure, and after an exchange was given up", function()
+    it("after a failure, and after a request was cancelled", function()
       core.answer = function() return { kind = "network" } end
-      local first = exchange(made, usual)
+      local first = send(made, usual)
       local second = made:start(usual, REQUEST)
       assert.equal(first, second)
       made:cancel(second)
@@ -146,7 +146,7 @@ describe("pcapi.http.sessions", function()
       assert.equal(second, made:start(usual, REQUEST))
     end)
 
-    it("after an exchange that could not begin", function()
+    it("after a request that could not start", function()
       core.answer = function() return { fails = "config" } end
       local session, err = made:start(usual, REQUEST)
       assert.is_nil(session)
@@ -155,19 +155,19 @@ describe("pcapi.http.sessions", function()
       assert.equal(1, #core.sessions)
     end)
 
-    it("only for what connects alike", function()
-      local sessions = { [exchange(made, usual)] = "usual" }
-      made = wire.new { kept = 100 }
+    it("only for equal connection options", function()
+      local seen = { [send(made, usual)] = "usual" }
+      made = sessions.new { idle = 100 }
       for name, value in pairs { ca_file = "f", ca_path = "f", proxy = "f", no_proxy = "f",
                                  user_agent = "f", http_1_1 = true, allow_http = true } do
-        local session = exchange(made, connection { [name] = value })
-        assert.is_nil(sessions[session])
+        local session = send(made, connection { [name] = value })
+        assert.is_nil(seen[session])
         assert.equal(value, session.options[name])
-        sessions[session] = name
+        seen[session] = name
       end
     end)
 
-    it("never for options that only look alike in a row", function()
+    it("never for options that are equal only when joined", function()
       for _, pair in ipairs {
         { { ca_file = "nil" }, {} }, { { proxy = "" }, {} }, { { ca_path = "false" }, {} },
         { { ca_file = "a\nb" }, { ca_file = "a", ca_path = "b" } },
@@ -179,14 +179,14 @@ describe("pcapi.http.sessions", function()
     end)
   end)
 
-  it("keeps no more sessions than it may", function()
+  it("close the idle sessions above their limit", function()
     local all = {}
     for i = 1, 5 do
       all[i] = made:start(usual, REQUEST)
     end
     made.pool:wait(60)
     for i = 1, 5 do
-      made:answer(all[i], REQUEST)
+      made:response(all[i], REQUEST)
     end
     local closed = 0
     for i = 1, 5 do
@@ -195,18 +195,18 @@ describe("pcapi.http.sessions", function()
     assert.equal(3, closed)
   end)
 
-  it("keeps no session that raised, and no exchange that did", function()
+  it("do not reuse a session whose start raised an error", function()
     local odd = connection { ca_file = "a\0" }
     assert.matches("zero byte", raised_by(made.start, made, odd, REQUEST))
     core.answer = function() error "not enough memory" end
     assert.matches("memory", raised_by(made.start, made, usual, REQUEST))
     core.answer = function() return {} end
-    exchange(made, usual)
+    send(made, usual)
     assert.is_nil(next(made.busy))
     assert.equal(2, #core.sessions)
   end)
 
-  it("gives an exchange up once", function()
+  it("cancel a request once", function()
     local session = made:start(usual, REQUEST)
     made:cancel(session)
     assert.equal(session, made:start(usual, REQUEST))
@@ -216,7 +216,7 @@ describe("pcapi.http.sessions", function()
     assert.not_equal(session, made:start(usual, REQUEST))
   end)
 
-  it("gives the error where no descriptor is left", function()
+  it("return an error if no file descriptor is left", function()
     core.no_pool = "no descriptor"
     for _, call in ipairs { "open", "start" } do
       local got, err = made[call](made, usual, REQUEST)
@@ -226,9 +226,9 @@ describe("pcapi.http.sessions", function()
     end
   end)
 
-  describe("that is closed", function()
-    it("has closed all that it opened", function()
-      exchange(made, usual)
+  describe("that are closed", function()
+    it("have closed all that they opened", function()
+      send(made, usual)
       made:start(usual, REQUEST)
       made:start(usual, REQUEST)
       made:close()
@@ -239,10 +239,10 @@ describe("pcapi.http.sessions", function()
       assert.equal(0, core.running)
     end)
 
-    it("says of what was on its way that it was stopped", function()
+    it("return an error of kind stopped for a request in flight", function()
       local session = made:start(usual, REQUEST)
       made:close()
-      local response, err = made:answer(session, REQUEST)
+      local response, err = made:response(session, REQUEST)
       assert.is_nil(response)
       assert.equal("stopped", err.kind)
       made:cancel(session)
@@ -250,10 +250,10 @@ describe("pcapi.http.sessions", function()
 
     it("may be closed again, and used again", function()
       made:close()
-      exchange(made, usual)
+      send(made, usual)
       made:close()
       made:close()
-      local session, response = exchange(made, usual)
+      local session, response = send(made, usual)
       assert.equal(200, response.status)
       assert.is_falsy(session.closed)
       assert.equal(2, #core.pools)
