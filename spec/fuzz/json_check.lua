@@ -1,6 +1,6 @@
 --- What must hold for every JSON text; spec/fuzz/json.c calls it.
 local core = require "pcapi.core"
-local decode = require "pcapi.http.decode"
+local json_body = require "pcapi.http.json_body"
 
 local PIECE = 8 -- bytes, so that short texts are cut too
 local EXACT = 2 ^ 53 - 1
@@ -87,7 +87,7 @@ local function against_cjson(text, value, message)
 end
 
 local function in_pieces(text, value, message)
-  local again, why = decode.decode(text, function() end, PIECE)
+  local again, why = json_body.decode_text(text, function() end, PIECE)
   assert((why == nil) == (message == nil), "pieces are taken where the whole is, and nowhere else")
   assert(equal(again, value), "pieces are not what the whole is")
 end

@@ -16,8 +16,8 @@
 -- - `breathe(self)`: lets other tasks run. It is called between the pieces of a long body.
 -- - `piece`: bytes of such a piece. Default 16,384, about a quarter of a millisecond.
 -- - `at_once`: a body with at most so many JSON values is decoded in one piece. Default 0.
--- - `whole(self, act)`: needed if the code that waits can be cancelled from outside. Calls `act`,
---   lets it finish even then, and returns what it returns. A token renewal uses it.
+-- - `detached(self, act)`: needed if the code that waits can be cancelled from outside. Calls
+--   `act`, lets it finish even then, and returns what it returns. A token renewal uses it.
 --
 -- @module pcapi.http.curl
 local ca = require "pcapi.http.ca"
@@ -121,11 +121,11 @@ local function send_blocking(self, request)
 end
 
 --- Sends a request.
--- @tparam table request `method`; `url`; `headers`, an array of `Name: value`; `body`; `timeout` and
--- `connect_timeout` (seconds); `max_body` and `max_headers` (bytes); optionally `on_wait`, in place
+-- @tparam table request `method`; `url`; `headers`, an array of `Name: value`; `body`; `timeout`
+-- and `connect_timeout` (seconds); `max_body` and `max_headers` (bytes); optionally `on_wait`, in place
 -- of the transport's own, and `timing` (boolean)
--- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`; and with
--- `request.timing` also `timing`: seconds from the start until `name_lookup`, `connect`, `tls`,
+-- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`; and
+-- with `request.timing` also `timing`: seconds from the start until `name_lookup`, `connect`, `tls`,
 -- `first_byte` and `total` were done, 0 for a step that was not needed
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind timeout, network, tls, protocol, config or stopped; with

@@ -5,8 +5,8 @@ local M = {}
 
 local loop, thread
 
---- Returns the loop of the running task. A coroutine that a task has made is not a task: it yields to
--- the code that resumed it, which does not know what to wait for.
+--- Returns the loop of the running task. A coroutine that a task has made is not a task: it yields
+-- to the code that resumed it, which does not know what to wait for.
 -- @treturn ?pcapi.concurrent.loop nil outside a task
 function M.loop()
   return thread and coroutine.running() == thread and loop or nil
