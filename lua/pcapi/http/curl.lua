@@ -122,11 +122,11 @@ end
 
 --- Sends a request.
 -- @tparam table request `method`; `url`; `headers`, an array of `Name: value`; `body`; `timeout`
--- and `connect_timeout` (seconds); `max_body` and `max_headers` (bytes); optionally `on_wait`, in place
--- of the transport's own, and `timing` (boolean)
--- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`; and
--- with `request.timing` also `timing`: seconds from the start until `name_lookup`, `connect`, `tls`,
--- `first_byte` and `total` were done, 0 for a step that was not needed
+-- and `connect_timeout` (seconds); `max_body` and `max_headers` (bytes); optionally `on_wait`, in
+-- place of the transport's own, and `timing` (boolean)
+-- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`;
+-- with `request.timing` also `timing`: seconds from the start until `name_lookup`, `connect`,
+-- `tls`, `first_byte` and `total` were done, 0 for a step that was not needed
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind timeout, network, tls, protocol, config or stopped; with
 -- `request.timing` it has `timing`, too

@@ -101,7 +101,8 @@ describe("exchanges of a worker", function()
       said = server:run "return call(nil, { timeout = 0.4 })"
     end)
     assert.is_true(seconds > 0.3 and seconds < 1, ("%.2f s"):format(seconds))
-    assert.truthy(said:find "^timeout: timed out while waiting for a free slot: .* 2 requests", said)
+    assert.truthy(said:find "^timeout: timed out while waiting for a free slot: ", said)
+    assert.truthy(said:find(" 2 requests", 1, true), said)
     assert.truthy(said:find("pcapi.limit", 1, true), said)
     all_gave(2, slow.finish())
     assert.equal(25, server:run "return call()") -- who gave up takes no place
