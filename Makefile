@@ -125,8 +125,8 @@ test-c: $(C_TESTS)
 	@sandbox/run sh -ec 'for test in $(C_TESTS); do $(RUN) $$test; done'
 
 # The library; what other specs do, they do by processes of the command, or of examples.
-LIBRARY_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,calls concurrent \
-                 exchange load redirect sign_in transport))
+LIBRARY_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls \
+                 concurrent exchange load redirect sign_in transport))
 test-library:
 	@$(MAKE) --no-print-directory SPECS='$(LIBRARY_SPECS) spec/project' test-lua
 
@@ -203,8 +203,9 @@ kill:
 	@KILLS=$(KILLS) $(MAKE) --no-print-directory test-lua SPECS=spec/service/sign_in_spec.lua
 
 # Not those that only do more of the same.
-COVERAGE_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,calls cli cli_mistakes \
-                  cli_streams cli_tenants concurrent exchange redirect sign_in sign_in_command transport))
+COVERAGE_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls cli \
+                  cli_mistakes cli_streams cli_tenants concurrent config_show doctor exchange \
+                  redirect sign_in sign_in_command stored_sign_in transport))
 coverage:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
 	@rm -rf build/coverage && mkdir -p build/coverage/lua

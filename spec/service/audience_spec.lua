@@ -25,7 +25,7 @@ end)
 
 local function account(options)
   return auth.refresh_token(sandbox.merged({
-    tenant = tenant.name, client_id = "client", refresh_token = tenant.seed,
+    tenant = tenant.name, client_id = "client", refresh_token = tenant.refresh_token,
     login_url = sandbox.url .. "/login/" .. tenant.settings,
     store = auth.file_store(directory), account = "spec",
   }, options))

@@ -1,8 +1,7 @@
---- Signing in at an OpenID provider that nobody here wrote (npm oidc-provider). It
--- rotates refresh tokens and takes one that comes twice for stolen, which Entra does
--- not: the stricter judge.
+--- Signing in at an independent OpenID provider (npm oidc-provider). It is stricter than Entra:
+-- a refresh token that is sent twice counts as stolen, and revokes its whole family.
 local auth = require "pcapi.auth"
-local context_ = require "pcapi.auth.context"
+local contexts = require "pcapi.auth.context"
 local curl = require "spec.support.curl"
 local endpoints = require "pcapi.auth.endpoints"
 local grant = require "pcapi.auth.grant"
@@ -50,16 +49,16 @@ local function options(client_id, more)
 end
 
 local function context(timeout)
-  return context_.new { transport = sandbox.transport(), timeout = timeout or 30 }
+  return contexts.new { transport = sandbox.transport(), timeout = timeout or 30 }
 end
 
--- Signs in by a browser that is no browser, and gives the account.
+-- Signs in with curl as the browser, and returns the account.
 local function signed_in(client_id, more)
   local all = options(client_id, more)
-  local answer
+  local redirect
   all.open = function(address)
-    answer = provider:authorize(address)
-    os.execute(curl.COMMAND .. " -s -o /dev/null --noproxy '*' " .. curl.quote(answer) .. " &")
+    redirect = provider:authorize(address)
+    os.execute(curl.COMMAND .. " -s -o /dev/null --noproxy '*' " .. curl.quote(redirect) .. " &")
   end
   local account = auth.authorization_code(all)
   assert(account:sign_in(context()))
@@ -71,7 +70,7 @@ local function renew(account)
   return account:token(account:token(nil, context()), context())
 end
 
--- What the token endpoint answered to the last requests.
+-- The results of the last requests of the token endpoint.
 local function last_results(count)
   local all, requests = {}, provider:requests()
   for i = #requests - count + 1, #requests do
@@ -81,7 +80,7 @@ local function last_results(count)
 end
 
 describe("authorization code with PKCE", function()
-  it("signs in on a loopback redirect, and stays signed in", function()
+  it("signs in by a loopback redirect, and renews", function()
     local account = signed_in "pub"
     for _ = 1, 3 do
       assert(renew(account))
@@ -89,7 +88,7 @@ describe("authorization code with PKCE", function()
     assert.same({ "refresh_token ok", "refresh_token ok", "refresh_token ok" }, last_results(3))
   end)
 
-  it("gives the token of another audience, and each of the two by its own renewal", function()
+  it("gives tokens of two audiences, each renewed by the newest refresh token", function()
     local account = signed_in "pub"
     local graph = context()
     graph.audience = "https://graph.microsoft.com"
@@ -104,7 +103,7 @@ describe("authorization code with PKCE", function()
                   "refresh_token ok" }, last_results(4))
   end)
 
-  it("reads who signed in, for whom and with what", function()
+  it("gives a token with user, MFA and audience", function()
     local said = signed_in "pub":status().claims
     assert.same({ "user", "yes", "https://api.partnercenter.microsoft.com" },
       { said.subject, said.mfa, said.audience })
@@ -114,7 +113,7 @@ describe("authorization code with PKCE", function()
     assert(renew(signed_in("sec", { client_secret = oidc.SECRET })))
   end)
 
-  it("names a wrong secret", function()
+  it("returns invalid_client for a wrong secret", function()
     local account = signed_in("sec", { client_secret = oidc.SECRET })
     local wrong = auth.refresh_token(options("sec", { client_secret = "wrong" }))
     local token, err = wrong:token(account:token(nil, context()), context())
@@ -137,7 +136,7 @@ describe("a certificate in place of a secret", function()
     end)
   end
 
-  it("of somebody else is refused", function()
+  it("of another client is refused", function()
     local account = signed_in("jwt_ps", {
       certificate = keys .. "/jwt_ps.pem", certificate_key = keys .. "/jwt_ps.key",
       key_passphrase = "open sesame",
@@ -152,7 +151,7 @@ describe("a certificate in place of a secret", function()
   end)
 
   for _, drift in ipairs { 600, -600 } do
-    it("is accepted with a clock that is wrong by " .. drift .. " s", function()
+    it("is accepted if the clock is wrong by " .. drift .. " s", function()
       local account = signed_in("jwt_ps", {
         certificate = keys .. "/jwt_ps.pem", certificate_key = keys .. "/jwt_ps.key",
         key_passphrase = "open sesame",
@@ -169,7 +168,7 @@ describe("a certificate in place of a secret", function()
     ["another key"] = { { certificate_key = "jwt_rs.key" }, "belongs to no certificate" },
     ["no such file"] = { { certificate_key = "none.key" }, "No such file" },
   } do
-    it("with " .. name .. " is a setting's fault, and shows nothing of the key", function()
+    it("with " .. name .. " is a config error that shows nothing of the key", function()
       local account = auth.refresh_token(options("jwt_ps", {
         refresh_token = "some", certificate = keys .. "/jwt_ps.pem",
         certificate_key = keys .. "/" .. (case[1].certificate_key or "jwt_ps.key"),
@@ -188,8 +187,8 @@ describe("a certificate in place of a secret", function()
 end)
 
 describe("device code", function()
-  -- This provider names no interval, and the flow then waits five seconds: most is
-  -- asked of the endpoint itself.
+  -- This provider sends no interval, so the flow waits five seconds between polls: most specs
+  -- poll the endpoint themselves.
   local function begin()
     local account = auth.device_code(options("pub", { on_code = print }))
     local started = assert(grant.send(context(), account.endpoint.device_code_url,
@@ -202,7 +201,7 @@ describe("device code", function()
     end
   end
 
-  it("is pending, then good once, then consumed", function()
+  it("is pending, then valid once, then consumed", function()
     local started, poll = begin()
     local tokens, err = poll()
     assert.is_nil(tokens)
@@ -222,7 +221,7 @@ describe("device code", function()
     assert.truthy(err.hint:find("declined", 1, true))
   end)
 
-  it("signs in a person, who then need not come again; another code expires meanwhile", function()
+  it("signs in once for many tokens; another code expires meanwhile", function()
     local started, poll = begin()
     local all = options "pub"
     function all.on_code(text, details)
@@ -239,7 +238,7 @@ describe("device code", function()
 end)
 
 describe("a refresh token", function()
-  it("that was used before is refused, and says to sign in again", function()
+  it("that was used before is refused, with the hint to sign in again", function()
     local account = signed_in "pub"
     local store = auth.file_store(directory)
     local old = store:get "spec"
@@ -251,7 +250,7 @@ describe("a refresh token", function()
     assert.same({ "sign_in_required", "Sign in again: pcapi login" }, { err.kind, err.hint })
   end)
 
-  it("is spent once by fifty processes that need a token at once", function()
+  it("is sent once by fifty processes that need a token at once", function()
     local account = signed_in "pub"
     local store = auth.file_store(directory)
     store:set("spec", (store:get "spec":gsub('"expires_at":%d+', '"expires_at":1000')))
@@ -264,7 +263,7 @@ describe("a refresh token", function()
     assert(renew(account))
   end)
 
-  it("leaves no session open, whatever becomes of it", function()
+  it("leaves no session open after its use", function()
     sandbox.leaves_nothing(function()
       local waiting = context()
       local account = signed_in "pub"

@@ -1,4 +1,4 @@
---- The listener for the browser's redirect, with curl as the browser.
+--- The listener for the redirect of a browser, with curl as the browser.
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
@@ -16,7 +16,7 @@ local function base()
   return "http://localhost:" .. listener:port()
 end
 
--- Waits until there is an answer, at most so many seconds.
+-- Waits for an answer, at most so many seconds.
 local function wait(seconds)
   local deadline = core.now() + seconds
   local answer
@@ -26,8 +26,8 @@ local function wait(seconds)
   return answer
 end
 
--- Runs a shell command beside the listener, which goes on serving until the command
--- ends. Returns what the command printed and what the listener has got by then.
+-- Runs a shell command while the listener serves. Returns the output of the command and the
+-- answer of the listener.
 local function beside(command)
   local done = files.temporary()
   os.remove(done)
@@ -47,7 +47,7 @@ local function beside(command)
   return said, answer
 end
 
--- Asks as a browser would. Returns {status, head, body, answer}.
+-- Sends a request as a browser does. Returns {status, head, body, answer}.
 local function browse(query, more)
   local said, answer = beside(("%s -si --max-time 30 --noproxy '*' %s '%s%s'")
     :format(curl.COMMAND, more or "", base(), query))
@@ -71,7 +71,7 @@ describe("the redirect", function()
     assert.same({ code = "0.AX+b-c_d" }, seen.answer)
   end)
 
-  it("brings the beginning of a description that is too long", function()
+  it("brings the first part of a description that is too long", function()
     local seen = browse("/?error=access_denied&error_description=" .. ("x"):rep(2049) .. "&state="
       .. STATE)
     assert.equal(200, seen.status)
@@ -86,7 +86,7 @@ describe("the redirect", function()
       error_description = "AADSTS65004: User declined\r\nTrace ID: 1" }, seen.answer)
   end)
 
-  it("may come by the address of the loopback, or by its name in capitals", function()
+  it("may name the loopback address as host, or localhost in capitals", function()
     for _, host in ipairs { "127.0.0.1", "LOCALHOST", "localhost", "[::1]" } do
       local seen = browse("/?code=x&state=" .. STATE,
         ("-H 'Host: %s:%d'"):format(host, listener:port()))
@@ -95,7 +95,7 @@ describe("the redirect", function()
     end
   end)
 
-  it("may lead to a path of one's own", function()
+  it("may have a path", function()
     listener:close()
     listener = assert(redirect.listen(STATE, "/signed-in"))
     assert.equal(404, browse("/?code=x&state=" .. STATE).status)
@@ -103,7 +103,7 @@ describe("the redirect", function()
     assert.same({ code = "x" }, browse("/signed-in?code=x&state=" .. STATE).answer)
   end)
 
-  it("counts once: what comes later changes nothing", function()
+  it("counts once: a later one changes nothing", function()
     assert.same({ code = "first" }, browse("/?code=first&state=" .. STATE).answer)
     local seen = browse("/?code=second&error=e&state=" .. STATE)
     assert.equal(200, seen.status)
@@ -111,7 +111,7 @@ describe("the redirect", function()
     assert.same({ code = "first" }, listener:wait(0))
   end)
 
-  it("has its page with the browser before the answer is given and the port closed", function()
+  it("is shown its page before the answer is returned and the port closed", function()
     for _ = 1, 50 do
       local pipe = io.popen(("%s -s --noproxy '*' -w '%%{http_code}' '%s/?code=x&state=%s'; "
         .. "echo $?"):format(curl.COMMAND, base(), STATE))
@@ -123,7 +123,7 @@ describe("the redirect", function()
     end
   end)
 
-  it("counts too when the browser does not wait for its page", function()
+  it("counts also if the browser does not wait for its page", function()
     local _, answer = beside(([[bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d
       printf "GET /?code=x&state=%s HTTP/1.1\r\nHost: localhost:%d\r\n\r\n" >&3; exec 3>&-']])
       :format(listener:port(), STATE, listener:port()))
@@ -136,7 +136,7 @@ describe("a page", function()
                   "/?error=ERROR&error_description=DESCRIPTION&state=" .. STATE,
                   "/?code=CODE&state=" .. STATE }
 
-  it("tells no other page or cache anything, and runs nothing", function()
+  it("is neither cached nor passed on as referrer, and runs no script", function()
     for _, query in ipairs(PAGES) do
       local head = browse(query).head:lower()
       for _, line in ipairs { "content-security-policy: default-src 'none'",
@@ -148,7 +148,7 @@ describe("a page", function()
     end
   end)
 
-  it("echoes nothing of what was asked", function()
+  it("echoes nothing of the request", function()
     for _, query in ipairs(PAGES) do
       local seen = browse(query, "-A AGENT -H 'Cookie: COOKIE' -H 'Referer: http://REFERER/'")
       for _, word in ipairs { "CODE", "ERROR", "DESCRIPTION", "STATE", "PATH", "AGENT", "COOKIE",
@@ -159,7 +159,7 @@ describe("a page", function()
   end)
 end)
 
-describe("what is not the redirect ends no wait:", function()
+describe("a request that is not the redirect does not end the wait:", function()
   local function is_refused(status, query, more, text)
     local seen = browse(query, more)
     assert.equal(status, seen.status)
@@ -176,43 +176,45 @@ describe("what is not the redirect ends no wait:", function()
 
   for name, state in pairs {
     ["another state"] = "&state=n0nce-of-the-sign-iN", ["no state"] = "",
-    ["an empty one"] = "&state=",
-    ["a part of it"] = "&state=" .. STATE:sub(1, -2), ["more than it"] = "&state=" .. STATE .. "x",
-    ["it and a zero byte"] = "&state=" .. STATE .. "%00", ["its name alone"] = "&state",
+    ["an empty state"] = "&state=",
+    ["a part of the state"] = "&state=" .. STATE:sub(1, -2),
+    ["more than the state"] = "&state=" .. STATE .. "x",
+    ["the state and a zero byte"] = "&state=" .. STATE .. "%00",
+    ["state without a value"] = "&state",
   } do
-    it(name, function()
+    it("with " .. name, function()
       is_refused(400, "/?code=x" .. state, nil, "This is not the sign-in that pcapi waits for.")
     end)
   end
 
-  it("neither code nor error", function()
+  it("without code and error", function()
     for _, query in ipairs { "/?state=", "/?code=&state=", "/?code&error=&state=",
                              "/?error_description=x&state=", "/?code=a%00b&state=" } do
       is_refused(400, query .. STATE, nil, "neither code nor error")
     end
   end)
 
-  it("a code or error that is too long", function()
+  it("with a code or error that is too long", function()
     for name, max in pairs { code = 8192, error = 256 } do
       is_refused(400, ("/?%s=%s&error=&state=%s"):format(name, ("x"):rep(max + 1), STATE))
     end
     is_refused(414, "/?state=" .. STATE .. "&code=" .. ("x"):rep(40000))
   end)
 
-  it("another path, such as that of an icon", function()
+  it("for another path, such as that of an icon", function()
     for _, path in ipairs { "/favicon.ico", "//", "/x/.." } do
       is_refused(404, path .. "?code=x&state=" .. STATE, "--path-as-is")
     end
   end)
 
-  it("another method", function()
+  it("by another method", function()
     for _, more in ipairs { "-X POST", "-d a=b", "-X PUT -T /dev/null", "-X OPTIONS", "-I" } do
       local seen = is_refused(405, "/?code=x&state=" .. STATE, more)
       assert.truthy(seen.head:find("\r\nAllow: GET\r\n", 1, true))
     end
   end)
 
-  it("the name of another host, though it led here", function()
+  it("for another host whose name was bound to this address", function()
     local port = listener:port()
     for _, host in ipairs { "evil.example", "evil.example:" .. port, "localhost",
                             "localhost:" .. port + 1, "localhost.evil.example:" .. port,
@@ -222,15 +224,15 @@ describe("what is not the redirect ends no wait:", function()
     is_refused(400, "/?code=x&state=" .. STATE, "-H 'Host:'")
   end)
 
-  it("what is no HTTP", function()
+  it("that is not HTTP", function()
     local said, answer = beside(([[bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d
       printf "\0\1\2\r\n\r\n" >&3; timeout 1 cat <&3']]):format(listener:port()))
     assert.is_false(answer)
     assert.is_nil(said:find("200 OK", 1, true))
   end)
 
-  -- Runs a command of bash while as many connections as told were made and do nothing; of a
-  -- host, each after the words of `send`.
+  -- Runs a command of bash while so many connections from a host are open; each has sent the
+  -- text of `send` and nothing more.
   local function crowded(number, host, send, command)
     return beside(([[bash -c 'trap "" PIPE; for i in $(seq 20 %d); do
         eval "exec $i<>/dev/tcp/%s/%d" && printf "%s" >&$i; done 2>/dev/null; %s']])
@@ -240,9 +242,9 @@ describe("what is not the redirect ends no wait:", function()
   local BROWSE = curl.COMMAND .. [[ -s --max-time 8 --noproxy "*" -w "%{http_code}" -o /dev/null ]]
 
   for _, host in ipairs(has_ipv6 and { "127.0.0.1", "::1" } or { "127.0.0.1" }) do
-    for name, send in pairs { ["say nothing"] = "",
+    for name, send in pairs { ["send nothing"] = "",
                               ["begin a request"] = "GET / HTTP/1.1\\r\\nX:" } do
-      it("hundreds of connections of " .. host .. " that " .. name, function()
+      it("sent beside hundreds of connections of " .. host .. " that " .. name, function()
         local said, answer = crowded(300, host, send, BROWSE .. ('"http://%s/?code=x&state=no"')
           :format(("127.0.0.1:%d"):format(listener:port())))
         assert.equal("400", said)
@@ -253,8 +255,7 @@ describe("what is not the redirect ends no wait:", function()
 end)
 
 describe("a connection", function()
-  -- Seconds until the listener closes it, after words that are sent and then a byte now and
-  -- then.
+  -- Seconds until the listener closes it, after a text and then a byte now and then.
   local function lives(words, drip)
     local said = beside(([[bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d; printf "%s" >&3
       start=$(date +%%s.%%N)
@@ -268,19 +269,19 @@ describe("a connection", function()
     return tonumber(now) - tonumber(start)
   end
 
-  it("that does nothing is closed after some seconds", function()
+  it("that sends nothing is closed after some seconds", function()
     local seconds = lives("", false)
     assert.is_true(seconds > 5 and seconds < 20, seconds)
   end)
 
-  it("whose request never ends is closed, too, however often a byte comes", function()
+  it("whose request never ends is closed, too", function()
     local seconds = lives("GET / HTTP/1.1\\r\\nX: ", true)
     assert.is_true(seconds > 5 and seconds < 20, seconds)
   end)
 end)
 
-describe("a code of the longest kind", function()
-  it("is taken, though every byte of it is escaped", function()
+describe("a code of the greatest length", function()
+  it("is accepted, also if every byte is escaped", function()
     local seen = browse("/?state=" .. STATE .. "&code=" .. ("x"):rep(8192))
     assert.same({ code = ("x"):rep(8192) }, seen.answer)
     listener:close()
@@ -291,7 +292,7 @@ describe("a code of the longest kind", function()
 end)
 
 describe("a listener", function()
-  it("is there for this machine alone", function()
+  it("can be reached from this machine only", function()
     local lines = files.lines_of(("grep -i ':%04X ' /proc/net/tcp /proc/net/tcp6")
       :format(listener:port()))
     local places = {}
@@ -302,7 +303,7 @@ describe("a listener", function()
     assert.same(has_ipv6 and { ("0"):rep(24) .. "01000000", "0100007F" } or { "0100007F" }, places)
   end)
 
-  it("answers at either address of localhost", function()
+  it("listens at both addresses of localhost", function()
     for _, host in ipairs(has_ipv6 and { "127.0.0.1", "[::1]" } or { "127.0.0.1" }) do
       listener:close()
       listener = assert(redirect.listen(STATE))
@@ -313,14 +314,14 @@ describe("a listener", function()
     end
   end)
 
-  it("has a port of its own", function()
+  it("has a port that no other listener has", function()
     local other = assert(redirect.listen(STATE))
     assert.not_equal(listener:port(), other:port())
     assert.equal(listener:port(), math.floor(listener:port()))
     other:close()
   end)
 
-  it("waits as long as it is told", function()
+  it("waits as long as its argument says", function()
     local start = core.now()
     assert.is_false(listener:wait(0))
     assert.is_false(listener:wait(0.3))
@@ -328,7 +329,7 @@ describe("a listener", function()
     assert.is_true(took >= 0.29 and took < 5, took)
   end)
 
-  it("stops waiting for a signal, so that Ctrl-C reaches Lua", function()
+  it("stops waiting at a signal, so that Ctrl-C reaches Lua", function()
     local lines = files.lines_of(([[sh -c 'echo $$; exec %s -e "$1"' sh '
       local listener = require("pcapi.redirect").listen "s"
       print "waits"
@@ -350,7 +351,7 @@ describe("a listener", function()
     getmetatable(listener).__close(listener)
   end)
 
-  it("is gone when it is closed or forgotten", function()
+  it("frees its port when it is closed or collected", function()
     local function connects(port) -- curl's status 7: nobody listens; 28: nobody answers
       local status = files.lines_of(("%s -s --max-time 1 --noproxy '*' http://127.0.0.1:%d/; "
         .. "echo $?"):format(curl.COMMAND, port))[1]
@@ -368,7 +369,7 @@ describe("a listener", function()
     assert.is_false(connects(port))
   end)
 
-  it("is not handed on to the browser's process", function()
+  it("is not inherited by the browser's process", function()
     local function descriptors()
       return #files.lines_of "ls /proc/self/fd"
     end
@@ -391,7 +392,7 @@ describe("a listener", function()
     folder.remove()
   end)
 
-  it("refuses a state or a path that is none, and does not repeat it", function()
+  it("rejects an invalid state or path, and does not show it", function()
     for _, arguments in ipairs { {}, { "" }, { "SECRET\0" }, { ("SECRET"):rep(50) }, { {} },
                                  { "s", "" }, { "s", "SECRET" }, { "s", "/SECRET\0" },
                                  { "s", "/" .. ("SECRET"):rep(50) } } do

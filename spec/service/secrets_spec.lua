@@ -1,8 +1,7 @@
---- No token, secret or key is found in anything that a person or a log can see: what
--- commands print, their traces, the process list, errors and objects, in all flows,
--- when they work and when they fail.
+--- No token, secret or key is shown to a user or a log: not in the output of commands, their
+-- traces, the process list, errors or objects, in all flows, in success and in failure.
 local auth = require "pcapi.auth"
-local context_ = require "pcapi.auth.context"
+local contexts = require "pcapi.auth.context"
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
@@ -21,7 +20,7 @@ setup(function()
   local file = assert(io.open(keys .. "/passphrase", "w"))
   file:write(PASSPHRASE, "\n")
   file:close()
-  -- from the file: the same specs may run beside these, and look at all processes
+  -- from the file: the same specs may run at the same time, and look at all processes
   curl.shell(("cd %s && openssl req -x509 -newkey rsa:2048 -days 2 -subj /CN=x "
     .. "-passout file:passphrase -keyout key.pem -out certificate.pem 2>&1"):format(keys))
 end)
@@ -32,15 +31,15 @@ end)
 
 before_each(function()
   home = curl.shell("mktemp -d"):match "%S+"
-  -- the arguments of every process, again and again; for a minute or so at most, should
-  -- nobody be left to end it
+  -- samples the arguments of every process; for a minute or so at most, if these specs are
+  -- killed
   sampler = curl.shell(([[setsid sh -c 'for i in $(seq 3000); do sleep 0.01; ]]
     .. [[cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" " " >>%s/processes; ]]
     .. [[done' >/dev/null 2>&1 & echo $!]]):format(home)):match "%d+"
 end)
 
 after_each(function()
-  -- all of its processes, as one that is left would write into the folder that goes
+  -- all of its processes: a remaining one would write into the removed folder
   os.execute(("kill -- -%s; while pgrep -r D,R,S,T -g %s >/dev/null; do sleep 0.01; done; "
     .. "rm -rf %s"):format(sampler, sampler, home))
 end)
@@ -49,7 +48,7 @@ local function login_url(settings)
   return sandbox.url .. "/login/" .. (settings or "-")
 end
 
--- Every secret that there is: what was given, and what the store has.
+-- All secrets: those of the options, and those in the store.
 local function secrets(given)
   local all = { SECRET, PASSPHRASE }
   for _, secret in ipairs(given or {}) do
@@ -67,7 +66,7 @@ local function secrets(given)
   return all
 end
 
--- Each form in which a secret may appear: as it is, and in a form or query.
+-- The forms in which a secret may appear: as it is, and percent-encoded.
 local function forms(secret)
   return { secret, require("pcapi.url").escape(secret) }
 end
@@ -92,7 +91,7 @@ local function browser()
   return path
 end
 
--- The environment comes from a file: a command that set it would show it itself.
+-- The environment is read from a file: on a command line the process list would show it.
 local function run(arguments, environment)
   local all = { HOME = home, PCAPI_LOGIN_URL = login_url(), PCAPI_TENANT = "t.example",
                 PCAPI_CLIENT_ID = "client", BROWSER = browser() }
@@ -142,19 +141,19 @@ describe("a command shows no secret", function()
       shows_nothing(text)
     end
     local processes = files.slurp(home .. "/processes")
-    assert.truthy(processes:find("bin/pcapi", 1, true), "the processes were not looked at")
+    assert.truthy(processes:find("bin/pcapi", 1, true), "no process was sampled")
     shows_nothing(processes)
   end
 
-  it("in the flow of a device code", function()
+  it("in a sign-in by device code", function()
     all_of { "--trace", "login" }
   end)
 
-  it("in the flow of a browser, with a client secret", function()
+  it("in a sign-in by browser, with a client secret", function()
     all_of({ "--trace", "login", "--browser" }, { PCAPI_CLIENT_SECRET = SECRET })
   end)
 
-  it("in the flow of a browser, with a certificate", function()
+  it("in a sign-in by browser, with a certificate", function()
     all_of(with_certificate("--trace", "login", "--browser"))
   end)
 
@@ -167,15 +166,15 @@ describe("a command shows no secret", function()
   end)
 
   it("with a refresh token of the environment", function()
-    local seed = curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
+    local refresh_token = curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
     for _, arguments in ipairs(LATER) do
-      shows_nothing(run(arguments, { PCAPI_REFRESH_TOKEN = seed }), { seed })
+      shows_nothing(run(arguments, { PCAPI_REFRESH_TOKEN = refresh_token }), { refresh_token })
     end
-    shows_nothing(files.slurp(home .. "/processes"), { seed })
+    shows_nothing(files.slurp(home .. "/processes"), { refresh_token })
   end)
 
   for _, settings in ipairs { "aadsts=50076", "aadsts=7000215", "deny=1", "body=html" } do
-    it("when signing in fails by " .. settings, function()
+    it("if signing in fails with " .. settings, function()
       local login = with_certificate("--trace", "--timeout", "20", "login", "--browser")
       local text, status = run(login, { PCAPI_LOGIN_URL = login_url(settings) })
       assert.is_true(status ~= 0, text)
@@ -188,7 +187,7 @@ describe("a command shows no secret", function()
     "aadsts=50076", "body=html", "cut=headers", "scenario=mfa%3D900421",
     "scenario=error%3DB%3Bstatus%3D401",
   } do
-    it("when it fails by " .. settings, function()
+    it("if it fails with " .. settings, function()
       assert.equal(0, (select(2, run { "login", "--browser" })))
       for _, arguments in ipairs(LATER) do
         shows_nothing((run(arguments, { PCAPI_LOGIN_URL = login_url(settings),
@@ -199,12 +198,12 @@ describe("a command shows no secret", function()
   end
 end)
 
--- What goes over the wire is seen by a transport around the real one: every secret of
--- every form and answer, however short its life.
-describe("a flow shows none of what it sends and gets", function()
+-- A transport around the real one records every secret of every form and response, also those
+-- that live for a moment.
+describe("a flow shows no secret that it sends or receives", function()
   local IN_FORMS = { "code", "code_verifier", "device_code", "client_assertion", "client_secret",
                      "refresh_token", "state" }
-  local IN_ANSWERS = { "device_code", "refresh_token", "access_token" }
+  local IN_RESPONSES = { "device_code", "refresh_token", "access_token" }
 
   local function tapped(seen)
     local real = sandbox.transport()
@@ -214,7 +213,7 @@ describe("a flow shows none of what it sends and gets", function()
           seen[#seen + 1] = value
         end
       end
-      for _, name in ipairs(IN_ANSWERS) do
+      for _, name in ipairs(IN_RESPONSES) do
         for value in text:gmatch('"' .. name .. '":"([^"]+)"') do
           seen[#seen + 1] = value:gsub("\\/", "/")
         end
@@ -253,7 +252,7 @@ describe("a flow shows none of what it sends and gets", function()
     local function tell(line)
       lines[#lines + 1] = line
     end
-    local context = context_.new {
+    local context = contexts.new {
       transport = require("pcapi.http.trace").new(transport, tell), timeout = 4,
     }
     local token, err = account:sign_in(context)
@@ -275,13 +274,13 @@ describe("a flow shows none of what it sends and gets", function()
   end
 
   for _, kind in ipairs { "device_code", "authorization_code" } do
-    it("when it works: " .. kind, function()
+    it("in success: " .. kind, function()
       assert.is_true(flow(kind, "pending=0", { client_secret = SECRET }))
       assert.is_true(flow(kind, "pending=0;scenario=mfa%3D900421", certificate()))
     end)
 
     for _, settings in ipairs { "aadsts=50076", "body=html", "aadsts=7000215" } do
-      it("when it fails by " .. settings .. ": " .. kind, function()
+      it("if it fails with " .. settings .. ": " .. kind, function()
         assert.is_false(flow(kind, settings .. ";pending=0", certificate()))
       end)
     end
@@ -290,23 +289,23 @@ end)
 
 describe("an object shows no secret", function()
   it("of an account, its store, its client and their errors", function()
-    local seed = curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
+    local refresh_token = curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
     local lines = {}
     for _, settings in ipairs { "-", "aadsts=50076", "scenario=mfa%3D900421", "body=html" } do
       local store = auth.memory_store()
       local account = auth.refresh_token {
         tenant = "t" .. core.uuid(), client_id = "client", login_url = login_url(settings),
         certificate = keys .. "/certificate.pem", certificate_key = keys .. "/key.pem",
-        key_passphrase = PASSPHRASE, refresh_token = seed, store = store, account = "spec",
+        key_passphrase = PASSPHRASE, refresh_token = refresh_token, store = store, account = "spec",
       }
       local client = pcapi.new {
         auth = account, base_url = sandbox.url, ca_file = sandbox.ca_file,
         trace = function(line) lines[#lines + 1] = line end,
       }
       local users, err = client.security:non_mfa_principals()
-      local token = account:token(nil, context_.new { transport = sandbox.transport() })
+      local token = account:token(nil, contexts.new { transport = sandbox.transport() })
       local entry = store:get "spec"
-      local given = { seed, token, entry and entry:match '"refresh_token":"([^"]+)"' }
+      local given = { refresh_token, token, entry and entry:match '"refresh_token":"([^"]+)"' }
       for _, secret in ipairs(secrets(given)) do
         for _, form in ipairs(forms(secret)) do
           assert.is_false(holds({ account, store, client, users or err, account:status() }, form))

@@ -1,6 +1,6 @@
 --- Signing in and staying signed in, against the sandbox's sign-in service.
 local auth = require "pcapi.auth"
-local context_ = require "pcapi.auth.context"
+local contexts = require "pcapi.auth.context"
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
@@ -29,14 +29,15 @@ local function login_url(settings)
   return sandbox.url .. "/login/" .. (settings or "-")
 end
 
-local function seed()
+-- A refresh token, as of a former sign-in.
+local function new_refresh_token()
   return curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=" .. CLIENT }.body
 end
 
 local function account(settings, options)
   local all = {
     tenant = tenant, client_id = CLIENT, login_url = login_url(settings),
-    refresh_token = seed(), store = auth.file_store(directory), account = "spec",
+    refresh_token = new_refresh_token(), store = auth.file_store(directory), account = "spec",
     how_to_sign_in = "pcapi login --profile spec",
   }
   for name, value in pairs(options or {}) do
@@ -54,7 +55,7 @@ local function client(provider, options)
   return pcapi.new(all)
 end
 
--- How often the token endpoint was asked to refresh.
+-- The number of refresh requests.
 local function refreshes(settings)
   local log = pcapi.fetch(sandbox.url .. "/_sandbox/log?login=" .. (settings or "-") .. "/"
     .. tenant, { ca_file = sandbox.ca_file }).json
@@ -66,11 +67,11 @@ local function refreshes(settings)
 end
 
 local function context()
-  return context_.new { transport = sandbox.transport(), timeout = 20 }
+  return contexts.new { transport = sandbox.transport(), timeout = 20 }
 end
 
 describe("a client with a refresh token", function()
-  it("gets an access token by itself, once for many calls", function()
+  it("requests an access token once for many calls", function()
     local made = client(account())
     for _ = 1, 3 do
       assert(made.security:non_mfa_principals())
@@ -78,7 +79,7 @@ describe("a client with a refresh token", function()
     assert.equal(1, refreshes())
   end)
 
-  it("takes over what another client has stored", function()
+  it("uses what another client has stored", function()
     assert(client(account()).security:non_mfa_principals())
     assert(client(account(nil, { refresh_token = false })).security:non_mfa_principals())
     assert.equal(1, refreshes())
@@ -101,26 +102,26 @@ describe("a client with a refresh token", function()
     end)
   end
 
-  it("keeps the refresh token where an answer has none", function()
-    local first = seed()
+  it("keeps the refresh token if a response has none", function()
+    local first = new_refresh_token()
     assert(account("rotate=0", { refresh_token = first }):token(nil, context()))
     assert.truthy(files.slurp(directory .. "/spec.json"):find(first, 1, true))
   end)
 
-  it("stores the new refresh token where an answer has one", function()
-    local first = seed()
+  it("stores the new refresh token of a response", function()
+    local first = new_refresh_token()
     assert(account(nil, { refresh_token = first }):token(nil, context()))
     assert.is_nil(files.slurp(directory .. "/spec.json"):find(first, 1, true))
   end)
 
-  it("renews and sends again, once, when the service refuses in the middle of a list", function()
+  it("renews and resends once after a 401 in the middle of a list", function()
     local made = client(account("scenario=page%3D5%3Brevoke_after%3D3"))
     local users = assert(made.security:non_mfa_principals())
     assert.equal(25, #users)
     assert.equal(2, refreshes("scenario=page%3D5%3Brevoke_after%3D3"))
   end)
 
-  it("does not renew twice for one call", function()
+  it("renews once for one call", function()
     local made = client(account("scenario=status%3D401"))
     local users, err = made.security:non_mfa_principals()
     assert.is_nil(users)
@@ -134,7 +135,7 @@ describe("a client with a refresh token", function()
     end)
   end
 
-  it("never repeats a refusal for lack of MFA, and says which sign-in to repeat", function()
+  it("does not retry after a refusal for lack of MFA, and says how to sign in", function()
     local users, err = client(account("amr=pwd")).security:non_mfa_principals()
     assert.is_nil(users)
     assert.equal("mfa_required", err.kind)
@@ -142,14 +143,14 @@ describe("a client with a refresh token", function()
     assert.equal(1, refreshes("amr=pwd"))
   end)
 
-  it("refuses an application's token before it is sent", function()
+  it("does not send an app-only token", function()
     local users, err = client(account("app_only=1")).security:non_mfa_principals()
     assert.is_nil(users)
     assert.equal("forbidden", err.kind)
     assert.is_nil(err.status)
   end)
 
-  it("waits out a sign-in service that is busy", function()
+  it("retries while the sign-in service is busy", function()
     local settings = "status=503;times=2"
     assert(client(account(settings)).security:non_mfa_principals())
     assert.equal(3, refreshes(settings))
@@ -157,9 +158,9 @@ describe("a client with a refresh token", function()
 
   for name, settings in pairs {
     ["a page of a proxy"] = "body=html", ["nothing"] = "body=empty", ["garbage"] = "body=garbage",
-    ["half an answer"] = "body=truncated",
+    ["half of a response"] = "body=truncated",
   } do
-    it("calls " .. name .. " in place of an answer by its name", function()
+    it("returns a protocol error for " .. name .. " in place of a response", function()
       local token, err = account(settings):token(nil, context())
       assert.is_nil(token)
       assert.equal("protocol", err.kind)
@@ -168,7 +169,7 @@ describe("a client with a refresh token", function()
   end
 end)
 
-describe("a refusal of the sign-in service", function()
+describe("an error of the sign-in service", function()
   for code, expected in pairs {
     [50076] = { "mfa_required", "Sign in again with MFA: pcapi login --profile spec" },
     [50173] = { "sign_in_required", "Sign in again: pcapi login --profile spec" },
@@ -180,7 +181,7 @@ describe("a refusal of the sign-in service", function()
     [90002] = { "config", "Wrong tenant or cloud" },
     [90033] = { "server", "later" },
   } do
-    it("of AADSTS" .. code .. " is of a class, and has one next step", function()
+    it("with AADSTS" .. code .. " has a kind and one next step", function()
       local token, err = account("aadsts=" .. code):token(nil, {
         transport = context().transport, clock = os.time, random = function() return 0 end,
         deadline = core.now() + 0.4,
@@ -192,14 +193,14 @@ describe("a refusal of the sign-in service", function()
     end)
   end
 
-  it("hands on the claims of a challenge", function()
+  it("has the claims of a challenge", function()
     local _, err = account("aadsts=50076"):token(nil, context())
     assert.truthy(err.claims:find("access_token", 1, true))
   end)
 end)
 
 describe("many processes", function()
-  it("that need a token at once make exactly one refresh call", function()
+  it("that need a token at once send exactly one refresh request", function()
     assert(account():token(nil, context()))
     local store = auth.file_store(directory)
     store:set("spec", (store:get "spec":gsub('"expires_at":%d+', '"expires_at":1000')))
@@ -210,8 +211,8 @@ describe("many processes", function()
     assert.equal(1 + 1, refreshes())
   end)
 
-  -- KILLS: how often; `make kill` asks for 1,000
-  it("leave a store that can be read and a good refresh token whenever they are killed", function()
+  -- KILLS: how many; `make kill` sets 1,000
+  it("leave a readable store and a valid refresh token whenever they are killed", function()
     local kills = tonumber(os.getenv "KILLS") or 25
     assert(account():token(nil, context()))
     local heir = account(nil, { refresh_token = false })
@@ -223,7 +224,7 @@ describe("many processes", function()
       local result = sandbox.shell(("PCAPI_LOGIN_URL=%s %s spec/support/renew.lua %s %s for-ever "
         .. ">%s & until [ -s %s ]; do sleep 0.002; done; sleep %.4f; kill -9 $!; wait $!"):format(
         login_url(), sandbox.lua, directory, tenant, begun, begun, 0.03 * core.random()))
-      assert.equal(137, result.status, result.err) -- it was at work until then
+      assert.equal(137, result.status, result.err) -- it ran until then
       local known = assert(heir:status())
       waiting.deadline = core.now() + 20
       local token = assert(heir:token(heir:token(nil, waiting), waiting))
@@ -235,7 +236,7 @@ describe("many processes", function()
 end)
 
 describe("a store that fails", function()
-  local function asked_and_kept(provider, before)
+  local function store_error(provider, before)
     local token, err = provider:token(nil, context())
     assert.is_nil(token)
     assert.equal("store", err.kind, tostring(err))
@@ -243,13 +244,13 @@ describe("a store that fails", function()
     return err
   end
 
-  it("on a full disk spends no refresh token, and loses nothing", function()
-    -- files of this size and no larger: the same as no room left
-    local first = seed()
+  it("on a full disk sends no refresh token, and loses nothing", function()
+    -- the limit of a file's size stands for a full disk
+    local first = new_refresh_token()
     assert(account(nil, { refresh_token = first }):token(nil, context()))
-    local kept = files.slurp(directory .. "/spec.json")
+    local stored = files.slurp(directory .. "/spec.json")
     local store = auth.file_store(directory)
-    store:set("spec", (kept:gsub('"expires_at":%d+', '"expires_at":1000')))
+    store:set("spec", (stored:gsub('"expires_at":%d+', '"expires_at":1000')))
     local expired = files.slurp(directory .. "/spec.json")
     local result = sandbox.shell(("(ulimit -f 1; trap '' XFSZ; dd if=/dev/zero of=%s/fill "
       .. "bs=1024 count=1 2>/dev/null; PCAPI_LOGIN_URL=%s %s spec/support/renew.lua %s %s)")
@@ -259,21 +260,21 @@ describe("a store that fails", function()
     assert.equal(1, refreshes())
   end)
 
-  it("with a text that cannot be read is left as it is", function()
+  it("with a text that cannot be read is not changed", function()
     assert(account():token(nil, context()))
     local store = auth.file_store(directory)
     store:set("spec", '{"version":1,"refresh')
-    local err = asked_and_kept(account(), 1)
-    assert.truthy(err.message:find("left as it is", 1, true))
+    local err = store_error(account(), 1)
+    assert.truthy(err.message:find("it was not changed", 1, true))
     assert.truthy(err.hint:find("pcapi login --profile spec", 1, true))
     assert.equal('{"version":1,"refresh', store:get "spec")
   end)
 
   for name, path in pairs { ["a file"] = "/spec.json", ["a folder"] = "" } do
-    it("for " .. name .. " that others may read says what to do", function()
+    it("for " .. name .. " that other users can read says what to do", function()
       assert(account():token(nil, context()))
       os.execute("chmod go+rx " .. directory .. path)
-      local err = asked_and_kept(account(), 1)
+      local err = store_error(account(), 1)
       assert.truthy(err.message:find("chmod", 1, true))
     end)
   end

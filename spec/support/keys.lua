@@ -1,5 +1,5 @@
---- Keys and certificates by openssl, a judge that is not ours. Made once, below a
--- folder that goes with the specs.
+--- Makes keys and certificates by the command openssl, and verifies signatures with it. They are
+-- in a folder that the specs remove.
 local core = require "pcapi.core"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
@@ -40,7 +40,7 @@ function M.make()
   return at
 end
 
---- Whether openssl finds a signature right.
+--- Whether openssl accepts a signature.
 -- @tparam table at from @{make}
 -- @tparam string alg
 -- @tparam string text that was signed

@@ -1,4 +1,4 @@
---- The OpenID provider of spec/oidc: starts it, and is the user at its pages.
+--- Starts the OpenID provider of spec/oidc, and acts as the user on its pages.
 local cjson = require "cjson"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
@@ -8,16 +8,16 @@ local M = {}
 --- The secret of the client `sec`.
 M.SECRET = "a+b/c=d&e%25~f"
 
-local PATIENCE = 20 -- seconds that a start may take
+local START_TIMEOUT = 20 -- seconds
 
 local function node()
   local command = files.lines_of("ls spec/oidc/node_modules/node-linux-*/bin/node 2>/dev/null")[1]
   return command or error("the OpenID provider is not installed: run dev/npm spec/oidc", 0)
 end
 
--- The address and process id that it prints; none when it ends before.
+-- The address and process id that it prints; nil if it ends before.
 local function wait_for_start(output)
-  for _ = 1, PATIENCE * 20 do
+  for _ = 1, START_TIMEOUT * 20 do
     local address, pid = files.slurp(output):match("^(%S+) (%d+)\n")
     if address or files.exists(output .. ".end") then
       return address, pid
@@ -29,14 +29,14 @@ end
 local Provider = {}
 Provider.__index = Provider
 
---- Starts a provider. It ends with the process that has started it, if not before.
+--- Starts a provider. It ends with this process at the latest.
 -- @tparam ?table settings `life` of an access token and `device_life` of a device code
 --   (seconds), `mfa` false for tokens without it, `certificates` of jwt_ps and jwt_rs (files)
 -- @treturn table `url` for signing in, `tenant`, and the methods below
 function M.start(settings)
   local output = files.temporary()
   local argument = settings and next(settings) and cjson.encode(settings) or "{}"
-  -- a pipe for its input: it closes, and the provider ends, whatever becomes of us
+  -- the provider ends when its input closes, also if this process is killed
   local pipe = assert(io.popen(("{ env -u LD_PRELOAD %s spec/oidc/provider.mjs %s; touch %s.end; } "
     .. ">%s 2>%s.log"):format(node(), curl.quote(argument), output, output, output), "w"))
   local provider = setmetatable({ pipe = pipe, output = output, tenant = "oidc" }, Provider)
@@ -49,10 +49,10 @@ function M.start(settings)
   return provider
 end
 
---- Ends it; harmless when it has ended.
+--- Ends it; does nothing if it has ended.
 function Provider:stop()
   if self.pipe then
-    if self.pid then -- as the pipe may be open elsewhere, to close it need not be enough
+    if self.pid then -- another process may have the pipe open
       os.execute("kill " .. self.pid .. " 2>/dev/null")
     end
     self.pipe:close()
@@ -69,8 +69,8 @@ function Provider:requests()
   return cjson.decode(curl.fetch({ url = self.url .. "/requests" }).body)
 end
 
--- Goes to an address as a browser does, and on while it is sent to the same server.
--- Gives the last answer, or an answer with `left` for the address of another server.
+-- Fetches an address as a browser does, with redirects to the same server. Returns the last
+-- response, or a table with `left`, the address of another server.
 local function go(self, jar, url, fields)
   for _ = 1, 10 do
     local args = { "-b", jar, "-c", jar }
@@ -78,35 +78,35 @@ local function go(self, jar, url, fields)
       args[#args + 1] = "--data-urlencode"
       args[#args + 1] = name .. "=" .. value
     end
-    local answer = curl.fetch { url = url, args = args }
-    local location = answer.headers.location
+    local response = curl.fetch { url = url, args = args }
+    local location = response.headers.location
     if not location then
-      return answer
+      return response
     end
     url, fields = location:find("^/") and self.url .. location or location, nil
     if url:sub(1, #self.url + 1) ~= self.url .. "/" then
       return { left = url }
     end
   end
-  error("the OpenID provider sends its user in circles", 0)
+  error("the OpenID provider redirects without end", 0)
 end
 
-local function form_of(answer)
-  local action = answer.body and answer.body:match('<form[^>]* action="([^"]+)"')
-  return action, action and answer.body:match('name="prompt" value="(%w+)"')
+local function form_of(response)
+  local action = response.body and response.body:match('<form[^>]* action="([^"]+)"')
+  return action, action and response.body:match('name="prompt" value="(%w+)"')
 end
 
--- Signs in and consents, for as long as a page asks for it.
-local function walk(self, jar, answer)
+-- Signs in and consents while a page asks for it.
+local function walk(self, jar, response)
   for _ = 1, 5 do
-    local action, prompt = form_of(answer)
+    local action, prompt = form_of(response)
     if not prompt then
-      return answer
+      return response
     end
     local url = action:find("^/") and self.url .. action or action
-    answer = go(self, jar, url, { prompt = prompt, login = "user", password = "any" })
+    response = go(self, jar, url, { prompt = prompt, login = "user", password = "any" })
   end
-  return answer
+  return response
 end
 
 local function with_jar(visit)
@@ -116,12 +116,12 @@ local function with_jar(visit)
   return ok and result or error(result, 0)
 end
 
--- Enters a code on the verification page and answers it with this button.
+-- Enters a code on the verification page, and presses this button.
 local function enter(self, uri, user_code, button)
   return with_jar(function(jar)
     local xsrf = go(self, jar, uri).body:match('name="xsrf" value="([^"]+)"')
-    local answer = go(self, jar, uri, { xsrf = xsrf, user_code = user_code, [button] = "yes" })
-    return walk(self, jar, answer)
+    local response = go(self, jar, uri, { xsrf = xsrf, user_code = user_code, [button] = "yes" })
+    return walk(self, jar, response)
   end)
 end
 
@@ -139,11 +139,11 @@ end
 
 --- Signs in at an address of its authorization endpoint.
 -- @tparam string url
--- @treturn string where the browser is sent in the end
+-- @treturn string the redirect URI with its query
 function Provider:authorize(url)
   return with_jar(function(jar)
-    local answer = walk(self, jar, go(self, jar, url))
-    return answer.left or error("the OpenID provider sends its user nowhere: " .. answer.body, 0)
+    local response = walk(self, jar, go(self, jar, url))
+    return response.left or error("the OpenID provider sends no redirect: " .. response.body, 0)
   end)
 end
 

@@ -1,9 +1,8 @@
---- A token store that writes down what it is asked, and fails where it is told to.
+--- A token store that records its calls, and fails on demand.
 --
--- `texts` is what it keeps, `journal` the names of the calls in their order. `fails`
--- maps a name (`get`, `set`, `lock`) to what that call gives as its error. `held`
--- stands for somebody else: a function that is asked at each try of the lock and says
--- whether it is held.
+-- `texts` is its content, `journal` the names of the calls in their order. `fails` maps a name
+-- (`get`, `set`, `lock`) to the error of that call. `held` is a function that is called at each
+-- attempt to lock: whether another process holds the lock.
 local M = {}
 
 local Store = {}

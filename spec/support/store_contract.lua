@@ -1,28 +1,28 @@
---- What every token store has to do (see `pcapi.auth.store.memory`): names of specs, to
--- functions that take one that gives a new, empty store.
+--- The contract of every token store (see `pcapi.auth.store.memory`): names of specs, to
+-- functions that take a function for a new, empty store.
 local assert = require "luassert"
 local holds = require "spec.support.holds"
 
--- Names that people or tenants may have, and those that could leave a folder.
+-- Names of accounts, some of which could leave a folder.
 local NAMES = { "default", "fabrikam.example/5f0b3c1e", "../up", "a/b", "a%2Fb", ".", "..", "",
                 ".hidden", "with space", "\195\188ber", "A", "a", "line\nbreak", "zero\0byte",
                 ("long"):rep(100), ("long"):rep(100) .. "er" }
 
 return {
-  ["has nothing at first, which is no failure"] = function(make)
+  ["is empty at first, without an error"] = function(make)
     local text, why = make():get "default"
     assert.is_nil(text)
     assert.is_nil(why)
   end,
 
-  ["keeps a text, and another one in its place"] = function(make)
+  ["stores a text, and replaces it"] = function(make)
     local store = make()
     assert.is_true((store:set("default", "one, which is longer")))
     assert.is_true((store:set("default", "two")))
     assert.equal("two", store:get "default")
   end,
 
-  ["keeps any text"] = function(make)
+  ["stores any text"] = function(make)
     local store = make()
     for _, text in ipairs { "", "\0\1\255\r\n", ("x"):rep(100000) } do
       assert.is_true((store:set("default", text)))
@@ -30,7 +30,7 @@ return {
     end
   end,
 
-  ["removes a text, also one that is not there"] = function(make)
+  ["removes a text, also a missing one"] = function(make)
     local store = make()
     store:set("default", "one")
     assert.is_true((store:set("default", nil)))
@@ -38,7 +38,7 @@ return {
     assert.is_true((store:set("default", nil)))
   end,
 
-  ["keeps accounts of all names apart"] = function(make)
+  ["separates accounts of all names"] = function(make)
     local store = make()
     for i, name in ipairs(NAMES) do
       assert.is_true((store:set(name, "text " .. i)))
@@ -48,13 +48,13 @@ return {
     end
   end,
 
-  ["names the accounts that it keeps a text of, whatever they are called"] = function(make)
+  ["lists the accounts with a text, whatever their names"] = function(make)
     local store, expected = make(), {}
     assert.same({}, store:names())
     for i, name in ipairs(NAMES) do
       store:set(name, "text")
       store:lock(name, 60)()
-      expected[i] = #name < 100 and name or nil -- a long one may be kept by its hash alone
+      expected[i] = #name < 100 and name or nil -- a long one may be stored by its hash
     end
     store:set("gone", "text")
     store:set("gone", nil)
@@ -67,7 +67,7 @@ return {
     assert.same(expected, names)
   end,
 
-  ["locks accounts of all names apart"] = function(make)
+  ["has a lock for each account"] = function(make)
     local store, unlocks = make(), {}
     for i, name in ipairs(NAMES) do
       unlocks[i] = assert(store:lock(name, 60))
@@ -78,7 +78,7 @@ return {
     end
   end,
 
-  ["gives a lock to one at a time, and says at once that it is held"] = function(make)
+  ["gives a lock to one holder, and returns nil at once to others"] = function(make)
     local store = make()
     local unlock = assert(store:lock("default", 60))
     local second, why = store:lock("default", 60)
@@ -88,7 +88,7 @@ return {
     assert.is_function(store:lock("default", 60))
   end,
 
-  ["lets go once: who unlocks again takes nothing from the next one"] = function(make)
+  ["ignores a second unlock, which would take the lock from its next holder"] = function(make)
     local store = make()
     local unlock = assert(store:lock("default", 60))
     unlock()
@@ -97,14 +97,14 @@ return {
     assert.is_nil((store:lock("default", 60)))
   end,
 
-  ["can be read and written by who holds the lock"] = function(make)
+  ["can be read and written under the lock"] = function(make)
     local store = make()
     assert.is_function(store:lock("default", 60))
     assert.is_true((store:set("default", "one")))
     assert.equal("one", store:get "default")
   end,
 
-  ["shows what it keeps to nobody who dumps it"] = function(make)
+  ["shows no text in a dump"] = function(make)
     local store = make()
     store:set("default", "SECRET")
     assert.is_false(holds(store, "SECRET"))

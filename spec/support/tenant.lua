@@ -1,5 +1,5 @@
---- A tenant of the sandbox for one spec, as nginxes sign in to it: Lua for their init, and how
--- often its token endpoint was asked.
+--- A tenant of the sandbox for one spec: Lua for the init of an nginx that signs in to it, and the
+-- requests of its token endpoint.
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local cjson = require "cjson"
@@ -15,7 +15,7 @@ Tenant.__index = Tenant
 -- @treturn table
 function M.new(settings)
   return setmetatable({ name = "t" .. core.uuid() .. ".example", settings = settings or "-",
-                        seed = curl.fetch { url = sandbox.url
+                        refresh_token = curl.fetch { url = sandbox.url
                           .. "/_sandbox/refresh_token?client_id=client" }.body }, Tenant)
 end
 
@@ -31,17 +31,17 @@ function Tenant:init(options, account)
     }
     client = pcapi.new { auth = account, base_url = %q, timeout = 20,
                          retry = { base = 0.01, cap = 0.05 } }
-  ]]):format(options or "", self.name, self.seed, sandbox.url .. "/login/" .. self.settings,
+  ]]):format(options or "", self.name, self.refresh_token, sandbox.url .. "/login/" .. self.settings,
     account or "", sandbox.url)
 end
 
---- What its token endpoint was asked, in order.
+--- The requests of its token endpoint, in order.
 function Tenant:log()
   return cjson.decode(curl.fetch { url = ("%s/_sandbox/log?login=%s/%s"):format(sandbox.url,
     self.settings, self.name) }.body)
 end
 
---- How often it was asked to refresh.
+--- The number of its refresh requests.
 function Tenant:refreshes()
   local count = 0
   for _, entry in ipairs(self:log()) do

@@ -512,7 +512,7 @@ describe("cached lists of two tenants", function()
     local function client(tenant)
       return ([[pcapi.new { base_url = %q, auth = pcapi.auth.refresh_token { tenant = %q,
         client_id = "client", store = shared, refresh_token = %q, login_url = %q } }]]):format(
-        sandbox.url, tenant.name, tenant.seed, sandbox.url .. "/login/" .. tenant.settings)
+        sandbox.url, tenant.name, tenant.refresh_token, sandbox.url .. "/login/" .. tenant.settings)
     end
     local clients = ("one, two = %s, %s"):format(client(one), client(two))
     for _ = 1, 2 do

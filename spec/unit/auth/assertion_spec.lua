@@ -7,7 +7,7 @@ local sign_in = require "spec.support.sign_in"
 
 local AUDIENCE = "https://login.example/t/oauth2/v2.0/token"
 
-describe("pcapi.auth.assertion", function()
+describe("a client assertion", function()
   local at, now, pem
 
   setup(function()
@@ -34,7 +34,7 @@ describe("pcapi.auth.assertion", function()
       signature
   end
 
-  it("has the header that Entra asks for", function()
+  it("has the header that Entra requires", function()
     local header = parts(assert(make()))
     local thumbprint = keys.thumbprint(at):gsub("%x%x", function(hex)
       return string.char(tonumber(hex, 16))
@@ -43,7 +43,7 @@ describe("pcapi.auth.assertion", function()
     assert.equal("RS256", (parts(assert(make { alg = "RS256" }))).alg)
   end)
 
-  it("is of and about the application, for the token endpoint", function()
+  it("names the application as issuer and subject, and the token endpoint as audience", function()
     local _, claims = parts(assert(make()))
     assert.equal(AUDIENCE, claims.aud)
     assert.equal("me", claims.iss)
@@ -51,14 +51,14 @@ describe("pcapi.auth.assertion", function()
     assert.matches("^%x+%-%x+%-4%x+%-%x+%-%x+$", claims.jti)
   end)
 
-  it("is good now, for ten minutes at most, also where the clocks differ a little", function()
+  it("is valid now, for ten minutes at most, also if the clocks differ a little", function()
     local _, claims = parts(assert(make()))
     assert.is_true(claims.nbf < now and claims.nbf >= now - 120)
     assert.is_true(claims.iat <= now)
     assert.is_true(claims.exp > now and claims.exp - claims.nbf <= 600)
   end)
 
-  it("says whole seconds, as every reader of NumericDate takes them", function()
+  it("has whole seconds, which every reader of NumericDate accepts", function()
     local made = assert(make(nil, now + 0.25))
     local payload = core.unbase64(made:match "%.(.-)%.")
     for _, name in ipairs { "nbf", "iat", "exp" } do
@@ -66,37 +66,37 @@ describe("pcapi.auth.assertion", function()
     end
   end)
 
-  it("is never the same twice", function()
+  it("has a new id each time", function()
     local _, first = parts(assert(make()))
     local _, second = parts(assert(make()))
     assert.not_equal(first.jti, second.jti)
   end)
 
   for _, alg in ipairs { "PS256", "RS256" } do
-    it("is signed by " .. alg .. ", as openssl finds", function()
+    it("is signed by " .. alg .. ", as openssl confirms", function()
       local _, _, signed, signature = parts(assert(make { alg = alg }))
       assert.is_true(keys.verifies(at, alg, signed, signature))
       assert.is_false(keys.verifies(at, alg, signed .. "x", signature))
     end)
   end
 
-  it("takes a key in the same PEM as the certificate, and one that is locked", function()
+  it("can be signed by a key in the PEM of the certificate, or an encrypted key", function()
     local _, _, signed, signature = parts(assert(make { certificate = pem.both, key = pem.both }))
     assert.is_true(keys.verifies(at, "PS256", signed, signature))
     assert.is_string(make { key = pem.locked, passphrase = "SECRETpass" })
   end)
 
-  describe("says what is wrong with", function()
+  describe("cannot be made of", function()
     for name, case in pairs {
-      ["a certificate that is none"] = { { certificate = "x" }, "certificate is not PEM" },
-      ["a key that is none"] = { { key = "SECRETkey" }, "key is not PEM" },
+      ["a certificate that is not PEM"] = { { certificate = "x" }, "certificate is not PEM" },
+      ["a key that is not PEM"] = { { key = "SECRETkey" }, "key is not PEM" },
       ["a PEM without a key"] = { { key = "cert" }, "no private key" },
       ["a PEM without a certificate"] = { { certificate = "key" }, "no certificate" },
       ["a key of another certificate"] = { { key = "other" }, "belongs to no certificate" },
-      ["a locked key without its passphrase"] = { { key = "locked" }, "needs a passphrase" },
+      ["an encrypted key without its passphrase"] = { { key = "locked" }, "needs a passphrase" },
       ["a wrong passphrase"] = { { key = "locked", passphrase = "SECRETwrong" },
         "passphrase does not open" },
-      ["an expired certificate, and since when"] = { { certificate = "old" },
+      ["an expired certificate; the message has the date"] = { { certificate = "old" },
         "the certificate expired on 20%d%d%-%d%d%-%d%d$" },
     } do
       it(name, function()
@@ -111,7 +111,7 @@ describe("pcapi.auth.assertion", function()
       end)
     end
 
-    it("a certificate that is over by the clock it is given", function()
+    it("a certificate that has expired by the given clock", function()
       local last = core.certificate(pem.cert).not_after
       assert.is_string(make(nil, last - 1))
       assert.matches("expired on " .. os.date("!%Y-%m-%d", last), select(2, make(nil, last + 1)), 1,

@@ -8,7 +8,7 @@ local url = require "pcapi.url"
 
 local GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
--- What starts the flow; false takes a member away.
+-- The response that starts the flow; false removes a member.
 local function started(changes)
   local all = sign_in.merged({
     device_code = "SECRETdevice", user_code = "ABCD-EFGH", expires_in = 900, interval = 5,
@@ -24,7 +24,7 @@ end
 local PENDING = sign_in.refusal("authorization_pending", 70016)
 local SLOW_DOWN = sign_in.refusal "slow_down"
 
--- Signs in. Gives the token, or nil, err; the transport; and what was shown and told:
+-- Signs in. Returns the token, or nil, err; the transport; and what was reported:
 -- `message`, `details`, `waits`.
 local function run(responses, options, context_changes)
   local said = { waits = {} }
@@ -50,9 +50,9 @@ local function fails(responses, options, context_changes)
   return err, transport, said
 end
 
-describe("pcapi.auth.device_code", function()
+describe("a sign-in by device code", function()
   describe("starts", function()
-    it("with the application's id and the scope, and no secret", function()
+    it("with the client id and the scope, and no secret", function()
       local _, _, transport = run({ started(), sign_in.tokens() }, { client_secret = "SECRET" })
       assert.equal("https://login.microsoftonline.com/fabrikam.example/oauth2/v2.0/devicecode",
         transport.sent[1].url)
@@ -67,14 +67,14 @@ describe("pcapi.auth.device_code", function()
       assert.same({ client_id = "me", resource = sign_in.RESOURCE }, transport.sent[1].form)
     end)
 
-    it("by showing the message as it was given, and its parts", function()
+    it("by showing the message of the response, and its parts", function()
       local _, _, _, said = run { started { message = "Gehen Sie zu …" }, sign_in.tokens() }
       assert.equal("Gehen Sie zu …", said.message)
       assert.same({ user_code = "ABCD-EFGH", expires_in = 900,
                     verification_uri = "https://microsoft.com/devicelogin" }, said.details)
     end)
 
-    it("by our own words where there is no message", function()
+    it("by showing our own message if the response has none", function()
       for _, message in ipairs { false, "", 5 } do
         local _, _, _, said = run { started { message = message }, sign_in.tokens() }
         assert.matches("https://microsoft.com/devicelogin", said.message, 1, true)
@@ -82,29 +82,29 @@ describe("pcapi.auth.device_code", function()
       end
     end)
 
-    it("with the address as version 1 calls it", function()
+    it("with the address under its name in version 1", function()
       local _, _, _, said = run { started { verification_uri = false, message = false,
         verification_url = "https://aka.ms/devicelogin" }, sign_in.tokens() }
       assert.matches("https://aka.ms/devicelogin", said.message, 1, true)
       assert.equal("https://aka.ms/devicelogin", said.details.verification_uri)
     end)
 
-    it("by never showing the code that only the application may know", function()
+    it("without showing the device code", function()
       local _, _, _, said = run { started { message = false }, sign_in.tokens() }
       assert.is_false(holds(said, "SECRET"))
     end)
   end)
 
-  describe("does not ask a person when", function()
+  describe("shows nothing to the user if", function()
     for name, case in pairs {
       ["the application is unknown"] = { sign_in.refusal("unauthorized_client", 700016),
         "consent_required" },
       ["the tenant is unknown"] = { sign_in.refusal("invalid_request", 90002), "config" },
-      ["a proxy responses with HTML"] = { { body = "<html>" }, "protocol" },
+      ["a proxy responds with HTML"] = { { body = "<html>" }, "protocol" },
       ["the service is not reached"] = { { kind = "network" }, "network" },
       ["there is no device code"] = { started { device_code = false }, "protocol" },
       ["there is no user code"] = { started { user_code = false }, "protocol" },
-      ["there is no place to enter it"] = { started { verification_uri = false,
+      ["there is no address to enter it"] = { started { verification_uri = false,
         message = false }, "protocol" },
     } do
       it(name, function()
@@ -117,8 +117,8 @@ describe("pcapi.auth.device_code", function()
     end
   end)
 
-  describe("asks whether the person is done", function()
-    it("with the device code, and the proof of a confidential application", function()
+  describe("polls", function()
+    it("with the device code, and the credential of a confidential client", function()
       local _, _, transport = run({ started(), sign_in.tokens() }, { client_secret = "SECRETs" })
       assert.equal("https://login.microsoftonline.com/fabrikam.example/oauth2/v2.0/token",
         transport.sent[2].url)
@@ -126,7 +126,7 @@ describe("pcapi.auth.device_code", function()
                     client_secret = "SECRETs" }, transport.sent[2].form)
     end)
 
-    it("in version 1 with the resource, and the name for the code that it has there", function()
+    it("in version 1 with the resource, and with the code under its name there", function()
       local _, _, transport = run({ started(), sign_in.tokens() }, { oauth_version = "v1" })
       local form = transport.sent[2].form
       assert.equal("SECRETdevice", form.code)
@@ -135,34 +135,34 @@ describe("pcapi.auth.device_code", function()
       assert.is_nil(form.scope)
     end)
 
-    it("again as long as it is pending, and gives the token", function()
+    it("again while the sign-in is pending, and returns the token", function()
       local token, _, transport, said = run { started(), PENDING, PENDING, sign_in.tokens() }
       assert.equal("SECRETaccess", token)
       assert.same({ 5, 5, 5 }, transport.slept)
       assert.same({ 895, 890 }, said.waits)
     end)
 
-    it("five seconds slower after each slow_down, for good", function()
+    it("five seconds slower after each slow_down, and stays slower", function()
       local _, _, transport = run { started(), SLOW_DOWN, PENDING, SLOW_DOWN, PENDING,
                                     sign_in.tokens() }
       assert.same({ 5, 10, 10, 15, 15 }, transport.slept)
     end)
 
     for name, case in pairs {
-      ["as often as it is told"] = { 3, 3 },
-      ["as often as it is told by a text"] = { "7", 7 },
-      ["every five seconds when it is not told"] = { false, 5 },
-      ["every five seconds when that makes no sense"] = { "soon", 5 },
-      ["every five seconds when that is a list"] = { {}, 5 },
-      ["every five seconds when that is never"] = { "1e999", 5 },
-      ["every five seconds when that is beyond the code's life"] = { 1000, 5 },
-      ["every five seconds when that is as long as the code lives"] = { 900, 5 },
-      ["every five seconds when that is a number without end"] = { 1e308, 5 },
-      ["every five seconds when that is no number"] = { "nan", 5 },
-      ["no more rarely than every ten minutes"] = { 700, 600, 3600 },
-      ["no more than once a second when told at once"] = { 0, 1 },
-      ["no more than once a second when told before"] = { -5, 1 },
-      ["no more than once a second when told twice"] = { 0.5, 1 },
+      ["at the interval of the response"] = { 3, 3 },
+      ["at an interval that is a string"] = { "7", 7 },
+      ["every five seconds without an interval"] = { false, 5 },
+      ["every five seconds if the interval is a word"] = { "soon", 5 },
+      ["every five seconds if the interval is a list"] = { {}, 5 },
+      ["every five seconds if the interval overflows"] = { "1e999", 5 },
+      ["every five seconds if the interval is longer than the code's life"] = { 1000, 5 },
+      ["every five seconds if the interval is as long as the code's life"] = { 900, 5 },
+      ["every five seconds if the interval is the largest number"] = { 1e308, 5 },
+      ["every five seconds if the interval is nan"] = { "nan", 5 },
+      ["every ten minutes if the interval is longer"] = { 700, 600, 3600 },
+      ["every second if the interval is zero"] = { 0, 1 },
+      ["every second if the interval is negative"] = { -5, 1 },
+      ["every second if the interval is shorter"] = { 0.5, 1 },
     } do
       it(name, function()
         local _, _, transport = run({ started { interval = case[1], expires_in = case[3] or 900 },
@@ -172,12 +172,12 @@ describe("pcapi.auth.device_code", function()
     end
   end)
 
-  describe("stops when", function()
+  describe("ends if", function()
     for name, case in pairs {
-      ["the person declined"] = { "authorization_declined", nil, "declined" },
+      ["the user declined"] = { "authorization_declined", nil, "declined" },
       ["access was denied"] = { "access_denied", nil, "declined" },
-      ["the code is too old"] = { "expired_token", 70019, "in time" },
-      ["the code is not the right one"] = { "bad_verification_code", 70018, "Sign in again" },
+      ["the code has expired"] = { "expired_token", 70019, "in time" },
+      ["the code is wrong"] = { "bad_verification_code", 70018, "Sign in again" },
       ["the code was used before"] = { "invalid_grant", 54005, "Sign in again" },
     } do
       it(name, function()
@@ -189,7 +189,7 @@ describe("pcapi.auth.device_code", function()
       end)
     end
 
-    it("anything else is in the way, and says what", function()
+    it("another error occurs, and returns it", function()
       local err = fails { started(), sign_in.refusal("invalid_grant", 53003) }
       assert.equal("forbidden", err.kind)
       err = fails { started(), sign_in.refusal("invalid_client", 7000218, nil, { status = 401 }) }
@@ -199,7 +199,7 @@ describe("pcapi.auth.device_code", function()
       assert.equal("bad_request", fails({ started(), sign_in.refusal("teapot", 1) }).kind)
     end)
 
-    it("nobody entered the code in time", function()
+    it("the code was not entered in time", function()
       local err, transport = fails({ started { expires_in = 20 }, PENDING, PENDING, PENDING },
         { how_to_sign_in = "pcapi login" })
       assert.equal("sign_in_required", err.kind)
@@ -209,17 +209,17 @@ describe("pcapi.auth.device_code", function()
       assert.is_true(transport:now() <= 1020)
     end)
 
-    it("the call's own time is over", function()
+    it("the deadline of the call has passed", function()
       local err, transport = fails({ started(), PENDING }, nil, { deadline = 1008 })
       assert.equal("sign_in_required", err.kind)
       assert.is_true(transport:now() <= 1008)
     end)
 
     for name, life in pairs { ["is missing"] = false, ["makes no sense"] = "soon",
-                              ["is nothing"] = 0, ["is less than nothing"] = -1,
-                              ["is for ever"] = "1e999", ["is no number"] = "nan",
-                              ["is longer than anybody's"] = 1e308 } do
-      it("a quarter of an hour is over, where the code's life " .. name, function()
+                              ["is zero"] = 0, ["is negative"] = -1,
+                              ["overflows"] = "1e999", ["is nan"] = "nan",
+                              ["is the largest number"] = 1e308 } do
+      it("15 minutes have passed and the code's life " .. name, function()
         local responses = { started { expires_in = life, interval = 400 }, PENDING, PENDING }
         local err, _, said = fails(responses, nil, { deadline = 10000 })
         assert.matches("in time", err.message, 1, true)
@@ -227,30 +227,31 @@ describe("pcapi.auth.device_code", function()
       end)
     end
 
-    it("takes the code's life from a text", function()
+    it("the code's life has passed, also if that is a string", function()
       local _, _, _, said = run { started { expires_in = "600" }, sign_in.tokens() }
       assert.equal(600, said.details.expires_in)
     end)
   end)
 
-  describe("goes on, and slower (RFC 8628 §3.5), after", function()
+  describe("polls on, and slower (RFC 8628 §3.5), after", function()
     for name, response in pairs {
-      ["a failure of the network"] = { kind = "network" },
+      ["a network failure"] = { kind = "network" },
       ["a timeout"] = { kind = "timeout" },
       ["status 500"] = { status = 500 },
       ["status 503"] = { status = 503 },
       ["status 408"] = { status = 408 },
       ["status 429"] = { status = 429 },
-      ["an answer to try later"] = sign_in.refusal("temporarily_unavailable", 90033, nil,
+      ["a response to try again later"] = sign_in.refusal("temporarily_unavailable", 90033, nil,
         { status = 503 }),
-      ["the page of a network that wants a login first"] = { status = 200,
+      ["the page of a captive portal"] = { status = 200,
         body = "<html>Welcome to the hotel</html>" },
-      ["its page with another status"] = { status = 511, body = "<html>" },
-      ["its redirect"] = { status = 302, headers = { location = "https://hotel.example/" } },
-      ["its refusal"] = { status = 403, body = "Log in to this network first" },
-      ["its certificate"] = { kind = "tls" },
+      ["a captive portal's page with status 511"] = { status = 511, body = "<html>" },
+      ["a captive portal's redirect"] = { status = 302,
+        headers = { location = "https://hotel.example/" } },
+      ["a captive portal's status 403"] = { status = 403, body = "Log in to this network first" },
+      ["a captive portal's certificate"] = { kind = "tls" },
       ["an empty response"] = { status = 200, body = "" },
-      ["half an response"] = { status = 200, body = '{"access_token":"SECR' },
+      ["half of a response"] = { status = 200, body = '{"access_token":"SECR' },
       ["JSON of another shape"] = sign_in.json { status = "ok" },
       ["JSON that is a list"] = { status = 200, body = "[1]" },
       ["an error of another shape"] = { status = 400, body = '{"error":{"code":"x"}}' },
@@ -262,7 +263,7 @@ describe("pcapi.auth.device_code", function()
       end)
     end
 
-    it("as many failures as there is time for, and gives the last", function()
+    it("failures until the deadline, and returns the last one", function()
       local down = { kind = "network", message = "no route" }
       local responses = { started() }
       for i = 2, 40 do
@@ -274,18 +275,18 @@ describe("pcapi.auth.device_code", function()
       assert.is_true(transport.slept[#transport.slept] <= 60)
     end)
 
-    it("a failure that passed, saying that nobody was in time", function()
+    it("a transient failure, and then times out", function()
       local err = fails { started { expires_in = 20 }, { kind = "network" }, PENDING }
       assert.equal("sign_in_required", err.kind)
     end)
 
-    it("as long as the service asks for", function()
+    it("the pause of Retry-After", function()
       local _, _, transport = run { started(), { status = 429, headers = {
         ["retry-after"] = "57" } }, sign_in.tokens() }
       assert.same({ 5, 57 }, transport.slept)
     end)
 
-    it("ten minutes at most, however long the service asks for", function()
+    it("ten minutes at most, whatever Retry-After says", function()
       for _, asked in ipairs { "31536000", ("9"):rep(400), "Fri, 31 Dec 9999 23:59:59 GMT" } do
         local _, _, transport = run({ started { expires_in = 3600 }, { status = 503, headers = {
           ["retry-after"] = asked } }, sign_in.tokens() }, nil, { deadline = 10000 })
@@ -293,7 +294,7 @@ describe("pcapi.auth.device_code", function()
       end
     end)
 
-    it("pages in place of responses, until the code expires, and gives the last", function()
+    it("pages of a captive portal until the code expires, and returns their error", function()
       local responses = { started { expires_in = 300 } }
       for i = 2, 40 do
         responses[i] = { status = 200, body = "<html>" }
@@ -304,14 +305,14 @@ describe("pcapi.auth.device_code", function()
       assert.is_true(transport:now() <= 1300)
     end)
 
-    it("no failure that will not pass", function()
+    it("no permanent failure", function()
       local err, transport = fails { started(), { kind = "config" } }
       assert.equal("config", err.kind)
       assert.equal(2, #transport.sent)
     end)
   end)
 
-  it("keeps what it granted: the calls that follow ask nobody", function()
+  it("stores its tokens for later calls", function()
     local store = auth.memory_store()
     local responses = { started(), sign_in.tokens() }
     assert.equal("SECRETaccess", (run(responses, { store = store, account = "x" })))
@@ -321,7 +322,7 @@ describe("pcapi.auth.device_code", function()
     assert.equal(0, #transport.sent)
   end)
 
-  it("keeps the device code out of every error, however the server repeats it", function()
+  it("hides the device code in every error, however the server echoes it", function()
     for _, said in ipairs { "SECRET+device/code", url.escape "SECRET+device/code" } do
       for _, response in ipairs { { status = 400, body = said },
                                 sign_in.refusal(said, nil, { error_description = said }),

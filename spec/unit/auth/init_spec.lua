@@ -30,7 +30,7 @@ describe("pcapi.auth", function()
         return auth[kind](options(changes))
       end
 
-      it("makes a provider: a table that gives tokens", function()
+      it("makes a provider", function()
         local provider = make()
         assert.is_function(provider.token)
         assert.equal("pcapi.auth.account (fabrikam.example/me)", tostring(provider))
@@ -42,7 +42,7 @@ describe("pcapi.auth", function()
           make({ cloud = "china" }).base_url)
       end)
 
-      it("takes all its options", function()
+      it("accepts all its options", function()
         assert.has_no.errors(function()
           make { client_secret = "SECRET", store = auth.memory_store(), account = "x", skew = 60,
                  how_to_sign_in = "do it", settings = { a = "b" }, cloud = "us_government",
@@ -57,31 +57,31 @@ describe("pcapi.auth", function()
         end)
       end)
 
-      it("sends nothing, reads nothing and writes nothing by itself", function()
+      it("sends, reads and writes nothing", function()
         local path = folder.new() .. "/none"
         make { store = auth.file_store(path), client_secret_file = "/none" }
         assert.is_nil(io.open(path))
       end)
 
-      describe("blames the caller's line for", function()
+      describe("raises at the caller's line for", function()
         for name, case in pairs {
           ["no tenant"] = { { tenant = "none" }, ': option "tenant" must be' },
           ["no client id"] = { { client_id = "none" }, ': option "client_id" is missing' },
           ["an unknown option"] = { { clinet_id = "x" },
             ' has no option "clinet_id"; did you mean "client_id"?' },
           ["an option of a wrong type"] = { { tenant = 5 }, ': option "tenant" must be string' },
-          ["no early renewal at all"] = { { skew = 0 }, ': option "skew" must be a positive' },
-          ["two proofs"] = { { client_secret = "a", certificate = "b" }, ": give one of" },
-          ["a cloud that is none"] = { { cloud = "mars" }, ': option "cloud" must be' },
-          ["a login over http"] = { { login_url = "http://x.example" },
+          ["a skew of zero"] = { { skew = 0 }, ': option "skew" must be a positive' },
+          ["two credentials"] = { { client_secret = "a", certificate = "b" }, ": give one of" },
+          ["an unknown cloud"] = { { cloud = "mars" }, ': option "cloud" must be' },
+          ["a login_url over http"] = { { login_url = "http://x.example" },
             ': option "login_url" must begin' },
           ["a client id with a line break"] = { { client_id = "a\nb" },
             ': option "client_id" must be one line' },
-          ["a name for the account with a line break"] = { { account = "a\nb" },
+          ["an account with a line break"] = { { account = "a\nb" },
             ': option "account" must be one line' },
-          ["a store that cannot lock"] = { { store = { get = nothing, set = nothing } },
+          ["a store without lock"] = { { store = { get = nothing, set = nothing } },
             ': option "store" must have a function "lock"' },
-          ["a store that is none"] = { { store = {} },
+          ["a store without get"] = { { store = {} },
             ': option "store" must have a function "get"' },
         } do
           it(name, function()
@@ -92,7 +92,7 @@ describe("pcapi.auth", function()
     end)
   end
 
-  it("needs what each kind cannot do without", function()
+  it("demands the options that each kind needs", function()
     raises(function() auth.refresh_token { client_id = "me" } end,
       'pcapi.auth.refresh_token: option "tenant" must be')
     raises(function() auth.device_code { tenant = "x", client_id = "me" } end,
@@ -115,27 +115,27 @@ describe("pcapi.auth", function()
   end)
 
   describe("build", function()
-    it("gives the mistake in place of raising it, for settings that no programmer wrote",
+    it("returns what is wrong with options of a configuration",
       function()
-        local made, mistake = auth.build("refresh_token", { client_id = "me" })
+        local made, problem = auth.build("refresh_token", { client_id = "me" })
         assert.is_nil(made)
-        assert.matches('option "tenant" must be', mistake, 1, true)
-        made, mistake = auth.build("refresh_token", { tenant = "x" })
+        assert.matches('option "tenant" must be', problem, 1, true)
+        made, problem = auth.build("refresh_token", { tenant = "x" })
         assert.is_nil(made)
-        assert.equal('option "client_id" is missing', mistake)
+        assert.equal('option "client_id" is missing', problem)
       end)
 
-    it("gives an account otherwise", function()
+    it("returns an account otherwise", function()
       assert.is_table(auth.build("refresh_token", { tenant = "x", client_id = "me" }))
     end)
   end)
 
-  describe("stores:", function()
-    it("one in memory", function()
+  describe("makes a store", function()
+    it("in memory", function()
       assert.is_true((auth.memory_store():set("a", "b")))
     end)
 
-    it("one in a folder", function()
+    it("in a folder", function()
       local path = folder.new() .. "/state"
       local store = auth.file_store(path)
       assert.equal(path, tostring(store))
@@ -143,7 +143,7 @@ describe("pcapi.auth", function()
       assert.equal("b", auth.file_store(path):get "a")
     end)
 
-    it("one in the folder of this user, unless told otherwise", function()
+    it("in the folder of this user by default", function()
       local real = os.getenv
       os.getenv = function(name) return name == "HOME" and "/h" or nil end -- luacheck: ignore
       local store = auth.file_store()
@@ -155,7 +155,7 @@ describe("pcapi.auth", function()
       assert.matches("pcapi.auth.file_store: there is no HOME", message, 1, true)
     end)
 
-    it("a folder that is none is blamed on the line that calls", function()
+    it("of no folder, which raises at the caller's line", function()
       for _, directory in ipairs { "", 5, {}, true } do
         raises(function() auth.file_store(directory) end,
           "pcapi.auth.file_store: the directory must be a path")
@@ -164,7 +164,7 @@ describe("pcapi.auth", function()
     end)
   end)
 
-  it("shows no secret in what is dumped of a provider", function()
+  it("makes providers that show no secret in a dump", function()
     for _, changes in ipairs { { client_secret = "SECRET" },
                                { certificate = "-----BEGIN SECRET", key_passphrase = "SECRET" } } do
       for kind, needed in pairs(MAKERS) do

@@ -3,7 +3,7 @@ local files = require "spec.support.files"
 local folder = require "spec.support.folder"
 local file = require "pcapi.auth.store.file"
 
--- Owner's rights and kind, as ls tells them: an interface older than any of ours.
+-- Mode and kind, as ls prints them.
 local function mode_of(path)
   return files.lines_of("ls -ld '" .. path .. "'")[1]:sub(1, 10)
 end
@@ -14,7 +14,7 @@ local function env(variables)
   end
 end
 
-describe("pcapi.auth.store.file", function()
+describe("a store of files", function()
   teardown(folder.remove)
 
   local function new()
@@ -25,7 +25,7 @@ describe("pcapi.auth.store.file", function()
     it(name, function() body(new) end)
   end
 
-  it("makes its folder, and those above it, when something is to be kept", function()
+  it("creates its folder, and those above it, with the first text", function()
     local path = folder.new() .. "/state/pcapi"
     local store = file.new(path)
     assert.is_nil((store:get "default"))
@@ -34,7 +34,7 @@ describe("pcapi.auth.store.file", function()
     assert.equal("one", file.new(path):get "default")
   end)
 
-  it("lets nobody else read what it keeps", function()
+  it("is readable by this user only", function()
     local path = folder.new() .. "/pcapi"
     local store = file.new(path)
     store:set("default", "one")
@@ -42,7 +42,7 @@ describe("pcapi.auth.store.file", function()
     assert.equal("-rw-------", mode_of(store:path "default"))
   end)
 
-  it("never leaves its folder, whatever the account is called", function()
+  it("never leaves its folder, whatever the name of the account", function()
     local path = folder.new()
     local store = file.new(path .. "/inner")
     for _, name in ipairs { "../up", "..", ".", "/etc/x", "a/../../b" } do
@@ -52,7 +52,7 @@ describe("pcapi.auth.store.file", function()
     assert.same({ "inner" }, files.lines_of("ls -A '" .. path .. "'"))
   end)
 
-  it("refuses what other users could read, says how to mend it, and keeps it", function()
+  it("rejects a file that other users could read, says how to fix it, and keeps it", function()
     local store = new()
     store:set("default", "SECRET")
     os.execute("chmod 640 '" .. store:path "default" .. "'")
@@ -64,7 +64,7 @@ describe("pcapi.auth.store.file", function()
     assert.equal("SECRET", files.slurp(store:path "default"))
   end)
 
-  it("refuses a folder that is open to others, and a symbolic link", function()
+  it("rejects a folder that is open to others, and a symbolic link", function()
     local path = folder.new()
     os.execute(("chmod 755 '%s'"):format(path))
     local ok, why = file.new(path):set("default", "one")
@@ -78,7 +78,7 @@ describe("pcapi.auth.store.file", function()
     assert.is_nil((store:get "default"))
   end)
 
-  it("says which place cannot be written to, for texts and for locks", function()
+  it("names the folder that cannot be written", function()
     local store = file.new "/proc/pcapi"
     local ok, why = store:set("default", "one")
     assert.is_nil(ok)
@@ -88,7 +88,7 @@ describe("pcapi.auth.store.file", function()
     assert.matches("/proc/pcapi", why, 1, true)
   end)
 
-  it("names no account that it did not keep", function()
+  it("lists no account that it did not store", function()
     local path = folder.new()
     for _, name in ipairs { "notes.txt", "a b.json", "%7E.json", "%zz.json", ".json.swp", "json",
                             ".default.json.new" } do
@@ -100,7 +100,7 @@ describe("pcapi.auth.store.file", function()
     assert.same({ "default" }, store:names())
   end)
 
-  it("says why it cannot name its accounts", function()
+  it("returns an error if it cannot list its accounts", function()
     local path = folder.new()
     os.execute(("chmod 755 '%s'"):format(path))
     local names, why = file.new(path):names()
@@ -108,7 +108,7 @@ describe("pcapi.auth.store.file", function()
     assert.matches("chmod 700", why, 1, true)
   end)
 
-  it("shares its locks with other processes' stores of the same folder", function()
+  it("shares its locks with other stores of the same folder", function()
     local path = folder.new()
     local unlock = assert(file.new(path):lock("default", 60))
     assert.is_nil((file.new(path):lock("default", 60)))
@@ -116,24 +116,24 @@ describe("pcapi.auth.store.file", function()
     assert.is_function(file.new(path):lock("default", 60))
   end)
 
-  it("says as text where it is", function()
+  it("has its path as text", function()
     assert.equal("/some/where", tostring(file.new "/some/where"))
     assert.equal("/some/where/default.json", file.new("/some/where"):path "default")
   end)
 
-  describe("is, unless told otherwise, in", function()
-    it("the place for state of XDG", function()
+  describe("is by default in", function()
+    it("the state folder of XDG", function()
       assert.equal("/x/pcapi", file.directory(env { XDG_STATE_HOME = "/x", HOME = "/h" }))
     end)
 
-    it("~/.local/state without one, or with an empty or relative one", function()
+    it("~/.local/state if that is missing, empty or relative", function()
       for _, state in ipairs { "none", "", "x" } do
         assert.equal("/h/.local/state/pcapi", file.directory(
           env { XDG_STATE_HOME = state ~= "none" and state or nil, HOME = "/h" }))
       end
     end)
 
-    it("no place without a home, and says what to set", function()
+    it("no folder without HOME; the message names the variables", function()
       for _, home in ipairs { "none", "", "h" } do
         local path, why = file.directory(env { HOME = home ~= "none" and home or nil })
         assert.is_nil(path)

@@ -1,12 +1,12 @@
 local contract = require "spec.support.store_contract"
 local memory = require "pcapi.auth.store.memory"
 
-describe("pcapi.auth.store.memory", function()
+describe("a store in memory", function()
   for name, body in pairs(contract) do
     it(name, function() body(memory.new) end)
   end
 
-  it("is forgotten with its object: two stores never meet", function()
+  it("shares nothing with another store", function()
     local one, two = memory.new(), memory.new()
     one:set("default", "one")
     assert.is_nil((two:get "default"))
@@ -14,7 +14,7 @@ describe("pcapi.auth.store.memory", function()
     assert.is_function(two:lock("default", 60))
   end)
 
-  it("frees the lock of a holder whose time is over", function()
+  it("releases a lock whose time is over", function()
     local store = memory.new()
     local late = assert(store:lock("default", -1))
     assert.is_function(store:lock("default", 60))
@@ -22,7 +22,7 @@ describe("pcapi.auth.store.memory", function()
     assert.is_nil((store:lock("default", 60)))
   end)
 
-  it("says what it is", function()
+  it("has a text", function()
     assert.equal("the memory of this process", tostring(memory.new()))
   end)
 end)

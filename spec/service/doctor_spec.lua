@@ -1,0 +1,128 @@
+--- `pcapi doctor`, against the sandbox.
+local cjson = require("cjson").new()
+local files = require "spec.support.files"
+local homes = require "spec.support.home"
+local sandbox = require "spec.support.sandbox"
+
+local home
+
+before_each(function()
+  home = homes.new()
+end)
+
+after_each(function()
+  home:remove()
+end)
+
+local login_url = homes.login_url
+
+describe("pcapi doctor", function()
+  local STEPS = { "configuration", "sign-in", "sign-in name", "sign-in connection", "sign-in TLS",
+                  "clock", "token endpoint", "token claims", "service name", "service connection",
+                  "service TLS", "call" }
+
+  local function statuses(result)
+    local all, steps = {}, {}
+    for _, row in ipairs(cjson.decode(result.out)) do
+      steps[#steps + 1] = row.step
+      all[#all + 1] = row.status
+    end
+    return all, steps
+  end
+
+  it("tests each step in order", function()
+    home:sign_in()
+    local result = home:run { "doctor", "--json" }
+    assert.equal(0, result.status, result.err .. result.out)
+    local all, steps = statuses(result)
+    assert.same(STEPS, steps)
+    for _, status in ipairs(all) do
+      assert.equal("ok", status)
+    end
+    assert.equal(12, select(2, home:run({ "doctor" }).out:gsub("ok  ", "")))
+  end)
+
+  it("finds the first failed step, and tests nothing that depends on it", function()
+    local result = home:run { "doctor" }
+    assert.equal(4, result.status)
+    assert.truthy(result.out:find("failed      configuration", 1, true), result.out)
+    assert.truthy(result.out:find("pcapi login --tenant", 1, true))
+    local all, steps = statuses(home:run { "doctor", "--json" })
+    assert.same(STEPS, steps)
+    assert.equal("not tested", all[2])
+    assert.equal("not tested", all[12])
+  end)
+
+  it("distinguishes name lookup, connection and TLS", function()
+    home:sign_in()
+    for url, expected in pairs {
+      ["https://nowhere.invalid"] = "failed +service name: nowhere%.invalid:443, ",
+      [sandbox.env "PCAPI_SANDBOX_CLOSED_URL"] = "failed +service connection: localhost:",
+      [sandbox.env "PCAPI_SANDBOX_UNTRUSTED_URL"] = "failed +service TLS: localhost:",
+    } do
+      local result = home:run({ "doctor" }, { PCAPI_BASE_URL = url })
+      assert.equal(6, result.status, result.out)
+      assert.truthy(result.out:find(expected), result.out)
+      assert.truthy(result.out:find("not tested  call", 1, true))
+    end
+  end)
+
+  it("distinguishes the causes of a TLS failure, each with its next step", function()
+    local today = os.date "!%Y-%m-%d"
+    for name, expected in pairs {
+      UNTRUSTED = "Set ca_file", OTHER_HOST = "another host",
+      EXPIRED = "clock of this machine says " .. today,
+    } do
+      local result = home:run({ "doctor" }, { PCAPI_TOKEN = sandbox.token(),
+        PCAPI_BASE_URL = sandbox.env("PCAPI_SANDBOX_" .. name .. "_URL") })
+      assert.equal(6, result.status, result.out)
+      local hint = result.out:match "failed +service TLS: [^\n]*\n *([^\n]*)"
+      assert.truthy(hint and hint:find(expected, 1, true), result.out)
+    end
+  end)
+
+  it("warns of a file that TLS keys are written to", function()
+    local keys = home.path .. "/keys"
+    local environment = { PCAPI_TOKEN = sandbox.token(), SSLKEYLOGFILE = keys }
+    local result = home:run({ "doctor" }, environment)
+    assert.equal(0, result.status, result.out)
+    assert.truthy(result.err:find("SSLKEYLOGFILE is set", 1, true), result.err)
+    assert.truthy(result.err:find(keys, 1, true), result.err)
+    assert.is_true(#files.slurp(keys) > 0) -- libcurl does write there
+    environment.SSLKEYLOGFILE = ""
+    assert.equal("", home:run({ "doctor" }, environment).err)
+  end)
+
+  for skew, said in pairs { ["600"] = "behind", ["-600"] = "ahead" } do
+    it("finds a clock that is " .. said, function()
+      home:sign_in()
+      local result = home:run({ "doctor" }, { PCAPI_LOGIN_URL = login_url("skew=" .. skew) })
+      assert.equal(1, result.status)
+      assert.truthy(result.out:find("failed +clock: .* %d+ s " .. said), result.out)
+      assert.truthy(result.out:find("ok +call"), result.out)
+    end)
+  end
+
+  for settings, expected in pairs {
+    ["aadsts=700082"] = { "failed +token endpoint", "Sign in again: pcapi login" },
+    ["amr=pwd"] = { "failed +token claims", "Sign in again with MFA: pcapi login" },
+    ["app_only=1"] = { "failed +token claims", "Sign in as a user" },
+    ["scenario=status%3D403"] = { "failed +call", "role" },
+    ["scenario=compliant%3Dfalse"] = { "failed +call", "Sign in again with MFA: pcapi login" },
+    ["body=html"] = { "failed +token endpoint", "proxy" },
+  } do
+    it("finds the failed step with " .. settings, function()
+      home:sign_in()
+      local result = home:run({ "doctor" }, { PCAPI_LOGIN_URL = login_url(settings) })
+      assert.is_true(result.status ~= 0)
+      assert.truthy(result.out:find(expected[1]), result.out)
+      assert.truthy(result.out:find(expected[2], 1, true), result.out)
+    end)
+  end
+
+  it("tests a given token", function()
+    local result = home:run({ "doctor" }, { PCAPI_TOKEN = sandbox.token { amr = { "pwd" } } })
+    assert.equal(4, result.status)
+    assert.truthy(result.out:find "failed +token claims", result.out)
+  end)
+end)

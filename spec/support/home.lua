@@ -1,0 +1,95 @@
+--- A user of the command `pcapi` with a home folder, against the sandbox's sign-in service.
+local core = require "pcapi.core"
+local curl = require "spec.support.curl"
+local sandbox = require "spec.support.sandbox"
+
+local M = {}
+
+local Home = {}
+Home.__index = Home
+
+--- Makes an empty home, and a tenant of its own.
+-- @treturn table `path`, `tenant`, and the methods below
+function M.new()
+  return setmetatable({ path = curl.shell("mktemp -d"):match "%S+",
+                        tenant = "t" .. core.uuid() .. ".example" }, Home)
+end
+
+--- Removes the folder.
+function Home:remove()
+  os.execute("rm -rf " .. self.path)
+end
+
+--- The address of the sign-in service.
+-- @tparam ?string settings see sandbox/README.md
+-- @treturn string
+function M.login_url(settings)
+  return sandbox.url .. "/login/" .. (settings or "-")
+end
+
+--- Runs the command of a user without settings, except for the addresses of the sandbox.
+-- @tparam table arguments
+-- @tparam ?table environment name to value; false unsets
+-- @tparam ?string input for standard input
+-- @treturn table `status`, `out`, `err`
+function Home:run(arguments, environment, input)
+  return sandbox.pcapi(arguments, sandbox.merged({
+    HOME = self.path, PCAPI_TOKEN = false, PCAPI_LOGIN_URL = M.login_url(), BROWSER = "false",
+  }, environment), input)
+end
+
+--- Writes a file of the home, and the folders above it.
+-- @tparam string name
+-- @tparam string text
+-- @treturn string path
+function Home:write(name, text)
+  local path = self.path .. "/" .. name
+  os.execute("mkdir -p " .. path:match "^(.*)/")
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  return path
+end
+
+--- Writes the configuration file.
+function Home:write_config(text)
+  self:write(".config/pcapi/config", text)
+end
+
+--- Makes a program that follows the redirects of the sign-in service, as a browser does, and
+-- writes the last page into the file `page`.
+-- @treturn string path
+function Home:browser()
+  local path = self:write("browser", ([[#!/bin/sh
+    exec %s -sL --noproxy '*' --cacert %s "$1" >%s/page
+  ]]):format(curl.COMMAND, sandbox.ca_file, self.path))
+  os.execute("chmod +x " .. path)
+  return path
+end
+
+--- Runs `pcapi login` with a device code.
+-- @tparam ?string settings of the sign-in service
+-- @tparam string ... more arguments
+-- @treturn table as of @{run}
+function Home:login(settings, ...)
+  return self:run { "login", "--tenant", self.tenant, "--client-id", "client",
+                    "--login-url", M.login_url(settings), ... }
+end
+
+--- Runs `pcapi login --browser`, which takes no seconds, as a device code does.
+-- @tparam ?string settings of the sign-in service
+-- @tparam string ... more arguments
+-- @treturn table as of @{run}
+function Home:login_by_browser(settings, ...)
+  return self:run({ "--timeout", "20", "login", "--browser", "--tenant", self.tenant,
+                    "--client-id", "client", "--login-url", M.login_url(settings), ... },
+    { BROWSER = self:browser() })
+end
+
+--- Signs in, or fails. Arguments as of @{login_by_browser}.
+function Home:sign_in(...)
+  local result = self:login_by_browser(...)
+  assert(result.err:find("signed in as", 1, true), result.err)
+end
+
+return M
