@@ -66,6 +66,10 @@ local function secrets(given)
   return all
 end
 
+local function new_refresh_token()
+  return curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
+end
+
 -- The forms in which a secret may appear: as it is, and percent-encoded.
 local function forms(secret)
   return { secret, require("pcapi.url").escape(secret) }
@@ -166,7 +170,7 @@ describe("a command shows no secret", function()
   end)
 
   it("with a refresh token of the environment", function()
-    local refresh_token = curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
+    local refresh_token = new_refresh_token()
     for _, arguments in ipairs(LATER) do
       shows_nothing(run(arguments, { PCAPI_REFRESH_TOKEN = refresh_token }), { refresh_token })
     end
@@ -289,7 +293,7 @@ end)
 
 describe("an object shows no secret", function()
   it("of an account, its store, its client and their errors", function()
-    local refresh_token = curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
+    local refresh_token = new_refresh_token()
     local lines = {}
     for _, settings in ipairs { "-", "aadsts=50076", "scenario=mfa%3D900421", "body=html" } do
       local store = auth.memory_store()

@@ -31,8 +31,8 @@ function Tenant:init(options, account)
     }
     client = pcapi.new { auth = account, base_url = %q, timeout = 20,
                          retry = { base = 0.01, cap = 0.05 } }
-  ]]):format(options or "", self.name, self.refresh_token, sandbox.url .. "/login/" .. self.settings,
-    account or "", sandbox.url)
+  ]]):format(options or "", self.name, self.refresh_token,
+    sandbox.url .. "/login/" .. self.settings, account or "", sandbox.url)
 end
 
 --- The requests of its token endpoint, in order.
