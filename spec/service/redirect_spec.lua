@@ -387,7 +387,7 @@ describe("a listener", function()
         held[#held + 1] = file
       until not file
       print(listen "s")]])
-    assert.same({ "nil\tno port of 127.0.0.1 can be listened on: Too many open files" },
+    assert.same({ "nil\tcannot listen on a port of 127.0.0.1: Too many open files" },
       files.lines_of(("ulimit -n 20; %s %s"):format(LUA, script)))
     folder.remove()
   end)

@@ -19,29 +19,30 @@
 #error "pcapi.redirect needs libmicrohttpd 0.9.71 or later"
 #endif
 
-/* A request of LISTENER_CODE_MAX escaped bytes fits. Any user of this machine can connect, and
- * do nothing: who is slow is dropped, and the oldest goes for the newest beyond KEPT. */
-#define FAMILIES 2      /* 127.0.0.1 and ::1: a browser takes either for localhost */
-#define CONNECTIONS 64u /* of a family; more are not accepted */
+/* Any user of this machine can open connections and leave them idle. So slow connections are
+ * closed, and beyond PEERS_MAX the oldest one. */
+#define FAMILIES 2      /* 127.0.0.1 and ::1: a browser may resolve localhost to either */
+#define CONNECTIONS 64u /* that a family accepts */
 #define PEERS ((size_t)FAMILIES * CONNECTIONS)
-#define KEPT 48u /* of both; fewer than CONNECTIONS, so the browser's is accepted */
+#define PEERS_MAX 48u /* of both families; below CONNECTIONS, so the browser is always accepted */
+/* holds a request with LISTENER_CODE_MAX escaped bytes */
 #define CONNECTION_MEMORY ((size_t)32 * 1024)
-#define CONNECTION_MS 10000 /* for a request, however its bytes come */
-#define SLOW_MS 1000        /* between looks for who is slow */
-#define STEPS_MAX 128       /* of a wait, while there is something to do: a step accepts one */
+#define CONNECTION_MS 10000 /* for a whole request */
+#define SLOW_MS 1000        /* between checks for slow connections */
+#define STEPS_MAX 128       /* of a wait with pending work; a step accepts one connection */
 #define PORTS_TRIED 16
 
 struct peer {
-  struct MHD_Connection *connection; /* NULL: a free place */
+  struct MHD_Connection *connection; /* NULL: a free slot */
   long long since;                   /* milliseconds of now_ms() */
   bool dropped;
 };
 
 struct listener {
-  struct MHD_Daemon *daemons[FAMILIES]; /* NULL: not started, or no such family here */
+  struct MHD_Daemon *daemons[FAMILIES]; /* NULL: not started, or the machine lacks the family */
   uint16_t port;
-  bool answered;  /* the answer is there … */
-  bool delivered; /* … and its page is with the browser */
+  bool answered;  /* the response was received … */
+  bool delivered; /* … and its page was sent to the browser */
   char state[LISTENER_STATE_MAX + 1];
   char path[LISTENER_PATH_MAX + 1];
   struct listener_answer answer;
@@ -59,16 +60,15 @@ struct page {
 
 static const struct page signed_in = {
     MHD_HTTP_OK,
-    HTML("pcapi has its answer. You can close this page and go back to the terminal.")};
+    HTML("pcapi has received the sign-in. You can close this page and go back to the terminal.")};
 static const struct page refused = {
-    MHD_HTTP_OK, HTML("You are not signed in. You can close this page; the terminal says why.")};
-static const struct page strange = {MHD_HTTP_BAD_REQUEST,
-                                    HTML("This is not the sign-in that pcapi waits for.")};
-static const struct page unfit = {
-    MHD_HTTP_BAD_REQUEST, HTML("This answer has neither code nor error, or it is too long.")};
-static const struct page absent = {MHD_HTTP_NOT_FOUND, HTML("There is nothing here.")};
-static const struct page not_get = {MHD_HTTP_METHOD_NOT_ALLOWED,
-                                    HTML("Only GET is answered here.")};
+    MHD_HTTP_OK, HTML("You are not signed in. You can close this page; the terminal shows why.")};
+static const struct page wrong_state = {MHD_HTTP_BAD_REQUEST,
+                                        HTML("This is not the sign-in that pcapi waits for.")};
+static const struct page invalid = {
+    MHD_HTTP_BAD_REQUEST, HTML("This response has neither code nor error, or is too long.")};
+static const struct page not_found = {MHD_HTTP_NOT_FOUND, HTML("There is no such page.")};
+static const struct page not_get = {MHD_HTTP_METHOD_NOT_ALLOWED, HTML("Only GET is allowed here.")};
 
 static enum MHD_Result reply(struct MHD_Connection *connection, const struct page *page) {
   static const char *const headers[][2] = {
@@ -92,7 +92,7 @@ static enum MHD_Result reply(struct MHD_Connection *connection, const struct pag
   return ok ? MHD_YES : MHD_NO; /* MHD_NO: the connection is closed */
 }
 
-/* A page of elsewhere whose name was rebound to 127.0.0.1 still says that name. */
+/* A foreign page whose host name was rebound to 127.0.0.1 sends that name (DNS rebinding). */
 static bool is_own_host(const struct listener *l, const char *host) {
   static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
   char own[sizeof "localhost:65535"];
@@ -104,7 +104,7 @@ static bool is_own_host(const struct listener *l, const char *host) {
   return is_own;
 }
 
-/* A parameter, unescaped by MHD; NULL when it is absent, has no value or a zero byte. */
+/* A parameter, unescaped by MHD; NULL if it is missing, has no value or holds a zero byte. */
 static const char *parameter(struct MHD_Connection *connection, const char *name) {
   const char *value = NULL;
   size_t len = 0;
@@ -114,7 +114,7 @@ static const char *parameter(struct MHD_Connection *connection, const char *name
   return value && strlen(value) == len ? value : NULL;
 }
 
-/* In the same time wherever they differ. */
+/* Compares in constant time. */
 static bool is_state(const struct listener *l, const char *state) {
   const size_t len = strlen(l->state);
   volatile unsigned char difference = 0;
@@ -125,7 +125,7 @@ static bool is_state(const struct listener *l, const char *state) {
   return difference == 0;
 }
 
-/* False, with into as it was, when it is longer than max. */
+/* Returns false, and leaves into unchanged, if value is longer than max. */
 static bool copy(char *into, size_t max, const char *value) {
   const size_t len = value ? strlen(value) : 0;
   if (len > max)
@@ -134,15 +134,15 @@ static bool copy(char *into, size_t max, const char *value) {
   return true;
 }
 
-/* Words for people: what is too long is cut, as without them nobody knows why. */
+/* Copies the first max bytes: a description that is too long is still of use. */
 static void copy_start(char *into, size_t max, const char *value) {
   const size_t len = value ? strlen(value) : 0;
-  const size_t kept = len < max ? len : max;
-  memcpy(into, value ? value : "", kept);
-  into[kept] = '\0';
+  const size_t copied = len < max ? len : max;
+  memcpy(into, value ? value : "", copied);
+  into[copied] = '\0';
 }
 
-static bool keep_answer(struct listener *l, struct MHD_Connection *connection) {
+static bool store_answer(struct listener *l, struct MHD_Connection *connection) {
   struct listener_answer *a = &l->answer;
   l->answered = copy(a->code, LISTENER_CODE_MAX, parameter(connection, "code")) &&
                 copy(a->error, LISTENER_ERROR_MAX, parameter(connection, "error")) &&
@@ -158,22 +158,22 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
   struct listener *l = userdata;
   (void)version, (void)body, (void)body_len;
   if (!is_own_host(l, MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host")))
-    return reply(connection, &strange);
+    return reply(connection, &wrong_state);
   if (strcmp(method, MHD_HTTP_METHOD_GET) != 0)
     return reply(connection, &not_get);
   if (strcmp(path, l->path) != 0)
-    return reply(connection, &absent);
+    return reply(connection, &not_found);
   if (!is_state(l, parameter(connection, "state")))
-    return reply(connection, &strange);
-  if (!l->answered) { /* the first one counts; who reloads the page sees it again */
-    if (!keep_answer(l, connection))
-      return reply(connection, &unfit);
+    return reply(connection, &wrong_state);
+  if (!l->answered) { /* the first one counts; a reload shows the page again */
+    if (!store_answer(l, connection))
+      return reply(connection, &invalid);
     *delivery = l;
   }
   return reply(connection, l->answer.error[0] ? &refused : &signed_in);
 }
 
-/* However a request ended: its page was sent, or cannot be any more. */
+/* A request has ended: its page was sent, or cannot be sent any more. */
 static void on_completed(void *userdata, struct MHD_Connection *connection, void **delivery,
                          enum MHD_RequestTerminationCode how) {
   struct listener *l = userdata;
@@ -188,7 +188,7 @@ static long long now_ms(void) {
   return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* libmicrohttpd finds the end of its bytes, and closes it. */
+/* libmicrohttpd then reads the end of the stream, and closes the connection. */
 static void drop(struct peer *peer) {
   const union MHD_ConnectionInfo *info =
       MHD_get_connection_info(peer->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -197,10 +197,10 @@ static void drop(struct peer *peer) {
   peer->dropped = true;
 }
 
-/* Drops who came before then; and beyond KEPT the oldest. */
+/* Drops connections that are older than then; and beyond PEERS_MAX the oldest one. */
 static void drop_slow(struct listener *l, long long then) {
   struct peer *oldest = NULL;
-  size_t kept = 0;
+  size_t open = 0;
   for (size_t i = 0; i < PEERS; i++) {
     struct peer *peer = &l->peers[i];
     if (!peer->connection || peer->dropped)
@@ -209,11 +209,11 @@ static void drop_slow(struct listener *l, long long then) {
       drop(peer);
       continue;
     }
-    kept++;
+    open++;
     if (!oldest || peer->since < oldest->since)
       oldest = peer;
   }
-  if (kept > KEPT)
+  if (open > PEERS_MAX)
     drop(oldest);
 }
 
@@ -224,15 +224,15 @@ static struct peer *free_peer(struct listener *l) {
   return NULL;
 }
 
-/* A connection begins or ends; its place is kept in *place. */
-static void on_connection(void *userdata, struct MHD_Connection *connection, void **place,
+/* A connection begins or ends; *slot is its peer. */
+static void on_connection(void *userdata, struct MHD_Connection *connection, void **slot,
                           enum MHD_ConnectionNotificationCode what) {
   struct listener *l = userdata;
-  struct peer *peer = what == MHD_CONNECTION_NOTIFY_STARTED ? free_peer(l) : *place;
+  struct peer *peer = what == MHD_CONNECTION_NOTIFY_STARTED ? free_peer(l) : *slot;
   if (!peer)
     return;
   if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-    *place = peer;
+    *slot = peer;
     *peer = (struct peer){.connection = connection, .since = now_ms(), .dropped = false};
     drop_slow(l, peer->since - CONNECTION_MS);
   } else {
@@ -240,7 +240,8 @@ static void on_connection(void *userdata, struct MHD_Connection *connection, voi
   }
 }
 
-/* A listening socket of the family's loopback, on a port, 0 for a free one; -1 with errno. */
+/* Opens a listening socket on the family's loopback address; port 0 takes a free one. -1 with
+ * errno on failure. */
 static int bind_loopback(int family, uint16_t port) {
   const struct sockaddr_in v4 = {
       .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -269,14 +270,14 @@ static uint16_t port_of(int fd) {
   return getsockname(fd, (struct sockaddr *)&address, &len) == 0 ? ntohs(address.sin_port) : 0;
 }
 
-/* Errors of a machine that does not have the family. */
+/* Whether an error means that the machine lacks the family. */
 static bool lacks_family(int error) {
   return error == EAFNOSUPPORT || error == EADDRNOTAVAIL || error == EPROTONOSUPPORT ||
          error == EACCES || error == EPERM;
 }
 
-/* Binds both families to one port, which nobody else is to have in either: a browser that
- * tries ::1 first would bring the code there. fds[1] is -1 where there is no IPv6. */
+/* Binds both families to one port: another process that had the port on ::1 would receive the
+ * code of a browser that tries ::1 first. fds[1] is -1 on a machine without IPv6. */
 static bool bind_both(int fds[FAMILIES]) {
   for (int tried = 0; tried < PORTS_TRIED; tried++) {
     fds[0] = bind_loopback(AF_INET, 0);
@@ -294,7 +295,7 @@ static bool bind_both(int fds[FAMILIES]) {
   return false;
 }
 
-/* Serves what connects to fd, which the daemon closes; NULL, and fd is closed. */
+/* Starts a daemon on fd, which it closes; on failure NULL, and fd is closed. */
 static struct MHD_Daemon *serve(struct listener *l, int fd, unsigned flags) {
   struct MHD_Daemon *daemon = MHD_start_daemon(
       flags, 0, NULL, NULL, on_request, l, MHD_OPTION_LISTEN_SOCKET, fd,
@@ -333,7 +334,7 @@ uint16_t listener_port(const struct listener *l) {
   return l->port;
 }
 
-/* What the daemons wait for. */
+/* The descriptors and the time that the daemons wait for. */
 struct interest {
   fd_set readable;
   fd_set writable;
@@ -342,12 +343,12 @@ struct interest {
   long long left; /* milliseconds */
 };
 
-static bool ask_daemons(struct listener *l, struct interest *in) {
+static bool collect_interest(struct listener *l, struct interest *in) {
   FD_ZERO(&in->readable);
   FD_ZERO(&in->writable);
   FD_ZERO(&in->exceptional);
   in->last = MHD_INVALID_SOCKET;
-  errno = EMFILE; /* a descriptor that select() cannot hold */
+  errno = EMFILE; /* if a descriptor does not fit into an fd_set */
   for (size_t i = 0; i < FAMILIES; i++) {
     MHD_UNSIGNED_LONG_LONG due = 0;
     if (!l->daemons[i])
@@ -361,12 +362,12 @@ static bool ask_daemons(struct listener *l, struct interest *in) {
   return true;
 }
 
-/* Waits for the network, for at most left milliseconds, and serves what came. Not
- * MHD_run_wait(), which does not tell of a signal. How much was ready; -1 with errno. */
+/* Waits for the network, for at most left milliseconds, and serves it. MHD_run_wait() would not
+ * report a signal. Returns the number of ready descriptors; -1 with errno on failure. */
 static int step(struct listener *l, long long left) {
   struct interest in = {.left = left < SLOW_MS ? left : SLOW_MS};
   drop_slow(l, now_ms() - CONNECTION_MS);
-  if (!ask_daemons(l, &in))
+  if (!collect_interest(l, &in))
     return -1;
   struct timeval timeout = {.tv_sec = in.left / 1000, .tv_usec = in.left % 1000 * 1000};
   const int ready = select(in.last + 1, &in.readable, &in.writable, &in.exceptional, &timeout);
@@ -382,7 +383,7 @@ enum listener_code listener_wait(struct listener *l, int timeout_ms) {
   long long left = timeout_ms;
   int ready;
   int steps = 0;
-  do { /* once in any case: who reloads the page is not kept waiting */
+  do { /* at least once: a reload of the page is served at once */
     ready = step(l, l->delivered ? 0 : left);
     if (ready < 0)
       return errno == EINTR ? LISTENER_WAITING : LISTENER_FAILED;

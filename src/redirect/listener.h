@@ -1,10 +1,10 @@
-/* One answer of a sign-in page, taken on loopback (RFC 8252 §7.3): a port of 127.0.0.1 and
- * of ::1 where the browser is sent with a code or an error. Knows libmicrohttpd; does not know
- * Lua, and runs no thread.
+/* Receives one authorization response on a loopback redirect URI (RFC 8252 §7.3): a port of
+ * 127.0.0.1 and of ::1, to which the browser is redirected with a code or an error. Uses
+ * libmicrohttpd; knows no Lua and runs no thread.
  *
- * Any page that the browser shows, and any user of this machine, can send requests
- * here. So only one with the secret state counts, nothing of a request is echoed, and
- * connections that do nothing are dropped.
+ * Any web page in the browser, and any user of this machine, can send requests here. So only a
+ * request with the secret state counts, nothing of a request is echoed, and idle connections
+ * are closed.
  */
 #ifndef PCAPI_LISTENER_H
 #define PCAPI_LISTENER_H
@@ -22,10 +22,11 @@
 enum listener_code {
   LISTENER_WAITING, /* wait again */
   LISTENER_ANSWERED,
-  LISTENER_FAILED /* errno says why; the listener is of no more use */
+  LISTENER_FAILED /* with errno; the listener can only be closed */
 };
 
-/* What came, unescaped: a code or an error (RFC 6749 §4.1.2). "" is what did not. */
+/* The unescaped parameters of the response: a code or an error (RFC 6749 §4.1.2). "" if one is
+ * missing. */
 struct listener_answer {
   char code[LISTENER_CODE_MAX + 1];
   char error[LISTENER_ERROR_MAX + 1];
@@ -34,18 +35,18 @@ struct listener_answer {
 
 struct listener;
 
-/* Listens on a free port of 127.0.0.1, and of ::1 where the machine has it, for GET path?state=…
- * Both texts are copied, and are no longer than the maximum. NULL, with errno where the system
- * set it, when that cannot be. */
+/* Listens on a free port of 127.0.0.1, and of ::1 if the machine has IPv6, for GET path?state=…
+ * Copies both texts, which must not be longer than the maximum. On failure NULL, with errno if
+ * the system set it, else 0. */
 struct listener *listener_open(const char *state, const char *path);
 
 uint16_t listener_port(const struct listener *l);
 
-/* Serves requests for at most timeout_ms milliseconds, less when a signal arrives.
- * LISTENER_ANSWERED not before the browser has its page, or has gone. */
+/* Serves requests for at most timeout_ms milliseconds; a signal ends it earlier. Returns
+ * LISTENER_ANSWERED after the browser has received its page, or has disconnected. */
 enum listener_code listener_wait(struct listener *l, int timeout_ms);
 
-/* After LISTENER_ANSWERED; belongs to the listener. */
+/* To be called after LISTENER_ANSWERED. The result belongs to the listener. */
 const struct listener_answer *listener_answer(const struct listener *l);
 
 /* Stops listening. NULL is allowed. */

@@ -1,5 +1,5 @@
-/* luaopen_pcapi_redirect: the Lua binding of listener.h. A module of its own, so that
- * only who signs in by a browser loads an HTTP server. */
+/* luaopen_pcapi_redirect: the Lua binding of listener.h. A separate module, so that only programs
+ * that sign in with a browser load an HTTP server. */
 #include "../compat.h"
 #include "listener.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define LREDIRECT "pcapi.redirect"
-#define SLICE_MAX 60 /* seconds; a longer wait is asked for again */
+#define SLICE_MAX 60 /* seconds of one wait; the caller waits again */
 
 struct lredirect {
   struct listener *listener; /* NULL: closed */
@@ -19,7 +19,7 @@ static struct lredirect *lredirect_check(lua_State *L) {
   return r;
 }
 
-/* Returns nil, message, by errno. */
+/* Returns nil and a message made of errno. */
 static int lredirect_fail(lua_State *L, const char *what) {
   const int error = errno;
   lua_pushnil(L);
@@ -27,8 +27,8 @@ static int lredirect_fail(lua_State *L, const char *what) {
   return 2;
 }
 
-/* listen(state [, path]) -> listener, or nil, message. Takes one answer that has this
- * state, at path ("/"), on a free port of 127.0.0.1 and ::1. */
+/* listen(state [, path]) -> listener, or nil, message. Receives one authorization response with
+ * this state, at path ("/"), on a free port of 127.0.0.1 and ::1. */
 static int lredirect_listen(lua_State *L) {
   size_t len;
   const char *state = luaL_checklstring(L, 1, &len);
@@ -38,11 +38,11 @@ static int lredirect_listen(lua_State *L) {
   luaL_argcheck(L, path[0] == '/' && len <= LISTENER_PATH_MAX && strlen(path) == len, 2,
                 "must be a path of at most 256 characters");
   struct lredirect *r = lua_newuserdata(L, sizeof *r);
-  r->listener = NULL; /* closed first: an error from here on meets a safe __gc */
+  r->listener = NULL; /* closed first: __gc is safe after an error from here on */
   luaL_getmetatable(L, LREDIRECT);
   lua_setmetatable(L, -2);
   r->listener = listener_open(state, path);
-  return r->listener ? 1 : lredirect_fail(L, "no port of 127.0.0.1 can be listened on");
+  return r->listener ? 1 : lredirect_fail(L, "cannot listen on a port of 127.0.0.1");
 }
 
 /* listener:port() -> number */
@@ -59,9 +59,8 @@ static void set_text(lua_State *L, const char *name, const char *value) {
   lua_setfield(L, -2, name);
 }
 
-/* listener:wait(seconds) -> false while there is no answer, then {code, error,
- * error_description}, of which code or error is there; or nil, message. Returns early
- * when a signal arrives. */
+/* listener:wait(seconds) -> false while there is no response, then {code, error,
+ * error_description} with code or error; or nil, message. A signal ends the wait early. */
 static int lredirect_wait(lua_State *L) {
   struct lredirect *r = lredirect_check(L);
   const lua_Number seconds = luaL_checknumber(L, 2);
@@ -69,7 +68,7 @@ static int lredirect_wait(lua_State *L) {
   const enum listener_code code =
       listener_wait(r->listener, seconds < SLICE_MAX ? (int)(seconds * 1000) : SLICE_MAX * 1000);
   if (code == LISTENER_FAILED)
-    return lredirect_fail(L, "waiting for the browser failed");
+    return lredirect_fail(L, "cannot receive requests");
   if (code == LISTENER_WAITING) {
     lua_pushboolean(L, 0);
     return 1;
@@ -82,7 +81,7 @@ static int lredirect_wait(lua_State *L) {
   return 1;
 }
 
-/* close, __gc and __close: any of them, in any order, any number of times. */
+/* close, __gc and __close; can be called in any order, any number of times. */
 static int lredirect_close(lua_State *L) {
   struct lredirect *r = luaL_checkudata(L, 1, LREDIRECT);
   listener_close(r->listener);
