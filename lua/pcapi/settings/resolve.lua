@@ -4,6 +4,7 @@
 -- other programs (see `pcapi.http.ca`), defaults.
 -- @module pcapi.settings.resolve
 local ca = require "pcapi.http.ca"
+local credential = require "pcapi.auth.credential"
 local endpoints = require "pcapi.auth.endpoints"
 local environment = require "pcapi.settings.environment"
 local errors = require "pcapi.error"
@@ -17,37 +18,10 @@ local function fail(message)
   return errors.fail { kind = "config", message = message }
 end
 
--- How the application proves its identity: by one of these.
-local CREDENTIALS = { "client_secret", "client_secret_file", "certificate" }
-
--- Settings of which one is used. A place that gives one of them overrides the others of
--- weaker places.
-local ALTERNATIVES = { CREDENTIALS, { "key_passphrase", "key_passphrase_file" },
-                       { "ca_file", "ca_path" } }
-
--- These need a certificate, so they override a client secret, too.
-local OF_CERTIFICATE = { "certificate_key", "assertion_alg", "key_passphrase",
-                         "key_passphrase_file" }
-
--- Name of a setting to an array of the names that it overrides.
-local OVERRIDES = {}
-
-local function add_overrides(name, others)
-  OVERRIDES[name] = OVERRIDES[name] or {}
-  for _, other in ipairs(others) do
-    if other ~= name then
-      table.insert(OVERRIDES[name], other)
-    end
-  end
-end
-
-for _, group in ipairs(ALTERNATIVES) do
-  for _, name in ipairs(group) do
-    add_overrides(name, group)
-  end
-end
-for _, name in ipairs(OF_CERTIFICATE) do
-  add_overrides(name, { "client_secret", "client_secret_file" })
+-- Name of a setting to the names of those that it overrides when a stronger place gives it.
+local OVERRIDES = { ca_file = { "ca_path" }, ca_path = { "ca_file" } }
+for name, others in pairs(credential.EXCLUDES) do
+  OVERRIDES[name] = others
 end
 
 -- Layers, the strongest first: functions of a setting that return its value and origin.
@@ -188,18 +162,14 @@ local function is_other_account(self, stored)
   return false
 end
 
--- The settings of a credential, where a stronger layer has one: no part of another
--- credential may be added to it.
-local function credential_settings(self)
-  local names, has_credential = {}, false
-  for _, name in ipairs(CREDENTIALS) do
-    names[name] = true
-    has_credential = has_credential or self.origins[name] ~= nil
-  end
-  for _, name in ipairs(OF_CERTIFICATE) do
+-- The fields of a credential, when a stronger layer has one: no part of another credential
+-- may be added to it.
+local function excluded_fields(self)
+  local names = {}
+  for _, name in ipairs(credential.is_given(self.origins) and credential.FIELDS or {}) do
     names[name] = true
   end
-  return has_credential and names or {}
+  return names
 end
 
 --- Adds the settings stored at sign-in, below flags, environment and file. Adds nothing
@@ -212,7 +182,7 @@ function Settings:add_stored(stored)
   if not stored or is_other_account(self, stored) then
     return true
   end
-  local excluded = credential_settings(self)
+  local excluded = excluded_fields(self)
   return add_layer(self, function(setting)
     local value = setting.stored and not excluded[setting.name] and stored[setting.name]
     return type(value) == "string" and value or nil, "sign-in"
