@@ -1,5 +1,5 @@
---- A DNS server on loopback: names have the addresses that a spec gives them.
--- As a program it is that server: `lua5.4 spec/support/dns.lua NAME=ADDRESS,…;SECONDS …`.
+--- Starts a DNS server on loopback that knows the names of a spec. Run as a program, it is that
+-- server: `lua5.4 spec/support/dns.lua NAME=ADDRESS,…;SECONDS …`.
 local files = require "spec.support.files"
 
 local M = {}
@@ -8,10 +8,10 @@ local COMMAND = "exec env -u LD_PRELOAD -u LUA_CPATH lua5.4 spec/support/dns.lua
 
 local A, AAAA = 1, 28
 
--- The second one can be connected to by nobody.
+-- The second address cannot be connected to.
 local IPV6 = { ["::1"] = ("\0"):rep(15) .. "\1", ["ff02::1"] = "\255\2" .. ("\0"):rep(13) .. "\1" }
 
--- A question's name, and where what follows it begins.
+-- The name in a question, and the position after it.
 local function read_name(packet, at)
   local labels = {}
   while packet:byte(at) > 0 do
@@ -27,17 +27,17 @@ local function bytes_of(address)
   if v4[1] then
     return A, string.char(v4[1], v4[2], v4[3], v4[4])
   end
-  return AAAA, assert(IPV6[address], "no address that is known here")
+  return AAAA, assert(IPV6[address], "unknown address")
 end
 
--- RFC 1035 §4.1; the name of each answer points to that of the question.
-local function answer(packet, entry)
+-- The response to a question (RFC 1035 §4.1). The name in each record points to the question.
+local function response_to(packet, entry)
   local _, at = read_name(packet, 13)
-  local asked = packet:byte(at) * 256 + packet:byte(at + 1)
+  local wanted = packet:byte(at) * 256 + packet:byte(at + 1)
   local records = {}
   for address in (entry and entry.addresses or ""):gmatch "[^,]+" do
     local kind, bytes = bytes_of(address)
-    if kind == asked then
+    if kind == wanted then
       records[#records + 1] = "\192\12" .. string.char(0, kind) .. "\0\1\0\0\0\60\0"
         .. string.char(#bytes) .. bytes
     end
@@ -46,7 +46,7 @@ local function answer(packet, entry)
     .. string.char(#records) .. "\0\0\0\0" .. packet:sub(13, at + 3) .. table.concat(records)
 end
 
--- At a port that the system chooses, which is printed.
+-- Serves at a port that the system chooses, and prints it.
 local function serve(entries)
   local uv = require "luv"
   local socket = uv.new_udp()
@@ -59,10 +59,10 @@ local function serve(entries)
     local timer = uv.new_timer()
     timer:start(entry and entry.milliseconds or 0, 0, function()
       timer:close()
-      socket:send(answer(packet, entry), from.ip, from.port)
+      socket:send(response_to(packet, entry), from.ip, from.port)
     end)
   end)
-  -- it ends with who has started it
+  -- it ends with the process that has started it
   local input = uv.new_pipe(false)
   input:open(0)
   input:read_start(function(_, line)
@@ -78,26 +78,26 @@ end
 local running = {}
 
 local function port_of(dir)
-  return files.lines_of(("cat %s/said 2>/dev/null"):format(dir))[1]
+  return files.lines_of(("cat %s/port 2>/dev/null"):format(dir))[1]
 end
 
---- Starts one. It ends with us.
--- @tparam table names name to its addresses, of IPv4, `::1` or `ff02::1`: `"127.0.0.1,::1"`; and
---   behind a semicolon after how many seconds they are told
--- @treturn string its place, as the directive resolver takes it
+--- Starts a server.
+-- @tparam table names name to addresses, such as `"127.0.0.1,::1"` (of IPv6: `::1` and `ff02::1`),
+--   and after a semicolon how many seconds the response takes
+-- @treturn string host and port, for the directive resolver
 function M.start(names)
   local nginx = require "spec.support.nginx" -- not in the program
   local dir, words = files.lines_of "mktemp -d"[1], {}
   for name, addresses in pairs(names) do
     words[#words + 1] = ("'%s=%s'"):format(name, addresses)
   end
-  local pipe = assert(io.popen(COMMAND:format(table.concat(words, " "), dir .. "/said"), "w"))
+  local pipe = assert(io.popen(COMMAND:format(table.concat(words, " "), dir .. "/port"), "w"))
   running[#running + 1] = { pipe = pipe, dir = dir }
-  assert(nginx.wait_for(function() return port_of(dir) end), "no DNS server")
+  assert(nginx.wait_for(function() return port_of(dir) end), "the DNS server does not start")
   return "127.0.0.1:" .. port_of(dir)
 end
 
---- Stops all that were started.
+--- Stops all servers.
 function M.stop_all()
   for i = #running, 1, -1 do
     running[i].pipe:close()

@@ -1,12 +1,12 @@
---- An nginx with ngx_lua: real, on loopback, in a folder of its own that goes with it.
+--- Starts a real nginx with ngx_lua on loopback, in a temporary folder.
 local curls = require "spec.support.curls"
 local files = require "spec.support.files"
 local free_port = require "spec.support.free_port"
 
 local M = {}
 
-local PATIENCE = 10 -- seconds that a start, or a stop, may take
-local TRIES = 5 -- as somebody may take a port that was free
+local PATIENCE = 10 -- seconds that a start or a stop may take
+local TRIES = 5 -- another process may take a port that was free
 
 local CONF = [[
 load_module @MODULES@/ndk_http_module.so;
@@ -39,8 +39,8 @@ http {
 }
 ]]
 
--- nginx ends when a line comes, or when nobody holds the other end of our input any more: so
--- none is left, whatever becomes of us. The search paths of our Lua are not for that in nginx.
+-- nginx ends when its input has a line or is closed, so it ends with this process in any case.
+-- The Lua inside nginx must not use the search paths of the Lua that runs the specs.
 local RUN = [[
 trap '' INT
 ulimit -Sn "$(ulimit -Hn)"
@@ -55,7 +55,7 @@ wait
 rm -rf @DIR@
 ]]
 
-local running = {} -- in the order of their starts
+local running = {}
 
 local Server = {}
 Server.__index = Server
@@ -65,15 +65,15 @@ local function filled(template, values)
 end
 
 local function modules()
-  for _, place in ipairs { "/usr/lib/nginx/modules", "/usr/share/nginx/modules" } do
-    if files.exists(place .. "/ngx_http_lua_module.so") then
-      return place
+  for _, folder in ipairs { "/usr/lib/nginx/modules", "/usr/share/nginx/modules" } do
+    if files.exists(folder .. "/ngx_http_lua_module.so") then
+      return folder
     end
   end
   error("nginx has no Lua: apt install nginx libnginx-mod-http-lua", 0)
 end
 
--- Where our C for LuaJIT is: that of our own Lua if it is LuaJIT, else the usual build.
+-- The path of the C core for LuaJIT: that of this process if it runs LuaJIT, else the usual build.
 local function core_path(root)
   local path = (os.getenv "LUA_CPATH" or ""):match "[^;]*/5%.1/%?%.so" or root .. "/build/5.1/?.so"
   if not files.exists((path:gsub("%?", "pcapi/core"))) then
@@ -82,8 +82,8 @@ local function core_path(root)
   return path
 end
 
--- Where workers find the library: in this checkout, or in a copy for workers of another user,
--- as a checkout may be in a home that its owner alone can read.
+-- Where workers find the library: in this checkout, or for workers of another user, who may not be
+-- allowed to read it, in a copy.
 local function library(options, dir)
   local root = files.lines_of "pwd -P"[1]
   local cpath = core_path(root)
@@ -116,7 +116,7 @@ local function configuration(options, port, dir)
   })
 end
 
--- As root, workers would be those of somebody who may not look into the folder.
+-- If root starts nginx, its workers run as another user by default, who cannot read the folder.
 local function globals(options)
   local user = options.user or files.lines_of "id -u"[1] == "0" and "root"
   return user and "user " .. user .. ";" or ""
@@ -133,16 +133,16 @@ local function launch(dir, options)
   }), "w"))
 end
 
--- Master and workers are a group of their own; the dead that nobody has buried do not count.
--- Under the preload of AddressSanitizer, pgrep waits for ever in textdomain().
+-- Master and workers are a process group; zombies do not count. Under the preload of
+-- AddressSanitizer, pgrep waits for ever in textdomain().
 local function is_alive(server)
   return #files.lines_of("env -u LD_PRELOAD pgrep -r D,R,S,T -g " .. server.pid) > 0
 end
 
---- Whether something comes true in time.
+--- Waits until a function returns true.
 -- @tparam function is_true
 -- @tparam ?number seconds 10
--- @treturn boolean
+-- @treturn boolean false: it did not in time
 function M.wait_for(is_true, seconds)
   for _ = 1, (seconds or PATIENCE) * 50 do
     if is_true() then
@@ -159,7 +159,7 @@ local function read_pid(server)
   return server.pid
 end
 
--- Until it answers, or has ended.
+-- Waits until the server responds or has ended.
 local function wait_until_ready(server)
   local is_ready = false
   M.wait_for(function()
@@ -169,12 +169,12 @@ local function wait_until_ready(server)
   return is_ready
 end
 
-local function what_it_said(dir)
-  local said = {}
+local function output_of(dir)
+  local texts = {}
   for i, name in ipairs { "output", "error.log" } do
-    said[i] = files.exists(dir .. "/" .. name) and files.slurp(dir .. "/" .. name) or ""
+    texts[i] = files.exists(dir .. "/" .. name) and files.slurp(dir .. "/" .. name) or ""
   end
-  return table.concat(said)
+  return table.concat(texts)
 end
 
 local function start_once(options)
@@ -188,40 +188,39 @@ local function start_once(options)
   return server, wait_until_ready(server)
 end
 
---- Starts one, and waits until it answers. `build/5.1` has to be there: `make LUA=luajit`.
--- @tparam ?table options `workers` (1), texts of configuration for `main`, `http` and
---   `server`; `trusted`, a file for lua_ssl_trusted_certificate in place of the sandbox's CA,
---   false for none; `env`, an array of what workers see of the
---   environment, `NAME` or `NAME=value`; `user` that they run as;
---   `prints` when what they print is for the output of the specs
+--- Starts an nginx, and waits until it responds. Needs `build/5.1`: `make LUA=luajit`.
+-- @tparam ?table options `workers` (1); directives for `main`, `http` and `server`; `trusted`: the
+--   file of lua_ssl_trusted_certificate in place of the sandbox's CA, false for none; `env`: an
+--   array of the variables that workers see, `NAME` or `NAME=value`; `user`: as whom they run;
+--   `prints`: whether their output is shown
 -- @treturn table `url`, `dir` (its folder), `pid` (of its master), and the methods below
 function M.start(options)
   options = options or {}
-  local said
+  local output
   for _ = 1, TRIES do
     local server, is_ready = start_once(options)
     if is_ready then
       return server
     end
-    said = what_it_said(server.dir)
+    output = output_of(server.dir)
     server:stop()
-    if not said:find("Address already in use", 1, true) then
+    if not output:find("Address already in use", 1, true) then
       break
     end
   end
-  error("nginx does not start:\n" .. said, 0)
+  error("nginx does not start:\n" .. output, 0)
 end
 
---- Makes a request.
+--- Sends a request, and waits for the response.
 -- @tparam string path
 -- @tparam ?table options see `spec.support.curls`
--- @treturn table `status` (0 without an answer), `headers` (names in lower case), `body`,
+-- @treturn table `status` (0 without a response), `headers` (names in lower case), `body`,
 --   `seconds`
 function Server:get(path, options)
   return self:begin({ path }, options):finish()[1]
 end
 
---- Makes requests, all at once, and waits for the answers.
+--- Sends several requests at once, and waits for the responses.
 -- @tparam {string} paths
 -- @tparam ?table options as for @{get}
 -- @treturn {table} in the order of the paths
@@ -229,7 +228,7 @@ function Server:get_all(paths, options)
   return self:begin(paths, options):finish()
 end
 
---- Begins requests, all at once, and does not wait.
+--- Sends several requests at once, and does not wait.
 -- @treturn table its method `finish` waits, and returns what @{get_all} does
 function Server:begin(paths, options)
   local urls = {}
@@ -239,7 +238,7 @@ function Server:begin(paths, options)
   return curls.begin(urls, options)
 end
 
---- Its error log, from the level notice on.
+--- Its error log, with messages of the level notice and above.
 -- @treturn string
 function Server:log()
   return files.slurp(self.dir .. "/error.log")
@@ -256,27 +255,27 @@ local function processes(master, title)
   return pids
 end
 
---- Its workers that serve.
+--- Its workers that accept requests.
 -- @treturn {number} process ids
 function Server:workers()
   return processes(self.pid, "nginx: worker process")
 end
 
---- Its workers that only end what they have, after a reload.
+--- Its old workers that finish their requests after a reload.
 -- @treturn {number} process ids
 function Server:leaving()
   return processes(self.pid, "nginx: worker process is shutting down")
 end
 
---- Sends its master a signal, and does not wait for what comes of it.
+--- Sends a signal to its master, and does not wait.
 -- @tparam string name such as `HUP`
 function Server:signal(name)
   os.execute(("kill -%s %d 2>/dev/null"):format(name, self.pid))
 end
 
---- Whether it ends in time, all of its processes.
+--- Waits until all of its processes have ended.
 -- @tparam ?number seconds 10
--- @treturn boolean
+-- @treturn boolean false: they did not in time
 function Server:ends(seconds)
   return M.wait_for(function()
     return not is_alive(self)
@@ -291,7 +290,7 @@ local function forget(server)
   end
 end
 
---- Stops it and waits until it is gone, and its folder; harmless when it has ended.
+--- Stops it, and removes its folder. Harmless if it has ended already.
 function Server:stop()
   if not self.pipe then
     return
@@ -308,7 +307,7 @@ function Server:stop()
   assert(has_ended, "nginx did not end by SIGTERM, and was killed")
 end
 
---- Stops all that were started, for after_each.
+--- Stops all servers; for after_each.
 function M.stop_all()
   for i = #running, 1, -1 do
     running[i]:stop()

@@ -1,13 +1,11 @@
---- A Redis: real, on loopback, in a folder of its own that goes with it.
+--- Starts a real Redis on loopback, in a temporary folder.
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
+local nginx = require "spec.support.nginx"
 
 local M = {}
 
-local PATIENCE = 10 -- seconds that a start, or an end, may take
-
--- It ends when a line comes, or when nobody holds the other end of our input any more: so
--- none is left, whatever becomes of us.
+-- Redis ends when its input has a line or is closed, so it ends with this process in any case.
 local RUN = [[
 exec 3<&0 2>/dev/null
 env -u LD_PRELOAD redis-server @DIR@/redis.conf >@DIR@/output 2>&1 3<&- &
@@ -28,22 +26,7 @@ local function filled(template, values)
   return (template:gsub("@(%u+)@", values))
 end
 
-local function exists(path)
-  local file = io.open(path)
-  return file ~= nil and file:close() and true
-end
-
-local function wait_for(is_true)
-  for _ = 1, PATIENCE * 50 do
-    if is_true() then
-      return true
-    end
-    os.execute "sleep 0.02"
-  end
-  return is_true()
-end
-
--- Below the range that the system gives to clients, and above those of the nginxes.
+-- Below the range of ports that the system gives to clients, and above those of the nginxes.
 local function free_port()
   return tonumber(files.lines_of [[bash -c 'while port=$((32000 + RANDOM % 700))
     (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done; echo $port']][1])
@@ -69,18 +52,18 @@ end
 local function launch(server)
   os.execute(("rm -f %s/pid %s/ended"):format(server.dir, server.dir))
   server.pipe = assert(io.popen(filled(RUN, { DIR = server.dir }), "w"))
-  local is_ready = wait_for(function()
-    server.pid = exists(server.dir .. "/pid") and tonumber(files.slurp(server.dir .. "/pid"))
-    return server.pid and server:ask "PING":find "PONG" or exists(server.dir .. "/ended")
+  local is_ready = nginx.wait_for(function()
+    server.pid = files.exists(server.dir .. "/pid") and tonumber(files.slurp(server.dir .. "/pid"))
+    return server.pid and server:ask "PING":find "PONG" or files.exists(server.dir .. "/ended")
   end)
-  if not is_ready or exists(server.dir .. "/ended") then
+  if not is_ready or files.exists(server.dir .. "/ended") then
     error("Redis does not start:\n" .. files.slurp(server.dir .. "/output"), 0)
   end
 end
 
---- Starts one, and waits until it answers.
--- @tparam ?table options `password`, `tls` (with a certificate of the sandbox's CA), `more`
---   lines of its configuration
+--- Starts a Redis, and waits until it responds.
+-- @tparam ?table options `password`; `tls`: with a certificate of the sandbox's CA; `more` lines of
+--   configuration
 -- @treturn table `host`, `port`, `pid`, and the methods below
 function M.start(options)
   options = options or {}
@@ -95,9 +78,9 @@ function M.start(options)
   return server
 end
 
---- Asks it by its own client.
+--- Sends a command with redis-cli.
 -- @tparam string ... command and arguments
--- @treturn string what it prints, without the last line break
+-- @treturn string the output, without the last line break
 function Server:ask(...)
   local words = { self.password and "REDISCLI_AUTH=" .. curl.quote(self.password) or "",
                   "env -u LD_PRELOAD redis-cli -p", self.port }
@@ -114,17 +97,17 @@ local function signal(server, name)
   os.execute(("kill -%s %d 2>/dev/null"):format(name, server.pid))
 end
 
---- It keeps its connections and takes new ones, but answers nobody.
+--- Makes it hang: it accepts connections, and does not respond.
 function Server:hang()
   signal(self, "STOP")
 end
 
---- It goes on after @{hang}.
+--- Ends @{hang}.
 function Server:go_on()
   signal(self, "CONT")
 end
 
---- Kills it, and waits until it is gone: with all that it knows.
+--- Kills it, with all its data, and waits until it has ended.
 function Server:kill()
   if self.pipe then
     self.pipe:write "end\n"
@@ -133,18 +116,18 @@ function Server:kill()
   end
 end
 
---- Starts it again where it was.
+--- Starts it again, at the same port.
 function Server:start()
   launch(self)
 end
 
---- Kills it and removes its folder; harmless when that was done.
+--- Kills it, and removes its folder. Harmless if that has been done already.
 function Server:stop()
   self:kill()
   os.execute("rm -rf " .. self.dir)
 end
 
---- Stops all that were started, for after_each.
+--- Stops all servers; for after_each.
 function M.stop_all()
   for i = #running, 1, -1 do
     running[i]:stop()

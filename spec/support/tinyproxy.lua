@@ -1,14 +1,11 @@
---- A proxy for CONNECT: Debian's tinyproxy, on loopback, in a folder of its own that goes with
--- it.
+--- Starts Debian's tinyproxy, a proxy for CONNECT, on loopback, in a temporary folder.
 local files = require "spec.support.files"
-
 local free_port = require "spec.support.free_port"
 local nginx = require "spec.support.nginx"
 
 local M = {}
 
--- It ends when a line comes, or when nobody holds the other end of our input any more: so
--- none is left, whatever becomes of us.
+-- It ends when its input has a line or is closed, so it ends with this process in any case.
 local RUN = [[
 exec 3<&0 2>/dev/null
 env -u LD_PRELOAD tinyproxy -d -c @DIR@/conf >@DIR@/output 2>&1 3<&- &
@@ -41,9 +38,9 @@ local function is_ready(port)
     :format(port))[1] ~= nil
 end
 
---- Starts one.
--- @tparam table options `ports` that it connects to; optionally `user` and `password` that it
---   asks for
+--- Starts a proxy.
+-- @tparam table options `ports`: to which it connects; optionally `user` and `password`, which it
+--   requires
 -- @treturn table `place` (`127.0.0.1:PORT`), `pid`, and the methods below
 function M.start(options)
   local dir, port = files.lines_of "mktemp -d"[1], free_port()
@@ -62,7 +59,7 @@ function M.start(options)
   return proxy
 end
 
---- How often it was asked to connect.
+--- Counts the requests to connect.
 function Proxy:connects()
   return select(2, files.slurp(self.dir .. "/log"):gsub("CONNECT %S+ HTTP/1.1", ""))
 end
@@ -72,7 +69,7 @@ function Proxy:signal(name)
   os.execute(("kill -s %s %d"):format(name, self.pid))
 end
 
---- Stops all that were started, for after_each.
+--- Stops all proxies; for after_each.
 function M.stop_all()
   for i = #running, 1, -1 do
     running[i].pipe:write "end\n"

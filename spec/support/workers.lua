@@ -1,10 +1,11 @@
---- An nginx whose workers run the Lua that a spec sends them.
+--- Starts an nginx whose workers run Lua code of a spec.
+local assert = require "luassert"
 local cjson = require "cjson"
 local nginx = require "spec.support.nginx"
 
 local M = {}
 
--- What the code returns comes back as JSON, nil as null; what it raises, as a text.
+-- Sends back what the code returns as JSON, nil as null; or the error that it raises, as a text.
 local SERVER = [[
   client_body_buffer_size 256k;
   location = /run {
@@ -12,15 +13,15 @@ local SERVER = [[
       ngx.req.read_body()
       local code = assert(loadstring(ngx.req.get_body_data(), "spec"))
       local results = { n = 0 }
-      local function keep(ok, ...)
+      local function take(ok, ...)
         results = { ok = ok, n = select("#", ...), ... }
       end
-      keep(pcall(code))
+      take(pcall(code))
       if not results.ok then
         results[1] = tostring(results[1])
       end
       local cjson = require "cjson"
-      local said = { ok = results.ok, n = results.n, values = {}, pid = ngx.worker.pid() }
+      local sent = { ok = results.ok, n = results.n, values = {}, pid = ngx.worker.pid() }
       for i = 1, results.n do
         local value, metatable = results[i], getmetatable(results[i])
         if type(value) == "table" and metatable and metatable.__tostring then
@@ -29,9 +30,9 @@ local SERVER = [[
         if value == nil then
           value = cjson.null
         end
-        said.values[i] = value
+        sent.values[i] = value
       end
-      ngx.print(cjson.encode(said))
+      ngx.print(cjson.encode(sent))
     }
   }
 ]]
@@ -47,10 +48,11 @@ end
 
 local unpack = table.unpack or unpack -- luacheck: ignore
 
---- Starts one. Its Lua has `pcapi` (the library within nginx), and what `init` makes.
--- @tparam ?table options as for `spec.support.nginx`, but `http` is what comes after
---   `lua_shared_dict pcapi 10m` and `init`; and `init`, Lua for init_by_lua
--- @treturn table `pid`, `url`, and the methods of such a server and those below
+--- Starts an nginx. Its Lua has the module pcapi.nginx as the global `pcapi`, and a dictionary of
+-- that name.
+-- @tparam ?table options as for `spec.support.nginx`; also `init`: Lua for init_by_lua;
+--   `dict_size`: the size of the dictionary (`"10m"`)
+-- @treturn table `pid`, `url`, and the methods of an nginx and those below
 function M.start(options)
   local all = {}
   for name, value in pairs(options or {}) do
@@ -66,36 +68,38 @@ function M.start(options)
   return setmetatable({ server = server, pid = server.pid, url = server.url }, Workers)
 end
 
-local function read(answer)
-  if answer.status ~= 200 then
-    error(("no answer of the worker: status %d, curl %d"):format(answer.status, answer.exit), 0)
+-- The result of one run; raises the error that the code raised.
+local function result_of(response)
+  if response.status ~= 200 then
+    error(("no response of the worker: status %d, curl %d"):format(response.status, response.exit),
+      0)
   end
-  local said = cjson.decode(answer.body)
-  for i = 1, said.n do
-    if said.values[i] == cjson.null then
-      said.values[i] = nil
+  local result = cjson.decode(response.body)
+  for i = 1, result.n do
+    if result.values[i] == cjson.null then
+      result.values[i] = nil
     end
   end
-  said.seconds = answer.seconds
-  return said
-end
-
---- Runs code in a content phase of some worker.
--- @tparam string code
--- @return what it returns, nothing that JSON cannot say; error objects as texts
-function Workers:run(code)
-  local said = read(self.server:get("/run", { body = code }))
-  if not said.ok then
-    error(said.values[1], 0)
+  if not result.ok then
+    error(result.values[1], 0)
   end
-  return unpack(said.values, 1, said.n)
+  result.seconds = response.seconds
+  return result
 end
 
---- Begins to run code so many times at once.
+--- Runs code in the content phase of one of the workers.
+-- @tparam string code returns values that JSON can hold; error objects become texts
+-- @return what the code returns
+function Workers:run(code)
+  local result = result_of(self.server:get("/run", { body = code }))
+  return unpack(result.values, 1, result.n)
+end
+
+--- Starts to run code so many times at once.
 -- @tparam number count
 -- @tparam string code
--- @tparam ?number most at once
--- @treturn table its method `finish` waits; it gives an array of `values`, `n`, `pid` (of the
+-- @tparam ?number most runs at once
+-- @treturn table its method `finish` waits, and returns an array of `values`, `n`, `pid` (of the
 --   worker), `seconds`
 function Workers:begin_runs(count, code, most)
   local paths = {}
@@ -107,24 +111,21 @@ function Workers:begin_runs(count, code, most)
   })
   return {
     finish = function()
-      local all = {}
-      for i, answer in ipairs(running:finish()) do
-        all[i] = read(answer)
-        if not all[i].ok then
-          error(all[i].values[1], 0)
-        end
+      local results = {}
+      for i, response in ipairs(running:finish()) do
+        results[i] = result_of(response)
       end
-      return all
+      return results
     end,
   }
 end
 
---- Runs code so many times at once, in whatever workers; see @{begin_runs}.
+--- Runs code so many times at once, and waits; see @{begin_runs}.
 function Workers:run_all(count, code, most)
   return self:begin_runs(count, code, most):finish()
 end
 
---- How often a text stands in the error log.
+--- Counts how often a text is in the error log.
 function Workers:count_in_log(text)
   local count, at = 0, 1
   local log = self.server:log()
@@ -137,7 +138,16 @@ function Workers:count_in_log(text)
   end
 end
 
---- Seconds of the slowest of many runs.
+--- Asserts that the first value of each run is this one.
+-- @param expected
+-- @tparam table results of @{begin_runs}
+function M.all_return(expected, results)
+  for _, result in ipairs(results) do
+    assert.equal(expected, result.values[1], result.values[2])
+  end
+end
+
+--- The seconds of the slowest run.
 function M.slowest(results)
   local most = 0
   for _, result in ipairs(results) do
