@@ -1,4 +1,4 @@
---- The nginx that other specs start: whether it is what they take it for.
+--- The nginx that other specs start.
 local files = require "spec.support.files"
 local nginx = require "spec.support.nginx"
 local raised_by = require "spec.support.raised_by"
@@ -15,15 +15,15 @@ local function exists(path)
   return files.lines_of("ls -d " .. path .. " 2>/dev/null")[1] ~= nil
 end
 
-describe("an nginx of the specs", function()
-  it("answers with status, headers and body", function()
+describe("the nginx of the specs", function()
+  it("returns status, headers and body", function()
     local server = serving 'ngx.status = 418; ngx.header["X-Thing"] = "value"; ngx.print "short"'
     local answer = server:get "/"
     assert.same({ 418, "value", "short" }, { answer.status, answer.headers["x-thing"],
                                              answer.body })
   end)
 
-  it("gets what is sent", function()
+  it("receives method, headers and body", function()
     local server = serving [[ngx.req.read_body()
       ngx.print(ngx.req.get_method(), ngx.var.http_x_thing, ngx.req.get_body_data())]]
     assert.equal('PUT"a\\b"a=1\n', server:get("/", {
@@ -31,7 +31,7 @@ describe("an nginx of the specs", function()
     }).body)
   end)
 
-  it("answers many at once, each in its place", function()
+  it("serves many requests at once, and keeps their order", function()
     local server = serving "ngx.sleep(0.2); ngx.print(ngx.var.arg_n)"
     local paths, expected = {}, {}
     for i = 1, 100 do
@@ -45,11 +45,11 @@ describe("an nginx of the specs", function()
     assert.is_true(longest < 2) -- 20 seconds one by one
   end)
 
-  it("says which requests got no answer", function()
-    local server = serving 'ngx.log(ngx.NOTICE, "WAITS"); ngx.sleep(30)'
+  it("reports requests without a response", function()
+    local server = serving 'ngx.log(ngx.NOTICE, "WAITING"); ngx.sleep(30)'
     local pending = server:begin { "/", "/" }
     assert.is_true(nginx.wait_for(function()
-      return select(2, server:log():gsub("WAITS", "")) == 2
+      return select(2, server:log():gsub("WAITING", "")) == 2
     end))
     server:stop()
     for _, answer in ipairs(pending:finish()) do
@@ -64,7 +64,7 @@ describe("an nginx of the specs", function()
     assert.truthy(server:get "/".body:find(require("pcapi")._VERSION, 1, true))
   end)
 
-  it("has the workers that were asked for, and new ones after a reload", function()
+  it("has so many workers, and new ones after a reload", function()
     local server = serving("ngx.print(ngx.worker.pid())", { workers = 2 })
     local before = server:workers()
     assert.equal(2, #before)
@@ -76,20 +76,21 @@ describe("an nginx of the specs", function()
     assert.truthy(server:log():find("reconfiguring", 1, true))
   end)
 
-  it("passes on the variables that are named, and no others", function()
+  it("passes on the variables in env, and no others", function()
     local server = serving([[ngx.print(tostring(os.getenv "PCAPI_SANDBOX_URL"), " ",
       tostring(os.getenv "PCAPI_SANDBOX_CA"))]], { env = { "PCAPI_SANDBOX_URL" } })
     assert.equal(os.getenv "PCAPI_SANDBOX_URL" .. " nil", server:get "/".body)
   end)
 
-  it("takes configuration for each of its parts", function()
-    local server = serving("ngx.print(ngx.shared.kept:capacity(), ngx.var.here)", {
-      main = "timer_resolution 10ms;", http = "lua_shared_dict kept 64k; map $uri $here { / yes; }",
+  it("takes directives for each part of the configuration", function()
+    local server = serving("ngx.print(ngx.shared.texts:capacity(), ngx.var.here)", {
+      main = "timer_resolution 10ms;",
+      http = "lua_shared_dict texts 64k; map $uri $here { / yes; }",
     })
     assert.equal("65536yes", server:get "/".body)
   end)
 
-  it("leaves no process and no folder, also when a worker holds on to a request", function()
+  it("leaves no process and no folder, even if a request is under way", function()
     local server = serving "ngx.sleep(30)"
     local pending = server:begin { "/" }
     local master, dir = server.pid, server.dir
@@ -100,7 +101,7 @@ describe("an nginx of the specs", function()
     assert.is_false(exists(dir))
   end)
 
-  it("can be looked at after it has ended by itself", function()
+  it("keeps its log after it has ended by itself", function()
     local server = serving ""
     server:signal "QUIT"
     assert.is_true(server:ends())
@@ -120,9 +121,9 @@ describe("an nginx of the specs", function()
     end))
   end)
 
-  it("that does not start says why, and leaves nothing", function()
-    local said = raised_by(nginx.start, { http = "nonsense on;" })
-    assert.truthy(said:find('unknown directive "nonsense"', 1, true), said)
-    assert.is_false(exists(said:match " in (/%S+)/nginx.conf:"))
+  it("reports why it does not start, and leaves no folder", function()
+    local message = raised_by(nginx.start, { http = "nonsense on;" })
+    assert.matches('unknown directive "nonsense"', message, 1, true)
+    assert.is_false(exists(message:match " in (/%S+)/nginx.conf:"))
   end)
 end)

@@ -1,5 +1,4 @@
---- Every example of docs/nginx.md runs as it stands there, in a real nginx; only
--- the addresses and the CA are the sandbox's.
+--- Runs the examples of docs/nginx.md in a real nginx, with the addresses and the CA of the sandbox.
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
@@ -27,8 +26,8 @@ local function to_sandbox(code)
     :gsub('os%.getenv "PCAPI_TOKEN"', ("%q"):format(sandbox.token())))
 end
 
--- Stands for lua-resty-http, which Debian does not have: what the example uses of it, and as
--- its documentation describes it.
+-- Replaces lua-resty-http, which Debian does not have: the functions that the example uses, as its
+-- documentation describes them.
 local RESTY_HTTP = ([[
   package.path = package.path .. ";%s/examples/?.lua"
   package.loaded["resty.http"] = { new = function()
@@ -45,7 +44,7 @@ local RESTY_HTTP = ([[
   end }
 ]]):format(files.lines_of "pwd -P"[1])
 
--- Who reads about profiles has signed in.
+-- For the example with a profile.
 local function sign_in(store)
   local result = sandbox.pcapi({ "login", "--tenant", "fabrikam.onmicrosoft.com", "--client-id",
     CLIENT }, { PCAPI_STORE = store, PCAPI_TOKEN = false })
@@ -79,22 +78,22 @@ describe("docs/nginx.md", function()
     folder.remove()
   end)
 
-  it("lists the users", function()
+  it("has a location that lists the users", function()
     assert.truthy(server:get("/users").body:find "^25 users came in without MFA, as of [%d.]+ sec")
   end)
 
-  it("names targets of make", function()
+  it("names targets of make that exist", function()
     for _, block in ipairs(examples("docs/nginx.md", "sh")) do
       local target = assert(block:match "^sudo make ([%w-]+)$")
       assert.equal(0, sandbox.shell("make -n " .. target).status)
     end
   end)
 
-  it("asks for requests", function()
+  it("has a location that counts requests", function()
     assert.truthy(server:get("/requests").body:find "^%d+\n$")
   end)
 
-  it("has a gateway that lets in who is not on the list, and nobody who is", function()
+  it("has a gateway that refuses users on the list, and no others", function()
     local user = sandbox.client().security:non_mfa_principals()[1].upn
     local function status_for(name)
       return server:get("/portal", { args = { "--user", name .. ":some" } }).status
@@ -102,15 +101,15 @@ describe("docs/nginx.md", function()
     assert.same({ 200, 403 }, { status_for "kim@fabrikam.example", status_for(user) })
   end)
 
-  it("shares over machines", function()
+  it("has a store that machines share", function()
     assert.equal("the shared dictionary pcapi and Redis\n", server:get("/lua/1").body)
   end)
 
-  it("asks by a profile", function()
+  it("has a client with a profile", function()
     assert.equal("25\n", server:get("/by-profile").body)
   end)
 
-  it("asks over a transport of the reader's own", function()
+  it("has a client with another transport", function()
     assert.equal("25\n", server:get("/lua/2").body)
   end)
 end)

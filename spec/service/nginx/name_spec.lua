@@ -1,4 +1,4 @@
---- Names of servers, which nginx's resolver looks up.
+--- Names of servers that nginx's resolver looks up.
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local dns = require "spec.support.dns"
@@ -35,35 +35,34 @@ local function fetch(url, options)
   ]]):format(url, options or "{}"))
 end
 
-describe("a name", function()
+describe("the name of a server", function()
   it("is looked up, and its certificate verified", function()
     start { [NAME] = "127.0.0.1", ["else.example"] = "127.0.0.1" }
     assert.equal(200, (fetch(URL)))
-    local _, kind, said = fetch((URL:gsub("other", "else")))
+    local _, kind, err = fetch((URL:gsub("other", "else")))
     assert.equal("tls", kind)
-    assert.truthy(said:find("else.example could not be verified: certificate host mismatch", 1,
-      true), said)
+    assert.matches("else.example could not be verified: certificate host mismatch", err, 1, true)
   end)
 
-  it("that nobody knows, or has no address, is an error that names it", function()
+  it("that is unknown or has no address is in the error", function()
     start { ["none.example"] = "" }
     for _, name in ipairs { "unknown.example", "none.example" } do
-      local _, kind, said = fetch("https://" .. name .. "/")
+      local _, kind, err = fetch("https://" .. name .. "/")
       assert.equal("network", kind)
-      assert.truthy(said:find("cannot connect to " .. name, 1, true), said)
-      assert.truthy(said:find("could not be resolved", 1, true), said)
+      assert.matches("cannot connect to " .. name, err, 1, true)
+      assert.matches("could not be resolved", err, 1, true)
     end
   end)
 
-  it("is reached by IPv4 from where there is no IPv6", function()
-    start { [NAME] = "127.0.0.1,ff02::1" } -- which is unreachable from everywhere
+  it("is reached over IPv4 if there is no IPv6", function()
+    start { [NAME] = "127.0.0.1,ff02::1" } -- the second one is always unreachable
     for _ = 1, 20 do
       assert.equal(200, (fetch(URL, "{ method = 'POST' }")))
     end
   end)
 
-  it("of several addresses is reached where one of them serves", function()
-    start { [NAME] = "127.0.0.1,::1,127.0.0.2" } -- nobody listens at the others
+  it("is reached if a server listens at one of its addresses", function()
+    start { [NAME] = "127.0.0.1,::1,127.0.0.2" } -- only at the first one
     for _ = 1, 10 do
       assert.equal(200, (server:run(([[
         local client = pcapi.new { base_url = %q, token = "a", retry = { base = 0.01 },
@@ -74,24 +73,24 @@ describe("a name", function()
     end
   end)
 
-  it("of several addresses fails soon where none serves", function()
+  it("fails soon if no server listens at any of its addresses", function()
     start { [NAME] = "127.0.0.2,::1,127.0.0.3" }
     local began = core.now()
-    local _, kind, said = fetch(URL)
+    local _, kind, err = fetch(URL)
     assert.equal("network", kind)
-    assert.truthy(said:find("connection refused", 1, true), said)
+    assert.matches("connection refused", err, 1, true)
     assert.is_true(core.now() - began < 1)
   end)
 
-  it("keeps its connections, and is not looked up for these", function()
+  it("is not looked up for an idle connection", function()
     start { [NAME] = "127.0.0.1" }
     local _, connection = fetch(URL)
     dns.stop_all()
-    os.execute "sleep 1.5" -- what nginx has learned is forgotten
+    os.execute "sleep 1.5" -- nginx forgets the address
     assert.same({ 200, connection }, { fetch(URL) })
   end)
 
-  it("that is told late does nobody harm who has left", function()
+  it("that is resolved late does no harm to a worker whose request has ended", function()
     start({ [NAME] = "127.0.0.1;0.6", ["never.example"] = ";0.6" },
       { http = "lua_check_client_abort on;" })
     for _, url in ipairs { URL, "https://never.example/" } do
@@ -103,35 +102,35 @@ describe("a name", function()
       end
     end
     server:begin({ "/run", "/run", "/run" }, { body = ("return pcapi.fetch(%q)"):format(URL),
-      timeout = 0.2 }):finish() -- who goes away
+      timeout = 0.2 }):finish() -- aborted
     local pid = server:workers()[1]
     os.execute "sleep 0.7"
     assert.equal(200, (fetch(URL)))
     assert.equal(pid, server:workers()[1], server:log())
   end)
 
-  it("is looked up in ssl_certificate and in timers, too", function()
+  it("is looked up in ssl_certificate_by_lua and in timers, too", function()
     local port = free_port()
     local folder = sandbox.env("PCAPI_SANDBOX_CA"):match "^(.*)/"
     start({ [NAME] = "127.0.0.1;0.1" }, {
-      init = ([[function say()
+      init = ([[function log_status()
         local response, err = pcapi.fetch(%q)
-        ngx.shared.pcapi:rpush("said", response and response.status or tostring(err))
+        ngx.shared.pcapi:rpush("results", response and response.status or tostring(err))
       end]]):format(URL),
       http = ([[server {
         listen 127.0.0.1:%s ssl;
         ssl_certificate %s/localhost.pem;
         ssl_certificate_key %s/leaf.key;
-        ssl_certificate_by_lua_block { say() }
-        location / { content_by_lua_block { ngx.timer.at(0, say) } }
+        ssl_certificate_by_lua_block { log_status() }
+        location / { content_by_lua_block { ngx.timer.at(0, log_status) } }
       }]]):format(port, folder, folder),
     })
     assert.equal(200, curl.fetch { url = "https://localhost:" .. port .. "/" }.status)
     assert(nginx.wait_for(function()
-      return server:run "return ngx.shared.pcapi:llen 'said'" == 2
+      return server:run "return ngx.shared.pcapi:llen 'results'" == 2
     end, 5))
     assert.same({ 200, 200 }, { server:run [[
-      return ngx.shared.pcapi:lpop "said", (ngx.shared.pcapi:lpop "said")
+      return ngx.shared.pcapi:lpop "results", (ngx.shared.pcapi:lpop "results")
     ]] })
   end)
 end)

@@ -1,4 +1,4 @@
---- In which phases of nginx a call waits, and what it says in the others.
+--- In which phases of nginx a call waits, and its error in the others.
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
@@ -7,7 +7,7 @@ local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"
 local workers = require "spec.support.workers"
 
--- `say()` logs what a call of the client, and a fetch, come to.
+-- Its Lua has `log_calls`, which logs the results of a call of the client and of a fetch.
 local INIT = ([[
   local address, token = %q, %q
   client = pcapi.new { base_url = address, token = token, retry = { attempts = 2, base = 0.01 } }
@@ -19,7 +19,7 @@ local INIT = ([[
     local response, err = pcapi.fetch(address .. "/_sandbox/health")
     return response and response.status .. " fetched" or tostring(err)
   end
-  function say()
+  function log_calls()
     ngx.log(ngx.WARN, "CALL ", call(), "\nFETCH ", get(), "\nEND")
   end
 ]]):format(sandbox.url, sandbox.token())
@@ -32,8 +32,8 @@ local function start(options)
   return workers.start(options)
 end
 
--- What was logged, once it is there.
-local function said(server)
+-- Waits until log_calls has logged both results, and returns them.
+local function logged(server)
   local call, get
   nginx.wait_for(function()
     call, get = server:log():match "CALL (.-)\nFETCH (.-)\nEND"
@@ -48,26 +48,29 @@ local function certificate()
     folder)
 end
 
-describe("a call waits", function()
+describe("a call inside nginx waits", function()
   for phase, code in pairs {
-    rewrite = "location /it { rewrite_by_lua_block { say() } content_by_lua_block { } }",
-    access = "location /it { access_by_lua_block { say() } content_by_lua_block { } }",
-    content = "location /it { content_by_lua_block { say() } }",
-    timer = "location /it { content_by_lua_block { ngx.timer.at(0, say) } }",
-    ["a timer of log"] = "location /it { log_by_lua_block { ngx.timer.at(0, say) } return 200; }",
+    rewrite = "location /it { rewrite_by_lua_block { log_calls() } content_by_lua_block { } }",
+    access = "location /it { access_by_lua_block { log_calls() } content_by_lua_block { } }",
+    content = "location /it { content_by_lua_block { log_calls() } }",
+    timer = "location /it { content_by_lua_block { ngx.timer.at(0, log_calls) } }",
+    ["a timer of log"] = [[location /it {
+      log_by_lua_block { ngx.timer.at(0, log_calls) }
+      return 200;
+    }]],
     ["a light thread"] = [[location /it { content_by_lua_block {
-      ngx.thread.wait(ngx.thread.spawn(say))
+      ngx.thread.wait(ngx.thread.spawn(log_calls))
     } }]],
     ["a subrequest"] = [[
       location /it { content_by_lua_block { ngx.location.capture "/inner" } }
-      location /inner { content_by_lua_block { say() } }]],
-    ["a coroutine"] = [[location /it { content_by_lua_block { coroutine.wrap(say)() } }]],
-    ["a protected call"] = [[location /it { content_by_lua_block { assert(pcall(say)) } }]],
+      location /inner { content_by_lua_block { log_calls() } }]],
+    ["a coroutine"] = [[location /it { content_by_lua_block { coroutine.wrap(log_calls)() } }]],
+    ["a protected call"] = [[location /it { content_by_lua_block { assert(pcall(log_calls)) } }]],
   } do
     it("in " .. phase, function()
       local server = start { server = code }
       assert.equal(200, server:get "/it".status)
-      assert.same({ "25 users", "200 fetched" }, { said(server) })
+      assert.same({ "25 users", "200 fetched" }, { logged(server) })
     end)
   end
 
@@ -76,36 +79,36 @@ describe("a call waits", function()
     local server = start { http = ([[server {
       listen 127.0.0.1:%s ssl;
       %s
-      ssl_certificate_by_lua_block { say() }
+      ssl_certificate_by_lua_block { log_calls() }
       location / { return 200; }
     }]]):format(port, certificate()) }
     assert.equal(200, curl.fetch { url = "https://localhost:" .. port .. "/" }.status)
-    assert.same({ "25 users", "200 fetched" }, { said(server) })
+    assert.same({ "25 users", "200 fetched" }, { logged(server) })
   end)
 end)
 
-describe("a call fails, and names the phase and what to do instead,", function()
-  local function refuses(server, phase, instead)
-    local call, get = said(server)
+describe("a call inside nginx fails, with an error that names the phase,", function()
+  local function fails(server, phase, hint)
+    local call, get = logged(server)
     local expected = "config: pcapi cannot wait in the nginx phase " .. phase .. "."
     for _, text in ipairs { call or "", get or "" } do
       assert.equal(expected, text:sub(1, #expected))
-      assert.truthy(text:find(instead, 1, true), text)
+      assert.truthy(text:find(hint, 1, true), text)
     end
   end
 
   local TIMER = "ngx.timer.at(0"
 
   for phase, code in pairs {
-    set = "location /it { set_by_lua_block $x { say() return 1 } return 200 $x; }",
-    header_filter = "location /it { header_filter_by_lua_block { say() } return 200 x; }",
-    body_filter = "location /it { body_filter_by_lua_block { say() } return 200 x; }",
-    log = "location /it { log_by_lua_block { say() } return 200 x; }",
+    set = "location /it { set_by_lua_block $x { log_calls() return 1 } return 200 $x; }",
+    header_filter = "location /it { header_filter_by_lua_block { log_calls() } return 200 x; }",
+    body_filter = "location /it { body_filter_by_lua_block { log_calls() } return 200 x; }",
+    log = "location /it { log_by_lua_block { log_calls() } return 200 x; }",
   } do
     it("in " .. phase, function()
       local server = start { server = code }
       assert.equal(200, server:get "/it".status)
-      refuses(server, phase, TIMER)
+      fails(server, phase, TIMER)
     end)
   end
 
@@ -113,12 +116,12 @@ describe("a call fails, and names the phase and what to do instead,", function()
     local server = start {
       http = [[upstream other {
         server 0.0.0.1;
-        balancer_by_lua_block { say() }
+        balancer_by_lua_block { log_calls() }
       }]],
       server = "location /it { proxy_pass http://other; }",
     }
     server:get "/it"
-    refuses(server, "balancer", TIMER)
+    fails(server, "balancer", TIMER)
   end)
 
   it("in ssl_client_hello", function()
@@ -126,28 +129,28 @@ describe("a call fails, and names the phase and what to do instead,", function()
     local server = start { http = ([[server {
       listen 127.0.0.1:%s ssl;
       %s
-      ssl_client_hello_by_lua_block { say() }
+      ssl_client_hello_by_lua_block { log_calls() }
       location / { return 200; }
     }]]):format(port, certificate()) }
     assert.equal(200, curl.fetch { url = "https://localhost:" .. port .. "/" }.status)
-    refuses(server, "ssl_client_hello", TIMER)
+    fails(server, "ssl_client_hello", TIMER)
   end)
 
   it("in init", function()
-    refuses(start { init = "say()" }, "init", "block_in_init")
+    fails(start { init = "log_calls()" }, "init", "block_in_init")
   end)
 
   it("in init_worker", function()
-    refuses(start { http = "init_worker_by_lua_block { say() }" }, "init_worker", TIMER)
+    fails(start { http = "init_worker_by_lua_block { log_calls() }" }, "init_worker", TIMER)
   end)
 
   it("in exit_worker", function()
-    local server = start { http = "exit_worker_by_lua_block { say() }" }
+    local server = start { http = "exit_worker_by_lua_block { log_calls() }" }
     server:signal "QUIT"
-    refuses(server, "exit_worker", "Make the call earlier")
+    fails(server, "exit_worker", "Make the call earlier")
   end)
 
-  it("for an account that needs a token, too, and a client that tries again", function()
+  it("even if an account needs a token first", function()
     local server = start {
       init = ([[
         other = pcapi.new { base_url = %q, auth = pcapi.auth.refresh_token {
@@ -160,12 +163,12 @@ describe("a call fails, and names the phase and what to do instead,", function()
       } return 200; }]],
     }
     server:get "/it"
-    assert.truthy(said(server):find("^config: .*pcapi cannot wait in the nginx phase log"))
+    assert.truthy(logged(server):find("^config: .*pcapi cannot wait in the nginx phase log"))
   end)
 end)
 
 describe("block_in_init", function()
-  -- Over plain HTTP, as the sandbox's CA is none of the system's.
+  -- Over plain HTTP, as the system does not know the CA of the sandbox.
   local function blocking(init)
     return ([[
       local blocking = pcapi.new { base_url = %q, token = %q, allow_http = true,
@@ -180,12 +183,12 @@ describe("block_in_init", function()
     later = function() return blocking.security:non_mfa_principals() end
   ]]
 
-  it("makes calls in init wait, and tries again", function()
+  it("lets calls in init_by_lua block, retries included", function()
     local server = start { init = USERS }
     assert.equal(25, server:run "return users and #users or tostring(err)")
   end)
 
-  it("lets the same client wait as others do later on", function()
+  it("does not let calls of the same client in a worker block", function()
     local server = start { init = USERS }
     local began = core.now()
     for _, result in ipairs(server:run_all(20, [[
@@ -197,7 +200,7 @@ describe("block_in_init", function()
     assert.is_true(core.now() - began < 2)
   end)
 
-  it("leaves no socket, no thread and no child to the workers", function()
+  it("leaves no socket and no thread to the workers", function()
     local function count(server, what)
       local counts = {}
       for i, pid in ipairs(server:workers()) do
@@ -213,7 +216,7 @@ describe("block_in_init", function()
     end
   end)
 
-  it("verifies by the system's CAs", function()
+  it("uses the CAs of the system", function()
     local server = start { init = ([[
       local blocking = pcapi.new { base_url = %q, token = "a", block_in_init = true }
       _, err = blocking.security:non_mfa_principals()
@@ -230,8 +233,8 @@ describe("block_in_init", function()
   end)
 end)
 
-describe("a call of plain pcapi within a worker", function()
-  it("blocks it, and says so once in the error log", function()
+describe("a call of the module pcapi inside a worker", function()
+  it("blocks, and logs the right module once", function()
     local server = start()
     for _ = 1, 3 do
       assert.equal(200, server:run(('return require("pcapi").fetch(%q, { ca_file = %q }).status')

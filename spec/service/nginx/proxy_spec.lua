@@ -1,10 +1,10 @@
---- Calls of nginx that go through a proxy, by CONNECT.
+--- Calls inside nginx that go through a proxy, with CONNECT.
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"
 local tinyproxy = require "spec.support.tinyproxy"
 local workers = require "spec.support.workers"
 
--- As tinyproxy has it, and as an address may.
+-- In the configuration of tinyproxy, and in an address.
 local PASSWORD, ESCAPED = "SEC-RET", "SEC%2dRE%54"
 
 local function port_of(url)
@@ -26,7 +26,7 @@ after_each(function()
   tinyproxy.stop_all()
 end)
 
--- Status and body of the answer; or nil, kind, the error as a text, and seconds.
+-- Returns status and body; or nil, kind, the error as a text, and seconds.
 local function fetch(proxy, options)
   options = options or {}
   return server:run(([[
@@ -42,34 +42,35 @@ local function fetch(proxy, options)
     options.connect_timeout or 5))
 end
 
+-- Asserts that a call fails so, and that no secret is shown; returns the seconds.
 local function fails(kind, words, ...)
-  local status, is_kind, said, seconds = fetch(...)
+  local status, is_kind, err, seconds = fetch(...)
   assert.is_nil(status)
-  assert.equal(kind, is_kind, said)
-  assert.truthy(said:find(words, 1, true), said)
+  assert.equal(kind, is_kind, err)
+  assert.matches(words, err, 1, true)
   for _, secret in ipairs { "SEC", "RET", "me:" } do
-    assert.is_nil(said:find(secret, 1, true), said)
+    assert.is_nil(err:find(secret, 1, true), err)
     assert.is_nil(server:log():find(secret, 1, true))
   end
   return seconds
 end
 
-describe("a proxy within nginx", function()
-  it("is gone through, and the server behind it is verified", function()
+describe("a proxy inside nginx", function()
+  it("is used, and the server behind it is verified", function()
     local proxy = start()
     assert.same({ 200, "ok" }, { fetch("http://" .. proxy.place) })
     assert.equal(1, proxy:connects())
     fails("tls", "could not be verified", "http://" .. proxy.place .. "/", { url = OTHER })
-    -- more than once, where ngx_lua lost the reason and another try was to find it
+    -- more than once if ngx_lua lost the reason, and another try looked for it
     assert.is_true(proxy:connects() > 1)
   end)
 
-  it("is not gone through where it is an empty text", function()
+  it("is not used if the option is an empty string", function()
     start()
     assert.equal(200, (fetch ""))
   end)
 
-  it("keeps connections through it, for those who ask it alike", function()
+  it("has idle connections, which only calls with the same password use", function()
     local proxy = start { user = "me", password = PASSWORD }
     local address = ("http://me:%s@%s"):format(ESCAPED, proxy.place)
     for _ = 1, 5 do
@@ -78,22 +79,22 @@ describe("a proxy within nginx", function()
     assert.equal(1, proxy:connects())
     fails("config", "refused the connection: 4", ("http://me:WRONG@%s"):format(proxy.place))
     fails("config", "NAME:PASSWORD", ("http://%s"):format(proxy.place))
-    assert.equal(200, (fetch(""))) -- nor does another way take one of these
+    assert.equal(200, (fetch(""))) -- without the proxy
     assert.equal(200, (fetch(address)))
   end)
 
-  it("says when it refused the connection", function()
+  it("that refuses the port is in the error", function()
     local proxy = start { ports = { "1" } }
     fails("config", "the proxy refused the connection: 403", "http://me:SECRET@" .. proxy.place)
   end)
 
-  it("says when it refuses a name, or a password, and shows neither", function()
+  it("that refuses name or password is in the error, without these", function()
     local proxy = start { user = "me", password = "other" }
     fails("config", "the proxy refused the connection: 4", "http://me:SECRET@" .. proxy.place)
     fails("config", "the proxy refused the connection: 4", "http://SECRET@" .. proxy.place)
   end)
 
-  it("says when it is not there, or is none", function()
+  it("that does not listen, or is not a proxy, is in the error", function()
     start()
     fails("network", "cannot connect to 127.0.0.1: connection refused",
       "http://me:SECRET@127.0.0.1:1")
@@ -101,7 +102,7 @@ describe("a proxy within nginx", function()
       "http://me:SECRET@" .. server.url:match "//(.*)")
   end)
 
-  it("ends with the time for connecting when it does not answer", function()
+  it("that does not respond ends with connect_timeout", function()
     local proxy = start()
     proxy:signal "STOP"
     local seconds = fails("timeout", "timed out", "http://" .. proxy.place,
@@ -109,13 +110,13 @@ describe("a proxy within nginx", function()
     assert.is_true(seconds > 0.4 and seconds < 1.5)
   end)
 
-  it("may need a name that nobody looks up without a resolver", function()
+  it("with a name needs a resolver", function()
     start()
     fails("config", "nginx has no resolver, so it cannot look up proxy.example",
       "http://me:SECRET@proxy.example:3128")
   end)
 
-  it("serves many calls at once, and a whole client", function()
+  it("serves many calls of clients at once", function()
     local proxy = start()
     for _, result in ipairs(server:run_all(30, ([[
       local client = pcapi.new { base_url = %q, token = %q, proxy = %q }

@@ -1,4 +1,4 @@
---- What is said where nginx is set up wrongly, or options are not for it.
+--- Errors that name the directive or the option to change, and other transports.
 local curl = require "spec.support.curl"
 local folder = require "spec.support.folder"
 local free_port = require "spec.support.free_port"
@@ -17,16 +17,17 @@ local function clean_up()
   folder.remove()
 end
 
--- The lines that pcapi has put into the error log.
-local function lines_of_ours(server)
-  local ours = {}
+-- The lines of pcapi in the error log.
+local function logged(server)
+  local lines = {}
   for line in server:log():gmatch "[^\n]+" do
-    ours[#ours + 1] = line:match "%[error%].*(pcapi: .*)"
+    lines[#lines + 1] = line:match "%[error%].*(pcapi: .*)"
   end
-  return ours
+  return lines
 end
 
--- Each of many calls fails so, and the error log has one line that names the directives.
+-- Asserts that each of many calls fails with an error that has these words, and that one line with
+-- them is logged.
 local function fails(server, kind, ...)
   for _ = 1, 3 do
     for _, result in ipairs(server:run_all(5, CALL)) do
@@ -36,15 +37,16 @@ local function fails(server, kind, ...)
       end
     end
   end
-  local ours = lines_of_ours(server)
-  assert.equal(1, #ours, table.concat(ours, "\n"))
+  local lines = logged(server)
+  assert.equal(1, #lines, table.concat(lines, "\n"))
   for _, word in ipairs { ... } do
-    assert.truthy(ours[1]:find(word, 1, true), ours[1])
+    assert.matches(word, lines[1], 1, true)
   end
   assert.is_nil(server:log():find("SECRET", 1, true))
 end
 
--- A server on loopback with a chain of this many CAs between its certificate and a root.
+-- Directives of a server on loopback with so many CAs between its certificate and the root; its
+-- address; and the file of the root.
 local function long_chain(between)
   local path, port = folder.new(), free_port()
   curl.shell(([[
@@ -71,8 +73,8 @@ local function long_chain(between)
   }]]):format(port, path, path), "https://localhost:" .. port, path .. "/0.pem"
 end
 
--- A server on loopback whose certificate is good from tomorrow on.
-local function of_tomorrow()
+-- The same of a server whose certificate is valid from tomorrow on.
+local function valid_tomorrow()
   local path, port = folder.new(), free_port()
   curl.shell(([[
     exec 2>/dev/null
@@ -96,10 +98,10 @@ default_md = sha256\npolicy = p\ncopy_extensions = copy\n[p]\ncommonName = suppl
   }]]):format(port, path, path), "https://localhost:" .. port, path .. "/root.pem"
 end
 
-describe("a call within nginx", function()
+describe("a call inside nginx", function()
   after_each(clean_up)
 
-  it("without a resolver names the directive, and the error log does once", function()
+  it("without a resolver is an error that names the directive, logged once", function()
     local server = workers.start { init = [[
       client = pcapi.new { base_url = "https://api.example.com", token = "SECRET" }
     ]] }
@@ -107,15 +109,15 @@ describe("a call within nginx", function()
       'Give "resolver"')
   end)
 
-  it("whose resolver is mute says that, and the error log does once", function()
+  it("whose resolver does not respond is an error that says so, logged once", function()
     fails(workers.start {
-      http = "resolver 127.0.0.1:1;", -- nobody is there
+      http = "resolver 127.0.0.1:1;", -- a port where nothing listens
       init = [[client = pcapi.new { base_url = "https://api.example.com", token = "SECRET",
         connect_timeout = 0.3, retry = { attempts = 1 } }]],
     }, "timeout", "nginx's resolver does not answer", "api.example.com", 'Give "resolver"')
   end)
 
-  it("without a resolver reaches loopback and addresses", function()
+  it("without a resolver reaches localhost and addresses", function()
     local server = workers.start()
     assert.equal(200, server:run(("return pcapi.fetch(%q, { allow_http = true }).status")
       :format(sandbox.http_url .. "/_sandbox/health")))
@@ -123,18 +125,18 @@ describe("a call within nginx", function()
       :format(sandbox.url .. "/_sandbox/health")))
   end)
 
-  it("without CAs names both directives, and the error log does once", function()
+  it("without CAs is an error that names both directives, logged once", function()
     fails(workers.start { trusted = false }, "tls", "localhost could not be verified",
       "lua_ssl_trusted_certificate", "lua_ssl_verify_depth")
   end)
 
-  it("with the CAs of others names both directives, and the error log does once", function()
+  it("with other CAs is an error that names both directives, logged once", function()
     local stranger = sandbox.env("PCAPI_SANDBOX_CA"):gsub("ca%.pem$", "stranger.pem")
     fails(workers.start { trusted = stranger }, "tls", "localhost could not be verified",
       "lua_ssl_trusted_certificate", "lua_ssl_verify_depth")
   end)
 
-  it("through more CAs than are allowed names both directives, and the error log once", function()
+  it("with a chain that is too long is an error that names both directives, logged once", function()
     local other, url, root = long_chain(3)
     local init = ("client = pcapi.new { base_url = %q, token = 'SECRET' }"):format(url)
     local server = workers.start { http = other, trusted = root, init = init,
@@ -146,11 +148,11 @@ describe("a call within nginx", function()
     assert.equal(200, server:run(("return pcapi.fetch(%q).status"):format(url)))
   end)
 
-  -- What is said of a server whose certificate is wrong; each cause has a hint of its own. On a
-  -- busy machine ngx_lua may lose the reason time and again (see pcapi.nginx.cosocket).
-  local function said_of(url, options)
+  -- The error, as a text, for a server whose certificate is wrong. ngx_lua may lose the reason on a
+  -- busy machine, see pcapi.nginx.cosocket.
+  local function error_for(url, options)
     local server = workers.start(options)
-    local kind, said = server:run(([[
+    local kind, err = server:run(([[
       local err
       for _ = 1, 30 do
         _, err = pcapi.fetch(%q)
@@ -160,39 +162,39 @@ describe("a call within nginx", function()
       return err.kind, tostring(err)]]):format(url))
     server:stop()
     assert.equal("tls", kind)
-    return said
+    return err
   end
 
   local TODAY = os.date "!%Y-%m-%d"
 
-  it("to a certificate that has ended says so, and what time it is here", function()
-    local said = said_of(sandbox.env "PCAPI_SANDBOX_EXPIRED_URL")
-    assert.matches("certificate has expired. The server needs a new certificate", said, 1, true)
-    assert.matches("the clock of this machine, which says " .. TODAY, said, 1, true)
-    assert.is_nil(said:find("lua_ssl_trusted", 1, true))
+  it("to a server whose certificate has expired is an error with the time here", function()
+    local err = error_for(sandbox.env "PCAPI_SANDBOX_EXPIRED_URL")
+    assert.matches("certificate has expired. The server needs a new certificate", err, 1, true)
+    assert.matches("the clock of this machine, which says " .. TODAY, err, 1, true)
+    assert.is_nil(err:find("lua_ssl_trusted", 1, true))
   end)
 
-  it("to a certificate that has not begun says so, and what time it is here", function()
-    local other, url, root = of_tomorrow()
-    local said = said_of(url, { http = other, trusted = root })
+  it("to a server whose certificate is not yet valid is an error with the time here", function()
+    local other, url, root = valid_tomorrow()
+    local err = error_for(url, { http = other, trusted = root })
     assert.matches("certificate is not yet valid. Set the clock of this machine, which says "
-      .. TODAY, said, 1, true)
-    assert.is_nil(said:find("lua_ssl_trusted", 1, true))
+      .. TODAY, err, 1, true)
+    assert.is_nil(err:find("lua_ssl_trusted", 1, true))
   end)
 
-  it("to a certificate for another name names the address", function()
-    local said = said_of(sandbox.env "PCAPI_SANDBOX_OTHER_HOST_URL")
+  it("to a server whose certificate has another name is an error that says so", function()
+    local err = error_for(sandbox.env "PCAPI_SANDBOX_OTHER_HOST_URL")
     assert.matches("host mismatch. Check the address: the certificate is for another name than "
-      .. "localhost", said, 1, true)
+      .. "localhost", err, 1, true)
   end)
 
-  it("to a certificate of a CA that is not known names the directive", function()
-    local said = said_of(sandbox.env "PCAPI_SANDBOX_UNTRUSTED_URL")
-    assert.matches("lua_ssl_trusted_certificate", said, 1, true)
-    assert.is_nil(said:find("clock", 1, true))
+  it("to a server with an unknown CA is an error that names the directive", function()
+    local err = error_for(sandbox.env "PCAPI_SANDBOX_UNTRUSTED_URL")
+    assert.matches("lua_ssl_trusted_certificate", err, 1, true)
+    assert.is_nil(err:find("clock", 1, true))
   end)
 
-  it("to a server of TLS 1.3 names the directive for that", function()
+  it("to a server of TLS 1.3 is an error that names the directive", function()
     local path = sandbox.env("PCAPI_SANDBOX_CA"):match "^(.*)/"
     local port = free_port()
     local url = ("https://localhost:%s/"):format(port)
@@ -209,26 +211,26 @@ describe("a call within nginx", function()
         content_by_lua_block { ngx.print(assert(pcapi.fetch %q).status) }
       }]]):format(url),
     }
-    local kind, said = server:run(([[
+    local kind, err = server:run(([[
       local _, err = pcapi.fetch %q
       return err.kind, tostring(err)
     ]]):format(url))
     assert.equal("tls", kind)
-    assert.truthy(said:find("lua_ssl_protocols", 1, true), said)
+    assert.matches("lua_ssl_protocols", err, 1, true)
     assert.equal("200", server:get "/good".body)
   end)
 
-  it("to an address in place of a name says that a certificate's names count", function()
+  it("to an IP address is an error that asks for a name", function()
     local server = workers.start()
-    local kind, said = server:run(([[
+    local kind, err = server:run(([[
       local _, err = pcapi.fetch(%q)
       return err.kind, tostring(err)
     ]]):format((sandbox.url:gsub("localhost", "127.0.0.1"))))
     assert.equal("tls", kind)
-    assert.truthy(said:find("by name", 1, true), said)
+    assert.matches("by name", err, 1, true)
   end)
 
-  it("goes on where the set-up is put right", function()
+  it("succeeds after nginx.conf was corrected", function()
     local server = workers.start { trusted = false }
     assert.equal("tls", (server:run(CALL)))
     local conf = server.server.dir .. "/nginx.conf"
@@ -244,7 +246,7 @@ describe("a call within nginx", function()
   end)
 end)
 
-describe("an address of loopback", function()
+describe("a server on loopback", function()
   after_each(clean_up)
 
   -- A server that only IPv6 reaches.
@@ -259,14 +261,14 @@ describe("an address of loopback", function()
     }]]):format(port, tls and "ssl" or "", dir, dir), port
   end
 
-  it("may be one of IPv6", function()
+  it("may have an IPv6 address", function()
     local http, port = on_ipv6()
     local server = workers.start { http = http }
     assert.equal("[::1]:" .. port, server:run(
       ("return assert(pcapi.fetch('http://[::1]:%s/', { allow_http = true })).body"):format(port)))
   end)
 
-  it("is found by its name there, too, as by libcurl", function()
+  it("is found as localhost even if it has IPv6 only", function()
     local http, port = on_ipv6(true)
     local server = workers.start { http = http }
     assert.equal("localhost:" .. port, server:run(
@@ -274,7 +276,7 @@ describe("an address of loopback", function()
   end)
 end)
 
-describe("an option that is not for nginx", function()
+describe("an option that nginx does not support", function()
   local server
   setup(function() server = workers.start() end)
   teardown(nginx.stop_all)
@@ -290,7 +292,7 @@ describe("an option that is not for nginx", function()
     ['proxy = "http://me:SECRET@"'] = "proxy",
     ['proxy = "http://me:SEC/RET@proxy.example"'] = "proxy",
   } do
-    it("raises at the caller's line and says what to do: " .. option, function()
+    it("raises at the caller's line, with a hint: " .. option, function()
       for _, call in ipairs { 'pcapi.new { token = "a", %s }',
                               'pcapi.fetch("https://a.example/", { %s })' } do
         local message = server:run(("return select(2, pcall(function()\n%s\nend))")
@@ -302,16 +304,15 @@ describe("an option that is not for nginx", function()
     end)
   end
 
-  it("raises as it does elsewhere when it is no option at all", function()
+  it("raises at the caller's line if it is unknown", function()
     local message = server:run [[return select(2, pcall(function()
       pcapi.new { tokn = "a" }
     end))]]
-    assert.truthy(message:find('^%[string "spec"%]:2: .*did you mean "token"'), message)
+    assert.matches('^%[string "spec"%]:2: .*did you mean "token"', message)
   end)
-
 end)
 
-describe("a profile with a setting that is not for nginx", function()
+describe("a profile with a setting that nginx does not support", function()
   after_each(clean_up)
 
   it("is an error that names the directive", function()
@@ -340,7 +341,7 @@ end)
 describe("another transport", function()
   after_each(clean_up)
 
-  it("takes the place of nginx's", function()
+  it("replaces that of nginx", function()
     local server = workers.start()
     assert.same({ 200, "GET https://a.example/x", true, 0.25 }, { server:run [[
       local slept
@@ -368,7 +369,7 @@ end)
 describe("a trace", function()
   after_each(clean_up)
 
-  it("tells of every exchange within nginx, and of no secret", function()
+  it("has every request inside nginx, without secrets", function()
     local server = workers.start()
     local trace = table.concat(server:run(([[
       local lines = {}

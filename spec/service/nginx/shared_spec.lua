@@ -2,7 +2,9 @@
 local contract = require "spec.support.store_contract"
 local machines = require "spec.support.machines"
 local nginx = require "spec.support.nginx"
+local raised_by = require "spec.support.raised_by"
 local redis = require "spec.support.redis"
+local tenants = require "spec.support.tenant"
 local workers = require "spec.support.workers"
 
 for where, options_of in pairs {
@@ -118,5 +120,34 @@ describe("a lock", function()
     assert.is_false((other:run 'return shared:lock("a", 60) ~= nil'))
     holding:finish()
     assert.is_true((other:run 'return shared:lock("a", 60) ~= nil'))
+  end)
+end)
+
+describe("a dictionary", function()
+  after_each(nginx.stop_all)
+
+  it("that nginx.conf does not declare is an error at the start that names the directive",
+    function()
+      local message = raised_by(nginx.start, { http = [[init_by_lua_block {
+        require("pcapi.nginx").shared { dict = "missing" }
+      }]] })
+      assert.matches('pcapi.shared: there is no shared dictionary "missing"; add to '
+        .. "http { } of nginx.conf: lua_shared_dict missing 10m;", message, 1, true)
+    end)
+
+  it("that is full is an error before a refresh token is used, and logged once", function()
+    local tenant = tenants.new()
+    local machine = workers.start { dict_size = "64k", init = tenant:init() }
+    machine:run [[
+      local i = 0
+      repeat i = i + 1 until not ngx.shared.pcapi:safe_set("fill " .. i, ("x"):rep(500))
+      repeat i = i + 1 until not ngx.shared.pcapi:safe_set("fill " .. i, "x")
+    ]]
+    for _ = 1, 3 do
+      local _, err = machine:run "return client.security:non_mfa_principals()"
+      assert.matches("store: the shared dictionary pcapi is full", err, 1, true)
+    end
+    assert.equal(1, machine:count_in_log "lua_shared_dict pcapi")
+    assert.equal(0, tenant:refreshes())
   end)
 end)

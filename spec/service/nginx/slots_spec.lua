@@ -1,15 +1,18 @@
---- How many exchanges a worker of nginx has in flight, and what becomes of those beyond.
+--- Slots of a worker: how many requests it sends at once.
 local core = require "pcapi.core"
+local fetching = require "spec.support.fetching"
 local nginx = require "spec.support.nginx"
-local pcapi = require "pcapi"
 local sandbox = require "spec.support.sandbox"
 local workers = require "spec.support.workers"
+
+local all_return, seconds_of = workers.all_return, fetching.seconds_of
 
 local server
 
 after_each(nginx.stop_all)
 
--- `call` takes settings of the sandbox, and tells how many users came, or the error.
+-- Its Lua has `call`, which takes settings of the sandbox, and returns the number of users or the
+-- error.
 local function start(init, options)
   server = workers.start(sandbox.merged({ init = ([[
     local address, token = %q, %q
@@ -25,57 +28,41 @@ local function start(init, options)
   ]]):format(sandbox.url, sandbox.token(), init or "") }, options))
 end
 
-local function gauge(label)
-  return assert(pcapi.fetch(sandbox.url .. "/_sandbox/gauge?label=" .. label,
-                            sandbox.fetch_options())).json
-end
-
-local function all_gave(expected, results)
-  for _, result in ipairs(results) do
-    assert.equal(expected, result.values[1])
-  end
-end
-
-local function seconds_of(act)
-  local started = core.now()
-  act()
-  return core.now() - started
-end
-
--- Begins a request whose client goes away after so many seconds.
+-- Sends a request that is aborted after so many seconds.
 local function begin_aborted(code, seconds)
   return server:begin({ "/run" }, { body = code, timeout = seconds })
 end
 
-describe("exchanges of a worker", function()
-  it("are as many as the limit at once, and the rest wait", function()
+describe("requests of a worker", function()
+  it("are no more at once than pcapi.limit says", function()
     local label = core.uuid()
     start "pcapi.limit(7)"
-    all_gave(2, server:run_all(50, ("return call 'records=2; delay=0.03; label=%s'"):format(label)))
-    local seen = gauge(label)
-    assert.same({ 50, 7 }, { seen.requests, seen.most_at_once })
+    all_return(2, server:run_all(50, ("return call 'records=2; delay=0.03; label=%s'")
+      :format(label)))
+    local gauge = fetching.gauge(label)
+    assert.same({ 50, 7 }, { gauge.requests, gauge.most_at_once })
   end)
 
-  it("are 64 at once when nothing is said, each worker for itself", function()
+  it("are 64 at once by default, in each worker", function()
     local label = core.uuid()
     start(nil, { workers = 2 })
     local results = server:run_all(200, ("return call 'records=2; delay=0.3; label=%s'")
       :format(label))
-    all_gave(2, results)
-    local most = gauge(label).most_at_once
+    all_return(2, results)
+    local most = fetching.gauge(label).most_at_once
     assert.is_true(most > 64 and most <= 128, most .. " at once")
   end)
 
   for count, seconds in pairs { [150] = 3, [500] = 6 } do
-    it("are all served, " .. count .. " that come at once", function()
+    it("all succeed if there are " .. count .. " at once", function()
       start()
       assert.is_true(seconds_of(function()
-        all_gave(2, server:run_all(count, "return call 'records=2; delay=0.1'"))
+        all_return(2, server:run_all(count, "return call 'records=2; delay=0.1'"))
       end) < seconds)
     end)
   end
 
-  it("have their turn in the order in which they came, also after a long wait", function()
+  it("are sent in the order in which they came, even after a long wait", function()
     start "pcapi.limit(1)"
     assert.same({ 1, 2, 3, 4, 5, 6, 7, 8 }, server:run [[
       local order, threads = {}, {}
@@ -92,23 +79,22 @@ describe("exchanges of a worker", function()
     ]])
   end)
 
-  it("wait no longer than their deadline", function()
+  it("time out while they wait for a slot", function()
     start "pcapi.limit(2)"
     local slow = server:begin_runs(2, "return call 'records=2; delay=1.5'")
     os.execute "sleep 0.3"
-    local said
+    local err
     local seconds = seconds_of(function()
-      said = server:run "return call(nil, { timeout = 0.4 })"
+      err = server:run "return call(nil, { timeout = 0.4 })"
     end)
     assert.is_true(seconds > 0.3 and seconds < 1, ("%.2f s"):format(seconds))
-    assert.truthy(said:find "^timeout: timed out while waiting for a free slot: ", said)
-    assert.truthy(said:find(" 2 requests", 1, true), said)
-    assert.truthy(said:find("pcapi.limit", 1, true), said)
-    all_gave(2, slow.finish())
-    assert.equal(25, server:run "return call()") -- who gave up takes no place
+    assert.matches("^timeout: timed out while waiting for a free slot: .* sending 2 requests", err)
+    assert.matches("pcapi.limit", err, 1, true)
+    all_return(2, slow.finish())
+    assert.equal(25, server:run "return call()") -- the one that timed out takes no slot
   end)
 
-  it("give their place back however they end", function()
+  it("free their slots however they end", function()
     start "pcapi.limit(1)"
     for _, settings in ipairs { "cut=headers", "cut=body", "status=500", "body=huge",
                                 "bigheaders=100000", "delay=5" } do
@@ -122,25 +108,25 @@ describe("exchanges of a worker", function()
   end)
 end)
 
-describe("a request that its client gives up", function()
+describe("a request that is aborted", function()
   local ABORTS = { http = "lua_check_client_abort on; resolver 127.0.0.1:1;" }
 
   local function is_served_soon(code, seconds)
-    local said
+    local result
     local took = seconds_of(function()
-      said = server:run(code or "return call 'records=2'")
+      result = server:run(code or "return call 'records=2'")
     end)
-    assert.equal(2, said)
+    assert.equal(2, result)
     assert.is_true(took < (seconds or 1.5), ("%.2f s"):format(took))
   end
 
-  it("gives back its place while it waits for the answer", function()
+  it("frees its slot while it waits for the response", function()
     start("pcapi.limit(1)", ABORTS)
     begin_aborted("return call 'delay=30'", 0.3):finish()
     is_served_soon()
   end)
 
-  it("gives back its place while a name is looked up", function()
+  it("frees its slot while a name is looked up", function()
     start("pcapi.limit(1)", ABORTS)
     begin_aborted("return pcapi.fetch('https://slow.example/', { connect_timeout = 1 })", 0.3)
       :finish()
@@ -159,11 +145,11 @@ describe("a request that its client gives up", function()
     for _, one in ipairs(aborted) do
       one:finish()
     end
-    all_gave(2, slow.finish())
+    all_return(2, slow.finish())
     is_served_soon()
   end)
 
-  it("takes no place with it, 100 times at once", function()
+  it("frees its slot even if 100 are aborted at once", function()
     start("pcapi.limit(5)", ABORTS)
     local paths = {}
     for i = 1, 100 do
@@ -171,23 +157,24 @@ describe("a request that its client gives up", function()
     end
     server:begin(paths, { body = "return call 'records=2; delay=0.5'", timeout = 0.7 }):finish()
     local label = core.uuid()
-    all_gave(2, server:run_all(20, ("return call 'records=2; delay=0.1; label=%s'"):format(label)))
-    assert.equal(5, gauge(label).most_at_once)
+    all_return(2, server:run_all(20, ("return call 'records=2; delay=0.1; label=%s'")
+      :format(label)))
+    assert.equal(5, fetching.gauge(label).most_at_once)
   end)
 
-  it("leaves those alone that are not given up", function()
+  it("does not affect requests that go on", function()
     local label = core.uuid()
     start("pcapi.limit(3)", ABORTS)
     local slow = server:begin_runs(3, ("return call 'records=2; delay=2; label=%s'"):format(label))
     os.execute "sleep 0.2"
-    all_gave(2, server:run_all(3, ("return call 'records=2; label=%s'"):format(label)))
-    all_gave(2, slow.finish())
-    assert.equal(3, gauge(label).most_at_once)
+    all_return(2, server:run_all(3, ("return call 'records=2; label=%s'"):format(label)))
+    all_return(2, slow.finish())
+    assert.equal(3, fetching.gauge(label).most_at_once)
   end)
 end)
 
-describe("a task that is killed", function()
-  it("gives back its place", function()
+describe("a thread that is killed", function()
+  it("frees its slot", function()
     start "pcapi.limit(1)"
     assert.equal(2, server:run [[
       local thread = ngx.thread.spawn(call, "delay=30")
@@ -198,14 +185,14 @@ describe("a task that is killed", function()
   end)
 end)
 
-describe("the limit", function()
-  it("is a whole number from 1 on, or the caller's mistake", function()
+describe("pcapi.limit", function()
+  it("raises at the caller's line unless it gets a whole number from 1 on", function()
     start()
     for _, limit in ipairs { "0", "-1", "1.5", '"5"', "nil", "0/0", "math.huge" } do
-      local said = server:run(([[return select(2, pcall(function()
+      local message = server:run(([[return select(2, pcall(function()
         pcapi.limit(%s)
       end))]]):format(limit))
-      assert.truthy(said:find('^%[string "spec"%]:2: pcapi.limit takes a whole number'), said)
+      assert.matches('^%[string "spec"%]:2: pcapi.limit takes a whole number', message)
     end
   end)
 end)

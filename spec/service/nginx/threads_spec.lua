@@ -1,9 +1,9 @@
---- Many tasks, and many tenants, at once within a worker.
+--- pcapi.concurrent and pcapi.each_tenant inside nginx.
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"
 local workers = require "spec.support.workers"
 
-describe("many tasks within nginx", function()
+describe("tasks inside nginx", function()
   local server
 
   setup(function()
@@ -16,7 +16,8 @@ describe("many tasks within nginx", function()
     nginx.stop_all()
   end)
 
-  local function sleepers(options)
+  -- Runs twelve tasks that sleep.
+  local function run_sleepers(options)
     return server:run(([[
       local core = require "pcapi.core"
       local tasks, at_once, most = {}, 0, 0
@@ -39,18 +40,18 @@ describe("many tasks within nginx", function()
     ]]):format(options))
   end
 
-  it("wait at once, and give their values in their order", function()
-    local values, most, seconds, failed = sleepers "nil"
+  it("wait at the same time, and return their values in order", function()
+    local values, most, seconds, failed = run_sleepers "nil"
     assert.same({ "1 2 3 4 5 6 7 8 9 10 11 12", 12, 0 }, { values, most, failed })
     assert.is_true(seconds < 0.4, seconds)
   end)
 
   it("are no more at once than the limit", function()
-    local values, most = sleepers "{ limit = 3 }"
+    local values, most = run_sleepers "{ limit = 3 }"
     assert.same({ "1 2 3 4 5 6 7 8 9 10 11 12", 3 }, { values, most })
   end)
 
-  it("that fail or raise leave the others theirs", function()
+  it("that fail or raise do not stop the others", function()
     assert.same({ 1, "no luck", 3, 2 }, { server:run [[
       local results = pcapi.concurrent {
         function() return 1 end,
@@ -63,7 +64,7 @@ describe("many tasks within nginx", function()
     ]] })
   end)
 
-  it("ask for each tenant", function()
+  it("run for each tenant", function()
     assert.same({ "a 25", "b unauthorized", 1 }, { server:run [[
       local function client(token)
         return pcapi.new { base_url = address, token = token, retry = { attempts = 1 } }
@@ -78,7 +79,7 @@ describe("many tasks within nginx", function()
     ]] })
   end)
 
-  it("of which one is none are a mistake at the caller's line", function()
+  it("raise at the caller's line if the arguments are not valid", function()
     for call, words in pairs {
       ["pcapi.concurrent { 1 }"] = "task 1 must be a function",
       ["pcapi.concurrent({}, { rate = 5 })"] = "has no option \"rate\"",
@@ -88,8 +89,8 @@ describe("many tasks within nginx", function()
       local ok, message = server:run(("return pcall(function()\nlocal got = %s\nreturn got end)")
         :format(call))
       assert.is_false(ok)
-      assert.truthy(message:find(":2: ", 1, true), message)
-      assert.truthy(message:find(words, 1, true), message)
+      assert.matches(":2: ", message, 1, true)
+      assert.matches(words, message, 1, true)
     end
   end)
 end)

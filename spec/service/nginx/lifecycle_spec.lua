@@ -1,20 +1,16 @@
---- Reloads, ends and deaths of an nginx that is at work; what it costs; and set-ups that are
--- wrong.
+--- Reloads, shutdowns and deaths of a busy nginx, and its memory.
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
-local folders = require "spec.support.folder"
+local machines = require "spec.support.machines"
 local nginx = require "spec.support.nginx"
-local raised_by = require "spec.support.raised_by"
 local redis = require "spec.support.redis"
 local sandbox = require "spec.support.sandbox"
-local tenant_ = require "spec.support.tenant"
+local tenants = require "spec.support.tenant"
 local workers = require "spec.support.workers"
 
-after_each(function()
-  nginx.stop_all()
-  redis.stop_all()
-  folders.remove()
-end)
+local all_return = workers.all_return
+
+after_each(machines.stop_all)
 
 local CALL = [[
   local users, err = client.security:non_mfa_principals()
@@ -32,22 +28,16 @@ local CACHED = [[
   }
 ]]
 
-local function all_gave(expected, results)
-  for _, result in ipairs(results) do
-    assert.equal(expected, result.values[1])
-  end
-end
-
 local function number_of(command)
   return tonumber(files.lines_of(command)[1])
 end
 
--- What shared memory the system has that has a name.
+-- The shared memory of the system that has a name.
 local function shared_memory()
   return table.concat(files.lines_of "ls /dev/shm; ipcs -m | awk '{print $2}'", " ")
 end
 
--- Until all of them wait in the service.
+-- Waits until so many calls have reached the service.
 local function await_calls(label, count)
   assert.is_true(nginx.wait_for(function()
     local gauge = curl.fetch { url = sandbox.url .. "/_sandbox/gauge?label=" .. label }.body
@@ -56,8 +46,8 @@ local function await_calls(label, count)
 end
 
 describe("a reload under load", function()
-  it("loses no request, no token and no list, and old workers end", function()
-    local tenant = tenant_.new "scenario=delay%3D0.05"
+  it("loses no request, no token and no list, and the old workers end", function()
+    local tenant = tenants.new "scenario=delay%3D0.05"
     local machine = workers.start { workers = 2, init = tenant:init() .. CACHED }
     machine:run "return #users:get()"
     local running = machine:begin_runs(600, "local listed = #users:get() " .. CALL, 20)
@@ -65,7 +55,7 @@ describe("a reload under load", function()
       os.execute "sleep 0.3"
       machine:signal "HUP"
     end
-    all_gave(25, running:finish())
+    all_return(25, running:finish())
     assert.is_true(nginx.wait_for(function()
       return #machine:leaving() == 0 and #machine:workers() == 2
     end))
@@ -75,28 +65,28 @@ describe("a reload under load", function()
     assert.equal(0, machine:count_in_log "[alert]", machine:log())
   end)
 
-  it("ends no renewal and no load that the old workers have begun", function()
-    local tenant = tenant_.new "delay=1;times=1"
+  it("aborts no renewal and no load that old workers have begun", function()
+    local tenant = tenants.new "delay=1;times=1"
     local machine = workers.start { init = tenant:init() .. CACHED .. "takes = 0.5" }
     local running = machine:begin_runs(5, "return #users:get()")
     assert.is_true(nginx.wait_for(function() return tenant:refreshes() == 1 end))
     machine:signal "HUP"
     assert.is_true(nginx.wait_for(function() return #machine:leaving() == 1 end))
-    all_gave(25, machine:run_all(5, "return #users:get()"))
-    all_gave(25, running:finish())
+    all_return(25, machine:run_all(5, "return #users:get()"))
+    all_return(25, running:finish())
     assert.equal(1, tenant:refreshes())
     assert.equal(1, machine:count_in_log "LOADS")
   end)
 end)
 
-describe("an end", function()
-  -- Calls of which each takes a second, when all have begun.
+describe("a shutdown", function()
+  -- Starts calls that take a second each, and waits until all are under way.
   local function calling(count)
     local label = "label" .. math.random(1e9)
     local before = shared_memory()
-    local tenant = tenant_.new(("scenario=delay%%3D1%%3Blabel%%3D%s"):format(label))
-    local machine = workers.start { workers = 2, init = tenant:init(("redis = { port = %d }")
-      :format(redis.start().port)) .. CACHED }
+    local tenant = tenants.new(("scenario=delay%%3D1%%3Blabel%%3D%s"):format(label))
+    local machine = workers.start { workers = 2, init = tenant:init(
+      machines.option(redis.start())) .. CACHED }
     local running = machine:begin_runs(count, CALL)
     await_calls(label, count)
     return machine, running, before
@@ -109,14 +99,14 @@ describe("an end", function()
     assert.equal(before, shared_memory())
   end
 
-  it("by QUIT loses no request, and leaves nothing behind", function()
+  it("with QUIT loses no request, and leaves nothing behind", function()
     local machine, running, before = calling(60)
     machine:signal "QUIT"
-    all_gave(25, running:finish())
+    all_return(25, running:finish())
     is_gone(machine, before)
   end)
 
-  it("by TERM is a matter of a moment, and leaves nothing behind", function()
+  it("with TERM takes a moment, and leaves nothing behind", function()
     local machine, running, before = calling(60)
     local began = os.time()
     machine:signal "TERM"
@@ -125,17 +115,17 @@ describe("an end", function()
     pcall(running.finish)
   end)
 
-  it("by QUIT waits for who still needs a token and a list", function()
-    local tenant = tenant_.new "delay=0.5"
+  it("with QUIT waits for requests that still need a token and a list", function()
+    local tenant = tenants.new "delay=0.5"
     local machine = workers.start { init = tenant:init() .. CACHED }
     local running = machine:begin_runs(20, [[
-      ngx.log(ngx.ERR, "ASKED")
+      ngx.log(ngx.ERR, "STARTED")
       ngx.sleep(0.3)
       return #users:get()
     ]])
-    assert.is_true(nginx.wait_for(function() return machine:count_in_log "ASKED" == 20 end))
-    machine:signal "QUIT" -- from here on there are no timers
-    all_gave(25, running:finish())
+    assert.is_true(nginx.wait_for(function() return machine:count_in_log "STARTED" == 20 end))
+    machine:signal "QUIT" -- now there are no timers
+    all_return(25, running:finish())
     assert.is_true(machine:ends(5))
     assert.equal(1, tenant:refreshes())
     assert.equal(1, machine:count_in_log "LOADS")
@@ -143,10 +133,10 @@ describe("an end", function()
 end)
 
 describe("a worker that is killed", function()
-  for what, with_redis in pairs { ["alone"] = false, ["with Redis"] = true } do
-    it("while it loads a list holds up the others for less than a second, " .. what, function()
-      local tenant = tenant_.new()
-      local option = with_redis and ("redis = { port = %d }"):format(redis.start().port)
+  for name, with_redis in pairs { ["without Redis"] = false, ["with Redis"] = true } do
+    it("while it loads a list delays the others for less than a second, " .. name, function()
+      local tenant = tenants.new()
+      local option = with_redis and machines.option(redis.start())
       local machine = workers.start { workers = 2, init = tenant:init(option) .. CACHED,
                                       http = "lua_shared_dict steer 1m;" }
       machine:run [[ngx.shared.steer:set("takes", 30)]]
@@ -168,9 +158,9 @@ describe("a worker that is killed", function()
   end
 end)
 
-describe("what waits for somebody else", function()
-  it("goes on though nginx has no timer left", function()
-    local tenant = tenant_.new()
+describe("a call that needs a timer", function()
+  it("succeeds even if nginx has none left", function()
+    local tenant = tenants.new()
     local machine = workers.start { init = tenant:init() .. CACHED,
                                     http = "lua_max_running_timers 1;" }
     machine:run [[
@@ -193,7 +183,7 @@ describe("a worker", function()
     return number_of(("ls /proc/%d/fd | wc -l"):format(pid))
   end
 
-  -- MB of a worker with Lua, and no more.
+  -- The memory of a worker that has only Lua, in MB.
   local function bare()
     local server = nginx.start { http = "lua_shared_dict pcapi 10m;",
       server = "location / { content_by_lua_block { ngx.print(#ngx.var.uri) } }" }
@@ -203,13 +193,13 @@ describe("a worker", function()
     return megabytes
   end
 
-  it("takes at most 25 MB, and no more with each call; has one thread, closes what it opens",
+  it("takes at most 25 MB, does not grow, has one thread, and closes its descriptors",
     function()
-      local tenant = tenant_.new()
+      local tenant = tenants.new()
       local machine = workers.start { init = tenant:init() .. CACHED }
       local worker, before = machine:workers()[1], bare()
       local function load()
-        all_gave(25, machine:run_all(100, [[
+        all_return(25, machine:run_all(100, [[
           local users, err
           for i = 1, 10 do
             users, err = client.security:non_mfa_principals()
@@ -229,74 +219,4 @@ describe("a worker", function()
       assert.is_true(still_opened <= opened + 5)
       assert.equal(1, number_of(("ls /proc/%d/task | wc -l"):format(worker)))
     end)
-end)
-
-describe("a set-up", function()
-  it("without the dictionary does not start, and names the directive", function()
-    local said = raised_by(nginx.start, { http = [[init_by_lua_block {
-      require("pcapi.nginx").shared { dict = "missing" }
-    }]] })
-    assert.truthy(said:find('pcapi.shared: there is no shared dictionary "missing"; add to '
-      .. "http { } of nginx.conf: lua_shared_dict missing 10m;", 1, true), said)
-  end)
-
-  it("whose dictionary has no room for a token gives an error, and one line", function()
-    local tenant = tenant_.new()
-    local machine = workers.start { dict_size = "64k", init = tenant:init() }
-    machine:run [[
-      local i = 0
-      repeat i = i + 1 until not ngx.shared.pcapi:safe_set("fill " .. i, ("x"):rep(500))
-      repeat i = i + 1 until not ngx.shared.pcapi:safe_set("fill " .. i, "x")
-    ]]
-    for _ = 1, 3 do
-      assert.truthy(machine:run(CALL):find("store: the shared dictionary pcapi is full", 1, true))
-    end
-    assert.equal(1, machine:count_in_log "lua_shared_dict pcapi")
-    assert.equal(0, tenant:refreshes())
-  end)
-
-  -- only root can start workers that are somebody else
-  local it_as_root = files.lines_of "id -u"[1] == "0" and it or pending
-  local NAMES_USER = 'run as the user set by "user" in nginx.conf'
-
-  for what, mode in pairs { ["folder"] = "700 FOLDER", ["file"] = "600 FOLDER/spec.json" } do
-    it_as_root("whose workers may not read the " .. what
-      .. " of tokens gives an error that names the directive", function()
-        local tenant, folder = tenant_.new(), folders.new()
-        folders.write(folder .. "/spec.json", "{}")
-        os.execute("chmod 755 " .. folder .. "; chmod 644 " .. folder .. "/spec.json; chmod "
-          .. mode:gsub("FOLDER", folder))
-        local machine = workers.start { user = "www-data", init = tenant:init(nil,
-          ("store = pcapi.auth.file_store %q,"):format(folder)) }
-        local said = machine:run(CALL)
-        machine:run(CALL)
-        assert.truthy(said:find("^store: "), said)
-        assert.truthy(said:find(NAMES_USER, 1, true), said)
-        assert.equal(1, machine:count_in_log(NAMES_USER))
-        assert.equal(0, tenant:refreshes())
-      end)
-  end
-
-  local PROFILE = [[
-    local made, err = pcapi.new { profile = "default" }
-    return made and "made" or tostring(err)
-  ]]
-
-  it_as_root("whose workers may not read the configuration file does the same", function()
-    local home = folders.new()
-    os.execute(("mkdir -p %s/.config/pcapi; touch %s/.config/pcapi/config"):format(home, home))
-    local machine = workers.start { user = "www-data", env = { "HOME=" .. home } }
-    local said = machine:run(PROFILE)
-    assert.truthy(said:find("^config: .*Permission denied"), said)
-    assert.truthy(said:find(NAMES_USER, 1, true), said)
-    assert.equal(1, machine:count_in_log(NAMES_USER))
-  end)
-
-  it("whose workers do not see HOME gives an error that names the directive", function()
-    local machine = workers.start()
-    local said = machine:run(PROFILE)
-    assert.truthy(said:find("there is no HOME", 1, true), said)
-    assert.truthy(said:find("env HOME=", 1, true), said)
-    assert.equal(1, machine:count_in_log "env HOME=")
-  end)
 end)
