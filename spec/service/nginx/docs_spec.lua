@@ -79,7 +79,7 @@ describe("docs/nginx.md", function()
   end)
 
   it("has a location that lists the users", function()
-    assert.truthy(server:get("/users").body:find "^25 users came in without MFA, as of [%d.]+ sec")
+    assert.truthy(server:get("/users").body:find "^25 users signed in without MFA, as of [%d.]+ sec")
   end)
 
   it("names targets of make that exist", function()
