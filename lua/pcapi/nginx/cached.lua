@@ -55,7 +55,7 @@ local function key_of(owner, name)
   return #key <= MAX_KEY and key or core.base64url(core.sha256(key))
 end
 
-local function mistake_in(options, shared, key)
+local function problem_in(options, shared, key)
   for _, name in ipairs { "name", "load", "fresh" } do
     if options[name] == nil then
       return ('option "%s" is missing'):format(name)
@@ -74,18 +74,18 @@ local function mistake_in(options, shared, key)
   end
 end
 
--- Makes a cached value; loads nothing yet. A mistake in the options raises. `shared:cached` has
+-- Makes a cached value; loads nothing yet. Wrong options raise an error. `shared:cached` has
 -- the documentation.
 function M.new(shared, options)
   if getmetatable(shared) == nil or shared.lock_here == nil then
     error("call it with a colon: shared:cached { … }", 2)
   end
   options = check.options(options, OPTIONS, "cached")
-  local owner, mistake = owner_of(options.of)
+  local owner, problem = owner_of(options.of)
   local key = owner and key_of(owner, options.name or "")
-  mistake = mistake or mistake_in(options, shared, key)
-  if mistake then
-    error("cached: " .. mistake, 2)
+  problem = problem or problem_in(options, shared, key)
+  if problem then
+    error("cached: " .. problem, 2)
   end
   shared.keys[key] = true
   return setmetatable({

@@ -24,7 +24,7 @@ local pcapi = require "pcapi"
 local permission_hints = require "pcapi.nginx.permission_hints"
 local shared = require "pcapi.nginx.shared"
 local slots = require "pcapi.nginx.slots"
-local tenants = require "pcapi.tenants"
+local each_tenant = require("pcapi.tenants").each
 local threads = require "pcapi.nginx.threads"
 local transport = require "pcapi.nginx.transport"
 
@@ -72,7 +72,7 @@ function M.new(options)
     return pcapi.new(options)
   end
   check.options({ block_in_init = options.block_in_init }, OPTIONS, "pcapi.new")
-  -- a tail call, so that a mistake in the options is reported at the caller's line
+  -- a tail call, so that wrong options are reported at the caller's line
   return pcapi.new(for_nginx(options, options.block_in_init))
 end
 
@@ -89,8 +89,8 @@ function M.fetch(address, options)
   return pcapi.fetch(address, for_nginx(options or {}))
 end
 
---- Runs many tasks at once, in light threads. Call it where code can wait, see @{new}. A mistake
--- in the arguments raises.
+--- Runs many tasks at once, in light threads. Call it where code can wait, see @{new}. Wrong
+-- arguments raise an error.
 -- @tparam table tasks array of functions that return a value, or nil and an error
 -- @tparam[opt] table options `limit`: tasks that run at once, 50
 -- @treturn table results in the order of the tasks, each with `value` or `err`; and `failed`, the
@@ -101,21 +101,33 @@ function M.concurrent(tasks, options)
 end
 
 --- Calls a function for many tenants at once, as `pcapi.each_tenant` does.
--- @tparam table names array: names of profiles, or tables with `name` and `client` or `open`
+-- @tparam table tenants array, as for `pcapi.each_tenant`
 -- @tparam function act is called with the client and the name; returns a value, or nil and an
 -- error
 -- @tparam[opt] table options `limit`: tenants at once, 50
 -- @treturn table results in the order of the tenants, each with `name`, and `value` or `err`; and
 -- `failed`, the number of results with an `err`
-function M.each_tenant(names, act, options)
-  local results = tenants.each(names, act, options, M.new, threads.run)
+function M.each_tenant(tenants, act, options)
+  local results = each_tenant(tenants, act, options, M.new, threads.run)
   return results
 end
 
 --- Makes a store of tokens and cached lists that all workers share, and several machines if they
--- have a Redis in common. A mistake in the options raises.
+-- have a Redis in common; see `pcapi.nginx.shared`. Wrong options raise an error.
 -- @function shared
--- @tparam table options see `pcapi.nginx.shared`
+-- @tparam table options
+-- @tparam string options.dict name of a `lua_shared_dict`
+-- @tparam[opt] table options.redis how to reach a Redis that machines share. It holds refresh
+-- tokens: protect it as you protect them
+-- @tparam[opt="127.0.0.1"] string options.redis.host name or address
+-- @tparam[opt=6379] number options.redis.port
+-- @tparam[opt] string options.redis.username
+-- @tparam[opt] string options.redis.password
+-- @tparam[opt=0] number options.redis.database
+-- @tparam[opt=false] boolean options.redis.tls the certificate is verified
+-- @tparam[opt] string options.redis.server_name the name in its certificate, if host is an address
+-- @tparam[opt="pcapi:"] string options.redis.prefix of its keys
+-- @tparam[opt=1] number options.redis.timeout seconds for each step
 -- @treturn pcapi.nginx.shared
 M.shared = shared.new
 

@@ -62,7 +62,7 @@ local function host_of(text)
   return address and address.host == host:lower() and host or nil
 end
 
-local function mistake_in(options)
+local function problem_in(options)
   if options.host and not host_of(options.host) then
     return 'option "host" must be a name or an address, without a port'
   elseif not is_whole(options.port, 1, 65535) then
@@ -97,9 +97,9 @@ function M.new(options, level)
   if not module then
     return nil, why
   end
-  local mistake = mistake_in(options)
-  if mistake then
-    return nil, "redis: " .. mistake
+  local problem = problem_in(options)
+  if problem then
+    return nil, "redis: " .. problem
   end
   local self = setmetatable({
     module = module, host = host_of(options.host or "127.0.0.1"), port = options.port or 6379,
@@ -149,7 +149,7 @@ local function not_connected(why)
   return why
 end
 
--- The third value tells whether Redis, or TLS, refused to sign in.
+-- The third value says whether Redis, or TLS, refused to sign in.
 local function connect(self)
   local connection, why = self.module:new()
   if not connection then

@@ -32,26 +32,12 @@ Shared.longest_look = 0.04
 -- so long if that machine has died.
 Shared.lease = 10
 
---- Prefix of the names of texts that belong to `pcapi.nginx.cached`.
+-- Prefix of the names of texts that belong to `pcapi.nginx.cached`.
 Shared.CACHED = "cached:"
 
 local sync_all, sync_later
 
---- Makes a store. A mistake in the options raises.
--- @tparam table options
--- @tparam string options.dict name of a `lua_shared_dict`
--- @tparam[opt] table options.redis how to reach a Redis that machines share. It holds refresh
--- tokens: protect it as you protect them
--- @tparam[opt] string options.redis.host name or address, 127.0.0.1
--- @tparam[opt] number options.redis.port 6379
--- @tparam[opt] string options.redis.username
--- @tparam[opt] string options.redis.password
--- @tparam[opt] number options.redis.database 0
--- @tparam[opt] boolean options.redis.tls false; the certificate is verified
--- @tparam[opt] string options.redis.server_name the name in its certificate, if host is an address
--- @tparam[opt] string options.redis.prefix of its keys, `"pcapi:"`
--- @tparam[opt] number options.redis.timeout seconds for each step, 1
--- @treturn pcapi.nginx.shared
+-- Makes a store. `pcapi.nginx.shared` has the documentation.
 function M.new(options)
   options = check.options(options, OPTIONS, "pcapi.shared")
   if not options.dict then
@@ -260,7 +246,7 @@ function sync_all(self)
 end
 
 --- Makes a value that all workers share, see `pcapi.nginx.cached`. Loads nothing yet. Make each one
--- once, in `init_by_lua`. A mistake in the options raises.
+-- once, in `init_by_lua`. Wrong options raise an error.
 -- @tparam table options
 -- @tparam pcapi.client|string options.of the client that `load` is called with. The value is stored
 -- under the tenant, application and service of the client, so tenants never see each other's

@@ -25,7 +25,7 @@ local LONGEST = 2000000 -- seconds, 23 days: ngx_lua counts milliseconds in 32 b
 local UNSUPPORTED = {
   ca_file = "set lua_ssl_trusted_certificate in nginx.conf",
   ca_path = "set lua_ssl_trusted_certificate in nginx.conf",
-  no_proxy = "make a client without proxy for such hosts",
+  no_proxy = "make a client without proxy for these hosts",
   on_wait = "a worker has no terminal to report to",
 }
 
@@ -78,7 +78,7 @@ local function seconds_since(started)
   return core.now() - started
 end
 
--- Reads a response. The third value tells whether its head had been received before an error.
+-- Reads a response. The third value says whether its head had been received before an error.
 local function receive(connection, request, timing)
   local has_head = false
   local response, kind, message, is_reusable = http1_response.read(connection, request.method,
@@ -94,7 +94,7 @@ local function receive(connection, request, timing)
   return nil, err, has_head
 end
 
--- Sends a request over an open connection, and reads the response. The third value tells whether
+-- Sends a request over an open connection, and reads the response. The third value says whether
 -- to try again: the connection was an idle one, and it was closed or silent.
 local function send_and_receive(connection, request, text, timing)
   local response, err, has_head
