@@ -1,4 +1,4 @@
---- Runs the examples of docs/nginx.md in a real nginx, with the addresses and the CA of the sandbox.
+--- Runs the examples of docs/nginx.md in a real nginx, with addresses and CA of the sandbox.
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
@@ -79,7 +79,7 @@ describe("docs/nginx.md", function()
   end)
 
   it("has a location that lists the users", function()
-    assert.truthy(server:get("/users").body:find "^25 users signed in without MFA, as of [%d.]+ sec")
+    assert.matches("^25 users signed in without MFA, as of [%d.]+ sec", server:get("/users").body)
   end)
 
   it("names targets of make that exist", function()
