@@ -236,7 +236,7 @@ describe("a loop that another loop drives", function()
       local seconds = loop:timeout()
       core.sleep(seconds and math.min(seconds, 0.01) or 0.01)
       assert.is_true(core.now() < patience)
-    until loop.turns:count() == 1
+    until loop.scheduler.slots.count == 1
     core.sleep(0.3)
     assert.equal(0, loop:timeout())
     loop:stop()

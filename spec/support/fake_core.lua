@@ -10,7 +10,9 @@ local M = {}
 
 -- Made anew over the fake core.
 local ABOVE = { "pcapi.core", "pcapi.http.sessions", "pcapi.http.curl", "pcapi.concurrent",
-                "pcapi.concurrent.life", "pcapi.concurrent.turn", "pcapi.concurrent.loop" }
+                "pcapi.concurrent.loop", "pcapi.concurrent.network",
+                "pcapi.concurrent.request_slots", "pcapi.concurrent.scheduler",
+                "pcapi.concurrent.tasks" }
 
 local Pool, Session = {}, {}
 Pool.__index, Session.__index = Pool, Session

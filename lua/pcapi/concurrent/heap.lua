@@ -1,8 +1,8 @@
---- Those who sleep, the first to wake in front: a binary heap over their field `wake`.
+--- A binary heap of items, ordered by their field `wake`: the smallest is first.
 -- @module pcapi.concurrent.heap
 local M = {}
 
---- Adds one.
+--- Adds an item.
 -- @tparam table heap an array, empty at first
 -- @tparam table item with a number `wake`
 function M.push(heap, item)
@@ -17,7 +17,7 @@ function M.push(heap, item)
   heap[at] = item
 end
 
--- Lets an item sink from the front to its place.
+-- Moves an item down from the first position to where it belongs.
 local function sink(heap, item)
   local at, count = 1, #heap
   while true do
@@ -33,9 +33,9 @@ local function sink(heap, item)
   heap[at] = item
 end
 
---- Takes the first one.
+--- Removes the first item.
 -- @tparam table heap not empty
--- @treturn table
+-- @treturn table the item
 function M.pop(heap)
   local first = heap[1]
   local last = table.remove(heap)

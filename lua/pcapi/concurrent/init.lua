@@ -1,44 +1,42 @@
---- Many tasks in one Lua state. A task is a function, written straight down; wherever a
--- call of pcapi inside it waits (for an answer, before it tries again, for its token, for
--- the next page) the other tasks go on. Outside of tasks the same calls block.
+--- Runs many tasks at once in one Lua state. A task is a function. While a call of pcapi in one
+-- task waits (for a response, a retry, a token or the next page), other tasks run. Outside a task
+-- the same call blocks.
 --
 --     local results = pcapi.concurrent(tasks, { limit = 50 })
 --
--- A loop is what runs them, and may be used by itself: to keep its connections for the
--- next run, to add tasks while others run, or inside another event loop.
+-- Tasks run in a loop. Make your own loop to use its connections for several runs, to add tasks
+-- while others run, or to run it inside another event loop.
 --
 --     local loop = assert(pcapi.concurrent.new { limit = 50 })
 --     local task = loop:add(function() return client.security:partner_requests() end)
 --     while loop:step(1) > 0 do end
 --     print(task.value, task.err)
---
--- What a step does first is to move the network on and to send what can be sent; answers
--- are decoded while others are on their way.
 -- @module pcapi.concurrent
-local loops = require "pcapi.concurrent.loop"
 local check = require "pcapi.check"
+local check_tasks = require("pcapi.concurrent.loop").check_tasks
+local new_loop = require("pcapi.concurrent.loop").new
 
--- For messages, and here at once: LuaJIT never loads a module again whose loading Ctrl-C has
--- interrupted, and the end of an interrupted run needs this one.
+-- The end of an interrupted run needs this module for its messages. It is loaded here because
+-- LuaJIT never loads a module again if Ctrl-C interrupts its loading.
 require "pcapi.text"
 
 local M = {}
 
 local NEW = { limit = "count", rate = "count", connections = "count", host_connections = "count" }
 
---- Makes a loop. Nothing is sent yet.
+--- Makes a loop. It sends nothing before its first step.
 -- @tparam[opt] table options
--- @tparam[opt=50] number options.limit exchanges at once; answers that wait to be decoded
--- are not counted, nor are tasks that sleep
--- @tparam[opt] number options.rate requests per second at most, over all tasks
--- @tparam[opt] number options.connections connections at once; HTTP/1.1 needs one for
--- every exchange, HTTP/2 one for a hundred
--- @tparam[opt] number options.host_connections the same, for each host
--- @treturn[1] pcapi.concurrent
+-- @tparam[opt=50] number options.limit requests in flight at once; sleeping tasks, and responses
+-- that wait for decoding, do not count
+-- @tparam[opt] number options.rate requests per second, over all tasks
+-- @tparam[opt] number options.connections connections at once; HTTP/1.1 needs a connection for each
+-- request, HTTP/2 needs one for 100 requests
+-- @tparam[opt] number options.host_connections connections at once to each host
+-- @treturn[1] pcapi.concurrent.loop
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config: no descriptor is left
 function M.new(options)
-  return loops.new(check.options(options, NEW, "pcapi.concurrent.new"))
+  return new_loop(check.options(options, NEW, "pcapi.concurrent.new"))
 end
 
 local ALL = { stop_on_error = "boolean", progress = "function" }
@@ -46,12 +44,12 @@ for name, types in pairs(NEW) do
   ALL[name] = types
 end
 
--- Makes a loop, runs the tasks and closes it; for `pcapi.concurrent` and
--- `pcapi.each_tenant`, whose name is given for messages.
+-- Runs tasks in a new loop and closes it, for `pcapi.concurrent` and `pcapi.each_tenant`. `what` is
+-- the name of the function for messages.
 function M.run(tasks, options, what, level)
   options = check.options(options, ALL, what, level + 1)
-  loops.check_tasks(tasks, what, level + 1)
-  local loop, err = loops.new(options)
+  check_tasks(tasks, what, level + 1)
+  local loop, err = new_loop(options)
   if not loop then
     return nil, err
   end
@@ -65,7 +63,7 @@ function M.run(tasks, options, what, level)
   return results
 end
 
---- Runs tasks in a loop of their own.
+--- Runs tasks in a new loop.
 -- @function __call
 -- @tparam table tasks array of functions
 -- @tparam[opt] table options as for @{new} and `loop:run`

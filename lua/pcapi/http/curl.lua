@@ -136,7 +136,7 @@ function Transport:send(request)
   end
   local loop = current_task.loop()
   if loop then
-    return loop:exchange(self.connection, request)
+    return loop:send(self.connection, request)
   end
   return send_blocking(self, request)
 end

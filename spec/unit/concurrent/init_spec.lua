@@ -314,7 +314,7 @@ describe("pcapi.concurrent", function()
       assert.equal(200, results[3].value.status)
       for i = 1, 2 do
         assert.equal("timeout", results[i].err.kind)
-        assert.matches("before its turn came", results[i].err.message)
+        assert.matches("waiting for a free slot", results[i].err.message)
         assert.near(1001 + 10 * i, gone[i], 0.01)
       end
       assert.same(words "x3", sent())
@@ -810,7 +810,7 @@ describe("pcapi.concurrent", function()
       assert.equal(0, results.failed)
       assert.is_nil(results.stopped)
       assert.equal(2, core.most)
-      assert.equal("pcapi.concurrent (0 of at most 2 exchanges, 0 tasks)", tostring(loop))
+      assert.equal("pcapi.concurrent (0 of at most 2 requests, 0 tasks)", tostring(loop))
     end)
 
     it("runs again after an error in progress", function()
@@ -855,7 +855,7 @@ describe("pcapi.concurrent", function()
       local loop = concurrent.new { limit = 5 }
       loop:add(function() return get() end)
       loop:step()
-      assert.equal("pcapi.concurrent (1 of at most 5 exchanges, 1 tasks)", tostring(loop))
+      assert.equal("pcapi.concurrent (1 of at most 5 requests, 1 tasks)", tostring(loop))
     end)
   end)
 
