@@ -1,4 +1,4 @@
---- What hunting for faults of many calls at once has found.
+-- Faults that were found in runs of many calls at once.
 local core = require "pcapi.core"
 local pcapi = require "pcapi"
 local sandbox = require "spec.support.sandbox"
@@ -10,30 +10,30 @@ local function small(settings)
   end
 end
 
-describe("an answer over HTTP/1.1", function()
-  it("that ends within its head is none", function()
+describe("a response over HTTP/1.1", function()
+  it("is an error if it ends within its head", function()
     local kinds = {}
     for _ = 1, 60 do
       local response, err = pcapi.fetch(sandbox.url .. "/v1/nonMfaCompliantPartnerPrincipals", {
         ca_file = sandbox.ca_file, http_version = "1.1", headers = {
           Accept = "application/json", Authorization = "Bearer " .. sandbox.token(),
           ["X-Sandbox"] = "records=0; cut=connection" } })
-      kinds[response and "answer" or err.kind] = true
+      kinds[response and "response" or err.kind] = true
     end
     assert.same({ network = true }, kinds)
   end)
 end)
 
 describe("a run of tasks", function()
-  it("is over when its last task is", function()
+  it("ends with its last task", function()
     local started = core.now()
     pcapi.concurrent { function() return 1 end }
     assert.is_true(core.now() - started < 0.1)
   end)
 
-  it("that is interrupted at any instruction has a value or a stopped error for each task",
+  it("has a value or a stopped error for each task if it is interrupted at any instruction",
      function()
-    local main = coroutine.running() -- nil where hooks are of all threads
+    local main = coroutine.running() -- nil if a hook is for all threads
     local function hook(...)
       if main then
         debug.sethook(main, ...)
@@ -60,7 +60,7 @@ describe("a run of tasks", function()
         return all
       end)
       hook()
-      -- past the run itself it is the caller's to catch
+      -- after the run, the caller has to catch it
       assert.is_true(ok or results:find "interrupted!" ~= nil, tostring(results))
       for _, task in ipairs(ok and results or {}) do
         assert.is_true(task.done)
@@ -72,7 +72,7 @@ describe("a run of tasks", function()
 end)
 
 describe("a loop that is closed", function()
-  it("drops the tasks that are not done", function()
+  it("drops its tasks", function()
     local loop = assert(pcapi.concurrent.new {})
     local task = loop:add(small "delay=5")
     loop:step(0.1)
@@ -83,8 +83,8 @@ describe("a loop that is closed", function()
   end)
 end)
 
-describe("over HTTP/2", function()
-  it("an answer with a large head is right, or said to be wrong, among others", function()
+describe("a response over HTTP/2 with a large head", function()
+  it("is correct or an error, among other responses", function()
     local tasks = {}
     for i = 1, 20 do
       tasks[i] = small(i % 4 == 0 and "bigheaders=70000" or nil)

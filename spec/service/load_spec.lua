@@ -1,4 +1,4 @@
---- Many calls at once against the sandbox, in good weather and in bad.
+-- Many calls at once to the sandbox, with and without faults.
 local auth = require "pcapi.auth"
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
@@ -12,9 +12,9 @@ local VERSIONS = { "1.1", "2" }
 local PATH = "/v1/nonMfaCompliantPartnerPrincipals"
 local TOKEN = sandbox.token()
 local PID = sandbox.env "PCAPI_SANDBOX_PID"
-local BARE = "env -u LD_PRELOAD " -- a sanitizer that the specs run under
+local BARE = "env -u LD_PRELOAD " -- without the sanitizer of the specs
 
--- A client of the sandbox; options may be any of `pcapi.new`.
+-- A client of the sandbox, with options of `pcapi.new`.
 local function client(settings, options)
   local all = { base_url = sandbox.url, ca_file = sandbox.ca_file, timeout = 20,
                 retry = { base = 0.01, cap = 0.05 }, headers = { ["X-Sandbox"] = settings } }
@@ -25,7 +25,7 @@ local function client(settings, options)
   return pcapi.new(all)
 end
 
--- All that a list of users says, as one text.
+-- A list of users as one text.
 local function text_of(users)
   local lines = {}
   for i, user in ipairs(users) do
@@ -39,9 +39,9 @@ local function settings_of(seed, more)
   return ("records=%d; seed=%d; %s"):format(RECORDS, seed, more or "")
 end
 
-local quiet = {} -- by seed
+local quiet = {} -- texts by seed
 
--- What a call with this seed gives when nothing else is going on.
+-- The text that a call with this seed returns without other calls.
 local function quiet_text(seed)
   if not quiet[seed] then
     quiet[seed] = text_of(assert(client(settings_of(seed)).security:non_mfa_principals()))
@@ -49,8 +49,8 @@ local function quiet_text(seed)
   return quiet[seed]
 end
 
--- Tasks with a seed of their own each, so that each knows its answer. `how` gives the
--- settings of a seed, or is those of all.
+-- Tasks with one seed each, so that the response to each is known. `how` is the settings, or a
+-- function from a seed to its settings.
 local function tasks_of(count, how, options)
   local tasks = {}
   for seed = 1, count do
@@ -63,8 +63,8 @@ local function tasks_of(count, how, options)
   return tasks
 end
 
--- How many results are the right value, and how many an error of each kind. Anything
--- else fails.
+-- Counts the results with the right value, and those with an error of each kind. Anything else
+-- fails.
 local function outcomes(results)
   local found = { right = 0 }
   for seed, result in ipairs(results) do
@@ -79,7 +79,7 @@ local function outcomes(results)
   return found
 end
 
--- The same tasks, and what the longest of them took in seconds.
+-- Returns the same tasks, and a table with the `seconds` of the longest.
 local function timed(tasks)
   local longest, all = { seconds = 0 }, {}
   for i, act in ipairs(tasks) do
@@ -106,7 +106,7 @@ local function repeated(act, count)
   return tasks
 end
 
--- A task that asks for one record.
+-- A task that requests one record.
 local function small(settings, options)
   local made = client("records=1; " .. settings, options)
   return function()
@@ -125,7 +125,7 @@ local function descriptors()
 end
 
 describe("many calls at once", function()
-  it("give their results in the order of the tasks, whichever answer is first", function()
+  it("return their results in the order of the tasks, not of the responses", function()
     local order = {}
     local tasks = tasks_of(40, function(seed)
       return ("delay=%.2f"):format(seed * 7 % 10 / 50)
@@ -146,7 +146,7 @@ describe("many calls at once", function()
   end)
 
   for _, version in ipairs(VERSIONS) do
-    it("keep to the limit, and use it: HTTP/" .. version, function()
+    it("use the whole limit and no more: HTTP/" .. version, function()
       local label = core.uuid()
       local tasks = repeated(small("delay=0.03; label=" .. label, { http_version = version }), 70)
       assert.equal(0, pcapi.concurrent(tasks, { limit = 7 }).failed)
@@ -160,13 +160,13 @@ describe("many calls at once", function()
     assert.equal(0, pcapi.concurrent(tasks, { rate = 40 }).failed)
     local times = gauge(label).times
     assert.equal(31, #times)
-    for i = 11, 31 do -- ten a quarter of a second, whenever one looks
+    for i = 11, 31 do -- ten in any quarter of a second
       assert.is_true(times[i] - times[i - 10] > 0.25 - 0.06, "too fast")
     end
     assert.is_true(times[31] - times[1] < 0.75 + 0.75, "too slow")
   end)
 
-  it("count what is tried again into the rate", function()
+  it("count retries in the rate", function()
     local label = core.uuid()
     local act = small("status=503; times=1; label=" .. label)
     assert.equal(0, pcapi.concurrent(repeated(act, 10), { rate = 40 }).failed)
@@ -175,7 +175,7 @@ describe("many calls at once", function()
     assert.is_true(seen.last - seen.first > 19 / 40 - 0.06)
   end)
 
-  it("use one connection over HTTP/2, and keep it for the next run", function()
+  it("use one connection over HTTP/2, also for the next run", function()
     local label = core.uuid()
     local act = small("delay=0.1; label=" .. label)
     local loop = assert(pcapi.concurrent.new { limit = 50 })
@@ -193,7 +193,7 @@ describe("many calls at once", function()
     assert.equal(12, gauge(label).connections)
   end)
 
-  it("wait in turn where connections are fewer than exchanges", function()
+  it("wait if there are fewer connections than requests", function()
     local label = core.uuid()
     local act = small("delay=0.03; label=" .. label, { http_version = "1.1" })
     local options = { limit = 12, host_connections = 3 }
@@ -201,7 +201,7 @@ describe("many calls at once", function()
     assert.same({ 3, 3 }, { gauge(label).connections, gauge(label).most_at_once })
   end)
 
-  it("leave no descriptor and no session behind, 2,000 of them", function()
+  it("leave no descriptor and no session behind after 2,000 calls", function()
     sandbox.leaves_nothing(function()
       local before = descriptors()
       for _, version in ipairs(VERSIONS) do
@@ -216,7 +216,7 @@ describe("many calls at once", function()
 end)
 
 describe("a call that has to wait", function()
-  -- Seconds until 100 good calls were done beside the tasks given, at a small limit.
+  -- Returns the seconds that 100 good calls took beside the given tasks, and those of all tasks.
   local function seconds_beside(tasks)
     local all, good, last = {}, small "delay=0.01", nil
     local started = core.now()
@@ -235,7 +235,7 @@ describe("a call that has to wait", function()
     return last - started, core.now() - started
   end
 
-  it("because its tenant is throttled leaves the others as fast as before", function()
+  it("because its tenant is throttled does not slow down other calls", function()
     local alone = seconds_beside {}
     local throttled = small "status=429; error=C; retry_after=1; times=1"
     local beside, all = seconds_beside(repeated(throttled, 20))
@@ -243,7 +243,7 @@ describe("a call that has to wait", function()
     assert.is_true(beside < 2 * alone + 0.5, ("%.2f s, %.2f s alone"):format(beside, alone))
   end)
 
-  it("for its pages, or to try again, does not stop the others", function()
+  it("for its pages, or before a retry, does not stop other calls", function()
     local paged = client "records=30; page=5; delay=0.2"
     local beside, all = seconds_beside {
       function()
@@ -286,7 +286,7 @@ describe("an account that has to renew its token", function()
     memory = function() return auth.memory_store() end,
     file = function() return auth.file_store(directory) end,
   } do
-    it("does so once for 50 tasks: " .. name .. " store", function()
+    it("renews it once for 50 tasks: " .. name .. " store", function()
       local tenant = core.uuid()
       local made = made_by(new(), "delay=0.3", tenant)
       local results = pcapi.concurrent(repeated(function()
@@ -296,7 +296,7 @@ describe("an account that has to renew its token", function()
       assert.equal(1, token_calls("delay=0.3/" .. tenant))
     end)
 
-    it("does so once more when the service refuses it to all: " .. name .. " store", function()
+    it("renews it once more if the service refuses it: " .. name .. " store", function()
       local tenant, settings = core.uuid(), "delay=0.1;scenario=revoke_after%3D20"
       local made = made_by(new(), settings, tenant)
       local results = pcapi.concurrent(repeated(function()
@@ -308,10 +308,10 @@ describe("an account that has to renew its token", function()
   end
 end)
 
-describe("in bad weather", function()
+describe("with faults of the service,", function()
   local LIMIT = 25
 
-  -- The workers of before a restart still end what they have.
+  -- Waits until the old workers have finished their requests after a restart.
   local function await_workers()
     for _ = 1, 100 do
       if #files.lines_of(BARE .. "pgrep -P " .. PID) == 2 then
@@ -319,10 +319,10 @@ describe("in bad weather", function()
       end
       core.sleep(0.05)
     end
-    error "the sandbox does not come to rest"
+    error "the old workers of the sandbox do not end"
   end
 
-  -- Each task ends in its time with the right value, or an error with a name.
+  -- Runs 100 tasks. Returns their outcomes, and the seconds of the longest task.
   local function endure(how, options, run)
     local tasks, longest = timed(tasks_of(100, how, options))
     local results
@@ -337,20 +337,20 @@ describe("in bad weather", function()
   for _, version in ipairs(VERSIONS) do
     local options = { http_version = version }
 
-    it("all comes right, or is said to be wrong, over HTTP/" .. version, function()
+    it("each call returns the right value or an error, over HTTP/" .. version, function()
       local found = endure("rough", options)
       assert.is_true(found.right >= 95, "right: " .. found.right)
       assert.is_nil(found.timeout)
     end)
 
-    it("nobody outlives a short deadline, over HTTP/" .. version, function()
+    it("no call exceeds a short timeout, over HTTP/" .. version, function()
       local found, longest = endure("mishaps=0.1", { http_version = version, timeout = 0.6 })
       assert.is_true(found.right > 40, "right: " .. found.right)
-      assert.is_true((found.timeout or 0) > 0) -- those that stall
+      assert.is_true((found.timeout or 0) > 0) -- for connections that stall
       assert.is_true(longest < 0.6 + 0.4, ("%.2f s"):format(longest))
     end)
 
-    it("connections that are cut in any place hurt no other, over HTTP/" .. version, function()
+    it("a connection that is cut disturbs no other, over HTTP/" .. version, function()
       for _, cut in ipairs { "random", "connection" } do
         local found = endure("chance=0.02; cut=" .. cut, options, { limit = 8 })
         assert.is_true(found.right >= 95, "right: " .. found.right)
@@ -370,7 +370,7 @@ describe("in bad weather", function()
       assert.is_true(attempts > 100)
     end)
 
-    it("a killed server, and one that restarts, lose nothing, over HTTP/" .. version, function()
+    it("no call is lost if the server is killed or restarted, over HTTP/" .. version, function()
       local found = endure("delay=0.05", options, { limit = LIMIT, progress = function(done)
         if done == 20 then
           os.execute(BARE .. "pkill -KILL -P " .. PID)
@@ -385,7 +385,7 @@ describe("in bad weather", function()
 end)
 
 describe("a run that is stopped", function()
-  it("keeps what was done and names what was not", function()
+  it("keeps its results so far, and stops the other tasks", function()
     local tasks = tasks_of(60, "delay=0.1")
     local results
     local seconds = seconds_of(function()
@@ -404,7 +404,7 @@ describe("a run that is stopped", function()
     assert.is_true(seconds < 0.6)
   end)
 
-  it("ends those who sleep and those who wait for their turn, too", function()
+  it("ends tasks that sleep, and tasks that wait for a slot", function()
     local loop, added = assert(pcapi.concurrent.new { limit = 10 }), {}
     for i = 1, 25 do
       added[i] = loop:add(small(i <= 5 and "status=429; error=C; retry_after=15" or "delay=15"))
@@ -422,7 +422,7 @@ describe("a run that is stopped", function()
     assert.is_true(core.now() - started < 1.5)
   end)
 
-  it("by Ctrl-C ends at once with what was done", function()
+  it("by Ctrl-C ends at once with its results so far", function()
     local script = files.temporary()
     local file = assert(io.open(script, "w"))
     file:write [[
@@ -452,8 +452,8 @@ describe("a run that is stopped", function()
   end)
 end)
 
-describe("the server of these specs", function()
-  it("made no mistake of its own", function()
+describe("the sandbox of these specs", function()
+  it("had no error of its own", function()
     local log = files.slurp((sandbox.ca_file:gsub("[^/]+$", "error.log")))
     assert.is_nil(log:match "lua entry thread aborted[^\n]*")
   end)

@@ -9,19 +9,19 @@ local function popped(all)
 end
 
 describe("pcapi.concurrent.heap", function()
-  it("gives the first to wake first, whatever the order they came in", function()
+  it("returns items by their wake time, in whatever order they were added", function()
     local random = 1
     local all, expected = {}, {}
     for i = 1, 200 do
       random = random * 16807 % 2147483647
-      expected[i] = random % 50 -- many wake together
+      expected[i] = random % 50 -- many are equal
       heap.push(all, { wake = expected[i] })
     end
     table.sort(expected)
     assert.same(expected, popped(all))
   end)
 
-  it("keeps the first in front while others come and go", function()
+  it("keeps the smallest item first while items are added and removed", function()
     local all = {}
     heap.push(all, { wake = 2 })
     heap.push(all, { wake = 1 })
@@ -32,7 +32,7 @@ describe("pcapi.concurrent.heap", function()
     assert.same({ 0, 2, 3 }, popped(all))
   end)
 
-  it("gives back the very items, and none twice", function()
+  it("returns the added items themselves, each once", function()
     local all, one, two = {}, { wake = 1 }, { wake = 1 }
     heap.push(all, one)
     heap.push(all, two)
@@ -41,7 +41,7 @@ describe("pcapi.concurrent.heap", function()
     assert.is_nil(all[1])
   end)
 
-  it("knows who sleeps for ever", function()
+  it("holds items with an infinite wake time", function()
     local all = {}
     heap.push(all, { wake = math.huge })
     heap.push(all, { wake = 1 })

@@ -9,7 +9,7 @@ local function all_of(made)
 end
 
 describe("pcapi.concurrent.queue", function()
-  it("gives in the order it got", function()
+  it("returns items in the order in which they were added", function()
     local made = queue.new()
     for i = 1, 5 do
       made:push(i)
@@ -17,7 +17,7 @@ describe("pcapi.concurrent.queue", function()
     assert.same({ 1, 2, 3, 4, 5 }, all_of(made))
   end)
 
-  it("does so while some go and others come", function()
+  it("keeps that order while items are added and removed", function()
     local made, items = queue.new(), {}
     for i = 1, 100 do
       made:push(i)
@@ -33,7 +33,7 @@ describe("pcapi.concurrent.queue", function()
     end
   end)
 
-  it("counts what it has", function()
+  it("counts its items", function()
     local made = queue.new()
     assert.equal(0, made:count())
     assert.is_true(made:is_empty())
@@ -47,7 +47,7 @@ describe("pcapi.concurrent.queue", function()
     assert.is_true(made:is_empty())
   end)
 
-  it("holds nothing that it gave", function()
+  it("does not hold an item that was removed", function()
     local made = queue.new()
     local weak = setmetatable({}, { __mode = "k" })
     for _ = 1, 10 do
@@ -67,7 +67,7 @@ describe("pcapi.concurrent.queue", function()
     assert.equal(1, left)
   end)
 
-  it("does not grow by use", function()
+  it("does not grow with use", function()
     local made = queue.new()
     for i = 1, 1000 do
       made:push(i)

@@ -1,7 +1,7 @@
--- Where a task cannot wait: Lua cannot leave a function of C that calls back.
+-- Waits within callbacks of C, where a task cannot wait, and breaks in long work.
 local fake_core = require "spec.support.fake_core"
 
-describe("a call that cannot wait where it stands", function()
+describe("a wait within a callback of C", function()
   local core, restore, concurrent, transport
 
   before_each(function()
@@ -19,7 +19,7 @@ describe("a call that cannot wait where it stands", function()
                             timeout = 60, connect_timeout = 15, max_body = 1, max_headers = 1 }
   end
 
-  -- Calls from within a comparison.
+  -- Calls a function within a comparison of table.sort.
   local function compare_by(act)
     table.sort({ 2, 1 }, function(a, b)
       act()
@@ -28,12 +28,12 @@ describe("a call that cannot wait where it stands", function()
   end
 
   local WAITS = {
-    ["for an answer"] = function() return get "lost" end,
-    ["for some time"] = function(loop) return loop:sleep(1) end,
+    ["for a response"] = function() return get "lost" end,
+    ["for a time"] = function(loop) return loop:sleep(1) end,
   }
 
   for name, act in pairs(WAITS) do
-    it("raises, and the other tasks go on: " .. name, function()
+    it("raises, and other tasks go on: " .. name, function()
       local results = concurrent {
         function(loop)
           compare_by(function() return act(loop) end)
@@ -48,7 +48,7 @@ describe("a call that cannot wait where it stands", function()
       assert.equal(1, #core.sent)
     end)
 
-    it("leaves nothing that wakes its task later: " .. name, function()
+    it("does not wake its task later: " .. name, function()
       core.answer = function() return { takes = 5 } end
       local results = concurrent {
         function(loop)
@@ -73,7 +73,7 @@ describe("long work in a task", function()
 
   after_each(function() restore() end)
 
-  it("lets the others go on where it breathes, and comes to its end", function()
+  it("lets other tasks run where it breathes, and ends", function()
     local order = {}
     local function work(name)
       return function()
@@ -89,7 +89,7 @@ describe("long work in a task", function()
     assert.equal("a1 b1 a2 b2 a3 b3", table.concat(order, " "))
   end)
 
-  it("goes on to its end where the run is stopped", function()
+  it("goes on to its end if the run is stopped", function()
     local results = concurrent {
       function(loop)
         transport:breathe()
@@ -103,7 +103,7 @@ describe("long work in a task", function()
     assert.equal("done", results[1].value)
   end)
 
-  it("does nothing outside of tasks", function()
+  it("may breathe outside a task, to no effect", function()
     assert.is_nil(transport:breathe())
   end)
 end)
