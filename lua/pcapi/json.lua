@@ -30,7 +30,7 @@ M.decode = core.decode
 -- not be UTF-8 with `pcapi.report.clean`.
 -- @tparam any value a string, number, boolean, table or @{null}
 -- @treturn string
--- @raise for functions, NaN, infinities, tables with mixed keys and tables within themselves
+-- @raise for functions, NaN, infinities, very sparse arrays, and tables that contain themselves
 function M.encode(value)
   local ok, text = pcall(core.encode, value)
   if not ok then

@@ -196,7 +196,7 @@ function M.check_tasks(acts, what, level)
   end
 end
 
---- Runs tasks to their end, and with them those that were added before or are added meanwhile.
+--- Runs tasks to their end, together with those that were added before or are added later.
 -- @tparam[opt] table acts array of functions, each as for @{add}
 -- @tparam[opt] table options
 -- @tparam[opt] boolean options.stop_on_error the first error stops the run
