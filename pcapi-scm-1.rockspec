@@ -125,6 +125,7 @@ build = {
     ["pcapi.http.curl"] = "lua/pcapi/http/curl.lua",
     ["pcapi.http.current_task"] = "lua/pcapi/http/current_task.lua",
     ["pcapi.http.headers"] = "lua/pcapi/http/headers.lua",
+    ["pcapi.http.hints"] = "lua/pcapi/http/hints.lua",
     ["pcapi.http.json_body"] = "lua/pcapi/http/json_body.lua",
     ["pcapi.http.limits"] = "lua/pcapi/http/limits.lua",
     ["pcapi.http.retry"] = "lua/pcapi/http/retry.lua",

@@ -4,49 +4,17 @@
 local coding = require "pcapi.http.coding"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
+local hints = require "pcapi.http.hints"
 local limits = require "pcapi.http.limits"
 local retry = require "pcapi.http.retry"
 
 local M = {}
 
-local HINTS = {
-  timeout = "Raise timeout, or try again later",
-  network = "Check the connection, the name of the host and the proxy settings",
-  tls = "Check the address, ca_file and ca_path; a proxy that opens TLS needs its own CA there",
+local hint_for = hints.new {
   config = "Check ca_file, ca_path, proxy and the address",
-  stopped = "Run it again for what is missing",
-}
-
-local function clock(and_then)
-  return ("The clock of this machine says %s: set it if that is wrong%s"):format(
-    os.date "!%Y-%m-%d %H:%M UTC", and_then)
-end
-
--- Hints by the cause that the core found.
-local CAUSES = {
-  descriptors = function()
-    return "Close files or connections, or raise ulimit -n"
-  end,
-  proxy_login = function()
-    return 'Check name and password in "proxy" or https_proxy: NAME:PASSWORD and an @ stand in '
-      .. "front of the host"
-  end,
-  proxy_rule = function()
-    return "Have the proxy allow this host and port, or name the host in no_proxy"
-  end,
-  ca = function()
-    return "Set ca_file (PCAPI_CA_FILE for the command) to a PEM file with the CA that signed it; "
-      .. "a proxy that opens TLS has a CA of its own"
-  end,
-  host = function()
-    return "Check the address: the certificate is for another host"
-  end,
-  not_yet_valid = function()
-    return clock ""
-  end,
-  expired = function()
-    return clock "; if it is right, the server needs a new certificate"
-  end,
+  tls_settings = "ca_file and ca_path",
+  ca = "Set ca_file (PCAPI_CA_FILE for the command) to a PEM file with the CA that signed it",
+  proxy = '"proxy" or https_proxy', without_proxy = "name the host in no_proxy",
 }
 
 --- Makes the error of a request, with a hint.
@@ -58,7 +26,7 @@ local CAUSES = {
 -- @treturn[2] pcapi.error
 function M.fail(kind, message, timing, cause)
   return nil, errors.new { kind = kind, message = message, timing = timing,
-                           hint = cause and CAUSES[cause]() or HINTS[kind] }
+                           hint = hint_for(kind, cause) }
 end
 
 local Sessions = {}

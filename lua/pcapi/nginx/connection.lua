@@ -4,6 +4,7 @@
 local core = require "pcapi.core"
 local cosocket = require "pcapi.nginx.cosocket"
 local errors = require "pcapi.error"
+local hints = require "pcapi.http.hints"
 local limits = require "pcapi.http.limits"
 local log_once = require "pcapi.nginx.log_once"
 local proxies = require "pcapi.nginx.proxy"
@@ -18,35 +19,30 @@ local BREATHE = 64 * 1024 -- bytes received between breaths; decrypting them tak
 
 local RESOLVER = 'Give "resolver" in http { } of nginx.conf the address of your DNS server, which '
   .. "is a nameserver in /etc/resolv.conf"
-local PASSWORD = 'Check name and password in "proxy": NAME:PASSWORD and an @ stand in front '
-  .. "of the host"
-local RULE = "Have the proxy allow this host and port"
 local OF_THE_MOMENT = { [408] = true, [425] = true, [429] = true }
 
--- What is to be done about the status of a proxy that will say so again the next time; it may lock
--- an account meanwhile.
-local function cure_of(status)
-  if status == 407 or status == 401 then -- which tinyproxy says
-    return PASSWORD
+local hint_for = hints.new {
+  tls_settings = "lua_ssl_trusted_certificate in nginx.conf",
+  ca = "In http { } of nginx.conf set lua_ssl_trusted_certificate to "
+    .. "/etc/ssl/certs/ca-certificates.crt, and lua_ssl_verify_depth to 5",
+  proxy = '"proxy"', without_proxy = "make a client without proxy for this host",
+  address = "Use the name of the server in place of its IP address: nginx verifies names only",
+}
+
+-- The cause of a proxy's refusal, if the proxy will refuse the next request, too; after several
+-- attempts it may lock the account. Else nil.
+local function cause_of_refusal(status)
+  if status == 407 or status == 401 then -- tinyproxy says 401
+    return "proxy_login"
   end
-  return status >= 300 and status < 500 and not OF_THE_MOMENT[status] and RULE or nil
+  return status >= 300 and status < 500 and not OF_THE_MOMENT[status] and "proxy_rule" or nil
 end
-local TRUSTED = 'Set in http { } of nginx.conf: lua_ssl_trusted_certificate '
-  .. "/etc/ssl/certs/ca-certificates.crt; lua_ssl_verify_depth 5; the CA of a proxy that opens "
-  .. "TLS belongs into that file, too"
-local BY_NAME = "nginx looks for names in a certificate, not for addresses: ask the server by name"
 
 local PROTOCOLS = "nginx's error log says why; servers may need lua_ssl_protocols TLSv1.2 TLSv1.3; "
   .. "in http { } of nginx.conf"
 
 -- How often to try in all after a handshake that failed for an unclear reason.
 local TRIES_IF_FAILED, TRIES_IF_REFUSED = 2, 5
-
-local HINTS = {
-  timeout = "Raise timeout, or try again later",
-  network = "Check the connection, the name of the host and the proxy",
-  tls = "Check the name of the host, and lua_ssl_trusted_certificate in nginx.conf",
-}
 
 --- Returns the error of a request.
 -- @tparam string kind
@@ -55,7 +51,7 @@ local HINTS = {
 -- @treturn nil
 -- @treturn pcapi.error
 function M.fail(kind, message, hint)
-  return errors.fail { kind = kind, message = message, hint = hint or HINTS[kind] }
+  return errors.fail { kind = kind, message = message, hint = hint or hint_for(kind) }
 end
 
 local fail = M.fail
@@ -164,26 +160,20 @@ local UNKNOWN_CA = { ["2"] = true, ["18"] = true, ["19"] = true, ["20"] = true, 
                      ["22"] = true }
 local NOT_YET_VALID, EXPIRED, OTHER_NAME = "9", "10", "62"
 
-local function time_here()
-  return os.date("!%Y-%m-%d %H:%M:%S UTC")
-end
-
--- What to do about a certificate that was refused; the words of ngx_lua begin with the number,
--- but for a name that does not match.
-local function hint_for(host, err)
+-- Why a certificate was refused. An error of ngx_lua begins with the number, but the one for a host
+-- name that does not match.
+local function cause_of(host, err)
   local number = err:match "^(%d+):"
   if UNKNOWN_CA[number] then
-    return TRUSTED
+    return "ca"
   elseif number == NOT_YET_VALID then
-    return ("Set the clock of this machine, which says %s; or the server's certificate begins "
-      .. "later"):format(time_here())
+    return "not_yet_valid"
   elseif number == EXPIRED then
-    return ("The server needs a new certificate; or the clock of this machine, which says %s, is "
-      .. "ahead"):format(time_here())
+    return "expired"
   elseif url.is_address(host) then
-    return BY_NAME
+    return "address"
   elseif number == OTHER_NAME or err:find("host mismatch", 1, true) then
-    return ("Check the address: the certificate is for another name than %s"):format(host)
+    return "host"
   end
 end
 
@@ -198,12 +188,13 @@ local function not_verified(host, err)
     return nil, failure, TRIES_IF_FAILED -- a server that is closing looks like one that refuses
   elseif err == cosocket.REFUSED then
     local _, failure = fail("tls", host .. " could not be verified: its certificate was refused, "
-      .. "see nginx's error log", url.is_address(host) and BY_NAME or TRUSTED)
+      .. "see nginx's error log", hint_for("tls", url.is_address(host) and "address" or "ca"))
     return nil, failure, TRIES_IF_REFUSED
   end
-  local message, hint = ("%s could not be verified: %s"):format(host, err), hint_for(host, err)
-  if hint == TRUSTED then
-    log_once.error("trusted " .. host, message .. ". " .. TRUSTED)
+  local message, cause = ("%s could not be verified: %s"):format(host, err), cause_of(host, err)
+  local hint = hint_for("tls", cause)
+  if cause == "ca" then
+    log_once.error("trusted " .. host, message .. ". " .. hint)
   end
   return fail("tls", message, hint)
 end
@@ -226,9 +217,9 @@ local function open_tunnel(self, address, proxy)
   if not response then
     return fail(kind, "the proxy: " .. message)
   elseif response.status < 200 or response.status >= 300 then
-    local cure = cure_of(response.status)
-    return fail(cure and "config" or "network", ("the proxy refused the connection: %d %s")
-      :format(response.status, response.reason), cure)
+    local cause = cause_of_refusal(response.status)
+    return fail(cause and "config" or "network", ("the proxy refused the connection: %d %s")
+      :format(response.status, response.reason), cause and hint_for("config", cause))
   end
   return true
 end

@@ -169,23 +169,24 @@ describe("a call inside nginx", function()
 
   it("to a server whose certificate has expired is an error with the time here", function()
     local err = error_for(sandbox.env "PCAPI_SANDBOX_EXPIRED_URL")
-    assert.matches("certificate has expired. The server needs a new certificate", err, 1, true)
-    assert.matches("the clock of this machine, which says " .. TODAY, err, 1, true)
+    assert.matches("certificate has expired. The clock of this machine says " .. TODAY, err, 1,
+      true)
+    assert.matches("the server needs a new certificate", err, 1, true)
     assert.is_nil(err:find("lua_ssl_trusted", 1, true))
   end)
 
   it("to a server whose certificate is not yet valid is an error with the time here", function()
     local other, url, root = valid_tomorrow()
     local err = error_for(url, { http = other, trusted = root })
-    assert.matches("certificate is not yet valid. Set the clock of this machine, which says "
-      .. TODAY, err, 1, true)
+    assert.matches("certificate is not yet valid. The clock of this machine says " .. TODAY, err,
+      1, true)
     assert.is_nil(err:find("lua_ssl_trusted", 1, true))
   end)
 
   it("to a server whose certificate has another name is an error that says so", function()
     local err = error_for(sandbox.env "PCAPI_SANDBOX_OTHER_HOST_URL")
-    assert.matches("host mismatch. Check the address: the certificate is for another name than "
-      .. "localhost", err, 1, true)
+    assert.matches("host mismatch. Check the address: the certificate is for another host", err,
+      1, true)
   end)
 
   it("to a server with an unknown CA is an error that names the directive", function()
@@ -227,7 +228,7 @@ describe("a call inside nginx", function()
       return err.kind, tostring(err)
     ]]):format((sandbox.url:gsub("localhost", "127.0.0.1"))))
     assert.equal("tls", kind)
-    assert.matches("by name", err, 1, true)
+    assert.truthy(err:find("Use the name of the server", 1, true), err)
   end)
 
   it("succeeds after nginx.conf was corrected", function()
