@@ -2,12 +2,12 @@
 -- Microsoft asks clients to treat tokens as opaque, and the service alone decides. So a token
 -- that cannot be read is "unknown", never an error.
 -- @module pcapi.auth.claims
+local calendar = require "pcapi.time.calendar"
 local core = require "pcapi.core"
 
 local M = {}
 
 local LONGEST = 65536 -- bytes; a token with many group claims has about 10 KB
-local LATEST = 253402300799 -- the last second that has a date of four-digit years
 
 local function text(value)
   return type(value) == "string" and value ~= "" and value or nil
@@ -16,7 +16,7 @@ end
 -- Seconds, also from a string; nil if they are no time that can be shown.
 local function seconds(value)
   local number = tonumber(value)
-  return number and number >= 0 and number <= LATEST and number or nil
+  return calendar.is_epoch(number) and number or nil
 end
 
 local function payload_of(token)

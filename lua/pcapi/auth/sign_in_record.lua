@@ -4,13 +4,13 @@
 -- In the text the fields of the first access token stand at the top, where earlier versions
 -- look for the only one. The others follow in `other_tokens`, which earlier versions ignore.
 -- @module pcapi.auth.sign_in_record
+local calendar = require "pcapi.time.calendar"
 local core = require "pcapi.core"
 local url = require "pcapi.url"
 
 local M = {}
 
 local VERSION = 1
-local LATEST = 253402300799 -- the last second that has a date of four-digit years
 local MAX_TRIED = 8 -- given refresh tokens that are remembered
 
 --- The number of access tokens that a record holds; the oldest give way. With the longest
@@ -23,10 +23,6 @@ M.EMPTY = "{}"
 
 local TOKEN_FIELDS = { "resource", "scope", "access_token", "obtained_at", "expires_at" }
 
-local function is_time(value)
-  return type(value) == "number" and value >= 0 and value <= LATEST
-end
-
 local function text_or_nil(value)
   return type(value) == "string" and value or nil
 end
@@ -38,7 +34,7 @@ end
 -- The access token of a decoded table; nil if one of its fields is of no use.
 local function read_token(fields)
   if type(fields) ~= "table" or type(fields.access_token) ~= "string"
-    or not is_time(fields.obtained_at) or not is_time(fields.expires_at) then
+    or not calendar.is_epoch(fields.obtained_at) or not calendar.is_epoch(fields.expires_at) then
     return nil
   end
   return {
@@ -74,7 +70,7 @@ function M.decode(text)
   return {
     client_id = json.client_id, refresh_token = json.refresh_token, tokens = read_tokens(json),
     tenant = text_or_nil(json.tenant), origin = text_or_nil(json.origin),
-    signed_in_at = is_time(json.signed_in_at) and json.signed_in_at or nil,
+    signed_in_at = calendar.is_epoch(json.signed_in_at) and json.signed_in_at or nil,
     settings = table_or_nil(json.settings), tried = table_or_nil(json.seeds),
   }
 end
