@@ -12,11 +12,8 @@
 local core = require "pcapi.core"
 local defaults = require "pcapi.defaults"
 local errors = require "pcapi.error"
-local headers = require "pcapi.http.headers"
-local json_body = require "pcapi.http.json_body"
-local limits = require "pcapi.http.limits"
 local check = require "pcapi.check"
-local url = require "pcapi.url"
+local connection_options = require "pcapi.http.connection_options"
 
 -- Loaded at first use: who does not need them pays nothing.
 local LATE = { time = "pcapi.time", auth = "pcapi.auth", concurrent = "pcapi.concurrent",
@@ -44,60 +41,13 @@ local M = setmetatable({
 
 local BASE_URL = defaults.base_url
 
--- How to reach a server; the same words for new and fetch.
-local CONNECTION = {
-  ca_file = "string", ca_path = "string", proxy = "string", no_proxy = "string",
-  http_version = "string", allow_http = "boolean", user_agent = "string",
-  connect_timeout = "seconds", timeout = "seconds", max_body = "bytes", max_values = "count",
-  on_wait = "function",
-  headers = "table", transport = "table|function",
-}
-
-local function with_connection(schema)
-  for name, types in pairs(CONNECTION) do
-    schema[name] = types
-  end
-  return schema
-end
-
-local NEW = with_connection {
+local NEW = connection_options.add_to {
   token = "string|function", auth = "table", profile = "line", base_url = "string",
   prefix = "string", max_records = "count", validate_mfa = "boolean",
   partner_api_headers = "boolean", retry = "table",
   clock = "function", random = "function", trace = "function",
 }
-local FETCH = with_connection { method = "string", body = "string" }
 local RETRY = { attempts = "count", base = "seconds", cap = "seconds" }
-
--- Mistakes that new and fetch have in common, as a message.
-local function connection_mistake(options)
-  if options.ca_file and options.ca_path then
-    return 'give "ca_file" or "ca_path", not both'
-  elseif options.http_version and options.http_version ~= "1.1" and options.http_version ~= "2" then
-    return 'option "http_version" must be "1.1" or "2"'
-  elseif options.user_agent and not headers.is_valid("User-Agent", options.user_agent) then
-    return 'option "user_agent" must be one line of text'
-  end
-  return headers.mistake(options.headers)
-end
-
-local function address_mistake(name, text, allow_http)
-  local address, why = url.parse_safe(text, allow_http)
-  return not address and ("%s %s"):format(name, why) or nil, address
-end
-
--- A transport, or nil and the mistake in the options.
-local function transport_of(options)
-  local transport, mistake = options.transport, nil
-  if type(transport) ~= "table" then
-    local make = transport or require("pcapi.http.curl").new
-    transport, mistake = make(options)
-  end
-  if transport and options.trace then
-    return require("pcapi.http.trace").new(transport, options.trace)
-  end
-  return transport, mistake
-end
 
 local function provider_mistake(options)
   local ways = 0
@@ -122,13 +72,13 @@ local function client_mistake(options)
   elseif options.prefix and options.prefix:find("[^%w%-]") then
     return 'option "prefix" must be a word such as "pcapi", or "" for none'
   end
-  return connection_mistake(options)
+  return connection_options.problem(options)
 end
 
 local function base_of(options)
-  local mistake, base = address_mistake("base_url", options.base_url
+  local base, mistake = connection_options.address("base_url", options.base_url
     or options.auth and options.auth.base_url or BASE_URL, options.allow_http or false)
-  if not mistake and base.query ~= "" then
+  if base and base.query ~= "" then
     mistake = "base_url must not have a query"
   end
   if mistake then
@@ -150,7 +100,7 @@ function M.build(options)
     base, mistake = base_of(options)
   end
   if not mistake then
-    transport, mistake = transport_of(options)
+    transport, mistake = connection_options.transport(options)
   end
   if mistake then
     return nil, mistake
@@ -285,53 +235,10 @@ function M.each_tenant(tenants, act, options)
   return results, err
 end
 
--- One transport is kept for fetch, so that a loop over one host keeps its
--- connection; other options need another one. So is the last address found safe.
-local kept = {}
-
-local function fetch_mistake(address, options)
-  local mistake
-  if address == nil or kept.address ~= address or kept.address_http ~= options.allow_http then
-    mistake = address_mistake("the address", address, options.allow_http or false)
-    if not mistake then
-      kept.address, kept.address_http = address, options.allow_http
-    end
-  end
-  local method = options.method or "GET"
-  if not mistake and not method:find("^%u+$") then
-    mistake = 'option "method" must be a word such as "GET"'
-  elseif not mistake and options.body and (method == "GET" or method == "HEAD") then
-    mistake = "a " .. method .. " has no body; give another method"
-  end
-  return mistake or connection_mistake(options)
-end
-
-local SESSION = { "ca_file", "ca_path", "proxy", "no_proxy", "http_version", "allow_http",
-                  "user_agent" }
-
-local function fetch_transport(options)
-  if options.transport then
-    return transport_of(options)
-  end
-  local same = kept.transport ~= nil
-  for i = 1, #SESSION do
-    same = same and kept[SESSION[i]] == options[SESSION[i]]
-  end
-  if not same then
-    if kept.transport then
-      kept.transport:close()
-    end
-    kept.transport = transport_of(options)
-    for _, name in ipairs(SESSION) do
-      kept[name] = options[name]
-    end
-  end
-  return kept.transport
-end
-
 --- Fetches one address, as it is: no token is added, nothing is tried again, and
 -- no redirect is followed. Any status is an answer. Only a good one (2xx) whose type says
 -- JSON has to be JSON; what a failed one says is given as it came.
+-- @function fetch
 -- @usage local response = assert(pcapi.fetch "https://example.com/data.json")
 -- print(response.status, response.json.name)
 -- @tparam string address https://…
@@ -343,30 +250,6 @@ end
 -- `body`, and `json` where the body is JSON that can be read
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind timeout, network, tls, protocol or config
-function M.fetch(address, options)
-  options = check.options(options, FETCH, "pcapi.fetch")
-  local mistake, transport = fetch_mistake(address, options), nil
-  if not mistake then
-    transport, mistake = fetch_transport(options)
-  end
-  if mistake then
-    error("pcapi.fetch: " .. mistake, 2)
-  end
-  local deadline = transport:now() + (options.timeout or defaults.timeout)
-  local response, err = transport:send(limits.apply({
-    method = options.method or "GET", url = address, body = options.body,
-    headers = headers.lines(options.headers), on_wait = options.on_wait,
-  }, options.timeout, options))
-  if not response then
-    err.hint = err.hint or limits.cure(err.message)
-    return nil, err
-  end
-  local ok, message, why = json_body.decode(response, false, transport,
-    limits.of_text(options, deadline))
-  if not ok and response.status < 300 then
-    return nil, json_body.unreadable(response, message, why)
-  end
-  return response
-end
+M.fetch = require("pcapi.http.fetch").fetch
 
 return M
