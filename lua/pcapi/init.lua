@@ -235,21 +235,40 @@ function M.each_tenant(tenants, act, options)
   return results, err
 end
 
---- Fetches one address, as it is: no token is added, nothing is tried again, and
--- no redirect is followed. Any status is an answer. Only a good one (2xx) whose type says
--- JSON has to be JSON; what a failed one says is given as it came.
+--- Sends a request to any address. It adds no token and follows no redirect.
+--
+-- A response of any status is returned as it came. Only if the status is good (2xx) and the content
+-- type says JSON, the body has to be JSON.
+--
+-- One request is sent. With the option `retry` it is repeated after a failure that may pass (the
+-- network failed, or the status is 408, 429, 500, 502, 503 or 504), all within `timeout`. A wait
+-- doubles with each attempt, and is at least what the header Retry-After asks for. After the last
+-- attempt the last response or error is returned. A POST or PATCH is repeated only after a 429, which
+-- says that the request was not carried out, or if `resend` is true.
 -- @function fetch
 -- @usage local response = assert(pcapi.fetch "https://example.com/data.json")
 -- print(response.status, response.json.name)
--- @tparam string address https://…
--- @tparam[opt] table options `method`, `headers`, `body`, `timeout` (seconds, 180),
--- `connect_timeout` (seconds, 15), `max_body` (bytes, 128 MiB), `max_values` (of JSON,
--- 2,000,000), and `ca_file`, `ca_path`, `proxy`, `no_proxy`, `http_version`, `user_agent`,
--- `on_wait`, `allow_http` as for @{new}
--- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case),
--- `body`, and `json` where the body is JSON that can be read
+-- @usage assert(pcapi.fetch("https://example.com/hook", {
+--   method = "POST", body = "{}", headers = { ["Content-Type"] = "application/json" },
+--   retry = { resend = true },
+-- }))
+-- @tparam string address `https://…`
+-- @tparam[opt] table options `ca_file`, `ca_path`, `proxy`, `no_proxy`, `http_version`,
+-- `user_agent`, `on_wait`, `allow_http` and `transport` as for @{new}, and these:
+-- @tparam[opt="GET"] string options.method
+-- @tparam[opt] table options.headers name to value
+-- @tparam[opt] string options.body
+-- @tparam[opt=180] number options.timeout seconds for the whole call, with its retries
+-- @tparam[opt=15] number options.connect_timeout seconds
+-- @tparam[opt=128 MiB] number options.max_body bytes of the response, after decompression
+-- @tparam[opt=2000000] number options.max_values values of its JSON
+-- @tparam[opt] table|boolean options.retry true, or a table with `attempts` (in all; default 4),
+-- `base` (seconds before the second attempt; 0.5), `cap` (seconds; 30) and `resend` (boolean: the
+-- server may get the request twice, whatever its method)
+-- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`; `json`
+-- if the body is JSON; with `retry` also `attempts`, the number of requests sent
 -- @treturn[2] nil
--- @treturn[2] pcapi.error of kind timeout, network, tls, protocol or config
+-- @treturn[2] pcapi.error of kind timeout, network, tls, protocol, config or stopped
 M.fetch = require("pcapi.http.fetch").fetch
 
 return M

@@ -75,6 +75,69 @@ describe("an exchange", function()
   end)
 end)
 
+describe("a request with retry", function()
+  local ids = 0
+
+  -- Faults of the sandbox are counted by MS-RequestId. Returns what fetch returns, and the seconds.
+  local function fetch_again(settings, options)
+    ids = ids + 1
+    local all = sandbox.merged({ retry = { base = 0.01 }, timeout = 10 }, options)
+    all.headers = {
+      Authorization = "Bearer " .. sandbox.token(), ["X-Sandbox"] = settings,
+      ["MS-RequestId"] = ("00000000-0000-4000-8000-%012d"):format(ids),
+    }
+    local started = core.now()
+    local response, err = fetch("/v1/customers", all)
+    return response, err, core.now() - started
+  end
+
+  it("is repeated after a failure, until the response is good", function()
+    local response = assert(fetch_again "status=500; times=2")
+    assert.same({ 200, 3 }, { response.status, response.attempts })
+    assert.equal(3, #response.json.items)
+  end)
+
+  it("is repeated after its connection was cut", function()
+    local response = assert(fetch_again "cut=body; times=1")
+    assert.same({ 200, 2 }, { response.status, response.attempts })
+  end)
+
+  it("waits as long as the service asks", function()
+    local response, _, seconds = fetch_again "busy"
+    assert.equal(2, response.attempts)
+    assert.is_true(seconds >= 1, seconds)
+  end)
+
+  it("returns the last response if all attempts fail", function()
+    local response = assert(fetch_again("status=503; text=enough", { retry = {
+      attempts = 2, base = 0.01 } }))
+    assert.same({ 503, 2 }, { response.status, response.attempts })
+    assert.truthy(response.body:find("enough", 1, true))
+  end)
+
+  it("ends within its timeout", function()
+    local response, _, seconds = fetch_again("throttled-for-good", { timeout = 2 })
+    assert.same({ 429, 1 }, { response.status, response.attempts })
+    assert.is_true(seconds < 2)
+    local _, err
+    _, err, seconds = fetch_again("delay=5", { timeout = 0.5 })
+    assert.equal("timeout", err.kind)
+    assert.is_true(seconds < 2)
+  end)
+
+  it("repeats a POST only after a 429, or if resend allows it", function()
+    local post = { method = "POST", body = "{}" }
+    local function outcome(settings)
+      local response = assert(fetch_again(settings, post))
+      return { response.status, response.attempts }
+    end
+    assert.same({ 503, 1 }, outcome "status=503; times=1")
+    assert.same({ 201, 2 }, outcome "status=429; times=1")
+    post.retry = { base = 0.01, resend = true }
+    assert.same({ 201, 2 }, outcome "status=503; times=1")
+  end)
+end)
+
 describe("an exchange that fails", function()
   local function kind_of(...)
     local response, err = ...

@@ -9,8 +9,8 @@ local real = require "pcapi.core"
 local M = {}
 
 -- Made anew over the fake core.
-local ABOVE = { "pcapi.core", "pcapi.http.sessions", "pcapi.http.curl", "pcapi.concurrent",
-                "pcapi.concurrent.loop", "pcapi.concurrent.network",
+local ABOVE = { "pcapi.core", "pcapi.http.sessions", "pcapi.http.curl", "pcapi.http.fetch",
+                "pcapi.concurrent", "pcapi.concurrent.loop", "pcapi.concurrent.network",
                 "pcapi.concurrent.request_slots", "pcapi.concurrent.scheduler",
                 "pcapi.concurrent.tasks" }
 

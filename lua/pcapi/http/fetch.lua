@@ -2,14 +2,18 @@
 -- @module pcapi.http.fetch
 local check = require "pcapi.check"
 local connection_options = require "pcapi.http.connection_options"
+local core = require "pcapi.core"
 local defaults = require "pcapi.defaults"
 local headers = require "pcapi.http.headers"
 local json_body = require "pcapi.http.json_body"
 local limits = require "pcapi.http.limits"
+local retry = require "pcapi.http.retry"
 
 local M = {}
 
-local FETCH = connection_options.add_to { method = "string", body = "string" }
+local FETCH = connection_options.add_to { method = "string", body = "string",
+                                          retry = "table|boolean" }
+local RETRY = { attempts = "count", base = "seconds", cap = "seconds", resend = "boolean" }
 
 -- The options of a session of libcurl.
 local SESSION = { "ca_file", "ca_path", "proxy", "no_proxy", "http_version", "allow_http",
@@ -58,6 +62,36 @@ local function transport_of(options)
   return cached.transport
 end
 
+-- The outcome of an attempt, as retry.decide takes it.
+local function failure_of(response, err)
+  return err or { status = response.status,
+                  retry_after = retry.retry_after(response.headers, os.time()) }
+end
+
+-- Repeats a request for as long as its outcome and the retry policy say so.
+local function repeat_request(transport, request, options, deadline, response, err)
+  local policy = options.retry ~= true and options.retry or nil
+  local attempt = 1
+  while true do
+    local delay = retry.decide(failure_of(response, err), request.method, attempt,
+      deadline - transport:now(), policy, core.random)
+    if not delay then
+      break
+    end
+    local _, stopped = transport:sleep(delay, options.on_wait)
+    if stopped then
+      return nil, stopped
+    end
+    attempt = attempt + 1
+    local left = math.max(deadline - transport:now(), 0.001) -- 0 would mean no limit
+    response, err = transport:send(limits.apply(request, left, options))
+  end
+  if response then
+    response.attempts = attempt
+  end
+  return response, err
+end
+
 --- Sends a request; see `pcapi.fetch`.
 -- @tparam string address
 -- @tparam[opt] table options
@@ -66,6 +100,9 @@ end
 -- @treturn[2] pcapi.error
 function M.fetch(address, options)
   options = check.options(options, FETCH, "pcapi.fetch")
+  if options.retry and options.retry ~= true then
+    check.options(options.retry, RETRY, "pcapi.fetch: retry")
+  end
   local problem, transport = problem_of(address, options), nil
   if not problem then
     transport, problem = transport_of(options)
@@ -74,10 +111,14 @@ function M.fetch(address, options)
     error("pcapi.fetch: " .. problem, 2)
   end
   local deadline = transport:now() + (options.timeout or defaults.timeout)
-  local response, err = transport:send(limits.apply({
+  local request = limits.apply({
     method = options.method or "GET", url = address, body = options.body,
     headers = headers.lines(options.headers), on_wait = options.on_wait,
-  }, options.timeout, options))
+  }, options.timeout, options)
+  local response, err = transport:send(request)
+  if options.retry then
+    response, err = repeat_request(transport, request, options, deadline, response, err)
+  end
   if not response then
     err.hint = err.hint or limits.cure(err.message)
     return nil, err

@@ -173,11 +173,11 @@ function Trace:send(request)
   return response, err
 end
 
-function Trace:sleep(seconds)
+function Trace:sleep(seconds, on_wait)
   if seconds >= WORTH_TELLING then
     self.write(("* waits %.3f s"):format(seconds))
   end
-  return self.transport:sleep(seconds)
+  return self.transport:sleep(seconds, on_wait)
 end
 
 function Trace:now()

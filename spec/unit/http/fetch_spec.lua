@@ -1,3 +1,4 @@
+local errors = require "pcapi.error"
 local fake = require "spec.support.fake_transport"
 local pcapi = require "pcapi"
 local raises = require "spec.support.raises"
@@ -109,6 +110,167 @@ describe("pcapi.fetch", function()
     raises(function() pcapi.fetch("http://a.example/") end, "must begin with https://")
   end)
 
+  describe("with retry", function()
+    -- Fetches over a fake transport that has these responses.
+    local function fetch_again(responses, options)
+      local transport = fake.new(responses)
+      local all = { transport = transport, retry = true }
+      for name, value in pairs(options or {}) do
+        all[name] = value
+      end
+      local response, err = pcapi.fetch(URL, all)
+      return response, err, transport
+    end
+
+    for _, status in ipairs { 408, 429, 500, 502, 503, 504 } do
+      it("sends a GET again after a " .. status, function()
+        local response, _, transport = fetch_again { { status = status }, { body = "done" } }
+        assert.equal("done", response.body)
+        assert.equal(2, response.attempts)
+        assert.equal(2, #transport.sent)
+        assert.equal(1, #transport.slept)
+      end)
+    end
+
+    it("sends one request if its response is good", function()
+      local response, _, transport = fetch_again { {} }
+      assert.equal(200, response.status)
+      assert.equal(1, response.attempts)
+      assert.same({}, transport.slept)
+    end)
+
+    it("sends one request if a repetition would not help", function()
+      for _, status in ipairs { 302, 400, 401, 403, 404, 501 } do
+        local response, _, transport = fetch_again { { status = status } }
+        assert.equal(status, response.status)
+        assert.equal(1, response.attempts)
+        assert.equal(1, #transport.sent)
+      end
+    end)
+
+    it("sends the same request each time, with the time that is left", function()
+      local _, _, transport = fetch_again({ { status = 503, takes = 2 }, {} }, {
+        headers = { A = "1" }, timeout = 10, connect_timeout = 9, max_body = 7 })
+      local first, second = transport.sent[1], transport.sent[2]
+      for _, name in ipairs { "method", "url", "body", "max_body", "max_headers" } do
+        assert.equal(first[name], second[name])
+      end
+      assert.same(first.headers, second.headers)
+      assert.equal(10, first.timeout)
+      assert.equal(8 - transport.slept[1], second.timeout)
+      assert.equal(second.timeout, second.connect_timeout)
+    end)
+
+    it("sends a GET again after an error of the network", function()
+      local response = fetch_again { { kind = "network" }, { kind = "timeout" }, {} }
+      assert.equal(3, response.attempts)
+    end)
+
+    it("returns the last error", function()
+      local response, err, transport = fetch_again({ { kind = "network", message = "first" },
+        { status = 503 }, { kind = "network", message = "last" } }, { retry = { attempts = 3 } })
+      assert.is_nil(response)
+      assert.equal("last", err.message)
+      assert.equal(3, #transport.sent)
+    end)
+
+    it("returns an error that a repetition would not help at once", function()
+      local _, err, transport = fetch_again { { kind = "tls" } }
+      assert.equal("tls", err.kind)
+      assert.equal(1, #transport.sent)
+    end)
+
+    it("returns the response with the bad status after the last attempt", function()
+      local bad = { status = 503, body = "busy", headers = { ["x-a"] = "b" } }
+      local response, err, transport = fetch_again { bad, bad, bad, bad }
+      assert.is_nil(err)
+      assert.same({ 503, "busy", "b", 4 },
+        { response.status, response.body, response.headers["x-a"], response.attempts })
+      assert.equal(4, #transport.sent)
+    end)
+
+    it("waits with a backoff between base and cap", function()
+      local bad = { status = 503 }
+      local _, _, transport = fetch_again({ bad, bad, bad, bad, {} },
+        { retry = { attempts = 5, base = 1, cap = 3 } })
+      for i, most in ipairs { 1, 2, 3, 3 } do
+        local slept = transport.slept[i]
+        assert.is_true(slept >= most / 2 and slept < most, i .. ": " .. slept)
+      end
+    end)
+
+    it("waits as long as Retry-After says", function()
+      for name, case in pairs {
+        seconds = { { ["retry-after"] = "57" }, 57 },
+        date = { { ["retry-after"] = "Sat, 03 Feb 2024 07:08:39 GMT",
+                   date = "Sat, 03 Feb 2024 07:08:09 GMT" }, 30 },
+      } do
+        local _, _, transport = fetch_again { { status = 503, headers = case[1] }, {} }
+        assert.same({ case[2] }, transport.slept, name)
+      end
+    end)
+
+    it("does not wait beyond the timeout of the call", function()
+      local response, _, transport = fetch_again({ { status = 429,
+        headers = { ["retry-after"] = "57" } } }, { timeout = 50 })
+      assert.equal(429, response.status)
+      assert.equal(1, response.attempts)
+      assert.same({}, transport.slept)
+    end)
+
+    it("repeats a POST only after a 429, which says that nothing was done", function()
+      local post = { method = "POST", body = "x" }
+      for _, bad in ipairs { { status = 503 }, { kind = "network" }, { kind = "timeout" } } do
+        local _, _, transport = fetch_again({ bad }, post)
+        assert.equal(1, #transport.sent)
+      end
+      local response, _, transport = fetch_again({ { status = 429 }, {} }, post)
+      assert.equal(2, response.attempts)
+      assert.equal("x", transport.sent[2].body)
+    end)
+
+    it("repeats a POST after any transient failure if resend allows it", function()
+      local response = fetch_again({ { status = 503 }, { kind = "network" }, {} },
+        { method = "POST", body = "x", retry = { resend = true } })
+      assert.equal(3, response.attempts)
+    end)
+
+    it("decodes the last response only", function()
+      local json = { ["content-type"] = "application/json" }
+      local response = fetch_again { { status = 503, headers = json, body = "[1," },
+                                     { headers = json, body = "[1]" } }
+      assert.same({ 1 }, response.json)
+      local _, err, transport = fetch_again { { headers = json, body = "[1," } }
+      assert.equal("protocol", err.kind)
+      assert.equal(1, #transport.sent)
+    end)
+
+    it("ends when the sleep is stopped", function()
+      local stopped = errors.new { kind = "stopped", message = "the run of tasks was stopped" }
+      local transport = fake.new { { status = 503 } }
+      function transport:sleep() return nil, stopped end -- luacheck: ignore self
+      local response, err = pcapi.fetch(URL, { transport = transport, retry = true })
+      assert.is_nil(response)
+      assert.equal(stopped, err)
+    end)
+
+    it("passes on_wait to the sleep", function()
+      local transport, given = fake.new { { status = 503 }, {} }, nil
+      function transport:sleep(_, on_wait) given = on_wait end -- luacheck: ignore self
+      local function on_wait() end
+      assert(pcapi.fetch(URL, { transport = transport, retry = true, on_wait = on_wait }))
+      assert.equal(on_wait, given)
+    end)
+
+    it("sends one request if retry is false, or allows one attempt", function()
+      for _, retry in ipairs { false, { attempts = 1 } } do
+        local response, _, transport = fetch_again({ { status = 503 } }, { retry = retry })
+        assert.equal(503, response.status)
+        assert.equal(1, #transport.sent)
+      end
+    end)
+  end)
+
   describe("blames the caller's line for", function()
     local transport = fake.new {}
 
@@ -123,6 +285,12 @@ describe("pcapi.fetch", function()
       ["an unknown option"] = { URL, { token = "x" }, 'pcapi.fetch has no option "token"' },
       ["a header with a line break"] = { URL, { headers = { A = "b\nc" } },
         "pcapi.fetch: header A holds a line break" },
+      ["an unknown option of retry"] = { URL, { retry = { attempt = 1 } },
+        'pcapi.fetch: retry has no option "attempt"; did you mean "attempts"?' },
+      ["a retry that is neither a table nor a boolean"] = { URL, { retry = 3 },
+        'option "retry" must be table or boolean' },
+      ["a resend that is no boolean"] = { URL, { retry = { resend = "POST" } },
+        'option "resend" must be boolean' },
       ["a body that is no text"] = { URL, { body = {} }, 'option "body" must be string' },
     } do
       it(name, function()
@@ -141,5 +309,37 @@ describe("pcapi.fetch", function()
         "pcapi.fetch: the address is not an address")
       raises(function() pcapi.fetch {} end, "pcapi.fetch: the address is not an address")
     end)
+  end)
+end)
+
+describe("the transport of pcapi.fetch", function()
+  local fake_core = require "spec.support.fake_core"
+  local core, fetch_module, restore
+
+  before_each(function()
+    core, restore = fake_core.install()
+    fetch_module = require "pcapi.http.fetch"
+  end)
+
+  after_each(function() restore() end)
+
+  it("is reused for the next call with equal options", function()
+    for _ = 1, 3 do
+      assert(fetch_module.fetch(URL))
+    end
+    assert.equal(1, #core.sessions)
+    assert(fetch_module.fetch(URL, { http_version = "1.1" }))
+    assert.equal(2, #core.sessions)
+    assert.is_true(core.sessions[1].closed)
+  end)
+
+  it("calls the on_wait of the call that waits, and of no call before", function()
+    core.answer = function() return { takes = 1 } end
+    local calls = 0
+    assert(fetch_module.fetch(URL, { on_wait = function() calls = calls + 1 end }))
+    local before = calls
+    assert.is_true(before > 0)
+    assert(fetch_module.fetch(URL))
+    assert.equal(before, calls)
   end)
 end)
