@@ -241,10 +241,10 @@ end
 -- type says JSON, the body has to be JSON.
 --
 -- One request is sent. With the option `retry` it is repeated after a failure that may pass (the
--- network failed, or the status is 408, 429, 500, 502, 503 or 504), all within `timeout`. A wait
--- doubles with each attempt, and is at least what the header Retry-After asks for. After the last
--- attempt the last response or error is returned. A POST or PATCH is repeated only after a 429, which
--- says that the request was not carried out, or if `resend` is true.
+-- network failed, or the status is 408, 429, 500, 502, 503 or 504), all within `timeout`. The wait
+-- doubles with each attempt, and is at least what the header Retry-After asks for. The outcome of
+-- the last attempt is returned. A POST or PATCH is repeated only after a 429, which says that the
+-- request was not carried out, or if `resend` is true.
 -- @function fetch
 -- @usage local response = assert(pcapi.fetch "https://example.com/data.json")
 -- print(response.status, response.json.name)

@@ -144,7 +144,7 @@ describe("pcapi.client", function()
     it("2,000,000 JSON values at most, or max_values", function()
       local _, err = get({ { body = "[" .. ("{},"):rep(2e6) .. "{}]" } })
       assert.equal("protocol", err.kind)
-      assert.equal("the answer holds more than 2000000 JSON values, the ceiling max_values",
+      assert.equal("the response has more than 2000000 JSON values, the limit max_values",
         err.message)
       assert.matches("max_values", err.hint, 1, true)
       _, err = get({ { body = "[1,2,3]" } }, { max_values = 3 })
@@ -156,7 +156,7 @@ describe("pcapi.client", function()
       for _, message in ipairs { "the answer is larger than max_body",
                                  "the response is larger than max_body" } do
         local _, err = get { { kind = "protocol", message = message } }
-        assert.equal("Raise max_body, if so much is expected", err.hint)
+        assert.equal("Raise max_body if you expect so much", err.hint)
       end
       local _, err = get { { kind = "protocol", message = "the answer makes no sense" } }
       assert.is_nil(err.hint)

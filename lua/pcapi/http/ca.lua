@@ -1,17 +1,17 @@
---- The CA certificates that the environment names for all programs: the variables that
--- OpenSSL, curl and requests take. They stand below every setting of our own.
+--- Finds the CA certificates that the environment names for all programs, in the variables of
+-- OpenSSL, curl and requests. Each setting of pcapi comes before them.
 -- @module pcapi.http.ca
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
 
 local M = {}
 
---- The variables; the first one that names other CAs than the system's counts.
+--- The variables. The first one that names other CAs than those of the system is used.
 M.variables = { "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE" }
 
 local IS_DIRECTORY = 21 -- EISDIR
 
--- "file", "directory", or nil and why it cannot be read.
+-- Returns "file" or "directory"; or nil, and why the path cannot be read.
 local function kind_of(path)
   local file, why = io.open(path, "rb")
   if not file then
@@ -22,7 +22,7 @@ local function kind_of(path)
   return code == IS_DIRECTORY and "directory" or "file"
 end
 
--- OpenSSL takes a list of directories; those that are not there do no harm beside others.
+-- OpenSSL takes a list of directories. One of them must exist.
 local function kind_of_list(list)
   local first_why
   for path in list:gmatch "[^:]+" do
@@ -35,21 +35,21 @@ local function kind_of_list(list)
   return nil, first_why
 end
 
--- A variable that names the system's own CAs changes nothing; and those are found
--- at a lower cost where nobody names them.
+-- A variable that names the CAs of the system changes nothing. Without it, pcapi loads them at a
+-- lower cost.
 local function is_default(path)
   path = path:gsub("(.)/+$", "%1")
   return path == core.build.ca_file or path == core.build.ca_path
 end
 
---- The CAs that the environment names.
+--- Returns the CAs that the environment names.
 -- @tparam function getenv as os.getenv
--- @treturn[1] string name of the setting that it stands for, "ca_file" or "ca_path"
--- @treturn[1] string its value
+-- @treturn[1] string name of the equivalent option, "ca_file" or "ca_path"
+-- @treturn[1] string value of the option
 -- @treturn[1] string name of the variable
--- @treturn[2] nil none
+-- @treturn[2] nil the environment names none
 -- @treturn[3] nil
--- @treturn[3] pcapi.error of kind config: what the variable names cannot be read
+-- @treturn[3] pcapi.error of kind config: the file or directory cannot be read
 function M.of_environment(getenv)
   for _, variable in ipairs(M.variables) do
     local path = getenv(variable) or ""

@@ -1,5 +1,4 @@
---- Request headers: merging them without regard to case, and keeping line breaks
--- out of them.
+--- Checks and merges the headers of a request, and reads the header Date.
 -- @module pcapi.http.headers
 local core = require "pcapi.core"
 
@@ -7,12 +6,12 @@ local M = {}
 
 local CENTURY = 100 * 365 * 86400 -- seconds; two clocks do not differ by more
 
---- Whether a header can be sent (RFC 9110 §5.1, §5.5).
+--- Tests whether a header can be sent (RFC 9110 §5.1, §5.5).
 -- @tparam string name
 -- @tparam string value
 -- @treturn[1] boolean true
 -- @treturn[2] nil
--- @treturn[2] string what is wrong; the value itself is never shown
+-- @treturn[2] string what is wrong; it never shows the value
 function M.is_valid(name, value)
   if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+%-.^_`|~]+$") then
     return nil, ("%q is not a header name"):format(tostring(name))
@@ -24,10 +23,9 @@ function M.is_valid(name, value)
   return true
 end
 
---- What is wrong with a table of headers that a caller gives; false as a value takes
--- a header away.
--- @tparam ?table headers name to value
--- @treturn ?string nil when nothing is
+--- Finds what is wrong with a caller's table of headers.
+-- @tparam ?table headers name to value; false as a value removes a header
+-- @treturn ?string nil if nothing is wrong
 function M.mistake(headers)
   for name, value in pairs(headers or {}) do
     local ok, why = M.is_valid(name, value)
@@ -37,9 +35,9 @@ function M.mistake(headers)
   end
 end
 
---- Merges tables of headers; a later one wins, and false takes a header away.
--- @tparam table ... name to value; nil is allowed between them
--- @treturn table lines `Name: value`, sorted, as the transport takes them
+--- Merges tables of headers. A later table wins; false removes a header.
+-- @tparam table ... name to value, in any case; nil is allowed between them
+-- @treturn table sorted array of `Name: value`, as a transport takes it
 function M.lines(...)
   local spelling, values = {}, {}
   for i = 1, select("#", ...) do
@@ -58,13 +56,13 @@ function M.lines(...)
   return lines
 end
 
---- When the server sent a response, by its own clock (RFC 9110 §6.6.1).
+--- Returns when the server sent a response, by the server's clock (RFC 9110 §6.6.1).
 -- @tparam table headers of the response, names in lower case
 -- @tparam number now UTC epoch seconds, for two-digit years
--- @treturn ?number UTC epoch seconds; nil without a Date that can be read, or of which no clock
--- tells, such as that of the year 9999
+-- @treturn ?number UTC epoch seconds; nil without a readable Date, or if it is more than a century
+-- from now
 function M.date(headers, now)
-  local date = headers.date -- loaded here, as few answers need it
+  local date = headers.date -- loads pcapi.time only when needed: few responses are read for it
   local at = date and require("pcapi.time").parse_http(date, now)
   return at and math.abs(at - now) < CENTURY and at or nil
 end

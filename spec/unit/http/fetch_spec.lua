@@ -62,7 +62,7 @@ describe("pcapi.fetch", function()
     local response, err = fetch { body = '{"a":[' .. ("[],"):rep(2e6) .. "[]]}" }
     assert.is_nil(response)
     assert.equal("protocol", err.kind)
-    assert.equal("the answer holds more than 2000000 JSON values, the ceiling max_values",
+    assert.equal("the response has more than 2000000 JSON values, the limit max_values",
       err.message)
     response, err = fetch({ body = "[1,2,3]" }, { max_values = 3 })
     assert.is_nil(response)
@@ -72,7 +72,7 @@ describe("pcapi.fetch", function()
 
   it("gives the cure where a response is larger than max_body", function()
     local _, err = fetch { kind = "protocol", message = "the answer is larger than max_body" }
-    assert.equal("Raise max_body, if so much is expected", err.hint)
+    assert.equal("Raise max_body if you expect so much", err.hint)
   end)
 
   it("gives the error of the network", function()

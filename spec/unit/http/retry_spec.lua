@@ -182,6 +182,6 @@ describe("pcapi.http.retry", function()
   end)
 
   it("gives a hint with whole seconds", function()
-    assert.equal("Try again in 3 s, and ask less often", retry.hint(2.5))
+    assert.equal("Try again in 3 s, and send fewer requests", retry.hint(2.5))
   end)
 end)

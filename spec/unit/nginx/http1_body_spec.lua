@@ -264,8 +264,8 @@ describe("a compressed body", function()
   end)
 
   it("is refused if it is not compressed, or if data follows it", function()
-    refuses("protocol", "makes no sense", compressed("gzip", "text"))
-    refuses("protocol", "makes no sense", compressed("gzip", gzip "text" .. "more"))
+    refuses("protocol", "is not valid", compressed("gzip", "text"))
+    refuses("protocol", "is not valid", compressed("gzip", gzip "text" .. "more"))
   end)
 
   it("that is not compressed is returned if the status is an error", function()

@@ -259,7 +259,7 @@ describe("pcapi.service.response", function()
 
     it("asks to wait a day at most, whatever the service asks for", function()
       local err = error_of(429, "", { headers = { ["retry-after"] = ("4"):rep(400) } })
-      assert.equal("Try again in 86400 s, and ask less often", err.hint)
+      assert.equal("Try again in 86400 s, and send fewer requests", err.hint)
     end)
 
     it("falls back to the ids that were sent", function()
