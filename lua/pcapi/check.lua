@@ -1,9 +1,8 @@
---- Checks tables of named options, so that a mistyped name fails loudly and with
--- the name that was meant.
+--- Checks tables of named options. A mistyped name raises an error that suggests the right one.
 -- @module pcapi.check
 local M = {}
 
--- Number of single-character edits between two words (Levenshtein).
+-- Counts the single-character edits between two words (Levenshtein).
 local function distance(a, b)
   local row = {}
   for j = 0, #b do
@@ -21,10 +20,10 @@ local function distance(a, b)
   return row[#b]
 end
 
---- The name nearest to a mistyped one.
--- @tparam string name what was written
--- @tparam table names a table whose keys are the names there are
--- @treturn string `; did you mean "…"?`, or a sorted list when none is near
+--- Suggests a name for a mistyped one.
+-- @tparam string name the mistyped name
+-- @tparam table names its keys are the valid names
+-- @treturn string `; did you mean "…"?`, or a sorted list of all names if none is similar
 function M.suggest(name, names)
   local known, near, nearest = {}, nil, 2 + math.floor(#tostring(name) / 4)
   for candidate in pairs(names) do
@@ -52,14 +51,13 @@ local function is_one_of(value, types)
   return false
 end
 
---- Raises at the caller's line when an option is unknown or of a wrong type.
--- @tparam ?table options what the caller gave; nil counts as none
--- @tparam table schema option name to types, such as "string|function"; the
--- words seconds, bytes and count stand for positive numbers, line for a text that
--- a header can hold
--- @tparam string what the name of the function, for the message
+--- Raises an error at the caller's line if an option is unknown or has a wrong type.
+-- @tparam ?table options of the caller
+-- @tparam table schema option name to types, such as "string|function". The words seconds, bytes
+-- and count mean a positive number, line means a text without control characters
+-- @tparam string what name of the function, for the message
 -- @tparam[opt=2] number level as for `error`, counted from the caller of this function
--- @treturn table options, or an empty table
+-- @treturn table options, or an empty table for nil
 function M.options(options, schema, what, level)
   level = (level or 2) + 1
   if options == nil then
@@ -82,15 +80,15 @@ function M.options(options, schema, what, level)
   return options
 end
 
---- Raises at the caller's line when a table has what is no place of an array: it would be
--- left out in silence. Places below 1 are allowed, as `arg` has them.
+--- Raises an error at the caller's line if a table has keys that an array does not have: their
+-- values would be ignored without notice. Indexes below 1 are allowed, as `arg` has them.
 -- @tparam table array
--- @tparam string what it is, for the message
+-- @tparam string what its name, for the message
 -- @tparam[opt=2] number level as for `error`, counted from the caller of this function
 function M.places(array, what, level)
   for key in pairs(array) do
     if type(key) ~= "number" or key > #array then
-      error(("%s must be an array; %q is no place in it"):format(what, tostring(key)),
+      error(("%s must be an array, without the key %q"):format(what, tostring(key)),
         (level or 2) + 1)
     end
   end

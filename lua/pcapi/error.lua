@@ -1,24 +1,25 @@
---- The one error object. Whatever the world can do to a call comes back as
--- `nil, err` with such an object; a caller's mistake raises instead.
+--- The error object. A runtime failure returns `nil, err` with this object; a mistake in the
+-- caller's code raises an error instead.
 --
--- Branch on `err.kind`: the set below is frozen and versioned. `err.message`
--- and `err.hint` are for people and may change at any time.
+-- Branch on `err.kind`: the set of kinds is fixed and versioned. `err.message` and `err.hint` are
+-- for people, and may change in any version. `tostring(err)` joins them, and shows no secret.
 --
 -- @classmod pcapi.error
--- @field kind one of @{kinds}
--- @field message what happened
--- @field[opt] hint the next step
--- @field[opt] status HTTP status, a number
--- @field[opt] code the service's own code, a string
--- @field[opt] request_id MS-RequestId of the call
--- @field[opt] correlation_id MS-CorrelationId of the call
--- @field[opt] claims JSON text of the claims that a new sign-in is to satisfy
--- @field[opt] oauth_error what the sign-in service calls it (RFC 6749 §5.2); `code` is
--- then its AADSTS number, where it has one
--- @field[opt] retry_after seconds that the service asks to wait, a day at most
--- @field[opt] problem the `type` of problem details (RFC 9457), an address
--- @field[opt] page the number of the page that failed, from 2, where others came before it
--- @field[opt] cause the error beneath this one
+-- @field kind string: one of @{kinds}
+-- @field message string: what happened
+-- @field[opt] hint string: the next step
+-- @field[opt] status number: HTTP status
+-- @field[opt] code string: the service's code for the error
+-- @field[opt] request_id string: MS-RequestId of the call
+-- @field[opt] correlation_id string: MS-CorrelationId of the call
+-- @field[opt] claims string: JSON of the claims that a new sign-in must satisfy
+-- @field[opt] oauth_error string: the sign-in service's name for the error (RFC 6749 §5.2); `code`
+-- is then its AADSTS number, if it has one
+-- @field[opt] retry_after number: seconds that the service asks to wait, a day at most
+-- @field[opt] problem string: the `type` of problem details (RFC 9457), an address
+-- @field[opt] page number: the page of a list that failed, from 2
+-- @field[opt] timing table: as for a response of `pcapi.http.curl`, if the request asked for it
+-- @field[opt] cause the error that caused this one
 local url = require "pcapi.url"
 
 local M = {}
@@ -26,49 +27,50 @@ local M = {}
 --- Every kind, and what it means.
 -- @table kinds
 M.kinds = {
-  mfa_required = "the token was born without MFA; only a new sign-in helps",
-  unauthorized = "the token is missing, expired or not for this service",
-  sign_in_required = "nobody is signed in, or the sign-in has ended; a person has to sign in",
-  consent_required = "the application is not registered or consented for this",
+  mfa_required = "the token was issued without MFA; only a new sign-in helps",
+  unauthorized = "the token is missing, expired or for another service",
+  sign_in_required = "not signed in, or the sign-in has ended; a user must sign in",
+  consent_required = "the application is not registered or has no consent",
   invalid_client = "the application's secret or certificate is not accepted",
-  forbidden = "the signed-in user may not ask this",
+  forbidden = "the signed-in user lacks a permission",
   not_found = "the service does not know the address",
-  bad_request = "the service does not accept the request",
+  bad_request = "the service refuses the request",
   throttled = "too many requests",
-  timeout = "the deadline of the call is over",
-  network = "no name, no connection, or it broke",
+  timeout = "the deadline of the call has passed",
+  network = "the host was not found, or the connection failed",
   tls = "the server could not be verified",
   server = "the service failed",
-  protocol = "the answer makes no sense: not JSON, a wrong shape, too large",
+  protocol = "the response cannot be used: not JSON, a wrong shape, too large",
   config = "a setting cannot be used",
-  stopped = "the run of tasks was stopped before this was done",
-  store = "the place where tokens are kept cannot be read or written",
+  stopped = "the run of tasks was stopped before this task was done",
+  store = "the token store cannot be read or written",
 }
 
 local LONGEST = 2048 -- bytes of a message
-local LONGEST_FACT = 128 -- bytes of what is in FACTS
+local LONGEST_FACT = 128 -- bytes of each of FACTS
 local FACTS = { "code", "oauth_error", "request_id", "correlation_id" }
-local LONGEST_LINE = 2 * LONGEST -- bytes of an error as text: message, facts and next step
+local LONGEST_LINE = 2 * LONGEST -- bytes of an error as text: message, facts and hint
 
--- Members of JSON, and of a form, that hold a secret whatever it looks like.
+-- Members of JSON and of a form whose value is a secret.
 local SECRETS = { "access_token", "refresh_token", "id_token", "device_code", "client_secret",
                   "client_assertion", "code_verifier" }
 
--- Hides what stands behind the name of a secret.
-local function without_secrets(said)
+-- Hides the value behind each name of a secret.
+local function without_secrets(text)
   for _, name in ipairs(SECRETS) do
-    if said:find(name, 1, true) then
-      said = said:gsub("(%f[%w_]" .. name .. '\\?"%s*:%s*\\?")[^"\\]+', "%1[hidden]")
-      said = said:gsub("(%f[%w_]" .. name .. "=)[^&%s]+", "%1[hidden]")
+    if text:find(name, 1, true) then
+      text = text:gsub("(%f[%w_]" .. name .. '\\?"%s*:%s*\\?")[^"\\]+', "%1[hidden]")
+      text = text:gsub("(%f[%w_]" .. name .. "=)[^&%s]+", "%1[hidden]")
     end
   end
-  return said
+  return text
 end
 
---- Cuts a text that is too long, with an ellipsis at its end. No character is cut in two,
--- nor what may be the name and password of a proxy, which could then not be found.
+--- Cuts a text that is too long, and adds an ellipsis. It does not cut within a character, nor
+-- within what may be the user name and password of a proxy: half of them would not be recognised
+-- and hidden.
 -- @tparam string text
--- @tparam number longest bytes that stay at most
+-- @tparam number longest the most bytes to leave
 -- @treturn string
 function M.shorten(text, longest)
   if #text <= longest then
@@ -78,22 +80,22 @@ function M.shorten(text, longest)
     :gsub("(://)[^%s/'\"@]*$", "%1") .. "…"
 end
 
---- Makes harmless what a server or a proxy says: it may hold a token that it was sent, and
--- bytes that move a terminal's cursor.
--- @tparam string said
--- @tparam[opt=2048] number longest bytes that stay at most
+--- Makes a text of a server or a proxy safe to print: it may repeat a token, or hold bytes that
+-- move a terminal's cursor.
+-- @tparam string text
+-- @tparam[opt=2048] number longest the most bytes to leave
 -- @treturn string
-function M.harmless(said, longest)
+function M.harmless(text, longest)
   longest = longest or LONGEST
-  -- before the cut, which could take the @ away
-  said = M.shorten(url.hide_users(said:sub(1, 4 * longest)), longest)
-  said = said:gsub("%f[%w_%-]eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", "[token]")
-  said = said:gsub("([Bb]earer%s+)[%w%-%._~%+/=]+", function(scheme)
+  -- before the cut, which could remove the @
+  text = M.shorten(url.hide_users(text:sub(1, 4 * longest)), longest)
+  text = text:gsub("%f[%w_%-]eyJ[%w_%-]+%.?[%w_%-]*%.?[%w_%-]*", "[token]")
+  text = text:gsub("([Bb]earer%s+)[%w%-%._~%+/=]+", function(scheme)
     return scheme .. "[token]"
   end)
-  said = without_secrets(said)
-  -- loaded late: who meets no error need not load it
-  return M.shorten(require("pcapi.text").visible(said), longest) -- escapes are longer
+  text = without_secrets(text)
+  -- loaded here: a program without errors does not need it
+  return M.shorten(require("pcapi.text").visible(text), longest) -- escapes are longer
 end
 
 local Error = {}
@@ -102,7 +104,7 @@ Error.__name = "pcapi.error"
 
 function Error:__tostring()
   local facts = {}
-  -- an id that never reached the service helps nobody
+  -- the service does not know the id of a request that never reached it
   for _, fact in ipairs { { "HTTP ", self.status }, { "code ", self.code },
                           { "request id ", self.status and self.request_id } } do
     if fact[2] then
@@ -119,12 +121,12 @@ function Error:__tostring()
   return M.harmless(text, LONGEST_LINE)
 end
 
---- Adds to the fields of an error what only the program knows that the library runs in;
--- `pcapi.nginx` sets it.
+--- Adds to the fields of an error what depends on the host program. `pcapi.nginx` replaces it.
+-- @tparam table fields changed in place
 function M.explain() end
 
---- Makes an error object of its fields; messages, codes and ids are made safe to print.
--- @tparam table fields `kind` and `message` at least
+--- Makes an error object. Message, codes and ids become safe to print.
+-- @tparam table fields at least `kind` and `message`; it becomes the object
 -- @treturn pcapi.error the same table
 function M.new(fields)
   assert(M.kinds[fields.kind], "unknown kind of error")
@@ -147,14 +149,14 @@ function M.fail(fields)
   return nil, M.new(fields)
 end
 
---- Whether a raised value is Ctrl-C, for which Lua has no error object.
+--- Tests whether a raised value means Ctrl-C, for which Lua has no error object.
 -- @param failure anything
 -- @treturn boolean
 function M.is_interruption(failure)
   return type(failure) == "string" and failure:find("interrupted!", 1, true) ~= nil
 end
 
---- Whether a value is an error object of pcapi.
+--- Tests whether a value is an error object of pcapi.
 -- @param value anything
 -- @treturn boolean
 function M.is(value)

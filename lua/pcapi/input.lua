@@ -1,13 +1,13 @@
---- Texts that somebody put into a variable, a file or a pipe. Editors and shells of other
--- systems add a byte order mark, a line end or blanks, which no service may be sent: it would
--- answer that the secret is wrong. The one rule for all of them: what stands around a text
--- is left out, and what stands within it and cannot belong there is refused.
+--- Cleans texts that a user put into a variable, a file or a pipe. Editors and shells add a byte
+-- order mark, a line end or blanks; with them, a service would call a secret wrong. All such texts
+-- follow one rule: characters around the text are removed, invalid characters inside it are
+-- refused.
 -- @module pcapi.input
 local M = {}
 
 local BOM = "\239\187\191"
 
--- Patterns of what people copy from a page and do not see: blanks, marks and joiners of UTF-8.
+-- Patterns of invisible UTF-8 characters that users copy from a page: blanks, marks and joiners.
 local UNSEEN = {
   BOM, "\194[\133\160\173]", -- U+0085, U+00A0, U+00AD
   "\226\128[\128-\143\168-\175]", -- U+2000 to U+200F, U+2028 to U+202F
@@ -30,12 +30,12 @@ local function checked(text)
   if text:find "%c" then
     return nil, "holds a line break or another control character"
   elseif text:find(BOM, 1, true) then
-    return nil, "holds a byte order mark within"
+    return nil, "holds a byte order mark inside"
   end
   return text
 end
 
--- A function that reads no text of another encoding.
+-- Makes a function that refuses another encoding before it reads a text.
 local function reader(read)
   return function(text)
     if text:find "%z" or text:find "^\255\254" or text:find "^\254\255" then
@@ -45,37 +45,39 @@ local function reader(read)
   end
 end
 
---- A word: an id, a secret, a token, an address. Blanks around it are left out as well; none that
--- nobody sees may be within.
+--- Cleans a word: an id, a secret, a token, an address. It may have no invisible character inside,
+-- and loses all blanks around it.
 -- @function word
 -- @tparam string text
 -- @treturn[1] string may be empty
 -- @treturn[2] nil
--- @treturn[2] string what is wrong with it, without any of it
+-- @treturn[2] string what is wrong; it shows nothing of the text
 M.word = reader(function(text)
   text = trim(text)
   for _, unseen in ipairs(UNSEEN) do
     if text:find(unseen) then
-      return nil, "holds a blank or a mark that is not visible"
+      return nil, "holds an invisible blank or mark"
     end
   end
   return checked(text)
 end)
 
---- A line in which blanks count, also at its ends: a passphrase, a path.
+--- Cleans a line that may begin and end with blanks: a passphrase, a path.
 -- @function line
 -- @tparam string text
--- @return as @{word}
+-- @treturn[1] string may be empty
+-- @treturn[2] nil
+-- @treturn[2] string what is wrong; it shows nothing of the text
 M.line = reader(function(text)
   return checked((text:gsub("^" .. BOM, ""):gsub("[\r\n]+$", "")))
 end)
 
---- Any number of lines, as of PEM or of a configuration: each ends with LF.
+--- Cleans a text of several lines, such as PEM or a configuration file. Its line ends become LF.
 -- @function lines
 -- @tparam string text
 -- @treturn[1] string
 -- @treturn[2] nil
--- @treturn[2] string what is wrong with it
+-- @treturn[2] string what is wrong
 M.lines = reader(function(text)
   return (text:gsub(BOM, ""):gsub("\r\n?", "\n"))
 end)

@@ -1,12 +1,12 @@
---- Addresses: taking them apart, joining them, and deciding who may see a token.
+--- Parses, checks and joins addresses, and decides whether a token may go to one.
 -- @module pcapi.url
 local M = {}
 
 local DEFAULT_PORT = { https = 443, http = 80 }
 local LONGEST_TARGET = 65536 -- bytes of path and query; servers take 8 to 64 KB
-local LONGEST = 2 * LONGEST_TARGET -- bytes of a whole address
--- By their bytes: what a letter or a space is would depend on the locale.
-local UNSENT = "[%z\1-\32\127-\255\\<>\"]" -- what no address holds (RFC 3986 §2)
+local LONGEST = 2 * LONGEST_TARGET -- bytes of an address
+-- Bytes, not classes: what %a or %s matches depends on the locale.
+local UNSENT = "[%z\1-\32\127-\255\\<>\"]" -- not allowed in an address (RFC 3986 §2)
 local ESCAPED = "[^A-Za-z0-9%-._~]"
 
 -- Loopback names and addresses (RFC 6761 §6.3, RFC 1122 §3.2.1.3, RFC 4291 §2.5.3).
@@ -14,7 +14,7 @@ local function is_loopback(host)
   return host == "localhost" or host == "[::1]" or host:find("^127%.%d+%.%d+%.%d+$") ~= nil
 end
 
---- Whether a host is an IP address, with brackets or without, and no name.
+--- Tests whether a host is an IP address, with or without brackets.
 -- @tparam string host
 -- @treturn boolean
 function M.is_address(host)
@@ -33,36 +33,36 @@ local function name_of(char)
   return "the character " .. char
 end
 
---- What is wrong with a path and query that are to be sent.
+--- Finds what is wrong with a path and query.
 -- @tparam string text
--- @treturn[1] nil nothing
--- @treturn[2] string names the first character that no address may hold, or the length
--- @treturn[2] ?string that character
+-- @treturn[1] nil nothing is wrong
+-- @treturn[2] string a message about the first invalid character, or the length
+-- @treturn[2] ?string the character
 function M.target_mistake(text)
   if #text > LONGEST_TARGET then
     return ("is longer than %d bytes"):format(LONGEST_TARGET)
   end
   local at = text:find(UNSENT) or #text + 1
-  at = math.min(at, text:find("#", 1, true) or at) -- what follows it would not be sent
+  at = math.min(at, text:find("#", 1, true) or at) -- a fragment is never sent
   if at <= #text then
     local char = text:sub(at, at)
     return ("holds %s (byte %d)"):format(name_of(char), at), char
   end
 end
 
---- Takes an absolute address apart.
--- @tparam string text an http or https address without user information
--- @treturn[1] table `scheme`, `host`, `port`, `path` (may be empty), `query` (with
--- its question mark, may be empty), `origin`
+--- Parses an absolute address.
+-- @tparam string text an http or https address without user name and password
+-- @treturn[1] table `scheme`, `host`, `port` (number), `path` (may be empty), `query` (with its
+-- question mark; may be empty), `origin` (such as `https://host:8443`)
 -- @treturn[2] nil
--- @treturn[2] string what is wrong with it
+-- @treturn[2] string what is wrong with the text
 function M.parse(text)
   if type(text) ~= "string" or text:find(UNSENT) then
     return nil, "is not an address: only printable ASCII without spaces is allowed"
   elseif #text > LONGEST then
     return nil, ("is longer than %d bytes"):format(LONGEST)
   elseif text:find("#", 1, true) then
-    return nil, "must not hold a fragment: what stands behind # is never sent"
+    return nil, "must not hold a fragment: the text behind # is never sent"
   end
   local scheme, authority, rest = text:match("^(%a[%w+.-]*)://([^/?]*)(.*)$")
   if not scheme then
@@ -94,10 +94,10 @@ function M.parse(text)
   }
 end
 
---- Whether an address may be asked: https always, http on loopback only and only
--- where it was allowed by name.
--- @tparam table address as `parse` returns it
--- @tparam ?boolean allow_http nil where the caller has no such option to advise
+--- Tests whether a request may go to an address: by https to any host, by http only to loopback and
+-- only if the caller allows it.
+-- @tparam table address from @{parse}
+-- @tparam ?boolean allow_http false if not allowed; nil if the user has no option to allow it
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] string why not
@@ -110,12 +110,12 @@ function M.is_safe(address, allow_http)
   return nil, "must begin with https://, or a token would be readable on the way"
 end
 
---- Takes an address apart that may be asked: `parse` and `is_safe` in one.
+--- Parses an address and checks it: @{parse} and @{is_safe} in one.
 -- @tparam string text
--- @tparam ?boolean allow_http as for `is_safe`
--- @treturn[1] table as `parse` returns it
+-- @tparam ?boolean allow_http as for @{is_safe}
+-- @treturn[1] table as @{parse} returns it
 -- @treturn[2] nil
--- @treturn[2] string what is wrong with it, or why it may not be asked
+-- @treturn[2] string what is wrong
 function M.parse_safe(text, allow_http)
   local address, why = M.parse(text)
   local ok = address
@@ -130,8 +130,8 @@ end
 
 local HIDDEN = "[hidden]"
 
--- Whether what stands from `first` to the @ at `last` is a user name and a password, and not
--- a host with a path behind it.
+-- Tests whether the text from `first` to the @ at `last` is a user name and password, and not a
+-- host with a path.
 local function is_user(word, first, last)
   local finish = word:find("[/?#]", first)
   if not finish or finish > last then
@@ -141,7 +141,7 @@ local function is_user(word, first, last)
   return not (authority:find "^[%w%-._]+:?%d*$" or authority:find "^%[[%x:.]+%]:?%d*$")
 end
 
--- Where a user name may begin in a word that has an @ at `last`; nil for nowhere.
+-- Returns where a user name may begin in a word that has an @ at `last`, or nil.
 local function user_in(word, last)
   local has_slashes = false
   for at in word:gmatch ":()//" do
@@ -164,8 +164,8 @@ local function hide_user(word)
   return first and word:sub(1, first - 1) .. HIDDEN .. word:sub(last) or nil
 end
 
--- All of an address in front of its last @; or, where somebody forgot the @, what stands for a
--- port and is none.
+-- Hides everything before the last @ of an address. Without an @, hides an invalid port: the @ may
+-- have been forgotten.
 local function hide_in_address(text)
   local start = text:match "^%s*%a[%w+.%-]*:[/\\]+()" or text:match "^%s*//()" or 1
   local place = text:match("^.*(@.*)$", start)
@@ -179,17 +179,17 @@ local function hide_in_address(text)
   return text:sub(1, start - 1) .. host:match "^[^:]*:" .. HIDDEN
 end
 
---- Hides user names and passwords of addresses, as that of a proxy may hold them: with
--- a scheme or without, and whatever characters they have. Rather too much is hidden.
+--- Hides user names and passwords in addresses, such as that of a proxy; with or without a scheme,
+-- and with any characters. In doubt it hides too much.
 -- @tparam string text
--- @tparam[opt] boolean is_address the text is one address, with blanks or not; without it
--- addresses are looked for
+-- @tparam[opt] boolean is_address the whole text is one address, also if it has blanks; else the
+-- function searches the text for addresses
 -- @treturn string
 function M.hide_users(text, is_address)
   if is_address then
     return hide_in_address(text)
   end
-  -- libcurl repeats the whole proxy setting in quotes, and there may be blanks in it
+  -- libcurl quotes the setting of the proxy, which may have blanks
   local _, quote = text:find "[Pp]roxy %a+ %a+ '"
   local finish = quote and text:find "'[^']*$"
   if finish and finish > quote then
@@ -199,7 +199,7 @@ function M.hide_users(text, is_address)
   return text:find("@", 1, true) and text:gsub("%S+", hide_user) or text
 end
 
---- Percent-encodes all but unreserved characters (RFC 3986 §2.3).
+--- Percent-encodes all characters but the unreserved ones (RFC 3986 §2.3).
 -- @tparam string text
 -- @treturn string
 function M.escape(text)
@@ -210,10 +210,9 @@ end
 
 local IN_QUERY = { string = true, number = true, boolean = true }
 
---- What is wrong with a table that is to become a query.
+--- Finds what is wrong with a table for @{query}.
 -- @tparam ?table query
--- @treturn[1] nil nothing
--- @treturn[2] string
+-- @treturn ?string nil if nothing is wrong
 function M.query_mistake(query)
   for name, value in pairs(query or {}) do
     if type(name) ~= "string" then
@@ -225,9 +224,9 @@ function M.query_mistake(query)
   end
 end
 
---- A query of a table, its names sorted; an empty table gives an empty string.
+--- Writes a table as a query, sorted by name.
 -- @tparam ?table query name to string, number or boolean
--- @treturn string with its question mark
+-- @treturn string with its question mark; empty for an empty table
 function M.query(query)
   local members = {}
   for name, value in pairs(query or {}) do
@@ -237,15 +236,15 @@ function M.query(query)
   return #members > 0 and "?" .. table.concat(members, "&") or ""
 end
 
---- The address of a next page. Its uri has been met as absolute, as
--- `/v1/customers…`, as `/customers…` and as `customers…`: the last two stand
--- below prefix and version (Partner-Center-PowerShell issues 379 and 384).
--- @tparam string uri what the service gave
--- @tparam table base the address that was configured, as `parse` returns it
+--- Returns the address of a next page. The service writes its uri as absolute, as `/v1/customers…`,
+-- as `/customers…` or as `customers…`; the last two are relative to prefix and version
+-- (Partner-Center-PowerShell issues 379 and 384).
+-- @tparam string uri from the service
+-- @tparam table base the configured address, from @{parse}
 -- @tparam string root prefix and version, such as `/v1` or `/pcapi/v1`
--- @treturn[1] string an absolute address on the same origin
+-- @treturn[1] string an absolute address with the same origin
 -- @treturn[2] nil
--- @treturn[2] string why it cannot be followed
+-- @treturn[2] string why the uri is refused
 function M.follow(uri, base, root)
   local mistake = M.target_mistake(uri)
   if mistake then
@@ -255,7 +254,7 @@ function M.follow(uri, base, root)
     if not address then
       return nil, why
     elseif address.origin ~= base.origin then
-      return nil, "leads to another host, which must not see the token"
+      return nil, "leads to another host, which must not get the token"
     end
     return uri
   elseif uri:find("^/v%d") or uri:sub(1, #root + 1) == root .. "/" then

@@ -13,33 +13,33 @@ local function callee(given)
 end
 
 describe("pcapi.check", function()
-  it("hands back the table it was given", function()
+  it("returns the table of options", function()
     local given = { token = "x", verbose = false }
     assert.equal(given, callee(given))
   end)
 
-  it("takes nil for no options", function()
+  it("returns an empty table for nil", function()
     assert.same({}, callee(nil))
   end)
 
-  it("takes each of several types", function()
+  it("accepts each of several types", function()
     assert.has_no.errors(function()
       callee { token = "x" }
       callee { token = print }
     end)
   end)
 
-  it("takes any text for a line that has no control character", function()
+  it("accepts a text without control characters as a line", function()
     assert.has_no.errors(function() callee { id = "5f0b M\195\188nchen" } end)
   end)
 
-  it("takes positive numbers, fractions among them, for seconds, bytes and counts", function()
+  it("accepts positive numbers, also with a fraction, as seconds, bytes and counts", function()
     assert.has_no.errors(function()
       callee { timeout = 0.5, max_body = 1, attempts = 3 }
     end)
   end)
 
-  it("blames the caller's line for whatever is no table", function()
+  it("raises an error at the caller's line if the options are not a table", function()
     raises(function() callee("x") end, "callee takes a table of options, not a string")
     raises(function() callee(false) end, "callee takes a table of options, not a boolean")
   end)
@@ -64,13 +64,13 @@ describe("pcapi.check", function()
     end)
   end
 
-  it("never shows a text it refuses, which may be a secret", function()
+  it("never shows a refused text, which may be a secret", function()
     local ok, message = pcall(callee, { timeout = "SECRET" })
     assert.is_false(ok)
     assert.is_nil(message:find("SECRET", 1, true))
   end)
 
-  it("counts another level from the caller of check", function()
+  it("counts the level from the caller of check", function()
     local function outer(given)
       local function inner()
         local checked = check.options(given, SCHEMA, "outer", 3)
@@ -87,22 +87,22 @@ describe("pcapi.check", function()
       tiemout = "timeout", Timeout = "timeout", baseurl = "base_url", tokn = "token",
       maxBody = "max_body", attempt = "attempts",
     } do
-      it(("such as %s is answered with %s"):format(name, meant), function()
+      it(("such as %s gets the suggestion %s"):format(name, meant), function()
         raises(function() callee { [name] = "x" } end,
           ('callee has no option "%s"; did you mean "%s"?'):format(name, meant))
       end)
     end
 
-    it("that resembles none is answered with all there are, sorted", function()
+    it("that resembles none gets the sorted list of all", function()
       raises(function() callee { zzzzzzzz = 1 } end,
         "; there are: attempts, base_url, id, max_body, timeout, token, verbose")
     end)
 
-    it("that is a number is one too", function()
+    it("may be a number", function()
       raises(function() callee { "positional" } end, 'callee has no option "1"')
     end)
 
-    it("gets the same answer every time when two are equally near", function()
+    it("gets the same suggestion each time if two are equally near", function()
       assert.equal('; did you mean "aab"?', check.suggest("aaa", { aab = 1, aac = 1, aad = 1 }))
     end)
   end)

@@ -7,7 +7,7 @@ local function new(fields)
 end
 
 describe("pcapi.error", function()
-  it("has the frozen set of kinds", function()
+  it("has the fixed set of kinds", function()
     local names = {}
     for name, meaning in pairs(errors.kinds) do
       assert.is_string(meaning)
@@ -24,7 +24,7 @@ describe("pcapi.error", function()
     assert.has_error(function() errors.new { message = "x" } end)
   end)
 
-  it("keeps the fields it is made of", function()
+  it("keeps its fields", function()
     local fields = { kind = "throttled", message = "slow down", status = 429, retry_after = 57 }
     local err = errors.new(fields)
     assert.equal(fields, err)
@@ -32,7 +32,7 @@ describe("pcapi.error", function()
     assert.equal(57, err.retry_after)
   end)
 
-  it("tells its own objects from others", function()
+  it("recognises its own objects only", function()
     assert.is_true(errors.is(new {}))
     for _, other in ipairs { {}, "server: it failed", { kind = "server", message = "x" },
                              setmetatable({}, {}), false } do
@@ -46,22 +46,22 @@ describe("pcapi.error", function()
       assert.equal("server: it failed", tostring(new {}))
     end)
 
-    it("adds status, code, request id and the next step", function()
+    it("adds status, code, request id and the hint", function()
       local err = new { status = 403, code = "900308", request_id = "r-1", hint = "Ask an admin" }
       assert.equal("server: it failed (HTTP 403, code 900308, request id r-1). Ask an admin",
         tostring(err))
     end)
 
-    it("leaves out what it does not know", function()
+    it("leaves out missing fields", function()
       assert.equal("server: it failed (HTTP 500)", tostring(new { status = 500 }))
       assert.equal("server: it failed (code x)", tostring(new { code = "x" }))
     end)
 
-    it("leaves out the id of a request that had no answer", function()
+    it("leaves out the id of a request without a response", function()
       assert.equal("server: it failed", tostring(new { request_id = "r-1" }))
     end)
 
-    it("is short, however much the service says, and shows no half of a token", function()
+    it("is short, however long the message is, and shows no half of a token", function()
       local long = new { message = ("eyJ"):rep(1e6) }
       assert.is_true(#long.message < 3000)
       long = new { message = ("x "):rep(1020) .. "eyJ" .. ("S"):rep(100) }
@@ -74,7 +74,7 @@ describe("pcapi.error", function()
       assert.matches("\\x1b", err.message, 1, true)
     end)
 
-    it("is harmless where a field other than the message came from the service", function()
+    it("is harmless if another field than the message came from the service", function()
       local text = tostring(new { status = 500, code = "\27[2J", request_id = "Bearer SECRET" })
       assert.equal("server: it failed (HTTP 500, code \\x1b[2J, request id Bearer [token])", text)
     end)
@@ -109,7 +109,7 @@ describe("pcapi.error", function()
       end)
     end
 
-    it("is no place for a megabyte, nor is a code or an id", function()
+    it("is cut at 2 KB, and a code or an id at 128 bytes", function()
       local long = ("\27x"):rep(5e5)
       local err = new { message = long, code = long, request_id = long, correlation_id = long,
                         oauth_error = long, status = 500, hint = "Do this" }

@@ -32,7 +32,7 @@ describe("pcapi.input", function()
     end)
   end
 
-  it("keeps the blanks of a line, which may be those of a passphrase", function()
+  it("keeps the blanks around a line, as it may be a passphrase", function()
     assert.equal(" a  b ", input.line(BOM .. " a  b \r\n"))
   end)
 
@@ -41,7 +41,7 @@ describe("pcapi.input", function()
     assert.equal("\195\160", input.word "\195\160") -- ends with the byte of a blank
   end)
 
-  it("reads nothing as nothing", function()
+  it("reads an empty text as an empty text", function()
     for _, text in ipairs { "", "\n", BOM, BOM .. "\r\n" } do
       assert.equal("", input.word(text))
       assert.equal("", input.line(text))
@@ -59,27 +59,27 @@ describe("pcapi.input", function()
   end
 
   for _, read in ipairs { "word", "line" } do
-    it("refuses a break or a mark within a " .. read .. ", and repeats nothing of it", function()
+    it("refuses a line break or mark inside a " .. read .. ", and does not show it", function()
       for _, within in ipairs { "\n", "\r\n", "\27", "\127", BOM } do
         local value, why = input[read]("SEC" .. within .. "RET")
         assert.is_nil(value)
-        assert.matches("^holds a ", why)
+        assert.matches("^holds an? ", why)
         assert.is_nil(why:find("SEC", 1, true))
       end
     end)
   end
 
-  it("refuses what nobody sees within a word, and repeats nothing of it", function()
+  it("refuses an invisible character inside a word, and does not show it", function()
     for _, within in ipairs { "\194\160", "\226\128\139", "\226\128\168", "\226\128\142" } do
       local value, why = input.word("SEC" .. within .. "RET")
       assert.is_nil(value)
-      assert.matches("^holds a ", why)
+      assert.matches("^holds an ", why)
       assert.is_nil(why:find("SEC", 1, true))
       assert.equal("SEC" .. within .. "RET", input.line("SEC" .. within .. "RET"))
     end
   end)
 
-  it("reads PEM whose parts come from several systems", function()
+  it("reads PEM with line ends and marks of several systems", function()
     assert.equal("-----BEGIN A\nx\n-----BEGIN B\ny\n",
       input.lines(BOM .. "-----BEGIN A\r\nx\r\n" .. BOM .. "-----BEGIN B\ry\r"))
   end)

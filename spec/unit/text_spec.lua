@@ -25,7 +25,7 @@ describe("text.visible", function()
     assert.equal("\\x7f", text.visible("\127"))
   end)
 
-  it("leaves tabs and line ends where layout is allowed, and no other control", function()
+  it("leaves tabs and line ends with layout, and no other control", function()
     assert.equal("a\tb\r\nc", text.visible("a\tb\r\nc", true))
     assert.equal("\\x00\\x0b\\x0c\\x1b\\x7f", text.visible("\0\11\12\27\127", true))
   end)
@@ -55,7 +55,7 @@ describe("text.visible", function()
   -- U+200C, U+200D, U+034F, U+180E
   local ZWNJ, ZWJ, CGJ, MVS = "\226\128\140", "\226\128\141", "\205\143", "\225\160\142"
 
-  it("leaves a joiner where the script has a use for it", function()
+  it("leaves a joiner if the script uses it", function()
     for _, name in ipairs {
       "علی" .. ZWNJ .. "رضا@fabrikam.example", "PDF" .. ZWNJ .. "ها", "ه" .. ZWJ, -- Persian
       "क्" .. ZWJ .. "ष", "ක්" .. ZWJ .. "රි", "രാജന്" .. ZWJ, "క్" .. ZWNJ .. "ష", -- Indic
@@ -66,7 +66,7 @@ describe("text.visible", function()
     end
   end)
 
-  it("writes a joiner that would only make two names look like one", function()
+  it("escapes a joiner that only makes two names look alike", function()
     local cases = {
       { "ad" .. ZWNJ .. "a", "ad\\u{200c}a" }, { ZWJ .. "ada", "\\u{200d}ada" },
       { "ada" .. ZWJ, "ada\\u{200d}" }, { ZWNJ, "\\u{200c}" }, { "é" .. ZWJ .. "ö", "é\\u{200d}ö" },
@@ -80,12 +80,12 @@ describe("text.visible", function()
     end
   end)
 
-  it("writes a direction mark even beside letters that run to the left", function()
+  it("escapes a direction mark, also beside right-to-left letters", function()
     assert.equal("علی\\u{200f}", text.visible "علی\226\128\143")
     assert.equal("\\u{2067}שלום\\u{2069}", text.visible "\226\129\167שלום\226\129\169")
   end)
 
-  it("takes as many joiners as there are", function()
+  it("handles any number of joiners", function()
     local value = ("ی" .. ZWNJ):rep(20000)
     assert.equal(value, text.visible(value))
     assert.equal(8 * 20000, #text.visible(ZWNJ:rep(20000)))
@@ -109,14 +109,14 @@ describe("text.visible", function()
     end
   end)
 
-  it("takes the first and the last character of each length", function()
+  it("accepts the first and the last character of each length", function()
     for _, char in ipairs({ "\194\161", "\223\191", "\224\160\128", "\237\159\191",
       "\238\128\128", "\240\144\128\128", "\244\143\191\189" }) do
       assert.equal(char, text.visible(char))
     end
   end)
 
-  it("takes a megabyte of stray bytes", function()
+  it("handles a megabyte of stray bytes", function()
     local size = 2 ^ 20
     assert.equal(4 * size, #text.visible(("\128"):rep(size)))
     assert.equal(8 * size, #text.visible(("\226\128\174"):rep(size)))
@@ -169,20 +169,20 @@ describe("text.number", function()
     end)
   end
 
-  it("keeps every digit of a 64-bit integer where Lua has them", function()
+  it("keeps every digit of a 64-bit integer if Lua has them", function()
     local large = math.maxinteger -- luacheck: ignore 143
     assert.equal(large and "9223372036854775807" or "9.223372036854776e+18",
       text.number(large or 2 ^ 63))
   end)
 
-  it("reads back as the same number", function()
+  it("writes a text that reads back as the same number", function()
     for _, value in ipairs({ 0.1 + 0.2, 2 ^ -1074, 1.7976931348623157e308, 2 ^ 60, 1e15 + 0.5,
       1706944089.1234567, -1 / 7 }) do
       assert.equal(value, tonumber(text.number(value)))
     end
   end)
 
-  it("has no digits for NaN and infinities", function()
+  it("returns nil for NaN and infinities", function()
     assert.is_nil(text.number(0 / 0))
     assert.is_nil(text.number(math.huge))
     assert.is_nil(text.number(-math.huge))

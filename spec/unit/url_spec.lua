@@ -6,7 +6,7 @@ end
 
 describe("pcapi.url", function()
   describe("parse", function()
-    it("takes an address apart", function()
+    it("splits an address", function()
       assert.same({ scheme = "https", host = "api.example.com", port = 8443, path = "/v1/x",
                     query = "?a=b", origin = "https://api.example.com:8443" },
         parse "https://api.example.com:8443/v1/x?a=b")
@@ -27,7 +27,7 @@ describe("pcapi.url", function()
       end)
     end
 
-    it("keeps path and query apart, either may be empty", function()
+    it("separates path and query; either may be empty", function()
       assert.equal("", parse("https://a.example").path)
       assert.equal("?x=/y", parse("https://a.example?x=/y").query)
       assert.equal("/", parse("https://a.example/?").path)
@@ -62,7 +62,7 @@ describe("pcapi.url", function()
       end)
     end
 
-    it("refuses what is no text", function()
+    it("refuses a value that is not a string", function()
       assert.is_nil((url.parse(nil)))
       assert.is_nil((url.parse({})))
     end)
@@ -72,12 +72,12 @@ describe("pcapi.url", function()
     local LOOPBACK = { "http://localhost", "http://LOCALHOST:8080", "http://127.0.0.1:9",
                        "http://127.1.2.3", "http://[::1]:9" }
 
-    it("takes https to anywhere", function()
+    it("allows https to any host", function()
       assert.is_true(url.is_safe(parse "https://api.example.com"))
       assert.is_true(url.is_safe(parse "https://127.0.0.1", true))
     end)
 
-    it("takes http on loopback where it was allowed, and only there", function()
+    it("allows http to loopback only, if the option allows it", function()
       for _, text in ipairs(LOOPBACK) do
         assert.is_true(url.is_safe(parse(text), true))
         local ok, why = url.is_safe(parse(text), false)
@@ -92,7 +92,7 @@ describe("pcapi.url", function()
     for _, text in ipairs { "http://api.example.com", "http://127.0.0.1.evil.example",
                             "http://localhost.evil.example", "http://evil.localhost.example",
                             "http://10.0.0.1", "http://[::2]", "http://128.0.0.1" } do
-      it("refuses " .. text .. " even where http was allowed", function()
+      it("refuses " .. text .. " also if http is allowed", function()
         local ok, why = url.is_safe(parse(text), true)
         assert.is_nil(ok)
         assert.matches("a token would be readable", why, 1, true)
@@ -113,12 +113,12 @@ describe("pcapi.url", function()
       ['/"'] = { 'holds the character " (byte 2)', '"' },
       ["/" .. ("x"):rep(65536)] = { "is longer than 65536 bytes" },
     } do
-      it(("names what is wrong with %q"):format(text:sub(1, 20)), function()
+      it(("explains what is wrong with %q"):format(text:sub(1, 20)), function()
         assert.same(expected, { url.target_mistake(text) })
       end)
     end
 
-    it("finds none in what can be sent", function()
+    it("returns nil for a valid path and query", function()
       for _, text in ipairs { "", "/", "//a@b:99999/", "/%20", "/a?b=c&d=%23",
                               "/a;b,c'(d)*!$[]{}|^`",
                               ("x"):rep(65536) } do
@@ -133,7 +133,7 @@ describe("pcapi.url", function()
   end)
 
   describe("query", function()
-    it("is empty for nothing", function()
+    it("is empty for an empty table and for nil", function()
       assert.equal("", url.query(nil))
       assert.equal("", url.query {})
     end)
@@ -201,7 +201,7 @@ describe("pcapi.url.hide_users", function()
     'http://me:"SECRET@proxy.example',
     "http://me:SEC://RET@proxy.example", "http://a.b:SECRET@proxy.example",
   } do
-    it("hides what is secret in " .. address, function()
+    it("hides the secret in " .. address, function()
       for _, said in ipairs {
         url.hide_users(address, true), url.hide_users(address),
         url.hide_users("Unsupported proxy syntax in '" .. address .. "': x"),
@@ -216,7 +216,7 @@ describe("pcapi.url.hide_users", function()
     end)
   end
 
-  it("hides a name alone, and a password with blanks, where the text is an address", function()
+  it("hides a user name, and a password with blanks, if the text is an address", function()
     assert.equal("[hidden]@proxy.example:1", url.hide_users("SECRET@proxy.example:1", true))
     assert.equal("http://[hidden]@proxy.example:1",
       url.hide_users("http://me:SEC RET@proxy.example:1", true))
@@ -224,7 +224,7 @@ describe("pcapi.url.hide_users", function()
       url.hide_users("http://me:12/34@proxy.example", true))
   end)
 
-  it("hides what stands for a port and is none, as of an address without its @", function()
+  it("hides an invalid port, which may be the password of an address without its @", function()
     for address, shown in pairs {
       ["me:SECRET"] = "me:[hidden]", ["http://me:SECRET"] = "http://me:[hidden]",
       ["me:SECRET;proxy.example:3128"] = "me:[hidden]",
@@ -241,12 +241,12 @@ describe("pcapi.url.hide_users", function()
     end
   end)
 
-  it("hides a password with blanks in libcurl's words", function()
+  it("hides a password with blanks in a message of libcurl", function()
     assert.equal("Unsupported proxy syntax in 'http://[hidden]@h:1': bad", url.hide_users(
       "Unsupported proxy syntax in 'http://me:SEC ''RET@h:1': bad"))
   end)
 
-  it("takes no more time for what is made to take long", function()
+  it("takes no longer for a text that is made to take long", function()
     local start = os.clock()
     for _, part in ipairs { "a.", "a://", "://", "@", "proxy a b '", "proxy a b '@", "a:@ ",
                             "'" } do
@@ -255,7 +255,7 @@ describe("pcapi.url.hide_users", function()
     assert.is_true(os.clock() - start < 2)
   end)
 
-  it("leaves what is none", function()
+  it("leaves a text without a user name alone", function()
     for _, text in ipairs {
       "", "http://proxy.example:3128", "proxy.example", "signed in as admin@fabrikam.example",
       "https://host.example/v1/users/a@b.example", "https://host.example:443/users?upn=a@b.example",
