@@ -1,22 +1,22 @@
---- The values that apply where neither an option nor a setting says otherwise.
+--- Default values of options and settings.
 -- @module pcapi.defaults
 return {
   base_url = "https://api.partnercenter.microsoft.com",
 
-  -- Seconds for one call with its retries and pages. Beyond 100,000 log entries the service
-  -- needs minutes, and Microsoft's own libraries allow three.
+  -- Seconds for one call with its retries and pages. For more than 100,000 log entries the service
+  -- needs minutes; Microsoft's own libraries allow three.
   timeout = 180,
   connect_timeout = 15, -- seconds
-  login_timeout = 900, -- seconds for the user to sign in; Entra's device code lives as long
+  login_timeout = 900, -- seconds for the user to sign in; Entra's device code is valid as long
 
   max_body = 128 * 1024 * 1024, -- bytes of a response body; 10,000 records are about 4 MB
-  max_list_body = 64 * 1024 * 1024, -- bytes; decoded records take ten times their text and more
+  max_list_body = 64 * 1024 * 1024, -- bytes; decoded records take over ten times as much memory
   max_records = 250000, -- of one list, over all its pages
   max_values = 2000000, -- JSON values of any other response
 
-  -- Attempts in all, the first one included; seconds before the second attempt, doubled with
-  -- every further one up to the cap.
+  -- Attempts in all, with the first one; seconds before the second attempt, doubled with each
+  -- further one up to the cap.
   retry = { attempts = 4, base = 0.5, cap = 30 },
 
-  concurrency = 50, -- requests in flight at once, over all tasks
+  concurrency = 50, -- requests in flight at once, of all tasks
 }

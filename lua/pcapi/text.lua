@@ -1,7 +1,6 @@
---- What the formats share: checked arguments, numbers as digits, and strings that
--- cannot move a terminal's cursor.
+--- Makes strings safe for a terminal, measures and cuts them, and writes numbers.
 --
--- Every value of a record came from outside and is not trusted.
+-- The values of records come from outside and are not trusted.
 -- @module pcapi.text
 
 local byte, find, gsub, match, sub = string.byte, string.find, string.gsub, string.match, string.sub
@@ -9,10 +8,10 @@ local floor = math.floor
 
 local text = {}
 
--- Ranges are first and last code point in turn, ascending.
+-- The tables list ranges, sorted: the first and the last code point of each.
 
--- Neither a glyph nor a mark: C1, bidi controls, zero-width and other ignorable
--- characters, line and paragraph separators, tags.
+-- Invisible characters: C1, bidi controls, zero-width and other ignorable characters, line and
+-- paragraph separators, tags.
 local HIDDEN = {
   0x80, 0x9F, 0xAD, 0xAD, 0x34F, 0x34F, 0x61C, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5,
   0x180E, 0x180E, 0x200B, 0x200F, 0x2028, 0x202E, 0x2060, 0x206F, 0x3164, 0x3164,
@@ -20,8 +19,8 @@ local HIDDEN = {
   0xE0000, 0xE0FFF,
 }
 
--- Marks that stand on or around another character (Mn and Me of Unicode 14), later parts of
--- Hangul syllables, and joiners.
+-- Marks on or around another character (Mn and Me of Unicode 14), the later parts of Hangul
+-- syllables, and joiners.
 local NO_COLUMNS = {
   0x300, 0x36F, 0x483, 0x489, 0x591, 0x5BD, 0x5BF, 0x5BF, 0x5C1, 0x5C2, 0x5C4, 0x5C5, 0x5C7, 0x5C7,
   0x610, 0x61A, 0x64B, 0x65F, 0x670, 0x670, 0x6D6, 0x6DC, 0x6DF, 0x6E4, 0x6E7, 0x6E8, 0x6EA, 0x6ED,
@@ -76,15 +75,14 @@ local TWO_COLUMNS = {
   0x1F93C, 0x1F945, 0x1F947, 0x1F9FF, 0x1FA70, 0x1FAFF, 0x20000, 0x2FFFD, 0x30000, 0x3FFFD,
 }
 
--- Hidden, but a part of how a name is written: ZWNJ, ZWJ, CGJ and the Mongolian MVS shape the
--- letters beside them, and make one emoji of several.
+-- Invisible characters that belong to names: ZWNJ, ZWJ, CGJ and the Mongolian MVS shape the letters
+-- beside them, and join several emoji into one.
 local JOINERS = { ["\226\128\140"] = true, ["\226\128\141"] = true, ["\205\143"] = true,
                   ["\225\160\142"] = true }
 local SOME_JOINER = "[\205\225\226][\128\143\160][\140-\142]?"
 
--- Scripts and symbols that joiners are for: from Hebrew to Myanmar, Khmer, Mongolian, other
--- scripts of South Asia, and emoji. Elsewhere a joiner does nothing but make two names look
--- like one.
+-- Scripts and symbols that use joiners: from Hebrew to Myanmar, Khmer, Mongolian, other scripts of
+-- South Asia, and emoji. In other scripts a joiner only makes two names look alike.
 local JOINING = {
   0x590, 0x109F, 0x1780, 0x18AF, 0x1A20, 0x1AAF, 0x1B00, 0x1C4F, 0x1CD0, 0x1CFF, 0x2190, 0x2BFF,
   0xA800, 0xA95F, 0xA980, 0xABFF, 0xFB1D, 0xFDFF, 0xFE0F, 0xFE0F, 0xFE70, 0xFEFC,
@@ -106,8 +104,7 @@ local function is_in(ranges, code)
   return false
 end
 
--- A byte above ASCII with the continuation bytes behind it, some of which may be
--- one too many.
+-- A byte above ASCII and the continuation bytes behind it, maybe too many.
 local CHUNK = "[\128-\255][\128-\191]*"
 
 -- RFC 3629 §4: no overlong forms, no surrogates, nothing above U+10FFFF.
@@ -133,8 +130,8 @@ local function decode(chunk)
   return nil
 end
 
--- Whether the joiner at these bytes has a use there: beside a character that can be joined,
--- and not behind another hidden one.
+-- Tests whether the joiner at these bytes is in use: beside a character that can be joined, and not
+-- behind another invisible one.
 local function has_use(value, first, last)
   local before = match(sub(value, math.max(first - 4, 1), first - 1), "[\192-\255][\128-\191]*$")
   local after = match(sub(value, last + 1, last + 4), "^[\192-\255][\128-\191]*")
@@ -146,14 +143,13 @@ local function has_use(value, first, last)
     or next_code and is_in(JOINING, next_code) and not is_in(HIDDEN, next_code)
 end
 
---- Makes a function that replaces what a reader of UTF-8 would not see. A joiner stays where
--- its script has a use for it.
--- @tparam function hidden from the code point of an invisible character to its
---   replacement, or to nil to keep it
--- @tparam function|table|string invalid what stands for each byte that is not
---   UTF-8, as the third argument of string.gsub
--- @treturn function from a string to the string without either; ASCII, controls
---   included, is left alone
+--- Makes a function that replaces invisible characters and invalid UTF-8 in a string. A joiner
+-- stays if its script uses it. ASCII stays, control characters included.
+-- @tparam function hidden takes the code point of an invisible character; returns its replacement,
+-- or nil to keep it
+-- @tparam function|table|string invalid replacement of each byte that is not UTF-8, as the third
+-- argument of string.gsub
+-- @treturn function takes a string and returns it with replacements
 function text.replacer(hidden, invalid)
   local function replace(chunk)
     local code, length = decode(chunk)
@@ -188,15 +184,14 @@ local visible_unicode = text.replacer(function(code)
   return string.format("\\u{%x}", code)
 end, visible_byte)
 
---- Makes a string harmless on a terminal.
+--- Makes a string safe to print on a terminal.
 --
--- Control characters become `\n`, `\r`, `\t` or `\x1b`; invisible ones (C1, bidi,
--- zero-width, separators) `\u{202e}`; bytes that are not UTF-8 `\xff`. Joiners that belong to
--- a name stay (see `replacer`). A backslash stays as it is: this is for reading, not for
--- reading back.
+-- Control characters become `\n`, `\r`, `\t` or `\x1b`; invisible characters (C1, bidi, zero-width,
+-- separators) `\u{202e}`; bytes that are not UTF-8 `\xff`. Joiners in use stay (see @{replacer}). A
+-- backslash stays as it is: the result is for users, and cannot be decoded.
 -- @tparam string value any bytes
--- @tparam[opt=false] boolean layout leaves TAB, LF and CR alone
--- @treturn string valid UTF-8, without anything invisible that could deceive
+-- @tparam[opt=false] boolean layout leaves TAB, LF and CR as they are
+-- @treturn string valid UTF-8 without invisible characters
 function text.visible(value, layout)
   if not find(value, "[^\32-\126]") then
     return value
@@ -215,9 +210,9 @@ local function columns_of(char)
   return is_in(TWO_COLUMNS, code) and 2 or 1
 end
 
---- The columns a string takes on a terminal. Terminals that join emoji take fewer for some,
--- so no line becomes longer than this says.
--- @tparam string value the result of `visible`
+--- Returns the columns that a string takes on a terminal. A terminal that joins emoji takes fewer,
+-- never more.
+-- @tparam string value the result of @{visible}
 -- @treturn number East Asian wide characters and emoji count 2, combining marks 0
 function text.width(value)
   local width = #value
@@ -229,11 +224,11 @@ function text.width(value)
   return width
 end
 
---- Cuts a string that is too wide, with an ellipsis at its end.
--- @tparam string value the result of `visible`, wider than room
+--- Cuts a string that is too wide, and adds an ellipsis.
+-- @tparam string value the result of @{visible}, wider than room
 -- @tparam number room terminal columns, at least 1
--- @treturn string what fits
--- @treturn number the columns it takes: room, or one less before a wide character
+-- @treturn string
+-- @treturn number its columns: room, or one less if a wide character did not fit
 function text.cut(value, room)
   if not find(value, "[\128-\255]") then
     return sub(value, 1, room - 1) .. "…", room
@@ -251,9 +246,9 @@ end
 
 local ROUND_TRIP = { "%.14g", "%.15g", "%.16g", "%.17g" }
 
---- Writes a number with as many digits as it takes to read the same one back.
+--- Writes a number with as many digits as are needed to read the same number back.
 -- @tparam number value any number
--- @treturn ?string digits that are also a JSON number; nil for NaN and infinities
+-- @treturn ?string a JSON number; nil for NaN and infinities
 function text.number(value)
   if value ~= value or value == math.huge or value == -math.huge then
     return nil

@@ -1,2 +1,2 @@
---- The version of pcapi; the only place that states it.
+--- The version of pcapi. No other file states it.
 return "0.1.0"

@@ -1,5 +1,5 @@
---- A transport that writes down what goes through another one: method, address,
--- headers and timing of every exchange. Never a body, and nothing that is secret.
+--- A transport that logs the requests of another one: method, address, headers and timing. It never
+-- logs a body or a secret.
 -- @module pcapi.http.trace
 local text = require "pcapi.text"
 local url = require "pcapi.url"
@@ -7,12 +7,12 @@ local url = require "pcapi.url"
 local M = {}
 
 local HIDDEN = "[hidden]"
-local WORTH_TELLING = 0.25 -- seconds of a wait
+local SHORTEST_WAIT = 0.25 -- seconds; shorter waits are not logged
 
--- A header or parameter is hidden by its name: better one too many.
+-- A header or parameter whose name has one of these parts is hidden; in doubt too many.
 local SECRET_NAMES = { "auth", "token", "secret", "key", "cookie", "pass", "pwd", "assertion",
                        "code", "state", "credential", "sig", "session" }
--- These only look like one.
+-- Names with such a part that are not secret.
 local HARMLESS = { ["www-authenticate"] = true, ["content-encoding"] = true,
                    ["accept-encoding"] = true, ["transfer-encoding"] = true,
                    ["authorization_uri"] = true }
@@ -33,14 +33,14 @@ local function is_secret(name)
   return false
 end
 
-local SHORTEST = 4 -- bytes; hiding less would hide what has nothing to do with it
+local SHORTEST_SECRET = 4 -- bytes; a shorter one would match unrelated text
 
--- The values of a request that are secret by their names, in its headers and its form;
--- those of a form also as they are sent, percent-encoded.
+-- Returns the secrets of a request, by their names in its headers and its form; those of a form
+-- also percent-encoded, as they are sent.
 local function secrets_of(request)
   local all = {}
   local function add(secret)
-    if #secret >= SHORTEST then
+    if #secret >= SHORTEST_SECRET then
       all[#all + 1] = secret
     end
   end
@@ -74,8 +74,8 @@ local function hide_pair(name)
   return is_secret(name) and name .. "=" .. HIDDEN or nil
 end
 
--- Whatever its name: what looks like a token, is secret by a name within, or was sent as
--- a secret.
+-- Makes a function that hides secrets in any value: texts that look like a token, pairs with a
+-- secret name, and the secrets of the request.
 local function cleaner(request)
   local sent = secrets_of(request)
   return function(value)
@@ -146,7 +146,7 @@ Trace.__name = "pcapi.http.trace"
 
 --- Makes a transport that traces another one.
 -- @tparam table transport
--- @tparam function write takes a line, without its line break
+-- @tparam function write is called with each line, without a line break
 -- @treturn table a transport
 function M.new(transport, write)
   local self = setmetatable({ transport = transport, write = write, number = 0 }, Trace)
@@ -174,7 +174,7 @@ function Trace:send(request)
 end
 
 function Trace:sleep(seconds, on_wait)
-  if seconds >= WORTH_TELLING then
+  if seconds >= SHORTEST_WAIT then
     self.write(("* waits %.3f s"):format(seconds))
   end
   return self.transport:sleep(seconds, on_wait)

@@ -23,19 +23,19 @@ describe("pcapi.http.ca", function()
     end)
   end
 
-  it("takes a directory of SSL_CERT_DIR, or a list in which one is there", function()
+  it("takes a directory of SSL_CERT_DIR, or a list of which one exists", function()
     assert.same({ "ca_path", path, "SSL_CERT_DIR" }, { of { SSL_CERT_DIR = path } })
     local list = path .. "/none:" .. path
     assert.same({ "ca_path", list, "SSL_CERT_DIR" }, { of { SSL_CERT_DIR = list } })
   end)
 
-  it("takes nothing where nothing is said", function()
+  it("returns nothing if no variable is set", function()
     assert.same({}, { of {} })
     assert.same({}, { of { CURL_CA_BUNDLE = "", SSL_CERT_FILE = "", SSL_CERT_DIR = "",
                            REQUESTS_CA_BUNDLE = "" } })
   end)
 
-  it("takes them in their order, and passes over those that are empty", function()
+  it("takes the variables in their order, and skips empty ones", function()
     local all = {}
     for i = #ca.variables, 1, -1 do
       all[ca.variables[i]] = path
@@ -45,7 +45,7 @@ describe("pcapi.http.ca", function()
     assert.equal("SSL_CERT_FILE", (select(3, of(all))))
   end)
 
-  it("passes over what names the system's own CAs, which count anyway", function()
+  it("skips a variable that names the CAs of the system", function()
     local default_file = assert(core.build.ca_file)
     assert.same({}, { of { SSL_CERT_FILE = default_file } })
     assert.same({}, { of { SSL_CERT_DIR = assert(core.build.ca_path) .. "/" } })
@@ -53,7 +53,7 @@ describe("pcapi.http.ca", function()
       SSL_CERT_FILE = default_file, CURL_CA_BUNDLE = default_file, REQUESTS_CA_BUNDLE = file } })
   end)
 
-  it("names the variable whose file is not there, whatever a later one has", function()
+  it("returns an error for the first variable whose file does not exist", function()
     for _, variable in ipairs(ca.variables) do
       local name, err = of { [variable] = path .. "/none" }
       assert.is_nil(name)

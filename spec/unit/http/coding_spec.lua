@@ -36,27 +36,27 @@ end
 after_each(folder.remove)
 
 describe("a body's coding", function()
-  it("is undone, in any spelling and beside what is no coding", function()
+  it("is removed, in any spelling and beside empty members of the list", function()
     for _, header in ipairs { "gzip", "X-GZIP", " gzip ", "identity, gzip", "gzip,", ", gzip" } do
       assert.equal(TEXT, decode(header, gzip(TEXT)))
       assert.equal(TEXT, decode(header, gzip(TEXT), 503))
     end
   end)
 
-  it("may be none", function()
+  it("may be missing", function()
     for _, header in ipairs { "", "identity", "Identity, identity", "," } do
       assert.equal("plain", decode(header, "plain"))
     end
     assert.equal("plain", decode(nil, "plain"))
   end)
 
-  it("says nothing of a body that is empty", function()
+  it("is ignored for an empty body", function()
     for _, header in ipairs { "gzip", "br", "gzip, gzip" } do
       assert.equal("", decode(header, ""))
     end
   end)
 
-  it("is not undone twice, nor when it was not asked for", function()
+  it("is refused if it is a second one, or was not requested", function()
     local packed = gzip(TEXT)
     for _, header in ipairs { "gzip, gzip", "br, gzip", "gzip, deflate", "br", "zstd", "compress",
                               "gzip;q=1", ("gzip, "):rep(1000) } do
@@ -67,7 +67,7 @@ describe("a body's coding", function()
     end
   end)
 
-  it("is not shown in full length", function()
+  it("is shortened in a message", function()
     local _, _, message = decode(("x"):rep(60000), "body")
     assert.is_true(#message < 200)
   end)
@@ -80,7 +80,7 @@ describe("a long body", function()
     return ok and response.body, kind, message
   end
 
-  it("lets others go on now and then, and comes as a whole", function()
+  it("is decompressed completely, with breaths in between", function()
     local text = TEXT:rep(2500)
     local breaths = 0
     local body = decode_with(function()
@@ -91,7 +91,7 @@ describe("a long body", function()
     assert.is_true(breaths > #text / 200000 and breaths < #text / 60000, breaths .. " breaths")
   end)
 
-  it("is given up when the time is over, whatever the status", function()
+  it("is refused after the deadline, whatever the status", function()
     local breaths = 0
     local body, kind, message = decode_with(function()
       breaths = breaths + 1
@@ -102,15 +102,15 @@ describe("a long body", function()
   end)
 end)
 
-describe("a body that is not what its coding says", function()
-  it("is an error where the status is a good one", function()
+describe("a body that does not match its coding", function()
+  it("is an error if the status is good", function()
     for _, body in pairs(untrue()) do
       refused("is not valid", "gzip", body[1], 200)
       refused("is not valid", "gzip", body[1], 399)
     end
   end)
 
-  it("is read as far as it can be where the status says what happened", function()
+  it("is replaced by its readable part from status 400 on", function()
     for name, body in pairs(untrue()) do
       for _, status in ipairs { 400, 401, 429, 503 } do
         assert.equal(body[2], decode("gzip", body[1], status), name)
@@ -118,12 +118,12 @@ describe("a body that is not what its coding says", function()
     end
   end)
 
-  it("is kept as it came where it may or may not be deflate", function()
+  it("stays as it came if it may or may not be deflate", function()
     assert.equal(TEXT, decode("deflate", TEXT, 429))
     refused("is not valid", "deflate", TEXT, 200)
   end)
 
-  it("never passes the ceiling, whatever the status", function()
+  it("is refused above max_body, whatever the status", function()
     local packed = gzip(("x"):rep(10001))
     assert.equal(10000, #decode("gzip", gzip(("x"):rep(10000))))
     refused("max_body", "gzip", packed, 200)

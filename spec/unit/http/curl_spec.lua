@@ -22,7 +22,7 @@ describe("pcapi.http.curl", function()
 
   after_each(function() restore() end)
 
-  it("opens nothing before it sends, and sleeps and tells the time without", function()
+  it("opens no pool to sleep or to read the clock", function()
     local transport = curl.new()
     assert.equal(1000, transport:now())
     assert.is_true(transport:sleep(3))
@@ -31,7 +31,7 @@ describe("pcapi.http.curl", function()
     assert.same({}, core.pools)
   end)
 
-  it("connects as it is told", function()
+  it("connects with its options", function()
     curl.new({ ca_file = "f", proxy = "p", no_proxy = "n", http_version = "1.1",
                user_agent = "mine/1" }):send(request())
     assert.same({ ca_file = "f", proxy = "p", no_proxy = "n", http_1_1 = true,
@@ -42,7 +42,7 @@ describe("pcapi.http.curl", function()
                   user_agent = "pcapi/" .. version }, core.sessions[2].options)
   end)
 
-  it("waits for the answer in slices, and tells how long it has waited", function()
+  it("waits for the response in slices, and passes the seconds to on_wait", function()
     core.answer = function() return { takes = 1.1 } end
     local waited = {}
     local transport = curl.new { on_wait = function(seconds) waited[#waited + 1] = seconds end }
@@ -51,7 +51,7 @@ describe("pcapi.http.curl", function()
     assert.equal(1001.1, core.time)
   end)
 
-  it("asks the on_wait of the request in place of its own", function()
+  it("calls the on_wait of the request in place of its own", function()
     core.answer = function() return { takes = 0.3 } end
     local asked
     curl.new({ on_wait = function() error "not this" end })
@@ -59,7 +59,7 @@ describe("pcapi.http.curl", function()
     assert.is_true(asked)
   end)
 
-  it("sleeps in slices, and never short of its time", function()
+  it("sleeps in slices, and never too short", function()
     local waited = {}
     local transport = curl.new { on_wait = function(seconds) waited[#waited + 1] = seconds end }
     transport:sleep(0.6)
@@ -70,7 +70,7 @@ describe("pcapi.http.curl", function()
     assert.equal(3, #waited)
   end)
 
-  it("keeps its connection for the next request", function()
+  it("reuses its connection for the next request", function()
     local transport = curl.new()
     for _ = 1, 3 do
       transport:send(request())
@@ -79,7 +79,7 @@ describe("pcapi.http.curl", function()
     assert.is_nil(core.pools[1].limits.watched) -- a loop's way costs more for one
   end)
 
-  it("gives each its own answer where on_wait asks for something itself", function()
+  it("returns each its own response if on_wait sends a request", function()
     core.answer = function(asked) return { takes = 1, body = asked.url } end
     local transport, inner = curl.new(), nil
     local outer = transport:send(request { url = "outer", on_wait = function()
@@ -95,7 +95,7 @@ describe("pcapi.http.curl", function()
       core.answer = function() return { takes = 10 } end
     end)
 
-    it("gives an error, and its next request works", function()
+    it("returns an error, and sends the next request", function()
       local transport = curl.new()
       local response, err = transport:send(request { on_wait = function() transport:close() end })
       assert.is_nil(response)
@@ -104,7 +104,7 @@ describe("pcapi.http.curl", function()
       assert.equal(200, transport:send(request()).status)
     end)
 
-    it("and used again there, gives each its own", function()
+    it("and used again there, returns each its own result", function()
       local transport, inner = curl.new(), nil
       local response, err = transport:send(request { on_wait = function()
         transport:close()
@@ -116,7 +116,7 @@ describe("pcapi.http.curl", function()
     end)
   end)
 
-  it("goes on after on_wait has raised, and then closes what was on the wire", function()
+  it("works after on_wait has raised an error, and close cancels that request", function()
     core.answer = function(_, number) return { takes = number == 1 and 10 or 1 } end
     local transport = curl.new()
     assert.matches("enough", raised_by(transport.send, transport, request {
@@ -127,7 +127,7 @@ describe("pcapi.http.curl", function()
     assert.equal(0, core.running)
   end)
 
-  it("gives kind, message, hint and timing of a failure", function()
+  it("returns kind, message, hint and timing of a failure", function()
     core.timing = { total = 1 }
     for kind, hint in pairs { network = "proxy", timeout = "timeout", tls = "ca_file",
                               config = "address" } do

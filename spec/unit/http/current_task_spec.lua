@@ -4,12 +4,12 @@ local current_task = require "pcapi.http.current_task"
 local LOOP, OTHER = {}, {}
 
 describe("pcapi.http.current_task", function()
-  it("knows no loop outside of tasks", function()
+  it("has no loop outside a task", function()
     assert.is_nil(current_task.loop())
     coroutine.wrap(function() assert.is_nil(current_task.loop()) end)()
   end)
 
-  it("knows the loop of the task that runs, before and after it waits", function()
+  it("returns the loop of the running task, before and after it waits", function()
     local seen = {}
     local co = coroutine.create(function()
       seen[1] = current_task.loop()
@@ -23,7 +23,7 @@ describe("pcapi.http.current_task", function()
     assert.equal(LOOP, seen[2])
   end)
 
-  it("hands values in, and the first one out", function()
+  it("passes values to the task, and returns its first one", function()
     local co = coroutine.create(function(...)
       assert.same({ 1, nil, 3 }, { ... })
       return coroutine.yield("a", nil, "c")
@@ -32,7 +32,7 @@ describe("pcapi.http.current_task", function()
     assert.same({ true, "d" }, { current_task.resume(LOOP, co, "d") })
   end)
 
-  it("knows no loop any more once a task has raised", function()
+  it("has no loop after a task has raised an error", function()
     local failure = {}
     local ok, err = current_task.resume(LOOP, coroutine.create(function() error(failure) end))
     assert.is_false(ok)
@@ -40,7 +40,7 @@ describe("pcapi.http.current_task", function()
     assert.is_nil(current_task.loop())
   end)
 
-  it("gives a coroutine within a task no loop, and the task its own again", function()
+  it("has no loop in a coroutine of a task, and the task's own after it", function()
     local inner, after
     current_task.resume(LOOP, coroutine.create(function()
       coroutine.wrap(function() inner = current_task.loop() end)()
@@ -50,7 +50,7 @@ describe("pcapi.http.current_task", function()
     assert.equal(LOOP, after)
   end)
 
-  it("keeps the loops of tasks within tasks apart", function()
+  it("separates the loops of nested tasks", function()
     local inner, after
     current_task.resume(LOOP, coroutine.create(function()
       current_task.resume(OTHER, coroutine.create(function() inner = current_task.loop() end))

@@ -16,7 +16,7 @@ local function fetch(answer, options, address)
 end
 
 describe("pcapi.fetch", function()
-  it("gives the answer as it is, with JSON decoded", function()
+  it("returns the response unchanged, with decoded JSON", function()
     local response = fetch { reason = "OK", body = '{"name":"x"}',
                              headers = { ["content-type"] = "application/json" } }
     assert.equal(200, response.status)
@@ -26,7 +26,7 @@ describe("pcapi.fetch", function()
     assert.same({ name = "x" }, response.json)
   end)
 
-  it("takes any status for an answer, and tries nothing again", function()
+  it("returns a response of any status, and repeats nothing", function()
     for _, status in ipairs { 204, 302, 401, 404, 429, 503 } do
       local response, _, transport = fetch { status = status }
       assert.equal(status, response.status)
@@ -35,7 +35,7 @@ describe("pcapi.fetch", function()
     end
   end)
 
-  it("sends GET and no header of its own, least of all a token", function()
+  it("sends a GET without headers of its own, and without a token", function()
     local _, _, transport = fetch {}
     local sent = transport.sent[1]
     assert.equal("GET", sent.method)
@@ -46,7 +46,7 @@ describe("pcapi.fetch", function()
     assert.equal(15, sent.connect_timeout)
   end)
 
-  it("sends what it is told", function()
+  it("sends method, body and headers of the options, with their limits", function()
     local _, _, transport = fetch({}, { method = "POST", body = "x", timeout = 5, max_body = 7,
                                         connect_timeout = 2, headers = { B = "2", A = "1" } })
     local sent = transport.sent[1]
@@ -58,7 +58,7 @@ describe("pcapi.fetch", function()
     assert.equal(7, sent.max_body)
   end)
 
-  it("takes 2,000,000 JSON values at most, or max_values", function()
+  it("decodes 2,000,000 JSON values at most, or max_values", function()
     local response, err = fetch { body = '{"a":[' .. ("[],"):rep(2e6) .. "[]]}" }
     assert.is_nil(response)
     assert.equal("protocol", err.kind)
@@ -70,19 +70,19 @@ describe("pcapi.fetch", function()
     assert.same({ 1, 2 }, assert(fetch({ body = "[1,2]" }, { max_values = 3 })).json)
   end)
 
-  it("gives the cure where a response is larger than max_body", function()
+  it("returns a hint if a response is larger than max_body", function()
     local _, err = fetch { kind = "protocol", message = "the answer is larger than max_body" }
     assert.equal("Raise max_body if you expect so much", err.hint)
   end)
 
-  it("gives the error of the network", function()
+  it("returns the error of the network", function()
     local response, err = fetch { kind = "timeout", message = "too slow" }
     assert.is_nil(response)
     assert.equal("timeout", err.kind)
     assert.equal("too slow", err.message)
   end)
 
-  it("gives a failed answer as it came, though its type says JSON and it is none", function()
+  it("returns a response with a bad status unchanged if its JSON cannot be read", function()
     for status, body in pairs { [302] = "moved", [404] = "", [429] = "<html>slow down</html>",
                                 [502] = '{"cut":', [503] = "\0\255" } do
       local response = fetch { status = status, body = body, headers = {
@@ -94,7 +94,7 @@ describe("pcapi.fetch", function()
     end
   end)
 
-  it("gives a protocol error for JSON that is none", function()
+  it("returns a protocol error for invalid JSON", function()
     local response, err = fetch { body = "[1,", headers = { ["content-type"] = "text/json" } }
     assert.is_nil(response)
     assert.equal("protocol", err.kind)
@@ -102,7 +102,7 @@ describe("pcapi.fetch", function()
     assert.matches("at byte 4", err.message, 1, true)
   end)
 
-  it("looks at the address anew when it changes, or what is allowed does", function()
+  it("checks the address again if it or allow_http changes", function()
     fetch({}, { allow_http = true }, "http://127.0.0.1:9/")
     raises(function() pcapi.fetch("http://127.0.0.1:9/") end, "must begin with https://")
     fetch({}, nil, URL)
@@ -139,7 +139,7 @@ describe("pcapi.fetch", function()
       assert.same({}, transport.slept)
     end)
 
-    it("sends one request if a repetition would not help", function()
+    it("sends one request after a status that is final", function()
       for _, status in ipairs { 302, 400, 401, 403, 404, 501 } do
         local response, _, transport = fetch_again { { status = status } }
         assert.equal(status, response.status)
@@ -174,7 +174,7 @@ describe("pcapi.fetch", function()
       assert.equal(3, #transport.sent)
     end)
 
-    it("returns an error that a repetition would not help at once", function()
+    it("returns a final error at once", function()
       local _, err, transport = fetch_again { { kind = "tls" } }
       assert.equal("tls", err.kind)
       assert.equal(1, #transport.sent)
@@ -271,17 +271,17 @@ describe("pcapi.fetch", function()
     end)
   end)
 
-  describe("blames the caller's line for", function()
+  describe("raises an error at the caller's line for", function()
     local transport = fake.new {}
 
     for name, case in pairs {
-      ["an address that is none"] = { "example.com", {},
+      ["an invalid address"] = { "example.com", {},
         "pcapi.fetch: the address is not an absolute address" },
       ["an address with a line break"] = { URL .. "\r\nEvil: 1", {}, "only printable ASCII" },
       ["http to elsewhere"] = { "http://a.example/", { allow_http = true },
         "the address must begin with https://" },
       ["another protocol"] = { "file:///etc/passwd", {}, "must begin with https://" },
-      ["a method that is no word"] = { URL, { method = "GET /" }, 'option "method" must be' },
+      ["an invalid method"] = { URL, { method = "GET /" }, 'option "method" must be' },
       ["an unknown option"] = { URL, { token = "x" }, 'pcapi.fetch has no option "token"' },
       ["a header with a line break"] = { URL, { headers = { A = "b\nc" } },
         "pcapi.fetch: header A holds a line break" },
@@ -289,9 +289,9 @@ describe("pcapi.fetch", function()
         'pcapi.fetch: retry has no option "attempt"; did you mean "attempts"?' },
       ["a retry that is neither a table nor a boolean"] = { URL, { retry = 3 },
         'option "retry" must be table or boolean' },
-      ["a resend that is no boolean"] = { URL, { retry = { resend = "POST" } },
+      ["a resend that is not a boolean"] = { URL, { retry = { resend = "POST" } },
         'option "resend" must be boolean' },
-      ["a body that is no text"] = { URL, { body = {} }, 'option "body" must be string' },
+      ["a body that is not a string"] = { URL, { body = {} }, 'option "body" must be string' },
     } do
       it(name, function()
         case[2].transport = transport
@@ -300,7 +300,7 @@ describe("pcapi.fetch", function()
       end)
     end
 
-    it("no address, before any other call as well", function()
+    it("a missing address, also in the first call", function()
       local loaded = package.loaded["pcapi.http.fetch"]
       package.loaded["pcapi.http.fetch"] = nil
       local fresh = require "pcapi.http.fetch"

@@ -2,7 +2,7 @@ local headers = require "pcapi.http.headers"
 
 describe("pcapi.http.headers", function()
   describe("is_valid", function()
-    it("takes names and values as RFC 9110 has them", function()
+    it("accepts names and values of RFC 9110", function()
       for name, value in pairs {
         Accept = "application/json", ["X-Locale"] = "en US", ["!#$%&'*+-.^_`|~9"] = "x",
         Tab = "a\tb", Latin = "M\195\188nchen", ["MS-ContinuationToken"] = "a,b/c=",
@@ -27,13 +27,13 @@ describe("pcapi.http.headers", function()
       end)
     end
 
-    it("refuses an empty value, which libcurl would leave out", function()
+    it("refuses an empty value, which libcurl does not send", function()
       local ok, why = headers.is_valid("X-Any", "")
       assert.is_nil(ok)
       assert.equal("header X-Any needs a text that is not empty", why)
     end)
 
-    it("refuses values and names that are no text", function()
+    it("refuses values and names that are not strings", function()
       assert.is_nil((headers.is_valid("X-Any", 5)))
       assert.is_nil((headers.is_valid("X-Any", nil)))
       assert.is_nil((headers.is_valid(nil, "x")))
@@ -41,7 +41,7 @@ describe("pcapi.http.headers", function()
   end)
 
   describe("lines", function()
-    it("come sorted", function()
+    it("are sorted", function()
       local given, sorted = {}, {}
       for i = 1, 26 do
         local name = string.char(64 + i)
@@ -50,20 +50,20 @@ describe("pcapi.http.headers", function()
       assert.same(sorted, headers.lines(given))
     end)
 
-    it("are none for nothing", function()
+    it("are empty without a header", function()
       assert.same({}, headers.lines())
       assert.same({}, headers.lines(nil, {}))
     end)
 
-    it("follow the later table whatever the case of the name", function()
+    it("have the value of the last table, whatever the case of the name", function()
       assert.same({ "ACCEPT: b" }, headers.lines({ Accept = "a" }, nil, { ACCEPT = "b" }))
     end)
 
-    it("lose a header that a later table sets to false", function()
+    it("do not have a header that a later table sets to false", function()
       assert.same({ "B: 2" }, headers.lines({ A = "1", B = "2" }, { a = false }))
     end)
 
-    it("get a header back that a still later table sets", function()
+    it("have a header again that a still later table sets", function()
       assert.same({ "A: 3" }, headers.lines({ A = "1" }, { a = false }, { A = "3" }))
     end)
   end)

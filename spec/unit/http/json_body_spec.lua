@@ -23,7 +23,7 @@ local function decode(text)
   return pieces, value, message, offset
 end
 
-describe("a long text that is decoded a piece at a time", function()
+describe("a long text that is decoded in pieces", function()
   for name, template in pairs {
     ["a collection"] = '{"totalCount":4500,"items":[%s],"attributes":{"objectType":"Collection"}}',
     ["a bare array"] = "[%s]",
@@ -31,7 +31,7 @@ describe("a long text that is decoded a piece at a time", function()
     ["a byte order mark"] = '\239\187\191{"Items":[%s]}',
     ["a bare array behind a byte order mark"] = "\239\187\191 [%s]",
   } do
-    it("gives what it gives as a whole, being " .. name, function()
+    it("gives the same value as in one piece: " .. name, function()
       local text = template:gsub("%%s", function() return MANY end)
       local pieces, value = decode(text)
       assert.is_true(pieces >= 5)
@@ -47,7 +47,7 @@ describe("a long text that is decoded a piece at a time", function()
     ["a list within a member"] = '{"error":{"items":[%s]}}',
     ["items that are no list"] = '{"items":{"a":[%s]}}',
   } do
-    it("gives what it gives as a whole, having " .. name, function()
+    it("gives the same value as in one piece, with " .. name, function()
       local text = template:gsub("%%s", function() return MANY end)
       local _, value = decode(text)
       assert.same(core.decode(text), value)
@@ -65,7 +65,7 @@ describe("a long text that is decoded a piece at a time", function()
     ["an open string"] = '{"items":[%s,{"a":"]}',
     ["a word"] = '{"items":[%s,{"a":nonsense}]}',
   } do
-    it("is refused with a place in the text, having " .. name, function()
+    it("is refused with an offset in the text, with " .. name, function()
       local text = template:gsub("%%s", function() return MANY end)
       local _, value, message, offset = decode(text)
       assert.is_nil(value)
@@ -77,7 +77,7 @@ describe("a long text that is decoded a piece at a time", function()
     end)
   end
 
-  it("is never taken for whole where it was cut", function()
+  it("is refused if its end is missing", function()
     local text = '{"items":[' .. records(1600) .. '],"totalCount":1600}'
     for length = #text - 1, 1, -997 do
       local _, value = decode(text:sub(1, length))
@@ -92,7 +92,7 @@ describe("a long text that is decoded a piece at a time", function()
     ["an array of arrays"] = "[[[%s]]]",
     ["an object of records"] = '{%s}',
   } do
-    it("is cut wherever it can be, being " .. name, function()
+    it("is cut into pieces wherever possible: " .. name, function()
       local inside = name ~= "an object of records" and MANY
         or MANY:gsub('{"objectId":"0*(%d+)"', '"%1":%0')
       local text = template:gsub("%%s", function() return inside end)
@@ -102,7 +102,7 @@ describe("a long text that is decoded a piece at a time", function()
     end)
   end
 
-  it("ends when it is told to, with what it is told", function()
+  it("is given up with the message that the checkpoint returns", function()
     local count = 0
     local value, message, offset = json_body.decode_text("[" .. MANY .. "]", function()
       count = count + 1
@@ -162,7 +162,7 @@ describe("pieces of any size", function()
     '{"":{"":[""]}}', '["]","[","}",{"{":"\\"}"}]', '["\\ud800",["\\udc00"],{"\\ud83d":1}]',
     "[1e999,[-1e999],2]", '{"a":1e999,"b":[1.5,2]}', "5", '"text"', "null", "true", " 7 ",
   } do
-    it("give what the whole gives: " .. text, function()
+    it("give the same value as one piece: " .. text, function()
       assert_alike_in_all_sizes(text)
     end)
   end
@@ -177,13 +177,13 @@ describe("pieces of any size", function()
     '["\\u12",[1]]',
     "<html>[1]</html>", "[1] <", '{"a":1 [2]}', '{"a":tr[1]}', "[-[1]]", '[""[1]]', '[1 2,[3]]',
   } do
-    it(("refuse what the whole refuses: %q"):format(text), function()
+    it(("are refused like one piece: %q"):format(text), function()
       assert.is_string((select(2, core.decode(text))))
       assert_alike_in_all_sizes(text)
     end)
   end
 
-  it("refuse what is nested too deep, and take what is not", function()
+  it("have the same limit of nesting as one piece", function()
     for _, size in ipairs { 1, 3, 50, 1000 } do
       for depth = 98, 102 do
         assert_alike(("["):rep(depth) .. ("]"):rep(depth), size)
@@ -225,7 +225,7 @@ describe("pieces of any size", function()
     return space() .. (kind <= 4 and "{" .. inner .. "}" or "[" .. inner .. "]") .. space()
   end
 
-  it("give what the whole gives, over random texts", function()
+  it("give the same value as one piece for random texts", function()
     state = 11
     for _ = 1, 700 do
       local text = text_of(5)
@@ -236,7 +236,7 @@ describe("pieces of any size", function()
     end
   end)
 
-  it("agree about texts in which one byte is missing, or is another", function()
+  it("agree with one piece on texts with a missing or changed byte", function()
     state = 12
     for _ = 1, 700 do
       local text = text_of(4)
@@ -251,7 +251,7 @@ describe("pieces of any size", function()
 end)
 
 describe("a short text", function()
-  it("is decoded at once", function()
+  it("is decoded in one piece", function()
     local pieces, value = decode '{"items":[{"a":1}]}'
     assert.equal(0, pieces)
     assert.same({ items = { { a = 1 } } }, value)
@@ -268,13 +268,13 @@ describe("pcapi.http.json_body", function()
 
     for _, kind in ipairs { "application/json", "application/json; charset=utf-8", "text/json",
                             "application/problem+json" } do
-      it("takes JSON that " .. kind .. " announces", function()
+      it("decodes JSON of type " .. kind, function()
         local ok, json = decode_body(kind, '"text"')
         assert.is_true(ok)
         assert.equal("text", json)
       end)
 
-      it("refuses what " .. kind .. " announces and is none", function()
+      it("refuses a body of type " .. kind .. " that is not JSON", function()
         local ok, _, message = decode_body(kind, "[1,]")
         assert.is_nil(ok)
         assert.matches("the response is not JSON (" .. kind .. "): ", message, 1, true)
@@ -282,7 +282,7 @@ describe("pcapi.http.json_body", function()
       end)
     end
 
-    it("takes what looks like JSON whatever its type", function()
+    it("decodes a body that looks like JSON, whatever its type", function()
       for _, body in ipairs { "[1]", " \r\n[1]", BOM .. "[1]", BOM .. " [1]" } do
         local ok, json = decode_body("text/plain", body)
         assert.is_true(ok)
@@ -292,7 +292,7 @@ describe("pcapi.http.json_body", function()
       assert.same({ a = 1 }, json)
     end)
 
-    it("leaves other bodies alone", function()
+    it("ignores other bodies", function()
       for _, body in ipairs { "", "text", "5", "<html>", "{ not JSON" } do
         local ok, json = decode_body("text/html", body)
         assert.is_true(ok)
@@ -300,19 +300,19 @@ describe("pcapi.http.json_body", function()
       end
     end)
 
-    it("takes an empty body of any type, as some answers have none", function()
+    it("accepts an empty body of any type", function()
       local ok, json = decode_body("application/json", "")
       assert.is_true(ok)
       assert.is_nil(json)
     end)
 
-    it("gives false for false", function()
+    it("decodes false as false", function()
       local ok, json = decode_body("application/json", "false")
       assert.is_true(ok)
       assert.is_false(json)
     end)
 
-    describe("where the body has to be JSON", function()
+    describe("of a body that must be JSON", function()
       for body, why in pairs {
         [""] = "the response is not JSON (no content type): it is empty",
         ["null"] = "the response is not JSON (no content type): it is null",
@@ -326,7 +326,7 @@ describe("pcapi.http.json_body", function()
         end)
       end
 
-      it("does not mind its type", function()
+      it("ignores the content type", function()
         local ok, json = decode_body("text/html", BOM .. "[1]", true)
         assert.is_true(ok)
         assert.same({ 1 }, json)
@@ -358,14 +358,14 @@ describe("pcapi.http.json_body", function()
     end)
   end)
 
-  it("makes an error of another kind of a good answer that is not to blame", function()
+  it("makes an error of the given kind if the response is not at fault", function()
     local err = json_body.unreadable({ status = 200 }, "late", { kind = "timeout", hint = "wait" })
     assert.same({ "timeout", "late", "wait" }, { err.kind, err.message, err.hint })
     err = json_body.unreadable({ status = 200 }, "large", { hint = "raise" })
     assert.same({ "protocol", "raise" }, { err.kind, err.hint })
   end)
 
-  it("makes a protocol error of a good answer without sense", function()
+  it("makes a protocol error for a good status with an unreadable body", function()
     local err = json_body.unreadable({ status = 200, request_id = "r", correlation_id = "c" },
       "odd")
     assert.is_true(errors.is(err))

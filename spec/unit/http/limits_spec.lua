@@ -1,7 +1,7 @@
 describe("limits.life", function()
   local limits = require "pcapi.http.limits"
 
-  it("gives seconds that any clock can hold, and never 0, which some take for always", function()
+  it("returns seconds from 0.001 to ten years", function()
     assert.same({ 57, 0.001, 0.001, 0.001 },
       { limits.life(57), limits.life(0), limits.life(-5), limits.life(1e-9) })
     for _, seconds in ipairs { 1e12, 1e308, math.huge, 0 / 0 } do
@@ -13,18 +13,18 @@ end)
 describe("limits.pause", function()
   local limits = require "pcapi.http.limits"
 
-  it("gives the seconds that a server asks for", function()
+  it("returns the seconds that a server asks for", function()
     assert.equal(57, limits.pause(57))
     assert.equal(0.5, limits.pause(0.5))
   end)
 
-  it("gives ten minutes at most", function()
+  it("returns ten minutes at most", function()
     for _, seconds in ipairs { 601, 31536000, 1e308, math.huge } do
       assert.equal(600, limits.pause(seconds))
     end
   end)
 
-  it("gives no pause for nothing, a negative number and nan", function()
+  it("returns 0 for nil, a negative number and nan", function()
     assert.equal(0, limits.pause(nil))
     assert.equal(0, limits.pause(-5))
     assert.equal(0, limits.pause(0 / 0))

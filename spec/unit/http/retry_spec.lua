@@ -12,29 +12,29 @@ local UNAVAILABLE = { kind = "server", status = 503 }
 
 describe("pcapi.http.retry", function()
   for _, status in ipairs { 408, 429, 500, 502, 503, 504 } do
-    it("tries again after status " .. status, function()
+    it("allows another attempt after status " .. status, function()
       assert.is_number(decide { kind = "server", status = status })
     end)
   end
 
   for _, status in ipairs { 200, 301, 400, 401, 403, 404, 405, 406, 409, 412, 417, 501, 505 } do
-    it("is done after status " .. status, function()
+    it("allows no other attempt after status " .. status, function()
       assert.is_nil(decide { kind = "server", status = status })
     end)
   end
 
-  it("tries again when the network failed or was too slow", function()
+  it("allows another attempt after a network error or a timeout", function()
     assert.is_number(decide { kind = "network" })
     assert.is_number(decide { kind = "timeout" })
   end)
 
   for _, kind in ipairs { "tls", "config", "protocol", "unauthorized" } do
-    it("is done after a failure of kind " .. kind, function()
+    it("allows no other attempt after an error of kind " .. kind, function()
       assert.is_nil(decide { kind = kind })
     end)
   end
 
-  it("never retries an MFA refusal, whatever its status", function()
+  it("allows no other attempt after a refusal for lack of MFA", function()
     for _, status in ipairs { 401, 403, 429, 503 } do
       assert.is_nil(decide { kind = "mfa_required", status = status })
     end
@@ -42,14 +42,14 @@ describe("pcapi.http.retry", function()
   end)
 
   for _, method in ipairs { "GET", "HEAD", "PUT", "DELETE", "OPTIONS" } do
-    it("may send a " .. method .. " twice", function()
+    it("allows a second " .. method, function()
       assert.is_number(decide(UNAVAILABLE, { method = method }))
       assert.is_number(decide({ kind = "network" }, { method = method }))
     end)
   end
 
   for _, method in ipairs { "POST", "PATCH", "ODD" } do
-    it("sends a " .. method .. " again only when it was turned away", function()
+    it("allows a second " .. method .. " only after a 429", function()
       assert.is_nil(decide(UNAVAILABLE, { method = method }))
       assert.is_nil(decide({ kind = "network" }, { method = method }))
       assert.is_nil(decide({ kind = "timeout" }, { method = method }))
@@ -63,7 +63,7 @@ describe("pcapi.http.retry", function()
       assert.is_nil(decide(UNAVAILABLE, { attempt = 4 }))
     end)
 
-    it("as many as the policy says", function()
+    it("the attempts of the policy", function()
       assert.is_nil(decide(UNAVAILABLE, { policy = { attempts = 1 } }))
       assert.is_number(decide(UNAVAILABLE, { attempt = 4, policy = { attempts = 5 } }))
     end)
@@ -91,18 +91,18 @@ describe("pcapi.http.retry", function()
       assert.is_true(decide(UNAVAILABLE, { attempt = 50, policy = policy, random = highest }) < 30)
     end)
 
-    it("by the base and cap of the policy, one without the other too", function()
+    it("with the base or the cap of the policy", function()
       assert.equal(2, decide(UNAVAILABLE, { policy = { base = 4 } }))
       assert.equal(0.05, decide(UNAVAILABLE, { policy = { cap = 0.1 } }))
     end)
 
-    it("as long as the service names, cap or not", function()
+    it("as long as the service asks, also above the cap", function()
       local failure = { kind = "throttled", status = 429, retry_after = 57 }
       assert.equal(57, decide(failure))
       assert.equal(57, decide(failure, { policy = { cap = 1 } }))
     end)
 
-    it("ten minutes at most, whatever the service names", function()
+    it("ten minutes at most, whatever the service asks", function()
       for _, asked in ipairs { 601, 86400, 1e308, math.huge } do
         local failure = { kind = "throttled", status = 429, retry_after = asked }
         assert.equal(600, decide(failure))
@@ -110,17 +110,17 @@ describe("pcapi.http.retry", function()
       end
     end)
 
-    it("the backoff when the service names no time", function()
+    it("the backoff if the service asks for an invalid time", function()
       for _, asked in ipairs { -5, 0 / 0, -math.huge } do
         assert.equal(0.25, decide { kind = "throttled", status = 429, retry_after = asked })
       end
     end)
 
-    it("the backoff when the service names less", function()
+    it("the backoff if the service asks for less", function()
       assert.equal(0.25, decide { kind = "throttled", status = 429, retry_after = 0 })
     end)
 
-    it("only when that ends before the deadline", function()
+    it("only if the wait ends before the deadline", function()
       local failure = { kind = "throttled", status = 429, retry_after = 57 }
       assert.equal(57, decide(failure, { left = 57.001 }))
       assert.is_nil(decide(failure, { left = 57 }))
@@ -149,7 +149,7 @@ describe("pcapi.http.retry", function()
       { "Sat, 03 Feb 2024 06:00:00 GMT", SENT_AT, 0 },
       { "Sat, 03 Feb 2024 06:00:00 GMT", nil, 0 },
     } do
-      it(("is %d for %q where Date is %s"):format(case[3], case[1], case[2] or "missing"),
+      it(("is %d for %q if Date is %s"):format(case[3], case[1], case[2] or "missing"),
         function()
           assert.equal(case[3],
             retry.retry_after({ ["retry-after"] = case[1], date = case[2] }, NOW))
@@ -164,16 +164,16 @@ describe("pcapi.http.retry", function()
     for _, text in ipairs { "", "soon", "-5", "5s", "0x10", "1e3", "1e999", "5, soon", "5,", ",",
                             "inf", "nan", "+5", ".5", "1.5.5", " ", "5, -1",
                             "Sat, 33 Feb 2024 07:01:30 GMT", "2024-02-03T07:08:09Z" } do
-      it(("is nothing for %q"):format(text), function()
+      it(("is nil for %q"):format(text), function()
         assert.is_nil(retry.retry_after({ ["retry-after"] = text }, NOW))
       end)
     end
 
-    it("is nothing without the header", function()
+    it("is nil without the header", function()
       assert.is_nil(retry.retry_after({ date = SENT_AT }, NOW))
     end)
 
-    it("holds a date against this machine's clock where Date is of no clock", function()
+    it("compares a date with this machine's clock if Date is implausible", function()
       for _, date in ipairs { "Fri, 31 Dec 9999 23:59:59 GMT", "Sat, 01 Jan 0000 00:00:00 GMT",
                               "Wed, 01 Jan 2500 00:00:00 GMT" } do
         assert.equal(0, retry.retry_after({ ["retry-after"] = SENT_AT, date = date }, NOW), date)

@@ -27,7 +27,7 @@ local function hides(said)
 end
 
 describe("pcapi.http.trace", function()
-  it("tells method, address, headers, status and sizes of an exchange", function()
+  it("logs method, address, headers, status and sizes of a request", function()
     local said = send({ method = "POST", url = "https://api.example/v1/x?size=10", body = "12345",
                         headers = { "Accept: application/json", "X-Locale: de-DE" } },
       { status = 404, reason = "Not Found", body = "1234567",
@@ -44,7 +44,7 @@ describe("pcapi.http.trace", function()
     }, "\n"), said)
   end)
 
-  it("numbers the exchanges", function()
+  it("numbers the requests", function()
     local lines = {}
     local traced = trace.new(fake.new { {}, {} }, function(line) lines[#lines + 1] = line end)
     for _ = 1, 2 do
@@ -54,20 +54,20 @@ describe("pcapi.http.trace", function()
     assert.matches("\n* 2 GET https://a.example/", table.concat(lines, "\n"), 1, true)
   end)
 
-  it("tells when name, connection, TLS, first byte and all were there", function()
+  it("logs the time of name lookup, connection, TLS, first byte and end", function()
     local said = send({}, { timing = { name_lookup = 0.001, connect = 0.0125, tls = 0.05,
                                        first_byte = 0.1, total = 1.5 } })
     shows("name 0.001 s, connected 0.013 s, TLS 0.050 s, first byte 0.100 s, end 1.500 s", said)
   end)
 
-  it("tells nothing of steps that were not needed, as on a kept connection", function()
+  it("leaves out steps that were not needed, as on a reused connection", function()
     local said = send({}, { timing = { name_lookup = 0, connect = 0, tls = 0, first_byte = 0.1,
                                        total = 0.2 } })
     shows("not shown; first byte 0.100 s, end 0.200 s", said)
     shows("not shown; end 0.200 s", (send({}, { timing = { total = 0.2 } })))
   end)
 
-  it("tells of a failure what it was, and how far it came", function()
+  it("logs a failure and the steps before it", function()
     local said, response, err = send({}, { kind = "tls", message = "certificate has expired",
       timing = { name_lookup = 0.001, connect = 0.01, total = 0.02 } })
     assert.is_nil(response)
@@ -76,7 +76,7 @@ describe("pcapi.http.trace", function()
     shows("connected 0.010 s", said)
   end)
 
-  it("tells of waits, and waits", function()
+  it("logs a wait, and waits", function()
     local lines, transport = {}, fake.new {}
     local traced = trace.new(transport, function(line) lines[#lines + 1] = line end)
     traced:sleep(57)
@@ -87,14 +87,14 @@ describe("pcapi.http.trace", function()
     assert.equal(1, transport.closed)
   end)
 
-  it("gives answers as they are", function()
+  it("returns the response unchanged", function()
     local _, response = send({}, { status = 201, body = "SECRET", headers = { a = "b" } })
     assert.equal(201, response.status)
     assert.equal("SECRET", response.body)
     assert.equal("b", response.headers.a)
   end)
 
-  it("sends the request as it is", function()
+  it("sends the request unchanged", function()
     local _, _, _, transport = send { headers = { "Authorization: Bearer SECRET" }, body = "SECRET",
                                       url = "https://api.example/?token=SECRET", method = "POST" }
     assert.equal("Bearer SECRET", transport.sent[1].header.authorization)
@@ -114,7 +114,7 @@ describe("pcapi.http.trace", function()
                             "X-Client-Secret: SECRET", "MS-ContinuationToken: SECRET",
                             "X-Amz-Security-Token: SECRET", "Passphrase: SECRET",
                             "X-Locale: eyJSECRET.eyJSECRET.SECRET" } do
-      it("of a request: " .. line:match "^[^:]+", function()
+      it("the header of a request " .. line:match "^[^:]+", function()
         local said = send { headers = { line, "X-Locale: de-DE" } }
         hides(said)
         shows("> " .. line:match "^[^:]+" .. ": [hidden]", said)
@@ -131,7 +131,7 @@ describe("pcapi.http.trace", function()
       ["x-debug"] = "got eyJSECRET.eyJSECRET.SECRET",
       refresh = "0; url=https://x.example/?refresh_token=SECRET",
     } do
-      it("of an answer: " .. name, function()
+      it("the header of a response " .. name, function()
         local said = send({}, { headers = { [name] = value, ["content-type"] = "text/plain" } })
         hides(said)
         shows("< " .. name .. ": ", said)
@@ -142,18 +142,18 @@ describe("pcapi.http.trace", function()
     for _, name in ipairs { "access_token", "token", "id_token_hint", "code", "code_verifier",
                             "client_secret", "state", "api-key", "sig_key", "Password",
                             "client_assertion", "SAMLSignature" } do
-      it("of an address: " .. name, function()
+      it("the parameter of an address " .. name, function()
         local said = send { url = "https://api.example/x?a=b&" .. name .. "=SECRET&c=d" }
         hides(said)
         shows("?a=b&" .. name .. "=[hidden]&c=d", said)
       end)
     end
 
-    it("a token in the path of an address, where it looks like one", function()
+    it("a text in the path of an address that looks like a token", function()
       hides((send { url = "https://api.example/eyJSECRET.eyJSECRET.SECRET/x" }))
     end)
 
-    it("what was sent in a header, wherever an answer repeats it", function()
+    it("a secret of a request header wherever a response repeats it", function()
       local request = { headers = { "Authorization: Bearer opaque-SECRET+/=",
                                     "X-Api-Key: SECRET2" } }
       for _, said in ipairs { "opaque-SECRET+/=", "Bearer opaque-SECRET+/=",
@@ -164,13 +164,13 @@ describe("pcapi.http.trace", function()
       end
     end)
 
-    it("no more than that of what repeats it", function()
+    it("no more than the secret in a text that repeats it", function()
       local said = send({ headers = { "Authorization: Bearer SECRET.+%d" } },
         { headers = { a = "1 SECRET.+%d 2 SECRET.+%d 3" } })
       shows("< a: 1 [hidden] 2 [hidden] 3\n", said)
     end)
 
-    it("what was sent in a form, wherever an answer repeats it", function()
+    it("a secret of a form wherever a response repeats it", function()
       local request = {
         method = "POST", headers = { "Content-Type: application/x-www-form-urlencoded" },
         body = url.query({ grant_type = "refresh_token", client_id = "me", scope = "x",
@@ -187,7 +187,7 @@ describe("pcapi.http.trace", function()
   end)
 
   describe("does not hide", function()
-    it("what only sounds secret and is needed to find an error", function()
+    it("names that only look secret and are needed to find an error", function()
       local challenge = 'Bearer realm="", error="invalid_token", error_description="expired", '
         .. 'authorization_uri="https://login.example/authorize"'
       local said = send({ headers = { "Accept-Encoding: gzip" } }, { headers = {
@@ -199,7 +199,7 @@ describe("pcapi.http.trace", function()
       shows("< transfer-encoding: chunked", said)
     end)
 
-    it("ids, by which the service's log is searched", function()
+    it("the ids for a search in the service's log", function()
       local said = send({ headers = { "MS-RequestId: r-1", "MS-CorrelationId: c-1" } },
         { headers = { ["ms-requestid"] = "r-1" } })
       shows("> MS-RequestId: r-1", said)
@@ -208,20 +208,20 @@ describe("pcapi.http.trace", function()
     end)
   end)
 
-  it("does not end up in a loop over an empty secret, or hide everything for it", function()
+  it("ignores an empty secret", function()
     local said = send({ headers = { "Cookie: ", "Authorization: Bearer ", "X-Locale: de-DE" } },
       { headers = { a = "b" } })
     shows("> X-Locale: de-DE", said)
     shows("< a: b", said)
   end)
 
-  it("leaves addresses alone that have no query, an empty one or odd ones", function()
+  it("logs an address without a query, or with an odd one, unchanged", function()
     for _, tail in ipairs { "", "?a=b", "?a", "?a=b=c" } do
       shows("GET https://api.example/x" .. tail, (send { url = "https://api.example/x" .. tail }))
     end
   end)
 
-  it("cannot move a terminal's cursor, or begin a line of its own", function()
+  it("writes no control character that moves a terminal's cursor or begins a line", function()
     local said = send({ headers = { "X-Odd: \27[2J\7" } }, {
       status = 200, reason = "OK\27[31m",
       headers = { ["x-\27odd"] = "a\r\nb\27]0;title\7", c1 = "\194\155 31m" } })
