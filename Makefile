@@ -87,8 +87,8 @@ test-lua: build
 # The specs of the client, run by a worker of nginx. Not there: what pcapi.concurrent and the
 # transport over libcurl do (load, concurrent, transport), and what other processes do, be it
 # in a file of its own or by these names, whose spaces are dots.
-IN_NGINX     := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls exchange \
-                openid secrets sign_in))
+IN_NGINX     := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls openid \
+                request secrets sign_in))
 NOT_IN_NGINX := many.processes a.command.shows.no.secret
 test-in-nginx: test-needs
 	@$(MAKE) --no-print-directory LUA=luajit BUSTED=dev/busted-in-nginx test-lua \

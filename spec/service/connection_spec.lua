@@ -1,4 +1,4 @@
---- What a server can do to a connection of the transport over libcurl, and to those after it.
+--- Servers that misuse a connection of the transport over libcurl, and the requests after that.
 local core = require "pcapi.core"
 local pcapi = require "pcapi"
 local raw = require "spec.support.raw"
@@ -19,7 +19,7 @@ describe("a connection", function()
   before_each(function() server = raw.start() end)
   after_each(raw.stop_all)
 
-  it("survives a folded line behind any response before it", function()
+  it("works again after a folded line behind any response", function()
     local folded = "HTTP/1.1 200 OK\r\n x: " .. ("b"):rep(3000) .. "\r\nContent-Length: 0\r\n\r\n"
     for _, before in ipairs {
       "HTTP/1.1 503 Busy\r\nX-One: " .. ("a"):rep(40) .. "\r\nContent-Length: 0\r\n\r\n",
@@ -40,7 +40,7 @@ describe("a connection", function()
     assert.equal("ok", assert(fetch()).body)
   end)
 
-  it("survives retries into a folded line", function()
+  it("works again after retries that meet a folded line", function()
     server:play {
       { { "HTTP/1.1 503 Busy\r\nX-One: 1\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n" } },
       { { "HTTP/1.1 200 OK\r\n folded\r\nContent-Length: 0\r\n\r\n" } },
@@ -54,12 +54,12 @@ describe("a connection", function()
     end
   end)
 
-  it("joins a folded header to its line", function()
+  it("joins the lines of a folded header", function()
     server:play { { { "HTTP/1.1 200 OK\r\nX-A: one\r\n\t two\r\nContent-Length: 2\r\n\r\nok" } } }
     assert.equal("one two", assert(fetch()).headers["x-a"])
   end)
 
-  it("leaves trailers out, and takes no header for a status line", function()
+  it("ignores trailers, and takes no header for a status line", function()
     server:play { { { "HTTP/1.1 200 OK\r\nX-A: 1\r\nHTTP/1x: 2\r\n"
       .. "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
       .. "X-T: 1\r\nX-A: 2\r\nHTTP/1.1 500 No: 1\r\n\r\n" } } }
@@ -72,14 +72,14 @@ describe("a connection", function()
   end)
 
   for name, answer in pairs {
-    ["a transfer coding that is none"] = "Transfer-Encoding: identity\r\nContent-Length: 2",
-    ["a transfer that is compressed"] = "Transfer-Encoding: gzip, chunked",
+    ["an invalid transfer coding"] = "Transfer-Encoding: identity\r\nContent-Length: 2",
+    ["a compressed transfer"] = "Transfer-Encoding: gzip, chunked",
     ["two lengths"] = "Content-Length: 2\r\nContent-Length: 3",
     ["a length beside chunks"] = "Content-Length: 2\r\nTransfer-Encoding: chunked",
     ["a body that is compressed twice"] = "Content-Encoding: gzip, gzip\r\nContent-Length: 2",
     ["a body that is compressed in two lines"] =
       "Content-Encoding: gzip\r\nContent-Encoding: gzip\r\nContent-Length: 2",
-    ["a coding that was not asked for"] = "Content-Encoding: br\r\nContent-Length: 2",
+    ["a coding that was not requested"] = "Content-Encoding: br\r\nContent-Length: 2",
     ["a header without a name"] = ": 1\r\nContent-Length: 2",
     ["a header line without a colon"] = "nonsense\r\nContent-Length: 2",
     ["a header line of 200 KB"] = "X: " .. ("x"):rep(200000) .. "\r\nContent-Length: 2",
@@ -100,7 +100,7 @@ describe("a connection", function()
     end)
   end
 
-  it("goes on after a header that is too long for libcurl, beside others in a loop", function()
+  it("works again in a loop after a header that is too long for libcurl", function()
     server:play { { { "HTTP/1.1 200 OK\r\nX: " .. ("x"):rep(150000) .. "\r\n\r\n" } }, { { OK } } }
     local loop = assert(pcapi.concurrent.new {})
     local function ask() return fetch() end
@@ -110,7 +110,7 @@ describe("a connection", function()
   end)
 
   for name, ending in pairs { closes = { close = true }, resets = { reset = true } } do
-    it("that the server " .. name .. " has a POST sent once", function()
+    it("that the server " .. name .. " gets a POST once", function()
       server:play { { { OK }, { ending } }, { { OK }, { OK } } }
       assert(fetch())
       server:play { { { OK }, { ending } }, { { ending } }, { { OK } } }
@@ -127,7 +127,7 @@ describe("a connection", function()
     end)
   end
 
-  it("says so where it is closed, or no HTTP, whatever came before", function()
+  it("returns a protocol error for a second response that is not HTTP", function()
     server:play { { { OK }, { "SSH-2.0-x\r\n" } } }
     assert(fetch())
     local _, err = fetch()
@@ -149,7 +149,7 @@ describe("a proxy that refuses", function()
     return err
   end
 
-  it("a password is asked once, and named", function()
+  it("a password gets one request, and is named in the error", function()
     proxy = tinyproxy.start { ports = { port }, user = "kim", password = "right" }
     local err = ask("http://kim:wrong@" .. proxy.place)
     assert.equal("config", err.kind)
@@ -158,7 +158,7 @@ describe("a proxy that refuses", function()
     assert.equal(1, proxy:connects())
   end)
 
-  it("nothing, as its address is none, is named without its password", function()
+  it("nothing, as its address is invalid, is named without its password", function()
     for _, address in ipairs { "http://kim:se cret@127.0.0.1:1",
                                "http://kim:secret@127.0.0.1:x" } do
       local err = ask(address)
@@ -168,7 +168,7 @@ describe("a proxy that refuses", function()
     end
   end)
 
-  it("a host is asked once, and named", function()
+  it("a host gets one request, and is named in the error", function()
     proxy = tinyproxy.start { ports = { 1 } }
     local err = ask("http://" .. proxy.place)
     assert.equal("config", err.kind)
@@ -200,7 +200,7 @@ describe("a proxy of another kind", function()
     ["a host"] = { "socks5h", "\5\0\5\2\0\1\0\0\0\0\0\0" },
     ["a user"] = { "socks4", "\0\93\0\0\0\0\0\0" },
   } do
-    it("is asked once when it refuses " .. name .. ", over " .. case[1], function()
+    it("gets one request if it refuses " .. name .. ", over " .. case[1], function()
       proxy:play { { { early = true, case[2], { silent = true } } } }
       local err = ask(case[1] .. "://" .. place(proxy.http))
       assert.equal("config", err.kind, tostring(err))
@@ -211,28 +211,28 @@ describe("a proxy of another kind", function()
   end
 
   for _, status in ipairs { "302 Found", "405 Method Not Allowed", "451 Unavailable" } do
-    it("is asked once when it says " .. status, function()
+    it("gets one request if its status is " .. status, function()
       proxy:play { { { "HTTP/1.1 " .. status .. "\r\nContent-Length: 0\r\n\r\n" } } }
       assert.equal("config", ask("http://" .. place(proxy.http)).kind)
       assert.equal(1, proxy:seen().connections)
     end)
   end
 
-  it("is asked again after a failure of the moment", function()
+  it("gets further requests after a transient failure", function()
     proxy:play { { { "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n" } } }
     assert.equal("network", ask("http://" .. place(proxy.http)).kind)
     assert.equal(4, proxy:seen().connections)
   end)
 
-  it("is trusted by the same CAs, when it is reached by TLS", function()
+  it("is verified with the same CAs if its address is https", function()
     proxy:play { { { "HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n" } } }
     local err = ask("https://" .. place(proxy.https))
     assert.equal("config", err.kind, tostring(err))
   end)
 end)
 
-describe("few descriptors", function()
-  it("are what is named, not the file of CAs", function()
+describe("a lack of file descriptors", function()
+  it("is named in the error, not the file of CAs", function()
     local script = [[
       local pcapi = require "pcapi"
       local files = {}

@@ -1,4 +1,4 @@
---- Responses that no proper server gives: both transports say the same of them.
+--- Malformed responses: both transports treat them in the same way.
 local folder = require "spec.support.folder"
 local hostile = require "spec.support.hostile"
 local literal = require "spec.support.literal"
@@ -8,7 +8,7 @@ local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
 local workers = require "spec.support.workers"
 
--- "200 body", or the kind of an error and the error.
+-- Returns "200 body"; or the kind of an error, and the error.
 local VERDICT = [[
   function verdict(fetch, address, options)
     options.allow_http = true
@@ -23,7 +23,7 @@ local VERDICT = [[
 assert((loadstring or load)(VERDICT))() -- luacheck: ignore
 local verdict = rawget(_G, "verdict")
 
-describe("both transports say of a server that sends", function()
+describe("both transports treat", function()
   local server, worker
   setup(function()
     server = raw.start()
@@ -36,7 +36,7 @@ describe("both transports say of a server that sends", function()
   end)
 
   for _, case in ipairs(hostile) do
-    it(case.name .. " the same", function()
+    it(case.name .. " in the same way", function()
       server:play { { case.steps } }
       local address = server.http .. "/"
       local curls, why = verdict(pcapi.fetch, address, sandbox.merged(case.options))
@@ -48,8 +48,8 @@ describe("both transports say of a server that sends", function()
   end
 end)
 
--- Each response is honest for itself; what counts is what becomes of the next request.
-describe("behind a response of a kept connection", function()
+-- Each response is valid; the specs look at the next request.
+describe("on a reused connection", function()
   local OK = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
   local server, worker
   setup(function()
@@ -61,7 +61,7 @@ describe("behind a response of a kept connection", function()
     nginx.stop_all()
   end)
 
-  -- What both say of requests one after the other.
+  -- Returns the verdicts of both transports on several requests in turn.
   local function verdicts(script, requests)
     local said = { curl = {}, nginx = {} }
     local seen = {}
@@ -81,13 +81,13 @@ describe("behind a response of a kept connection", function()
     return said, seen
   end
 
-  it("a response that nobody asked for is nobody's", function()
+  it("a response without a request is dropped", function()
     local forged = { OK .. "one." .. OK .. "evil", { wait = 50 } }
     local said = verdicts({ { forged, { OK .. "two." } }, { { OK .. "two." } } }, { {}, {} })
     assert.same({ curl = { "200 one.", "200 two." }, nginx = { "200 one.", "200 two." } }, said)
   end)
 
-  it("a response that nobody asked for is nobody's, when it comes a little later", function()
+  it("a response without a request is dropped, also if it comes a little later", function()
     local forged = { OK .. "one.", { wait = 50 }, OK .. "evil", { silent = true } }
     local function ask(fetch_second)
       server:play { { forged }, { { OK .. "two." } } }
@@ -105,19 +105,19 @@ describe("behind a response of a kept connection", function()
     end))
   end)
 
-  it("a body that is longer than its length is not the next response", function()
+  it("the rest of a body that is longer than its length is dropped", function()
     local longer = { OK .. "one.HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", { wait = 50 } }
     local said = verdicts({ { longer, { OK .. "two." } }, { { OK .. "two." } } }, { {}, {} })
     assert.same({ curl = { "200 one.", "200 two." }, nginx = { "200 one.", "200 two." } }, said)
   end)
 
-  it("a body that 204 must not have is not the next response", function()
+  it("a body behind a 204 is dropped", function()
     local longer = { "HTTP/1.1 204 No Content\r\n\r\n" .. OK .. "evil", { wait = 50 } }
     local said = verdicts({ { longer, { OK .. "two." } }, { { OK .. "two." } } }, { {}, {} })
     assert.same({ curl = { "204 ", "200 two." }, nginx = { "204 ", "200 two." } }, said)
   end)
 
-  it("a folded line first is refused, and what comes next is read", function()
+  it("a folded first line is refused, and the next response is read", function()
     local busy = { "HTTP/1.1 503 X\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n" }
     local folded = { "HTTP/1.1 200 OK\r\n x: " .. ("y"):rep(3000) .. "\r\n" .. OK:match "Con.*"
       .. "evil" }
@@ -128,7 +128,7 @@ describe("behind a response of a kept connection", function()
 
   local dying = { { { OK .. "one." }, { { close = true } } }, { { OK .. "two." } } }
 
-  it("a GET is sent again where the connection closes", function()
+  it("a GET is sent again if the server closes the connection", function()
     local said = verdicts(dying, { {}, {} })
     assert.same({ curl = { "200 one.", "200 two." }, nginx = { "200 one.", "200 two." } }, said)
   end)

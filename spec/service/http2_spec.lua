@@ -1,4 +1,4 @@
---- What a server can do by frames of HTTP/2 that no proper server sends (RFC 9113).
+--- Servers that misuse frames of HTTP/2 (RFC 9113).
 local core = require "pcapi.core"
 local pcapi = require "pcapi"
 local raw = require "spec.support.raw"
@@ -96,7 +96,7 @@ describe("over HTTP/2", function()
     end)
   end
 
-  it("many headers are read that are 25 KB together", function()
+  it("25 headers of 1 KB are read", function()
     local fields = {}
     for i = 1, 25 do
       fields[i] = field("x-" .. i, ("a"):rep(1000))
@@ -111,14 +111,14 @@ describe("over HTTP/2", function()
     ["windows of its stream"] = frame(WINDOW, 0, bytes_of(1, 4)),
     ["priorities"] = frame(PRIORITY, 0, "\0\0\0\0\1"),
     ["frames of unknown kinds"] = frame(99, 0, "x", 0),
-    ["farewells"] = frame(GOAWAY, 0, bytes_of(1, 4) .. bytes_of(0, 4), 0),
-    ["questions whether we are there"] = frame(PING, 0, "12345678", 0),
+    ["goodbyes"] = frame(GOAWAY, 0, bytes_of(1, 4) .. bytes_of(0, 4), 0),
+    ["pings"] = frame(PING, 0, "12345678", 0),
     ["interim responses"] = frame(HEADERS, END_HEADERS, field(":status", "103")),
   } do
-    -- A flood without an end, as long as this: what libcurl does not end by itself takes minutes.
+    -- Endless in practice: without a limit of libcurl it would take minutes.
     local steps = { flood:rep(math.ceil(PIECE / #flood)), times = 1000000 }
 
-    it("a flood of " .. name .. " ends within the time", function()
+    it("a flood of " .. name .. " ends within the timeout", function()
       play(BEGIN .. (name:find "body" and head() or ""), steps)
       local started = core.now()
       local response, err = fetch()
@@ -129,7 +129,7 @@ describe("over HTTP/2", function()
       assert.equal("ok", assert(fetch()).body)
     end)
 
-    it("a flood of " .. name .. " does not stop other tasks of a loop", function()
+    it("a flood of " .. name .. " does not stop the other tasks of a loop", function()
       play(BEGIN .. (name:find "body" and head() or ""), steps)
       local loop, longest, ended = assert(pcapi.concurrent.new {}), 0, false
       local transport = require("pcapi.http.curl").new {}
@@ -148,7 +148,7 @@ describe("over HTTP/2", function()
     end)
   end
 
-  it("a connection whose response was refused is not used again", function()
+  it("a connection is not reused after a response that was refused", function()
     play(BEGIN .. head(), { frame(DATA, 0, ("x"):rep(PIECE)), times = 1000000 })
     local response, err = fetch { max_body = 100000 }
     assert.is_nil(response)
@@ -157,7 +157,7 @@ describe("over HTTP/2", function()
     assert.equal(2, server:seen().connections)
   end)
 
-  it("nor one whose response is too long by its own words", function()
+  it("a connection is not reused after a response with too large a Content-Length", function()
     play(BEGIN .. head(field("content-length", "200000")), { silent = true })
     local response, err = fetch { max_body = 100000 }
     assert.is_nil(response)
@@ -165,7 +165,7 @@ describe("over HTTP/2", function()
     assert.equal("ok", assert(fetch()).body)
   end)
 
-  it("a stream that is reset within a body of known length is no response", function()
+  it("a stream that is reset inside a body of known length is a network error", function()
     play(BEGIN .. head(field("content-length", "10")) .. frame(DATA, 0, "ok"), { wait = 100 },
       frame(RST, 0, bytes_of(0, 4)))
     local response, err = fetch()

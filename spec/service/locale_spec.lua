@@ -1,10 +1,10 @@
---- A host may set a locale at any time, whose numbers have a comma and whose letters have
--- other cases. In nginx nobody does.
+--- A host program may set a locale at any time, with a decimal comma and other letter cases. (nginx
+-- sets none.)
 local folder = require "spec.support.folder"
 
 local LUA = os.getenv "LUA" or "lua5.4"
 
--- A decimal comma; one whose letter I has another small one; a decimal point of two bytes.
+-- A decimal comma; a letter I with another lower case; a decimal point of two bytes.
 local LOCALES = { "de_DE", "tr_TR", "ps_AF" }
 
 describe("in another locale", function()
@@ -29,9 +29,9 @@ describe("in another locale", function()
 
   for _, name in ipairs(LOCALES) do
     for _, moment in ipairs { "before", "after", "taken back", "with another cjson" } do
-      -- cjson itself ends a process in which its first instance, or another, meets such a point
+      -- with such a decimal point a new instance of cjson ends the process
       if name ~= "ps_AF" or moment == "after" then
-        it(("the library gives the same: %s, set %s"):format(name, moment), function()
+        it(("the library returns the same values: %s, set %s"):format(name, moment), function()
           local expected = run("C", moment)
           assert.matches("encode\t[0.5,1.25]", expected, 1, true)
           assert.matches("\n0\n$", expected)
@@ -41,7 +41,7 @@ describe("in another locale", function()
     end
   end
 
-  it("the library opens where cjson alone would end the process", function()
+  it("the library loads where cjson alone would end the process", function()
     local pipe = assert(io.popen(("LOCPATH=%s %s -e '%s' 2>&1"):format(path, LUA,
       [[assert(os.setlocale "ps_AF.UTF-8")
         local value = assert(require("pcapi.core").decode "[0.5]")

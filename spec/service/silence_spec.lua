@@ -1,5 +1,5 @@
---- Connections whose peer falls silent: a firewall or a proxy drops their packets without a
--- word, while new connections work.
+--- Connections that fall silent: a firewall or a proxy drops their packets without notice, while
+-- new connections work.
 local core = require "pcapi.core"
 local pcapi = require "pcapi"
 local raw = require "spec.support.raw"
@@ -33,7 +33,7 @@ describe("a connection that falls silent", function()
 
   for _, version in ipairs { "2", "1.1" } do
     describe("over HTTP/" .. version, function()
-      it("costs one call its time, and none after it", function()
+      it("lets one call time out, and none after it", function()
         local one = client { timeout = 0.5, http_version = version }
         assert(ask(one))
         server:mute()
@@ -46,7 +46,7 @@ describe("a connection that falls silent", function()
         one:close()
       end)
 
-      it("costs no call anything that can wait longer than the silence", function()
+      it("lets no call fail whose timeout is longer than the silence", function()
         require("pcapi.http.limits").SILENCE = 0.5
         local one = client { timeout = 10, http_version = version }
         assert(ask(one))
@@ -63,7 +63,7 @@ describe("a connection that falls silent", function()
         one:close()
       end)
 
-      it("fails no task of a loop that can wait longer than the silence", function()
+      it("lets no task fail whose timeout is longer than the silence", function()
         require("pcapi.http.limits").SILENCE = 0.5
         local one = client { timeout = 10, http_version = version }
         local loop = assert(pcapi.concurrent.new { limit = 10 })
@@ -81,7 +81,7 @@ describe("a connection that falls silent", function()
         one:close()
       end)
 
-      it("fails as many tasks as were on it, and none after them", function()
+      it("lets the tasks that use it fail, and none after them", function()
         local one = client { timeout = 0.5, http_version = version }
         local all, loop = {}, assert(pcapi.concurrent.new { limit = 10 })
         for i = 1, 60 do
@@ -97,7 +97,7 @@ describe("a connection that falls silent", function()
     end)
   end
 
-  it("is one of twenty idle ones that cost a single timeout", function()
+  it("costs a single timeout, also with nineteen idle ones like it", function()
     local all, script, loop = {}, {}, assert(pcapi.concurrent.new { limit = 20 })
     for i = 1, 20 do
       script[i] = { { { wait = 300 }, OK }, { { silent = true } } }
@@ -119,7 +119,7 @@ describe("a connection that falls silent", function()
     loop:close()
   end)
 
-  it("is left to a request that may not be repeated", function()
+  it("keeps a request that may not be repeated", function()
     require("pcapi.http.limits").SILENCE = 0.3
     server:play { { { { wait = 1000 }, OK } } }
     local response = assert(pcapi.fetch(server.http .. "/", { allow_http = true, method = "POST",
@@ -128,7 +128,7 @@ describe("a connection that falls silent", function()
     assert.equal(1, #server:seen().requests)
   end)
 
-  it("is waited for where it is fresh, until the deadline", function()
+  it("keeps a request until the deadline if it is new", function()
     local made = sessions.new { idle = 1, silence = 0.3 }
     server:play { { { { wait = 1500 }, OK } } }
     local session = assert(made:start(sessions.connection { allow_http = true }, {
@@ -145,7 +145,7 @@ describe("a connection that falls silent", function()
     made:close()
   end)
 
-  it("is waited for where it speaks to others", function()
+  it("keeps a request while it answers other requests", function()
     require("pcapi.http.limits").SILENCE = 0.4
     local one = client { timeout = 10 }
     local function slow()

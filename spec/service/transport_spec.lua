@@ -1,16 +1,16 @@
---- What the transport over libcurl does beyond what every one does, see exchange_spec.
+--- Requests over libcurl; request_spec has those over any transport.
 local core = require "pcapi.core"
 local pcapi = require "pcapi"
 local sandbox = require "spec.support.sandbox"
 
 local fetch, authorized = sandbox.fetch, sandbox.authorized
 
-describe("an exchange", function()
+describe("a request over libcurl", function()
   it("negotiates HTTP/2", function()
     assert.equal(2, assert(fetch "/_sandbox/echo").version)
   end)
 
-  it("keeps the connection of a session for its next request", function()
+  it("reuses the connection of its session for the next request", function()
     local pool = core.pool {}
     local session = pool:http { ca_file = sandbox.ca_file }
     local function ask()
@@ -33,7 +33,7 @@ describe("an exchange", function()
     pool:close()
   end)
 
-  it("takes nothing over from a request that was refused before it was sent", function()
+  it("has nothing of a request that was refused before it was sent", function()
     local pool = core.pool {}
     local session = pool:http { ca_file = sandbox.ca_file }
     local request = { method = "GET", url = sandbox.url .. "/_sandbox/echo", timeout = 5,
@@ -66,7 +66,7 @@ describe("an exchange", function()
     assert.is_true(seen[2] > seen[1])
   end)
 
-  it("closes what was in flight when on_wait raises", function()
+  it("is closed if on_wait raises an error", function()
     sandbox.leaves_nothing(function()
       local client = sandbox.client("delay=5", { on_wait = function()
         error "enough"
@@ -80,7 +80,7 @@ describe("an exchange", function()
     end)
   end)
 
-  it("keeps one connection for fetch, with and without on_wait", function()
+  it("shares one connection with other calls of fetch, with and without on_wait", function()
     local connections = {}
     for i = 1, 4 do
       connections[assert(fetch("/_sandbox/echo", {
@@ -91,7 +91,7 @@ describe("an exchange", function()
     assert.is_nil(next(connections, first))
   end)
 
-  it("leaves no session open after any failure", function()
+  it("leaves no session open after a failure", function()
     sandbox.leaves_nothing(function()
       for _, settings in ipairs { "cut=headers", "cut=body", "body=garbage" } do
         pcapi.new { token = "x", base_url = sandbox.url, ca_file = sandbox.ca_file,
@@ -102,7 +102,7 @@ describe("an exchange", function()
   end)
 end)
 
-describe("an exchange that fails", function()
+describe("a request over libcurl that fails", function()
   local function kind_of(...)
     local response, err = ...
     assert.is_nil(response)
@@ -110,17 +110,17 @@ describe("an exchange that fails", function()
     return err.kind, err
   end
 
-  it("says that a name is unknown", function()
+  it("names an unknown host", function()
     local kind, err = kind_of(pcapi.fetch "https://nowhere.invalid/")
     assert.equal("network", kind)
     assert.truthy(tostring(err):find("nowhere.invalid", 1, true))
   end)
 
-  it("does not trust the sandbox's CA unless told", function()
+  it("does not trust another CA unless the options name it", function()
     assert.equal("tls", (kind_of(pcapi.fetch(sandbox.url .. "/_sandbox/echo"))))
   end)
 
-  it("trusts a hashed directory", function()
+  it("trusts the CAs of a hashed directory", function()
     assert.equal(200, assert(pcapi.fetch(sandbox.url .. "/_sandbox/echo",
       { ca_path = sandbox.ca_path })).status)
   end)
@@ -135,7 +135,7 @@ end)
 describe("a proxy", function()
   local closed = sandbox.env("PCAPI_SANDBOX_CLOSED_URL"):gsub("^https", "http")
 
-  it("is used where it is given", function()
+  it("is used if the options name it", function()
     local response, err = fetch("/_sandbox/echo", { proxy = closed, no_proxy = "" })
     assert.is_nil(response)
     assert.equal("network", err.kind)

@@ -1,6 +1,6 @@
--- Run by spec/service/locale_spec.lua: sets a locale before the library is there, after it, or
--- both and takes it back, and writes what the library then makes of numbers and names. What
--- it writes must be the same in every locale, so no number in here is written by Lua itself.
+-- Run by spec/service/locale_spec.lua: sets a locale before or after the library is loaded, or sets
+-- it back; then prints how the library reads and writes numbers and names. The output must be the
+-- same in every locale, so this script lets Lua write no number.
 local locale, moment = arg[1], arg[2]
 
 local function set(name)

@@ -1,4 +1,4 @@
---- What every transport does, whatever it is made of: these specs run within nginx, too.
+--- Requests over any transport: these specs also run inside nginx.
 local core = require "pcapi.core"
 local sandbox = require "spec.support.sandbox"
 
@@ -6,8 +6,8 @@ local pcapi = sandbox.library
 
 local fetch, authorized = sandbox.fetch, sandbox.authorized
 
-describe("an exchange", function()
-  it("gives status, headers in lower case, body and decoded JSON", function()
+describe("a request", function()
+  it("returns status, headers in lower case, body and decoded JSON", function()
     local response = assert(fetch "/_sandbox/echo")
     assert.equal(200, response.status)
     assert.truthy(response.headers["content-type"]:find "json")
@@ -15,7 +15,7 @@ describe("an exchange", function()
     assert.truthy(response.body:find "GET")
   end)
 
-  it("sends method, headers and body as they were given", function()
+  it("sends method, headers and body unchanged", function()
     local response = assert(fetch("/_sandbox/echo", {
       method = "PUT", body = "a=1\0b", headers = { ["X-Thing"] = "value" },
     }))
@@ -24,18 +24,18 @@ describe("an exchange", function()
     assert.equal("value", response.json.headers["x-thing"])
   end)
 
-  it("keeps to HTTP/1.1 when asked", function()
+  it("uses HTTP/1.1 if the options say so", function()
     local response = assert(fetch("/_sandbox/echo", { http_version = "1.1" }))
     assert.equal(1.1, response.version)
     assert.equal("1.1", response.json.http_version)
   end)
 
-  it("keeps the connection for the next one", function()
+  it("reuses its connection for the next request", function()
     local first = assert(fetch "/_sandbox/echo").json.connection
     assert.equal(first, assert(fetch "/_sandbox/echo").json.connection)
   end)
 
-  it("names itself and offers compression", function()
+  it("sends a user agent and offers compression", function()
     local headers = assert(fetch("/_sandbox/echo", { user_agent = "my-job/2" })).json.headers
     assert.equal("my-job/2 pcapi/" .. pcapi._VERSION, headers["user-agent"])
     assert.truthy(headers["accept-encoding"]:find "gzip")
@@ -45,30 +45,30 @@ describe("an exchange", function()
     assert.equal("first, second", assert(fetch "/_sandbox/echo").headers["x-twice"])
   end)
 
-  it("inflates a compressed answer", function()
+  it("decompresses a response", function()
     local response = assert(authorized "records=2000")
     assert.equal("gzip", response.headers["content-encoding"])
     assert.equal(2000, #response.json.items)
   end)
 
-  it("returns any status as an answer and follows no redirect", function()
+  it("returns a response of any status, and follows no redirect", function()
     assert.equal(401, assert(fetch "/v1/customers").status)
     local response = assert(authorized("redirect=" .. sandbox.url .. "/_sandbox/echo"))
     assert.equal(302, response.status)
   end)
 
-  it("drops the byte order mark of JSON and keeps other bodies byte for byte", function()
+  it("removes the byte order mark of JSON, and keeps other bodies unchanged", function()
     assert.equal("{", assert(authorized "bom=1").body:sub(1, 1))
     assert.equal("ok", (assert(fetch "/_sandbox/health").body:gsub("%s", "")))
   end)
 
-  it("asks by HEAD for the headers of what is too large to fetch", function()
+  it("gets the headers of a large response by HEAD", function()
     local response = assert(fetch("/_sandbox/echo", { method = "HEAD", max_body = 10 }))
     assert.equal(200, response.status)
     assert.equal("", response.body)
   end)
 
-  it("refuses a body with GET, which would go out as a POST", function()
+  it("refuses a GET with a body, which libcurl would send as a POST", function()
     assert.has_error(function()
       fetch("/_sandbox/echo", { body = "x" })
     end)
@@ -138,7 +138,7 @@ describe("a request with retry", function()
   end)
 end)
 
-describe("an exchange that fails", function()
+describe("a request that fails", function()
   local function kind_of(...)
     local response, err = ...
     assert.is_nil(response)
@@ -146,7 +146,7 @@ describe("an exchange that fails", function()
     return err.kind, err
   end
 
-  it("says that nobody listens", function()
+  it("returns a network error if no server listens", function()
     assert.equal("network", (kind_of(pcapi.fetch(sandbox.env "PCAPI_SANDBOX_CLOSED_URL"))))
   end)
 
@@ -184,12 +184,12 @@ describe("an exchange that fails", function()
     assert.equal("timeout", (kind_of(authorized("trickle=1", { timeout = 0.5 }))))
   end)
 
-  it("says that the connection broke", function()
+  it("returns a network error if the connection breaks", function()
     assert.equal("network", (kind_of(authorized("cut=headers"))))
     assert.equal("network", (kind_of(authorized("cut=body"))))
   end)
 
-  it("refuses a body above the ceiling, with and without its length told", function()
+  it("refuses a body above max_body, with or without Content-Length", function()
     for _, body in ipairs { "huge", "huge-length", "bomb" } do
       local kind, err = kind_of(authorized("body=" .. body, { max_body = 1e6 }))
       assert.equal("protocol", kind)
@@ -197,18 +197,18 @@ describe("an exchange that fails", function()
     end
   end)
 
-  it("refuses headers above the ceiling", function()
+  it("refuses headers above their limit", function()
     local kind, err = kind_of(authorized("bigheaders=100000"))
     assert.equal("protocol", kind, tostring(err))
   end)
 
-  it("names the offset of what is not JSON", function()
+  it("returns the offset of invalid JSON", function()
     local kind, err = kind_of(authorized("body=truncated"))
     assert.equal("protocol", kind)
     assert.truthy(tostring(err):find "not JSON .* at byte %d+")
   end)
 
-  it("reaches loopback over plain HTTP only where that is allowed", function()
+  it("goes to loopback by http only if that is allowed", function()
     assert.has_error(function()
       pcapi.fetch(sandbox.http_url)
     end)
@@ -216,7 +216,7 @@ describe("an exchange that fails", function()
       { allow_http = true })).status)
   end)
 
-  it("raises for an address that would go out in the clear", function()
+  it("raises an error for an http address of another host", function()
     assert.has_error(function()
       pcapi.fetch("http://example.com/", { allow_http = true })
     end)
