@@ -1,6 +1,5 @@
--- cqueues.lua: calls of pcapi inside a cqueues loop, where other things go on meanwhile;
--- here a ticker. Asks how many requests came with MFA on each of the last 20 days, all at
--- once.
+-- cqueues.lua: calls pcapi inside a cqueues loop, while a ticker runs beside it. Counts the
+-- requests with MFA on each of the last 20 days; all days at the same time.
 --
 --     apt install lua-cqueues
 --     PCAPI_TOKEN=… lua5.4 examples/cqueues.lua
@@ -9,11 +8,11 @@ local pcapi = require "pcapi"
 
 local client = pcapi.new {
   token = os.getenv "PCAPI_TOKEN",
-  base_url = os.getenv "PCAPI_BASE_URL", -- both for the sandbox; nil is Microsoft's service
+  base_url = os.getenv "PCAPI_BASE_URL", -- for the sandbox; nil means Microsoft's service
   ca_file = os.getenv "PCAPI_CA_FILE",
 }
 
-local function ask(day)
+local function count_requests(day)
   local rows, err = client.security:application_mfa_adoption_status { startDate = day,
                                                                       endDate = day }
   if not rows then
@@ -30,7 +29,7 @@ end
 local loop = assert(pcapi.concurrent.new { limit = 20 })
 for i = 1, 20 do
   local day = pcapi.time.format_date(os.time() - i * 86400)
-  loop:add(function() ask(day) end)
+  loop:add(function() count_requests(day) end)
 end
 
 local main = cqueues.new()
@@ -43,7 +42,7 @@ main:wrap(function()
   end
 end)
 
--- From here on it is the same for any calls: cqueues asks the loop what to wait for.
+-- The rest works for any calls: cqueues polls the loop as one of its own objects.
 main:wrap(function()
   while loop:step(0) > 0 do
     cqueues.poll(loop)
@@ -54,4 +53,4 @@ main:wrap(function()
 end)
 
 assert(main:loop())
-print(("the ticker ticked %d times meanwhile"):format(ticks))
+print(("the ticker ticked %d times in the meantime"):format(ticks))

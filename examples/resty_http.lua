@@ -1,11 +1,11 @@
---- A transport of your own: pcapi within nginx over lua-resty-http.
+--- A custom transport: pcapi inside nginx over lua-resty-http.
 --
 --     local pcapi = require "pcapi.nginx"
 --     local client = pcapi.new { transport = require "resty_http", … }
 --
--- A transport is a table with `send`, `sleep`, `now` and `close`; what makes one takes the
--- options of the client. `pcapi.error.new` makes the errors that retries understand: of kind
--- network and timeout a call is tried again.
+-- A transport is a table with `send`, `sleep`, `now` and `close`, see `pcapi.http.curl`. The option
+-- `transport` also takes a function that makes one from the options of the client.
+-- `pcapi.error.new` makes the errors: a call is repeated after an error of kind network or timeout.
 local errors = require "pcapi.error"
 local http = require "resty.http"
 
@@ -21,8 +21,8 @@ local function headers_of(lines)
   return headers
 end
 
--- Names in lower case, and one text for a name that comes more than once.
-local function plain(headers)
+-- Names in lower case; headers with the same name become one.
+local function normalised(headers)
   local all = {}
   for name, value in pairs(headers) do
     all[name:lower()] = type(value) == "table" and table.concat(value, ", ") or value
@@ -42,10 +42,10 @@ function Transport:send(request) -- luacheck: ignore self
     return nil, errors.new { kind = why == "timeout" and "timeout" or "network",
                              message = tostring(why) }
   elseif #response.body > request.max_body then
-    return nil, errors.new { kind = "protocol", message = "the answer is larger than max_body" }
+    return nil, errors.new { kind = "protocol", message = "the response is larger than max_body" }
   end
   return { status = response.status, reason = response.reason or "", version = 1.1,
-           headers = plain(response.headers), body = response.body }
+           headers = normalised(response.headers), body = response.body }
 end
 
 function Transport:sleep(seconds) -- luacheck: ignore self

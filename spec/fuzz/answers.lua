@@ -1,5 +1,5 @@
---- Random responses to the client and to the sign-in: whatever comes, there is a value or an
--- error object of a known kind within the deadline, and never an error of Lua's.
+--- Sends random responses to the client and the sign-in. Each call must return a value or an error
+-- object of a known kind within its deadline, and must not raise an error.
 local auth = require "pcapi.auth"
 local errors = require "pcapi.error"
 local fake = require "spec.support.fake_transport"
@@ -57,7 +57,7 @@ local function record()
     one(SCALARS), one(SCALARS), one(SCALARS), one(SCALARS), object(3):sub(2)):gsub(",}$", "}")
 end
 
--- Bodies as they are, with values in them that no proper server gives.
+-- Bodies of the usual shapes, with invalid values.
 local SHAPES = {
   function()
     local records = {}
@@ -117,7 +117,8 @@ local HEADERS = {
 
 local FAILURES = { "network", "timeout", "tls", "protocol" }
 
--- A response to one request; what takes longer than the request may is a timeout.
+-- Makes the response to one request. If it takes longer than the timeout of the request, that is an
+-- error.
 local function respond(request, replay)
   local takes = one { 0.1, 0.1, 1, 20, 100 }
   if takes > request.timeout then
@@ -141,7 +142,7 @@ local function respond(request, replay)
   return response
 end
 
--- Any number of answers.
+-- An endless list of responses.
 local function endless(replay)
   return setmetatable({}, { __index = function()
     return function(request) return respond(request, replay) end
@@ -195,11 +196,11 @@ local function ask_for_device(replay)
   return token, err, transport:now() - began, 900
 end
 
--- What does not hold, or nil.
--- A secret is known by the name of its member, which a mutation may have hit.
-local function mistake(replay, ok, result, err, took, time)
+-- Returns what went wrong, or nil. Secrets are recognised by the names of their members, which a
+-- mutation may have changed.
+local function violation(replay, ok, result, err, took, time)
   if not ok then
-    return "an error of Lua's: " .. tostring(result)
+    return "raised an error: " .. tostring(result)
   elseif result == nil and not (errors.is(err) and errors.kinds[err.kind]) then
     return "no error object: " .. tostring(err)
   elseif took > time + SLACK then
@@ -212,7 +213,7 @@ end
 random.begin "answers"
 while random.goes_on() do
   local replay = {}
-  local what = mistake(replay, pcall(one { call_client, renew, ask_for_device }, replay))
+  local what = violation(replay, pcall(one { call_client, renew, ask_for_device }, replay))
   if what then
     random.find(what, table.concat(replay, "\n\n"))
   end

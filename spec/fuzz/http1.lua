@@ -1,5 +1,5 @@
---- The same bytes to both transports: http1 over a socket that gives them in random pieces, and
--- libcurl over one of this machine's. They are to say the same, or to differ for a known reason.
+--- Feeds the same bytes to both transports: to http1 over a fake socket in random pieces, to
+-- libcurl over a real one. The results must be equal, or differ for a known reason.
 local fake_socket = require "spec.support.fake_socket"
 local http1_response = require "pcapi.nginx.http1_response"
 local random = require "spec.fuzz.random"
@@ -67,8 +67,8 @@ local function case()
            method = random.rarely(10) and "HEAD" or "GET" }
 end
 
--- What is compared, as a text.
-local function told(response, kind)
+-- Writes a result as text, to compare it.
+local function as_text(response, kind)
   if not response then
     return kind
   end
@@ -86,7 +86,7 @@ local function by_http1(one)
   if not ok then
     return "http1 raises " .. tostring(response)
   end
-  return told(response, kind)
+  return as_text(response, kind)
 end
 
 local function by_curl(curl, address, one)
@@ -94,32 +94,32 @@ local function by_curl(curl, address, one)
     method = one.method, url = address, headers = {}, timeout = 5, connect_timeout = 5,
     max_body = LIMITS.max_body, max_headers = LIMITS.max_headers,
   }
-  curl:close() -- each case has a connection of its own
-  return told(response, err and err.kind)
+  curl:close() -- a new connection for each case
+  return as_text(response, err and err.kind)
 end
 
--- Why the two may differ.
 local function has_chunks(bytes)
   return bytes:lower():find "transfer%-encoding"
 end
 
+-- Tests whether a difference has a known reason.
 local function is_known(one, curls, http1s)
   local bytes = one.bytes
   if curls == "protocol" and (one.method == "HEAD" or http1s:find "^[23]04 ") then
-    return true -- http1 looks at no length where there is no body
+    return true -- http1 ignores the length of a response without body
   elseif curls == "protocol" and http1s == "network" then
-    return true -- http1 looks at a length when all headers have come, which they do not
+    return true -- http1 reads the length only after the last header, which never comes
   elseif bytes:find "\n%z" and curls == "network" then
-    return true -- libcurl calls a zero byte that begins a line the end of what came
+    return true -- libcurl takes a zero byte at the start of a line for the end
   elseif has_chunks(bytes) then
     -- libcurl is lax about sizes and line ends of chunks, and strict about trailers; it says
-    -- "network" of some that are wrong; and it counts what has come only
+    -- "network" for some invalid ones; and it counts only the bytes that have come
     return http1s == "protocol" or curls == "protocol" or curls == "network"
-      or bytes:find "\r$" ~= nil -- libcurl does without the last LF
+      or bytes:find "\r$" ~= nil -- libcurl does not need the last LF
   elseif bytes:find "^HTTP/[23]" or bytes:find "\nHTTP/[23]" then
-    return true -- libcurl writes heads of HTTP/2 so
+    return true -- libcurl writes the head of an HTTP/2 response in this form
   elseif bytes:find "[Cc]ontent%-[Ll]ength:[^\n]*\n[ \t]" then
-    return true -- libcurl reads a length before it unfolds the line
+    return true -- libcurl reads a length before it unfolds the header
   end
 end
 

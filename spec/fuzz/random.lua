@@ -1,11 +1,11 @@
---- What the generators share: a seed that is printed, a time or a number of cases after which
--- they end, and choices.
+--- Helpers of the generators: a seed that is printed, a limit of time or of cases, and random
+-- choices.
 local core = require "pcapi.core"
 
 local M = {}
 
---- Begins. The environment says how long: SECONDS_LEFT, or COUNT of cases; and SEED, where a run
--- is to be repeated.
+--- Begins. The environment sets the limit, SECONDS_LEFT or a COUNT of cases, and the SEED to repeat
+-- a run.
 -- @tparam string name of the generator
 function M.begin(name)
   M.name, M.count, M.findings = name, 0, 0
@@ -19,7 +19,7 @@ function M.begin(name)
   print(("%s: SEED=%d"):format(name, M.seed))
 end
 
---- Whether there is to be another case.
+--- Tests whether another case should run.
 function M.goes_on()
   return M.count < M.most and core.now() < M.latest
 end
@@ -29,9 +29,9 @@ function M.count_case(cases)
   M.count = M.count + (cases or 1)
 end
 
---- Tells of a finding.
+--- Reports a finding.
 -- @tparam string what
--- @tparam string input is kept in build/fuzz/found
+-- @tparam string input is stored in build/fuzz/found
 function M.find(what, input)
   M.findings = M.findings + 1
   local path = ("build/fuzz/found/%s-%d-%d"):format(M.name, M.seed, M.count)
@@ -43,23 +43,23 @@ function M.find(what, input)
   print(("does not hold: %s\n  input: %s"):format(what, path))
 end
 
---- Says how many cases there were, and ends the process: 1 after a finding.
+--- Prints the number of cases, and exits: with status 1 after a finding.
 function M.finish()
   print(("stat::number_of_executed_units: %d"):format(M.count))
   os.exit(M.findings > 0 and 1 or 0)
 end
 
---- One of several.
+--- Returns a random element.
 function M.one(list)
   return list[math.random(#list)]
 end
 
---- True in one of so many cases.
+--- Returns true once in so many calls.
 function M.rarely(times)
   return math.random(times) == 1
 end
 
---- So many bytes of any kind.
+--- Returns random bytes, at most so many.
 function M.bytes(most)
   local all = {}
   for i = 1, math.random(0, most) do
@@ -82,7 +82,7 @@ local MUTATIONS = {
   end,
 }
 
---- A text with some mistakes in it.
+--- Returns a text with some mutations.
 function M.mutate(text)
   for _ = 1, math.random(3) do
     if #text > 0 then

@@ -1,5 +1,5 @@
---- Addresses as pcapi.url takes them apart, against libcurl, which connects by them: both see
--- the same host, or a token goes elsewhere.
+--- Compares how pcapi.url and libcurl parse addresses. If they see different hosts, a token goes to
+-- the wrong one.
 local curl_url = require "curl_url"
 local random = require "spec.fuzz.random"
 local url = require "pcapi.url"
@@ -26,7 +26,7 @@ local function text()
   return random.rarely(4) and random.mutate(all) or all
 end
 
--- libcurl writes numbers as an address (127.1), as inet_aton(3) reads them, and IPv6 shortly.
+-- libcurl reads numbers as inet_aton(3) does (127.1), and shortens IPv6 addresses.
 local function is_number(host)
   return host:find "^[%dxXa-fA-F.:%[%]]+$" ~= nil
 end
@@ -42,7 +42,7 @@ local function compare(address, input)
   end
   local curls = curl_url(address)
   if not curls then
-    return -- a message of libcurl's in place of ours, but nobody is connected to
+    return -- libcurl refuses the address, so it connects to no host
   end
   local ours_query = ours.query:gsub("^%?", "")
   if ours.scheme ~= curls.scheme or not same_host(ours, curls)
@@ -56,7 +56,7 @@ local function compare(address, input)
   end
 end
 
--- Where a next link leads.
+-- Checks where the link to a next page leads.
 local function follow(uri)
   local base = assert(url.parse(random.one(BASES)))
   local address = url.follow(uri, base, ROOT)
@@ -67,10 +67,10 @@ local function follow(uri)
   local curls = curl_url(address)
   if curls and (curls.scheme ~= base.scheme or not same_host(base, curls) or curls.user
       or tonumber(curls.port) ~= base.port) then
-    random.find("a next link leads elsewhere: " .. address, uri)
+    random.find("a next link leads to another host: " .. address, uri)
   end
   if not url.parse(address) then
-    random.find("a next link is no address: " .. address, uri)
+    random.find("a next link is not an address: " .. address, uri)
   end
 end
 
