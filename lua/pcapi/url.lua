@@ -168,9 +168,9 @@ end
 -- have been forgotten.
 local function hide_in_address(text)
   local start = text:match "^%s*%a[%w+.%-]*:[/\\]+()" or text:match "^%s*//()" or 1
-  local place = text:match("^.*(@.*)$", start)
-  if place then
-    return text:sub(1, start - 1) .. HIDDEN .. place
+  local rest = text:match("^.*(@.*)$", start)
+  if rest then
+    return text:sub(1, start - 1) .. HIDDEN .. rest
   end
   local host = text:match("^[^/?#]*", start)
   if host:find "^[^:]*:?%d*$" or host:find "^%[[%x:.]+%]:?%d*$" or host:find "^[%x:.]+$" then

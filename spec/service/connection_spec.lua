@@ -71,7 +71,7 @@ describe("a connection", function()
     assert.is_nil(response.headers["x-t"])
   end)
 
-  for name, answer in pairs {
+  for name, headers in pairs {
     ["an invalid transfer coding"] = "Transfer-Encoding: identity\r\nContent-Length: 2",
     ["a compressed transfer"] = "Transfer-Encoding: gzip, chunked",
     ["two lengths"] = "Content-Length: 2\r\nContent-Length: 3",
@@ -89,7 +89,7 @@ describe("a connection", function()
     it("refuses at once " .. name, function()
       local started = core.now()
       for _ = 1, 2 do
-        server:play { { { "HTTP/1.1 200 OK\r\n" .. answer .. "\r\n\r\nok", { silent = true } } } }
+        server:play { { { "HTTP/1.1 200 OK\r\n" .. headers .. "\r\n\r\nok", { silent = true } } } }
         local response, err = fetch()
         assert.is_nil(response)
         assert.equal("protocol", err.kind, tostring(err))

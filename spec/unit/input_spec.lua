@@ -21,7 +21,7 @@ describe("pcapi.input", function()
 
   for name, text in pairs {
     ["blanks"] = "  me\t ", ["a blank, a mark and a line end"] = " " .. BOM .. "me \r\n",
-    ["blanks that nobody sees"] = "\226\128\139\194\160me\194\160\226\128\139\n",
+    ["invisible blanks"] = "\226\128\139\194\160me\194\160\226\128\139\n",
     ["a line separator"] = "me\226\128\168", ["a direction mark"] = "\226\128\142me",
     ["a word joiner"] = "\226\129\160me", ["a blank of Japanese"] = "me\227\128\128",
     ["a thin blank and a soft hyphen"] = "\226\128\137me\194\173",

@@ -83,7 +83,7 @@ describe("pcapi.url", function()
         local ok, why = url.is_safe(parse(text), false)
         assert.is_nil(ok)
         assert.matches("allow_http", why, 1, true)
-        ok, why = url.is_safe(parse(text)) -- who has no such option is not told of it
+        ok, why = url.is_safe(parse(text)) -- the message names no option
         assert.is_nil(ok)
         assert.is_nil(why:find("allow_http", 1, true))
       end

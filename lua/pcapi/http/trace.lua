@@ -90,13 +90,13 @@ local function cleaner(request)
 end
 
 local function shown_url(address)
-  local place, query = address:match "^([^?]*)%??(.*)$"
+  local base, query = address:match "^([^?]*)%??(.*)$"
   local parts = {}
   for part in query:gmatch "[^&]+" do
     local name = part:match "^([^=]*)="
     parts[#parts + 1] = name and is_secret(name) and name .. "=" .. HIDDEN or part
   end
-  return place .. (#parts > 0 and "?" .. table.concat(parts, "&") or "")
+  return base .. (#parts > 0 and "?" .. table.concat(parts, "&") or "")
 end
 
 local function write_request(number, request, clean, write)

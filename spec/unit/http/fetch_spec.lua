@@ -5,8 +5,8 @@ local raises = require "spec.support.raises"
 
 local URL = "https://api.example.com/data.json"
 
-local function fetch(answer, options, address)
-  local transport = fake.new { answer }
+local function fetch(response_of_server, options, address)
+  local transport = fake.new { response_of_server }
   local all = { transport = transport }
   for name, value in pairs(options or {}) do
     all[name] = value
@@ -71,7 +71,7 @@ describe("pcapi.fetch", function()
   end)
 
   it("returns a hint if a response is larger than max_body", function()
-    local _, err = fetch { kind = "protocol", message = "the answer is larger than max_body" }
+    local _, err = fetch { kind = "protocol", message = "the response is larger than max_body" }
     assert.equal("Raise max_body if you expect so much", err.hint)
   end)
 

@@ -5,9 +5,9 @@ local url = require "pcapi.url"
 
 -- Sends a request through a traced transport. Gives all lines as a text, what came
 -- back, and the fake transport.
-local function send(request, answer)
+local function send(request, response_of_server)
   local lines = {}
-  local transport = fake.new { answer or {} }
+  local transport = fake.new { response_of_server or {} }
   local traced = trace.new(transport, function(line)
     assert(not line:find "[\r\n]", "a line with a line break")
     lines[#lines + 1] = line
