@@ -240,6 +240,6 @@ describe("a call of the module pcapi inside a worker", function()
       assert.equal(200, server:run(('return require("pcapi").fetch(%q, { ca_file = %q }).status')
         :format(sandbox.url .. "/_sandbox/health", sandbox.ca_file)))
     end
-    assert.equal(1, server:count_in_log "use the module pcapi.nginx in place of pcapi")
+    assert.equal(1, server:count_in_log "this call blocks the nginx worker")
   end)
 end)
