@@ -189,9 +189,7 @@ local function sign_in(self, context)
     signed_in_at = math.floor(context.clock()), settings = mine.settings,
   }, self.endpoint, granted)
   -- with a deadline of its own, however long the user took
-  ok, err = self.stored:locked(contexts.renewed(context), function()
-    return self.stored:write(record)
-  end)
+  ok, err = self.stored:replace(contexts.renewed(context), record)
   if not ok then
     return nil, err
   end

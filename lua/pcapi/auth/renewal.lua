@@ -184,6 +184,13 @@ local function renew(self, wanted, context, given)
   return refresh(self, context, wanted.target, record)
 end
 
+-- A function of its own, as it may outlive a request of nginx: see `pcapi.nginx.detached`.
+local function renewing(self, wanted, context, given)
+  return function()
+    return renew(self, wanted, context, given)
+  end
+end
+
 --- Finds a record with a fresh access token: in the store, or by renewing it.
 -- @tparam table wanted see `pcapi.auth.sign_in_record.fresh`
 -- @tparam table context
@@ -208,9 +215,7 @@ function Renewal:record(wanted, context)
   if not ok then
     return nil, err
   end
-  return self.stored:locked(context, function()
-    return renew(self, wanted, context, given)
-  end, look)
+  return self.stored:locked(context, renewing(self, wanted, context, given), look)
 end
 
 --- Forgets what could not be stored.

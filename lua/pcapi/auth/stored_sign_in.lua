@@ -102,28 +102,34 @@ function StoredSignIn:check_writable()
   return ok, err
 end
 
--- Acts under the lock and unlocks. Within nginx the act is uninterruptible: an aborted request
--- would leave the lock held, and lose the tokens that are on their way.
-local function act_and_unlock(self, context, act, unlock)
-  local transport = context.transport
-  if not transport.detached then
-    local value, err = act(self)
-    unlock()
-    return value, err
-  end
-  return transport:detached(function()
+-- Acts and unlocks, also after an error. A function of its own: `pcapi.nginx.detached` says why.
+local function protected(self, act, unlock)
+  return function()
     local ok, value, err = pcall(act, self)
     unlock()
     if not ok then
       error(value, 0)
     end
     return value, err
-  end)
+  end
+end
+
+-- Acts under the lock and unlocks. Within nginx the act is uninterruptible: an aborted request
+-- would leave the lock held, and lose the tokens that are on their way.
+local function act_and_unlock(self, context, act, unlock)
+  local transport = context.transport
+  if transport.detached then
+    return transport:detached(protected(self, act, unlock))
+  end
+  local value, err = act(self)
+  unlock()
+  return value, err
 end
 
 --- Acts under the lock, as soon as no other process holds it.
 -- @tparam table context
--- @tparam function act is called with self; returns a value, or nil and an error
+-- @tparam function act is called with self; returns a value, or nil and an error. It may
+-- outlive a request of nginx, so it must be made by a function that has returned
 -- @tparam ?function look is called before each attempt to lock; its result ends the waiting
 -- @return the result of act or look; or nil and a pcapi.error, of kind store or timeout if the
 -- lock could not be taken
@@ -135,15 +141,29 @@ function StoredSignIn:locked(context, act, look)
   return found, err and store_error(err)
 end
 
---- Removes the record.
+local function writing(record)
+  return function(self)
+    return self:write(record)
+  end
+end
+
+--- Writes the record under the lock.
+-- @tparam table context
+-- @tparam ?table record nil removes it
+-- @treturn[1] boolean true
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind store or timeout
+function StoredSignIn:replace(context, record)
+  return self:locked(context, writing(record))
+end
+
+--- Removes the record under the lock.
 -- @tparam table context
 -- @treturn[1] boolean true, also if there was none
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store or timeout
 function StoredSignIn:forget(context)
-  return self:locked(context, function()
-    return self:write(nil)
-  end)
+  return self:replace(context, nil)
 end
 
 return M
