@@ -100,8 +100,9 @@ end
 -- @treturn[2] pcapi.error
 function M.fetch(address, options)
   options = check.options(options, FETCH, "pcapi.fetch")
-  if options.retry and options.retry ~= true then
-    check.options(options.retry, RETRY, "pcapi.fetch: retry")
+  local policy = options.retry
+  if policy and policy ~= true then
+    check.options(policy, RETRY, "pcapi.fetch: retry")
   end
   local problem, transport = problem_of(address, options), nil
   if not problem then
@@ -116,7 +117,7 @@ function M.fetch(address, options)
     headers = headers.lines(options.headers), on_wait = options.on_wait,
   }, options.timeout, options)
   local response, err = transport:send(request)
-  if options.retry then
+  if policy then
     response, err = repeat_request(transport, request, options, deadline, response, err)
   end
   if not response then
