@@ -124,11 +124,16 @@ function M.acquire(deadline)
   return new_slot(pool, deadline)
 end
 
+-- A function of its own, as the timer may outlive the caller, see `pcapi.nginx.detached`.
+local function post_in_timer(signal)
+  return ngx.timer.at(0, function() signal:post(1) end)
+end
+
 -- Waits until the worker has served the other events. ngx.sleep takes a millisecond or more,
 -- and logs a warning for 0; a timer does neither.
 local function await_next_round()
   local next_round = semaphore.new(0)
-  if ngx.timer.at(0, function() next_round:post(1) end) then
+  if post_in_timer(next_round) then
     next_round:wait(INTERVAL)
   else
     ngx.sleep(0.001)
