@@ -1,9 +1,9 @@
-# To be sourced: runs a command beside an nginx, in the folder $dir and with the process id
-# $nginx_pid. Both go when the command ends, or a signal comes.
+# Source this file to run a command while an nginx runs, with the folder $dir and the process id
+# $nginx_pid. nginx is stopped and the folder removed when the command ends or on a signal.
 # shellcheck shell=bash
 dir='' nginx_pid='' command_pid='' interrupted=''
 
-# What the command left running may still write there.
+# Processes that the command has started may still write to the folder, so try again.
 remove_folder() {
   local try
   for try in 1 2 3 4 5 6 7 8 9 10; do
@@ -21,7 +21,7 @@ clean_up() {
   [ -z "$dir" ] || remove_folder
 }
 
-# What stops us stops COMMAND first; its status becomes ours.
+# Passes the signal on to the command, whose exit status is returned.
 on_signal() {
   [ -n "$command_pid" ] || exit $((128 + $(kill -l "$1")))
   interrupted=yes
@@ -32,8 +32,8 @@ is_free() { # PORT
   ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-# In the background, where a signal reaches us at once; so stdin and SIGINT, which the
-# shell takes away there, have to be given back.
+# Runs the command in the background, so that this shell handles signals at once. The shell takes
+# stdin and SIGINT from background commands; this restores them.
 run() {
   local status
   env --default-signal=INT,QUIT "$@" <&0 &

@@ -1,4 +1,4 @@
---- The good answers: what the service publishes, in every form it was seen in.
+--- Writes the bodies of successful responses, in every format that the service has used.
 local cache = require "sandbox.cache"
 local json = require "sandbox.json"
 
@@ -7,7 +7,7 @@ local M = {}
 local BOM = "\239\187\191"
 local COLLECTION = json.raw('{"objectType":"Collection"}')
 
--- Properties no client knows of; they must not disturb one.
+-- Adds properties that clients do not know and must ignore.
 local function add_unknown(fields)
   for _, value in ipairs { "riskScore", 3, "riskWeight", 0.25, "signIn",
                            json.raw('{"city":"Oslo","proxies":[1,2.5,null,{"hop":true}]}'),
@@ -18,7 +18,7 @@ end
 
 local function write(fields, index, settings)
   if settings.nulls then
-    fields[index % (#fields / 2) * 2 + 2] = json.null -- another field in each record
+    fields[index % (#fields / 2) * 2 + 2] = json.null -- a different field in each record
   end
   if settings.extra then
     add_unknown(fields)
@@ -33,7 +33,7 @@ local function items_of(call)
   local items = {}
   for index = (call.page - 1) * size + 1, math.min(call.page * size, count) do
     local fields = route.record(index, count, settings)
-    local date = dates and fields[2] -- an adoption row begins with its loginDate
+    local date = dates and fields[2] -- the first field of an adoption row is loginDate
     if not date or date >= dates.from and date <= dates.to then
       items[#items + 1] = write(fields, index, settings)
     end
@@ -47,14 +47,14 @@ local function has_next(call)
     or call.page * size < (call.settings.records or call.route.count))
 end
 
---- The continuation token for a page: opaque, with what needs care in a header or query.
+--- Makes the continuation token of a page. It contains characters that must be encoded in a query.
 function M.page_token(call, page)
   return "A,/" .. ngx.encode_base64(table.concat({ call.route.name, call.settings.page, page },
                                                  ":")) .. "=,"
 end
 
---- The page that a continuation token stands for.
--- @treturn ?number nil when the token is not one for this list
+--- Reads the page number from a continuation token.
+-- @treturn ?number nil if the token is not for this list
 function M.page_of(call, page_token)
   local text = ngx.decode_base64(page_token:match("^A,/(.*)=,$") or "?")
   local name, size, page = (text or ""):match("^(.-):(%d+):(%d+)$")
@@ -63,8 +63,7 @@ function M.page_of(call, page_token)
   end
 end
 
--- The same sandbox by another name: a client that follows is answered, and the log
--- shows that it did.
+-- Another host name of this sandbox: if a client follows the link, the log shows it.
 local function other_name(host)
   return (host:gsub("^[^:]+", host:find("^localhost") and "127.0.0.1" or "localhost"))
 end
@@ -164,7 +163,7 @@ local function utf16(text)
   end)
 end
 
---- Puts JSON text into the bytes that go over the wire.
+--- Encodes JSON text as the bytes of the response body.
 function M.encode(text, settings)
   if settings.pretty then
     text = json.pretty(text)
@@ -175,15 +174,15 @@ function M.encode(text, settings)
   return settings.bom == "0" and text or BOM .. text
 end
 
--- Bodies are kept, so that a benchmark measures the client.
-local kept = cache.new(256 * 1024 * 1024)
+-- Bodies are cached, so that a benchmark measures the client.
+local stored = cache.new(256 * 1024 * 1024)
 
--- The settings that make a good body what it is.
+-- The settings that change a successful body.
 local SHAPING = { "records", "seed", "spelling", "ip", "casing", "shape", "scalars", "nulls",
                   "extra", "hostile", "odd_times", "bom", "pretty", "page", "links", "carrier",
                   "compliant" }
 
--- one text for equal settings
+-- Equal settings have equal keys.
 local function key_of_settings(settings)
   local values = {}
   for at, name in ipairs(SHAPING) do
@@ -204,18 +203,18 @@ local function key_of(call)
   return settings.page and key .. " " .. call.scheme .. " " .. call.host or key -- for the links
 end
 
---- The bytes of the good answer to a call.
+--- Returns the body of the successful response to a call.
 function M.published(call)
   local key = key_of(call)
-  local text = kept:get(key)
+  local text = stored:get(key)
   if not text then
     text = M.encode(shaped(call), call.settings)
-    kept:put(key, text, #key + #text)
+    stored:put(key, text, #key + #text)
   end
   return text
 end
 
---- The continuation token that goes into a response header, if one does.
+--- Returns the continuation token for a response header, or nil.
 function M.header_token(call)
   if call.settings.carrier == "header" and has_next(call) then
     return M.page_token(call, call.page + (call.settings.links == "loop" and 0 or 1))

@@ -1,19 +1,19 @@
---- Remembers what was costly to make, up to a ceiling.
+--- Caches values that are slow to compute, up to a maximum total weight.
 --
--- There is a new shelf and an old one. What is asked for moves to the new one; when that
--- is full it becomes the old one, and what lay on that unasked is forgotten.
+-- There are two tables, a new and an old one. A value that is read moves to the new table. When the
+-- new table is full, it replaces the old one, and the unused values of the old one are dropped.
 local M = {}
 
 local Cache = {}
 Cache.__index = Cache
 
---- Makes an empty one.
--- @tparam number ceiling weight of all that is kept, in whatever unit `put` is given
+--- Makes an empty cache.
+-- @tparam number ceiling maximum total weight, in the unit that is passed to `put`
 function M.new(ceiling)
   return setmetatable({ half = ceiling / 2, new = {}, old = {}, weight = 0 }, Cache)
 end
 
---- Keeps a value. What is heavier than half of the ceiling is not kept.
+--- Stores a value, unless it is heavier than half of the ceiling.
 -- @tparam string key
 -- @param value
 -- @tparam number weight
@@ -29,7 +29,7 @@ function Cache:put(key, value, weight)
   return value
 end
 
---- What is kept under a key, or nil.
+--- Returns the value of a key, or nil.
 function Cache:get(key)
   local entry = self.new[key]
   if not entry and self.old[key] then

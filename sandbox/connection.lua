@@ -1,4 +1,4 @@
---- The TCP connection of the current request, which nginx shows to no Lua: found by its ports.
+--- Finds the TCP connection of the current request by its ports: nginx does not expose it to Lua.
 local ffi = require "ffi"
 
 local M = {}
@@ -31,10 +31,10 @@ local function find()
   end
 end
 
---- Ends it at once, with all requests that came on it.
+--- Closes the connection at once, with all of its requests.
 function M.cut()
   local descriptor = find()
-  if descriptor then -- or another of its requests has ended it already
+  if descriptor then -- another request on it may have closed it already
     ffi.C.shutdown(descriptor, BOTH_WAYS)
   end
 end

@@ -1,7 +1,7 @@
---- Refusals in the shapes they were seen in.
+--- Writes error responses, in the formats that the service has used.
 --
--- A the service, B the Partner API, C the gateway, D nothing but the status line,
--- E the token endpoint, F a proxy on the way.
+-- A: the service. B: the Partner API. C: the gateway. D: a status line without a body.
+-- E: the token endpoint. F: a proxy.
 local json = require "sandbox.json"
 local bodies = require "sandbox.bodies"
 
@@ -9,7 +9,7 @@ local M = {}
 
 M.JSON = "application/json; charset=utf-8"
 
--- codes of the service by status, and of the Partner API
+-- error codes by status: of the service, and of the Partner API
 local CODES = { [400] = "3000", [401] = "400", [403] = "2032", [404] = "1000", [405] = "2000",
                 [409] = "2055", [412] = "2055", [500] = "800003", [501] = "0" }
 local NAMES = { [400] = "invalidRequest", [401] = "unauthenticated", [403] = "accessDenied",
@@ -31,7 +31,7 @@ end
 local SHAPES = {
   A = function(status, code, text)
     local fields = { "code", code or CODES[status] or "800003", "description", text }
-    if status == 400 then -- names of the properties at fault; other answers go without
+    if status == 400 then -- only this response lists the invalid properties
       fields[5], fields[6] = "data", json.raw('["Field1"]')
     end
     fields[#fields + 1], fields[#fields + 2] = "source", "PartnerFD"
@@ -69,7 +69,7 @@ local function shape_for(status)
   return status == 429 and "C" or (status == 502 or status == 504) and "F" or "A"
 end
 
---- Answers with a refusal.
+--- Sends an error response.
 -- @tparam table call
 -- @tparam number status
 -- @tparam ?table how `code`, `text`, `shape`, `challenge` for WWW-Authenticate
@@ -89,7 +89,7 @@ function M.refuse(call, status, how)
   ngx.print(body)
 end
 
---- A challenge of the service.
+--- Returns the WWW-Authenticate challenge of the service.
 -- @tparam ?string rest further parameters
 function M.challenge(rest)
   return 'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/'

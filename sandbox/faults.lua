@@ -1,4 +1,4 @@
---- What goes wrong on demand: refusals, and an answer spoilt on its way.
+--- Produces the faults that the settings request: error responses, and broken transfers.
 local connection = require "sandbox.connection"
 local errors = require "sandbox.errors"
 local gauge = require "sandbox.gauge"
@@ -7,14 +7,14 @@ local gzip = require "sandbox.gzip"
 local M = {}
 
 local MEGABYTE = 1024 * 1024
-M.CLOSE = 444 -- nginx's own: hang up
+M.CLOSE = 444 -- nginx's own status: close the connection
 
--- what befalls the share of the requests that `mishaps` gives, each
+-- Each of these faults hits the share of requests that `mishaps` sets.
 local MISHAPS = { { status = 429, error = "C", retry_after = "1" }, { status = 503 },
                   { cut = "random" }, { stall = 1 } }
 local NONE = {}
 
--- `times`, `on_page` and `chance` leave some requests alone
+-- `times`, `on_page` and `chance` limit which requests fail.
 local function is_due(call)
   local settings = call.settings
   if settings.on_page and settings.on_page ~= call.page then
@@ -24,7 +24,7 @@ local function is_due(call)
   return attempts <= (settings.times or 0) and math.random() < (settings.chance or 1)
 end
 
--- What goes wrong with this call: its settings, and a mishap on top of them.
+-- The faults of this call: its settings, and a random fault in addition.
 local function faults_of(call)
   local settings = call.settings
   if not is_due(call) then
@@ -36,7 +36,7 @@ local function faults_of(call)
   end }) or settings
 end
 
---- The header Retry-After for the value of that setting.
+--- Returns the Retry-After header for a value of the setting `retry_after`.
 function M.retry_after(value)
   local wait = value and value:match("^date:(%d+)$")
   if wait then
@@ -45,7 +45,7 @@ function M.retry_after(value)
   return value == "garbage" and "soon" or value
 end
 
--- nginx has no reason phrases of its own choice, and HTTP/2 has none at all.
+-- nginx cannot send a custom reason phrase, and HTTP/2 has no reason phrase.
 local function refuse_by_reason(call)
   local challenge = 'Bearer error="invalid_token"'
   if ngx.req.http_version() >= 2 then
@@ -68,7 +68,7 @@ end
 
 local INVALID = errors.challenge('error="invalid_token"')
 
---- The refusals of a user without MFA, by the value of `mfa`.
+--- Error responses to a user without MFA, by the value of `mfa`.
 M.mfa = {
   ["900421"] = function(call)
     errors.refuse(call, 401, { code = "900421", challenge = INVALID,
@@ -111,8 +111,8 @@ local function pad_headers(bytes)
   end
 end
 
---- Lets go wrong what comes before a body.
--- @treturn boolean whether the call is answered thereby
+--- Applies the faults that come before a body.
+-- @treturn boolean whether a response was sent
 function M.play(call)
   local wrong = faults_of(call)
   call.faults = wrong
@@ -128,18 +128,18 @@ function M.play(call)
   if wrong.cut == "headers" then
     ngx.exit(M.CLOSE)
   end
-  local answer = wrong.redirect and redirect or wrong.status and refuse_by_status
+  local respond = wrong.redirect and redirect or wrong.status and refuse_by_status
     or M.mfa[wrong.mfa]
-  if answer then
-    answer(call)
+  if respond then
+    respond(call)
   end
-  return answer ~= nil
+  return respond ~= nil
 end
 
 local HTML = "<!DOCTYPE html>\n<html><head><title>Sign in to the network</title></head>\n"
   .. "<body><form action=\"/login\"><input name=\"user\"></form></body></html>\n"
 
---- Bodies in place of the published one, by the value of `body`.
+--- Bodies that replace the successful one, by the value of `body`.
 M.spoilt = {
   truncated = function(text)
     return text:sub(1, math.floor(#text / 2))
@@ -161,7 +161,7 @@ M.spoilt = {
   end,
 }
 
--- Sends in pieces for as long as somebody takes them.
+-- Sends the body in pieces until the client closes the connection.
 local function stream(first, piece, bytes)
   ngx.print(first)
   local sent = #first
@@ -180,7 +180,7 @@ local function send_huge(text, wrong)
     ngx.header.content_length = bytes
   end
   if wrong.body == "bomb" then
-    ngx.req.set_header("Accept-Encoding", "gzip") -- nginx compresses, asked or not
+    ngx.req.set_header("Accept-Encoding", "gzip") -- makes nginx compress in any case
     return stream('{"totalCount":1,"items":[', (" "):rep(MEGABYTE), bytes)
   end
   ngx.req.clear_header("Accept-Encoding")
@@ -200,7 +200,7 @@ local function trickle(text)
 end
 
 local function send_first(text, bytes)
-  ngx.req.clear_header("Accept-Encoding") -- compression would unsay the Content-Length
+  ngx.req.clear_header("Accept-Encoding") -- compression would drop the Content-Length
   ngx.header.content_length = #text
   ngx.print(text:sub(1, bytes))
   ngx.flush(true)
@@ -221,7 +221,7 @@ local function stall(text, wrong)
   end
 end
 
--- The head as HTTP/1.1 has it; how long it is counts for HTTP/2, too.
+-- The head of the response in HTTP/1.1. Over HTTP/2 only its length is used.
 local function head_of(call, text)
   return table.concat({
     "HTTP/1.1 200 OK", "Date: " .. ngx.http_time(ngx.time()),
@@ -230,7 +230,7 @@ local function head_of(call, text)
   }, "\r\n")
 end
 
--- Hangs up after any byte but the last; HTTP/2 has no half of a head.
+-- Closes the connection after any byte but the last. HTTP/2 cannot send part of a head.
 local function cut_at_random(text, wrong, call)
   local head = head_of(call, text)
   local bytes = math.random(0, #head + #text - 1)
@@ -245,7 +245,7 @@ local function cut_at_random(text, wrong, call)
   ngx.exit(M.CLOSE)
 end
 
--- nginx compresses JSON alone, and so does this.
+-- Compresses JSON only, as nginx does.
 local function send_whole(text, wrong, call)
   local accepted = tostring(call.headers["accept-encoding"])
   local packed = accepted:find("gzip", 1, true) and not accepted:find("gzip;q=0", 1, true)
@@ -258,8 +258,8 @@ local function send_whole(text, wrong, call)
   ngx.print(packed or text)
 end
 
--- what has its own way to send a body
-local function way_of(wrong)
+-- Chooses the function that sends the body.
+local function sender_for(wrong)
   return wrong.body and not M.spoilt[wrong.body] and send_huge
     or wrong.cut == "body" and cut_at_half
     or wrong.cut and cut_at_random
@@ -268,7 +268,7 @@ local function way_of(wrong)
     or send_whole
 end
 
---- Sends a good answer, or what the settings make of it.
+--- Sends a successful response, with the faults of the call.
 function M.send(call, text)
   local wrong = call.faults
   local content_type = call.settings.bom == "utf16" and "application/json; charset=utf-16"
@@ -282,7 +282,7 @@ function M.send(call, text)
   if call.settings.encoding == "none" then
     ngx.req.clear_header("Accept-Encoding")
   end
-  way_of(wrong)(text, wrong, call)
+  sender_for(wrong)(text, wrong, call)
 end
 
 return M

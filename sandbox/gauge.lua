@@ -1,19 +1,18 @@
---- The load that comes under one label, over all workers: for specs that hold a client
--- to its limits.
+--- Counts the requests with one label, over all workers. Specs use it to check a client's limits.
 local M = {}
 
 local shelf = ngx.shared.gauge
-local TIMES = 1000 -- so many arrivals are noted one by one
+local TIMES = 1000 -- how many arrival times are recorded
 
-local here = 0 -- requests with a label in this worker: most have none, and cost nothing
+local here = 0 -- labelled requests in this worker; requests without a label cost nothing
 
---- Counts the current request as one of a label.
+--- Counts the current request under a label.
 -- @tparam string label
 function M.arrive(label)
   ngx.update_time()
   local number = shelf:incr(label .. " requests", 1, 0) or 0
   local at_once = shelf:incr(label .. " at once", 1, 0) or 0
-  shelf:add(label .. " most " .. at_once, true) -- one by one: no two workers race for a maximum
+  shelf:add(label .. " most " .. at_once, true) -- a key for each value: no race between workers
   if shelf:add(label .. " connection " .. ngx.var.connection, true) then
     shelf:incr(label .. " connections", 1, 0)
   end
@@ -26,7 +25,7 @@ function M.arrive(label)
   here = here + 1
 end
 
---- The answer of the current request goes out: from now on the client may send another.
+--- Marks the start of the current response: from now on the client may send another request.
 function M.leave()
   local label = here > 0 and ngx.ctx.label
   if label then
@@ -40,7 +39,7 @@ local function number(label, name)
   return ("%.14g"):format(shelf:get(label .. " " .. name) or 0)
 end
 
---- What came under a label.
+--- Returns the counters of a label.
 -- @tparam string label
 -- @treturn string a JSON object
 function M.read(label)

@@ -1,4 +1,4 @@
---- Compresses a whole text once and remembers it, as nginx does it anew for each answer.
+--- Compresses a text once and caches the result. nginx would compress each response again.
 local cache = require "sandbox.cache"
 local ffi = require "ffi"
 
@@ -20,7 +20,7 @@ ffi.cdef [[
 local zlib = ffi.load "libz.so.1"
 
 local FASTEST, DEFLATED, GZIP_WINDOW, MEMORY, DEFAULT, FINISH, STREAM_END = 1, 8, 31, 8, 0, 4, 1
-local LEAST, MOST = 1024, 8 * 1024 * 1024 -- what is larger would stop the worker too long
+local LEAST, MOST = 1024, 8 * 1024 * 1024 -- more would block the worker too long
 local MEGABYTE = 1024 * 1024
 
 local function compress(text)
@@ -39,14 +39,14 @@ local function compress(text)
   return packed
 end
 
-local kept = cache.new(64 * MEGABYTE)
+local stored = cache.new(64 * MEGABYTE)
 
 --- Compresses a text.
 -- @tparam string text
--- @treturn ?string nil where it is too small or too large for it
+-- @treturn ?string nil if the text is too small or too large
 function M.of(text)
   if #text >= LEAST and #text <= MOST then
-    return kept:get(text) or kept:put(text, compress(text), #text)
+    return stored:get(text) or stored:put(text, compress(text), #text)
   end
 end
 

@@ -1,58 +1,58 @@
---- The sandbox's own pages, for tests and people; they need no token.
+--- Serves the sandbox's own pages, for tests and for developers. They need no token.
 local cjson = require "cjson"
 local gauge = require "sandbox.gauge"
 local journal = require "sandbox.journal"
 local login = require "sandbox.login"
-local say = require "sandbox.say"
+local respond = require "sandbox.respond"
 local token = require "sandbox.token"
 
 local JSON = "application/json; charset=utf-8"
 local M = {}
 
---- By path.
+--- Handlers by path.
 M.pages = {
   ["/_sandbox/health"] = function()
-    say(200, "text/plain", "ok")
+    respond(200, "text/plain", "ok")
   end,
   ["/_sandbox/log"] = function()
     local account = ngx.var.arg_login
-    say(200, JSON, account and login.log(account)
+    respond(200, JSON, account and login.log(account)
       or journal.read(tostring(ngx.var.arg_correlation_id):lower()))
   end,
   ["/_sandbox/gauge"] = function()
     local label = ngx.req.get_uri_args().label
     if type(label) ~= "string" then
-      return say(400, "text/plain", "sandbox: gauge needs label\n")
+      return respond(400, "text/plain", "sandbox: gauge needs label\n")
     end
-    say(200, JSON, gauge.read(label))
+    respond(200, JSON, gauge.read(label))
   end,
   ["/_sandbox/token"] = function()
     local arguments = {}
     for name, value in pairs(ngx.req.get_uri_args()) do
       arguments[#arguments + 1] = name .. "=" .. tostring(value)
     end
-    say(200, "text/plain", token.mint_from(arguments))
+    respond(200, "text/plain", token.mint_from(arguments))
   end,
   ["/_sandbox/refresh_token"] = function()
     local client_id = ngx.req.get_uri_args().client_id
     if type(client_id) ~= "string" then
-      return say(400, "text/plain", "sandbox: refresh_token needs client_id\n")
+      return respond(400, "text/plain", "sandbox: refresh_token needs client_id\n")
     end
-    say(200, "text/plain", login.refresh_token(client_id))
+    respond(200, "text/plain", login.refresh_token(client_id))
   end,
 }
 
---- Says what was asked, whatever it was.
+--- Sends the request back as JSON.
 function M.echo(call)
   ngx.req.read_body()
   local file = ngx.req.get_body_file()
   local stored = file and assert(io.open(file, "rb"))
   local body = stored and stored:read("*a") or ngx.req.get_body_data() or ""
-  ngx.header["X-Twice"] = { "first", "second" } -- two header lines
+  ngx.header["X-Twice"] = { "first", "second" } -- sent as two headers
   if stored then
     stored:close()
   end
-  say(200, JSON, cjson.encode { method = call.method, uri = ngx.var.request_uri,
+  respond(200, JSON, cjson.encode { method = call.method, uri = ngx.var.request_uri,
     headers = call.headers, body = body, http_version = call.http_version,
     connection = ngx.var.connection })
 end

@@ -1,21 +1,20 @@
---- What was asked, for tests to look up: the requests of each MS-CorrelationId, and of
--- each login.
+--- Records the requests of each MS-CorrelationId and of each login, for tests to look up.
 local cjson = require "cjson"
 
 local M = {}
 
--- Old entries make room for new ones; nginx.conf says how much room there is.
+-- New entries replace the oldest ones when the dictionary is full (see nginx.conf for its size).
 local shelf = ngx.shared.journal
 
---- Writes a request down.
--- @tparam string id what it is looked up by
+--- Records a request.
+-- @tparam string id key for `read`
 -- @tparam table entry
 function M.note(id, entry)
   local number = shelf:incr(id, 1, 0)
   shelf:set(id .. "/" .. number, cjson.encode(entry))
 end
 
---- The requests noted under an id, in order.
+--- Returns the requests recorded under an id, in order.
 -- @treturn string a JSON array
 function M.read(id)
   local entries = {}

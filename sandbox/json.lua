@@ -1,8 +1,8 @@
---- Writes JSON the way the service does: compact, fields in the published order.
--- Text is copied as it is, valid UTF-8 or not.
+--- Writes JSON as the service does: compact, with fields in the documented order.
+-- Text is copied unchanged, even if it is not valid UTF-8.
 local M = {}
 
---- Stands for null.
+--- Represents null.
 M.null = {}
 
 local SHORT = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
@@ -11,7 +11,7 @@ local function escape(char)
   return SHORT[char] or string.format("\\u%04x", char:byte())
 end
 
---- JSON text made earlier, to be a value in an object.
+--- Wraps JSON text, so that it can be a value in an object.
 function M.raw(text)
   return { text = text }
 end
@@ -31,7 +31,7 @@ end
 
 --- Writes an object.
 -- @tparam table fields name, value, name, value…
--- @tparam table settings `casing` and `scalars` count
+-- @tparam table settings only `casing` and `scalars` are used
 function M.object(fields, settings)
   local out = {}
   for at = 1, #fields, 2 do
@@ -44,12 +44,12 @@ function M.object(fields, settings)
   return "{" .. table.concat(out, ",") .. "}"
 end
 
---- Writes an array of values that are JSON text already.
+--- Writes an array of JSON texts.
 function M.array(values)
   return "[" .. table.concat(values, ",") .. "]"
 end
 
--- the end of the string that begins at `from`
+-- Returns the position of the quote that ends the string which begins at `from`.
 local function string_end(text, from)
   local at = from
   repeat
@@ -60,7 +60,7 @@ local function string_end(text, from)
   return at
 end
 
---- Spreads compact JSON over indented lines.
+--- Indents compact JSON.
 function M.pretty(text)
   local out, depth, at = {}, 0, 1
   while at <= #text do

@@ -1,7 +1,6 @@
---- The sign-in, shaped like Entra's: /login/SETTINGS/TENANT/oauth2[/v2.0]/…
+--- Serves the sign-in endpoints, in Entra's format: /login/SETTINGS/TENANT/oauth2[/v2.0]/…
 --
--- A tenant exists as soon as somebody names it; counters and the log belong to the
--- settings and the tenant together.
+-- Any tenant name works. Each pair of settings and tenant has its own counters and log.
 local client = require "sandbox.login.client"
 local guid = require "sandbox.guid"
 local journal = require "sandbox.journal"
@@ -12,19 +11,19 @@ local M = {}
 
 local SCOPE = "https://api.partnercenter.microsoft.com/.default offline_access"
 
-local function say(status, text)
+local function respond(status, text)
   ngx.status = status
   ngx.header.content_type = "text/plain"
   ngx.header.content_length = #text
   ngx.print(text)
 end
 
--- as it is looked up in the log: `;` may or may not have been encoded in the path
+-- The key in the log. Some clients percent-encode `;` in the path, some do not.
 local function account_key(text)
   return "login " .. ngx.unescape_uri(text)
 end
 
--- a parameter without a value is none at all
+-- Drops parameters without a value.
 local function strip(all)
   local parameters, twice = {}, nil
   for name, value in pairs(all) do
@@ -63,7 +62,7 @@ local function read_call(path)
   }
 end
 
--- Names, never values: a log of secrets would be one more place to keep safe.
+-- Records names only: values may be secrets.
 local function note(call)
   local names = {}
   for name in pairs(call.sent) do
@@ -92,37 +91,37 @@ local ENDPOINTS = {
   devicecode = require "sandbox.login.devicecode",
   authorize = require "sandbox.login.authorize",
   deviceauth = function()
-    say(200, "The sandbox signs in by itself: there is no code to enter.\n")
+    respond(200, "The sandbox signs in by itself: there is no code to enter.\n")
   end,
 }
 
---- Answers the current request, whose path begins with /login/.
-function M.answer()
+--- Responds to the current request, whose path begins with /login/.
+function M.respond()
   local call = read_call((ngx.var.request_uri:match("^[^?]*")))
-  local answer = call and ENDPOINTS[call.endpoint]
-  if not answer then
-    return say(404, "sandbox: no such page; see sandbox/README.md\n")
+  local endpoint = call and ENDPOINTS[call.endpoint]
+  if not endpoint then
+    return respond(404, "sandbox: no such page; see sandbox/README.md\n")
   end
   note(call)
-  local complaint
-  call.settings, complaint = settings_of.read(call.asked)
+  local reason
+  call.settings, reason = settings_of.read(call.asked)
   if not call.settings then
-    return say(400, "sandbox: " .. complaint .. "\n")
+    return respond(400, "sandbox: " .. reason .. "\n")
   end
   call.now = ngx.time() + (call.settings.skew or 0)
   add_headers(call)
-  answer(call)
+  endpoint(call)
 end
 
---- The requests of a login, in order.
+--- Returns the requests of a login, in order.
 -- @tparam string account SETTINGS/TENANT, percent-encoded or not
 -- @treturn string a JSON array
 function M.log(account)
   return journal.read(account_key(ngx.unescape_uri(account)))
 end
 
---- Makes a refresh token as a sign-in for the API would have given it.
--- @tparam string client_id the client it belongs to
+--- Makes a refresh token, like the one that a sign-in for the API returns.
+-- @tparam string client_id the client that may use it
 function M.refresh_token(client_id)
   return sealed.seal("refresh token", { client_id = client_id, scope = SCOPE })
 end

@@ -1,4 +1,4 @@
---- The service: routes, the checks it makes of a request, and the answers.
+--- Serves Partner Center: routes, checks of requests, and responses.
 local cjson = require "cjson"
 local bodies = require "sandbox.bodies"
 local cache = require "sandbox.cache"
@@ -10,7 +10,7 @@ local inside = require "sandbox.inside"
 local journal = require "sandbox.journal"
 local login = require "sandbox.login"
 local records = require "sandbox.records"
-local say = require "sandbox.say"
+local respond = require "sandbox.respond"
 local settings_of = require "sandbox.settings"
 local token = require "sandbox.token"
 
@@ -33,7 +33,7 @@ local function first(value)
   return type(value) == "table" and value[1] or value
 end
 
--- Tokens and settings come again and again in the same words.
+-- Clients send the same tokens and settings many times.
 local MEGABYTE = 1024 * 1024
 local tokens, readings = cache.new(4 * MEGABYTE), cache.new(4 * MEGABYTE)
 
@@ -47,18 +47,18 @@ local function read_token(authorization)
   return claims
 end
 
--- settings of a scenario and a header, which has the last word
+-- Reads the settings of a scenario and of a header. The header overrides the scenario.
 local function read_settings(scenario, header)
   local settings = {}
-  local ok, complaint = settings_of.read(scenario, settings)
+  local ok, reason = settings_of.read(scenario, settings)
   if ok then
-    ok, complaint = settings_of.read(header, settings)
+    ok, reason = settings_of.read(header, settings)
   end
   if ok then
-    ok, complaint = settings_of.check(settings)
+    ok, reason = settings_of.check(settings)
   end
   settings.seed = settings.seed or 1
-  return { ok and settings, complaint }
+  return { ok and settings, reason }
 end
 
 local function settings_for(claims, header)
@@ -106,8 +106,8 @@ local function accepts_json(accept)
     or accept:find("*/*", 1, true)
 end
 
--- Takes the window of the adoption status from the query; gives the name of the
--- parameter that is no date.
+-- Reads the dates of the adoption status from the query. Returns the name of the parameter
+-- that is not a date, or nil.
 local function read_dates(call)
   local query = ngx.req.get_uri_args()
   for _, name in ipairs { "startDate", "endDate" } do
@@ -119,7 +119,7 @@ local function read_dates(call)
   call.dates = { from = query.startDate or "0000-00-00", to = query.endDate or "9999-99-99" }
 end
 
--- Finds the page that is asked for; false when that needs another token.
+-- Finds the requested page; false if the continuation token is missing or invalid.
 local function find_page(call)
   local query = ngx.req.get_uri_args()
   local page_token = first(call.headers["ms-continuationtoken"]) or query.continuation_token
@@ -130,15 +130,15 @@ local function find_page(call)
   return call.page ~= nil and (page_token ~= nil or not query.seekOperation)
 end
 
--- `revoke_after` counts the requests that come with one token.
+-- `revoke_after` counts the requests with one token.
 local function is_revoked(call)
   local limit = call.settings.revoke_after
   local key = "token " .. ngx.md5(first(call.authorization))
   return limit and (ngx.shared.attempts:incr(key, 1, 0) or 0) > limit
 end
 
--- What the service looks at, in its order. A check returns nothing, or a status and
--- how to refuse.
+-- The checks of the service, in its order. A check returns nothing, or the status and the
+-- details of the error response.
 local CHECKS = {
   function(call) -- the method
     local posts = call.route and call.route.takes_post and call.method == "POST"
@@ -219,7 +219,7 @@ local function refuse(call)
   for _, check in ipairs(CHECKS) do
     local status, how = check(call)
     if status then
-      if status ~= true then -- true: the check has answered
+      if status ~= true then -- true: the check has sent the response
         errors.refuse(call, status, how)
       end
       return true
@@ -229,7 +229,7 @@ local function refuse(call)
 end
 
 local function add_headers(call)
-  if call.claims and tonumber(call.claims.skew) then -- one clock with where it signed in
+  if call.claims and tonumber(call.claims.skew) then -- the same clock as the sign-in endpoints
     ngx.header.date = ngx.http_time(ngx.time() + tonumber(call.claims.skew))
   end
   ngx.header["MS-RequestId"] = call.request_id
@@ -239,11 +239,11 @@ local function add_headers(call)
   ngx.header["Request-Context"] = call.request_context
 end
 
--- the answer to `ValidateMfa: true`
+-- Sends the response header for `ValidateMfa: true`.
 local function report_mfa(call)
   local compliant = call.settings.compliant or (has_mfa(call.claims) and "True" or "False")
-  local asked = first(call.headers.validatemfa)
-  if asked and asked:lower() == "true" and compliant ~= "none" and compliant ~= "body" then
+  local validate = first(call.headers.validatemfa)
+  if validate and validate:lower() == "true" and compliant ~= "none" and compliant ~= "body" then
     ngx.header.isMfaCompliant = compliant
   end
 end
@@ -254,7 +254,7 @@ local function create_customer(call)
   if type(select(2, pcall(cjson.decode, text))) ~= "table" then
     return errors.refuse(call, 400, { text = "The body must be a JSON object." })
   end
-  say(201, errors.JSON, bodies.encode(text, call.settings))
+  respond(201, errors.JSON, bodies.encode(text, call.settings))
 end
 
 local function serve(call)
@@ -264,21 +264,21 @@ local function serve(call)
   report_mfa(call)
   if call.method == "POST" then
     return create_customer(call)
-  elseif not call.headers.accept then -- then XML is what some of the calls produce
-    return say(200, "application/xml; charset=utf-8",
+  elseif not call.headers.accept then -- some calls of the service return XML then
+    return respond(200, "application/xml; charset=utf-8",
                '<?xml version="1.0" encoding="utf-8"?><Answer><TotalCount>0</TotalCount></Answer>')
   end
   ngx.header["MS-ContinuationToken"] = bodies.header_token(call)
   faults.send(call, bodies.published(call))
 end
 
---- Answers the current request.
-function M.answer()
+--- Responds to the current request.
+function M.respond()
   local path = ngx.var.uri
   if inside.pages[path] then
     return inside.pages[path]()
   elseif path:find("^/login/") then
-    return login.answer()
+    return login.respond()
   end
   local call = read_call()
   journal.note(call.correlation_id:lower(), {
@@ -287,10 +287,10 @@ function M.answer()
   if path == "/_sandbox/echo" then
     return inside.echo(call)
   end
-  local complaint
-  call.settings, complaint = settings_for(call.claims, call.headers["x-sandbox"])
+  local reason
+  call.settings, reason = settings_for(call.claims, call.headers["x-sandbox"])
   if not call.settings then
-    return say(400, "text/plain", "sandbox: " .. complaint .. "\n")
+    return respond(400, "text/plain", "sandbox: " .. reason .. "\n")
   end
   if call.settings.label then
     gauge.arrive(call.settings.label)
@@ -300,7 +300,7 @@ function M.answer()
   serve(call)
 end
 
---- The current request is over, however it ended.
+--- Runs when the current request has ended, with or without an error.
 M.over = gauge.leave
 
 return M

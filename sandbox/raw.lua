@@ -1,10 +1,10 @@
---- A server that sends raw bytes: what no proper server sends, at moments when none would.
--- A script tells what; see README.md. Run by LuaJIT, whose FFI reaches what cqueues lacks:
+--- Sends raw bytes that no correct server sends, as a script describes; see README.md.
+-- It needs LuaJIT, whose FFI calls what cqueues does not bind:
 --
 --     luajit sandbox/raw.lua FOLDER CERTIFICATE KEY [RELAYED_PORT]
 --
--- It writes its ports to FOLDER/ports and what it saw to FOLDER/log. Commands come as lines on
--- its standard input, at whose end it stops.
+-- It writes its ports to FOLDER/ports and its log to FOLDER/log. It reads commands from standard
+-- input, one per line, and stops at the end of the input.
 local context = require "openssl.ssl.context"
 local cqueues = require "cqueues"
 local ffi = require "ffi"
@@ -21,7 +21,7 @@ ffi.cdef [[
 local SOL_SOCKET, SO_LINGER, SHUT_WR = 1, 13, 1
 local PIECE = 65536 -- bytes read at once
 local LONGEST_HEAD = 1024 * 1024 -- bytes of a request
-local FAREWELL = 1 -- second that a client has to close after we did
+local FAREWELL = 1 -- second that a client has to close after the server
 
 local folder, certificate_file, key_file, relayed_port = ...
 local loop = cqueues.new()
@@ -29,7 +29,7 @@ local log = assert(io.open(folder .. "/log", "w"))
 log:setvbuf "no"
 
 local script, started = { { {} } }, 0 -- connections since the script began
-local open = {} -- connections by their sockets
+local open = {} -- sockets of open connections, as keys
 local relayed = {} -- pairs of sockets, as keys
 
 local function note(...)
@@ -43,7 +43,7 @@ local function slurp(path)
   return text
 end
 
--- With a protocol, that one is agreed on (ALPN).
+-- `protocol` is negotiated by ALPN.
 local function tls_context(protocol)
   local made = context.new("TLS", true)
   if protocol then
@@ -60,12 +60,13 @@ local function quiet(con)
   return con
 end
 
--- What `some` names for this number; the last one is for all later ones.
+-- The entry of this number. The last entry serves all later numbers.
 local function entry(list, number)
   return list[number] or list[#list]
 end
 
--- Reads one request, head and body. Returns its first line, or nil when the client has gone.
+-- Reads one request, head and body. Returns its first line and the length of its body, or nil if
+-- the client has closed the connection.
 local function read_request(con, state)
   while not state.text:find("\r\n\r\n", 1, true) do
     local some = #state.text < LONGEST_HEAD and con:xread(-PIECE)
@@ -87,7 +88,7 @@ local function read_request(con, state)
   return head:match "^[^\r\n]*", length
 end
 
--- The client may have closed before all is sent: then nothing more is.
+-- Returns false if the client closes the connection before everything is sent.
 local function send(con, step)
   local text, piece = step[1], step.piece
   for _ = 1, step.times or 1 do
@@ -111,7 +112,7 @@ local function half_close(con)
   ffi.C.shutdown(con:pollfd(), SHUT_WR)
 end
 
--- Reads and throws away until the client closes, for so many seconds; nil is for ever.
+-- Reads and discards until the client closes, at most for so many seconds (nil: no limit).
 local function drain(con, seconds)
   local last = seconds and cqueues.monotime() + seconds
   local some
@@ -120,8 +121,8 @@ local function drain(con, seconds)
   until not some
 end
 
--- Does one step. False ends the connection.
-local function act(con, step)
+-- Runs one step. Returns false if the connection ends.
+local function run_step(con, step)
   if type(step) == "string" then
     step = { step }
   end
@@ -140,14 +141,14 @@ local function act(con, step)
   elseif step.close then
     return false
   else
-    error "a step that is unknown"
+    error "unknown step"
   end
   return true
 end
 
-local function answer(con, steps)
+local function respond(con, steps)
   for _, step in ipairs(steps) do
-    local goes_on, how = act(con, step)
+    local goes_on, how = run_step(con, step)
     if not goes_on then
       return false, how
     end
@@ -155,17 +156,17 @@ local function answer(con, steps)
   return true
 end
 
--- A close with bytes unread would be a reset: so it is a FIN first, and the rest is read.
-local function say_goodbye(con)
+-- Closing with unread bytes would send a reset: so send FIN first, then read the rest.
+local function close_gently(con)
   half_close(con)
   drain(con, FAREWELL)
 end
 
-local function play(con, number, answers)
+local function play(con, number, responses)
   local state, count = { text = "" }, 0
   repeat
     count = count + 1
-    local steps = entry(answers, count) or {}
+    local steps = entry(responses, count) or {}
     if not steps.early then
       local line, length = read_request(con, state)
       if not line then
@@ -174,30 +175,30 @@ local function play(con, number, answers)
       end
       note("request", number, length, line)
     end
-    local goes_on, how = answer(con, steps)
+    local goes_on, how = respond(con, steps)
     if how == "reset" then
       return
     end
-  until not goes_on or count >= #answers and not answers.again
-  say_goodbye(con)
+  until not goes_on or count >= #responses and not responses.again
+  close_gently(con)
 end
 
 local function serve(con, tls)
   quiet(con)
   started = started + 1
-  local number, answers = started, entry(script, started)
+  local number, responses = started, entry(script, started)
   note("connection", number)
   open[con] = true
   loop:wrap(function()
     if not tls or con:starttls(tls, 10) then
-      play(con, number, answers)
+      play(con, number, responses)
     end
     open[con] = nil
     con:close()
   end)
 end
 
--- One direction of a relay. A muted one reads on, but passes nothing: nobody hears of a FIN.
+-- Relays one direction. A muted relay still reads, but sends nothing, not even a FIN.
 local function pass_on(from, to, pair)
   while true do
     local some = from:xread(-PIECE)
@@ -241,7 +242,7 @@ end
 
 local COMMANDS = {}
 
--- Connections of the script before do not see the new one.
+-- Closes the connections of the previous script.
 function COMMANDS.play(path)
   for con in pairs(open) do
     con:shutdown "rw"
@@ -255,8 +256,8 @@ function COMMANDS.mute()
   end
 end
 
--- What specs wait for: the command has been done.
-local function obey(line)
+-- Specs wait for the note "did …" in the log.
+local function run_command(line)
   local name, argument = line:match "^(%w+) ?(.*)$"
   COMMANDS[name](argument)
   note("did", line)
@@ -272,7 +273,7 @@ local function read_commands()
     end
     text = text .. ffi.string(bytes, size)
     text = text:gsub("([^\n]*)\n", function(line)
-      obey(line)
+      run_command(line)
       return ""
     end)
   end

@@ -1,5 +1,5 @@
---- Believable records, the same for the same seed; each one by its number alone, so
--- that page 700 costs what page 1 costs.
+--- Makes realistic records. The same seed makes the same records. Each record depends on its number
+-- only, so that page 700 is as cheap as page 1.
 local token = require "sandbox.token"
 local json = require "sandbox.json"
 
@@ -8,8 +8,8 @@ local M = {}
 local DAY = 24 * 3600
 local WINDOW = 7 * DAY - 3600
 
--- Of the sandbox, not of this worker: so the pages of all workers fit together, and those
--- before a restart with those after it.
+-- The start of the sandbox, not of this worker: all workers return the same records, also after
+-- a restart.
 local STARTED = tonumber(os.getenv "PCAPI_SANDBOX_STARTED")
 
 local GIVEN = { "Ada", "Amira", "Ben", "Carla", "Chidi", "Dagny", "Elif", "Emeka", "Freya",
@@ -34,8 +34,8 @@ local OPERATIONS = {
 local APPLICATIONS = { "Partner Center Web App", "", "Fabrikam Billing Connector" }
 local COMPANIES = { "Litware", "Proseware", "Tailspin Toys", "Wingtip", "Northwind Traders" }
 
--- What finds its way into logs when somebody types it into a name: terminal escapes,
--- spreadsheet formulas, markup, separators, text that reorders or overflows the line.
+-- Text that attacks the reader of a list: terminal escapes, spreadsheet formulas, markup,
+-- separators, bidirectional text, text that is too long for a line.
 local HOSTILE = {
   "\27[31mred\27[0m\27]0;title\7@fabrikam.example", "\27[2J\27[1;1Hcleared@fabrikam.example",
   "=cmd|' /C calc'!A0", "+1+1@fabrikam.example", "-2+3@fabrikam.example", "@SUM(1+1)",
@@ -49,7 +49,7 @@ local HOSTILE = {
   "invalid\255\254\192\175@fabrikam.example", "nul\0nul\127@fabrikam.example", "",
 }
 
--- Park and Miller's generator: the same numbers in every Lua.
+-- Park and Miller's generator, which returns the same numbers in every Lua.
 local function dice(seed, kind, index)
   local state = (seed * 48271 + kind * 69621 + index * 16807 + 1) % 2147483646 + 1
   local function throw(sides)
@@ -77,7 +77,7 @@ local function hostile_or(value, settings, index)
   return settings.hostile and HOSTILE[(index - 1) % #HOSTILE + 1] or value
 end
 
--- the trailing zeros of .NET's seven digits are dropped
+-- .NET writes up to seven digits, without trailing zeros.
 local function fraction(throw)
   local digits = throw(8) - 1
   local text = digits > 0 and string.format("%07d", throw(10 ^ digits) * 10 ^ (7 - digits) % 10 ^ 7)
@@ -86,10 +86,10 @@ local function fraction(throw)
   return text ~= "" and "." .. text or ""
 end
 
--- What .NET writes for no date, what other countries write, and nothing.
+-- .NET's value for no date, date formats of two countries, and no text.
 local ODD_TIMES = { "0001-01-01T00:00:00", "2/3/2024 7:08:09 AM", "03.02.2024 07:08:09", "" }
 
--- newest first: record `index` of `count` has its own slice of the window
+-- Newest first: each record has its own part of the seven days.
 local function moment(index, count, throw, settings)
   if settings.odd_times and index % 2 == 0 then
     return ODD_TIMES[index / 2 % #ODD_TIMES + 1]
@@ -105,7 +105,7 @@ local function user(index, settings)
   local domain = DOMAINS[home]
   local name = (pick(GIVEN, throw) .. "." .. pick(FAMILY, throw)):lower()
   if index > 25 then
-    name = name .. index -- so many people share their names
+    name = name .. index -- names would repeat
   end
   local tenant = domain:find("fabrikam") and token.TENANT or guid(dice(settings.seed, 2, home))
   return { objectId = guid(throw), tenantId = tenant,
@@ -127,9 +127,9 @@ local function address(throw)
   return string.format("2001:db8:%x::%x", throw(65535), throw(65535))
 end
 
---- A user who came in without MFA.
+--- Makes a user who signed in without MFA.
 -- @tparam number index of the record, from 1
--- @tparam number count of records there are
+-- @tparam number count number of records
 -- @tparam table settings
 -- @treturn table name, value, name, value…
 function M.principal(index, count, settings)
@@ -140,19 +140,19 @@ function M.principal(index, count, settings)
            date, moment(index, count, dice(settings.seed, 4, index), settings) }
 end
 
---- The requests of one application on one day.
+--- Makes a row of adoption: the request counts of one application on one day.
 function M.adoption(index, count, settings)
   local applications = math.max(#APPLICATIONS, math.ceil(count / 7))
   local day, which = math.floor((index - 1) / applications), (index - 1) % applications + 1
   local throw = dice(settings.seed, 5, index)
   local app = application(which, settings)
-  local total = index % 17 == 0 and 0 or throw(400) -- there are quiet days
+  local total = index % 17 == 0 and 0 or throw(400) -- some days have no requests
   return { "loginDate", os.date("!%Y-%m-%d", STARTED - day * DAY),
            "mfaCompliantRequestCount", total - math.floor(total * throw(100) / 200),
            "totalRequestCount", total, "applicationId", app.id, "applicationName", app.name }
 end
 
---- A request somebody made.
+--- Makes a partner request.
 function M.request(index, count, settings)
   local throw = dice(settings.seed, 6, index)
   local who = user(throw(25), settings)
@@ -166,7 +166,7 @@ function M.request(index, count, settings)
            "mfaCompliant", throw(3) > 1 }
 end
 
---- A customer, for calls outside the family.
+--- Makes a customer, for calls outside of security.
 function M.customer(index, _, settings)
   local throw = dice(settings.seed, 7, index)
   local id, name = guid(throw), COMPANIES[(index - 1) % #COMPANIES + 1]

@@ -1,7 +1,7 @@
---- What a caller can ask of the sandbox: `name=value; name=value; preset`.
+--- Reads the settings of a request: `name=value; name=value; preset`.
 --
--- Comes in the request header X-Sandbox or in the token's claim `scenario`. A value
--- may be percent-encoded. Anything unknown is refused, so that no test passes by a typo.
+-- They are in the request header X-Sandbox or in the token's claim `scenario`. A value
+-- may be percent-encoded. Unknown names and values are errors, so that a typo fails the test.
 local M = {}
 
 local function whole(least, most)
@@ -45,13 +45,13 @@ local function retry_after(value)
   return value:find("^%d+$") and value or value:match("^date:%d+$") or value:match("^garbage$")
 end
 
---- Ways to read a value; each gives what to keep, or nil.
+--- Functions that parse a value; each returns the parsed value, or nil if the value is invalid.
 M.kinds = { whole = whole, seconds = seconds, flag = flag, any = any, one_of = one_of,
             retry_after = retry_after }
 
---- How each setting is read: the value to keep, or nil for one that is not known.
+--- Parsers by the name of the setting.
 M.known = {
-  -- the records and how they are spelt
+  -- records and their format
   records = whole(0, 200000), seed = whole(0, 1000000),
   spelling = one_of("login", "request"), ip = one_of("ipAddress", "sourceIpAddress"),
   casing = one_of("camel", "pascal"), shape = one_of("collection", "array", "object",
@@ -62,7 +62,7 @@ M.known = {
   -- pages
   page = whole(1, 200000), carrier = one_of("link", "body", "header"),
   links = one_of("relative", "v1", "bare", "absolute", "foreign", "http", "loop", "none"),
-  -- refusals
+  -- error responses
   status = whole(300, 599), error = one_of("A", "B", "C", "D", "E", "F"), code = any, text = any,
   retry_after = retry_after, redirect = any, enforce = flag,
   mfa = one_of("900421", "10001", "reason", "claims401", "claims403", "html"),
@@ -73,13 +73,13 @@ M.known = {
   body = one_of("truncated", "garbage", "empty", "html", "text", "deep", "huge", "huge-length",
                 "bomb"),
   bytes = whole(1, 2 ^ 40), bigheaders = whole(1, 2 ^ 20), type = any,
-  -- when it goes wrong, and where the service is found
+  -- which requests fail, and the path of the service
   times = whole(1, 1000), on_page = whole(1, 200000), revoke_after = whole(0, 1000),
   chance = share(1), serve = one_of("v1", "pcapi"),
   label = any,
 }
 
---- Settings that go by one name, as a tenant of that name would be.
+--- Presets: several settings under one name.
 M.presets = {
   ["empty"] = "records=0",
   ["full"] = "records=10000",
@@ -106,7 +106,7 @@ M.presets = {
   ["bomb"] = "body=bomb",
 }
 
--- A setting that would do nothing without another one is a mistake of the caller.
+-- A setting that has no effect without another one is an error.
 local NEEDS = { links = "page", carrier = "page", on_page = "page", error = "status",
                 code = "status", text = "status", retry_after = "status", bytes = "body" }
 
@@ -124,39 +124,39 @@ local function read_item(item, settings, words)
   elseif not words.known[name] then
     return nil, "no such setting: " .. name
   end
-  local kept = words.known[name](unescape(value))
-  if kept == nil then
+  local parsed = words.known[name](unescape(value))
+  if parsed == nil then
     return nil, "no such value: " .. name .. "=" .. value
   end
-  settings[name] = kept
+  settings[name] = parsed
   return settings
 end
 
---- Reads a text into settings; what comes later wins.
+--- Reads a text into settings; a later setting overrides an earlier one.
 -- @tparam string text
 -- @tparam table settings to add to
--- @tparam ?table words `known` and `presets`, in place of those of the API
+-- @tparam ?table words `known` and `presets` that replace those of the API
 -- @treturn[1] table settings
 -- @treturn[2] nil
--- @treturn[2] string the complaint
+-- @treturn[2] string the error message
 function M.read(text, settings, words)
   for item in text:gmatch("[^;]+") do
     item = item:match("^%s*(.-)%s*$")
-    local ok, complaint
+    local ok, reason
     if item ~= "" then
-      ok, complaint = read_item(item, settings, words or M)
+      ok, reason = read_item(item, settings, words or M)
       if not ok then
-        return nil, complaint
+        return nil, reason
       end
     end
   end
   return settings
 end
 
---- Whether the settings fit together.
+--- Checks that no setting lacks another one that it needs.
 -- @treturn[1] true
 -- @treturn[2] nil
--- @treturn[2] string the complaint
+-- @treturn[2] string the error message
 function M.check(settings)
   for name, other in pairs(NEEDS) do
     if settings[name] ~= nil and settings[other] == nil then

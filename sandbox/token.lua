@@ -1,8 +1,8 @@
---- Access tokens as the sandbox takes them: shaped like a JWT, signed by nobody.
+--- Makes and reads the sandbox's access tokens: JWTs without a valid signature. Print one by:
 --
 --     lua5.4 sandbox/token.lua scenario=throttled amr=pwd exp=+60
 --
--- prints one. Runs under Lua 5.1 to 5.4, LuaJIT and inside nginx.
+-- Runs on Lua 5.1 to 5.4, on LuaJIT and in nginx.
 local cjson = require "cjson"
 
 local M = {}
@@ -10,7 +10,7 @@ local M = {}
 local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 local SIGNATURE = "sandbox"
 
---- Tenant that the default token belongs to.
+--- The tenant of the default token.
 M.TENANT = "9d9f3c52-5a64-4b2c-8c35-0e6d2f1b7a10"
 
 -- 5.1 has no bit operators and LuaJIT no integers, hence the arithmetic.
@@ -48,7 +48,7 @@ local function unbase64url(text)
   return digits ~= 1 and table.concat(out) or nil
 end
 
--- An id of its own makes each token another one, whatever is the state of math.random.
+-- Makes each token unique, without use of math.random, whose seed may be the same.
 local function unique()
   local source = assert(io.open("/dev/urandom", "rb"))
   local bytes = source:read(16)
@@ -73,7 +73,7 @@ local function default_claims()
 end
 
 --- Makes a token.
--- @tparam ?table claims take the place of the defaults; false removes one
+-- @tparam ?table claims override the defaults; false removes a claim
 -- @treturn string
 function M.mint(claims)
   local all = default_claims()
@@ -116,9 +116,9 @@ local function claim(argument)
   return name, value
 end
 
---- Makes a token from claims as they are typed.
--- @tparam table arguments name=value each: `false` removes a claim, commas make a list
---   of amr and roles, +60 and -60 are seconds from now in exp, nbf and iat
+--- Makes a token from claims on a command line.
+-- @tparam table arguments name=value each. `false` removes a claim. amr and roles are lists with
+--   commas. In exp, nbf and iat, +60 and -60 are seconds from now.
 function M.mint_from(arguments)
   local claims = {}
   for _, argument in ipairs(arguments) do

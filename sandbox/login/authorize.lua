@@ -1,10 +1,10 @@
---- The page where a user signs in; here it approves without asking.
+--- Serves the authorization endpoint, which approves every sign-in without a page.
 local errors = require "sandbox.login.errors"
 local guid = require "sandbox.guid"
 local sealed = require "sandbox.login.sealed"
 local target_of = require "sandbox.login.target"
 
-local LIFE = 600 -- of a code
+local LIFE = 600 -- seconds that a code is valid
 local PAGE = "<html><head><title>Sign in to your account</title></head><body>%s</body></html>\n"
 
 local function is_loopback(uri)
@@ -12,7 +12,7 @@ local function is_loopback(uri)
   return (host == "localhost" or host == "127.0.0.1") and not uri:find("#", 1, true)
 end
 
--- what keeps the browser from being sent back
+-- Some errors are shown on a page, as there is no valid address to redirect the browser to.
 local function refuse_on_page(call)
   local parameters = call.parameters
   local code, words
@@ -33,7 +33,7 @@ local function refuse_on_page(call)
   return code ~= nil
 end
 
--- what the browser is sent back with instead of a code
+-- The error that the redirect contains in place of a code, or nil.
 local function fault_of(call)
   local parameters = call.parameters
   if parameters.response_type ~= "code" then
@@ -55,9 +55,9 @@ local function fault_of(call)
   return call.settings.deny and 65004 or nil
 end
 
-local function send_back(call, arguments)
+local function redirect(call, arguments)
   local uri = call.parameters.redirect_uri
-  if uri:find("^http://[^/?]+$") then -- Entra gives a path to what has none
+  if uri:find("^http://[^/?]+$") then -- Entra adds the missing path
     uri = uri .. "/"
   end
   arguments.state = call.parameters.state
@@ -67,7 +67,7 @@ local function send_back(call, arguments)
   ngx.header.content_length = 0
 end
 
---- Answers a browser, which is sent back at once.
+--- Redirects the browser back to the client.
 return function(call)
   if refuse_on_page(call) then
     return
@@ -76,9 +76,9 @@ return function(call)
   local code, words = fault_of(call)
   if code then
     local name, description = errors.describe(call, code, words)
-    return send_back(call, { error = name, error_description = description })
+    return redirect(call, { error = name, error_description = description })
   end
-  send_back(call, { session_state = guid.make(), code = sealed.seal("code", {
+  redirect(call, { session_state = guid.make(), code = sealed.seal("code", {
     client_id = parameters.client_id, redirect_uri = parameters.redirect_uri,
     challenge = parameters.code_challenge, scope = parameters.scope,
     resource = parameters.resource, expires = ngx.time() + LIFE }) })

@@ -1,14 +1,14 @@
---- How a client says who it is: by nothing, a secret, or an assertion signed with the key
--- of its certificate. The signature is not verified here, all else of an assertion is.
+--- Checks the authentication of a client: none, a secret, or an assertion signed with the key of
+-- its certificate. Everything in an assertion is checked except its signature.
 local base64 = require "ngx.base64"
 local cjson = require "cjson"
 
 local M = {}
 
 local JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-local LEEWAY = 300 -- Entra's, for a clock that is ahead of its own
+local LEEWAY = 300 -- seconds that a client's clock may be ahead, as Entra allows
 
---- What the client shows.
+--- Returns the kind of client authentication.
 -- @treturn string none, secret or assertion
 function M.kind(parameters)
   return parameters.client_assertion and "assertion" or parameters.client_secret and "secret"
@@ -27,16 +27,16 @@ local function read_assertion(text)
   end
 end
 
--- the digest of SHA-256, without padding
+-- A SHA-256 digest in base64url has 43 characters without padding.
 local function is_thumbprint(text)
   return type(text) == "string" and #text == 43 and not text:find("[^%w_-]")
 end
 
--- what is wrong with an assertion, apart from its time
+-- Returns the error in an assertion, except for its times, or nil.
 local function fault_of(call, header, claims)
   local client_id = call.parameters.client_id
   if not header or not claims then
-    return "It is no JWT of three parts."
+    return "It is not a JWT of three parts."
   elseif call.parameters.client_assertion_type ~= JWT_BEARER then
     return "client_assertion_type must be " .. JWT_BEARER .. "."
   elseif header.alg ~= "PS256" and header.alg ~= "RS256" then
@@ -71,10 +71,10 @@ local function refuse_assertion(call)
   end
 end
 
---- Looks at who asks.
--- @treturn[1] nil all is well
+--- Checks the authentication of the client.
+-- @treturn[1] nil it is valid
 -- @treturn[2] number AADSTS code
--- @treturn[2] ?table how to refuse
+-- @treturn[2] ?table details of the error response
 function M.refuse(call)
   local kind = M.kind(call.parameters)
   local wanted = call.settings.secret

@@ -1,11 +1,10 @@
---- The numbers of the sign-in's refusals: what each says, and what it is called in OAuth.
+--- Lists the AADSTS codes of the sign-in's errors, with their texts and their OAuth errors.
 --
--- After Microsoft's list of AADSTS codes; {words} are put in by the answer.
+-- Taken from Microsoft's list of AADSTS codes. {words} are filled in for each response.
 local MUST_USE_MFA = "Due to a configuration change made by your administrator, or because you "
   .. "moved to a new location, you must %s to access '{resource}'."
 
--- By what a client is told to do. Where `v1` stands, that version of the endpoint has
--- another word for it.
+-- Grouped by OAuth error. `v1` is the error of the version 1 endpoint, if it differs.
 local CLASSES = {
   { error = "invalid_grant", v1 = "interaction_required", suberror = "basic_action",
     claims = true, texts = {

@@ -1,4 +1,4 @@
---- The endpoint that gives out device codes.
+--- Serves the endpoint that issues device codes.
 local errors = require "sandbox.login.errors"
 local form = require "sandbox.login.form"
 local json = require "sandbox.json"
@@ -17,7 +17,7 @@ local function user_code()
   return table.concat(code)
 end
 
---- Answers a request for a device code.
+--- Responds to a request for a device code.
 return function(call)
   if form.is_refused(call) or form.play(call) then
     return

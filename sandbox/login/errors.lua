@@ -1,4 +1,4 @@
---- Refusals of the sign-in, and how any of its answers is sent.
+--- Sends the responses of the sign-in endpoints, above all error responses.
 local codes = require "sandbox.login.codes"
 local faults = require "sandbox.faults"
 local json = require "sandbox.json"
@@ -7,10 +7,10 @@ local M = {}
 
 M.JSON = "application/json; charset=utf-8"
 
--- what is said by a number that is not in the list
-local UNKNOWN = { error = "invalid_grant", text = "An error that the sandbox was asked for." }
+-- for a code that is not in the list
+local UNKNOWN = { error = "invalid_grant", text = "This error was requested from the sandbox." }
 
--- the policy that asks for more, as a client must pass it on to /authorize
+-- The claims of a policy. A client must pass them on to /authorize.
 local CLAIMS = '{"access_token":{"capolids":{"essential":true,'
   .. '"values":["e3bdd6cd-9c1b-4c7c-8fb4-8e4f4f4e2a11"]}}}'
 
@@ -22,7 +22,7 @@ local function instant(time)
   return os.date("!%Y-%m-%dT%H:%M:%S.0000000Z", time)
 end
 
--- the text with its {words} put in
+-- Fills in the {words} of a text.
 local function text_of(code, call, words)
   local parameters = call.parameters or {}
   local all = {
@@ -39,10 +39,10 @@ local function text_of(code, call, words)
   end))
 end
 
---- What a refusal says: the parts that the token endpoint and a redirect have in common.
+--- Returns the parts of an error that the token endpoint and a redirect have in common.
 -- @tparam table call
 -- @tparam number code of AADSTS
--- @tparam ?table words for the text
+-- @tparam ?table words to fill into the text
 -- @treturn string the OAuth error
 -- @treturn string the description
 function M.describe(call, code, words)
@@ -58,15 +58,15 @@ local function status_of(code, error_name)
   return usual or error_name == "invalid_client" and 401 or 400
 end
 
---- Answers with a refusal.
+--- Sends an error response.
 -- @tparam table call
--- @tparam number|string code of AADSTS; or the name of an error, as other servers say it
--- @tparam ?table how `words` for the text; `error` and `status` in place of the usual
+-- @tparam number|string code of AADSTS; or an OAuth error, for a response without AADSTS code
+-- @tparam ?table how `words` for the text; `error` and `status` override the defaults
 function M.refuse(call, code, how)
   how = how or {}
   if type(code) == "string" then
     return M.send(call, how.status or status_of(nil, code), json.object({
-      "error", code, "error_description", "The sandbox was asked for this." }, {}))
+      "error", code, "error_description", "This error was requested from the sandbox." }, {}))
   end
   local entry = codes[code] or UNKNOWN
   local error_name, description = M.describe(call, code, how.words)
@@ -90,11 +90,11 @@ function M.refuse(call, code, how)
   M.send(call, how.status or status_of(code, error_name), json.object(fields, {}))
 end
 
---- Answers with a text, or what the settings make of it.
--- @tparam table call `spoil` is how
+--- Sends a response, whose body the settings may replace.
+-- @tparam table call `spoil` is the value of the setting `body`
 -- @tparam number status
 -- @tparam string text
--- @tparam ?string content_type JSON's when left out
+-- @tparam ?string content_type default: JSON
 function M.send(call, status, text, content_type)
   if call.spoil then
     local spoilt_type

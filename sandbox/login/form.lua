@@ -1,5 +1,4 @@
---- What the endpoints for programs have in common: the checks of a form, and what goes
--- wrong on demand.
+--- Checks the forms sent to the endpoints `token` and `devicecode`, and produces their faults.
 local client = require "sandbox.login.client"
 local errors = require "sandbox.login.errors"
 local faults = require "sandbox.faults"
@@ -7,7 +6,7 @@ local grants = require "sandbox.login.grants"
 
 local M = {}
 
--- A check gives nothing, or an AADSTS code and how to refuse.
+-- A check returns nothing, or an AADSTS code and the details of the error response.
 local CHECKS = {
   function(call)
     if call.method ~= "POST" then
@@ -44,8 +43,8 @@ local CHECKS = {
   end,
 }
 
---- Refuses a request that is wrong in itself.
--- @treturn boolean whether it is
+--- Refuses an invalid request.
+-- @treturn boolean whether a response was sent
 function M.is_refused(call)
   for _, check in ipairs(CHECKS) do
     local code, how = check(call)
@@ -57,7 +56,7 @@ function M.is_refused(call)
   return false
 end
 
--- what a bare status comes with
+-- AADSTS codes for the setting `status` alone
 local CODES_OF_STATUS = { [401] = 7000215, [408] = 90012, [429] = 90055, [500] = 50000,
                           [503] = 90033 }
 
@@ -68,7 +67,7 @@ local function refuse_by_status(call, status)
   errors.refuse(call, CODES_OF_STATUS[status] or 9002313, { status = status })
 end
 
--- `times` counts the requests of one login to one endpoint
+-- `times` counts the requests of one login to one endpoint.
 local function is_due(call)
   local settings = call.settings
   if call.endpoint ~= (settings.on or "token") then
@@ -78,8 +77,8 @@ local function is_due(call)
     or ngx.shared.login:incr("times " .. call.key, 1, 0) <= settings.times
 end
 
---- Lets go wrong what was asked for.
--- @treturn boolean whether the call is answered thereby
+--- Applies the faults that the settings request.
+-- @treturn boolean whether a response was sent
 function M.play(call)
   local settings = call.settings
   if not is_due(call) then
@@ -93,7 +92,7 @@ function M.play(call)
   end
   ngx.header["Retry-After"] = faults.retry_after(settings.retry_after)
   call.spoil = settings.body
-  if call.spoil and call.spoil ~= "truncated" then -- somebody on the way has answered
+  if call.spoil and call.spoil ~= "truncated" then -- as a proxy would respond
     errors.send(call, settings.status or 200, "")
   elseif settings.aadsts then
     errors.refuse(call, settings.aadsts, { error = settings.error, status = settings.status })

@@ -1,4 +1,4 @@
---- What is exchanged for tokens: a refresh token, an authorization code, a device code.
+--- Reads the grants that are exchanged for tokens: refresh token, authorization code, device code.
 local ffi = require "ffi"
 local base64 = require "ngx.base64"
 local sealed = require "sandbox.login.sealed"
@@ -11,8 +11,8 @@ local function missing(name)
   return nil, 900144, { words = { name = name } }
 end
 
--- Refresh tokens belong to a client, not to a tenant or resource; old ones stay good, unless
--- each is to be good once.
+-- A refresh token is bound to a client, not to a tenant or resource. Old ones stay valid, except
+-- with `rotate=once`.
 local function refresh_token(call)
   local text = call.parameters.refresh_token
   if not text then
@@ -22,7 +22,7 @@ local function refresh_token(call)
   if not grant or grant.client_id ~= call.parameters.client_id then
     return nil, 70000
   end
-  -- version 1 wants to be told the resource each time
+  -- version 1 needs the resource in each request
   return { scope = grant.scope, refreshes = true, id = grant.id,
            is_good_again = call.settings.rotate ~= "once" }
 end
@@ -60,7 +60,7 @@ local function authorization_code(call)
   return grant
 end
 
--- How a sign-in ends that is not approved, by the value of `device`.
+-- Errors of a sign-in that is not approved, by the value of `device`.
 local ENDS = {
   declined = { 65004, { error = "authorization_declined" } },
   denied = { 65004, { error = "access_denied" } },
@@ -70,7 +70,7 @@ local ENDS = {
 
 local function device_code(call)
   local settings, parameters = call.settings, call.parameters
-  local text = parameters.device_code or parameters.code -- the name in version 1
+  local text = parameters.device_code or parameters.code -- `code` in version 1
   if not text then
     return missing "device_code"
   end
@@ -82,7 +82,7 @@ local function device_code(call)
   end
   local poll, slow = sealed.count(grant), settings.slow_down or 0
   if poll <= slow then
-    return nil, "slow_down" -- not one of Entra's: it has no number
+    return nil, "slow_down" -- Entra has no AADSTS code for it
   elseif poll <= slow + (settings.pending or 1) then
     return nil, 70016
   elseif settings.device then
@@ -98,22 +98,22 @@ local GRANTS = {
   ["urn:ietf:params:oauth:grant-type:device_code"] = device_code,
 }
 
---- Whether a grant type is one of these.
+--- Whether a grant type is supported.
 function M.knows(grant_type)
   return GRANTS[grant_type] ~= nil
 end
 
---- Looks at what the request brings.
--- @treturn[1] table the grant: `scope` or `resource` asked for before, `refreshes`
+--- Reads and checks the grant in a request.
+-- @treturn[1] table the grant: `scope` or `resource` of the first request, `refreshes`
 -- @treturn[2] nil
--- @treturn[2] number|string AADSTS code, or the name of an error that has none
--- @treturn[2] ?table how to refuse
+-- @treturn[2] number|string AADSTS code, or an OAuth error that has none
+-- @treturn[2] ?table details of the error response
 function M.read(call)
   return GRANTS[call.parameters.grant_type](call)
 end
 
---- Takes it, so that a code, or a refresh token that is good once, is not taken again.
--- @treturn boolean whether it was still there to take
+--- Uses up a code, or a refresh token that is valid once.
+-- @treturn boolean false if it was used before
 function M.use(grant)
   return grant.is_good_again or sealed.use_up(grant)
 end

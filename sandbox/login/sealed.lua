@@ -1,13 +1,12 @@
---- Codes and refresh tokens: what one stands for is inside it, under a seal. Nothing has
--- to remember them, so none is ever forgotten while the sandbox runs, and both workers
--- know each.
+--- Makes and reads codes and refresh tokens. Each one contains its own data and an HMAC, so nothing
+-- is stored, none expires by accident, and every worker accepts each of them.
 local base64 = require "ngx.base64"
 local cjson = require "cjson"
 local guid = require "sandbox.guid"
 
 local M = {}
 
--- made before the workers part
+-- made before the workers are forked
 local SECRET = (function()
   local source = assert(io.open("/dev/urandom", "rb"))
   local bytes = source:read(32)
@@ -19,9 +18,9 @@ local function seal_of(kind, payload)
   return base64.encode_base64url(ngx.hmac_sha1(SECRET, kind .. payload))
 end
 
---- Makes one.
--- @tparam string kind a text of one kind is none of another
--- @tparam table fields what it stands for
+--- Makes a code or token.
+-- @tparam string kind `open` accepts the text for this kind only
+-- @tparam table fields its data
 -- @treturn string
 function M.seal(kind, fields)
   local all = { id = guid.make() }
@@ -32,9 +31,9 @@ function M.seal(kind, fields)
   return "1." .. payload .. "." .. seal_of(kind, payload)
 end
 
---- Reads one.
+--- Reads a code or token.
 -- @treturn[1] table the fields, and a unique `id`
--- @treturn[2] nil not made here, or of another kind
+-- @treturn[2] nil the text was not made here, or has another kind
 function M.open(kind, text)
   local payload, seal = text:match("^1%.([%w_-]+)%.([%w_-]+)$")
   if payload and seal == seal_of(kind, payload) then
@@ -44,13 +43,13 @@ end
 
 local used = ngx.shared.login
 
---- Takes one out of use.
--- @treturn boolean whether it was still in use
+--- Marks a code or token as used.
+-- @treturn boolean false if it was used before
 function M.use_up(fields)
   return used:add("used " .. fields.id, true) == true
 end
 
---- How often one has been shown, this time included.
+--- Counts the uses of a code or token, including this one.
 function M.count(fields)
   return used:incr("count " .. fields.id, 1, 0)
 end

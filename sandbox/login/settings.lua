@@ -1,4 +1,4 @@
---- What a caller can ask of the sign-in, in the path: /login/name=value;name=value/TENANT/…
+--- Reads the settings of a sign-in from its path: /login/name=value;name=value/TENANT/…
 local settings = require "sandbox.settings"
 
 local M = {}
@@ -6,7 +6,7 @@ local M = {}
 local any, flag, one_of, whole = settings.kinds.any, settings.kinds.flag, settings.kinds.one_of,
                                  settings.kinds.whole
 
--- false: the claim is left out
+-- `false` omits the claim.
 local function list(value)
   local items = {}
   for item in value:gmatch("[^,]+") do
@@ -23,24 +23,24 @@ local function shift(value)
   return number and math.abs(number) <= 86400 and number or nil
 end
 
--- It goes into tokens for the API to obey, where a mistake would come out late.
+-- The API reads the scenario from the token. Checking it here reports an error earlier.
 local function scenario(value)
   local read = settings.read(value, {})
   return read and settings.check(read) and value or nil
 end
 
---- How each setting is read: the value to keep, or nil for one that is not known.
+--- Parsers by the name of the setting.
 M.known = {
-  -- what goes wrong
+  -- faults
   aadsts = whole(10000, 99999999), error = any, status = whole(400, 599),
   body = one_of("html", "empty", "garbage", "truncated"), retry_after = settings.kinds.retry_after,
   delay = settings.kinds.seconds, cut = one_of("headers"), times = whole(1, 1000),
   on = one_of("token", "devicecode"),
-  -- the tokens
+  -- tokens
   life = whole(0, 86400), expires = one_of("string", "number", "none"),
   rotate = one_of("0", "1", "once"),
   amr = list, app_only = flag, scenario = scenario,
-  -- the ways to sign in
+  -- ways to sign in
   pending = whole(0, 1000), slow_down = whole(0, 1000), interval = whole(0, 60),
   device = one_of("declined", "denied", "expired", "bad"), deny = flag, secret = any,
   skew = shift,
@@ -57,14 +57,14 @@ local function has_fault(read)
   end
 end
 
---- Reads a text; `-` stands for none.
+--- Reads a text; `-` means no settings.
 -- @treturn[1] table settings
 -- @treturn[2] nil
--- @treturn[2] string the complaint
+-- @treturn[2] string the error message
 function M.read(text)
-  local read, complaint = settings.read(text == "-" and "" or text, {}, M)
+  local read, reason = settings.read(text == "-" and "" or text, {}, M)
   if not read then
-    return nil, complaint
+    return nil, reason
   end
   for _, name in ipairs { "times", "on", "retry_after" } do
     if read[name] ~= nil and not has_fault(read) then

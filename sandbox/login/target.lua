@@ -1,10 +1,10 @@
---- What a token is asked for: the scope of version 2, the resource of version 1.
+--- Reads what a token is requested for: the scope in version 2, the resource in version 1.
 local M = {}
 
 local GRAPH = "https://graph.microsoft.com"
 local OF_THE_USER = { openid = true, profile = true, email = true, offline_access = true }
 
--- `https://host/permission` names both; a permission alone is one of Graph
+-- `https://host/permission` has both. A permission without a resource belongs to Graph.
 local function split(word)
   local resource, permission = word:match("^(.+)/([^/]+)$")
   return resource or GRAPH, permission or word
@@ -40,14 +40,14 @@ local function read_scope(scope)
   return target
 end
 
---- Reads it from a request, or takes what an earlier request has settled.
+--- Reads the target from a request, or from the grant of an earlier request.
 -- @tparam table call
--- @tparam ?table grant `scope` and `resource` as asked for before
--- @treturn[1] table `resource`, `scope` as granted and `asked`, `permissions`, `openid`,
+-- @tparam ?table grant `scope` and `resource` of the earlier request
+-- @treturn[1] table `resource`, `scope` (granted), `asked` (requested), `permissions`, `openid`,
 --   `offline_access`
 -- @treturn[2] nil
 -- @treturn[2] number AADSTS code
--- @treturn[2] ?table how to refuse
+-- @treturn[2] ?table details of the error response
 function M.read(call, grant)
   local parameters = call.parameters
   grant = grant or {}

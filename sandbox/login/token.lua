@@ -1,4 +1,4 @@
---- The token endpoint: takes a grant and gives tokens.
+--- Serves the token endpoint, which exchanges a grant for tokens.
 local client = require "sandbox.login.client"
 local errors = require "sandbox.login.errors"
 local form = require "sandbox.login.form"
@@ -11,7 +11,7 @@ local token = require "sandbox.token"
 
 local ACR = { none = "0", secret = "1", assertion = "2" }
 
--- what tells the user of a token, or that there is none; false leaves a claim out
+-- Adds the claims of the user, or of an application without one. `false` omits a claim.
 local function add_user(claims, settings, target)
   if settings.app_only then
     claims.amr, claims.scp, claims.upn, claims.unique_name = false, false, false, false
@@ -39,7 +39,7 @@ local function identity_token(call)
   return token.mint(claims)
 end
 
--- How long the token is good, in the form of the version or the one asked for.
+-- Adds the lifetime, in the format of the version or of the setting `expires`.
 local function add_times(call, target, add)
   local life, spelling = call.settings.life or 3600, call.settings.expires
   spelling = spelling or (call.version == 1 and "string" or "number")
@@ -77,7 +77,7 @@ local function issue(call, grant, target)
   errors.send(call, 200, json.object(fields, {}))
 end
 
---- Answers a request for tokens.
+--- Responds to a request for tokens.
 return function(call)
   if form.is_refused(call) or form.play(call) then
     return

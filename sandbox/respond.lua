@@ -1,4 +1,4 @@
---- Answers with a text as it is.
+--- Sends a response with this text as its body.
 -- @tparam number status
 -- @tparam string content_type
 -- @tparam string text
