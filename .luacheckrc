@@ -1,4 +1,4 @@
--- what ships keeps to what all Luas have; what only runs here may use more
+-- Installed files use only what every Lua has. Files for development may use more.
 std = "min"
 max_line_length = 100
 files["lua/pcapi/nginx"] = { std = "min+ngx_lua" }

@@ -1,5 +1,5 @@
-# make demo and make test install what is missing (Debian), then build and run.
-# The rockspec is what installs pcapi; this file serves work on it.
+# make demo and make test install missing Debian packages, then build and run.
+# The rockspec installs pcapi. This file is for developing it.
 
 LUA      ?= lua5.4
 LUAS     ?= lua5.4 luajit
@@ -8,7 +8,7 @@ CFLAGS   ?= -O2 -g
 PREFIX   ?= /usr/local
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
 
-# one .so per ABI; LuaJIT has the one of 5.1
+# one .so per ABI; LuaJIT uses that of Lua 5.1
 ABI      := $(subst luajit,5.1,$(LUA:lua5%=5%))
 LUA_INC  ?= $(firstword $(wildcard /usr/include/lua$(ABI)) /usr/include/luajit-2.1)
 OUT      ?= build
@@ -56,8 +56,8 @@ nginx-demo:
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 	@sandbox/run examples/nginx/run
 
-# Specs on every Lua of LUAS, those of nginx from outside, those of the client within it, and
-# the parts of C that know no Lua; side by side with -j.
+# Runs the specs on every Lua in LUAS, the specs of nginx from outside, the specs of the client in a
+# worker of nginx, and the tests of the C code. Use -j to run them in parallel.
 test: $(LUAS:%=test-on-%) test-nginx test-in-nginx test-of-c
 
 test-needs:
@@ -65,28 +65,28 @@ test-needs:
 	@dev/npm spec/oidc
 	@for lua in $(LUAS) luajit; do $(MAKE) --no-print-directory -s LUA=$$lua build || exit 1; done
 
-# What runs in nginx is the same whichever Lua looks on.
-LOOK_ON := spec/service/nginx
+# These specs test code in nginx, so they need to run on one Lua only.
+NGINX_SPECS := spec/service/nginx
 test-on-%: test-needs
 	@$(MAKE) --no-print-directory LUA=$* test-lua \
-	  SPECS='$(filter-out $(LOOK_ON),$(wildcard spec/unit spec/project spec/sandbox spec/service/*))'
+	  SPECS='$(filter-out $(NGINX_SPECS),$(wildcard spec/unit spec/project spec/sandbox spec/service/*))'
 
 test-nginx: test-needs
-	@$(MAKE) --no-print-directory SPECS='$(LOOK_ON)' test-lua
+	@$(MAKE) --no-print-directory SPECS='$(NGINX_SPECS)' test-lua
 
 test-of-c: test-needs
 	@$(MAKE) --no-print-directory test-c
 
-# RUN stands in front of the interpreter: a sanitizer's preload, valgrind
+# RUN is a prefix of the interpreter's command: valgrind, or a sanitizer's preload.
 BUSTED ?= dev/busted
 test-lua: build
 	@dev/npm spec/oidc
 	@echo "specs on $(LUA)$(BUSTED:dev/busted%=%)"
 	@sandbox/run $(RUN) $(LUA) $(BUSTED) $(SPECS)
 
-# The specs of the client, run by a worker of nginx. Not there: what pcapi.concurrent and the
-# transport over libcurl do (load, concurrent, transport), and what other processes do, be it
-# in a file of its own or by these names, whose spaces are dots.
+# Runs the specs of the client in a worker of nginx. Left out are specs of pcapi.concurrent and of
+# the transport over libcurl (load, concurrent, transport), and specs that start other processes:
+# whole files, and the specs with these names (dots stand for spaces).
 IN_NGINX     := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls openid \
                 request secrets sign_in))
 NOT_IN_NGINX := many.processes a.command.shows.no.secret
@@ -94,7 +94,7 @@ test-in-nginx: test-needs
 	@$(MAKE) --no-print-directory LUA=luajit BUSTED=dev/busted-in-nginx test-lua \
 	  SPECS='$(or $(SPECS),$(IN_NGINX) $(NOT_IN_NGINX:%=--filter-out=%))'
 
-# The page of examples/nginx in a real browser.
+# Tests the page of examples/nginx in a browser.
 page-needs:
 	@dev/need $(PAGE_NEEDS) chromium fonts-dejavu-core
 	@dev/npm spec/oidc spec/browser examples/nginx
@@ -124,21 +124,21 @@ $(OUT)/spec/%_test: spec/c/%_test.c spec/c/fail_alloc.c spec/c/fail_alloc.h spec
 test-c: $(C_TESTS)
 	@sandbox/run sh -ec 'for test in $(C_TESTS); do $(RUN) $$test; done'
 
-# The library; what other specs do, they do by processes of the command, or of examples.
+# Tests the library in this process. Other specs start the command or examples.
 LIBRARY_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls \
                  concurrent exchange load redirect sign_in transport))
 test-library:
 	@$(MAKE) --no-print-directory SPECS='$(LIBRARY_SPECS) spec/project' test-lua
 
-# Its specs under AddressSanitizer and UndefinedBehaviorSanitizer, then under valgrind.
+# Runs the library's specs under AddressSanitizer and UndefinedBehaviorSanitizer.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 sanitize:
 	@$(MAKE) --no-print-directory OUT=build/sanitize CFLAGS='-O1 -g $(SANITIZE)' test-c
 	@$(MAKE) --no-print-directory OUT=build/sanitize CFLAGS='-O1 -g $(SANITIZE)' \
 	  RUN='env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)' SPECS='$(LIBRARY_SPECS)' test-lua
 
-# The specs that work by our C in their own process; but not the test of OpenSSL with failing
-# allocations: it takes minutes there, and the sanitizers have it.
+# Runs the specs that use our C code in their own process under valgrind. The test of OpenSSL with
+# failing allocations is left out: it takes minutes there, and the sanitizers run it.
 VALGRIND_SPECS := spec/unit/core spec/unit/service/record_spec.lua spec/unit/auth \
                   $(addprefix spec/service/,$(addsuffix _spec.lua,calls exchange \
                   transport redirect))
@@ -157,9 +157,9 @@ lint:
 	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua OUT=build/lint-$$cc || exit 1; done; done
 	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) $(REDIRECT_SOURCES) -- -std=gnu11 -I$(LUA_INC)
 
-# The product attacks itself: libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer
-# (spec/fuzz/*.c), and generators in Lua. FUZZERS= chooses, SECONDS= is the time of each; a
-# generator ends after COUNT= cases where that is given, and repeats a run by SEED=.
+# Runs the fuzzers: libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer (spec/fuzz/*.c),
+# and generators in Lua. FUZZERS= selects some of them. SECONDS= is the time of each. COUNT= ends a
+# generator after this number of cases. SEED= repeats a run of a generator.
 SECONDS    ?= 30
 GENERATORS := http1 url answers
 FUZZERS    ?= $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)) $(GENERATORS)
@@ -174,7 +174,7 @@ build/fuzz/object/%.o: src/%.c $(HEADERS) $(wildcard src/redirect/*.h)
 	@mkdir -p $(@D)
 	$(FUZZ_COMPILE) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
 
-# headers.c has the static functions of lhttp.c in itself
+# headers.c includes lhttp.c to reach its static functions
 $(FUZZ_OUT)/headers: FUZZ_OMIT := $(patsubst %,build/fuzz/object/%.o,lhttp pcapi_core)
 $(FUZZ_OUT)/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(FUZZ_OBJECTS)
 	@mkdir -p $(@D)
@@ -193,16 +193,16 @@ fuzz: build $(CURL_URL)
 	  $(patsubst %,$(FUZZ_OUT)/%,$(filter-out $(GENERATORS),$(FUZZERS)))
 	@sandbox/run $(FUZZ_ENVIRONMENT) spec/fuzz/run $(SECONDS) $(FUZZERS)
 
-# One input again, as a finding says.
+# Repeats one input of a fuzzer. Each finding prints the command.
 fuzz-one:
 	@$(FUZZ_ENVIRONMENT) $(ONE)
 
-# A process that renews its token, killed at so many moments.
+# Kills a process at this number of moments while it renews its token.
 KILLS ?= 1000
 kill:
 	@KILLS=$(KILLS) $(MAKE) --no-print-directory test-lua SPECS=spec/service/sign_in_spec.lua
 
-# Not those that only do more of the same.
+# Specs that would only repeat covered lines are left out.
 COVERAGE_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls cli \
                   cli_mistakes cli_streams cli_tenants concurrent config_show doctor exchange \
                   redirect sign_in sign_in_command stored_sign_in transport))
@@ -215,14 +215,14 @@ coverage:
 	  test-lua test-c
 	@$(LUA) dev/coverage build/coverage
 
-# Of the peers those are measured that can be had. Each finds the system's CAs by itself.
+# Measures pcapi and those of its peers that can be installed. Each peer finds the system's CAs itself.
 DEFAULT_CAS := env -u SSL_CERT_FILE -u SSL_CERT_DIR -u CURL_CA_BUNDLE -u REQUESTS_CA_BUNDLE
 bench: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
 	@for package in $(BENCH_NEEDS); do dev/need $$package || true; done
 	@$(DEFAULT_CAS) sandbox/run bench/run
 
-# The nginx that is measured has CPU 0; the sandbox and who asks have the other one.
+# The measured nginx has CPU 0. The sandbox and the client that sends requests share the other CPU.
 bench-nginx:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) libluajit2-5.1-dev util-linux
 	@$(MAKE) --no-print-directory -s LUA=luajit build
@@ -232,8 +232,8 @@ soak: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
 	@sandbox/run $(LUA) bench/soak.lua $(SOAK)
 
-# What takes hours: each fuzzer for ten minutes, a million of cases for each generator, kills, and
-# the soak. CI runs a sample.
+# Runs the tests that take hours: each fuzzer for ten minutes, each generator with a million cases,
+# the kills, and the soak test. CI runs a sample.
 long:
 	@$(MAKE) --no-print-directory fuzz SECONDS=600 COUNT=1000000
 	@$(MAKE) --no-print-directory kill
@@ -248,19 +248,19 @@ docs:
 	@ldoc -q .
 
 install:
-	@test -z "$(DESTDIR)" || { echo "pcapi: luarocks knows no DESTDIR; give PREFIX=FOLDER" >&2; exit 1; }
-	@command -v luarocks >/dev/null || echo "pcapi: luarocks is installed now, and brings lua5.1 along:" \
-	  "the machine's 'lua' may be Lua 5.1 then; run scripts by lua5.4, or choose by" \
+	@test -z "$(DESTDIR)" || { echo "pcapi: luarocks does not support DESTDIR; use PREFIX=FOLDER" >&2; exit 1; }
+	@command -v luarocks >/dev/null || echo "pcapi: installing luarocks, which also installs lua5.1:" \
+	  "afterwards 'lua' may be Lua 5.1; run scripts with lua5.4, or change it with" \
 	  "update-alternatives --config lua-interpreter"
 	@dev/need $(BUILD_NEEDS) luarocks
 	env -u LUA_PATH -u LUA_CPATH luarocks --lua-version 5.4 make --deps-mode=none --tree $(PREFIX)
 	@rm -rf pcapi src/*.o src/redirect/*.o
-	@echo "pcapi: installed; luarocks misses what Debian's own packages bring, and that is all right"
-	@test $(PREFIX) = /usr/local || echo "pcapi: before using it: eval" \
+	@echo "pcapi: installed; ignore luarocks' warnings about dependencies, which are Debian packages"
+	@test $(PREFIX) = /usr/local || echo "pcapi: before you use it, run: eval" \
 	  "\"\$$(luarocks --lua-version 5.4 path --tree $(PREFIX))\""
 
-# For LuaJIT, where nginx finds it. Not by luarocks, which would put its command in the place of
-# that for Lua 5.4.
+# Installs pcapi for LuaJIT, where nginx finds it. Not with luarocks, which would replace the command
+# for Lua 5.4 by its own.
 install-nginx:
 	@dev/need $(PAGE_NEEDS)
 	@$(MAKE) --no-print-directory -s LUA=luajit build

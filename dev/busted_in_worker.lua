@@ -1,6 +1,6 @@
--- Answers a request by running the specs that its body names, a path or an argument of
--- busted in each line. A file, as busted.runner looks at the name of what has called it:
--- without one it would end the process, not raise, where specs fail.
+-- Runs the specs that the request body lists: a path or an argument of busted on each line.
+-- This must be a file: busted.runner checks its caller's file name, and without one it ends the
+-- process if a spec fails.
 ngx.req.read_body()
 local arguments = {}
 for line in (ngx.req.get_body_data() or ""):gmatch "[^\n]+" do

@@ -1,9 +1,9 @@
---- Counts the lines of lua/ that run in this process, and writes them when its
--- Lua state closes: one file per process, in the folder PCAPI_COVERAGE. To be
--- started by LUA_INIT, so that commands which specs run are counted too.
+--- Records which lines of lua/ run in this process and writes them when the Lua state closes: one
+-- file per process, in the folder PCAPI_COVERAGE. LUA_INIT loads this module, so that commands that
+-- specs start are counted too.
 local directory = assert(os.getenv "PCAPI_COVERAGE")
 local hits = {} -- by path
-local hits_of = {} -- by source; false for what is not counted
+local hits_of = {} -- by source; false if the source is not counted
 
 local function hits_in(source)
   local path = source:match "(lua/pcapi/[%w_/]+%.lua)$"
@@ -41,5 +41,5 @@ local function write()
 end
 
 debug.sethook(note, "l")
--- kept alive by the registry of loaded modules until the state closes
+-- package.loaded keeps this table alive until the state closes
 return setmetatable({}, { __gc = write })

@@ -1,5 +1,5 @@
---- Writes the LuaCATS definitions of types/ from the doc comments of the public part; a filter
--- of LDoc, run by `make types`. An editor completes `client.security:` by them.
+--- Writes LuaCATS definitions to types/ from the doc comments of the public modules. It is a filter
+-- of LDoc, run by `make types`. Editors use the definitions to complete `client.security:`.
 local M = {}
 
 local KNOWN = { any = true, boolean = true, ["function"] = true, integer = true, ["nil"] = true,
@@ -13,7 +13,7 @@ local function fail(item, message)
   os.exit(1)
 end
 
--- "?string|table" of LDoc as LuaCATS writes it.
+-- Converts a type of LDoc ("?string|table") to LuaCATS.
 local function type_of(item, name)
   if not name then
     return "any"
@@ -42,7 +42,7 @@ local function comment(write, text)
   end
 end
 
--- A table of named fields as a class; `prefix` stands in front of their names in LDoc.
+-- Writes a table of named fields as a class; `prefix` is the prefix of their names in LDoc.
 local function write_class(write, item, class, names, prefix)
   write("---@class ", class, "\n")
   local modifiers = item.modifiers[item.parameter] or {}
@@ -63,7 +63,7 @@ local function write_options(write, item, class)
   return types
 end
 
--- All ways in which a function returns, as one line for each place: LuaCATS has no alternatives.
+-- Merges the alternative returns of a function, one entry per position: LuaCATS has no alternatives.
 local function returns_of(item)
   local places = {}
   for number, group in ipairs(item.retgroups or {}) do
@@ -109,7 +109,7 @@ local function write_function(write, item, name)
   write("function ", name, "(", table.concat(names, ", "), ") end\n\n")
 end
 
--- `Client:request` of the module pcapi.client is a method of the class pcapi.client.
+-- The local name of a module's class: `Client:request` becomes a method of the class pcapi.client.
 local function local_name(module)
   return (module.name:gsub("[^%w]", "_"))
 end
@@ -142,8 +142,8 @@ local function write_module(write, module)
   write("return ", own, "\n")
 end
 
---- Writes one file per module below the folder that the variable TYPES names.
--- @tparam table modules as LDoc gives them to a filter
+--- Writes one file per module, below the folder in the environment variable TYPES.
+-- @tparam table modules as LDoc passes them to a filter
 function M.write(modules)
   for _, module in ipairs(modules) do
     classes[module.name] = true

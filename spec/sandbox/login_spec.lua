@@ -1,7 +1,7 @@
---- The sandbox signs in as Entra does.
+--- Tests that the sandbox signs users in as Entra does.
 local cjson = require "cjson"
 local token = require "sandbox.token"
-local asking = require "spec.support.ask"
+local api = require "spec.support.api"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
 local login = require "spec.support.login"
@@ -14,7 +14,7 @@ local REDIRECT = "http://localhost:8400/"
 local DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 local JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 local VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-local it_answers = asking.needing_sandbox(it, pending)
+local sandbox_it = api.needing_sandbox(it, pending)
 local new_tenant, account, post = login.new_tenant, login.account, login.post
 local merged, refresh_token, refresh = login.merged, login.refresh_token, login.refresh
 local refusal, claims_of, call_api = login.refusal, login.claims_of, login.call_api
@@ -22,23 +22,23 @@ local query_of, authorize, code_from = login.query_of, login.authorize, login.co
 local redeem = login.redeem
 
 describe("the sandbox's token endpoint", function()
-  it_answers("gives tokens that its API takes, in the manner of version 2", function()
-    local answer = refresh(account())
-    local body = cjson.decode(answer.body)
-    assert.equal(200, answer.status)
+  sandbox_it("issues tokens that the API accepts, in the format of version 2", function()
+    local response = refresh(account())
+    local body = cjson.decode(response.body)
+    assert.equal(200, response.status)
     assert.equal("Bearer", body.token_type)
     assert.equal(API .. "/user_impersonation " .. API .. "/.default", body.scope)
     assert.same({ 3600, 3600 }, { body.expires_in, body.ext_expires_in })
     assert.is_nil(body.expires_on)
-    assert.equal("no-store, no-cache", answer.headers["cache-control"])
+    assert.equal("no-store, no-cache", response.headers["cache-control"])
     assert.equal(200, call_api(body.access_token).status)
-    local claims = claims_of(answer)
+    local claims = claims_of(response)
     assert.same({ API, CLIENT, "0", "user_impersonation" },
                 { claims.aud, claims.appid, claims.appidacr, claims.scp })
     assert.same({ "pwd", "mfa" }, claims.amr)
   end)
 
-  it_answers("gives them in the manner of version 1", function()
+  sandbox_it("issues tokens in the format of version 1", function()
     local body = cjson.decode(refresh(account(), { resource = API, scope = "openid" }).body)
     assert.same({ "3600", "3600", API, "user_impersonation" },
                 { body.expires_in, body.ext_expires_in, body.resource, body.scope })
@@ -48,13 +48,13 @@ describe("the sandbox's token endpoint", function()
     assert.equal(200, call_api(body.access_token).status)
   end)
 
-  it_answers("has the tenant of the path in the token when that is a GUID", function()
+  sandbox_it("puts the tenant of the path into the token if it is a GUID", function()
     local tenant = new_tenant()
     assert.equal(tenant, claims_of(refresh("-/" .. tenant)).tid)
     assert.equal(token.TENANT, claims_of(refresh("-/contoso.example")).tid)
   end)
 
-  it_answers("gives a new refresh token each time and takes the old one again", function()
+  sandbox_it("issues a new refresh token each time and accepts the old one again", function()
     local where, first = account(), refresh_token()
     local second = cjson.decode(refresh(where, { refresh_token = first }).body).refresh_token
     assert.not_equal(first, second)
@@ -62,25 +62,25 @@ describe("the sandbox's token endpoint", function()
     assert.equal(200, refresh(account(), { refresh_token = first, scope = false }).status)
   end)
 
-  it_answers("takes a refresh token of its own client alone", function()
+  sandbox_it("accepts a refresh token from its own client only", function()
     assert.same({ 400, "invalid_grant", 70000 },
                 refusal(refresh(account(), { refresh_token = refresh_token("another") })))
     assert.same({ 400, "invalid_grant", 70000 },
                 refusal(refresh(account(), { refresh_token = "1.abc.def" })))
   end)
 
-  it_answers("wants a form that is posted, with what it needs, once", function()
+  sandbox_it("requires a POST form with each parameter once", function()
     local where = account() .. "/oauth2/v2.0/token"
-    local function code(answer)
-      return cjson.decode(answer.body).error_codes[1]
+    local function code(response)
+      return cjson.decode(response.body).error_codes[1]
     end
     assert.equal(900561, code(curl.fetch { url = URL .. "/login/" .. where }))
     assert.equal(900144, code(post(where, {}, {
       args = { "-d", '{"grant_type":"refresh_token"}', "-H", "Content-Type: application/json" } })))
     for _, name in ipairs { "grant_type", "client_id", "refresh_token" } do
-      local answer = refresh(account(), { [name] = false })
-      assert.equal(900144, code(answer))
-      assert.matches("'" .. name .. "'", answer.body, 1, true)
+      local response = refresh(account(), { [name] = false })
+      assert.equal(900144, code(response))
+      assert.matches("'" .. name .. "'", response.body, 1, true)
     end
     assert.equal(900144, code(refresh(account(), { client_id = "" })))
     assert.equal(9000411, code(refresh(account(), nil, { args = { "-d", "client_id=another" } })))
@@ -88,7 +88,7 @@ describe("the sandbox's token endpoint", function()
                 refusal(refresh(account(), { grant_type = "password" })))
   end)
 
-  it_answers("holds scope and resource apart", function()
+  sandbox_it("accepts scope in version 2 and resource in version 1 only", function()
     assert.same({ 400, "invalid_request", 901002 },
                 refusal(refresh(account(), { resource = API }, { version = "/oauth2/v2.0" })))
     assert.same({ 400, "invalid_resource", 50001 },
@@ -97,29 +97,29 @@ describe("the sandbox's token endpoint", function()
                 refusal(refresh(account(), { scope = "https://a.example/b " .. SCOPE })))
   end)
 
-  it_answers("gives a token for another service when asked for one", function()
+  sandbox_it("issues a token for another service on request", function()
     local body = cjson.decode(refresh(account(), { scope = "User.Read offline_access" }).body)
     assert.equal("https://graph.microsoft.com", token.read(body.access_token).aud)
     assert.equal(401, call_api(body.access_token).status)
   end)
 
-  it_answers("refuses in Entra's words, under the ids of the request", function()
+  sandbox_it("refuses in Entra's format, with the ids of the request", function()
     local id = new_tenant()
-    local answer = refresh(account("aadsts=50076"), nil,
+    local response = refresh(account("aadsts=50076"), nil,
                            { headers = { "client-request-id: " .. id } })
-    local body = cjson.decode(answer.body)
-    assert.same({ 400, "invalid_grant", 50076 }, refusal(answer))
+    local body = cjson.decode(response.body)
+    assert.same({ 400, "invalid_grant", 50076 }, refusal(response))
     assert.matches("^AADSTS50076: Due to a configuration change .-\r\nTrace ID: "
       .. "%x+%-%x+%-%x+%-%x+%-%x+\r\nCorrelation ID: " .. id:gsub("%-", "%%-")
       .. "\r\nTimestamp: %d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%dZ$", body.error_description)
-    assert.same({ id, id }, { body.correlation_id, answer.headers["client-request-id"] })
-    assert.equal(body.trace_id, answer.headers["x-ms-request-id"])
+    assert.same({ id, id }, { body.correlation_id, response.headers["client-request-id"] })
+    assert.equal(body.trace_id, response.headers["x-ms-request-id"])
     assert.matches("code=50076$", body.error_uri)
     assert.equal("basic_action", body.suberror)
     assert.is_table(cjson.decode(body.claims).access_token.capolids)
   end)
 
-  it_answers("has no page but those of a login", function()
+  sandbox_it("returns 404 outside of a login", function()
     assert.equal(404, post(account() .. "/oauth2/v2.0/tokens", {}).status)
     assert.equal(404, post("-/oauth2/token", {}).status)
   end)
@@ -136,7 +136,7 @@ describe("the sandbox's clients", function()
     return encoded
   end
 
-  -- An assertion of this client for version 2 of a login, with these parts in place.
+  -- Makes an assertion of this client for version 2 of a login, with these parts replaced.
   local function assertion(where, header, claims)
     local now = os.time()
     return base64url(cjson.encode(merged({
@@ -152,9 +152,9 @@ describe("the sandbox's clients", function()
       client_assertion = assertion(where, header, claims) }, fields))
   end
 
-  it_answers("may have any secret unless one is set", function()
-    local answer = refresh(account(), { client_secret = "any" })
-    assert.equal("1", claims_of(answer).appidacr)
+  sandbox_it("may have any secret unless one is set", function()
+    local response = refresh(account(), { client_secret = "any" })
+    assert.equal("1", claims_of(response).appidacr)
     local where = account("secret=a%3Bb%2F+c")
     assert.equal(200, refresh(where, { client_secret = "a;b/+c" }).status)
     assert.same({ 401, "invalid_client", 7000215 },
@@ -162,18 +162,18 @@ describe("the sandbox's clients", function()
     assert.same({ 401, "invalid_client", 7000218 }, refusal(refresh(where)))
   end)
 
-  it_answers("may sign an assertion", function()
+  sandbox_it("may sign an assertion", function()
     local where = account("secret=x")
     assert.equal("2", claims_of(show(where)).appidacr)
     assert.equal(200, show(where, { alg = "RS256" }).status)
   end)
 
-  it_answers("are told what is wrong with an assertion", function()
+  sandbox_it("learn what is wrong with an assertion", function()
     local where = account()
     local function reason(header, claims, fields)
-      local answer = show(where, header, claims, fields)
-      assert.same({ 401, "invalid_client", 700027 }, refusal(answer))
-      return cjson.decode(answer.body).error_description:match("Reason %- (.-)%]")
+      local response = show(where, header, claims, fields)
+      assert.same({ 401, "invalid_client", 700027 }, refusal(response))
+      return cjson.decode(response.body).error_description:match("Reason %- (.-)%]")
     end
     assert.matches("alg", reason { alg = "HS256" })
     assert.matches("x5t#S256", reason { ["x5t#S256"] = false })
@@ -185,9 +185,9 @@ describe("the sandbox's clients", function()
     assert.matches("client_assertion_type", reason(nil, nil, { client_assertion_type = "saml" }))
   end)
 
-  it_answers("are held to the server's clock", function()
-    local function refused(asked, claims)
-      return refusal(show(account(asked), nil, claims))[3]
+  sandbox_it("are checked against the server's clock", function()
+    local function refused(settings, claims)
+      return refusal(show(account(settings), nil, claims))[3]
     end
     local now = os.time()
     assert.equal(700024, refused("-", { exp = now - 1 }))
@@ -198,12 +198,12 @@ describe("the sandbox's clients", function()
 end)
 
 describe("the sandbox's sign-in by browser", function()
-  it_answers("sends the browser back with a code that is good once", function()
+  sandbox_it("redirects the browser with a code that is valid once", function()
     local where = account()
-    local answer = authorize(where)
-    assert.equal(302, answer.status)
-    assert.equal(REDIRECT .. "?", answer.headers.location:sub(1, #REDIRECT + 1))
-    local query = query_of(answer.headers.location)
+    local response = authorize(where)
+    assert.equal(302, response.status)
+    assert.equal(REDIRECT .. "?", response.headers.location:sub(1, #REDIRECT + 1))
+    local query = query_of(response.headers.location)
     assert.equal("a state", query.state)
     local body = cjson.decode(redeem(where, { code = query.code }).body)
     assert.equal(200, call_api(body.access_token).status)
@@ -211,14 +211,14 @@ describe("the sandbox's sign-in by browser", function()
     assert.same({ 400, "invalid_grant", 54005 }, refusal(redeem(where, { code = query.code })))
   end)
 
-  it_answers("gives a refresh token to whom asked for offline_access alone", function()
+  sandbox_it("issues a refresh token only for offline_access", function()
     local where = account()
     local body = cjson.decode(redeem(where, {
       code = code_from(where, { scope = API .. "/.default" }) }).body)
     assert.is_nil(body.refresh_token)
   end)
 
-  it_answers("verifies who takes the code", function()
+  sandbox_it("checks the client that redeems the code", function()
     local where = account()
     local code = code_from(where)
     local function refused(fields)
@@ -234,14 +234,14 @@ describe("the sandbox's sign-in by browser", function()
     assert.is_nil(refused {})
   end)
 
-  it_answers("goes without PKCE when none was begun", function()
+  sandbox_it("works without PKCE", function()
     local where = account()
     local code = code_from(where, { code_challenge = false, code_challenge_method = false })
     assert.equal(501481, refusal(redeem(where, { code = code }))[3])
     assert.equal(200, redeem(where, { code = code, code_verifier = false }).status)
   end)
 
-  it_answers("works on version 1, too", function()
+  sandbox_it("works in version 1", function()
     local where = account()
     local location = authorize(where, { scope = false, resource = API }, "/oauth2").headers.location
     local body = cjson.decode(post(where .. "/oauth2/token", {
@@ -250,26 +250,26 @@ describe("the sandbox's sign-in by browser", function()
     assert.same({ "3600", API }, { body.expires_in, body.resource })
   end)
 
-  it_answers("gives a path to an address without one", function()
-    local answer = authorize(account(), { redirect_uri = "http://localhost:8400" })
-    assert.matches("^http://localhost:8400/%?", answer.headers.location)
-    answer = authorize(account(), { redirect_uri = "http://127.0.0.1:1/a?b=c" })
-    assert.matches("^http://127%.0%.0%.1:1/a%?b=c&", answer.headers.location)
+  sandbox_it("adds a path to a redirect URI without one", function()
+    local response = authorize(account(), { redirect_uri = "http://localhost:8400" })
+    assert.matches("^http://localhost:8400/%?", response.headers.location)
+    response = authorize(account(), { redirect_uri = "http://127.0.0.1:1/a?b=c" })
+    assert.matches("^http://127%.0%.0%.1:1/a%?b=c&", response.headers.location)
   end)
 
-  it_answers("sends nobody elsewhere", function()
+  sandbox_it("redirects to loopback addresses only", function()
     for _, uri in ipairs { "http://other.example/", "http://localhost.example/", "myapp://x",
                            "http://localhost@other.example/", "http://[::1]:8400/" } do
-      local answer = authorize(account(), { redirect_uri = uri })
+      local response = authorize(account(), { redirect_uri = uri })
       assert.same({ 400, "text/html", nil },
-                  { answer.status, answer.headers["content-type"], answer.headers.location })
-      assert.matches("AADSTS50011", answer.body, 1, true)
+                  { response.status, response.headers["content-type"], response.headers.location })
+      assert.matches("AADSTS50011", response.body, 1, true)
     end
   end)
 
-  it_answers("tells the redirect what was wrong", function()
-    local function back(fields, asked)
-      return query_of(authorize(account(asked), fields).headers.location)
+  sandbox_it("returns errors in the redirect", function()
+    local function back(fields, settings)
+      return query_of(authorize(account(settings), fields).headers.location)
     end
     local denied = back(nil, "deny=1")
     assert.same({ "access_denied", "a state" }, { denied.error, denied.state })
@@ -296,7 +296,7 @@ describe("the sandbox's sign-in by device code", function()
       grant_type = DEVICE, client_id = CLIENT, device_code = code }, fields))
   end
 
-  it_answers("gives a code, and approves it after a poll", function()
+  sandbox_it("issues a code and approves it after a poll", function()
     local where = account()
     local started = begin(where)
     assert.same({ 900, 1, 9 }, { started.expires_in, started.interval, #started.user_code })
@@ -311,7 +311,7 @@ describe("the sandbox's sign-in by device code", function()
     assert.same({ 400, "invalid_grant", 54005 }, refusal(poll(where, started.device_code)))
   end)
 
-  it_answers("is as patient as it is asked to be", function()
+  sandbox_it("follows the settings for polls and intervals", function()
     local where = account("slow_down=1;pending=2;interval=7")
     local started = begin(where)
     local said = {}
@@ -322,24 +322,24 @@ describe("the sandbox's sign-in by device code", function()
     assert.equal(7, started.interval)
   end)
 
-  it_answers("ends in every way it can end", function()
-    for asked, ending in pairs { declined = { 400, "authorization_declined", 65004 },
+  sandbox_it("can end with each error", function()
+    for settings, ending in pairs { declined = { 400, "authorization_declined", 65004 },
                                  denied = { 400, "access_denied", 65004 },
                                  expired = { 400, "expired_token", 70019 },
                                  bad = { 400, "bad_verification_code", 70018 } } do
-      local where = account("pending=0;device=" .. asked)
+      local where = account("pending=0;device=" .. settings)
       assert.same(ending, refusal(poll(where, begin(where).device_code)))
     end
   end)
 
-  it_answers("knows its own codes alone", function()
+  sandbox_it("accepts its own codes only", function()
     local where = account("pending=0")
     assert.equal(70018, refusal(poll(where, "1.abc.def"))[3])
     assert.equal(70018, refusal(poll(where, begin(where).device_code, { client_id = "x" }))[3])
     assert.equal(900144, refusal(poll(where))[3])
   end)
 
-  it_answers("has the names and strings of version 1 there", function()
+  sandbox_it("uses the names and strings of version 1", function()
     local where = account("pending=0")
     local started = begin(where, "/oauth2")
     assert.same({ "900", "1" }, { started.expires_in, started.interval })

@@ -1,4 +1,4 @@
---- The sandbox's server for raw bytes, seen by libcurl.
+--- Tests the sandbox's server for raw bytes with libcurl.
 local core = require "pcapi.core"
 local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
@@ -28,11 +28,11 @@ describe("the server for raw bytes", function()
     } }, server:seen())
   end)
 
-  it("gives each connection and each request its own answer", function()
-    local function answer(text)
+  it("sends each connection and each request its own response", function()
+    local function response(text)
       return { (HI:gsub("hi$", text)) }
     end
-    server:play { { answer "11", answer "12" }, { answer "21" }, { answer "31" } }
+    server:play { { response "11", response "12" }, { response "21" }, { response "31" } }
     local bodies = {}
     for i = 1, 5 do
       bodies[i] = assert(fetch(server.http .. "/")).body
@@ -64,7 +64,7 @@ describe("the server for raw bytes", function()
     assert.is_true(core.now() - started >= #HI * 0.005)
   end)
 
-  it("relays until connections are muted, and lets new ones through", function()
+  it("relays until connections are muted, and relays new ones", function()
     server:play { { {} } }
     local url = server.relay .. "/_sandbox/health"
     assert.equal("ok", assert(fetch(url)).body)

@@ -1,8 +1,8 @@
---- The sandbox's own pages, its tokens, its start and its README.
+--- Tests the sandbox's own pages, its tokens, its start and its README.
 local cjson = require "cjson"
 local settings = require "sandbox.settings"
 local token = require "sandbox.token"
-local asking = require "spec.support.ask"
+local api = require "spec.support.api"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
 
@@ -11,24 +11,24 @@ local REQUESTS = "/v1/partnerRequests"
 local BOM = "\239\187\191"
 local ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 local shell = curl.shell
-local it_answers = asking.needing_sandbox(it, pending)
-local at_once, fetch, many = asking.at_once, asking.fetch, asking.many
+local sandbox_it = api.needing_sandbox(it, pending)
+local at_once, fetch, many = api.at_once, api.fetch, api.many
 
 describe("the sandbox's own pages", function()
-  it_answers("say that it is well, and mint tokens", function()
+  sandbox_it("report its health and mint tokens", function()
     assert.equal("ok", fetch({ path = "/_sandbox/health", token = false }).body)
     local minted = fetch { path = "/_sandbox/token?amr=pwd&scenario=paged", token = false }
     assert.same({ "pwd" }, token.read(minted.body).amr)
     assert.equal("paged", token.read(minted.body).scenario)
   end)
 
-  it_answers("remember the requests of a correlation id, in order", function()
+  sandbox_it("list the requests of a correlation id, in order", function()
     local id = shell("cat /proc/sys/kernel/random/uuid"):match("%S+")
     local headers = { "MS-CorrelationId: " .. id:upper(), "X-Locale: nb-NO" }
     fetch { headers = headers, path = REQUESTS .. "?a=b" }
     fetch { headers = headers, token = false, args = { "--http1.1" } }
-    local answer = fetch { path = "/_sandbox/log?correlation_id=" .. id, token = false }
-    local log = cjson.decode(answer.body)
+    local response = fetch { path = "/_sandbox/log?correlation_id=" .. id, token = false }
+    local log = cjson.decode(response.body)
     assert.equal(2, #log)
     assert.same({ "GET", REQUESTS .. "?a=b", "2" },
                 { log[1].method, log[1].uri, log[1].http_version })
@@ -38,7 +38,7 @@ describe("the sandbox's own pages", function()
     assert.equal("[]", fetch({ path = "/_sandbox/log?correlation_id=" .. ID:reverse() }).body)
   end)
 
-  it_answers("gauge what comes under a label, over all connections and workers", function()
+  sandbox_it("count the requests with a label, over all connections and workers", function()
     local label = shell("cat /proc/sys/kernel/random/uuid"):match("%S+")
     local function gauge()
       local path = "/_sandbox/gauge?label=" .. label
@@ -57,20 +57,20 @@ describe("the sandbox's own pages", function()
     assert.equal(400, fetch({ path = "/_sandbox/gauge", token = false }).status)
   end)
 
-  it_answers("no longer count what the client gave up", function()
+  sandbox_it("no longer count a request that the client cancelled", function()
     local label = shell("cat /proc/sys/kernel/random/uuid"):match("%S+")
-    local asked = "delay=0.4; label=" .. label
-    assert.equal(28, fetch({ ask = asked, args = { "--max-time", "0.1" } }).exit)
+    local text = "delay=0.4; label=" .. label
+    assert.equal(28, fetch({ settings = text, args = { "--max-time", "0.1" } }).exit)
     shell("sleep 0.5")
-    assert.equal(200, fetch({ ask = asked }).status)
-    local answer = fetch { path = "/_sandbox/gauge?label=" .. label, token = false }
-    assert.equal(1, cjson.decode(answer.body).most_at_once)
+    assert.equal(200, fetch({ settings = text }).status)
+    local response = fetch { path = "/_sandbox/gauge?label=" .. label, token = false }
+    assert.equal(1, cjson.decode(response.body).most_at_once)
   end)
 
-  it_answers("echo any request", function()
-    local answer = fetch { path = "/_sandbox/echo?x=1", token = false,
+  sandbox_it("echo any request", function()
+    local response = fetch { path = "/_sandbox/echo?x=1", token = false,
                            args = { "-X", "PUT", "-d", "some text", "-H", "A: b" } }
-    local echo = cjson.decode(answer.body)
+    local echo = cjson.decode(response.body)
     assert.same({ "PUT", "/_sandbox/echo?x=1", "some text", "b", "2" },
                 { echo.method, echo.uri, echo.body, echo.headers.a, echo.http_version })
   end)
@@ -81,7 +81,7 @@ describe("a token of the sandbox", function()
     return token.read(shell("lua5.4 sandbox/token.lua " .. arguments):match("%S+"))
   end
 
-  it_answers("is made by the shell with the claims asked for", function()
+  sandbox_it("is made in the shell with the requested claims", function()
     local claims = from_shell("scenario=throttled amr=pwd,rsa exp=+60 scp=false")
     assert.equal("throttled", claims.scenario)
     assert.same({ "pwd", "rsa" }, claims.amr)
@@ -89,11 +89,11 @@ describe("a token of the sandbox", function()
     assert.is_true(math.abs(claims.exp - os.time() - 60) < 5)
   end)
 
-  it_answers("is another one each time", function()
+  sandbox_it("is unique", function()
     assert.not_equal(token.mint(), token.mint())
   end)
 
-  it_answers("is read back as it was minted, whatever its length", function()
+  sandbox_it("has the claims that it was minted with, at any length", function()
     for length = 0, 5 do
       local upn = ("x"):rep(length) .. "\195\184"
       assert.equal(upn, token.read(token.mint { upn = upn }).upn)
@@ -104,7 +104,7 @@ describe("a token of the sandbox", function()
 end)
 
 describe("sandbox/run", function()
-  -- runs it within a shell that prints what it must
+  -- Runs a script in a shell and returns its output.
   local function run(script)
     return shell("{ unset PCAPI_TOKEN PCAPI_BASE_URL; " .. script .. "; } 2>&1")
   end
@@ -115,18 +115,18 @@ describe("sandbox/run", function()
       == "gone\n"
   end
 
-  it_answers("passes the status on and leaves nothing behind", function()
+  sandbox_it("returns the status of the command and removes its files", function()
     local output = run("sandbox/run sh -c '" .. FIND .. " exit 7'; echo status $?")
     assert.matches("status 7\n", output)
     assert.is_true(is_gone(output))
   end)
 
-  it_answers("passes stdin and arguments on as they are", function()
+  sandbox_it("passes stdin and arguments on unchanged", function()
     local output = run([[echo typed | sandbox/run sh -c 'cat; echo "$1"' sh 'a  b']])
     assert.equal("typed\na  b\n", output)
   end)
 
-  it_answers("stops on TERM, INT and HUP, and its command before it", function()
+  sandbox_it("stops its command and itself on TERM, INT and HUP", function()
     for signal, status in pairs { TERM = 143, INT = 130, HUP = 129 } do
       local file = files.temporary()
       run(([[env --default-signal=INT sandbox/run sh -c '%s exec sleep 60' >%s & run=$!
@@ -139,7 +139,7 @@ describe("sandbox/run", function()
     end
   end)
 
-  it_answers("leaves it to the command what a signal means", function()
+  sandbox_it("returns the command's status after a signal", function()
     local file = files.temporary()
     local output = run(([[sandbox/run sh -c 'trap "exit 5" TERM; echo >%s
         while :; do sleep 0.1; done' & run=$!
@@ -149,7 +149,7 @@ describe("sandbox/run", function()
     assert.equal("5\n", output)
   end)
 
-  it_answers("without a command prints what to export, and stays", function()
+  sandbox_it("prints the variables to export and keeps running without a command", function()
     local file = files.temporary()
     local output = run(([[sandbox/run >%s & run=$!
       until grep -q no_proxy %s; do sleep 0.05; done; . %s; rm %s
@@ -159,38 +159,38 @@ describe("sandbox/run", function()
     assert.equal(BOM .. '{"totalCount":60, 143\n', output)
   end)
 
-  it_answers("restarts by a signal: nothing is cut, and the records stay the same", function()
+  sandbox_it("restarts on a signal without losing requests or changing records", function()
     local output = run([[sandbox/run sh -c '
-        ask() { curl -s --cacert "$PCAPI_CA_FILE" -H "Authorization: Bearer $PCAPI_TOKEN" \
+        get() { curl -s --cacert "$PCAPI_CA_FILE" -H "Authorization: Bearer $PCAPI_TOKEN" \
           -H "X-Sandbox: $1" "$PCAPI_BASE_URL/v1/partnerRequests" | md5sum; }
         workers() { pgrep -P $PCAPI_SANDBOX_PID | tr "\n" " "; }
-        before=$(workers); ask; ask "delay=2" & sleep 1; kill -HUP $PCAPI_SANDBOX_PID; wait
-        ask; sleep 0.2; test "$before" = "$(workers)" || echo other workers']])
+        before=$(workers); get; get "delay=2" & sleep 1; kill -HUP $PCAPI_SANDBOX_PID; wait
+        get; sleep 0.2; test "$before" = "$(workers)" || echo other workers']])
     local first, during, after, rest = output:match("^(%x+)  %-\n(%x+)  %-\n(%x+)  %-\n(.*)")
     assert.same({ first, first, "other workers\n" }, { during, after, rest })
   end)
 
-  it_answers("comes again by itself when its workers are killed", function()
+  sandbox_it("starts new workers when its workers are killed", function()
     local output = run([[sandbox/run sh -c '
-        ask() { curl -s --cacert "$PCAPI_CA_FILE" -H "Authorization: Bearer $PCAPI_TOKEN" \
+        get() { curl -s --cacert "$PCAPI_CA_FILE" -H "Authorization: Bearer $PCAPI_TOKEN" \
           -H "X-Sandbox: $1" -o /dev/null -w "%{http_code} " "$PCAPI_BASE_URL/v1/customers"
           echo $?; }
-        ask "delay=5" & sleep 0.5; pkill -KILL -P $PCAPI_SANDBOX_PID; wait; ask']])
+        get "delay=5" & sleep 0.5; pkill -KILL -P $PCAPI_SANDBOX_PID; wait; get']])
     assert.matches("^000 [1-9]%d*\n200 0\n$", output)
   end)
 
-  it_answers("adds to the hosts that go without a proxy", function()
+  sandbox_it("adds its hosts to no_proxy", function()
     local output = run([[no_proxy=a.example sandbox/run sh -c 'echo "$no_proxy"']])
     assert.equal("a.example,localhost,127.0.0.1\n", output)
   end)
 
-  it_answers("runs beside another one, from any directory", function()
+  sandbox_it("runs beside another sandbox, from any directory", function()
     local output = run([[here=$PWD; cd /; "$here/sandbox/run" sh -c 'echo "$PCAPI_SANDBOX_URL"']])
     assert.matches("^https://localhost:%d+\n$", output)
     assert.not_equal(URL .. "\n", output)
   end)
 
-  it_answers("says what is missing", function()
+  sandbox_it("lists the missing packages", function()
     local output = run([[tools=$(mktemp -d)
       ln -s "$(command -v bash)" "$(command -v dirname)" $tools
       (PATH=$tools; bash sandbox/run true); echo $?; rm -r $tools]])
@@ -200,7 +200,7 @@ describe("sandbox/run", function()
 end)
 
 describe("the sandbox's README", function()
-  it_answers("names every setting and every preset", function()
+  sandbox_it("names every setting and every preset", function()
     local readme = files.slurp("sandbox/README.md")
     for name in pairs(settings.known) do
       assert.matches("`" .. name .. "=", readme, 1, true)

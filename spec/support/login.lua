@@ -18,8 +18,8 @@ function M.new_tenant()
 end
 
 -- Settings and tenant, as they stand in the path.
-function M.account(asked)
-  return (asked or "-") .. "/" .. M.new_tenant()
+function M.account(settings)
+  return (settings or "-") .. "/" .. M.new_tenant()
 end
 
 function M.post(path, fields, how)

@@ -1,4 +1,4 @@
---- Requests to the sandbox, by curl.
+--- Sends requests to the sandbox's API by curl.
 local cjson = require "cjson"
 local curl = require "spec.support.curl"
 local token = require "sandbox.token"
@@ -11,22 +11,23 @@ local PRINCIPALS = "/v1/nonMfaCompliantPartnerPrincipals"
 local BOM = "\239\187\191"
 local quote, shell = curl.quote, curl.shell
 
---- Makes `it` for specs that need the sandbox: without one they are pending.
+--- Returns an `it` for specs that need the sandbox. Without a sandbox they are pending.
 function M.needing_sandbox(it, pending)
   return URL and it or function(name)
-    pending(name .. " (PCAPI_SANDBOX_URL is not set: run this with sandbox/run)")
+    pending(name .. " (PCAPI_SANDBOX_URL is not set: run the specs with sandbox/run)")
   end
 end
 
 --- Sends a request.
--- @tparam table how `url` or `path`, `token` (false for none), `ask` (X-Sandbox), `headers`, `args`
+-- @tparam table how `url` or `path`, `token` (false for none), `settings` (X-Sandbox), `headers`,
+--   `args` for curl
 function M.fetch(how)
   local headers = {}
   if how.token ~= false then
     headers[1] = "Authorization: Bearer " .. (how.token or token.mint())
   end
-  if how.ask then
-    headers[#headers + 1] = "X-Sandbox: " .. how.ask
+  if how.settings then
+    headers[#headers + 1] = "X-Sandbox: " .. how.settings
   end
   for _, text in ipairs(how.headers or {}) do
     headers[#headers + 1] = text
@@ -35,8 +36,9 @@ function M.fetch(how)
                       args = how.args, discard = how.discard }
 end
 
-function M.ask(text, path)
-  return M.fetch { ask = text, path = path }
+--- Sends a request with these settings.
+function M.fetch_with(settings, path)
+  return M.fetch { settings = settings, path = path }
 end
 
 function M.decode(response)
@@ -47,11 +49,12 @@ function M.refusal(response)
   return { response.status, M.decode(response).code }
 end
 
---- Counts the outcomes of requests that are sent at once over one connection: a status, "stalled"
--- for a response that takes a second, "cut" for half a response.
-function M.at_once(asks)
+--- Sends requests at once over one connection and counts their outcomes: a status, "stalled" for a
+-- response that takes a second, "cut" for half a response.
+-- @tparam {string} texts settings of each request
+function M.at_once(texts)
   local words = { curl.COMMAND .. " -s -Z --parallel-max 300" }
-  for at, text in ipairs(asks) do
+  for at, text in ipairs(texts) do
     words[#words + 1] = table.concat({
       at > 1 and "--next -s" or "", "-o /dev/null --noproxy '*' --cacert " .. quote(CA),
       "-w '%{http_code} %{exitcode} %{time_total}\n' -H " .. quote("X-Sandbox: " .. text),
@@ -66,6 +69,7 @@ function M.at_once(asks)
   return outcomes
 end
 
+--- Repeats settings for @{at_once}.
 function M.many(text, count)
   local texts = {}
   for at = 1, count do
