@@ -63,7 +63,7 @@ local function write_options(write, item, class)
   return types
 end
 
--- Merges the alternative returns of a function, one entry per position: LuaCATS has no alternatives.
+-- Merges the alternative returns of a function by position: LuaCATS has no alternatives.
 local function returns_of(item)
   local places = {}
   for number, group in ipairs(item.retgroups or {}) do

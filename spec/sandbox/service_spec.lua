@@ -1,4 +1,4 @@
---- The sandbox responses as the service does: data, checks and pages.
+--- Tests that the sandbox responds as the service does: transport, data, checks and pages.
 local token = require "sandbox.token"
 local api = require "spec.support.api"
 local curl = require "spec.support.curl"

@@ -1,18 +1,17 @@
---- HTTP by curl, a judge that is not ours.
+--- Sends HTTP requests by curl, which is independent of pcapi.
 local files = require "spec.support.files"
 
 local M = {}
 
---- The command: without the sanitizer that the specs may run under, which curl's
--- threads do not survive.
+--- The command. LD_PRELOAD may load a sanitizer, which crashes in curl's threads.
 M.COMMAND = "env -u LD_PRELOAD curl"
 
---- A text as one word of the shell.
+--- Quotes a text for the shell.
 function M.quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
---- The output of a shell command.
+--- Returns the output of a shell command.
 function M.shell(command)
   local pipe = assert(io.popen(command, "r"))
   local output = pipe:read("*a")
@@ -28,9 +27,9 @@ local function read_headers(text)
   return headers
 end
 
---- Makes a request.
--- @tparam table how `url`; header lines `headers`; arguments `args` for curl; `discard`
---   for a body that is not wanted
+--- Sends a request.
+-- @tparam table how `url`, `headers` (an array of "Name: value"), `args` for curl, and `discard` to
+--   drop the body
 -- @treturn table `status`, `version`, `seconds`, `size`, `exit` (curl's), `head`,
 --   `headers` (names in lower case), `body`
 function M.fetch(how)
@@ -49,12 +48,12 @@ function M.fetch(how)
   local report = M.shell(table.concat(command, " ") .. "; echo $?")
   local status, version, seconds, size, exit = report:match("(%d+) (%S+) (%S+) (%d+) (%d+)")
   local text = files.slurp(head)
-  local answer = { status = tonumber(status), version = version, seconds = tonumber(seconds),
+  local response = { status = tonumber(status), version = version, seconds = tonumber(seconds),
                    size = tonumber(size), exit = tonumber(exit), head = text,
                    headers = read_headers(text), body = files.slurp(body) }
   os.remove(head)
   os.remove(body)
-  return answer
+  return response
 end
 
 return M

@@ -1,14 +1,14 @@
---- Many requests at once, by one curl.
+--- Sends many requests at once by one curl.
 local cjson = require "cjson"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
 
 local M = {}
 
-local MOST = "300" -- at once: as many as curl does
+local MOST = "300" -- requests at once, the maximum of curl
 local PATIENCE = 60 -- seconds for each
 
--- What is told of each when it is over; urlnum counts from 0.
+-- Printed for each request; urlnum counts from 0.
 local REPORT = "%{urlnum} %{http_code} %{time_total} %{exitcode} %{header_json}\30"
 local PATTERN = "^(%d+) (%d+) (%S+) (%d+) (.*)$"
 
@@ -45,10 +45,10 @@ local function config(path, urls, options)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Begins to ask for all of them, and returns at once.
+--- Starts to send all requests, and returns at once.
 -- @tparam {string} urls
--- @tparam ?table options `method`, `body`, header lines `headers`, `timeout` of each
---   (seconds, 60), and arguments `args` for curl
+-- @tparam ?table options `method`, `body`, `headers` (an array of "Name: value"), `timeout` of each
+--   request (seconds, 60), and `args` for curl
 -- @treturn table with the method `finish`
 function M.begin(urls, options)
   options = options or {}
@@ -60,7 +60,7 @@ function M.begin(urls, options)
   for _, argument in ipairs(options.args or {}) do
     command[#command + 1] = curl.quote(argument)
   end
-  -- its progress, which -s does not take away from many at once
+  -- with --parallel, curl prints its progress in spite of -s
   command[#command + 1] = "2>" .. path .. "/errors"
   local pipe = assert(io.popen(table.concat(command, " ")))
   return setmetatable({ pipe = pipe, path = path, count = #urls }, Running)
@@ -75,7 +75,7 @@ local function read_headers(json)
 end
 
 local function read_if_there(path)
-  local file = io.open(path, "rb") -- none where nothing came
+  local file = io.open(path, "rb") -- curl makes no file for an empty body
   local text = file and file:read "*a" or ""
   if file then
     file:close()
@@ -83,24 +83,24 @@ local function read_if_there(path)
   return text
 end
 
---- Waits for the answers.
--- @treturn {table} in the order of the addresses: `status` (0 without an answer), `headers`
+--- Waits for the responses.
+-- @treturn {table} in the order of the addresses: `status` (0 without a response), `headers`
 --   (names in lower case), `body`, `seconds`, `exit` (curl's)
 function Running:finish()
-  local answers = {}
+  local responses = {}
   local report = self.pipe:read "*a"
   self.pipe:close()
   for part in report:gmatch "([^\30]*)\30" do
     local number, status, seconds, exit, json = part:match(PATTERN)
     number = tonumber(number) + 1
-    answers[number] = { status = tonumber(status), seconds = tonumber(seconds),
+    responses[number] = { status = tonumber(status), seconds = tonumber(seconds),
                         exit = tonumber(exit), headers = read_headers(json),
                         body = read_if_there(self.path .. "/" .. number) }
   end
   local errors = read_if_there(self.path .. "/errors")
   os.execute("rm -rf " .. self.path)
-  assert(#answers == self.count, "curl failed: " .. errors)
-  return answers
+  assert(#responses == self.count, "curl failed: " .. errors)
+  return responses
 end
 
 return M

@@ -1,14 +1,14 @@
---- The core without network, and with a clock that only waiting moves, for what stands
--- right above it: sessions, the transport and loops.
+--- A fake core without network, for the modules that use the core: sessions, the transport and
+-- loops. Only waiting advances its clock.
 --
--- What a request is answered with says `answer(request, number)`: as an answer of
--- `spec.support.fake_transport`, after its `takes` seconds (0.1), or when the time of the
--- request is over.
+-- The function `answer(request, number)` returns the response to a request, in the format of
+-- `spec.support.fake_transport`. It arrives after its `takes` seconds (0.1), or the request times
+-- out.
 local real = require "pcapi.core"
 
 local M = {}
 
--- Made anew over the fake core.
+-- These modules are loaded again, so that they use the fake core.
 local ABOVE = { "pcapi.core", "pcapi.http.sessions", "pcapi.http.curl", "pcapi.http.fetch",
                 "pcapi.concurrent", "pcapi.concurrent.loop", "pcapi.concurrent.network",
                 "pcapi.concurrent.request_slots", "pcapi.concurrent.scheduler",
@@ -17,15 +17,15 @@ local ABOVE = { "pcapi.core", "pcapi.http.sessions", "pcapi.http.curl", "pcapi.h
 local Pool, Session = {}, {}
 Pool.__index, Session.__index = Pool, Session
 
-local function no_answer()
+local function empty_response()
   return {}
 end
 
 local function new_core()
   local core = {
-    time = 1000, answer = no_answer, sent = {}, pools = {}, sessions = {},
+    time = 1000, answer = empty_response, sent = {}, pools = {}, sessions = {},
     most = 0, running = 0, -- requests in flight
-    during_wait = nil, -- a function called in each wait, as a signal would be
+    during_wait = nil, -- a function called in each wait, like a signal handler
   }
   function core.now()
     return core.time
@@ -33,7 +33,7 @@ local function new_core()
   function core.sleep(seconds)
     core.time = core.time + seconds
   end
-  -- pool(limits), or what `core.no_pool` says
+  -- `core.no_pool` is the message of the error that it returns
   function core.pool(limits)
     if core.no_pool then
       return nil, "config", core.no_pool
@@ -59,7 +59,7 @@ function Pool:http(options)
   return session
 end
 
--- The request in flight that ends first.
+-- Returns the request in flight that ends first.
 local function first_due(self)
   local first
   for _, session in ipairs(self.core.sessions) do
@@ -84,7 +84,7 @@ function Pool:wait(seconds)
   check_open(self, "pool")
   local core = self.core
   core.waits = (core.waits or 0) + 1
-  assert(core.waits < 1e5, "this waits for ever")
+  assert(core.waits < 1e5, "the loop waits forever")
   if core.during_wait then
     core.during_wait(seconds)
   end
@@ -120,7 +120,7 @@ function Session:id()
   return self.number
 end
 
--- `fails` of an answer: kind and message, before anything is sent.
+-- `fails` of a response is the kind of an error before anything is sent.
 function Session:start(request)
   check_open(self, "session")
   local core = self.core
@@ -128,12 +128,12 @@ function Session:start(request)
                                 timeout = request.timeout, headers = request.headers,
                                 connect_timeout = request.connect_timeout,
                                 may_repeat = request.may_repeat }
-  local answer = core.answer(request, #core.sent)
-  if answer.fails then
-    return nil, answer.fails, "it cannot begin"
+  local response = core.answer(request, #core.sent)
+  if response.fails then
+    return nil, response.fails, "it cannot begin"
   end
-  local takes = answer.takes or 0.1
-  self.outcome = takes <= request.timeout and answer
+  local takes = response.takes or 0.1
+  self.outcome = takes <= request.timeout and response
     or { kind = "timeout", message = "the time is over" }
   self.due = core.time + math.min(takes, request.timeout)
   core.running = core.running + 1
@@ -180,18 +180,18 @@ function Session:close()
   give_up(self)
 end
 
---- Puts the fake core in place of the real one, for the modules above it.
--- @treturn table the core: set its `answer`, look at its `sent`, `most`, `time`
--- @treturn function undoes that
+--- Replaces the core by a fake one, for the modules that use it.
+-- @treturn table the core: set its `answer`, read its `sent`, `most`, `time`
+-- @treturn function restores the core
 function M.install()
-  local core, kept = new_core(), {}
+  local core, replaced = new_core(), {}
   for _, name in ipairs(ABOVE) do
-    kept[name], package.loaded[name] = package.loaded[name], nil
+    replaced[name], package.loaded[name] = package.loaded[name], nil
   end
   package.loaded["pcapi.core"] = core
   return core, function()
     for _, name in ipairs(ABOVE) do
-      package.loaded[name] = kept[name]
+      package.loaded[name] = replaced[name]
     end
   end
 end

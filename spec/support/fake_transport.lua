@@ -1,10 +1,9 @@
---- A transport without network and without a clock of its own: it gives scripted
--- answers in their order, records what was sent, and sleeping moves its clock.
+--- A fake transport without network. It returns scripted responses in order and records the
+-- requests. Its clock advances only by sleeping.
 --
--- An answer is a table: `status` (200), `reason`, `headers` (names in lower case)
--- and `body`; or `kind` and `message` for a failure of the network. `takes` is
--- how many seconds go by, and `timing` is given to who asks for it. A function of the
--- request may stand for it.
+-- A response is a table: `status` (200), `reason`, `headers` (names in lower case) and `body`; or
+-- `kind` and `message` of an error. `takes` is its duration in seconds. `timing` is returned if
+-- the request asks for it. A function of the request may take the place of the table.
 local errors = require "pcapi.error"
 
 local M = {}
@@ -12,19 +11,19 @@ local M = {}
 --- 2024-02-03T07:08:09Z, the wall clock of the clients made here.
 M.NOW = 1706944089
 
---- Looks like a token and is found wherever it should not be.
+--- An access token that is easy to find in places where it must not be.
 M.TOKEN = "eyJSECRET.SECRETpayload-_.SECRETsignature"
 
 local Fake = {}
 Fake.__index = Fake
 
-function M.new(answers)
+function M.new(responses)
   return setmetatable({
-    answers = answers or {}, sent = {}, slept = {}, time = 1000, closed = 0,
+    responses = responses or {}, sent = {}, slept = {}, time = 1000, closed = 0,
   }, Fake)
 end
 
--- The fields of a form (application/x-www-form-urlencoded).
+-- Decodes a form (application/x-www-form-urlencoded).
 local function form_of(body)
   local form = {}
   for name, value in body:gmatch "([^&=]+)=([^&]*)" do
@@ -35,8 +34,8 @@ local function form_of(body)
   return form
 end
 
--- What was sent, with its header lines also as a table in lower case, and a form as
--- one, too. A header that is there twice is a list of both.
+-- Copies a request, and adds its headers as a table with names in lower case, and its form as a
+-- table. A repeated header is joined by commas.
 local function record(request)
   local sent = { header = {} }
   for name, value in pairs(request) do
@@ -55,24 +54,24 @@ end
 
 function Fake:send(request)
   self.sent[#self.sent + 1] = record(request)
-  local answer = self.answers[#self.sent]
-  if type(answer) == "function" then
-    answer = answer(self.sent[#self.sent])
+  local response = self.responses[#self.sent]
+  if type(response) == "function" then
+    response = response(self.sent[#self.sent])
   end
-  assert(answer, "the fake transport has no answer to request " .. #self.sent)
-  self.time = self.time + (answer.takes or 0)
-  if answer.kind then
-    return nil, errors.new { kind = answer.kind, message = answer.message or "it broke",
-                             timing = request.timing and answer.timing or nil }
+  assert(response, "the fake transport has no response to request " .. #self.sent)
+  self.time = self.time + (response.takes or 0)
+  if response.kind then
+    return nil, errors.new { kind = response.kind, message = response.message or "it broke",
+                             timing = request.timing and response.timing or nil }
   end
   local headers = {}
-  for name, value in pairs(answer.headers or {}) do
+  for name, value in pairs(response.headers or {}) do
     headers[name] = value
   end
   return {
-    timing = request.timing and answer.timing or nil,
-    status = answer.status or 200, reason = answer.reason or "", version = 1.1,
-    headers = headers, body = answer.body or "",
+    timing = request.timing and response.timing or nil,
+    status = response.status or 200, reason = response.reason or "", version = 1.1,
+    headers = headers, body = response.body or "",
   }
 end
 
@@ -89,13 +88,13 @@ function Fake:close()
   self.closed = self.closed + 1
 end
 
---- A client over a fake transport.
--- @tparam table answers
--- @tparam[opt] table options more for `pcapi.new`; "none" for no token
+--- Makes a client over a fake transport.
+-- @tparam table responses
+-- @tparam[opt] table options more options for `pcapi.new`; `token` "none" means no token
 -- @treturn pcapi.client
 -- @treturn table the transport
-function M.client(answers, options)
-  local transport = M.new(answers)
+function M.client(responses, options)
+  local transport = M.new(responses)
   local all = {
     token = M.TOKEN, transport = transport,
     clock = function() return M.NOW end,

@@ -1,4 +1,5 @@
---- A worker of nginx that fetches addresses, and addresses at which it sends what a spec says.
+--- Starts an nginx that fetches addresses in a worker, and that sends raw responses chosen by a
+-- spec.
 local core = require "pcapi.core"
 local literal = require "spec.support.literal"
 local pcapi = require "pcapi"
@@ -11,8 +12,7 @@ local M = {}
 M.PATH = "/v1/nonMfaCompliantPartnerPrincipals"
 M.TOKEN = sandbox.token()
 
--- `fetch` returns status, reason, headers and body; or nil, the kind of the error, and the error as
--- a text.
+-- `fetch` returns status, reason, headers and body; or nil, the kind of the error and its text.
 local INIT = [[
   SANDBOX, TOKEN, PATH = %q, %q, %q
   function fetch(address, options)
@@ -26,7 +26,7 @@ local INIT = [[
   end
 ]]
 
--- The last part of the path is code, which gets the socket.
+-- The last part of the path is Lua code, which gets the socket.
 local RAW = [[
   location /raw/ {
     client_max_body_size 0;
@@ -37,7 +37,7 @@ local RAW = [[
   }
 ]]
 
---- Starts an nginx whose workers have the function `fetch`, and globals SANDBOX, TOKEN and PATH.
+--- Starts an nginx whose workers have the function `fetch` and the globals SANDBOX, TOKEN and PATH.
 -- @tparam ?table options as for `spec.support.workers`
 function M.start(options)
   options = sandbox.merged(options)
@@ -46,28 +46,28 @@ function M.start(options)
   return workers.start(options)
 end
 
---- An address at which code runs that has a `socket` to the client.
+--- Returns an address at which Lua code runs with `socket`, the connection to the client.
 function M.raw(server, code)
   return server.url .. "/raw/" .. core.base64url(code)
 end
 
---- An address that sends a text, and closes the connection.
+--- Returns an address that sends a text and closes the connection.
 function M.sending(server, text)
   return M.raw(server, "socket:send(" .. literal(text) .. ")")
 end
 
---- Fetches an address in a worker; returns what its `fetch` does.
+--- Fetches an address in a worker. Returns the results of `fetch`.
 function M.fetch(server, address, options)
   return server:run(("return fetch(%q, %s)"):format(address, literal(options or {})))
 end
 
---- What the sandbox has counted under a label: `requests`, `connections`, `most_at_once`.
+--- Returns the sandbox's counters of a label: `requests`, `connections`, `most_at_once`.
 function M.gauge(label)
   return assert(pcapi.fetch(sandbox.url .. "/_sandbox/gauge?label=" .. label,
                             sandbox.fetch_options())).json
 end
 
---- How many seconds a function takes.
+--- Measures how many seconds a function takes.
 function M.seconds_of(act)
   local started = core.now()
   act()

@@ -1,7 +1,7 @@
---- Reading files and the output of commands.
+--- Reads files and the output of commands.
 local M = {}
 
---- All bytes of a file.
+--- Reads a whole file.
 function M.slurp(path)
   local file = assert(io.open(path, "rb"))
   local text = file:read "*a"
@@ -9,7 +9,7 @@ function M.slurp(path)
   return text
 end
 
---- Whether there is one that can be read.
+--- Whether a file exists and can be read.
 function M.exists(path)
   local file = io.open(path)
   if file then
@@ -18,7 +18,7 @@ function M.exists(path)
   return file ~= nil
 end
 
---- The examples of a language in a guide, as an array.
+--- Returns the code examples of a language in a Markdown file, as an array.
 function M.examples(path, language)
   local found = {}
   for code in M.slurp(path):gmatch("\n```" .. language .. "\n(.-)\n```") do
@@ -27,7 +27,7 @@ function M.examples(path, language)
   return found
 end
 
---- The lines that a shell command prints, as an array.
+--- Returns the lines that a shell command prints, as an array.
 function M.lines_of(command)
   local pipe = assert(io.popen(command))
   local all = {}
@@ -38,8 +38,8 @@ function M.lines_of(command)
   return all
 end
 
---- A new file, empty and private, where the system wants temporary ones. `os.tmpname` knows
--- /tmp alone, which sandbox/run does not clean up.
+--- Makes an empty, private file in TMPDIR. `os.tmpname` always uses /tmp, which sandbox/run does
+-- not clean up.
 -- @treturn string its path
 function M.temporary()
   return M.lines_of "mktemp"[1]

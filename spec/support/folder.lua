@@ -1,9 +1,9 @@
---- Folders of their own for specs that need files.
+--- Makes temporary folders for specs.
 local M = {}
 
 local made = {}
 
---- A new folder, empty and private.
+--- Makes an empty, private folder.
 -- @treturn string
 function M.new()
   local pipe = assert(io.popen "mktemp -d")
@@ -24,7 +24,7 @@ function M.write(path, text)
   return path
 end
 
---- Removes every folder that was made.
+--- Removes all folders made by `new`.
 function M.remove()
   for i = #made, 1, -1 do
     os.execute(("rm -rf '%s'"):format(made[i]))

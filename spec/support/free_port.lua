@@ -1,5 +1,5 @@
---- A port where nobody listens, below the range that the system gives to clients and above
--- those of the sandbox.
+--- Returns a free port, below the range that the system gives to clients and above the sandbox's
+-- ports.
 local files = require "spec.support.files"
 
 local FIND = [[bash -c 'while port=$((28000 + RANDOM % 4000))

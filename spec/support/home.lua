@@ -1,4 +1,4 @@
---- A user of the command `pcapi` with a home folder, against the sandbox's sign-in service.
+--- Runs the command `pcapi` as a user with a home folder, against the sandbox's sign-in service.
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local sandbox = require "spec.support.sandbox"
@@ -8,7 +8,7 @@ local M = {}
 local Home = {}
 Home.__index = Home
 
---- Makes an empty home, and a tenant of its own.
+--- Makes an empty home folder and a new tenant.
 -- @treturn table `path`, `tenant`, and the methods below
 function M.new()
   return setmetatable({ path = curl.shell("mktemp -d"):match "%S+",
@@ -27,7 +27,7 @@ function M.login_url(settings)
   return sandbox.url .. "/login/" .. (settings or "-")
 end
 
---- Runs the command of a user without settings, except for the addresses of the sandbox.
+--- Runs the command without settings except the addresses of the sandbox.
 -- @tparam table arguments
 -- @tparam ?table environment name to value; false unsets
 -- @tparam ?string input for standard input
@@ -38,7 +38,7 @@ function Home:run(arguments, environment, input)
   }, environment), input)
 end
 
---- Writes a file of the home, and the folders above it.
+--- Writes a file in the home folder, and makes the folders above it.
 -- @tparam string name
 -- @tparam string text
 -- @treturn string path
@@ -76,7 +76,7 @@ function Home:login(settings, ...)
                     "--login-url", M.login_url(settings), ... }
 end
 
---- Runs `pcapi login --browser`, which takes no seconds, as a device code does.
+--- Runs `pcapi login --browser`, which is faster than a device code.
 -- @tparam ?string settings of the sign-in service
 -- @tparam string ... more arguments
 -- @treturn table as of @{run}
@@ -86,7 +86,7 @@ function Home:login_by_browser(settings, ...)
     { BROWSER = self:browser() })
 end
 
---- Signs in, or fails. Arguments as of @{login_by_browser}.
+--- Signs in, or raises an error. Arguments as of @{login_by_browser}.
 function Home:sign_in(...)
   local result = self:login_by_browser(...)
   assert(result.err:find("signed in as", 1, true), result.err)

@@ -1,5 +1,5 @@
---- Responses that no proper server gives, and what a transport is to say of each. The server
--- of spec/support/raw.lua sends them, and closes the connection (FIN) behind each.
+--- Lists responses that no correct server sends, each with the result that a transport must return.
+-- The server of spec/support/raw.lua sends each one and closes the connection (FIN).
 local gzip = require("spec.support.gzip").gzip
 
 local OK = "HTTP/1.1 200 OK\r\n"
@@ -16,8 +16,9 @@ end
 
 local all = {}
 
--- What comes of steps: a status and a body, or a kind of error. `more` has options for fetch; or
--- `nginx`, what the transport of nginx says, and `differs`, why that is something else.
+-- Adds a case. `verdict` is a status and a body, or the kind of an error. `more` has options for
+-- fetch. If the transport of nginx returns another verdict, it also has `nginx` (that verdict) and
+-- `differs` (the reason).
 local function add(name, steps, verdict, more)
   local case = { name = name, steps = type(steps) == "string" and { steps } or steps,
                  options = {}, verdict = verdict }
@@ -35,7 +36,7 @@ local function ok(body)
   return "200 " .. (body or "done")
 end
 
--- Lines that begin with a space go on from the one before (RFC 9112 §5.2).
+-- A line that begins with a space continues the line before it (RFC 9112 §5.2).
 add("a folded line first", OK .. " x: y\r\n" .. DONE, "protocol")
 add("a folded line first, by a tab", OK .. "\tx: y\r\n" .. DONE, "protocol")
 add("a folded line in the middle", OK .. "A: b\r\n c\r\n" .. DONE, ok())
@@ -57,11 +58,11 @@ add("a flood of interim responses with headers",
 add("an interim response and nothing else", "HTTP/1.1 100 Continue\r\n\r\n", "network")
 add("an interim response with a length",
   "HTTP/1.1 100 Continue\r\nContent-Length: 4\r\n\r\n" .. OK .. DONE, ok())
-add("another protocol", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n"
+add("a switch to another protocol", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n"
   .. "Connection: Upgrade\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "protocol")
 
--- Cut at every structure
-add("nothing", {}, "network")
+-- Responses cut at every element
+add("no bytes at all", {}, "network")
 add("a cut status line", "HTTP/1.", "network")
 add("a status line without its end", "HTTP/1.1 200 OK", "network")
 add("a status line alone", OK, "network")
@@ -69,7 +70,7 @@ add("a cut header", OK .. "Content-Le", "network")
 add("a cut header value", OK .. "Content-Length: 4", "network")
 add("a cut end of the headers", OK .. "Content-Length: 4\r\n\r", "network")
 add("a cut body", OK .. "Content-Length: 5\r\n\r\ndone", "network")
-add("no body where a length says so", OK .. "Content-Length: 5\r\n\r\n", "network")
+add("no body in spite of a length", OK .. "Content-Length: 5\r\n\r\n", "network")
 add("a cut size of a chunk", chunked "4", "network")
 add("a cut chunk", chunked("5", "done"), "network")
 add("a chunk without its line end", chunked("4", "done"), "network")
@@ -77,7 +78,7 @@ add("no last chunk", chunked("4", "done", ""), "network")
 add("a last chunk without its end", chunked("4", "done", "0"), "network")
 add("a last chunk without the empty line", chunked("4", "done", "0", ""), "network")
 add("a last chunk without the last LF", chunked("4", "done", "0", "\r"), ok(),
-  { nginx = "network", differs = "libcurl does without it; the body is whole" })
+  { nginx = "network", differs = "libcurl does not need it; the body is complete" })
 add("a cut trailer", chunked("4", "done", "0", "X-A: b"), "network")
 add("a reset within the headers", { OK .. "Con", { wait = 50 }, { reset = true } }, "network")
 add("a reset within the body",
@@ -140,11 +141,11 @@ add("a size of a chunk with a prefix", chunked("0x4", "done", "0", "", ""), "pro
 add("a size of a chunk with nonsense behind it", chunked("4 x", "done", "0", "", ""), ok(),
   { nginx = "protocol", differs = "libcurl reads digits and skips what follows them" })
 add("a size of a chunk above the ceiling", chunked("fffffff0", "done", "0", "", ""), "network",
-  { nginx = "protocol", differs = "libcurl counts what has come" })
+  { nginx = "protocol", differs = "libcurl counts only the bytes that have arrived" })
 add("a size of a chunk without end", { chunked "4;", { ("a"):rep(1000), times = 1000 } }, "network",
   { nginx = "protocol", differs = "libcurl skips an extension, however long" })
 add("chunks whose lines end by LF", OK .. "Transfer-Encoding: chunked\r\n\r\n4\ndone\n0\n\n",
-  ok(), { nginx = "protocol", differs = "libcurl takes LF for the end of any line" })
+  ok(), { nginx = "protocol", differs = "libcurl accepts LF as the end of any line" })
 add("something behind the last chunk", chunked("4", "done", "0", "", "") .. "HTTP/1.1 500 X\r\n",
   ok())
 
@@ -163,10 +164,10 @@ add("Transfer-Encoding twice", OK .. "Transfer-Encoding: chunked\r\nTransfer-Enc
 add("gzip", coded("gzip", gzip(TEXT)), ok(TEXT))
 add("gzip in upper case", coded("GZIP", gzip(TEXT)), ok(TEXT))
 add("gzip that is cut", coded("gzip", gzip(TEXT):sub(1, -10)), "protocol")
-add("gzip that is cut, with a length that says so",
+add("gzip that is cut, with the length of the cut body",
   OK .. ("Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"):format(#gzip(TEXT) - 9)
   .. gzip(TEXT):sub(1, -10), "protocol")
-add("plain text under the name of gzip", coded("gzip", TEXT), "protocol")
+add("plain text declared as gzip", coded("gzip", TEXT), "protocol")
 add("gzip, and something behind it", coded("gzip", gzip(TEXT) .. "x"), "protocol")
 add("gzip twice", coded("gzip, gzip", gzip(gzip(TEXT))), "protocol")
 add("gzip twice, by two headers", OK .. "Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n\r\n"
@@ -218,19 +219,19 @@ add("HTTP/0.9 of one line", "<html>done</html>\r\n", "protocol")
 add("HTTP/1.0", "HTTP/1.0 200 OK\r\n\r\ndone", ok())
 add("HTTP/1.2", "HTTP/1.2 200 OK\r\n" .. DONE, "protocol")
 add("HTTP/2 in a status line", "HTTP/2 200\r\n" .. DONE, ok(),
-  { nginx = "protocol", differs = "libcurl speaks HTTP/2, and writes its heads so" })
+  { nginx = "protocol", differs = "libcurl writes the heads of HTTP/2 in this format" })
 add("HTTP/3 in a status line", "HTTP/3 200\r\n" .. DONE, "protocol")
 add("a version of two digits", "HTTP/1.10 200 OK\r\n" .. DONE, "protocol")
 add("a version without a number", "HTTP/ 200 OK\r\n" .. DONE, "protocol")
 add("HTTP in lower case", "http/1.1 200 OK\r\n" .. DONE, "protocol")
 add("ICY", "ICY 200 OK\r\n" .. DONE, "protocol")
-add("HTTP/2's preface in clear", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "protocol")
-add("an HTTP/2 frame in clear", "\0\0\6\4\0\0\0\0\0\0\3\0\0\0\128", "protocol")
-add("TLS in clear", "\21\3\1\0\2\2\70", "protocol")
-add("an empty line before it", "\r\n" .. OK .. DONE, "protocol")
+add("the HTTP/2 preface without TLS", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "protocol")
+add("an HTTP/2 frame without TLS", "\0\0\6\4\0\0\0\0\0\0\3\0\0\0\128", "protocol")
+add("a TLS alert without TLS", "\21\3\1\0\2\2\70", "protocol")
+add("an empty line before the status line", "\r\n" .. OK .. DONE, "protocol")
 add("SSH", "SSH-2.0-OpenSSH_9.2\r\n", "protocol")
 
--- Bodies where none may be
+-- Bodies that must be ignored
 add("a body with 204", "HTTP/1.1 204 No Content\r\n" .. DONE, "204 ")
 add("a body with 304", "HTTP/1.1 304 Not Modified\r\n" .. DONE, "304 ")
 add("a body to HEAD", OK .. DONE, "200 ", { method = "HEAD" })
@@ -242,24 +243,24 @@ add("gzip to HEAD", OK .. "Content-Encoding: gzip\r\nContent-Length: 30\r\n\r\n"
 add("a huge length to HEAD", OK .. "Content-Length: 99999999999\r\n\r\n", "200 ",
   { method = "HEAD" })
 
--- What libcurl knows more of
+-- Features that libcurl might handle itself
 add("a redirect", "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n" .. DONE, "302 done")
 add("a redirect to itself without end", "HTTP/1.1 301 Moved\r\nLocation: /\r\n" .. DONE,
   "301 done")
-add("a question for a password", "HTTP/1.1 401 X\r\nWWW-Authenticate: Negotiate\r\n" .. DONE,
+add("a request for a password", "HTTP/1.1 401 X\r\nWWW-Authenticate: Negotiate\r\n" .. DONE,
   "401 done")
-add("the refusal of a proxy that there is not",
+add("a proxy's refusal without a proxy",
   "HTTP/1.1 407 X\r\nProxy-Authenticate: Basic\r\n" .. DONE, "407 done")
 add("417", "HTTP/1.1 417 Expectation Failed\r\n" .. DONE, "417 done")
-add("a range of nothing", "HTTP/1.1 206 Partial\r\nContent-Range: bytes 5-8/9\r\n" .. DONE,
+add("a range without a body", "HTTP/1.1 206 Partial\r\nContent-Range: bytes 5-8/9\r\n" .. DONE,
   "206 done")
-add("a range that nobody asked for", "HTTP/1.1 416 X\r\nContent-Range: bytes */9\r\n" .. DONE,
+add("a range that was not requested", "HTTP/1.1 416 X\r\nContent-Range: bytes */9\r\n" .. DONE,
   "416 done")
-add("a mark of byte order before text", OK .. "Content-Type: text/plain\r\n\r\n\239\187\191done",
+add("a byte order mark before text", OK .. "Content-Type: text/plain\r\n\r\n\239\187\191done",
   ok "\239\187\191done")
-add("a mark of byte order before JSON", OK .. "Content-Type: application/json\r\n\r\n"
+add("a byte order mark before JSON", OK .. "Content-Type: application/json\r\n\r\n"
   .. "\239\187\191{}", ok "{}")
-add("two marks of byte order before JSON", OK .. "Content-Type: text/plain\r\n\r\n"
+add("two byte order marks before JSON", OK .. "Content-Type: text/plain\r\n\r\n"
   .. ("\239\187\191"):rep(2) .. "{}", ok(("\239\187\191"):rep(2) .. "{}"))
 add("an endless Keep-Alive", OK .. "Connection: keep-alive\r\nKeep-Alive: timeout=1e99\r\n" .. DONE,
   ok())

@@ -1,21 +1,21 @@
---- Responses of HTTP/1.1 as text, and what `pcapi.nginx.http1_response` reads from them.
+--- Makes HTTP/1.1 responses as text, and reads them with `pcapi.nginx.http1_response`.
 local assert = require "luassert"
 local fake_socket = require "spec.support.fake_socket"
 local http1_response = require "pcapi.nginx.http1_response"
 
 local M = {}
 
---- The first line of most responses.
+--- The status line of most responses.
 M.OK = "HTTP/1.1 200 OK\r\n"
 
 M.MAX_HEADERS = 1000 -- bytes
 
---- Joins lines, each with CRLF at its end.
+--- Joins lines and ends each with CRLF.
 function M.lines(...)
   return table.concat({ ... }, "\r\n") .. "\r\n"
 end
 
---- A response with Content-Length.
+--- Makes a response with Content-Length.
 -- @tparam string body
 -- @tparam string ... more headers
 function M.with_length(body, ...)
@@ -36,14 +36,14 @@ function M.read(text, how)
   return response, kind, message, is_reusable, socket
 end
 
---- Reads a response, which has to be valid, and returns its body.
+--- Reads a valid response and returns its body.
 function M.body_of(text, how)
   local response, kind, message = M.read(text, how)
   assert(response, tostring(kind) .. ": " .. tostring(message))
   return response.body
 end
 
---- Asserts that a response is refused with an error of this kind, whose message has these words.
+--- Asserts that a response is refused with an error of this kind, whose message contains `words`.
 function M.refuses(kind, words, text, how)
   local response, is_kind, message = M.read(text, how)
   assert.is_nil(response)

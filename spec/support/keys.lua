@@ -1,5 +1,5 @@
---- Makes keys and certificates by the command openssl, and verifies signatures with it. They are
--- in a folder that the specs remove.
+--- Makes keys and certificates and verifies signatures by the command openssl. Specs must call
+-- `folder.remove`.
 local core = require "pcapi.core"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
@@ -9,17 +9,17 @@ local M = {}
 local function run(command, ...)
   local line = command:format(...) .. " 2>&1"
   local pipe = assert(io.popen(line .. "; echo $?"))
-  local said = pipe:read "*a"
+  local output = pipe:read "*a"
   pipe:close()
-  assert(said:match "(%d+)\n$" == "0", line .. ": " .. said)
-  return said
+  assert(output:match "(%d+)\n$" == "0", line .. ": " .. output)
+  return output
 end
 
 local function certificate(path, key, more)
   run("openssl req -x509 -key %s -out %s -subj /CN=pcapi -days 30 %s", key, path, more or "")
 end
 
---- Makes all of them.
+--- Makes all keys and certificates.
 -- @treturn table paths `key`, `locked` (by the passphrase `SECRETpass`), `cert`, `both`
 -- (certificate and key in one file), `other` (a key of another certificate), `old` (an
 -- expired certificate), `stranger` (the certificate of `other`), and `path` of the folder
@@ -55,7 +55,7 @@ function M.verifies(at, alg, text, signature)
   return pcall(run, "openssl dgst -sha256 %s -verify %s -signature %s %s", pss, public, sig, signed)
 end
 
---- The SHA-256 of a certificate, as hexadecimal digits.
+--- Returns the SHA-256 of a certificate in hexadecimal.
 function M.thumbprint(at)
   return (run("openssl x509 -in %s -noout -fingerprint -sha256", at.cert):match "=([%x:]+)"
     :gsub(":", ""):lower())

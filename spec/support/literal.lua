@@ -1,10 +1,10 @@
---- Values as Lua source: what a spec sends to another process.
+--- Writes values as Lua source, to send them to another process.
 
 local function escaped(char)
   return ("\\%03d"):format(char:byte())
 end
 
--- A value as Lua has it: texts, numbers, booleans, and tables of them.
+-- Supports strings, numbers, booleans, and tables of them.
 local function literal(value)
   if type(value) == "string" then
     return '"' .. value:gsub('[%c"\\\127-\255]', escaped) .. '"'

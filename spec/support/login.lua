@@ -1,4 +1,4 @@
---- Requests to the login of the sandbox, by curl.
+--- Sends requests to the sandbox's sign-in endpoints by curl.
 local cjson = require "cjson"
 local curl = require "spec.support.curl"
 local token = require "sandbox.token"
@@ -17,7 +17,7 @@ function M.new_tenant()
   return curl.shell("cat /proc/sys/kernel/random/uuid"):match("%S+")
 end
 
--- Settings and tenant, as they stand in the path.
+--- Makes a part of the path: settings and a new tenant.
 function M.account(settings)
   return (settings or "-") .. "/" .. M.new_tenant()
 end
@@ -47,8 +47,8 @@ function M.refresh_token(client_id)
     .. (client_id or CLIENT) }).body
 end
 
--- A refresh on version 2, or on version 1 when `resource` is among the fields; a field
--- that is false is left out.
+--- Sends a refresh request: to version 1 if the fields have `resource`, else to version 2. A field
+-- that is false is omitted.
 function M.refresh(where, fields, how)
   local version = fields and fields.resource and "/oauth2" or "/oauth2/v2.0"
   local all = M.merged({ grant_type = "refresh_token", client_id = CLIENT,

@@ -1,4 +1,4 @@
---- Starts the OpenID provider of spec/oidc, and acts as the user on its pages.
+--- Starts the OpenID provider of spec/oidc, and uses its pages as a user does.
 local cjson = require "cjson"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
@@ -15,7 +15,7 @@ local function node()
   return command or error("the OpenID provider is not installed: run dev/npm spec/oidc", 0)
 end
 
--- The address and process id that it prints; nil if it ends before.
+-- Returns the address and process id that the provider prints; nil if it ends before.
 local function wait_for_start(output)
   for _ = 1, START_TIMEOUT * 20 do
     local address, pid = files.slurp(output):match("^(%S+) (%d+)\n")
@@ -29,7 +29,7 @@ end
 local Provider = {}
 Provider.__index = Provider
 
---- Starts a provider. It ends with this process at the latest.
+--- Starts a provider. It stops when this process ends.
 -- @tparam ?table settings `life` of an access token and `device_life` of a device code
 --   (seconds), `mfa` false for tokens without it, `certificates` of jwt_ps and jwt_rs (files)
 -- @treturn table `url` for signing in, `tenant`, and the methods below
@@ -49,7 +49,7 @@ function M.start(settings)
   return provider
 end
 
---- Ends it; does nothing if it has ended.
+--- Stops the provider, if it still runs.
 function Provider:stop()
   if self.pipe then
     if self.pid then -- another process may have the pipe open
@@ -63,13 +63,13 @@ function Provider:stop()
   end
 end
 
---- The requests of its token endpoint, in order.
+--- Returns the requests to its token endpoint, in order.
 -- @treturn {table} each with `grant_type`, `client_id` and `result`: ok, or the error
 function Provider:requests()
   return cjson.decode(curl.fetch({ url = self.url .. "/requests" }).body)
 end
 
--- Fetches an address as a browser does, with redirects to the same server. Returns the last
+-- Fetches an address like a browser and follows redirects on the same server. Returns the last
 -- response, or a table with `left`, the address of another server.
 local function go(self, jar, url, fields)
   for _ = 1, 10 do
@@ -96,7 +96,7 @@ local function form_of(response)
   return action, action and response.body:match('name="prompt" value="(%w+)"')
 end
 
--- Signs in and consents while a page asks for it.
+-- Signs in and consents as long as a page asks for it.
 local function walk(self, jar, response)
   for _ = 1, 5 do
     local action, prompt = form_of(response)
@@ -116,7 +116,7 @@ local function with_jar(visit)
   return ok and result or error(result, 0)
 end
 
--- Enters a code on the verification page, and presses this button.
+-- Enters a code on the verification page and presses a button.
 local function enter(self, uri, user_code, button)
   return with_jar(function(jar)
     local xsrf = go(self, jar, uri).body:match('name="xsrf" value="([^"]+)"')
@@ -131,13 +131,13 @@ function Provider:approve(verification_uri, user_code)
   assert(page.status == 200 and page.body:find("Sign-in Success", 1, true), page.body)
 end
 
---- Declines it.
+--- Declines a sign-in by device code.
 function Provider:deny(verification_uri, user_code)
   local page = enter(self, verification_uri, user_code, "abort")
   assert(page.body:find("The Sign-in request was interrupted", 1, true), page.body)
 end
 
---- Signs in at an address of its authorization endpoint.
+--- Signs in at the authorization endpoint.
 -- @tparam string url
 -- @treturn string the redirect URI with its query
 function Provider:authorize(url)

@@ -1,5 +1,5 @@
---- The message of the error that a call raises, with its position, which luassert's
--- own error assertions cut off.
+--- Returns the message of the error that a call raises, with its position, which luassert's error
+-- assertions remove.
 return function(call, ...)
   local ok, message = pcall(call, ...)
   assert(not ok, "nothing was raised")

@@ -1,6 +1,5 @@
---- Asserts that a function raises, that the position in the message lies within
--- the function itself (the caller's line, not the library's), and that the text
--- holds `expected`.
+--- Asserts that a function raises an error, that its position is in the function itself (the
+-- caller's line, not the library's), and that its text contains `expected`.
 return function(f, expected)
   local ok, message = pcall(f)
   assert(not ok, "nothing was raised")

@@ -1,15 +1,14 @@
---- The sandbox's server for raw bytes, which plays what a spec says; see sandbox/README.md.
+--- Starts the sandbox's server for raw bytes, which plays scripts; see sandbox/README.md.
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
 local literal = require "spec.support.literal"
 
 local M = {}
 
-local PATIENCE = 10 -- seconds that a start, or a command, may take
-local GLANCES = 2000 -- at a file, before others get the processor
+local PATIENCE = 10 -- seconds that the start or a command may take
+local FAST_TRIES = 2000 -- to read a file before sleeping between tries
 
--- It ends when nobody holds the other end of its input any more: so none is left, whatever
--- becomes of us.
+-- The server stops at the end of its input, so it also stops if this process is killed.
 local RUN = [[exec env -u LD_PRELOAD -u LUA_PATH -u LUA_CPATH -u LUA_INIT \
   luajit sandbox/raw.lua %s %slocalhost.pem %sleaf.key %s >%s/output 2>&1]]
 
@@ -19,7 +18,7 @@ local Server = {}
 Server.__index = Server
 
 local function wait_for(what, is_true)
-  for _ = 1, GLANCES do
+  for _ = 1, FAST_TRIES do
     if is_true() then
       return
     end
@@ -43,8 +42,8 @@ local function read_ports(server)
   return http
 end
 
---- Starts one.
--- @tparam ?table options `script` to begin with; `relay`, an address, for the relay to pass on to
+--- Starts a server.
+-- @tparam ?table options `script` to begin with; `relay`, the address to which the relay forwards
 -- @treturn table `http`, `https`, `relay`, `http2` (addresses), and the methods below
 function M.start(options)
   options = options or {}
@@ -69,17 +68,18 @@ local function log_of(server)
   return files.slurp(server.dir .. "/log")
 end
 
--- Has a command done.
+-- Sends a command and waits until the server has run it.
 local function command(server, line)
   local before = #log_of(server)
   assert(server.pipe:write(line, "\n"))
   server.pipe:flush()
-  wait_for("the raw server does not obey: " .. files.slurp(server.dir .. "/output"), function()
+  local output = files.slurp(server.dir .. "/output")
+  wait_for("the raw server does not run a command: " .. output, function()
     return log_of(server):find("did " .. line .. "\n", before + 1, true)
   end)
 end
 
---- Has it play a script from its next connection on; those that are open are closed.
+--- Plays a script from the next connection on. Open connections are closed.
 -- @tparam table script
 function Server:play(script)
   self.plays = self.plays + 1
@@ -88,14 +88,14 @@ function Server:play(script)
   command(self, "play " .. path)
 end
 
---- Has the relay pass nothing more on its open connections, and say nothing of it.
+--- Makes the relay forward nothing more on its open connections, without closing them.
 function Server:mute()
   command(self, "mute")
 end
 
---- What it saw since the script began.
--- @treturn table `connections`, `relayed` (numbers), and `requests`: an array of their first
---   lines, each with the number of its connection and the length of its body
+--- Returns what the server has received since the script began.
+-- @treturn table `connections` and `relayed` (numbers), and `requests`: an array with the `line` of
+--   each request, the number of its `connection` and the `length` of its body
 function Server:seen()
   local seen = { connections = 0, relayed = 0, requests = {} }
   for line in log_of(self):match "^.*did play [^\n]*\n(.*)$":gmatch "[^\n]+" do
@@ -113,7 +113,7 @@ function Server:seen()
   return seen
 end
 
---- Stops all that were started, for after_each or teardown.
+--- Stops all servers, for after_each or teardown.
 function M.stop_all()
   for i = #running, 1, -1 do
     running[i].pipe:close() -- waits

@@ -1,10 +1,10 @@
---- Requests access tokens in a process of its own, to be run by specs:
+--- Requests access tokens in a separate process. Specs run it:
 --
 --     lua5.4 spec/support/renew.lua DIRECTORY TENANT [COUNT [AUDIENCE]]
 --
--- Asks COUNT times (1) for a token of AUDIENCE (the account's own), each time by another
--- account, and prints `ok`, or the error. With `for-ever` as COUNT it renews the token again and
--- again until it is killed, and prints after the first renewal.
+-- Requests a token for AUDIENCE (default: the account's) COUNT times (1), each time with a new
+-- account object, and prints `ok` or the error. If COUNT is `for-ever`, it renews the token until
+-- it is killed, and prints after the first renewal.
 local directory, tenant, count, audience = arg[1], arg[2], arg[3], arg[4]
 local auth = require "pcapi.auth"
 local contexts = require "pcapi.auth.context"

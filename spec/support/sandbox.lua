@@ -1,12 +1,12 @@
---- The sandbox as specs see it. `sandbox/run` sets the environment.
+--- Gives specs access to the sandbox. `sandbox/run` sets the environment.
 local core = require "pcapi.core"
 local files = require "spec.support.files"
 local token = require "sandbox.token"
 
 local M = {}
 
--- A worker of nginx may run the specs, see dev/busted-in-nginx. There the library is another
--- one, and takes the CA from the configuration.
+-- If a worker of nginx runs the specs (see dev/busted-in-nginx), the library is pcapi.nginx, which
+-- takes the CA from nginx's configuration.
 local in_nginx = rawget(_G, "ngx") ~= nil
 local pcapi = require(in_nginx and "pcapi.nginx" or "pcapi")
 local transport = require(in_nginx and "pcapi.nginx.transport" or "pcapi.http.curl")
@@ -24,11 +24,11 @@ M.env = env
 M.token = token.mint
 M.lua = os.getenv "LUA" or "lua5.4"
 
---- The library, as it is used where the specs run, and how it is told whom to trust.
+--- The library for the place where the specs run, and the name of its CA setting.
 M.library = pcapi
 M.ca_setting = in_nginx and "lua_ssl_trusted_certificate" or "ca_file"
 
--- The names and values of both; those of the second win.
+-- Merges two tables; the second overrides the first.
 local function merged(first, second)
   local all = {}
   for _, part in ipairs { first, second or {} } do
@@ -41,7 +41,7 @@ end
 
 M.merged = merged
 
---- A client of the sandbox; settings as for its X-Sandbox header.
+--- Makes a client of the sandbox, with settings for the header X-Sandbox.
 function M.client(settings, options)
   return pcapi.new(merged({
     base_url = M.url, ca_file = M.ca_file, token = M.token(),
@@ -50,12 +50,12 @@ function M.client(settings, options)
   }, options))
 end
 
---- A transport to the sandbox.
+--- Makes a transport to the sandbox.
 function M.transport()
   return assert(transport.new { ca_file = M.ca_file })
 end
 
---- What the sandbox received under a correlation id, as an array.
+--- Returns the requests with a correlation id, as an array.
 function M.received(correlation_id)
   local response = assert(pcapi.fetch(
     M.url .. "/_sandbox/log?correlation_id=" .. correlation_id, { ca_file = M.ca_file }))
@@ -66,12 +66,12 @@ M.fetch_options = function(options)
   return merged({ ca_file = M.ca_file }, options)
 end
 
---- Fetches a path of it.
+--- Fetches a path of the sandbox.
 function M.fetch(path, options)
   return M.library.fetch(M.url .. path, M.fetch_options(options))
 end
 
---- Fetches its users with a good token; settings as for its X-Sandbox header.
+--- Fetches the users with a valid token, with settings for the header X-Sandbox.
 function M.authorized(settings, options)
   options = options or {}
   options.headers = {
@@ -90,7 +90,7 @@ function M.shell(command)
   local out, err = files.temporary(), files.temporary()
   local wait_status, _, status = os.execute(("{ %s ; } >%s 2>%s; exit $?"):format(command, out,
     err))
-  status = status or wait_status / 256 -- Lua 5.1 gives the wait status alone
+  status = status or wait_status / 256 -- Lua 5.1 returns only the wait status
   local result = { status = status, out = files.slurp(out), err = files.slurp(err) }
   os.remove(out)
   os.remove(err)
@@ -103,13 +103,13 @@ end
 -- @tparam ?string input for standard input
 function M.pcapi(arguments, environment, input)
   local words, set = { "env" }, {}
-  -- no sign-in and no configuration of whoever runs the specs
+  -- hides the sign-in and configuration of the user who runs the specs
   local all = { HOME = "/nonexistent", XDG_STATE_HOME = false, XDG_CONFIG_HOME = false }
   for name, value in pairs(merged(all, environment)) do
     if value then
       set[#set + 1] = quote(name .. "=" .. value)
     else
-      words[#words + 1] = "-u " .. name -- before any other, says env(1)
+      words[#words + 1] = "-u " .. name -- env(1) wants -u before variables
     end
   end
   words[#words + 1] = table.concat(set, " ")
@@ -122,7 +122,7 @@ function M.pcapi(arguments, environment, input)
     .. table.concat(words, " ") .. (input and "" or " </dev/null"))
 end
 
---- Fails when the body leaves a session open.
+--- Raises an error if the body leaves a session open.
 function M.leaves_nothing(body)
   collectgarbage()
   collectgarbage()

@@ -1,4 +1,4 @@
---- Settings for specs: of the text of a configuration file, of flags and of variables.
+--- Resolves settings for specs from a configuration file, flags and environment variables.
 local assert = require "luassert"
 local errors = require "pcapi.error"
 local folder = require "spec.support.folder"
@@ -7,7 +7,7 @@ local resolve = require "pcapi.settings.resolve"
 
 local M = {}
 
---- os.getenv of an environment that has these variables only.
+--- Makes an os.getenv for an environment with these variables only.
 -- @tparam ?table variables
 -- @treturn function
 function M.env(variables)
@@ -28,7 +28,7 @@ function M.resolve(text, how)
   }
 end
 
---- The error that resolving gives.
+--- Returns the error of resolving settings.
 -- @tparam ?string text
 -- @tparam ?table how as for @{resolve}
 -- @treturn pcapi.error

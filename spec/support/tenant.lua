@@ -1,5 +1,5 @@
---- A tenant of the sandbox for one spec: Lua for the init of an nginx that signs in to it, and the
--- requests of its token endpoint.
+--- Makes a tenant of the sandbox for one spec. It returns the Lua code with which an nginx signs in
+-- to the tenant, and the requests to the tenant's token endpoint.
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local cjson = require "cjson"
@@ -10,7 +10,7 @@ local M = {}
 local Tenant = {}
 Tenant.__index = Tenant
 
---- Makes one.
+--- Makes a tenant.
 -- @tparam ?string settings of its sign-in, see sandbox/README.md
 -- @treturn table
 function M.new(settings)
@@ -19,9 +19,9 @@ function M.new(settings)
                           .. "/_sandbox/refresh_token?client_id=client" }.body }, Tenant)
 end
 
---- Lua that makes `shared`, `account` and `client`.
--- @tparam ?string options more for pcapi.shared, as Lua
--- @tparam ?string account more for the account, as Lua
+--- Returns Lua code that makes `shared`, `account` and `client`.
+-- @tparam ?string options more options of pcapi.shared, as Lua code
+-- @tparam ?string account more options of the account, as Lua code
 function Tenant:init(options, account)
   return ([[
     shared = pcapi.shared { dict = "pcapi", %s }
@@ -35,13 +35,13 @@ function Tenant:init(options, account)
     sandbox.url .. "/login/" .. self.settings, account or "", sandbox.url)
 end
 
---- The requests of its token endpoint, in order.
+--- Returns the requests to its token endpoint, in order.
 function Tenant:log()
   return cjson.decode(curl.fetch { url = ("%s/_sandbox/log?login=%s/%s"):format(sandbox.url,
     self.settings, self.name) }.body)
 end
 
---- The number of its refresh requests.
+--- Returns the number of its refresh requests.
 function Tenant:refreshes()
   local count = 0
   for _, entry in ipairs(self:log()) do
