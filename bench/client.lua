@@ -1,6 +1,6 @@
--- client.lua fetch|list AT_ONCE COUNT 1.1|2 SETTINGS: what the floors do, by pcapi.
--- With more than one at once it does all to open connections, then once more, and
--- prints wall and CPU seconds of that, as every peer does.
+-- client.lua fetch|list AT_ONCE COUNT 1.1|2 SETTINGS: does with pcapi what the C floors do.
+-- If AT_ONCE is more than 1, it sends all requests once to open connections, then again, and prints
+-- the wall and CPU seconds of the second time, as every peer does.
 local core = require "pcapi.core"
 local pcapi = require "pcapi"
 
@@ -37,7 +37,7 @@ local function one_after_the_other(call)
   end
 end
 
--- A task keeps nothing of its answer: 200 of them would be measured as memory.
+-- A task drops its response: otherwise 200 responses would count as memory.
 local function round(loop, call)
   local function task()
     call()

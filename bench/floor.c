@@ -1,6 +1,6 @@
-/* The least that a client over libcurl can cost: one easy handle, its connection
- * kept, the body thrown away; or, with "cjson", gathered, made a Lua string and
- * decoded by lua-cjson, as the simplest Lua client would do.
+/* The lowest possible cost of a client over libcurl: one easy handle on a persistent connection,
+ * bodies discarded. With "cjson" a body is collected, made a Lua string and decoded by lua-cjson,
+ * as the simplest Lua client would do.
  *
  * floor URL COUNT 1.1|2 discard|cjson CA_FILE|- CA_PATH|- [HEADER...] */
 #include "floor.h"

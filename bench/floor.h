@@ -1,4 +1,4 @@
-/* What both floors do to one easy handle and one body. */
+/* Functions of both floors for one easy handle and one body. */
 #ifndef FLOOR_H
 #define FLOOR_H
 
@@ -61,7 +61,7 @@ static void decode(lua_State *L, struct body *b) {
   lua_pop(L, 1);
 }
 
-/* A handle for one GET after another; with_body says whether body is gathered. */
+/* Makes a handle for GETs; with_body: collect the body. */
 static CURL *easy_of(const char *url, const char *version, struct curl_slist *headers,
                      const char *ca_file, const char *ca_path, int with_body, struct body *body) {
   CURL *e = curl_easy_init();
@@ -78,7 +78,7 @@ static CURL *easy_of(const char *url, const char *version, struct curl_slist *he
   return e;
 }
 
-/* Ends the process unless the exchange of e went well. */
+/* Ends the process unless the request of e was successful. */
 static void check(CURL *e, CURLcode code) {
   long status = 0;
   curl_easy_getinfo(e, CURLINFO_RESPONSE_CODE, &status);

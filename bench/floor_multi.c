@@ -1,12 +1,12 @@
-/* The least that many exchanges at once can cost over libcurl: one curl multi, as many
- * easy handles as are on the wire, the next request of a handle started when its last
- * one ends. With "cjson" bodies are gathered, and decoded when nothing on the wire
- * wants to be served, so that no request waits for a decoder.
+/* The lowest possible cost of many requests at once over libcurl: one multi handle, and an easy
+ * handle for each request in flight, which starts its next request when one ends. With "cjson"
+ * bodies are collected, and decoded when no socket is ready, so that no request waits for the
+ * decoder.
  *
  * floor_multi URL COUNT 1.1|2 discard|cjson CA_FILE AT_ONCE [HEADER...]
  *
- * Does all once to open connections, then once more, and prints wall and CPU seconds
- * of that. */
+ * Sends all requests once to open connections, then again, and prints the wall and CPU seconds of
+ * the second time. */
 #include <sys/resource.h>
 #include <time.h>
 
@@ -21,7 +21,7 @@ struct slot {
 
 struct run {
   CURLM *multi;
-  lua_State *L; /* NULL when bodies are thrown away */
+  lua_State *L; /* NULL if bodies are discarded */
   struct slot *slots;
   int at_once;
   struct body *ready; /* bodies to decode, in the order of their arrival */
@@ -33,8 +33,8 @@ static void start(struct run *r, struct slot *s) {
     abort();
 }
 
-/* Takes the answers that are complete; left is how many requests may still be started.
- * Gives the number of answers. */
+/* Handles the complete responses; *left is the number of requests that may still be started.
+ * Returns the number of responses. */
 static int take(struct run *r, int *left) {
   int n = 0;
   int queued;
@@ -58,8 +58,8 @@ static int take(struct run *r, int *left) {
   return n;
 }
 
-/* Decodes about as much as takes half a millisecond; more, when more is left than is on
- * the wire, as a fast server would fill the memory. */
+/* Decodes for about half a millisecond; longer if more bodies are left than requests are in flight,
+ * as a fast server would fill the memory. */
 static void decode_some(struct run *r) {
   size_t bytes = 0;
   while (r->decoded < r->gathered &&
@@ -89,7 +89,7 @@ static void round_of(struct run *r, int count) {
       abort();
     const int n = take(r, &left);
     done += n;
-    /* what was started goes out first, unless a fast server keeps that up */
+    /* send started requests first, unless a fast server never lets this end */
     if (n == 0 || r->gathered - r->decoded > r->at_once)
       wait_or_decode(r);
   }

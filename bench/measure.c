@@ -1,5 +1,5 @@
-/* measure COMMAND [ARG...]: runs it; the last line of output is wall and CPU seconds (user
- * and system), its peak memory in bytes and its exit status. */
+/* measure COMMAND [ARG...]: runs the command. The last line of output has its wall seconds, CPU
+ * seconds (user and system), peak memory in bytes and exit status. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>

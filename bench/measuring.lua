@@ -1,10 +1,10 @@
---- Runs candidates and finds the medians of what they need.
+--- Runs candidates and computes the medians of their time and memory.
 local shell = require "bench.shell"
 
 local M = {}
 
--- Wall and CPU seconds, peak memory in bytes, of a whole process; wall and CPU are the
--- program's own figures where it measures itself.
+-- Measures wall seconds, CPU seconds and peak memory (bytes) of a process. If the program measures
+-- itself, its own wall and CPU seconds are used.
 local function measure(candidate)
   local output = shell.output_of((candidate.refused and "unset PCAPI_CA_FILE; " or "")
     .. "build/bench/measure " .. candidate.command .. " 2>&1")
@@ -25,9 +25,9 @@ local function median(values)
   return values[math.ceil(#values / 2)]
 end
 
---- Runs the candidates in turn, round after round, so that a machine whose speed drifts
--- drifts for all of them; the first round does not count. Sets their `wall`, `cpu`
--- (seconds for `count` calls) and `peak` (bytes).
+--- Runs all candidates in each round, so that changes of the machine's speed affect all of them.
+-- The first round is not counted. Sets their `wall`, `cpu` (seconds for `count` calls) and `peak`
+-- (bytes).
 function M.compare(candidates, rounds)
   local results = {}
   for round = 0, rounds do

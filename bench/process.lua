@@ -1,11 +1,11 @@
---- What the process that runs this holds of the system.
+--- Measures the memory and the open file descriptors of this process.
 local shell = require "bench.shell"
 
 local M = {}
 
 local PAGE = tonumber(shell.output_of "getconf PAGESIZE")
 
---- Memory that is resident.
+--- Returns the resident memory.
 -- @treturn number bytes
 function M.resident()
   local file = assert(io.open "/proc/self/statm")
@@ -14,7 +14,7 @@ function M.resident()
   return tonumber(pages) * PAGE
 end
 
--- No command counts them: its own pipe would come and go meanwhile.
+-- Reads /proc itself: the pipe of a command would be a descriptor, too.
 local function slots()
   local file = assert(io.open "/proc/self/status")
   local size = file:read "*a":match "\nFDSize:%s+(%d+)"
@@ -22,7 +22,7 @@ local function slots()
   return tonumber(size)
 end
 
---- Open descriptors.
+--- Counts the open descriptors.
 -- @treturn number
 function M.descriptors()
   local open = 0

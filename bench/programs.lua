@@ -1,8 +1,9 @@
---- The programs that are measured: two floors in C, pcapi, and its peers.
+--- Lists the measured programs: two floors in C, pcapi, and its peers.
 --
--- A program has a name, command(workload, count, version) and, for what it cannot do,
--- cannot(workload): the reason. A peer has needs (Debian packages), and start: its command,
--- which without arguments tells a version, or fails where something is missing.
+-- A program has `name` and command(workload, count, version). If it does not support every
+-- workload, it has cannot(workload), which returns the reason. A peer has `needs` (Debian
+-- packages) and `start`, a command. Without arguments the command prints a version, or fails if a
+-- package is missing.
 local shell = require "bench.shell"
 
 local env, quote = os.getenv, shell.quote
@@ -22,7 +23,7 @@ local function url()
   return quote(env "PCAPI_BASE_URL" .. "/v1/nonMfaCompliantPartnerPrincipals")
 end
 
--- ca_path stands for ca_file where a floor asks the system's hashed directory.
+-- `ca_path` replaces `ca_file` to use the system's hashed directory.
 local function floor(mode, ca_file, ca_path)
   return function(workload, count, version)
     local file = ca_file or env "PCAPI_CA_FILE"
@@ -63,8 +64,8 @@ local floors_of_system = {
     command = floor("discard", "/etc/ssl/certs/ca-certificates.crt", "-") },
 }
 
--- Python is Debian's, which has the modules; LuaJIT is the fastest Lua that Debian's
--- lua-curl and lua-http are for.
+-- Debian's Python has the modules. LuaJIT is the fastest Lua that Debian's lua-curl and lua-http
+-- support.
 local PYTHON = "/usr/bin/python3 -B bench/peers/python-"
 
 local peers = {
@@ -90,7 +91,7 @@ local peers = {
     start = "node bench/peers/node.mjs" },
 }
 
-local function whether_it_can(peer, workload)
+local function reason_to_skip(peer, workload)
   local why = peer.cannot and peer.cannot(workload)
   if not why and peer.http_1_1_only and workload.version == "2" then
     why = "it speaks HTTP/1.1 only"
@@ -98,38 +99,38 @@ local function whether_it_can(peer, workload)
   return why or peer.missing
 end
 
---- Finds out which peers are there: sets their `is` (version) or `missing` (why not).
+--- Checks which peers are installed. Sets their `is` (version) or `missing` (the reason).
 function M.look()
   for _, peer in ipairs(peers) do
-    local words_of_it = shell.output_of(("{ %s && %s; } 2>/dev/null"):format(
+    local version = shell.output_of(("{ %s && %s; } 2>/dev/null"):format(
       peer.build or "true", peer.start))
-    peer.is = words_of_it ~= "" and words_of_it or nil
+    peer.is = version ~= "" and version or nil
     peer.missing = not peer.is and ("not installed (Debian: %s)"):format(peer.needs) or nil
     peer.command = program(peer.start)
   end
   return peers
 end
 
-local function add(list, program_, workload)
+local function add(list, candidate, workload)
   local version = workload.version
   if version == "2 or 1.1" then
-    version = program_.http_1_1_only and "1.1" or "2"
+    version = candidate.http_1_1_only and "1.1" or "2"
   end
-  local count = program_.is_slow and workload.few or workload.count
-  local why = whether_it_can(program_, workload)
+  local count = candidate.is_slow and workload.few or workload.count
+  local why = reason_to_skip(candidate, workload)
   list[#list + 1] = {
-    name = program_.name, is_floor = program_.is_floor, is_json = program_.is_json,
+    name = candidate.name, is_floor = candidate.is_floor, is_json = candidate.is_json,
     skipped = why, count = count, refused = workload.refused, is_warm = workload.at_once > 1,
-    command = not why and program_.command(workload, count, version) or nil,
+    command = not why and candidate.command(workload, count, version) or nil,
   }
 end
 
---- The candidates of a workload: `name`, `count` and `command`, or `skipped` (why).
+--- Returns the candidates of a workload: `name`, `count` and `command`, or `skipped` (the reason).
 function M.candidates(workload)
   local list = {}
-  for i, program_ in ipairs(workload.refused and floors_of_system or ours) do
-    add(list, program_, workload)
-    -- the rest of ours, where floors stand in for the first two
+  for i, candidate in ipairs(workload.refused and floors_of_system or ours) do
+    add(list, candidate, workload)
+    -- floors_of_system replaces the first two of ours; the command pcapi is not measured here
     if workload.refused and i == #floors_of_system then
       add(list, ours[3], workload)
     end

@@ -1,4 +1,4 @@
---- Tables of results, in Markdown.
+--- Writes the results as Markdown tables.
 local M = {}
 
 local function find(candidates, what)
@@ -13,7 +13,7 @@ local function ratio(value, base)
   return base and ("%.2f"):format(value / base) or "–"
 end
 
--- The figure itself: seconds per call or in all, in the unit asked for.
+-- Returns the figure: the time per call or in all, in the unit of `show`.
 local function figure(show, candidate)
   if show.what == "rate" then
     return candidate.count / candidate.cpu
@@ -59,7 +59,7 @@ local function line(row)
   return "| " .. table.concat(row, " | ") .. " |"
 end
 
---- The section of one workload.
+--- Writes the section of one workload.
 -- @tparam table workload see workloads.lua
 -- @tparam table candidates measured, or skipped
 -- @treturn string

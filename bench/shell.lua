@@ -1,7 +1,7 @@
---- Commands of the shell, for the programs of this folder.
+--- Runs shell commands for the programs in this folder.
 local M = {}
 
---- What a command writes to standard output, without white space at the end.
+--- Returns the standard output of a command, without white space at the end.
 function M.output_of(command)
   local pipe = assert(io.popen(command))
   local text = pipe:read "*a"
@@ -9,7 +9,7 @@ function M.output_of(command)
   return (text:gsub("%s+$", ""))
 end
 
---- One word for the shell.
+--- Quotes a text for the shell.
 function M.quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end

@@ -1,19 +1,19 @@
--- soak.lua [SECONDS [EXCHANGES]]: 200 tasks over 20 clients ask in a loop until one of the
--- two is reached. Fails when memory grew by more than 2 % in the second half, or when a
--- handle or a descriptor is left. What comes before is told: libcurl, OpenSSL and malloc take
--- a while to have all they will ever need, as in a plain C program.
+-- soak.lua [SECONDS [REQUESTS]]: 200 tasks with 20 clients send requests until one of the limits is
+-- reached. Fails if memory grows by more than 2 % in the second half, or if a handle or a
+-- descriptor is left open. Growth in the first half is only printed: libcurl, OpenSSL and malloc
+-- allocate their memory gradually, as in a plain C program.
 -- Run by: make soak, or make soak SOAK="60 100000"
 local core = require "pcapi.core"
 local pcapi = require "pcapi"
 local process = require "bench.process"
 
-local SECONDS, EXCHANGES = tonumber(arg[1]) or 300, tonumber(arg[2]) or 1e6
+local SECONDS, REQUESTS = tonumber(arg[1]) or 300, tonumber(arg[2]) or 1e6
 local TASKS, CLIENTS = 200, 20
-local EVERY = 10 -- seconds between two lines
+local EVERY = 10 -- seconds between two lines of output
 local GROWTH = 2 -- percent
 
 io.stdout:setvbuf "line"
-local exchanges, over = 0, false
+local requests, over = 0, false
 local descriptors_before = process.descriptors()
 
 local function new_clients()
@@ -27,46 +27,46 @@ local function new_clients()
   return clients
 end
 
-local function asks(client)
+local function send_requests(client)
   return function()
     while not over do
       assert(client.security:non_mfa_principals())
-      exchanges = exchanges + 1
-      over = over or exchanges >= EXCHANGES
+      requests = requests + 1
+      over = over or requests >= REQUESTS
     end
     return true
   end
 end
 
-local function tell(seconds)
-  print(("%4.0f s  %8d exchanges  %6.1f MB resident  %d descriptors"):format(seconds, exchanges,
+local function print_state(seconds)
+  print(("%4.0f s  %8d requests  %6.1f MB resident  %d descriptors"):format(seconds, requests,
     process.resident() / 1e6, process.descriptors() - descriptors_before))
 end
 
--- Gives the memory after a tenth, after a half and at the end, while all is still open.
+-- Returns the memory after a tenth, after a half and at the end, before anything is closed.
 local function load_it(loop)
-  local started, told, tenth, half = core.now(), 0, nil, nil
+  local started, last_printed, tenth, half = core.now(), 0, nil, nil
   while loop:step(0.25) > 0 do
     local seconds = core.now() - started
     over = over or seconds >= SECONDS
-    local part = math.max(seconds / SECONDS, exchanges / EXCHANGES)
+    local part = math.max(seconds / SECONDS, requests / REQUESTS)
     tenth = tenth or part >= 0.1 and process.resident() or nil
     half = half or part >= 0.5 and process.resident() or nil
-    if seconds - told >= EVERY then
-      told = seconds
-      tell(seconds)
+    if seconds - last_printed >= EVERY then
+      last_printed = seconds
+      print_state(seconds)
     end
   end
-  tell(core.now() - started)
+  print_state(core.now() - started)
   return tenth, half, process.resident()
 end
 
--- In a function of its own, so that nothing of it is alive afterwards.
+-- In its own function, so that all of its values can be collected afterwards.
 local function soak()
   local loop = assert(pcapi.concurrent.new { limit = TASKS })
   local clients, tasks = new_clients(), {}
   for i = 1, TASKS do
-    tasks[i] = loop:add(asks(clients[i % CLIENTS + 1]))
+    tasks[i] = loop:add(send_requests(clients[i % CLIENTS + 1]))
   end
   local tenth, half, last = load_it(loop)
   for _, task in ipairs(tasks) do

@@ -1,5 +1,5 @@
--- waiting.lua: what a task costs while it waits, in bytes: of the Lua state, and resident in
--- all (libcurl and OpenSSL too). Each case has a process of its own. Run by: make waiting
+-- waiting.lua: prints the memory of a waiting task in bytes: of the Lua state, and resident in all
+-- (including libcurl and OpenSSL). Each case runs in its own process. Run by: make waiting
 local pcapi = require "pcapi"
 local process = require "bench.process"
 
@@ -26,7 +26,7 @@ local function listing(client)
   end
 end
 
--- A first second of sleep, so that all tasks have begun before any wants to send.
+-- Sleeps for a second first, so that all tasks have begun before one sends a request.
 local function listing_later(client)
   return function(loop)
     loop:sleep(1)
@@ -36,12 +36,12 @@ end
 
 local CASES = {
   { name = "not begun", settings = "delay=500", limit = 1, arrivals = 1, task = listing },
-  { name = "waiting for its turn, in a call", settings = "delay=500", limit = 1, arrivals = 1,
+  { name = "waiting for a free slot, in a call", settings = "delay=500", limit = 1, arrivals = 1,
     task = listing_later },
-  { name = "asleep before it tries again", settings = "status=503; retry_after=500", limit = 200,
+  { name = "asleep before a retry", settings = "status=503; retry_after=500", limit = 200,
     arrivals = TASKS, task = listing },
-  { name = "on the wire, HTTP/2", settings = "delay=500", limit = TASKS, arrivals = TASKS,
-    task = listing },
+  { name = "waiting for a response, HTTP/2", settings = "delay=500", limit = TASKS,
+    arrivals = TASKS, task = listing },
 }
 
 local function full_collection()
@@ -56,7 +56,7 @@ local function step_until(loop, is_over)
     repeat
       loop:step(0.1)
     until os.time() > pause
-    assert(os.time() < patience, "the tasks do not get there")
+    assert(os.time() < patience, "the tasks do not reach the state in 60 seconds")
   until is_over()
 end
 
@@ -74,7 +74,7 @@ local function measure(case)
   step_until(loop, function()
     return arrived() >= case.arrivals
   end)
-  step_until(loop, function() -- what was the last to arrive has its answer
+  step_until(loop, function() -- waits until the last request has its response
     return true
   end)
   full_collection()
@@ -95,6 +95,6 @@ else
   io.stdout:flush()
   for i in ipairs(CASES) do
     local ok = os.execute(("%s bench/waiting.lua %d"):format(arg[-1], i))
-    assert(ok == true or ok == 0) -- the latter is Lua 5.1
+    assert(ok == true or ok == 0) -- 0 in Lua 5.1
   end
 end

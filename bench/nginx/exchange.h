@@ -1,5 +1,5 @@
-/* One small HTTP exchange at a time over a kept connection to 127.0.0.1, never waiting.
- * Answers must have a Content-Length, as those of the nginx that is asked have. */
+/* Sends small HTTP requests to 127.0.0.1, one at a time over a persistent connection, without waiting.
+ * Responses must have a Content-Length. */
 #ifndef EXCHANGE_H
 #define EXCHANGE_H
 
@@ -15,19 +15,19 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define ANSWER_MAX 8192
+#define RESPONSE_MAX 8192
 
-enum progress { UNDER_WAY, ANSWERED, FAILED };
+enum progress { INCOMPLETE, COMPLETE, FAILED };
 
 struct exchange {
   int fd; /* -1: no connection */
   bool busy;
   bool is_call;        /* else a ping */
-  int64_t due;         /* when it should have begun, ns */
-  struct phase *phase; /* whose figures it belongs to; NULL: nobody's */
+  int64_t due;         /* when it was due, ns */
+  struct phase *phase; /* phase that counts it; NULL: none */
   int64_t start_at;    /* of a call: when the next one begins; INT64_MAX: no more */
   size_t len;
-  char answer[ANSWER_MAX + 1];
+  char response[RESPONSE_MAX + 1];
 };
 
 static void hang_up(struct exchange *e) {
@@ -37,7 +37,7 @@ static void hang_up(struct exchange *e) {
   e->busy = false;
 }
 
-/* The kernel accepts for the server, up to its backlog, so connecting waits for nobody. */
+/* Does not wait: the kernel accepts connections for the server, up to its backlog. */
 static bool connect_to(struct exchange *e, int port, int epoll) {
   const struct sockaddr_in address = {.sin_family = AF_INET,
                                       .sin_port = htons((uint16_t)port),
@@ -53,7 +53,7 @@ static bool connect_to(struct exchange *e, int port, int epoll) {
   return false;
 }
 
-/* Sends a request, over a new connection where there is none. */
+/* Sends a request, over a new connection if none is open. */
 static bool begin(struct exchange *e, int port, int epoll, const char *path) {
   char request[512];
   const int len =
@@ -69,34 +69,34 @@ static bool begin(struct exchange *e, int port, int epoll, const char *path) {
 }
 
 static int status_of(const struct exchange *e) {
-  return e->len > 12 ? atoi(e->answer + 9) : 0;
+  return e->len > 12 ? atoi(e->response + 9) : 0;
 }
 
-/* The body of an answer that is complete; NULL before. */
+/* Returns the body of the response; NULL before it is complete. */
 static const char *body_of(const struct exchange *e) {
-  const char *end = strstr(e->answer, "\r\n\r\n");
-  const char *length = strcasestr(e->answer, "\r\nContent-Length:");
+  const char *end = strstr(e->response, "\r\n\r\n");
+  const char *length = strcasestr(e->response, "\r\nContent-Length:");
   if (!end || !length || length > end)
     return NULL;
   const size_t wanted = (size_t)atol(length + strlen("\r\nContent-Length:"));
-  return e->len - (size_t)(end + 4 - e->answer) >= wanted ? end + 4 : NULL;
+  return e->len - (size_t)(end + 4 - e->response) >= wanted ? end + 4 : NULL;
 }
 
-/* Reads what has come. */
+/* Reads the bytes that have arrived. */
 static enum progress receive(struct exchange *e) {
-  const ssize_t n = read(e->fd, e->answer + e->len, ANSWER_MAX - e->len);
+  const ssize_t n = read(e->fd, e->response + e->len, RESPONSE_MAX - e->len);
   if (n < 0 && errno == EAGAIN)
-    return UNDER_WAY;
+    return INCOMPLETE;
   if (n <= 0 || !e->busy) {
     hang_up(e);
     return FAILED;
   }
   e->len += (size_t)n;
-  e->answer[e->len] = '\0';
+  e->response[e->len] = '\0';
   if (!body_of(e))
-    return UNDER_WAY;
+    return INCOMPLETE;
   e->busy = false;
-  return ANSWERED;
+  return COMPLETE;
 }
 
 #endif

@@ -1,9 +1,9 @@
---- Gathers figures of several runs, and gives the median of each.
+--- Collects the figures of several runs and computes their medians.
 local M = {}
 
 --- Adds the figures of one run.
--- @tparam table results in which to gather
--- @tparam table path under which
+-- @tparam table results collected so far
+-- @tparam table path keys under which to store them
 -- @tparam table figures numbers, or tables of them, by name
 function M.add(results, path, figures)
   for _, name in ipairs(path) do
@@ -31,9 +31,9 @@ local function over(runs)
   return all
 end
 
---- The medians.
--- @tparam table results as gathered: by way, then by size
--- @treturn table the same, with one set of figures in place of several
+--- Computes the medians.
+-- @tparam table results collected figures: by way, then by size
+-- @treturn table the same, with one set of figures for all runs
 function M.of(results)
   local all = {}
   for id, sizes in pairs(results) do

@@ -1,17 +1,17 @@
-/* press PORT EXPECTED RATE PHASE...: keeps calls in flight at an nginx of one worker, GET /call,
- * whose right answer is the text EXPECTED, and sends it RATE pings a second, GET /ping, whose
- * answer is the worker's pid. A ping is sent when its time has come, whatever became of those
- * before it, and its latency counts from that time: a worker that stalls stalls none of them
- * out of the figures. The times are uneven, or calls of even length would keep in step with
- * them.
+/* press PORT EXPECTED RATE PHASE...: sends calls (GET /call) and pings (GET /ping) to an nginx with
+ * one worker. The right response to a call is the text EXPECTED; the response to a ping is the
+ * worker's pid. RATE pings a second are sent when they are due, even if earlier ones have no
+ * response, and their latency counts from that time. So a stalled worker affects the figures of all
+ * pings that were due meanwhile. The intervals vary, as calls of equal length could synchronise with
+ * equal intervals.
  *
- * PHASE is one of these; what still runs after one may end before the next, uncounted:
- *   idle:0:SECONDS      pings alone
- *   together:N:SECONDS  N calls begin at once, and another one whenever one ends
- *   spread:N:SECONDS    the same, begun at random moments some time before
- *   all:N:SECONDS       N calls at once, until all are answered, or so long
+ * PHASE is one of these. Requests that still run at the end of a phase are not counted in the next:
+ *   idle:0:SECONDS      pings only
+ *   together:N:SECONDS  N calls start at once, and a new one whenever one ends
+ *   spread:N:SECONDS    the same, started at random moments before the phase
+ *   all:N:SECONDS       N calls at once, until all have responses, at most SECONDS
  *
- * Prints a line for each phase: pings, their p50, p99 and maximum (ms), calls answered, errors,
+ * Prints a line for each phase: pings, their p50, p99 and maximum (ms), successful calls, errors,
  * seconds, CPU seconds and resident bytes of the worker, workers that died. */
 #define _GNU_SOURCE /* strcasestr */
 #include <sched.h>
@@ -27,10 +27,10 @@
 #define BACKLOG 65536 /* pings that are due and wait for a connection */
 #define EVENTS 256
 #define SECOND 1000000000LL
-#define SPREAD (SECOND / 5) /* calls begin within */
-#define SETTLE (SECOND / 2) /* and are counted after */
+#define SPREAD (SECOND / 5) /* the calls begin within this time */
+#define SETTLE (SECOND / 2) /* and are counted after this time */
 #define DRAIN (10 * SECOND)
-#define PAUSE (SECOND / 5) /* after an error, which may come at once */
+#define PAUSE (SECOND / 5) /* after an error, which may occur at once */
 #define NEVER INT64_MAX
 
 struct phase {
@@ -57,9 +57,9 @@ struct press {
   int64_t slot, next_ping;
   uint64_t random;
   pid_t worker;
-  bool keeps_on;       /* a call that ends is followed by another */
+  bool keeps_on;       /* start a new call when one ends */
   int running;         /* calls */
-  struct phase *phase; /* that counts now, or NULL */
+  struct phase *phase; /* the current phase, or NULL */
   bool has_complained;
   struct exchange pings[PINGS], calls[CALLS];
   struct ping_due backlog[BACKLOG];
@@ -146,10 +146,10 @@ static void send_pings(struct press *p) {
     send_ping(p, e, p->backlog[p->first++ % BACKLOG]);
 }
 
-/* The pid in the answer tells of a worker that has died. */
+/* A new pid in the response means that the worker has died. */
 static void take_ping(struct press *p, struct exchange *e, enum progress progress) {
   count_latency(e->phase, e->due);
-  if (progress != ANSWERED)
+  if (progress != COMPLETE)
     return;
   const pid_t worker = (pid_t)atol(body_of(e));
   if (p->worker && worker != p->worker && p->phase) {
@@ -165,7 +165,7 @@ static void complain(struct press *p, const struct exchange *e) {
   if (p->has_complained)
     return;
   p->has_complained = true;
-  fprintf(stderr, "press: a call failed: %s\n", e->len > 0 ? e->answer : "no answer");
+  fprintf(stderr, "press: a call failed: %s\n", e->len > 0 ? e->response : "no response");
 }
 
 static void end_call(struct press *p, struct exchange *e, bool is_right) {
@@ -182,7 +182,7 @@ static void end_call(struct press *p, struct exchange *e, bool is_right) {
 
 static void take_call(struct press *p, struct exchange *e, enum progress progress) {
   end_call(p, e,
-           progress == ANSWERED && status_of(e) == 200 && strcmp(body_of(e), p->expected) == 0);
+           progress == COMPLETE && status_of(e) == 200 && strcmp(body_of(e), p->expected) == 0);
 }
 
 static void start_calls(struct press *p) {
@@ -213,7 +213,7 @@ static void plan_no_more(struct press *p) {
 static void handle(struct press *p, struct exchange *e) {
   const bool was_busy = e->busy;
   const enum progress progress = receive(e);
-  if (progress == UNDER_WAY || !was_busy)
+  if (progress == INCOMPLETE || !was_busy)
     return;
   if (e->is_call)
     take_call(p, e, progress);
@@ -244,7 +244,7 @@ static bool no_call_runs(const struct press *p) {
   return p->running == 0;
 }
 
-static bool all_is_answered(const struct press *p) {
+static bool all_have_responses(const struct press *p) {
   int busy = p->running;
   for (int i = 0; i < PINGS; i++)
     busy += p->pings[i].busy;
@@ -275,10 +275,10 @@ static void close_window(struct press *p) {
   p->phase = NULL;
 }
 
-/* Lets end what runs, or gives it up. */
+/* Waits for running requests, or cancels them. */
 static void drain(struct press *p) {
   plan_no_more(p);
-  run_until(p, now() + DRAIN, all_is_answered);
+  run_until(p, now() + DRAIN, all_have_responses);
   for (int i = 0; i < CALLS; i++)
     if (p->calls[i].busy)
       hang_up(&p->calls[i]);
@@ -322,7 +322,7 @@ static void print(struct phase *phase) {
 static void open_pings(struct press *p) {
   for (int try = 0; !connect_to(&p->pings[0], p->port, p->epoll); try++) {
     if (try == 500)
-      die("press: nobody listens");
+      die("press: nginx does not listen");
     usleep(10000);
   }
   for (int i = 1; i < PINGS; i++)
@@ -331,9 +331,9 @@ static void open_pings(struct press *p) {
   if (!begin(&p->pings[0], p->port, p->epoll, "/ping"))
     die("press: ping");
   p->next_ping = NEVER;
-  run_until(p, now() + 5 * SECOND, all_is_answered);
+  run_until(p, now() + 5 * SECOND, all_have_responses);
   if (!p->worker) {
-    fprintf(stderr, "press: no answer to a ping\n");
+    fprintf(stderr, "press: no response to a ping\n");
     exit(1);
   }
 }
@@ -351,8 +351,9 @@ static void open_press(struct press *p) {
     p->calls[i] = (struct exchange){.fd = -1, .is_call = true, .start_at = NEVER};
 }
 
-/* In front of what shares this CPU, the upstream above all, so that its work does not count
- * as latency; without the right to do that it goes on. And enough descriptors. */
+/* Raises the priority above that of other processes on this CPU, such as the upstream, so that their
+ * work does not count as latency. Continues without the right to do so. Also raises the limit of
+ * file descriptors. */
 static void ask_for_more(void) {
   const struct sched_param priority = {.sched_priority = 1};
   struct rlimit limit;
@@ -385,7 +386,7 @@ int main(int argc, char **argv) {
       return 2;
     run_phase(&p, phase);
   }
-  run_until(&p, now() + DRAIN, all_is_answered);
+  run_until(&p, now() + DRAIN, all_have_responses);
   for (int i = 0; i < count; i++)
     print(&phases[i]);
   return 0;

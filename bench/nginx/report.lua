@@ -1,4 +1,4 @@
---- Results in Markdown.
+--- Writes the results as Markdown.
 local session = require "bench.nginx.session"
 local shell = require "bench.shell"
 
@@ -9,30 +9,30 @@ local FEW = 30 -- calls
 local output_of = shell.output_of
 
 local PREFACE = [[
-# In nginx: does a worker answer others?
+# In nginx: does a worker serve other requests?
 
-Written by `make bench-nginx`: medians of %d runs, the ways in turn. Each run starts an nginx of
-one worker, which has CPU 0 to itself with all its threads; the slow service and who asks have the
-other one. The service is the sandbox: it answers after %g s, by TLS 1.3; certificates are
-verified against the system's CAs and its own. What a way needs is loaded before the worker starts
-(`init_by_lua`), and connects to nothing there.
+Written by `make bench-nginx`: medians of %d runs, the ways in turn. Each run starts an nginx with
+one worker, which has CPU 0 for all its threads. The slow service and the program that sends the
+requests share the other CPU. The service is the sandbox. It responds after %g s over TLS 1.3.
+Certificates are verified with the system's CAs and the sandbox's. Modules are loaded before the
+worker starts (`init_by_lua`), without opening a connection.
 
-A *ping* is a request of another location, which only answers; there are %d a second, whatever
-becomes of them, and the latency of each counts from when it should have been sent. *Idle* is
-without calls, before and after, on the same worker; the *ratio* is that of the pings' p99 to the
-idle one. Pings alone, measured as if there were calls, show how far a ratio is chance.
+A *ping* is a request to another location that responds at once. Pings are sent %d times a second,
+even if earlier ones have no response yet. Latency counts from the time when a ping was due.
+*Idle* is the latency without calls, before and after them, on the same worker. The *ratio* is the
+pings' p99 divided by the idle p99. The row without calls shows how much of a ratio is chance.
 
-- **warm**: %d calls in flight all the time, begun at random moments; each decodes its answer and
-  says how many records came. CPU is that of the worker, without what pings alone cost
-- **cold**: the first %d calls of a worker, all at once, and what follows them, for 1.5 s
-- **at once**: so many calls begin together, on the warm worker
-- **RSS over Lua alone**: to the resident memory of an nginx with its Lua module, which has no
-  pcapi, no libcurl and no CAs
+- **warm**: %d calls in flight all the time, started at random moments. Each decodes its response
+  and returns the number of records. CPU is the worker's, without the CPU time of pings
+- **cold**: the first %d calls of a worker, all at once, and the calls of the next 1.5 s
+- **at once**: this number of calls starts together, on the warm worker
+- **RSS over Lua alone**: compared with the resident memory of an nginx with its Lua module, but
+  without pcapi, libcurl and CAs
 ]]
 
 local MISSING = [[
-Not measured: lua-resty-http, of which Debian has no package. libcurl in the loop is measured once,
-with small answers, which is enough.
+Not measured: lua-resty-http, which Debian does not package. libcurl in the loop is measured once,
+with small responses only.
 ]]
 
 local function row(cells)
@@ -59,12 +59,12 @@ local function megabytes(bytes)
   return ("%.1f"):format(bytes / 1e6)
 end
 
--- What only calls have.
+-- Formats a figure that only ways with calls have.
 local function of_calls(way, format, value)
   return way.is_idle and "–" or format:format(value)
 end
 
--- Too few calls say nothing about one.
+-- Omits the figure if there are too few calls.
 local function per_call(warm)
   return warm.calls >= FEW and ms(warm.per_call * 1e3) or "–"
 end
@@ -96,7 +96,7 @@ local function cold_table(ways, size, results)
   return lines
 end
 
--- Whether all were served, in how many seconds.
+-- Returns how many calls were served, in how many seconds.
 local function outcome(many, count)
   local parts = { ("%d in %.1f s"):format(many.calls // 1, many.took) }
   if many.errors > 0 then
@@ -151,9 +151,9 @@ local function machine()
     output_of "dpkg-query -W -f '${Package} ${Version}\n' libnginx-mod-http-lua")
 end
 
---- The whole text.
--- @tparam table ways those that were measured
--- @tparam table sizes records of an answer
+--- Writes the whole text.
+-- @tparam table ways the measured ways
+-- @tparam table sizes numbers of records of a response
 -- @tparam table results medians, by way and size
 -- @tparam number runs
 -- @treturn string
@@ -168,10 +168,10 @@ function M.text(ways, sizes, results, runs)
   end
   for size, records in ipairs(sizes) do
     local of = size_of(records)
-    add(("## Answers of %s, warm"):format(of), warm_table(ways, size, results, alone))
-    add(("## Answers of %s, cold"):format(of), cold_table(ways, size, results))
+    add(("## Responses of %s, warm"):format(of), warm_table(ways, size, results, alone))
+    add(("## Responses of %s, cold"):format(of), cold_table(ways, size, results))
   end
-  add(("## Answers of %s, many at once"):format(size_of(sizes[1])), many_table(ways, 1, results))
+  add(("## Responses of %s, many at once"):format(size_of(sizes[1])), many_table(ways, 1, results))
   return table.concat(parts, "\n") .. "\n"
 end
 

@@ -1,9 +1,9 @@
---- Starts the nginx that is measured, and stops it.
+--- Starts and stops the measured nginx.
 local shell = require "bench.shell"
 
 local M = {}
 
-local CPU = 0 -- it has this one for itself
+local CPU = 0 -- only the measured nginx uses it
 local TRIES = 5
 local MODULES = { "/usr/lib/nginx/modules", "/usr/share/nginx/modules" }
 local ENVIRONMENT = { "PCAPI_BASE_URL", "PCAPI_TOKEN", "PCAPI_CA_FILE", "BENCH_SETTINGS" }
@@ -33,12 +33,12 @@ end
 
 local CALL = [[
     location = /call {
-      content_by_lua_block { answer_call() }
+      content_by_lua_block { respond_to_call() }
     }
 ]]
 
 local INIT = [[
-  init_by_lua_block { answer_call = require "bench.nginx.way.%s" }
+  init_by_lua_block { respond_to_call = require "bench.nginx.way.%s" }
 ]]
 
 local function configuration(way, values)
@@ -52,7 +52,7 @@ local function configuration(way, values)
   return filled(filled(slurp "bench/nginx/nginx.conf", values), values)
 end
 
--- In a folder of its own, with the system's CAs and the sandbox's as one file.
+-- Makes a folder for nginx, with the system's CAs and the sandbox's in one file.
 local function make_folder()
   local dir = output_of "mktemp -d"
   for _, place in ipairs(MODULES) do
@@ -64,7 +64,7 @@ local function make_folder()
   return dir
 end
 
--- It dies with us, however we end: a run that is killed leaves nothing that listens.
+-- nginx stops when this process ends, even if this process is killed.
 local START = [[
 ulimit -Sn "$(ulimit -Hn)"
 globals=
@@ -74,7 +74,7 @@ exec setpriv --pdeathsig TERM taskset -c %d env -u LUA_PATH -u LUA_CPATH -u LUA_
   PCAPI_CA_FILE=%s/ca.pem BENCH_SETTINGS=%s PATH="$PATH:/usr/sbin:/sbin" \
   nginx -p %s -c nginx.conf -e error.log -g "$globals" >output 2>&1]]
 
--- The file with its pid comes once it listens.
+-- nginx writes the file with its pid when it listens.
 local READY = [[
 for _ in $(seq 500); do
   [ ! -s %s/nginx.pid ] || exit 0
@@ -86,14 +86,14 @@ exit 1]]
 local Server = {}
 Server.__index = Server
 
---- Ends it, and takes its folder away.
+--- Stops nginx and removes its folder.
 function Server:stop()
   os.execute(("kill -TERM $(cat %s/nginx.pid) 2>/dev/null"):format(self.dir))
   self.pipe:close()
   os.execute("rm -rf " .. self.dir)
 end
 
---- What it had to say.
+--- Returns its output and error log.
 function Server:log()
   return slurp(self.dir .. "/output") .. slurp(self.dir .. "/error.log")
 end
@@ -115,7 +115,7 @@ local function try(way, settings)
   return nil, log
 end
 
---- Starts it for one way.
+--- Starts nginx for one way.
 -- @tparam table way see ways.lua
 -- @tparam string settings for the header X-Sandbox of its calls
 -- @treturn table server `port`, and the functions @{Server:stop} and @{Server:log}

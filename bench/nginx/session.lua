@@ -1,5 +1,5 @@
---- One nginx, from its start: pings alone, the first calls, calls all the time, and many calls
--- at once.
+--- Measures one nginx from its start: pings only, the first calls, steady calls, and many calls at
+-- once.
 local server = require "bench.nginx.server"
 local shell = require "bench.shell"
 
@@ -42,7 +42,7 @@ local function press(port, expected, phases)
   return results
 end
 
--- Idle is what came before the calls and what came after.
+-- Idle is the mean of the time before the calls and the time after them.
 local function mean(first, second)
   local values = {}
   for name, value in pairs(first) do
@@ -56,12 +56,12 @@ local function against(phase, idle)
   return phase
 end
 
---- Measures one way with bodies of so many records.
+--- Measures one way with bodies of this many records.
 -- @tparam table way see ways.lua
 -- @tparam number records
--- @tparam boolean has_many also many calls at once, more than fit
--- @treturn table by phase (idle, cold, warm, and the numbers of MANY): what `press` says, with
--- `ratio`, that of the pings' p99 to the idle one
+-- @tparam boolean has_many also measure many calls at once, more than the limits allow
+-- @treturn table by phase (idle, cold, warm, and the numbers of MANY): the figures of `press`, and
+-- `ratio`, the pings' p99 divided by the idle p99
 function M.measure(way, records, has_many)
   local settings = ("delay=%g; records=%d; encoding=none"):format(M.DELAY, records)
   local phases = phases_of(way, has_many)

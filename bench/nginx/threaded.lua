@@ -1,14 +1,14 @@
---- Runs in a thread of nginx, in a Lua of its own; see way/threads.lua.
+--- Runs in a thread of nginx, with its own Lua state; see way/threads.lua.
 local pcapi = require "pcapi"
 
 local M = {}
 
 local client
 
---- Asks for the users.
--- @treturn[1] number how many there are
+--- Fetches the users.
+-- @treturn[1] number of users
 -- @treturn[2] nil
--- @treturn[2] string what went wrong
+-- @treturn[2] string error message
 function M.count(base_url, token, settings, ca_file)
   client = client or pcapi.new {
     base_url = base_url, token = token, headers = { ["X-Sandbox"] = settings },

@@ -1,15 +1,15 @@
---- The ways to ask a slow service from nginx, as data.
+--- Lists the ways to call a slow service from nginx.
 --
--- module: below bench.nginx.way, loaded by init_by_lua; gives what answers `location /call`.
--- main, http, server: what its configuration needs besides; @NAME@ is put in.
--- runs, sizes, many: the first so many of them alone, where the outcome is plain.
+-- module: below bench.nginx.way, loaded by init_by_lua; returns the handler of `location /call`.
+-- main, http, server: additional configuration; @NAME@ is replaced.
+-- runs, sizes, many: measure only the first ones, if the result is clear.
 local COSOCKETS = [[
   lua_ssl_trusted_certificate @CA@;
   lua_ssl_verify_depth 3;
   lua_socket_log_errors off;
 ]]
 
--- The most that is generous to it: no file is written, all connections are kept.
+-- The best configuration for a proxy: it writes no files and reuses all connections.
 local PROXY = [[
     location = /upstream {
       internal;

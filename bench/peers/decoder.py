@@ -1,4 +1,4 @@
-"""The fastest JSON decoder that is there: orjson, else ujson, else Python's own."""
+"""The fastest installed JSON decoder: orjson, else ujson, else Python's own."""
 BOM = b"\xef\xbb\xbf"
 
 try:

@@ -1,5 +1,5 @@
 // go AT_ONCE COUNT 1.1|2 SETTINGS, with net/http and encoding/json.
-// Without arguments it tells its version.
+// Without arguments it prints its version.
 package main
 
 import (
@@ -26,7 +26,7 @@ type principal struct {
 	LastLogin string `json:"lastNonMfaCompliantRequestDateTime"`
 }
 
-type answer struct {
+type response struct {
 	TotalCount int         `json:"totalCount"`
 	Items      []principal `json:"items"`
 }
@@ -76,7 +76,7 @@ func get() {
 	if mark, _ := body.Peek(3); string(mark) == "\xef\xbb\xbf" {
 		body.Discard(3)
 	}
-	var got answer
+	var got response
 	must(json.NewDecoder(body).Decode(&got))
 	if response.StatusCode != 200 || len(got.Items) == 0 {
 		log.Fatal(response.Status)
@@ -84,7 +84,7 @@ func get() {
 	io.Copy(io.Discard, body)
 }
 
-// Each worker asks one request after the other.
+// Each worker sends one request after another.
 func round(atOnce, count int) {
 	var workers sync.WaitGroup
 	numbers := make(chan struct{}, count)

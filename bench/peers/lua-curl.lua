@@ -1,5 +1,5 @@
--- lua-curl.lua AT_ONCE COUNT 1.1|2 SETTINGS, with Debian's lua-curl, which binds easy
--- handles alone: one after the other. Without arguments it tells its version.
+-- lua-curl.lua AT_ONCE COUNT 1.1|2 SETTINGS, with Debian's lua-curl. It binds easy handles only,
+-- so requests are sent one after another. Without arguments it prints its version.
 local cjson = require "cjson"
 local curl = require "curl"
 
@@ -16,7 +16,7 @@ handle:setopt(curl.OPT_HTTPHEADER, {
   "Accept: application/json", "Authorization: Bearer " .. os.getenv "PCAPI_TOKEN",
   "X-Sandbox: " .. settings,
 })
-if version == "1.1" then -- it has no name for HTTP/2, which libcurl takes by itself
+if version == "1.1" then -- it has no constant for HTTP/2, which libcurl uses by default
   handle:setopt(curl.OPT_HTTP_VERSION, curl.HTTP_VERSION_1_1)
 end
 handle:setopt(curl.OPT_FAILONERROR, 1)

@@ -1,7 +1,7 @@
 -- lua-http.lua AT_ONCE COUNT 1.1|2 SETTINGS, with lua-http over cqueues. Its high-level
--- request keeps no connection, so connections are kept here: one for each that is on the
--- wire over HTTP/1.1, one for all (the server takes 256 streams) over HTTP/2.
--- Without arguments it tells its version.
+-- request does not reuse connections, so this program does: over HTTP/1.1 one for each request in
+-- flight, over HTTP/2 one for all (the server allows 256 streams).
+-- Without arguments it prints its version.
 local cjson = require "cjson"
 local context = require "openssl.ssl.context"
 local cqueues = require "cqueues"
@@ -17,7 +17,7 @@ end
 
 local at_once, count, version, settings = tonumber(arg[1]), tonumber(arg[2]), arg[3], arg[4]
 local STREAMS = 256
--- with the 64 KB that HTTP/2 begins with, W4 takes four times as long
+-- with HTTP/2's default window of 64 KB, W4 takes four times as long
 local STREAM_WINDOW, CONNECTION_WINDOW = 2^20, 2^26
 local host, port = os.getenv "PCAPI_BASE_URL":match "^https://([^:/]+):(%d+)$"
 
@@ -56,7 +56,7 @@ local function get(connection)
   assert(cjson.decode((body:gsub("^\239\187\191", ""))).items)
 end
 
--- Each worker asks one request after the other over its connection.
+-- Each worker sends one request after another over its connection.
 local function round(connections, workers, requests)
   local queue, left = cqueues.new(), requests
   for i = 1, workers do

@@ -1,6 +1,6 @@
--- luasec.lua AT_ONCE COUNT 1.1 SETTINGS, with LuaSocket and LuaSec. Their own HTTP closes
--- the connection after every answer, so who wants to keep it speaks HTTP over the socket.
--- Without arguments it tells its version.
+-- luasec.lua AT_ONCE COUNT 1.1 SETTINGS, with LuaSocket and LuaSec. Their HTTP client
+-- closes the connection after every response, so this program speaks HTTP over the socket itself.
+-- Without arguments it prints its version.
 local cjson = require "cjson"
 local socket = require "socket"
 local ssl = require "ssl"

@@ -1,5 +1,5 @@
 // node.mjs AT_ONCE COUNT 1.1|2 SETTINGS, with Node's https and a keep-alive agent, or its http2.
-// Without arguments it tells its version.
+// Without arguments it prints its version.
 import { readFileSync } from "node:fs";
 import http2 from "node:http2";
 import https from "node:https";
@@ -11,7 +11,7 @@ if (process.argv.length === 2) {
 
 const [at_once, count] = process.argv.slice(2, 4).map(Number);
 const [version, settings] = process.argv.slice(4);
-const STREAMS = 256; // that the server takes on one connection
+const STREAMS = 256; // maximum of the server on one connection
 const base = process.env.PCAPI_BASE_URL;
 const path = "/v1/nonMfaCompliantPartnerPrincipals";
 const ca_file = process.env.PCAPI_CA_FILE;
@@ -59,14 +59,14 @@ function over_http2() {
 
 const [get, close] = version === "2" ? over_http2() : over_http1();
 
-// Each worker asks one request after the other.
+// Each worker sends one request after another.
 async function round() {
   let left = count;
   const worker = async () => {
     while (left-- > 0) {
       const text = await get();
-      const answer = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
-      if (!answer.items) throw new Error("no items");
+      const response = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+      if (!response.items) throw new Error("no items");
     }
   };
   await Promise.all(Array.from({ length: at_once }, worker));

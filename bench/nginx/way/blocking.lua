@@ -1,6 +1,6 @@
---- What nobody should do: plain pcapi, which waits for libcurl, within the loop of a worker.
+--- Calls plain pcapi, which blocks the worker while libcurl waits. Do not do this.
 -- luacheck: std max+ngx_lua
-local answer = require "bench.nginx.answer"
+local respond = require "bench.nginx.respond"
 local pcapi = require "pcapi"
 local service = require "bench.nginx.service"
 
@@ -8,5 +8,5 @@ local client = pcapi.new(service.client { ca_file = service.ca_file, http_versio
 
 return function()
   local users, err = client.security:non_mfa_principals()
-  answer(users and #users, err)
+  respond(users and #users, err)
 end

@@ -1,6 +1,6 @@
---- pcapi in nginx: the whole client, which gives a list of users.
+--- Uses pcapi.nginx: the whole client, which returns a list of users.
 -- luacheck: std max+ngx_lua
-local answer = require "bench.nginx.answer"
+local respond = require "bench.nginx.respond"
 local nginx = require "pcapi.nginx"
 local service = require "bench.nginx.service"
 
@@ -8,5 +8,5 @@ local client = nginx.new(service.client {})
 
 return function()
   local users, err = client.security:non_mfa_principals()
-  answer(users and #users, err)
+  respond(users and #users, err)
 end

@@ -1,6 +1,6 @@
---- pcapi in nginx: one address, decoded.
+--- Uses pcapi.nginx: fetches one address and decodes the body.
 -- luacheck: std max+ngx_lua
-local answer = require "bench.nginx.answer"
+local respond = require "bench.nginx.respond"
 local nginx = require "pcapi.nginx"
 local service = require "bench.nginx.service"
 
@@ -8,5 +8,5 @@ local options = { headers = service.headers }
 
 return function()
   local response, err = nginx.fetch(service.url, options)
-  answer(response and #response.json.items, err)
+  respond(response and #response.json.items, err)
 end

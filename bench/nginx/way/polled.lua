@@ -1,6 +1,6 @@
---- The client over libcurl's multi handle, looked at every millisecond while a call runs.
+--- Uses the client over libcurl's multi handle, polled every millisecond while a call runs.
 -- luacheck: std max+ngx_lua
-local answer = require "bench.nginx.answer"
+local respond = require "bench.nginx.respond"
 local core = require "pcapi.core"
 local pcapi = require "pcapi"
 local semaphore = require "ngx.semaphore"
@@ -66,5 +66,5 @@ local client = pcapi.new(service.client {
 
 return function()
   local users, err = client.security:non_mfa_principals()
-  answer(users and #users, err)
+  respond(users and #users, err)
 end

@@ -1,4 +1,4 @@
---- What a call of the measured nginx answers: how many records came, or what went wrong.
+--- Responds to a call of the measured nginx with the number of records, or with the error.
 -- luacheck: std max+ngx_lua
 return function(count, err)
   local text = tostring(count or err)
