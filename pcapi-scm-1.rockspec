@@ -6,11 +6,11 @@ source = {
   branch = "main",
 }
 description = {
-  summary = "Which partner users come in without MFA, from Microsoft's Partner Center",
+  summary = "Lists the users of a Microsoft partner that sign in without MFA",
   detailed = [[
-    Asks Microsoft's Partner Center which partner users and applications come in
-    without multifactor authentication, and returns Lua tables. A C core over
-    libcurl and lua-cjson, a Lua library, and the command pcapi.
+    Lists the users and applications of a Microsoft partner that sign in without
+    multifactor authentication (MFA), with data from Microsoft's Partner Center.
+    A Lua library, the command pcapi, and a C core over libcurl.
   ]],
   license = "MIT",
   labels = { "http", "security", "microsoft" },

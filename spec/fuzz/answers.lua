@@ -6,7 +6,7 @@ local fake = require "spec.support.fake_transport"
 local random = require "spec.fuzz.random"
 local sign_in = require "spec.support.sign_in"
 
-local TIMEOUT = 60 -- seconds of a call
+local TIMEOUT = 60 -- seconds per call
 local SLACK = 1
 
 local FORMATS = { csv = require "pcapi.format.csv", json = require "pcapi.format.json",
@@ -185,7 +185,7 @@ local function renew(replay)
   return token, err, transport:now() - began, TIMEOUT
 end
 
-local function ask_for_device(replay)
+local function sign_in_by_device(replay)
   local transport = fake.new(endless(replay))
   local account = auth.device_code { tenant = "fabrikam.example", client_id = "me",
     on_code = tostring, on_wait = tostring }
@@ -202,7 +202,7 @@ local function violation(replay, ok, result, err, took, time)
   if not ok then
     return "raised an error: " .. tostring(result)
   elseif result == nil and not (errors.is(err) and errors.kinds[err.kind]) then
-    return "no error object: " .. tostring(err)
+    return "not an error object: " .. tostring(err)
   elseif took > time + SLACK then
     return ("%d s for a call of %d s"):format(took, time)
   elseif err and not replay.is_mutated and tostring(err):find "SECRET" then

@@ -6,7 +6,7 @@ local random = require "spec.fuzz.random"
 local raw = require "spec.support.raw"
 local transport = require "pcapi.http.curl"
 
-local BATCH = 100 -- cases of one script
+local BATCH = 100 -- cases per script
 local LIMITS = { max_body = 2000, max_headers = 4000 }
 
 local OK = "HTTP/1.1 200 OK\r\n"
@@ -137,7 +137,7 @@ while random.goes_on() do
   for _, one in ipairs(cases) do
     local curls, http1s = by_curl(curl, address, one), by_http1(one)
     if curls ~= http1s and not is_known(one, curls, http1s) then
-      random.find(("%s\nlibcurl says: %s\nhttp1 says: %s"):format(one.method, curls, http1s),
+      random.find(("%s\nlibcurl: %s\nhttp1: %s"):format(one.method, curls, http1s),
         one.bytes)
     end
     random.count_case()

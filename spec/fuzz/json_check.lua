@@ -1,8 +1,8 @@
---- What must hold for every JSON text; spec/fuzz/json.c calls it.
+--- Checks the properties that hold for every JSON text. spec/fuzz/json.c calls it.
 local core = require "pcapi.core"
 local json_body = require "pcapi.http.json_body"
 
-local PIECE = 8 -- bytes, so that short texts are cut too
+local PIECE = 8 -- bytes, so that short texts are split, too
 local EXACT = 2 ^ 53 - 1
 
 local plain = require("cjson").new()
@@ -22,7 +22,7 @@ end
 
 local function same_table(ours, theirs)
   for key, value in pairs(theirs) do
-    -- null as a member is left out, in an array it holds a place
+    -- null is omitted in an object, but is an element of an array
     if value == plain.null and type(key) == "string" then
       value = nil
     end
@@ -40,7 +40,7 @@ end
 
 function same(ours, theirs)
   if type(theirs) == "number" and not is_finite(theirs) then
-    return ours == plain.null or ours == nil -- 1e999 is a number of nobody
+    return ours == plain.null or ours == nil -- 1e999 has no value as a number
   end
   if type(ours) ~= type(theirs) then
     return false
@@ -70,26 +70,26 @@ local function equal(one, other)
 end
 
 local function check_error(text, message, offset)
-  assert(type(message) == "string" and message ~= "", "a refusal has words")
-  assert(offset == nil or offset >= 1 and offset <= #text + 1, "an offset lies in the text")
+  assert(type(message) == "string" and message ~= "", "an error has a message")
+  assert(offset == nil or offset >= 1 and offset <= #text + 1, "an offset is within the text")
 end
 
 local function against_cjson(text, value, message)
   local ok, theirs = pcall(plain.decode, (text:gsub("^\239\187\191", "")))
   if not ok or text:find("\0", 1, true) then
-    return -- what cjson refuses, or reads half of, says nothing
+    return -- cjson refuses the text, or reads a part only: no comparison
   end
-  assert(message == nil, "we refuse what cjson takes")
+  assert(message == nil, "we refuse a text that cjson accepts")
   if theirs == plain.null then
     theirs = nil
   end
-  assert(same(value, theirs), "cjson makes other tables of it")
+  assert(same(value, theirs), "cjson decodes the text to other tables")
 end
 
 local function in_pieces(text, value, message)
   local again, why = json_body.decode_text(text, function() end, PIECE)
-  assert((why == nil) == (message == nil), "pieces are taken where the whole is, and nowhere else")
-  assert(equal(again, value), "pieces are not what the whole is")
+  assert((why == nil) == (message == nil), "pieces are accepted if and only if the whole text is")
+  assert(equal(again, value), "pieces decode to other tables than the whole text")
 end
 
 return function(text)

@@ -1,14 +1,13 @@
-// An OpenID provider that nobody here wrote (npm oidc-provider), set up to look like Entra
-// as far as it can: https://localhost:PORT/oidc/oauth2/v2.0/{token,devicecode,authorize}.
-// What it cannot show, AADSTS numbers and their like, the sandbox does.
+// Runs an independent OpenID provider (npm oidc-provider), configured like Entra as far as possible:
+// https://localhost:PORT/oidc/oauth2/v2.0/{token,devicecode,authorize}.
+// The sandbox covers the rest, such as AADSTS codes.
 //
 //     provider.mjs SETTINGS
 //
-// prints its address and process id when it listens, and ends when its standard input does,
-// or the sandbox. SETTINGS is JSON: `life` of access tokens and `device_life` of device codes
+// prints its address and process id when it listens. It stops when its standard input or the sandbox
+// ends. SETTINGS is JSON: `life` of access tokens and `device_life` of device codes
 // in seconds, `mfa` false for tokens without it, `certificates` with the files of jwt_ps and
-// jwt_rs (PEM of a certificate or a public key). The certificate of this server is the
-// sandbox's.
+// jwt_rs (PEM of a certificate or a public key). The server uses the sandbox's certificate.
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
@@ -18,7 +17,7 @@ import { Provider } from 'oidc-provider';
 const TENANT = 'oidc';
 const API = 'https://api.partnercenter.microsoft.com';
 const GRAPH = 'https://graph.microsoft.com';
-// The user's consent covers both services, so one refresh token gives tokens for each.
+// The user's consent covers both services, so one refresh token works for both.
 const SCOPES = {
   [API]: [`${API}/.default`, `${API}/user_impersonation`], [GRAPH]: [`${GRAPH}/.default`],
 };
@@ -32,7 +31,7 @@ function client(id, method, more) {
   return {
     client_id: id,
     token_endpoint_auth_method: method,
-    application_type: 'native', // any port of a loopback redirect is as good as another
+    application_type: 'native', // accepts any port of a loopback redirect
     grant_types: ['authorization_code', 'refresh_token', DEVICE_GRANT],
     response_types: ['code'],
     redirect_uris: ['http://localhost', 'http://localhost/', 'http://127.0.0.1/'],
@@ -51,7 +50,7 @@ function jwtClient(id, alg) {
 function clients() {
   const all = [
     client('pub', 'none'),
-    // what must not be sent without being encoded
+    // contains characters that must be encoded
     client('sec', 'client_secret_post', { client_secret: 'a+b/c=d&e%25~f' }),
   ];
   if (certificates.jwt_ps) all.push(jwtClient('jwt_ps', 'PS256'));
@@ -68,7 +67,7 @@ const configuration = {
   clients: clients(),
   jwks: { keys: [signingKey()] },
   cookies: { keys: [randomBytes(32).toString('hex')] },
-  // Every id and password signs in on its pages.
+  // The sign-in page accepts every user name and password.
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
   features: {
     deviceFlow: { enabled: true },
@@ -88,7 +87,7 @@ const configuration = {
   },
   pkce: { required: (_, { clientAuthMethod }) => clientAuthMethod === 'none' },
   issueRefreshToken: (_, { grantTypes }) => grantTypes.includes('refresh_token'),
-  // Stricter than Entra: a token that is used a second time revokes its whole family.
+  // Stricter than Entra: using a token twice revokes all tokens of this sign-in.
   rotateRefreshToken: true,
   extraTokenClaims: () => ({
     tid: TENANT, amr: mfa ? ['pwd', 'mfa'] : ['pwd'], upn: 'user@fabrikam.example',
@@ -107,7 +106,7 @@ const configuration = {
   },
 };
 
-// Each request of the token endpoint, by what it was and how it ended.
+// Lists each request to the token endpoint, with its result.
 const journal = [];
 
 async function note(ctx, next) {
@@ -147,7 +146,7 @@ server.listen(0, '127.0.0.1', () => {
   console.log(address, process.pid);
 });
 
-// Whoever has started it may be killed; nothing stays behind then. Where somebody else
-// holds the other end of the input still, the sandbox's end is the sign.
+// Stops if the parent process is killed. Another process may still hold the other end of the input;
+// then the end of the sandbox stops this process.
 process.stdin.on('end', () => process.exit()).resume();
 setInterval(() => existsSync(here) || process.exit(), 500);
