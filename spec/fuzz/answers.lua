@@ -213,7 +213,7 @@ end
 random.begin "answers"
 while random.goes_on() do
   local replay = {}
-  local what = violation(replay, pcall(one { call_client, renew, ask_for_device }, replay))
+  local what = violation(replay, pcall(one { call_client, renew, sign_in_by_device }, replay))
   if what then
     random.find(what, table.concat(replay, "\n\n"))
   end
