@@ -1,10 +1,10 @@
---- Whether the words of a refusal say that MFA is missing. "MFA" is also part of the names of
--- users, groups and addresses, which refusals name for other reasons: only a phrase that asks
--- for MFA counts. Pure.
+--- Finds out by the words of a refusal whether it asks for MFA. "MFA" is also part of names of
+-- users, groups and addresses, which refusals show for other reasons. So only a phrase that asks
+-- for MFA counts, such as "MFA required" or "without MFA". Pure.
 -- @module pcapi.service.mfa
 local M = {}
 
-local LONGEST = 2048 -- bytes that are looked at
+local LONGEST = 2048 -- bytes of a text that are read
 
 local function set(text)
   local all = {}
@@ -14,7 +14,7 @@ local function set(text)
   return all
 end
 
--- Left out, so that the words of a phrase stand side by side: "MFA [claim was] not found".
+-- Words that are skipped, so that a phrase is two words: "MFA [claim was] not found".
 local FILLER = set [[a an the valid any your azure entra microsoft proper with of it claim claims
   challenge check verification compliance status evidence sign-in login proof requirement
   requirements is are was were be been being has have]]
@@ -29,15 +29,15 @@ local MISSING = set [[required needed missing mandatory enforced necessary absen
 local DONE = set [[satisfied completed performed present done passed used provided met found
   compliant included include contained contain complete valid]]
 local NOT = set "not never no isn't wasn't doesn't don't didn't without"
--- What may stand behind "require MFA"; behind a name something else does.
+-- Words after "require MFA" and "without MFA". After a name, other words follow.
 local GOES_ON = set [[. to for before by and in on at when or as but from because compliant first
   which that this if while must so please blocked rejected refused denied]]
--- What stands behind "MFA required" in a name: "MFA Required Users"
+-- Words after "MFA required" in a name: "MFA Required Users"
 local NAMED = set [[group groups user users policy policies role roles app apps application
   applications portal site report reports list service services account accounts team teams admin
   admins administrators]]
 
--- Names in quotes, addresses and paths: none of their words is a word of the sentence.
+-- Replaces names in quotes, addresses and paths: their words do not belong to the sentence.
 local function without_names(text)
   text = text:gsub("\226\128[\152\153]", "'"):gsub("\226\128[\156\157]", '"')
     :gsub("[%(%[{:=,]", "%0 ")
@@ -51,8 +51,8 @@ local function without_names(text)
   end))
 end
 
--- The words in lower case, without fillers; "." stands for the end of a clause, "mfa" for each
--- of its names.
+-- The words in lower case, without fillers. "." stands for the end of a clause, "mfa" for all
+-- names of MFA.
 local function words_of(text)
   text = text:lower():gsub("%f[%w]multi[%s%-]?factor%s+auth%w*", "mfa")
     :gsub("%f[%w]two[%s%-]?factor%s+auth%w*", "mfa"):gsub("%f[%w]strong%s+authentication", "mfa")
@@ -68,7 +68,7 @@ local function words_of(text)
   return words
 end
 
--- By the two words on each side of MFA.
+-- Whether MFA is asked for, by the two words on each side of it.
 local function is_asked(earlier, before, after, later)
   local is_denied = NEEDS[before] and NOT[earlier] or NOT[before] and NEEDS[earlier]
   local asks = ASKS[before] and not is_denied or DONE[before] and NOT[earlier]
@@ -77,7 +77,7 @@ local function is_asked(earlier, before, after, later)
 end
 
 --- Whether a text asks for MFA.
--- @tparam string text such as the reason phrase or the message of a refusal
+-- @tparam string text the reason phrase or the message of a refusal
 -- @treturn boolean
 function M.is_asked_for(text)
   local words = words_of(without_names(text:sub(1, LONGEST)))

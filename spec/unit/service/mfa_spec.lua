@@ -1,7 +1,7 @@
 local mfa = require "pcapi.service.mfa"
 
-describe("pcapi.service.mfa", function()
-  describe("hears that MFA is asked for in", function()
+describe("a text", function()
+  describe("asks for MFA:", function()
     for _, text in ipairs {
       "Unauthorized - MFA required", "MFA is required.", "Authentication failed. MFA required.",
       "MFA is required for App+User access to this resource.", "MFA required to read this",
@@ -26,7 +26,7 @@ describe("pcapi.service.mfa", function()
     end
   end)
 
-  describe("hears nothing of it in", function()
+  describe("does not ask for MFA:", function()
     for _, text in ipairs {
       "", "MFA", "User adm.MFA-required@contoso.example may not read this",
       "User svcnoMFA may not read this", "Users of the group MFA-exempt may not read this",
@@ -49,7 +49,7 @@ describe("pcapi.service.mfa", function()
     end
   end)
 
-  it("bears any bytes, and as many as there are", function()
+  it("may hold any bytes, and any number of them", function()
     for _, text in ipairs { "\0\255\128", ("'"):rep(1e5), ("mfa "):rep(1e5), ("a/"):rep(1e5),
                             ("multi"):rep(1e5), ("("):rep(1e5), ("\226\128"):rep(1e5) } do
       assert.is_false(mfa.is_asked_for(text))

@@ -1,19 +1,8 @@
--- What becomes of a failed answer whose words are odd, long, or of other services.
-local answer = require "pcapi.service.response"
-local json_body = require "pcapi.http.json_body"
+-- The errors of refusals with unusual, long or harmful texts, and of other services.
 local cjson = require "cjson"
+local error_of = require("spec.support.failed").error
 
-local NOW = 1706944089 -- 2024-02-03T07:08:09Z
 local PROBLEM = "application/problem+json"
-
-local function error_of(status, body, changes)
-  local response = { status = status, reason = "", headers = {}, body = body or "" }
-  for name, value in pairs(changes or {}) do
-    response[name] = value
-  end
-  json_body.decode(response)
-  return answer.error(response, { request_id = "r", correlation_id = "c" }, NOW)
-end
 
 local function problem(status, fields)
   return error_of(status, cjson.encode(fields), { headers = { ["content-type"] = PROBLEM } })
@@ -21,7 +10,7 @@ end
 
 describe("a refusal", function()
   describe("in problem details (RFC 9457)", function()
-    it("tells the kind of problem and what happened", function()
+    it("has the kind of problem and the details", function()
       local err = problem(422, { type = "https://service.example/limits", title = "Too many items",
                                  detail = "The order holds 900 items.", status = 400,
                                  instance = "/orders/7", errors = { items = { "too many" } } })
@@ -32,7 +21,7 @@ describe("a refusal", function()
       assert.same({ items = { "too many" } }, err.data)
     end)
 
-    it("tells what there is of them, whatever the type of the answer", function()
+    it("has what there is of them, whatever the content type", function()
       assert.equal("Not yours", problem(403, { title = "Not yours" }).message)
       assert.equal("Ask for less", problem(400, { detail = "Ask for less" }).message)
       assert.equal("No. It is closed", problem(403, { title = "No",
@@ -40,14 +29,14 @@ describe("a refusal", function()
       assert.equal("A: b", error_of(400, '{"Title":"A","Detail":"b","traceId":"x"}').message)
     end)
 
-    it("keeps the code that some services add", function()
+    it("has the code that some services add", function()
       local err = problem(403, { code = "900308", title = "Forbidden", detail = "No role." })
       assert.equal("900308", err.code)
       assert.equal("Forbidden: No role.", err.message)
       assert.matches("Admin agent", err.hint, 1, true)
     end)
 
-    it("says that MFA is missing, as in any other shape", function()
+    it("can be about MFA, as in any other shape", function()
       assert.equal("mfa_required", problem(403, { title = "Forbidden",
                                                   detail = "MFA is required." }).kind)
       assert.equal("mfa_required", problem(401, { title = "MFA required" }).kind)
@@ -55,7 +44,7 @@ describe("a refusal", function()
                                                detail = "noMFA@x.example has no role" }).kind)
     end)
 
-    it("is nothing where the members are of other types", function()
+    it("ignores members of other types", function()
       for _, body in ipairs { '{"title":5e400}', '{"title":{},"detail":[]}', '{"detail":true}',
                               '{"title":"","detail":null,"type":7}' } do
         local err = error_of(500, body, { headers = { ["content-type"] = PROBLEM } })
@@ -80,7 +69,7 @@ describe("a refusal", function()
       end)
     end
 
-    it("in its challenge is about MFA where the words are", function()
+    it("in its challenge is about MFA if the words are", function()
       local function challenged(said)
         return error_of(401, "", { headers = { ["www-authenticate"] =
           'Bearer error="invalid_token", error_description="' .. said .. '"' } }).kind
@@ -100,19 +89,19 @@ describe("a refusal", function()
   describe("with a code", function()
     for text, code in pairs { ["1e308"] = "1e+308", ["900421.5"] = "900421.5", ["-7"] = "-7",
                               ["3000"] = "3000" } do
-      it("that is the number " .. text .. " writes it short", function()
+      it("that is the number " .. text .. " has the code " .. code, function()
         assert.equal(code, error_of(400, '{"code":' .. text .. "}").code)
       end)
     end
 
-    it("that is no code has none", function()
+    it("of another type has none", function()
       for _, text in ipairs { "true", "false", "null", "{}", "[1]", '""' } do
         assert.is_nil(error_of(400, '{"code":' .. text .. ',"description":"x"}').code)
         assert.is_nil(error_of(400, '{"error":{"code":' .. text .. ',"message":"x"}}').code)
       end
     end)
 
-    it("that is long or moves a cursor is short and harmless", function()
+    it("that is long or moves a cursor has a short, harmless one", function()
       local err = error_of(400, cjson.encode { code = "\27[2J\r\n" .. ("9"):rep(1e6) })
       assert.matches("^\\x1b%[2J\\r\\n99", err.code)
       assert.is_true(#err.code < 140)
@@ -122,7 +111,7 @@ describe("a refusal", function()
     end)
   end)
 
-  it("of a megabyte is an error of one line that still tells what to do", function()
+  it("of a megabyte is an error of one line that has its hint", function()
     for _, body in ipairs {
       cjson.encode { error = "invalid_grant", error_description = ("long "):rep(2e5) },
       cjson.encode { code = "3000", description = ("\27"):rep(1e6) },
@@ -139,20 +128,20 @@ describe("a refusal", function()
     end
   end)
 
-  it("shows no half of a proxy's password where it is cut", function()
+  it("shows no part of a proxy's password when it is cut", function()
     local err = error_of(502, cjson.encode { message = ("x"):rep(980) .. " http://me:SECRETpassword"
       .. ("w"):rep(100) .. "@proxy.example" })
     assert.is_nil(tostring(err):find("SECRET", 1, true))
   end)
 
-  it("has ids that are short and harmless", function()
+  it("has short, harmless ids", function()
     local err = error_of(500, "", { headers = { ["ms-requestid"] = "\27[2J" .. ("r"):rep(60000) } })
     assert.matches("^\\x1b%[2Jrrr", err.request_id)
     assert.is_true(#err.request_id < 140)
   end)
 
   describe("with claims", function()
-    it("that are no JSON text has none", function()
+    it("that are no JSON object has none", function()
       for _, claims in ipairs { "5", "true", "{}", '["{}"]', '"p1=v1"', '""', '"{\\u001b[2J}"',
                                 '"{' .. ("x"):rep(10000) .. '}"' } do
         local err = error_of(401, '{"error":"interaction_required","claims":' .. claims .. "}")
@@ -161,7 +150,7 @@ describe("a refusal", function()
       end
     end)
 
-    it("behind a long description still shows them", function()
+    it("after a long description still shows them", function()
       local err = error_of(401, cjson.encode { error = "interaction_required",
         error_description = ("long "):rep(2000), claims = '{"access_token":{}}' })
       assert.equal('{"access_token":{}}', err.claims)
