@@ -1,92 +1,48 @@
---- One logical call of the service: address, headers, token, sending, trying
--- again, decoding. Written straight down; what waits is the transport.
+--- A client of the service. A call is one logical request: address, headers, token, attempts and
+-- decoding. The code is written straight down; only the transport waits.
 -- @classmod pcapi.client
 local core = require "pcapi.core"
-local answer = require "pcapi.service.response"
-local claims = require "pcapi.auth.claims"
+local bearer = require "pcapi.auth.bearer"
 local defaults = require "pcapi.defaults"
 local errors = require "pcapi.error"
 local headers = require "pcapi.http.headers"
 local json_body = require "pcapi.http.json_body"
 local limits = require "pcapi.http.limits"
 local check = require "pcapi.check"
+local resource = require "pcapi.service.resource"
 local retry = require "pcapi.http.retry"
+local service_response = require "pcapi.service.response"
 local url = require "pcapi.url"
 
 local M = {}
 
 local Client = {}
-Client.__index = Client
-Client.__name = "pcapi.client"
 
---- Whether a token can be sent in a header (RFC 6750 §2.1).
--- @tparam ?string token
--- @treturn[1] boolean true
--- @treturn[2] nil
--- @treturn[2] string what is wrong; the token itself is never shown
-function M.is_token(token)
-  if type(token) ~= "string" or token == "" then
-    return nil, "is missing or empty"
-  elseif token:find "^[Bb]earer%s" then
-    return nil, 'begins with "Bearer"; give what stands behind it'
-  elseif not token:find("^[%w%-._~+/]+=*$") then
-    return nil, "holds characters that no access token has, such as a space or a line break"
-  end
-  return true
-end
-
-local function app_only()
-  return errors.new {
-    kind = "forbidden",
-    message = "the token is an application's own (it has roles and no scp), and this call takes "
-      .. "App+User tokens only",
-    hint = "Sign in as a user, such as by pcapi login",
-  }
-end
-
-local function no_token(err, why)
-  if errors.is(err) then
-    return err
-  end
-  return errors.new {
-    kind = "unauthorized", cause = err,
-    message = err and "the token function failed: " .. tostring(err) or "the token " .. why,
-    hint = not err and "Give an App+User token for https://api.partnercenter.microsoft.com"
-      or nil,
-  }
-end
-
-local SCHEME = "Authorization: Bearer "
-
-local function token_in(line)
-  return line:sub(#SCHEME + 1)
-end
-
--- A function that gives the header line with the token to send, or nil, err; it takes the
--- line that the service has just refused, and whether the call is for users only. The
--- token stays inside: a client that somebody dumps shows none.
-local function authorization(provider)
-  local known, is_app_only, line -- a token has 2 KB, and is the same for an hour
-  return function(refused, context, users_only)
-    local token, err = provider:token(refused and token_in(refused), context)
-    if token == nil or token ~= known then
-      local ok, why = M.is_token(token)
-      if not ok then
-        return nil, no_token(err, why)
-      end
-      known, line, is_app_only = token, SCHEME .. token, claims.read(token).subject == "app"
-    end
-    if users_only and is_app_only then
-      return nil, app_only()
-    end
-    return line
-  end
-end
-
--- Headers that nobody else may set: they are added to the lines of each attempt.
+-- Headers that a caller cannot set: each attempt adds its own.
 local TAKEN_AWAY = { Authorization = false, ["MS-RequestId"] = false, ["MS-CorrelationId"] = false }
 
---- Makes a client of checked options; `pcapi.new` is the way in for others.
+-- A name that is no field of a client is that of a resource, which is loaded at first use.
+local function load_resource(self, name)
+  if type(name) ~= "string" or not name:find "^%l" then
+    return nil -- as for any table: an index, or a name of another library
+  end
+  local bound = resource.bind(self, name)
+  if not bound then
+    local nearest = check.suggest(name, Client):match "; did you mean.*" or ""
+    error(("a client has no method and no resource %q%s"):format(name, nearest), 2)
+  end
+  rawset(self, name, bound)
+  return bound
+end
+
+local function to_text(self)
+  return ("%s (%s)"):format("pcapi.client", self.base.origin)
+end
+
+local CLASS = { __name = "pcapi.client", __index = load_resource, __tostring = to_text }
+
+--- Makes a client of checked options. Applications call `pcapi.new`.
+-- @local
 -- @tparam table options as `pcapi.new` takes them
 -- @tparam table base the address of the service, from `url.parse`
 -- @tparam table transport
@@ -97,34 +53,40 @@ function M.new(options, base, transport, provider)
     Accept = "application/json",
     ValidateMfa = options.validate_mfa ~= false and "true" or nil,
   }
-  return setmetatable({
+  -- an option that is not given is false: a field that is nil would be looked up as a resource
+  local self = {
     base = base,
     transport = transport,
     provider = provider,
-    authorize = authorization(provider),
-    prefix = options.prefix,
-    addresses = {}, -- path of a call to where it may be answered
-    paused_until = 0, -- of the transport's clock
+    authorize = bearer.from(provider),
+    audience = options.audience or false,
+    prefix = options.prefix or false,
+    addresses = {}, -- path of a call to the addresses where it may be served
+    paused_until = 0, -- by the transport's clock
     ours = ours,
-    headers = options.headers,
+    headers = options.headers or false,
     lines = headers.lines(ours, options.headers, TAKEN_AWAY),
-    partner_api_headers = options.partner_api_headers,
-    policy = options.retry,
+    partner_api_headers = options.partner_api_headers or false,
+    policy = options.retry or false,
     timeout = options.timeout or defaults.timeout,
-    connect_timeout = options.connect_timeout,
-    max_body = options.max_body,
-    max_records = options.max_records,
-    max_values = options.max_values,
+    connect_timeout = options.connect_timeout or false,
+    max_body = options.max_body or false,
+    max_records = options.max_records or false,
+    max_values = options.max_values or false,
     clock = options.clock or os.time,
     random = options.random or core.random,
-  }, Client)
+  }
+  for name, method in pairs(Client) do
+    self[name] = method -- not in __index, which is for resources
+  end
+  return setmetatable(self, CLASS)
 end
 
-local function header_lines(self, call, ids, line)
+local function header_lines(self, call, ids, authorization_header)
   local lines
   if call.headers or call.content_type then
-    lines = headers.lines(self.ours, { ["Content-Type"] = call.content_type }, self.headers,
-      call.headers, TAKEN_AWAY)
+    lines = headers.lines(self.ours, { ["Content-Type"] = call.content_type },
+      self.headers or nil, call.headers, TAKEN_AWAY)
   else
     lines = {}
     for i, ours in ipairs(self.lines) do
@@ -132,7 +94,7 @@ local function header_lines(self, call, ids, line)
     end
   end
   local n = #lines
-  lines[n + 1] = line
+  lines[n + 1] = authorization_header
   lines[n + 2] = "MS-RequestId: " .. ids.request_id
   lines[n + 3] = "MS-CorrelationId: " .. ids.correlation_id
   if self.partner_api_headers then
@@ -141,19 +103,19 @@ local function header_lines(self, call, ids, line)
   return lines
 end
 
-local function request_of(self, call, ids, line)
-  -- never 0, which would mean no limit: past the deadline the transport says so
+local function request_of(self, call, ids, authorization_header)
+  -- never 0, which would mean no limit: after the deadline the transport returns the error
   local left = math.max(call.deadline - self.transport:now(), 0.001)
   return limits.apply({
     method = call.method,
     url = call.url,
-    headers = header_lines(self, call, ids, line),
+    headers = header_lines(self, call, ids, authorization_header),
     body = call.body,
   }, left, { connect_timeout = self.connect_timeout, max_body = self.max_body or call.max_body })
 end
 
--- What the transport gave, as the call gives it.
-local function read(self, call, ids, line, response, err)
+-- Turns what the transport returned into what the call returns.
+local function read(self, call, ids, token, response, err)
   if not response then
     err.request_id, err.correlation_id = ids.request_id, ids.correlation_id
     err.hint = err.hint or limits.cure(err.message)
@@ -164,40 +126,40 @@ local function read(self, call, ids, line, response, err)
     has_failed and limits.of_failure(call.deadline) or call.ceilings
       or limits.of_text(self, call.deadline))
   if has_failed then
-    answer.hide(response, token_in(line))
-    return nil, answer.error(response, ids, self.clock())
+    service_response.hide(response, token)
+    return nil, service_response.error(response, ids, self.clock())
   end
-  response.request_id, response.correlation_id = answer.ids(response.headers, ids)
+  response.request_id, response.correlation_id = service_response.ids(response.headers, ids)
   if not ok then
     return nil, json_body.unreadable(response, message, why)
   end
-  response.is_mfa_compliant = answer.is_mfa_compliant(response)
+  response.is_mfa_compliant = service_response.is_mfa_compliant(response)
   return response
 end
 
 local function authorize(self, call, refused)
   return self.authorize(refused, {
     transport = self.transport, clock = self.clock, random = self.random,
-    deadline = call.deadline,
+    deadline = call.deadline, audience = self.audience or nil,
   }, call.users_only)
 end
 
--- After a 401 the provider may have another token. Not so for an MFA refusal: the
--- service would refuse the next token of the same sign-in as well. Without one the
--- refusal stands, or what kept the provider from getting one, which says more.
-local function another_line(self, call, err, line)
-  local fresh, why = authorize(self, call, line)
-  if fresh and fresh ~= line then
-    return fresh
+-- After a 401 the provider may have another token. (Not after a refusal for lack of MFA: the next
+-- token of the same sign-in would be refused as well.) Without one, the error is the refusal; or
+-- why the provider has none, which says more.
+local function another_token(self, call, err, refused)
+  local token, header, why = authorize(self, call, refused)
+  if token and token ~= refused then
+    return token, header
   elseif errors.is(why) and why.kind ~= "unauthorized" then
     why.cause = why.cause or err
-    return nil, why
+    return nil, nil, why
   end
   err.cause = why and why.cause and why or nil
-  return nil, err
+  return nil, nil, err
 end
 
--- Who can sign in again knows how, and is to find the new sign-in when it was made.
+-- A provider that signs in knows how the user can do so again, and is to look for the new sign-in.
 local function explain(self, err)
   local provider = self.provider
   if err.kind == "mfa_required" then
@@ -209,8 +171,8 @@ local function explain(self, err)
   return err
 end
 
--- Who is throttled is the tenant, not the one call: what is asked next in its name waits,
--- too, and would only be refused before.
+-- The service throttles the tenant, not one call: the client's other calls would be refused, too,
+-- so they wait.
 local function await_pause(self, deadline)
   local now = self.transport:now()
   while now < self.paused_until do
@@ -231,10 +193,10 @@ local function await_pause(self, deadline)
   return true
 end
 
--- What follows a failed attempt: seconds until the next one, or nil.
+-- Seconds from a failed attempt to the next one; nil: there is none.
 local function delay_after(self, err, call, attempt)
   local now = self.transport:now()
-  local delay = retry.decide(err, call.method, attempt, call.deadline - now, self.policy,
+  local delay = retry.decide(err, call.method, attempt, call.deadline - now, self.policy or nil,
     self.random)
   if err.kind == "throttled" then
     self.paused_until = math.max(self.paused_until,
@@ -243,11 +205,11 @@ local function delay_after(self, err, call, attempt)
   return delay
 end
 
---- Carries out one logical call: one MS-RequestId over all its attempts.
--- @tparam table call `method`, `url`, `deadline` (of the transport's clock); optional
+--- Carries out one logical call: one `MS-RequestId` for all its attempts.
+-- @tparam table call `method`, `url`, `deadline` (by the transport's clock); optional
 -- `headers`, `body`, `content_type`, `correlation_id`, `request_id`, `must_be_json`,
--- `max_body` (bytes, where the client has no own), `ceilings` (of its JSON, from
--- `pcapi.http.limits`), `users_only` (an app-only token is refused before it is sent)
+-- `max_body` (bytes, if the client has no own), `ceilings` (of its JSON, from
+-- `pcapi.http.limits`), `users_only` (an application's own token is refused before it is sent)
 -- @treturn[1] table the response: `status`, `reason`, `version`, `headers`, `body`,
 -- `json`, `request_id`, `correlation_id`, `is_mfa_compliant`, `attempts`
 -- @treturn[2] nil
@@ -257,33 +219,33 @@ function Client:call(call)
     request_id = call.request_id or core.uuid(),
     correlation_id = call.correlation_id or core.uuid(),
   }
-  local line, err = authorize(self, call)
+  local token, header, err = authorize(self, call)
   local attempt, renewed = 0, false
-  while line do
+  while token do
     local ok
     ok, err = await_pause(self, call.deadline)
     if not ok then
       break
     end
     attempt = attempt + 1
-    -- nothing but what is needed stands on the stack: hundreds may wait here at once
+    -- as little as possible stays on the stack: hundreds of tasks may wait here at once
     local response
-    response, err = read(self, call, ids, line,
-      self.transport:send(request_of(self, call, ids, line)))
+    response, err = read(self, call, ids, token,
+      self.transport:send(request_of(self, call, ids, header)))
     if response then
       response.attempts = attempt
       return response
     end
     if err.kind == "unauthorized" and not renewed then
-      line, err = another_line(self, call, err, line)
+      token, header, err = another_token(self, call, err, token)
       renewed = true
     else
       local delay = delay_after(self, err, call, attempt)
       if delay then
-        err = nil -- or here
+        err = nil -- likewise
         self.transport:sleep(delay)
       else
-        line = nil
+        token = nil
       end
     end
   end
@@ -291,8 +253,8 @@ function Client:call(call)
 end
 
 --- When a call that begins now has to end.
--- @tparam ?number timeout seconds; the client's own without it
--- @treturn number of the transport's clock
+-- @tparam[opt] number timeout seconds; default the client's
+-- @treturn number seconds by the transport's clock
 function Client:deadline(timeout)
   return self.transport:now() + (timeout or self.timeout)
 end
@@ -302,7 +264,7 @@ local REQUEST = {
   correlation_id = "line", request_id = "line",
 }
 
--- A table becomes JSON. Returns nil and a message for a table that cannot.
+-- A table becomes JSON. Returns nil and a message for a table that JSON cannot hold.
 local function encode_body(call, body)
   if type(body) ~= "table" then
     call.body = body
@@ -316,26 +278,28 @@ local function encode_body(call, body)
   return true
 end
 
-local function target_mistake(path)
-  local mistake, char = url.target_mistake(path)
+local function path_problem(path)
+  local problem, char = url.target_mistake(path)
   local cure = char and ('; write it as %s, as url.escape of require "pcapi.url" does')
     :format(url.escape(char))
-  return mistake and "the path " .. mistake .. (cure or "") or nil
+  return problem and "the path " .. problem .. (cure or "") or nil
 end
 
---- Any other call of the service, with the client's token, ids and retries.
+--- Sends any other request to the service, with the client's token, ids and retries. A request
+-- that cannot be sent raises.
 -- @usage local response, err = client:request("GET", "/v1/customers", {query = {size = 10}})
 -- @tparam string method such as `"GET"`
 -- @tparam string path below the service's address, such as `"/v1/customers"`
 -- @tparam[opt] table options
--- @tparam[opt] table options.query name to value
--- @tparam[opt] table options.headers name to value; false takes one of ours away
+-- @tparam[opt] table options.query name to string, number or boolean
+-- @tparam[opt] table options.headers name to value; false removes one of the client's
 -- @tparam[opt] string|table options.body a table is sent as JSON
--- @tparam[opt] number options.timeout seconds for the whole call, retries included
+-- @tparam[opt] number options.timeout seconds for the whole call, retries included; default the
+-- client's
 -- @tparam[opt] string options.correlation_id a GUID that ties several calls together
--- @tparam[opt] string options.request_id a GUID; the same one again marks a repetition
--- @treturn[1] table `status`, `headers` (names in lower case), `body`, `json` (decoded),
--- `request_id`, `correlation_id`, `is_mfa_compliant`
+-- @tparam[opt] string options.request_id a GUID; give the same one again for a repetition
+-- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`, `json`
+-- (decoded), `request_id`, `correlation_id`, `is_mfa_compliant` (nil: unknown), `attempts`
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function Client:request(method, path, options)
@@ -348,10 +312,10 @@ function Client:request(method, path, options)
     error("request: a " .. method .. " has no body; give a query, or another method", 2)
   end
   local target = path .. url.query(options.query)
-  local mistake = url.query_mistake(options.query) or target_mistake(target)
+  local problem = url.query_mistake(options.query) or path_problem(target)
     or headers.mistake(options.headers)
-  if mistake then
-    error("request: " .. mistake, 2)
+  if problem then
+    error("request: " .. problem, 2)
   end
   local call = {
     method = method,
@@ -368,22 +332,21 @@ function Client:request(method, path, options)
   return self:call(call)
 end
 
---- Whose answers these are, in one text without secrets: the service, and the tenant and
--- application of the token. What is kept of them belongs under it.
+--- Identifies whose records the client gets: the service, and the tenant and the application of
+-- the token. Store records under this text. It has no secrets.
+--
+-- Two audiences of one service return the same records, so the audience is not part of it.
 -- @treturn[1] string
--- @treturn[2] nil the token comes from a function, which may give one of any tenant
+-- @treturn[2] nil the token comes from a function, which may return one of any tenant
 function Client:identity()
-  local who = self.provider.identity and self.provider:identity()
-  return who and ("%s%s/%s %s"):format(self.base.origin, self.base.path, self.prefix or "", who)
+  local account = self.provider.identity and self.provider:identity()
+  return account and ("%s%s/%s %s"):format(self.base.origin, self.base.path, self.prefix or "",
+    account)
 end
 
---- Closes the kept connections. The client may be used again.
+--- Closes idle connections. The client may be used again.
 function Client:close()
   self.transport:close()
-end
-
-function Client:__tostring()
-  return ("%s (%s)"):format(Client.__name, self.base.origin)
 end
 
 return M

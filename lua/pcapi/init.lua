@@ -1,5 +1,5 @@
---- Which partner users and applications come in without MFA: Microsoft's Partner
--- Center, asked from Lua.
+--- Lists the partner users and applications that sign in without MFA, from Microsoft's Partner
+-- Center.
 --
 --     local pcapi = require "pcapi"
 --     local client = pcapi.new { token = os.getenv "PCAPI_TOKEN" }
@@ -15,21 +15,19 @@ local errors = require "pcapi.error"
 local check = require "pcapi.check"
 local connection_options = require "pcapi.http.connection_options"
 
--- Loaded at first use: who does not need them pays nothing.
+-- Loaded at first use: a program that does not need them does not pay for them.
 local LATE = { time = "pcapi.time", auth = "pcapi.auth", concurrent = "pcapi.concurrent",
                format = "pcapi.format", json = "pcapi.json" }
 
---- Reading and writing times, see `pcapi.time`; signing in, see `pcapi.auth`; many calls at
--- once, see `pcapi.concurrent`; lists as CSV, JSON or a table, see `pcapi.format`; reading and
--- writing JSON, see `pcapi.json`.
--- @field time
--- @field auth
--- @field concurrent
--- @field format
--- @field json
+--- Modules that are loaded at first use.
+-- @field time reads and writes times, see `pcapi.time`
+-- @field auth signs in, see `pcapi.auth`
+-- @field concurrent runs many calls at once, see `pcapi.concurrent`
+-- @field format writes lists as CSV, JSON or a table, see `pcapi.format`
+-- @field json reads and writes JSON, see `pcapi.json`
 local M = setmetatable({
   _VERSION = require "pcapi.version",
-  --- What stands for null inside an array; in an object null is a missing field.
+  --- Stands for null inside an array. In an object a field that is null is missing.
   null = core.null,
   --- Whether a value is an error object of pcapi.
   is_error = errors.is,
@@ -42,7 +40,8 @@ local M = setmetatable({
 local BASE_URL = defaults.base_url
 
 local NEW = connection_options.add_to {
-  token = "string|function", auth = "table", profile = "line", base_url = "string",
+  token = "string|function", auth = "table", profile = "line", audience = "line",
+  base_url = "string",
   prefix = "string", max_records = "count", validate_mfa = "boolean",
   partner_api_headers = "boolean", retry = "table",
   clock = "function", random = "function", trace = "function",
@@ -59,8 +58,10 @@ local function provider_mistake(options)
       or 'give one of "token", "auth" and "profile"'
   elseif options.auth and type(options.auth.token) ~= "function" then
     return 'option "auth" must be a provider of pcapi.auth'
+  elseif options.token and options.audience then
+    return 'option "audience" needs "auth" or "profile": a token is for one audience'
   elseif type(options.token) == "string" then
-    local ok, why = require("pcapi.client").is_token(options.token)
+    local ok, why = require("pcapi.auth.bearer").is_token(options.token)
     return not ok and 'option "token" ' .. why or nil
   end
 end
@@ -88,12 +89,11 @@ local function base_of(options)
   return base
 end
 
---- Makes a client of options whose names and types are right; for settings that no
--- programmer wrote.
--- @tparam table options as @{new} takes them, but `profile`
+--- Makes a client of options whose names and types are right, such as settings from a file.
+-- @tparam table options as @{new} takes them, but for `profile`
 -- @treturn[1] pcapi.client
 -- @treturn[2] nil
--- @treturn[2] string the mistake
+-- @treturn[2] string what is wrong with the options
 function M.build(options)
   local mistake, base, transport = client_mistake(options), nil, nil
   if not mistake then
@@ -105,15 +105,12 @@ function M.build(options)
   if mistake then
     return nil, mistake
   end
-  -- loaded here: who only fetches needs none of it
-  local made = require("pcapi.client").new(options, base, transport,
+  -- loaded here: a program that only fetches needs none of it
+  return require("pcapi.client").new(options, base, transport,
     options.auth or require("pcapi.auth.static_token").new(options.token))
-  made.security = require("pcapi.service.resource").bind(made,
-    require "pcapi.service.resources.security")
-  return made
 end
 
--- What a profile says stands below what the caller says.
+-- The caller's options win over the settings of the profile.
 local function from_profile(options)
   local profile, err = require("pcapi.settings.profiles").open {
     profile = options.profile, profile_origin = 'option "profile"', getenv = os.getenv,
@@ -127,7 +124,7 @@ local function from_profile(options)
     return nil, err
   end
   if options.ca_file or options.ca_path then
-    all.ca_file, all.ca_path = nil, nil -- one stands for the other
+    all.ca_file, all.ca_path = nil, nil -- the one replaces the other
   end
   for name, value in pairs(options) do
     all[name] = value
@@ -141,53 +138,58 @@ local function from_profile(options)
   return made
 end
 
---- Makes a client. Nothing is sent yet. A mistake in the options raises.
+--- Makes a client. Nothing is sent yet. A wrong option raises. Give one of `token`, `auth` and
+-- `profile`.
 -- @tparam table options
--- @tparam[opt] string|function options.token an App+User token, or a function that
--- returns one (or `nil, err`); after a refusal it is called with the refused token
--- and may return another
--- @tparam[opt] table options.auth who gives tokens, in place of `token`; see `pcapi.auth`
--- @tparam[opt] string options.profile name of a profile of the command, in place of both:
--- its sign-in, and its settings from the configuration file and the environment, but for
--- PCAPI_TOKEN and PCAPI_REFRESH_TOKEN
--- @tparam[opt] string options.base_url the service; default that of the cloud of `auth`,
--- else `https://api.partnercenter.microsoft.com`
--- @tparam[opt] string options.prefix path segment before the version: `""` or
--- `"pcapi"`. By default `/v1/…` is asked, and after a 404 `/pcapi/v1/…` where a
--- call was once published there; what answered is remembered
--- @tparam[opt] number options.timeout seconds for one call with its retries and
--- pages; default 180, since the service may take minutes for a long log
--- @tparam[opt] number options.connect_timeout seconds; default 15
--- @tparam[opt] number options.max_body bytes of an answer at most, after
--- decompression; default 64 MiB for the calls that give lists, else 128 MiB
--- @tparam[opt] number options.max_records records of one list at most, over all its pages;
--- default 250,000. Its JSON may hold 16 values for each
--- @tparam[opt] number options.max_values JSON values of any other answer at most; default
--- 2,000,000
--- @tparam[opt] table options.retry `attempts` (default 4), `base` (seconds, 0.5),
--- `cap` (seconds, 30)
--- @tparam[opt] boolean options.validate_mfa false leaves `ValidateMfa` out, which
--- asks the service whether the token is compliant
--- @tparam[opt] table options.headers more headers for every request; false as a
--- value takes one of ours away
--- @tparam[opt] boolean options.partner_api_headers send client-request-id as well
--- @tparam[opt] string options.ca_file PEM file of the CAs to trust; without it and `ca_path`
--- what CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR or REQUESTS_CA_BUNDLE names counts
--- @tparam[opt] string options.ca_path directory of CAs hashed by `openssl rehash`
--- @tparam[opt] string options.proxy address of a proxy; `""` for none; without it
--- `https_proxy` and `no_proxy` of the environment count
+-- @tparam[opt] string|function options.token an App+User token; or a function that returns one, or
+-- `nil, err`. It is called before every request, and after a refusal with the refused token: then
+-- it may return another one
+-- @tparam[opt] table options.auth a provider of tokens, see `pcapi.auth`
+-- @tparam[opt] string options.profile the name of a profile of the command: its sign-in, and its
+-- settings from the configuration file and the environment, but for PCAPI_TOKEN and
+-- PCAPI_REFRESH_TOKEN
+-- @tparam[opt] string options.base_url address of the service; default that of the cloud of
+-- `auth`, else `https://api.partnercenter.microsoft.com`
+-- @tparam[opt] string options.audience the service that the tokens of `auth` or `profile` are to be
+-- for, such as `https://graph.microsoft.com`; default that of `auth`. Give `base_url` as well. An
+-- account keeps one token for each audience
+-- @tparam[opt] string options.prefix path segment before the version: `""` or `"pcapi"`. By
+-- default a call goes to `/v1/…`, and after a 404 to `/pcapi/v1/…` if it was once published there;
+-- the address that answered is remembered
+-- @tparam[opt=180] number options.timeout seconds for one call with its retries and pages; the
+-- service may take minutes for a long log
+-- @tparam[opt=15] number options.connect_timeout seconds
+-- @tparam[opt] number options.max_body the most bytes of a response, after decompression; default
+-- 64 MiB for the calls that return lists, else 128 MiB
+-- @tparam[opt=250000] number options.max_records the most records of one list, over all its pages.
+-- Its JSON may hold 16 values for each
+-- @tparam[opt=2000000] number options.max_values the most JSON values of any other response
+-- @tparam[opt] table options.retry `attempts` (default 4), `base` (seconds, default 0.5), `cap`
+-- (seconds, default 30)
+-- @tparam[opt] boolean options.validate_mfa false: do not send `ValidateMfa`, which asks the
+-- service whether the token is compliant
+-- @tparam[opt] table options.headers name to value, for every request; false removes one of the
+-- client's
+-- @tparam[opt] boolean options.partner_api_headers send `client-request-id` as well
+-- @tparam[opt] string options.ca_file PEM file of the CAs to trust; default what CURL_CA_BUNDLE,
+-- SSL_CERT_FILE, SSL_CERT_DIR or REQUESTS_CA_BUNDLE names
+-- @tparam[opt] string options.ca_path directory of CAs, hashed by `openssl rehash`; in place of
+-- `ca_file`
+-- @tparam[opt] string options.proxy address of a proxy; `""` for none; default `https_proxy` and
+-- `no_proxy` of the environment
 -- @tparam[opt] string options.no_proxy hosts to reach without the proxy
--- @tparam[opt] string options.http_version `"1.1"` or `"2"` (the default)
--- @tparam[opt] string options.user_agent put in front of ours
--- @tparam[opt] function options.on_wait called while a call waits, with seconds
--- @tparam[opt] boolean options.allow_http http:// for a server on loopback, in tests
--- @tparam[opt] function options.trace takes lines that tell method, address, headers and
--- timing of every exchange, without secrets
--- @tparam[opt] table|function options.transport another transport, see
--- `pcapi.http.curl`; or what makes one of these options, or returns nil and a mistake
--- @tparam[opt] function options.clock UTC epoch seconds; default `os.time`
--- @tparam[opt] function options.random number in [0, 1)
--- @treturn[1] pcapi.client with the calls of `pcapi.service.resources.security` as `security`
+-- @tparam[opt="2"] string options.http_version `"1.1"` or `"2"`
+-- @tparam[opt] string options.user_agent is put in front of pcapi's
+-- @tparam[opt] function options.on_wait is called with seconds while a call waits
+-- @tparam[opt] boolean options.allow_http allows `http://` to a loopback address, for tests
+-- @tparam[opt] function options.trace is called with lines that show method, address, headers and
+-- timing of each request, without secrets
+-- @tparam[opt] table|function options.transport another transport, see `pcapi.http.curl`; or a
+-- function that makes one of these options, or returns nil and what is wrong with them
+-- @tparam[opt=os.time] function options.clock returns UTC epoch seconds
+-- @tparam[opt] function options.random returns a number in [0, 1)
+-- @treturn[1] pcapi.client its resources are loaded at first use, such as `client.security`: see
+-- `pcapi.service.resources.security`
 -- @treturn[2] nil with `profile` only
 -- @treturn[2] pcapi.error of kind config, store or sign_in_required
 function M.new(options)
@@ -203,16 +205,15 @@ function M.new(options)
   return made
 end
 
---- The names of the profiles there are: in the configuration file, and with a sign-in that
--- is kept.
--- @treturn[1] table sorted array
+--- The names of all profiles: those of the configuration file, and those with a stored sign-in.
+-- @treturn[1] {string,...} sorted
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config or store
 function M.profiles()
   return require("pcapi.settings.profiles").names { getenv = os.getenv }
 end
 
---- Does the same for many tenants, at once: each in a task of `pcapi.concurrent`.
+--- Calls a function for each of many tenants, at once: each in a task of `pcapi.concurrent`.
 -- @usage local results = pcapi.each_tenant(pcapi.profiles(), function(client)
 --   return client.security:non_mfa_principals { since = "24h" }
 -- end, { limit = 50 })
@@ -225,10 +226,10 @@ end
 -- @tparam function act is called with the client and the name; returns a value, or nil and
 -- an error
 -- @tparam[opt] table options as `pcapi.concurrent` takes them
--- @treturn[1] table results in the order of the tenants, as of `pcapi.concurrent`, each with
--- its `name`
+-- @treturn[1] table results in the order of the tenants, as `pcapi.concurrent` returns them, each
+-- with its `name`
 -- @treturn[2] nil
--- @treturn[2] pcapi.error of kind config: no descriptor is left
+-- @treturn[2] pcapi.error of kind config: the process has no file descriptor left
 function M.each_tenant(tenants, act, options)
   local results, err = require("pcapi.tenants").each(tenants, act, options, M.new,
     M.concurrent.run)

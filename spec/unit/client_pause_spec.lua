@@ -1,19 +1,20 @@
--- How long a client lets a server make it wait.
+-- How long a client waits when the service asks for a pause.
 local fake = require "spec.support.fake_transport"
+local fake_core = require "spec.support.fake_core"
 
 local YEAR = "31536000"
 
-local function asking(text, status, date)
-  return { status = status or 429, headers = { ["retry-after"] = text, date = date } }
+local function asking(seconds, status, date)
+  return { status = status or 429, headers = { ["retry-after"] = tostring(seconds), date = date } }
 end
 
-describe("a client that a server asks for a pause", function()
+describe("a client that is asked for a pause", function()
   for name, text in pairs {
     ["of a year"] = YEAR, ["of a number without end"] = ("8"):rep(400),
-    ["until the end of all times"] = "Fri, 31 Dec 9999 23:59:59 GMT",
+    ["until the year 9999"] = "Fri, 31 Dec 9999 23:59:59 GMT",
     ["of a year in one of two headers"] = "1, " .. YEAR,
   } do
-    it(name .. " tells a day, and gives up at once where its time is shorter", function()
+    it(name .. " returns a day, and gives up at once with a shorter timeout", function()
       local client, transport = fake.client { asking(text) }
       local response, err = client:request("GET", "/v1/a")
       assert.is_nil(response)
@@ -23,13 +24,13 @@ describe("a client that a server asks for a pause", function()
       assert.same({}, transport.slept)
     end)
 
-    it(name .. " waits ten minutes where its time is longer", function()
+    it(name .. " waits ten minutes with a longer timeout", function()
       local client, transport = fake.client { asking(text), asking(text, 503), {} }
       assert.is_table(client:request("GET", "/v1/a", { timeout = 3600 }))
       assert.same({ 600, 600 }, transport.slept)
     end)
 
-    it(name .. " asks again in ten minutes, whoever of its calls comes first", function()
+    it(name .. " sends no other call for ten minutes", function()
       local client, transport = fake.client({ asking(text), {} }, { retry = { attempts = 1 } })
       client:request("GET", "/v1/a")
       local _, err = client:request("GET", "/v1/b", { timeout = 599 })
@@ -47,7 +48,7 @@ describe("a client that a server asks for a pause", function()
     end
   end)
 
-  it("of no number waits as without one", function()
+  it("of anything else waits as without Retry-After", function()
     for _, text in ipairs { "-5", "1e9", "inf", "nan", "soon", "" } do
       local client, transport = fake.client { asking(text), {} }
       assert.is_table(client:request("GET", "/v1/a"))
@@ -55,22 +56,112 @@ describe("a client that a server asks for a pause", function()
     end
   end)
 
-  it("counts a date from the answer's own, or from this machine's clock", function()
-    local until_ = "Sat, 03 Feb 2024 07:09:09 GMT" -- a minute after this machine's clock
-    local client, transport = fake.client { asking(until_, 503, "Sat, 03 Feb 2024 07:08:49 GMT"),
-                                            asking(until_, 503), {} }
+  it("until a date counts from the response's Date, or else from this machine's clock", function()
+    local moment = "Sat, 03 Feb 2024 07:09:09 GMT" -- a minute after this machine's clock
+    local client, transport = fake.client { asking(moment, 503, "Sat, 03 Feb 2024 07:08:49 GMT"),
+                                            asking(moment, 503), {} }
     assert.is_table(client:request("GET", "/v1/a"))
     assert.same({ 20, 60 }, transport.slept)
   end)
 end)
 
-it("a failed answer whose type says JSON and is none keeps its status", function()
-  for status, kind in pairs { [502] = "server", [404] = "not_found", [403] = "forbidden" } do
-    local client = fake.client({ { status = status, body = "<title>A gateway</title>",
-      headers = { ["content-type"] = "application/json" } } }, { retry = { attempts = 1 } })
-    local _, err = client:request("GET", "/v1/a")
-    assert.equal(kind, err.kind)
-    assert.equal(status, err.status)
-    assert.equal("A gateway", err.message)
-  end
+describe("a client that was asked for a pause", function()
+  it("makes its next call wait, and no other client's", function()
+    local client, transport = fake.client({ asking(57), {}, {} }, { retry = { attempts = 1 } })
+    local other = fake.client({}, { transport = transport })
+    assert.is_nil((client:request("GET", "/v1/a")))
+    assert.is_table(other:request("GET", "/v1/b"))
+    assert.same({}, transport.slept)
+    assert.is_table(client:request("GET", "/v1/c"))
+    assert.same({ 57 }, transport.slept)
+  end)
+
+  it("makes the next call wait for the rest of the pause only", function()
+    local client, transport = fake.client({ asking(57), {} }, { retry = { attempts = 1 } })
+    client:request("GET", "/v1/a")
+    transport.time = transport.time + 50
+    client:request("GET", "/v1/b")
+    assert.same({ 7 }, transport.slept)
+    assert.equal(173, transport.sent[2].timeout)
+  end)
+
+  it("returns an error if the pause is longer than the timeout, and sends nothing", function()
+    local client, transport = fake.client({ asking(57) }, { retry = { attempts = 1 } })
+    client:request("GET", "/v1/a")
+    local response, err = client:request("GET", "/v1/b", { timeout = 57 })
+    assert.is_nil(response)
+    assert.equal("throttled", err.kind)
+    assert.equal(57, err.retry_after)
+    assert.matches("pause that is not over", err.message)
+    assert.matches("in 57 s", err.hint)
+    assert.equal(1, #transport.sent)
+    assert.same({}, transport.slept)
+  end)
+
+  it("does not wait again after the pause, nor after other failures", function()
+    local client, transport = fake.client({ asking(3), {}, {}, { status = 503 }, {}, {} })
+    for _ = 1, 2 do
+      assert.is_table(client:request("GET", "/v1/a"))
+    end
+    assert.same({ 3 }, transport.slept)
+    for _ = 1, 2 do
+      assert.is_table(client:request("GET", "/v1/a"))
+    end
+    assert.same({ 3, 0.25 }, transport.slept)
+  end)
+
+  describe("in a task", function()
+    local core, restore, concurrent, transport
+
+    before_each(function()
+      core, restore = fake_core.install()
+      concurrent = require "pcapi.concurrent"
+      transport = require("pcapi.http.curl").new()
+    end)
+
+    after_each(function() restore() end)
+
+    local function client_of()
+      return (fake.client({}, { transport = transport }))
+    end
+
+    local function throttle_first()
+      core.answer = function(_, number)
+        return number == 1 and { status = 429, headers = { ["retry-after"] = "5" } } or {}
+      end
+    end
+
+    local function when(client, pause)
+      return function()
+        transport:sleep(pause)
+        return client:request("GET", "/v1/x") and core.time
+      end
+    end
+
+    it("makes the other tasks of this client wait, and no other client's", function()
+      throttle_first()
+      local client, other = client_of(), client_of()
+      local results = concurrent { when(client, 0), when(client, 1), when(client, 2),
+                                   when(other, 1) }
+      assert.equal(0, results.failed)
+      for i = 1, 3 do
+        assert.near(1005.2, results[i].value, 0.02)
+      end
+      assert.near(1001.1, results[4].value, 0.02)
+    end)
+
+    it("can be stopped while it waits", function()
+      throttle_first()
+      local client = client_of()
+      local results = concurrent { when(client, 0), when(client, 1), function(loop)
+        transport:sleep(2)
+        loop:stop()
+      end }
+      for i = 1, 2 do
+        assert.is_nil(results[i].value)
+      end
+      assert.near(1002, core.time, 0.01)
+      assert.equal(1, #core.sent)
+    end)
+  end)
 end)

@@ -1,6 +1,6 @@
 --- Makes a client of the arguments: profile, token, connection, and the progress line.
 -- @module pcapi.cli.connect
-local client = require "pcapi.client"
+local bearer = require "pcapi.auth.bearer"
 local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
@@ -83,7 +83,7 @@ local function checked(token, source)
   local ok, why
   token, why = input.word(token)
   if token then
-    ok, why = client.is_token(token)
+    ok, why = bearer.is_token(token)
   end
   if not ok then
     return errors.fail { kind = "unauthorized", message = source .. " " .. why }

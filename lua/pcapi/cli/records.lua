@@ -23,7 +23,8 @@ local function call_of(args, view)
     options.mfa_compliant = false
   end
   return function(client)
-    return client.security[view.call](client.security, options)
+    local resource = client[view.resource]
+    return resource[view.call](resource, options)
   end
 end
 

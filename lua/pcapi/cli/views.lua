@@ -21,7 +21,7 @@ end
 -- `none`, `one` and `many` are sentences without the period of time.
 return {
   ["non-mfa"] = {
-    call = "non_mfa_principals",
+    resource = "security", call = "non_mfa_principals",
     summary = "List the users who signed in without MFA in the last 7 days",
     criteria = { "since", "user" },
     columns = { "upn", "lastNonMfaCompliantLoginDateTime", "objectId" },
@@ -33,7 +33,7 @@ return {
     many = "%d users signed in without MFA",
   },
   adoption = {
-    call = "application_mfa_adoption_status",
+    resource = "security", call = "application_mfa_adoption_status",
     summary = "Show the share of requests with MFA, per day and application",
     criteria = { "since", "application" },
     days = true,
@@ -52,7 +52,7 @@ return {
     many = "%d rows, one per day and application",
   },
   requests = {
-    call = "partner_requests",
+    resource = "security", call = "partner_requests",
     summary = "List the requests of the last 7 days, with and without MFA",
     criteria = { "since", "user", "application" },
     without_mfa = true,

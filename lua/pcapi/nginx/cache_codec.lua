@@ -6,7 +6,7 @@ local errors = require "pcapi.error"
 local json = require "pcapi.json"
 local list = require "pcapi.service.list"
 local json_body = require "pcapi.http.json_body"
-local security = require "pcapi.service.resources.security"
+local resource = require "pcapi.service.resource"
 local slots = require "pcapi.nginx.slots"
 
 local M = {}
@@ -44,14 +44,6 @@ function M.loaded_at(text)
   return tonumber((text:match '^{"at":([%d.]+),'))
 end
 
-local function declaration_of(call)
-  for _, declaration in pairs(security) do
-    if declaration.path == call then
-      return declaration
-    end
-  end
-end
-
 --- Reads a text.
 -- @tparam string text
 -- @treturn[1] table `at` (UTC epoch seconds) and `value`
@@ -63,7 +55,7 @@ function M.read(text)
   end
   local facts, value = decoded.facts, decoded.value
   if type(facts) == "table" then
-    facts.resource, facts.clock = declaration_of(facts.call), os.time
+    facts.resource, facts.clock = resource.find(facts.call), os.time
     value = facts.resource and type(decoded.items) == "table" and list.new(decoded.items, facts)
   end
   return value ~= nil and { at = decoded.at, value = value } or nil

@@ -29,8 +29,8 @@ local threads = require "pcapi.nginx.threads"
 local transport = require "pcapi.nginx.transport"
 
 -- Outside nginx these load on first use; here, loading would block the worker.
-for _, name in ipairs { "auth", "auth.grant", "client", "http.json_body",
-                        "service.resources.security", "service.response", "text", "time" } do
+for _, name in ipairs { "auth", "auth.grant", "client", "http.json_body", "service.response",
+                        "text", "time" } do
   require("pcapi." .. name)
 end
 

@@ -1,145 +1,105 @@
---- A list of records: a plain array, whose metatable adds facts about the answer
--- and helpers. `pairs`, `ipairs`, `#` and a JSON encoder see the records alone.
+--- A list of records: a plain array. Its metatable adds facts about the response, and methods.
+-- `pairs`, `ipairs`, `#` and a JSON encoder see the records alone.
 -- @classmod pcapi.list
--- @field total_count what the service counts, where it says so
--- @field truncated true when the service's cap was met: there may be more
--- @field unreadable how many elements of the answer were no records, such as null; they are
--- left out
--- @field request_id MS-RequestId of the (first) page
--- @field correlation_id MS-CorrelationId of the call
--- @field is_mfa_compliant whether the service finds the token compliant; nil: unknown
--- @field date when the service answered, UTC epoch seconds by its own clock, from which `since`
--- counts; nil where the answer does not say
--- @field clock_offset seconds that the service's clock was ahead of this machine's
--- @field without_time how many records have no time that can be read; `since` leaves them in the
--- list, and counts them
--- @field covered_since where `since` asked for more than the service covers: the time from which
--- on it does, UTC epoch seconds
--- @field columns names of the described fields, in their order
-local core = require "pcapi.core"
 local check = require "pcapi.check"
+local criteria = require "pcapi.service.criteria"
 
 local M = {}
 
 local DAY = 24 * 60 * 60
 local SLACK = 600 -- seconds by which a period may seem longer than what the service covers
 
--- Loaded late: who asks for all there is needs none of it.
+-- Loaded late: a list whose times nobody needs does not need it.
 local function time()
   return require "pcapi.time"
 end
 
 local List = {}
 
+--- What a list knows about its response.
+-- @table fields
+-- @tfield number total_count how many records the service counts; where it does not say, how many
+-- it returned
+-- @tfield boolean truncated there may be more records: the service's cap was met, or it counts more
+-- than it returned
+-- @tfield number unreadable how many elements were no records, such as null; the list does not
+-- have them
+-- @tfield string request_id `MS-RequestId` of the first page
+-- @tfield string correlation_id `MS-CorrelationId` of the call
+-- @tfield ?boolean is_mfa_compliant whether the service finds the token compliant; nil: unknown
+-- @tfield ?number date when the service answered, by its own clock, UTC epoch seconds; `since`
+-- counts from it. nil: the response does not say
+-- @tfield ?number clock_offset seconds that the service's clock is ahead of this machine's
+-- @tfield ?number without_time after a filter by `since`: how many records of the list have no
+-- readable time
+-- @tfield ?number covered_since where `since` asks for more than the service covers: the time from
+-- which on the list is complete, UTC epoch seconds
+-- @tfield {string,...} columns names of the documented fields, in their order
+
 --- Makes a list.
--- @tparam table records
--- @tparam table facts readable as fields of the list; `resource` describes the records
+-- @local
+-- @tparam table records becomes the list
+-- @tparam table facts become fields of the list; they need `resource`, the declaration of the
+-- call, and `clock`
 -- @treturn pcapi.list
 function M.new(records, facts)
   facts.columns = facts.resource.description.columns
   return setmetatable(records, { __index = setmetatable(facts, { __index = List }) })
 end
 
-local WRITTEN = { "total_count", "truncated", "request_id", "correlation_id",
-                  "is_mfa_compliant", "unreadable", "date", "clock_offset", "without_time",
-                  "covered_since" }
+local STORED = { "total_count", "truncated", "request_id", "correlation_id", "is_mfa_compliant",
+                 "unreadable", "date", "clock_offset", "without_time", "covered_since" }
 
---- What a list knows beside its records, to be written down; @{new} takes it again, with
--- `resource` and `clock`.
--- @param value anything
--- @treturn[1] table with `call`, the name of the call in the service's address
--- @treturn[2] nil it is no list
+--- The facts of a list, for storing it. @{new} takes them again, with `resource` and `clock`.
+-- @local
+-- @param value
+-- @treturn[1] table plain values; `call` is the name of the call, such as
+-- `security.non_mfa_principals`
+-- @treturn[2] nil the value is no list
 function M.facts(value)
   local facts = (getmetatable(value) or {}).__index
   if type(facts) ~= "table" or (getmetatable(facts) or {}).__index == nil or not value.resource then
     return nil
   end
-  local written = { call = value.resource.path }
-  for _, name in ipairs(WRITTEN) do
-    written[name] = value[name]
+  local stored = { call = value.resource.name }
+  for _, name in ipairs(STORED) do
+    stored[name] = value[name]
   end
-  return written
+  return stored
 end
 
--- The same facts over other records, and some more.
+-- A list of other records with the same facts, and some more.
 local function derive(self, records, more)
   local facts = getmetatable(self)
   return setmetatable(records, more and { __index = setmetatable(more, facts) } or facts)
 end
 
--- "*" stands for any text; case does not count, as it does not in a upn.
-local function matcher(pattern)
-  local magic = core.lower(pattern):gsub("[%^%$%(%)%%%.%[%]%+%-%?]", "%%%0"):gsub("%*", ".*")
-  return function(value)
-    return type(value) == "string" and core.lower(value):find("^" .. magic .. "$") ~= nil
-  end
-end
-
-local function any_matches(fields, pattern)
-  local matches = matcher(pattern)
-  return function(record)
-    for _, field in ipairs(fields) do
-      if matches(record[field]) then
-        return true
-      end
-    end
-    return false
-  end
-end
-
---- Criteria that `filter` and the calls themselves take.
--- @table criteria
--- @field since the earliest time: epoch seconds, `"24h"`, `"7d"`, `"yesterday"`, a date…;
--- counted from when the service answered, by its clock. Records without a readable time stay
--- @field user upn or objectId; `*` stands for any text
--- @field application applicationId or applicationName; `*` stands for any text
--- @field mfa_compliant boolean, for records that say it
-M.criteria = { since = "string|number", user = "string", application = "string",
-               mfa_compliant = "boolean" }
-
--- Turns criteria into tests of a record; its time is looked at elsewhere.
-local function tests_of(criteria, resource)
-  local tests = {}
-  for name, fields in pairs { user = resource.user, application = resource.application } do
-    if criteria[name] then
-      tests[#tests + 1] = any_matches(fields, criteria[name])
-    end
-  end
-  if criteria.mfa_compliant ~= nil then
-    tests[#tests + 1] = function(record)
-      return record.mfaCompliant == criteria.mfa_compliant
-    end
-  end
-  return tests
-end
-
-local function passes(record, tests)
-  for i = 1, #tests do
-    if not tests[i](record) then
-      return false
-    end
-  end
-  return true
-end
-
--- Keeps what passes the tests and is not before `since`, and counts what has no time. That
--- stays: to hide a user would be the worse mistake. A day counts as long as it lasts.
-local function keep(self, tests, since)
-  local slack = self.resource.time_type == "date" and DAY or 0
-  local kept, timeless = {}, 0
+-- The records that pass the tests and are not before `since`, and how many of them have no time.
+-- These stay in the list: to hide a user is the worse error.
+local function select_records(self, tests, since)
+  local slack = self.resource.time_type == "date" and DAY or 0 -- a day counts until its end
+  local selected, timeless = {}, 0
   for _, record in ipairs(self) do
     local at = since and self:time_of(record)
-    if (not at or at + slack > since or at == since) and passes(record, tests) then
-      kept[#kept + 1] = record
+    if (not at or at + slack > since or at == since) and criteria.passes(record, tests) then
+      selected[#selected + 1] = record
       timeless = timeless + (since and not at and 1 or 0)
     end
   end
-  return kept, timeless
+  return selected, timeless
 end
 
-local function narrow(self, tests, since, now)
-  local counts = since or self.without_time -- which is of other records now
-  local records, timeless = keep(self, tests, counts and (since or -math.huge))
+--- Narrows a list.
+-- @local
+-- @tparam pcapi.list self
+-- @tparam table matching from `pcapi.service.criteria.compile`
+-- @treturn pcapi.list a new list of the same records
+function M.narrow(self, matching)
+  local now = self.date or matching.now
+  local since = matching.since and matching.since(now)
+  local counts = since or self.without_time -- that of the whole list is wrong for a part of it
+  local records, timeless = select_records(self, matching.tests,
+    counts and (since or -math.huge))
   local covered = since and self.resource.days and now - self.resource.days * DAY
   return derive(self, records, {
     without_time = counts and timeless or nil,
@@ -147,56 +107,75 @@ local function narrow(self, tests, since, now)
   })
 end
 
---- Checks criteria before anything is asked of the service.
--- @tparam table criteria
--- @tparam table resource description of the call
--- @tparam number now UTC epoch seconds
--- @treturn[1] function that makes a list of the matching records of a list; there a duration
--- counts from when the service answered, if that is known
--- @treturn[2] nil
--- @treturn[2] string what is wrong with which of them
-function M.compile(criteria, resource, now)
-  for name in pairs { user = true, application = true } do
-    if criteria[name] and not resource[name] then
-      return nil, ("these records name no %s"):format(name)
-    elseif criteria[name] == "" then
-      return nil, ("%s is empty; leave it out, or give * for any"):format(name)
-    end
-  end
-  if criteria.mfa_compliant ~= nil and not resource.tells_compliance then
-    return nil, "these records do not tell mfa_compliant"
-  end
-  local first, message
-  if criteria.since then
-    first, message = time().since(criteria.since, now)
-    if not first then
-      return nil, "since: " .. message
-    end
-  end
-  local tests = tests_of(criteria, resource)
-  return function(self)
-    local answered = self.date or now
-    local since = first and (time().since(criteria.since, answered) or first)
-    return narrow(self, tests, since, answered)
-  end
-end
+--- The criteria of @{List:filter} and of the calls. A record has to meet all that are given.
+-- @table criteria
+-- @tfield string|number since the earliest time: epoch seconds, or a text such as `24h`, `7d`,
+-- `yesterday` or `2024-02-03`. A duration ends when the service answered, by its clock. A record
+-- without a readable time stays in the list
+-- @tfield string user `upn` or `objectId`; `*` stands for any text; case does not count
+-- @tfield string application `applicationId` or `applicationName`; `*` stands for any text; case
+-- does not count
+-- @tfield boolean mfa_compliant true: with MFA; false: without. A record that does not say is in
+-- neither list
 
---- The records that meet all criteria.
--- @tparam[opt] table criteria as @{criteria}
--- @treturn pcapi.list a new list over the same records
-function List:filter(criteria)
-  criteria = check.options(criteria, M.criteria, "filter")
-  local matching, message = M.compile(criteria, self.resource, self.clock())
+--- Makes a list of the records that meet all criteria. A wrong criterion raises.
+-- @usage local recent = requests:filter { since = "24h", user = "*@fabrikam.example" }
+-- @tparam[opt] table options see @{criteria}
+-- @treturn pcapi.list a new list of the same records
+function List:filter(options)
+  options = check.options(options, criteria.types, "filter")
+  local matching, message = criteria.compile(options, self.resource, self.clock())
   if not matching then
     error("filter: " .. message, 2)
   end
-  return matching(self)
+  return M.narrow(self, matching)
 end
 
---- When a record happened.
+local GUID = ("x"):rep(8) .. "-xxxx-xxxx-xxxx-" .. ("x"):rep(12)
+GUID = "^" .. GUID:gsub("%-", "%%-"):gsub("x", "%%x") .. "$"
+
+-- One part of an identity. GUIDs compare without case (RFC 9562 §4); a day may come as a time.
+-- Escaped is what separates parts, and what would break a line.
+local function identity_part(value, is_day)
+  if type(value) == "number" then
+    value = require("pcapi.text").number(value) -- few identifiers are numbers
+  end
+  if type(value) ~= "string" or value == "" then
+    return nil
+  elseif is_day then
+    value = value:match "^%d%d%d%d%-%d%d%-%d%d" or value
+  elseif value:find(GUID) then
+    return value:lower()
+  end
+  return (value:gsub("[%z\1-\31\127%%/]", function(char)
+    return ("%%%02X"):format(char:byte())
+  end))
+end
+
+--- What identifies a record among those of its call, whenever it is listed: a text of one line.
+-- Texts of different records differ. For a user it is made of `tenantId` and `objectId`, for
+-- adoption of `loginDate` and `applicationId`, for a request of `requestId`.
+-- @usage seen[users:identity_of(user)] = true
 -- @tparam table record
--- @treturn ?number UTC epoch seconds; nil when the record does not say, or writes a time that
--- stands for none, such as `0001-01-01T00:00:00`
+-- @treturn[1] string
+-- @treturn[2] nil the record lacks one of these fields, or the call declares no identity
+function List:identity_of(record)
+  local resource, parts = self.resource, {}
+  for i, field in ipairs(resource.identity or {}) do
+    local is_day = resource.time_type == "date" and field == resource.time
+    parts[i] = identity_part(record[field], is_day)
+    if not parts[i] then
+      return nil
+    end
+  end
+  return parts[1] and table.concat(parts, "/")
+end
+
+--- The time of a record.
+-- @tparam table record
+-- @treturn[1] number UTC epoch seconds
+-- @treturn[2] nil it has no readable time, or one that stands for none, such as
+-- `0001-01-01T00:00:00`
 function List:time_of(record)
   return (time().parse_logged(record[self.resource.time]))
 end
@@ -216,8 +195,8 @@ end
 
 local RANK = { number = 1, string = 2 }
 
--- Orders rows of {key, at}: without a key last in either direction, equal keys
--- by their place.
+-- Orders rows of {key, at}: rows without a key come last in either direction, equal keys keep
+-- their order.
 local function row_order(descending)
   return function(a, b)
     local rank_a, rank_b = RANK[type(a.key)] or 3, RANK[type(b.key)] or 3
@@ -232,7 +211,7 @@ local function row_order(descending)
   end
 end
 
---- Whether the service documents a field or a record has it.
+--- Whether the list has a field: a documented one, or one that any of its records has.
 -- @tparam string field
 -- @treturn boolean
 function List:has_field(field)
@@ -254,10 +233,11 @@ local function no_field(what, self, field)
     table.concat(self.columns, ", "))
 end
 
---- Sorts by a field; records that are equal in it keep their order.
--- @tparam string field
--- @tparam[opt] boolean descending
--- @treturn pcapi.list a new list over the same records
+--- Makes a list that is sorted by a field. Records that are equal in it keep their order; those
+-- without it come last.
+-- @tparam string field a name that @{List:has_field} knows; any other raises
+-- @tparam[opt] boolean descending the largest first
+-- @treturn pcapi.list a new list of the same records
 function List:sort_by(field, descending)
   if type(field) ~= "string" then
     error("sort_by takes the name of a field, not a " .. type(field), 2)
@@ -276,13 +256,17 @@ function List:sort_by(field, descending)
   return derive(self, sorted)
 end
 
---- Sorts by time, the newest first.
--- @treturn pcapi.list a new list over the same records
+--- Makes a list that is sorted by time, the newest record first. Records of a call without a time
+-- keep their order.
+-- @treturn pcapi.list a new list of the same records
 function List:newest_first()
+  if not self.resource.time then
+    return self:filter()
+  end
   return self:sort_by(self.resource.time, true)
 end
 
--- Adds a record to its group, and keeps the group's newest time.
+-- Adds a record to its group, and updates the group's newest time.
 local function add_to_group(group, record, at)
   group.records[#group.records + 1] = record
   if at and at > (group.newest or -math.huge) then
@@ -290,13 +274,14 @@ local function add_to_group(group, record, at)
   end
 end
 
---- Groups the records by a field, the largest group first.
+--- Groups the records by a field. The largest group comes first.
 -- @usage for _, group in ipairs(requests:group_by "applicationId") do
 --   print(group.key, #group, group.newest)
 -- end
--- @tparam string|function field name of a field, or a function of a record
--- @treturn table array of lists; each also has `key` (nil for records without the
--- field) and `newest` (UTC epoch seconds)
+-- @tparam string|function field a name that @{List:has_field} knows (any other raises), or a
+-- function that returns the key of a record
+-- @treturn {pcapi.list,...} groups; each also has `key` (nil: its records lack the field) and
+-- `newest` (the newest time, UTC epoch seconds; nil: unknown)
 function List:group_by(field)
   if type(field) ~= "string" and type(field) ~= "function" then
     error("group_by takes the name of a field or a function, not a " .. type(field), 2)

@@ -1,5 +1,5 @@
---- One call that answers with records: whatever the shape of its answer and
--- however many its pages, a list comes out.
+--- Carries out a call that returns records: whatever the shape of its responses, and however many
+-- pages there are, the result is one list.
 -- @module pcapi.service.paging
 local core = require "pcapi.core"
 local defaults = require "pcapi.defaults"
@@ -15,14 +15,15 @@ local M = {}
 
 local MAX_PAGES = 10000
 
--- What a link may not set: who we are, where we go, and how the bytes are framed.
+-- Headers that a link may not set: they say who we are, where the request goes, and how its bytes
+-- are framed.
 local OURS = { authorization = true, ["proxy-authorization"] = true, cookie = true,
                ["user-agent"] = true, host = true, connection = true, upgrade = true,
                expect = true, te = true, trailer = true, ["content-length"] = true,
                ["transfer-encoding"] = true, accept = true, ["accept-encoding"] = true,
                range = true, validatemfa = true }
 
--- Names that are ours, with the first letter large.
+-- The names of members with their first letter in upper case.
 local capitalized = setmetatable({}, {
   __index = function(names, name)
     names[name] = string.char(name:byte() - 32) .. name:sub(2)
@@ -42,52 +43,93 @@ local function member(object, name)
   return value
 end
 
---- The records of one answer: a collection, a bare array or one object, since the
--- service's documents disagree about which call gives which.
+-- An empty array is decoded like an empty object.
+local function is_array(value)
+  return type(value) == "table" and (value[1] ~= nil or next(value) == nil)
+end
+
+-- Whether an object is a collection of OData (Microsoft Graph): beside `value` it has annotations
+-- only, such as @odata.context (OData JSON Format 4.01 §12). Any other object may have a field
+-- `value` by chance.
+local function is_odata_collection(object)
+  local is_annotated = false
+  for name in pairs(object) do
+    if type(name) ~= "string" or name ~= "value" and not name:find("@", 1, true) then
+      return false
+    end
+    is_annotated = is_annotated or name:sub(1, 7) == "@odata."
+  end
+  return is_annotated
+end
+
+-- How many records the service counts, as it says.
+local function total_of(object)
+  local total = member(object, "totalCount")
+  return record.integer(total == nil and object["@odata.count"] or total)
+end
+
+-- The records of an object without `items`, if it is a collection nevertheless.
+local function other_items(object, resource)
+  local items = object[resource.items or "value"]
+  if is_array(items) and (resource.items or is_odata_collection(object)) then
+    return items
+  elseif total_of(object) == 0 then
+    return {} -- "items": null
+  end
+end
+
+--- The records of one response: those of a collection or a bare array, or the one object that it
+-- is. The service's documents disagree about which call returns which.
 -- @tparam table response `json`, `body`
--- @tparam table description of the records, from `record.describe`
--- @tparam[opt] function breathe as for `record.settle`
+-- @tparam table resource declaration of the call
+-- @tparam[opt] function checkpoint as for `record.normalise`
 -- @treturn[1] table array
 -- @treturn[1] number how many elements were no objects, and are left out
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with the shape
-function M.records(response, description, breathe)
+function M.records(response, resource, checkpoint)
   local json = response.json
   if type(json) ~= "table" then
-    return nil, "the answer is a single value, not a list of records"
+    return nil, "the response is a single value, not a list of records"
   end
   local items = member(json, "items")
-  if items == nil and response.body:find("^\239?\187?\191?%s*%[") then
+  if items == nil and response.body:find "^\239?\187?\191?%s*%[" then
     items = json -- only the text tells an empty array from an empty object
-  elseif items == nil and member(json, "totalCount") == 0 then
-    items = {} -- "items": null
-  elseif items == nil and record.is_known(json, description) then
-    items = { json }
-  elseif type(items) ~= "table" or items[1] == nil and next(items) ~= nil then
-    return nil, "the answer is neither a list of records nor a record"
+  elseif items == nil then
+    items = other_items(json, resource)
   end
-  return record.settle(items, description, breathe)
+  if items == nil and record.is_known(json, resource.description) then
+    items = { json }
+  elseif not is_array(items) then
+    return nil, "the response is neither a list of records nor a record"
+  end
+  return record.normalise(items, resource.description, checkpoint)
 end
 
--- The continuation token of an answer, from whichever of its three places.
+-- The continuation token of a response: in a header or a member.
 local function continuation(response)
   local token = response.headers["ms-continuationtoken"]
   if not token and response.json[1] == nil then
     token = member(response.json, "continuationToken")
   end
-  return type(token) == "string" and token ~= "" and token or nil
+  return token
 end
 
+local function is_text(value)
+  return type(value) == "string" and value ~= ""
+end
+
+-- The headers that a link asks for, but for ours; or nil and what is wrong with them.
 local function link_headers(link)
   local wanted, listed = {}, member(link, "headers")
   if listed ~= nil and type(listed) ~= "table" then
-    return nil, "the link to the next page is unusable: its headers are no list"
+    return nil, "is unusable: its headers are no list"
   end
   for _, header in ipairs(listed or {}) do
     local name, value = member(header, "key"), member(header, "value")
     local ok, why = headers.is_valid(name, value)
     if not ok then
-      return nil, "the link to the next page is unusable: " .. why
+      return nil, "is unusable: " .. why
     elseif not OURS[core.lower(name)] then
       wanted[name] = value
     end
@@ -95,40 +137,51 @@ local function link_headers(link)
   return wanted
 end
 
---- Where the next page is.
+-- The page that a link leads to; or nil and why the link cannot be followed.
+local function linked_page(uri, link, base, root)
+  local wanted, why = link_headers(link)
+  local address
+  if wanted then
+    address, why = url.follow(uri, base, root)
+  end
+  if not address then
+    return nil, "the link to the next page " .. why
+  end
+  return { url = address, headers = wanted }
+end
+
+--- Finds the next page: by a link (`links.next` or `@odata.nextLink`) or a continuation token.
 -- @tparam table response `json`, `headers`
--- @tparam table page the call that gave it: `url`
+-- @tparam table page the request of this page: `url`
 -- @tparam table base address of the service, from `url.parse`
 -- @tparam string root prefix and version of the call
 -- @treturn[1] table `url`, `headers`
 -- @treturn[2] nil this was the last page
 -- @treturn[3] nil
--- @treturn[3] string why the link cannot be followed
+-- @treturn[3] string why the link or token cannot be followed
 function M.next_page(response, page, base, root)
-  local link = member(member(response.json, "links"), "next")
-  local uri = member(link, "uri")
-  if type(uri) == "string" and uri ~= "" then
-    local wanted, why = link_headers(link)
-    local address
-    if wanted then
-      address, why = url.follow(uri, base, root)
-    end
-    if not address then
-      return nil, why:find("^the ") and why or "the link to the next page " .. why
-    end
-    return { url = address, headers = wanted }
+  local json = response.json
+  local links = member(json, "links")
+  local link = links and member(links, "next")
+  local uri = link and member(link, "uri")
+  if is_text(uri) then
+    return linked_page(uri, link, base, root)
   end
   local token = continuation(response)
-  if token then
+  if is_text(token) then
     local ok, why = headers.is_valid("MS-ContinuationToken", token)
     return ok and { url = page.url, headers = { ["MS-ContinuationToken"] = token } } or nil, why
   end
+  uri = json["@odata.nextLink"]
+  if is_text(uri) then
+    return linked_page(uri, nil, base, root)
+  end
 end
 
--- Reads a page: its records, and the page after it if there is one; or nil, nil,
--- err. Counts in the call.
+-- Reads a page: its records, and the page after it if there is one; or nil, nil, err. Counts in
+-- the call.
 local function read_page(client, resource, root, page, call, response)
-  local records, unreadable, why = M.records(response, resource.description,
+  local records, unreadable, why = M.records(response, resource,
     json_body.checkpoint(client.transport, call.deadline))
   local following, message
   if records then
@@ -144,7 +197,7 @@ local function read_page(client, resource, root, page, call, response)
   return records, following
 end
 
--- What all calls of a resource have in common stands behind each of them.
+-- What all requests of a resource have in common, as the metatable of each.
 local common = setmetatable({}, { __mode = "k" })
 
 local function new_call(resource, call)
@@ -155,24 +208,23 @@ local function new_call(resource, call)
   return setmetatable(call, common[resource])
 end
 
--- The same error as that of a later page: the address was right, as the pages before came
--- from it. A copy, as who gives tokens may give the same error again.
+-- The error of a later page. It is a copy, as a provider of tokens may return the same error to
+-- others. The address is not to blame: the pages before came from it.
 local function of_later_page(err, number, records)
   local copy = {}
   for name, value in pairs(err) do
     copy[name] = value
   end
   copy.page = number
-  copy.message = ("page %d of the answer, after %d records: %s"):format(number, records,
-    err.message)
-  local is_full = err.hint and err.hint:find "^Raise " -- one of its ceilings was met
+  copy.message = ("page %d of the list, after %d records: %s"):format(number, records, err.message)
+  local is_full = err.hint and err.hint:find "^Raise " -- an option is too low
   if (err.kind == "not_found" or err.kind == "protocol") and not is_full then
     copy.hint = "Ask again from the first page: the list may have changed meanwhile"
   end
   return errors.new(copy)
 end
 
--- Reads page after page. A link that comes again would go round for ever.
+-- Reads page after page. A link that comes again would lead in a circle for ever.
 local function read_pages(client, resource, call, root, response)
   local records, page, err = read_page(client, resource, root, call, call, response)
   local seen, count = {}, 1
@@ -180,32 +232,35 @@ local function read_pages(client, resource, call, root, response)
     local key = page.url .. "\n" .. table.concat(headers.lines(page.headers), "\n")
     count = count + 1
     if seen[key] or count > MAX_PAGES then
-      return nil, json_body.unreadable(response, "the pages of the answer do not end")
+      return nil, json_body.unreadable(response, "the pages of the list do not end")
     end
     seen[key] = true
     response, err = client:call(new_call(resource, {
       url = page.url, headers = page.headers, deadline = call.deadline,
       correlation_id = call.correlation_id, ceilings = call.ceilings,
     }))
-    local some
+    local more
     if response then
-      some, page, err = read_page(client, resource, root, page, call, response)
+      more, page, err = read_page(client, resource, root, page, call, response)
     end
-    if not some then
+    if not more then
       return nil, of_later_page(err, count, #records)
     end
-    for i = 1, #some do
-      records[#records + 1] = some[i]
+    for i = 1, #more do
+      records[#records + 1] = more[i]
     end
   end
   return records, err
 end
 
--- Where a call may be answered, as `root` (prefix and version) and `url`.
+local NO_PREFIX = { "" }
+
+-- The addresses where a call may be served, each with `root` (prefix and version) and `url`.
 local function addresses_of(client, resource)
+  local prefixes = client.prefix and { client.prefix } or resource.prefixes or NO_PREFIX
   local addresses = {}
-  for i, prefix in ipairs(client.prefix and { client.prefix } or resource.prefixes) do
-    local root = (prefix == "" and "" or "/" .. prefix) .. "/" .. resource.version
+  for i, prefix in ipairs(prefixes) do
+    local root = (prefix == "" and "" or "/" .. prefix) .. "/" .. (resource.version or "v1")
     addresses[i] = { root = root, url = client.base.origin .. client.base.path .. root .. "/"
       .. resource.path }
   end
@@ -213,12 +268,11 @@ local function addresses_of(client, resource)
   return addresses
 end
 
--- Asks at one address after the other, since which of them the service serves is not
--- documented for certain. The one that answers is remembered for this call alone: the
--- three of them moved at different times.
+-- Tries one address after the other, since the documents disagree where a call is served. The one
+-- that answers is remembered for this call alone: the calls moved at different times.
 local function first_page(client, resource, call, at, first_err)
   local addresses = client.addresses[resource.path] or addresses_of(client, resource)
-  local address = addresses[at] or addresses[1] -- one has answered meanwhile
+  local address = addresses[at] or addresses[1] -- another task may have found it meanwhile
   call.url = address.url .. url.query(call.query)
   local response, err = client:call(call)
   if response then
@@ -230,17 +284,16 @@ local function first_page(client, resource, call, at, first_err)
   return nil, err.kind == "not_found" and first_err or err
 end
 
--- When the service answered, by its clock; and how many seconds that is ahead of ours, where
--- it is not within the time that the call took.
+-- When the service answered, by its clock, and how many seconds that clock is ahead of ours. A
+-- difference that the duration of the call explains is none.
 local function date_of(client, call, response)
   local now = client.clock()
   local date = headers.date(response.headers, now)
   return date, date and (date > now and date - now or math.min(0, date - call.began))
 end
 
--- The first page and those behind it, as one list.
+-- The first page and those after it, as one list.
 local function whole_list(client, resource, call, root, response)
-  local total = record.integer(member(response.json, "totalCount"))
   local date, offset = date_of(client, call, response)
   local facts = {
     request_id = response.request_id, correlation_id = response.correlation_id,
@@ -252,17 +305,18 @@ local function whole_list(client, resource, call, root, response)
   if not records then
     return nil, err
   end
-  local came = #records + call.unreadable
-  if #records == 0 and came > 0 then -- an empty list would say that all is well
+  local total, returned = total_of(response.json), #records + call.unreadable
+  if #records == 0 and returned > 0 then -- an empty list would say that all is well
     return nil, json_body.unreadable(response, "no record of the list is an object")
   end
   facts.unreadable = call.unreadable
-  facts.total_count = total and total >= 0 and total or came
-  facts.truncated = resource.cap ~= nil and came >= resource.cap or facts.total_count > came
+  facts.total_count = total and total >= 0 and total or returned
+  facts.truncated = resource.cap ~= nil and returned >= resource.cap
+    or facts.total_count > returned
   return list.new(records, facts)
 end
 
---- Carries out a call and gives its records.
+--- Carries out a call and returns its records.
 -- @tparam pcapi.client client
 -- @tparam table resource declaration of the call, see `pcapi.service.resource`
 -- @tparam table options `query` (name to value), `timeout` (seconds), `correlation_id`

@@ -1,17 +1,20 @@
---- Records as the service sends them, made as they are documented: one spelling
--- of every described field, none of them empty, numbers and booleans that are
--- such. A field that is not described stays as it came. Pure.
+--- Normalises records: gives every documented field its documented name and type. Pure.
+--
+-- The service's documents disagree about names, and drafts show texts for numbers and booleans.
+-- A normalised record has one name for each described field, real numbers and booleans, and no
+-- empty texts. A field that is not described stays as it is.
 -- @module pcapi.service.record
 local core = require "pcapi.core"
 
 local M = {}
 
-local lower = core.lower -- names are ASCII, whatever letters the locale of the process has
+local lower = core.lower -- field names are ASCII; string.lower depends on the locale
 local EXACT = 2 ^ 53 -- a double holds every integer below
 
---- Reads a count: drafts of the documentation show "" and texts for numbers.
+--- Reads a count.
 -- @param value
--- @treturn ?number an integer that a double holds exactly; nil for anything else
+-- @treturn ?number an integer that a double holds exactly, also from a text such as `"9"`; nil
+-- for anything else
 function M.integer(value)
   if type(value) == "string" then
     value = value:find "^%-?%d+$" and tonumber(value)
@@ -21,7 +24,8 @@ function M.integer(value)
   end
 end
 
--- Who counts adds and divides: what is no count is not there. A boolean is only compared.
+-- A count that is no integer becomes nil, as callers add and divide counts. A boolean is only
+-- compared, so another value may stay.
 local CONVERT = {
   integer = M.integer,
   boolean = function(value)
@@ -36,12 +40,12 @@ local CONVERT = {
 local KIND = { string = "s", time = "s", date = "s", integer = "n", boolean = "b" }
 
 --- Prepares the description of a kind of record.
--- @tparam table fields array of `{name, type, aliases...}`; type is string, time,
--- date, integer or boolean
--- @treturn table for `settle`: `columns` (names in order), `kinds`, `names`,
--- `converters`, `spellings` (another spelling, its name, in turn)
+-- @tparam table fields array of `{name, type, aliases...}`; the type is `"string"`, `"time"`,
+-- `"date"`, `"integer"` or `"boolean"`
+-- @treturn table for @{normalise}: `columns` (names in order), `kinds`, `names`, `converters`,
+-- `aliases` (alias, name, alias, name…)
 function M.describe(fields)
-  local columns, kinds, exact, folded, converters, spellings = {}, {}, {}, {}, {}, {}
+  local columns, kinds, exact, folded, converters, aliases = {}, {}, {}, {}, {}, {}
   for i, field in ipairs(fields) do
     local name = field[1]
     columns[i], kinds[i] = name, KIND[field[2]]
@@ -49,24 +53,23 @@ function M.describe(fields)
     exact[name], folded[lower(name)] = name, name
     for k = 3, #field do
       exact[field[k]], folded[lower(field[k])] = name, name
-      spellings[#spellings + 1] = field[k]
-      spellings[#spellings + 1] = name
+      aliases[#aliases + 1] = field[k]
+      aliases[#aliases + 1] = name
     end
   end
-  -- all tables of the documentation are in PascalCase, all bodies in camelCase;
-  -- a field that is not described keeps the name it came with
+  -- the documents show PascalCase in tables and camelCase in bodies
   local names = setmetatable(exact, {
     __index = function(_, key)
       return type(key) == "string" and folded[lower(key)] or key
     end,
   })
   return { columns = columns, kinds = table.concat(kinds), names = names,
-           converters = converters, spellings = spellings }
+           converters = converters, aliases = aliases }
 end
 
 --- Whether an object holds any described field.
 -- @tparam table object
--- @tparam table description from `describe`
+-- @tparam table description from @{describe}
 -- @treturn boolean
 function M.is_known(object, description)
   for key in pairs(object) do
@@ -78,8 +81,8 @@ function M.is_known(object, description)
   return false
 end
 
--- What a described field's value ought to be; nil for an empty one.
-local function settle_value(value, convert)
+-- The normalised value of a described field; nil for an empty text.
+local function normalise_value(value, convert)
   if value == "" then
     return nil
   elseif convert then
@@ -88,22 +91,22 @@ local function settle_value(value, convert)
   return value
 end
 
--- Another spelling fills a gap. Beside the field's own name it stays as it came, like every
--- field that is not described; so do the others of several, whichever comes first.
-local function settle_record(record, description)
+-- An alias only fills a gap: beside a field under its own name, it stays like an unknown field.
+-- Of several aliases the first in alphabetical order counts, whatever order they come in.
+local function normalise_record(record, description)
   local names, converters, from = description.names, description.converters, nil
   for key, value in next, record do
     local name = names[key]
     local is_described = rawget(names, name) == name
-    local settled = value
+    local normalised = value
     if is_described then
-      settled = settle_value(value, converters[name])
+      normalised = normalise_value(value, converters[name])
     end
     if is_described and name == key then
-      record[key] = settled
-    elseif is_described and settle_value(record[name], converters[name]) == nil then
+      record[key] = normalised
+    elseif is_described and normalise_value(record[name], converters[name]) == nil then
       from = from or {}
-      if settled == nil then
+      if normalised == nil then
         record[key] = nil
       elseif from[name] == nil or key < from[name] then
         from[name] = key
@@ -111,54 +114,55 @@ local function settle_record(record, description)
     end
   end
   for name, key in next, from or {} do
-    record[name], record[key] = settle_value(record[key], converters[name]), nil
+    record[name], record[key] = normalise_value(record[key], converters[name]), nil
   end
 end
 
--- Decoded, an empty array is as an empty object.
+-- Once decoded, an empty array is the same as an empty object.
 local function is_object(value)
   return type(value) == "table" and value[1] == nil
 end
 
--- Takes out what is no object. Returns how much that was.
+-- Removes the elements that are no objects. Returns how many they were.
 local function drop_unreadable(records)
-  local kept, count = 0, #records
+  local last, count = 0, #records
   for i = 1, count do
     local record = records[i]
     records[i] = nil
     if is_object(record) then
-      kept = kept + 1
-      records[kept] = record
+      last = last + 1
+      records[last] = record
     end
   end
-  return count - kept
+  return count - last
 end
 
-local PIECE = 100 -- records that take about a quarter of a millisecond
+local PIECE = 100 -- records; to normalise them takes about a quarter of a millisecond
 
---- Settles records in place. What is no object is taken out.
+--- Normalises records in place, and removes the elements that are no objects.
 -- @tparam table records array as decoded
--- @tparam table description from `describe`
--- @tparam[opt] function breathe is called now and then where there is much to do; what it
--- returns, if anything, ends the work as its message
+-- @tparam table description from @{describe}
+-- @tparam[opt] function checkpoint is called between pieces of long work; if it returns a message,
+-- the work ends with it
 -- @treturn[1] table the same array
--- @treturn[1] number how many elements were no objects
+-- @treturn[1] number how many elements were removed
 -- @treturn[2] nil
--- @treturn[2] string message
-function M.settle(records, description, breathe)
-  local at, settled, has_odd = 0, 0, false
+-- @treturn[2] string the message of `checkpoint`
+function M.normalise(records, description, checkpoint)
+  local at, count, has_other = 0, 0, false
   while true do
+    -- the core renames the plain cases, and finds the next record that needs more
     at = core.unsettled(records, description.columns, description.kinds, at + 1,
-      description.spellings)
+      description.aliases)
     if not at then
-      return records, has_odd and drop_unreadable(records) or 0
+      return records, has_other and drop_unreadable(records) or 0
     elseif is_object(records[at]) then
-      settle_record(records[at], description)
+      normalise_record(records[at], description)
     else
-      has_odd = true
+      has_other = true
     end
-    settled = settled + 1
-    local stop = breathe and settled % PIECE == 0 and breathe()
+    count = count + 1
+    local stop = checkpoint and count % PIECE == 0 and checkpoint()
     if stop then
       return nil, stop
     end

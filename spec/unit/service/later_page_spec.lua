@@ -1,4 +1,4 @@
--- A page behind the first one that fails, and counts that are none.
+-- What the error says when a page after the first one fails.
 local cjson = require "cjson"
 local errors = require "pcapi.error"
 local fake = require "spec.support.fake_transport"
@@ -23,60 +23,47 @@ local function fails(...)
 end
 
 describe("a later page that fails", function()
-  it("says which one it is and how much was read before", function()
+  it("is named with its number and the records before it", function()
     local err = fails(page(1, 3, 2), page(4, 5, 3), { status = 403, body = '{"code":"900308"}' })
     assert.equal("forbidden", err.kind)
     assert.equal(3, err.page)
-    assert.matches("^page 3 of the answer, after 5 records: ", err.message)
+    assert.matches("^page 3 of the list, after 5 records: ", err.message)
     assert.matches("Admin agent", err.hint, 1, true)
   end)
 
   for name, answer in pairs { ["is not there"] = { status = 404 },
                               ["is HTML"] = { body = "<html>", headers = JSON },
                               ["is no list"] = { body = "{}", headers = JSON } } do
-    it("does not blame the address when it " .. name, function()
+    it("that " .. name .. " is no reason to check base_url", function()
       local err = fails(page(1, 2, 2), answer)
-      assert.matches("^page 2 of the answer, after 2 records: ", err.message)
+      assert.matches("^page 2 of the list, after 2 records: ", err.message)
       assert.is_nil(err.hint:find("base_url", 1, true))
       assert.matches("Ask again", err.hint, 1, true)
     end)
   end
 
-  it("is told for a failure of the network, too", function()
+  it("is named in an error of the network, too", function()
     local err = fails(page(1, 2, 2), { kind = "tls", message = "not this host" })
     assert.equal("tls", err.kind)
-    assert.equal("page 2 of the answer, after 2 records: not this host", err.message)
+    assert.equal("page 2 of the list, after 2 records: not this host", err.message)
   end)
 
-  it("leaves an error that somebody else keeps as it was", function()
-    local kept = errors.new { kind = "sign_in_required", message = "nobody is signed in" }
-    local given = false
+  it("does not change an error that the token function keeps", function()
+    local theirs = errors.new { kind = "sign_in_required", message = "nobody is signed in" }
+    local is_given = false
     local client = fake.client({ page(1, 2, 2) }, { token = function()
-      local token = not given and fake.TOKEN or nil
-      given = true
-      return token, kept
+      local token = not is_given and fake.TOKEN or nil
+      is_given = true
+      return token, theirs
     end })
     local _, err = client.security:partner_requests()
-    assert.equal("page 2 of the answer, after 2 records: nobody is signed in", err.message)
-    assert.equal("nobody is signed in", kept.message)
+    assert.equal("page 2 of the list, after 2 records: nobody is signed in", err.message)
+    assert.equal("nobody is signed in", theirs.message)
   end)
 
-  it("is no matter of the first page", function()
+  it("is never the first page", function()
     local err = fails({ status = 404 }, { status = 404 })
     assert.is_nil(err.page)
     assert.matches("base_url", err.hint, 1, true)
   end)
-end)
-
-describe("the count of a list", function()
-  for _, text in ipairs { "1e308", "1e999", "-3", "2.5", '"abc"', '"nan"', '"inf"', "true",
-                          "[]" } do
-    it("is that of its records where the service counts " .. text, function()
-      local client = fake.client { { headers = JSON, body =
-        '{"totalCount":' .. text .. ',"items":[{"requestId":"1"}]}' } }
-      local records = assert(client.security:partner_requests())
-      assert.equal(1, records.total_count)
-      assert.is_false(records.truncated)
-    end)
-  end
 end)

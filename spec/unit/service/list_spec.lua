@@ -28,7 +28,7 @@ describe("pcapi.service.list", function()
   describe("a list", function()
     local records = requests { { upn = "a" }, { upn = "b" } }
 
-    it("is a plain array to whoever goes through it", function()
+    it("is a plain array to loops and JSON encoders", function()
       local keys = {}
       for key in pairs(records) do
         keys[#keys + 1] = key
@@ -38,12 +38,12 @@ describe("pcapi.service.list", function()
       assert.equal('[{"upn":"a"},{"upn":"b"}]', require("cjson").encode(records))
     end)
 
-    it("tells facts of its answer", function()
+    it("has facts of its response", function()
       assert.equal(2, records.total_count)
       assert.equal("r-1", records.request_id)
     end)
 
-    it("knows no other fields", function()
+    it("has no other fields", function()
       assert.is_nil(records.odd)
       assert.is_nil(records[3])
     end)
@@ -71,16 +71,16 @@ describe("pcapi.service.list", function()
       { "77AA-4", { "77aa-4" } }, { "5f0b-*", { "5f0b-1", "5f0b-2" } }, { "^kim*", {} },
       { "k?m*", {} }, { "kim@fabrikam.example$", {} },
     } do
-      it(("by user %q keeps %d"):format(case[1], #case[2]), function()
+      it(("by user %q returns %d"):format(case[1], #case[2]), function()
         assert.same(case[2], users { user = case[1] })
       end)
     end
 
-    it("raises for an empty name, which would hide everybody", function()
+    it("raises for an empty name, which no user has", function()
       raises(function() requests({}):filter { user = "" } end, "user is empty")
     end)
 
-    it("by application looks at id and name", function()
+    it("by application compares id and name", function()
       local apps = new("application_mfa_adoption_status", {
         { applicationId = "a-1", applicationName = "Billing" }, { applicationId = "b-2" },
       })
@@ -88,7 +88,7 @@ describe("pcapi.service.list", function()
       assert.same({ "b-2" }, column(apps:filter { application = "B-2" }, "applicationId"))
     end)
 
-    it("by mfa_compliant does not take a missing answer for false", function()
+    it("by mfa_compliant does not take a missing value for false", function()
       local some = requests { { upn = "yes", mfaCompliant = true }, { upn = "none" },
                               { upn = "no", mfaCompliant = false } }
       assert.same({ "no" }, column(some:filter { mfa_compliant = false }, "upn"))
@@ -103,16 +103,16 @@ describe("pcapi.service.list", function()
         { upn = "unread", requestDateTime = "lately" },
         { upn = "without" },
       }
-      local kept = { "at", "after", "unread", "without" }
+      local found = { "at", "after", "unread", "without" }
 
       for _, since in ipairs { "24h", "1d", "2024-02-02T07:08:09Z", NOW - 86400 } do
-        it(("%s keeps what is not before, and what has no time"):format(tostring(since)),
+        it(("%s returns later records, and those without a time"):format(tostring(since)),
           function()
-            assert.same(kept, column(some:filter { since = since }, "upn"))
+            assert.same(found, column(some:filter { since = since }, "upn"))
           end)
       end
 
-      it("keeps a day as long as it lasts", function()
+      it("returns a day until its end", function()
         local days = new("application_mfa_adoption_status", {
           { loginDate = "2024-02-01" }, { loginDate = "2024-02-02" }, { loginDate = "2024-02-03" },
         })
@@ -124,7 +124,7 @@ describe("pcapi.service.list", function()
       end)
     end)
 
-    it("keeps what meets all criteria", function()
+    it("returns the records that meet all criteria", function()
       local some = requests {
         { upn = "kim", mfaCompliant = false }, { upn = "kim", mfaCompliant = true },
         { upn = "lee", mfaCompliant = false },
@@ -132,12 +132,12 @@ describe("pcapi.service.list", function()
       assert.equal(1, #some:filter { user = "kim", mfa_compliant = false })
     end)
 
-    it("without criteria keeps all", function()
+    it("without criteria returns all records", function()
       assert.equal(2, #requests { { upn = "a" }, { upn = "b" } }:filter {})
       assert.equal(2, #requests { { upn = "a" }, { upn = "b" } }:filter())
     end)
 
-    it("gives a new list over the same records, with the same facts", function()
+    it("returns a new list of the same records, with the same facts", function()
       local all = requests { { upn = "a" }, { upn = "b" } }
       local some = all:filter { user = "b" }
       assert.equal(2, #all)
@@ -146,7 +146,7 @@ describe("pcapi.service.list", function()
       assert.equal(1, #some:filter({ user = "b" }):newest_first())
     end)
 
-    it("raises at the caller's line for a mistake", function()
+    it("raises at the caller's line for a wrong criterion", function()
       local some = requests {}
       raises(function() some:filter { usr = "x" } end,
         'filter has no option "usr"; did you mean "user"?')
@@ -155,18 +155,18 @@ describe("pcapi.service.list", function()
       raises(function() some:filter "kim" end, "filter takes a table of options")
     end)
 
-    it("raises for what the records do not tell", function()
+    it("raises for a criterion that the records have no field for", function()
       local principals = new("non_mfa_principals", {})
       raises(function() principals:filter { application = "*" } end,
-        "filter: these records name no application")
+        "filter: these records have no application")
       raises(function() principals:filter { mfa_compliant = false } end,
-        "filter: these records do not tell mfa_compliant")
+        "filter: these records have no field for mfa_compliant")
       local days = new("application_mfa_adoption_status", {})
-      raises(function() days:filter { user = "*" } end, "filter: these records name no user")
+      raises(function() days:filter { user = "*" } end, "filter: these records have no user")
     end)
   end)
 
-  it("gives the time of a record in epoch seconds", function()
+  it("knows the time of a record in epoch seconds", function()
     local some = requests {}
     assert.equal(NOW, some:time_of { requestDateTime = "2024-02-03T07:08:09" })
     assert.is_nil(some:time_of { requestDateTime = "lately" })
@@ -175,7 +175,7 @@ describe("pcapi.service.list", function()
   end)
 
   describe("sort_by", function()
-    it("raises for a field that neither documents nor records know", function()
+    it("raises for a field that is not documented and that no record has", function()
       raises(function() requests({ { odd = 1 } }):sort_by "upm" end, "upm")
       assert.equal(1, #requests({ { odd = 1 } }):sort_by "odd")
     end)
@@ -188,7 +188,7 @@ describe("pcapi.service.list", function()
       return column(requests(records):sort_by("x", descending), "at")
     end
 
-    it("goes up, or down when told to", function()
+    it("sorts up, or down with descending", function()
       assert.same({ 2, 3, 1 }, sorted { 30, 4, 5 })
       assert.same({ 1, 3, 2 }, sorted({ 30, 4, 5 }, true))
       assert.same({ 3, 2, 1 }, sorted { "c", "b", "a" })
@@ -216,7 +216,7 @@ describe("pcapi.service.list", function()
       assert.same({ 2, 3, 1 }, sorted { "5", 6, 7 })
     end)
 
-    it("bears values that have no order", function()
+    it("keeps the order of values that cannot be compared", function()
       assert.same({ 2, 1, 3 }, sorted { {}, 5, {} })
     end)
 
@@ -226,7 +226,7 @@ describe("pcapi.service.list", function()
       raises(function() records:sort_by(true) end, "not a boolean")
     end)
 
-    it("gives a new list and leaves this one", function()
+    it("returns a new list and does not change this one", function()
       local records = requests { { upn = "b" }, { upn = "a" } }
       local by_name = records:sort_by "upn"
       assert.same({ "b", "a" }, column(records, "upn"))
@@ -236,7 +236,7 @@ describe("pcapi.service.list", function()
   end)
 
   describe("newest_first", function()
-    it("goes by the clock, not by the letters", function()
+    it("compares times, not texts", function()
       local records = requests {
         { upn = "3", requestDateTime = "2024-02-03T07:08:09.12" },
         { upn = "4", requestDateTime = "2024-02-03T07:08:09" },
@@ -271,7 +271,7 @@ describe("pcapi.service.list", function()
       assert.same({ "c", "e" }, column(records:group_by("applicationId")[1], "upn"))
     end)
 
-    it("knows the newest time of a group, if it has any", function()
+    it("knows the newest time of a group, if any", function()
       local groups = records:group_by "applicationId"
       assert.equal(NOW, groups[1].newest)
       assert.is_nil(groups[2].newest)
@@ -295,14 +295,14 @@ describe("pcapi.service.list", function()
       raises(function() records:group_by "unp" end, "there is no field")
     end)
 
-    it("gives lists, which can be narrowed and sorted as well", function()
+    it("returns lists, which can be filtered and sorted", function()
       local group = records:group_by("applicationId")[1]
       assert.equal("e", group:filter({ user = "e" })[1].upn)
       assert.equal(2, #group:newest_first())
       assert.equal("r-1", group.request_id)
     end)
 
-    it("gives no group for no records", function()
+    it("returns no group for no records", function()
       assert.same({}, requests({}):group_by "upn")
     end)
   end)

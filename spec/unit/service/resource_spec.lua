@@ -1,7 +1,5 @@
 local fake = require "spec.support.fake_transport"
 local raises = require "spec.support.raises"
-local resource = require "pcapi.service.resource"
-local security = require "pcapi.service.resources.security"
 
 local LOG = [[{"totalCount":3,"items":[
   {"requestId":"1","upn":"kim@fabrikam.example","mfaCompliant":true,"applicationId":"a-1",
@@ -21,119 +19,80 @@ local function requests(options)
   return ids, records, transport
 end
 
-describe("pcapi.service.resources.security", function()
-  for name, path in pairs {
-    non_mfa_principals = "nonMfaCompliantPartnerPrincipals",
-    application_mfa_adoption_status = "applicationmfaadoptionstatus",
-    partner_requests = "partnerRequests",
-  } do
-    it("says that a colon is missing, at the caller's line", function()
-    local client = fake.client {}
-    raises(function() client.security.partner_requests { since = "24h" } end, "with a colon")
+describe("a call of a resource", function()
+  it("without options returns all records", function()
+    assert.same({ "1", "2", "3" }, (requests()))
+    assert.same({ "1", "2", "3" }, (requests {}))
   end)
 
-  it("describes " .. name .. " so that lists of it have helpers", function()
-      local call = security[name]
-      local known = {}
-      for _, column in ipairs(call.description.columns) do
-        known[column] = true
-      end
-      assert.equal(path, call.path)
-      assert.equal("", call.prefixes[1])
-      assert.is_true(known[call.time])
-      for _, fields in ipairs { call.user or {}, call.application or {} } do
-        for _, field in ipairs(fields) do
-          assert.is_true(known[field])
-        end
-      end
+  for name, case in pairs {
+    ["since a duration"] = { { since = "24h" }, { "1", "2" } },
+    ["since a time"] = { { since = "2024-02-03T06:30:00Z" }, { "1" } },
+    ["since a number"] = { { since = fake.NOW - 600 }, { "1" } },
+    ["of a user"] = { { user = "kim@*" }, { "1", "2" } },
+    ["of an application"] = { { application = "a-1" }, { "1", "3" } },
+    ["without MFA"] = { { mfa_compliant = false }, { "2", "3" } },
+    ["with MFA"] = { { mfa_compliant = true }, { "1" } },
+    ["that meet several criteria"] = { { user = "kim*", mfa_compliant = false }, { "2" } },
+    ["that do not exist"] = { { user = "lee" }, {} },
+  } do
+    it("returns the records " .. name, function()
+      assert.same(case[2], (requests(case[1])))
     end)
   end
 
-  it("has the three calls about MFA and no other", function()
-    local count = 0
-    for _ in pairs(security) do
-      count = count + 1
-    end
-    assert.equal(3, count)
-  end)
-end)
-
-describe("pcapi.service.resource", function()
-  describe("a call", function()
-    it("without options gives all records", function()
-      assert.same({ "1", "2", "3" }, (requests()))
-      assert.same({ "1", "2", "3" }, (requests {}))
-    end)
-
-    for name, case in pairs {
-      ["since a duration"] = { { since = "24h" }, { "1", "2" } },
-      ["since a time"] = { { since = "2024-02-03T06:30:00Z" }, { "1" } },
-      ["since a number"] = { { since = fake.NOW - 600 }, { "1" } },
-      ["of a user"] = { { user = "kim@*" }, { "1", "2" } },
-      ["of an application"] = { { application = "a-1" }, { "1", "3" } },
-      ["without MFA"] = { { mfa_compliant = false }, { "2", "3" } },
-      ["with MFA"] = { { mfa_compliant = true }, { "1" } },
-      ["that meet several criteria"] = { { user = "kim*", mfa_compliant = false }, { "2" } },
-      ["that do not exist"] = { { user = "lee" }, {} },
-    } do
-      it("keeps the records " .. name, function()
-        assert.same(case[2], (requests(case[1])))
-      end)
-    end
-
-    it("keeps the facts of the whole answer on a filtered list", function()
-      local _, records = requests { user = "svc*" }
-      assert.equal(3, records.total_count)
-      assert.is_false(records.truncated)
-      assert.is_string(records.request_id)
-      assert.equal(1, #records:newest_first())
-    end)
-
-    it("sends no criteria to a service that knows none", function()
-      local _, _, transport = requests { user = "kim*", since = "24h" }
-      assert.equal("https://api.partnercenter.microsoft.com/v1/partnerRequests",
-        transport.sent[1].url)
-    end)
-
-    it("passes timeout and correlation id on", function()
-      local _, records, transport = requests { timeout = 7, correlation_id = "c-1" }
-      assert.equal(7, transport.sent[1].timeout)
-      assert.equal("c-1", transport.sent[1].header["ms-correlationid"])
-      assert.equal("c-1", records.correlation_id)
-    end)
-
-    it("passes days to the service that takes them", function()
-      local client, transport = fake.client { { body = "[]" } }
-      client.security:application_mfa_adoption_status {
-        startDate = "2024-02-01", endDate = "2024-02-29",
-      }
-      assert.equal("https://api.partnercenter.microsoft.com/v1/applicationmfaadoptionstatus"
-        .. "?endDate=2024-02-29&startDate=2024-02-01", transport.sent[1].url)
-    end)
-
-    it("hands on the error of the service", function()
-      local client = fake.client { { status = 403 } }
-      local records, err = client.security:partner_requests { user = "kim" }
-      assert.is_nil(records)
-      assert.equal("forbidden", err.kind)
-    end)
+  it("returns a filtered list with the facts of the whole response", function()
+    local _, records = requests { user = "svc*" }
+    assert.equal(3, records.total_count)
+    assert.is_false(records.truncated)
+    assert.is_string(records.request_id)
+    assert.equal(1, #records:newest_first())
   end)
 
-  describe("blames the caller's line, and asks nothing of the service, for", function()
+  it("sends no criteria to the service", function()
+    local _, _, transport = requests { user = "kim*", since = "24h" }
+    assert.equal("https://api.partnercenter.microsoft.com/v1/partnerRequests",
+      transport.sent[1].url)
+  end)
+
+  it("passes on timeout and correlation id", function()
+    local _, records, transport = requests { timeout = 7, correlation_id = "c-1" }
+    assert.equal(7, transport.sent[1].timeout)
+    assert.equal("c-1", transport.sent[1].header["ms-correlationid"])
+    assert.equal("c-1", records.correlation_id)
+  end)
+
+  it("sends the days that it declares", function()
+    local client, transport = fake.client { { body = "[]" } }
+    client.security:application_mfa_adoption_status {
+      startDate = "2024-02-01", endDate = "2024-02-29",
+    }
+    assert.equal("https://api.partnercenter.microsoft.com/v1/applicationmfaadoptionstatus"
+      .. "?endDate=2024-02-29&startDate=2024-02-01", transport.sent[1].url)
+  end)
+
+  it("returns the error of the service", function()
+    local client = fake.client { { status = 403 } }
+    local records, err = client.security:partner_requests { user = "kim" }
+    assert.is_nil(records)
+    assert.equal("forbidden", err.kind)
+  end)
+
+  describe("raises at the caller's line, and sends nothing, for", function()
     for name, case in pairs {
       ["an unknown option"] = { "partner_requests", { sinec = "24h" },
         'partner_requests has no option "sinec"; did you mean "since"?' },
       ["an option of a wrong type"] = { "partner_requests", { user = 5 },
         'partner_requests: option "user" must be string, not 5' },
-      ["options that are no table"] = { "partner_requests", "24h", "takes a table of options" },
-      ["a time that is none"] = { "partner_requests", { since = "soon" },
+      ["options that are not a table"] = { "partner_requests", "24h", "takes a table of options" },
+      ["a wrong time"] = { "partner_requests", { since = "soon" },
         "partner_requests: since: 'soon' is not a time" },
       ["an application of principals"] = { "non_mfa_principals", { application = "*" },
-        "non_mfa_principals: these records name no application" },
+        "non_mfa_principals: these records have no application" },
       ["a user of the adoption status"] = { "application_mfa_adoption_status", { user = "*" },
-        "these records name no user" },
+        "these records have no user" },
       ["mfa_compliant of principals"] = { "non_mfa_principals", { mfa_compliant = true },
-        "these records do not tell mfa_compliant" },
+        "these records have no field for mfa_compliant" },
       ["a query that the call does not take"] = { "partner_requests", { startDate = "2024-02-01" },
         'has no option "startDate"' },
       ["a day of a wrong form"] = { "application_mfa_adoption_status", { startDate = "1 Feb" },
@@ -152,25 +111,27 @@ describe("pcapi.service.resource", function()
       end)
     end
 
+    it("a missing colon", function()
+      local client = fake.client {}
+      raises(function() client.security.partner_requests { since = "24h" } end,
+        "call it with a colon: client.security:partner_requests{…}")
+    end)
+
+    it("days in the wrong order", function()
+      local client = fake.client {}
+      raises(function()
+        client.security:application_mfa_adoption_status { startDate = "2024-02-03",
+                                                          endDate = "2024-02-02" }
+      end, "startDate 2024-02-03 is after endDate 2024-02-02")
+    end)
+
     it("a call that does not exist", function()
       local client = fake.client {}
       raises(function() client.security:non_mfa_principal() end,
-        'there is no call "non_mfa_principal"; did you mean "non_mfa_principals"?')
+        'security has no call "non_mfa_principal"; did you mean "non_mfa_principals"?')
       raises(function() client.security:zzzzzzzzzzzzzzzz() end,
         "; there are: application_mfa_adoption_status, non_mfa_principals, partner_requests")
-      raises(function() client.security[5]() end, 'there is no call "5"')
+      raises(function() client.security[5]() end, 'security has no call "5"')
     end)
-  end)
-
-  it("binds declarations of any kind", function()
-    local client = fake.client { { body = '{"items":[{"Name":"x"}]}' } }
-    local record = require "pcapi.service.record"
-    local bound = resource.bind(client, { things = {
-      path = "things", version = "v3", prefixes = { "" }, time = "at",
-      description = record.describe { { "name", "string" } },
-    } })
-    assert.same({ name = "x" }, bound:things()[1])
-    assert.equal("https://api.partnercenter.microsoft.com/v3/things",
-      client.transport.sent[1].url)
   end)
 end)
