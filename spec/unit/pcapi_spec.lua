@@ -8,7 +8,7 @@ local raises = require "spec.support.raises"
 local sign_in = require "spec.support.sign_in"
 
 describe("pcapi", function()
-  it("hands out its version, null, times and a test for errors", function()
+  it("has its version, null, times and a test for errors", function()
     assert.matches("^%d+%.%d+%.%d+", pcapi._VERSION)
     assert.equal(core.null, pcapi.null)
     assert.equal(require "pcapi.time", pcapi.time)
@@ -40,13 +40,13 @@ describe("pcapi", function()
       end)
     end)
 
-    it("goes by http only on loopback and only where that is allowed", function()
+    it("takes http on loopback if that is allowed", function()
       local client = pcapi.new { token = "x", base_url = "http://127.0.0.1:9/", allow_http = true }
       assert.equal("pcapi.client (http://127.0.0.1:9)", tostring(client))
     end)
 
     describe("with a provider", function()
-      it("asks the service that its tokens are for", function()
+      it("uses the service of its tokens", function()
         local china = pcapi.auth.refresh_token { tenant = "x", client_id = "me", cloud = "china",
                                                  refresh_token = "SECRET" }
         assert.equal("pcapi.client (https://partner.partnercenterapi.microsoftonline.cn)",
@@ -57,12 +57,26 @@ describe("pcapi", function()
           tostring(pcapi.new { auth = { token = function() end } }))
       end)
 
-      it("refuses one that names a service over http", function()
+      it("refuses one with an http address", function()
         local odd = { token = function() end, base_url = "http://r.example" }
         raises(function() pcapi.new { auth = odd } end, "base_url must begin with https://")
       end)
 
-      it("sends the sign-in's requests by the client's transport", function()
+      it("takes the audience of its tokens", function()
+        local audience
+        local client = pcapi.new {
+          base_url = "https://graph.microsoft.com", audience = "https://graph.microsoft.com",
+          transport = fake.new { {} },
+          auth = { token = function(_, _, context)
+            audience = context.audience
+            return "x"
+          end },
+        }
+        assert.is_table(client:request("GET", "/v1.0/me"))
+        assert.equal("https://graph.microsoft.com", audience)
+      end)
+
+      it("sends the requests of the sign-in by the client's transport", function()
         local transport = fake.new { sign_in.tokens(), { body = "[]" } }
         local client = pcapi.new { transport = transport, auth = pcapi.auth.refresh_token {
           tenant = "x", client_id = "me", refresh_token = "SECRET" } }
@@ -92,14 +106,14 @@ describe("pcapi", function()
         os.getenv = function(name) return all[name] end -- luacheck: ignore
       end
 
-      local function keep(name)
+      local function sign_in_to(name)
         pcapi.auth.file_store(home .. "/.local/state/pcapi"):set(name, require("cjson").encode {
           version = 1, client_id = "me", refresh_token = "SECRETkept" })
       end
 
       it("takes its sign-in and its settings", function()
         environment({}, "tenant = t\nclient_id = me\nbase_url = https://b.example\n")
-        keep "work"
+        sign_in_to "work"
         local transport = fake.new { sign_in.tokens(), {} }
         local client = assert(pcapi.new { profile = "work", transport = transport })
         assert.equal("pcapi.client (https://b.example)", tostring(client))
@@ -109,7 +123,7 @@ describe("pcapi", function()
         assert.equal("Bearer SECRETaccess", transport.sent[2].header.authorization)
       end)
 
-      it("puts what the caller says above", function()
+      it("prefers the options of the caller", function()
         environment({ PCAPI_CA_PATH = "/p", PCAPI_BASE_URL = "https://env.example" },
           "tenant = t\nclient_id = me\ntimeout = 7\n")
         local client = assert(pcapi.new { profile = "work", timeout = 9, ca_file = "/f",
@@ -118,7 +132,7 @@ describe("pcapi", function()
         assert.equal(9, client.timeout)
       end)
 
-      it("gives an error object, and says what to run, where nobody is signed in", function()
+      it("returns an error that says what to run if nobody is signed in", function()
         environment {}
         local client, err = pcapi.new { profile = "work" }
         assert.is_nil(client)
@@ -126,7 +140,7 @@ describe("pcapi", function()
         assert.matches("pcapi login --profile work", err.hint, 1, true)
       end)
 
-      it("gives an error object for a configuration that nobody can use", function()
+      it("returns an error for a configuration that cannot be used", function()
         for text, said in pairs { ["tenent = x"] = 'did you mean "tenant"',
                                   ["tenant = t\nclient_id = me\nbase_url = http://x"] = "base_url",
                                   ["tenant = t\nclient_id = me\nlogin_url = x"] = "login_url",
@@ -139,7 +153,7 @@ describe("pcapi", function()
         end
       end)
 
-      it("leaves the caller's options as they are", function()
+      it("does not change the caller's options", function()
         environment({}, "tenant = t\nclient_id = me")
         local options = { profile = "work", timeout = 9 }
         assert(pcapi.new(options))
@@ -148,7 +162,7 @@ describe("pcapi", function()
     end)
 
     describe("with a trace", function()
-      it("tells of every exchange, the sign-in's too, and no secret", function()
+      it("shows every request, those of the sign-in too, and no secret", function()
         local lines = {}
         local transport = fake.new { sign_in.tokens(), { status = 401 }, sign_in.refusal(
           "invalid_grant", 50076, { error_description = "SECRETnew SECRETclient" }) }
@@ -170,7 +184,7 @@ describe("pcapi", function()
         assert.is_false(holds(err, "SECRET"))
       end)
 
-      it("tells of waits before another attempt", function()
+      it("shows waits before another attempt", function()
         local lines = {}
         local client = fake.client({ { status = 503 }, {} },
           { trace = function(line) lines[#lines + 1] = line end })
@@ -179,7 +193,7 @@ describe("pcapi", function()
       end)
     end)
 
-    describe("blames the caller's line for", function()
+    describe("raises at the caller's line for", function()
       for name, case in pairs {
         ["no token"] = { { token = "none" }, 'pcapi.new: option "token" is missing or empty' },
         ["a token and a provider"] = { { auth = { token = print } },
@@ -192,7 +206,11 @@ describe("pcapi", function()
         ["a provider of a wrong type"] = { { token = "none", auth = "x" }, "must be table" },
         ["a profile's name with a line break"] = { { token = "none", profile = "a\nb" },
           'option "profile" must be one line of text' },
-        ["a trace that takes no lines"] = { { trace = true }, 'option "trace" must be function' },
+        ["a trace that is no function"] = { { trace = true }, 'option "trace" must be function' },
+        ["an audience for a token"] = { { audience = "https://graph.microsoft.com" },
+          'option "audience" needs "auth" or "profile": a token is for one audience' },
+        ["an audience with a line break"] = { { token = "none", auth = { token = print },
+          audience = "a\nb" }, 'option "audience" must be one line of text' },
         ["an empty token"] = { { token = "" }, 'option "token" is missing or empty' },
         ["a token with a line break"] = { { token = "SECRET\n" },
           'option "token" holds characters that no access token has' },
@@ -202,7 +220,7 @@ describe("pcapi", function()
         ["an unknown option of retry"] = { { retry = { attempt = 1 } },
           'pcapi.new: retry has no option "attempt"; did you mean "attempts"?' },
         ["no attempt at all"] = { { retry = { attempts = 0 } }, 'option "attempts" must be' },
-        ["an address that is none"] = { { base_url = "api.example.com" },
+        ["a relative address"] = { { base_url = "api.example.com" },
           "pcapi.new: base_url is not an absolute address" },
         ["http to elsewhere"] = { { base_url = "http://a.example", allow_http = true },
           "base_url must begin with https://, or a token would be readable on the way" },
@@ -212,16 +230,16 @@ describe("pcapi", function()
           "base_url must not have a query" },
         ["a password in the address"] = { { base_url = "https://u:p@a.example" },
           "base_url must not hold a user name or password" },
-        ["a prefix that is no word"] = { { prefix = "a/b" }, 'option "prefix" must be a word' },
-        ["two sources of CAs"] = { { ca_file = "f", ca_path = "d" },
+        ["a prefix of two segments"] = { { prefix = "a/b" }, 'option "prefix" must be a word' },
+        ["a file and a directory of CAs"] = { { ca_file = "f", ca_path = "d" },
           'give "ca_file" or "ca_path", not both' },
-        ["an odd version of HTTP"] = { { http_version = "3" }, 'must be "1.1" or "2"' },
+        ["an unknown version of HTTP"] = { { http_version = "3" }, 'must be "1.1" or "2"' },
         ["a user agent with a line break"] = { { user_agent = "a\r\nEvil: 1" },
           'option "user_agent" must be one line of text' },
         ["a header with a line break"] = { { headers = { A = "b\nEvil: 1" } },
           "pcapi.new: header A holds a line break" },
         ["a header that is no text"] = { { headers = { A = 5 } }, "header A needs a text" },
-        ["a header name that is none"] = { { headers = { ["a b"] = "c" } }, "not a header name" },
+        ["a name that no header has"] = { { headers = { ["a b"] = "c" } }, "not a header name" },
         ["headers in an array"] = { { headers = { "A: b" } }, "not a header name" },
         ["a timeout of zero"] = { { timeout = 0 }, "a positive number of seconds" },
       } do
@@ -242,146 +260,11 @@ describe("pcapi", function()
         raises(function() pcapi.new "token" end, "pcapi.new takes a table of options")
       end)
 
-      it("a mistake without showing the token", function()
+      it("a wrong token without showing it", function()
         local _, message = pcall(pcapi.new, { token = "SECRET\n" })
         assert.is_nil(message:find("SECRET", 1, true))
         _, message = pcall(pcapi.new, { token = "SECRET", timeout = -1 })
         assert.is_nil(message:find("SECRET", 1, true))
-      end)
-    end)
-  end)
-
-  describe("each_tenant", function()
-    local function tenants_of(...)
-      local tenants = {}
-      for i, name in ipairs { ... } do
-        tenants[i] = { name = name, client = fake.client { { body = '{"n":' .. i .. "}" } } }
-      end
-      return tenants
-    end
-
-    local function ask(client)
-      local response, err = client:request("GET", "/v1/x")
-      return response and response.json.n, err
-    end
-
-    it("calls a function with each client and its name, and gives values under names", function()
-      local tenants, names = tenants_of("a", "b", "a"), {}
-      local results = pcapi.each_tenant(tenants, function(client, name)
-        names[#names + 1] = name
-        return ask(client)
-      end)
-      assert.same({ "a", "b", "a" }, names)
-      for i, name in ipairs { "a", "b", "a" } do
-        assert.equal(name, results[i].name)
-        assert.equal(i, results[i].value)
-        assert.is_nil(results[i].err)
-      end
-      assert.equal(0, results.failed)
-      assert.is_nil(results.stopped)
-    end)
-
-    it("gives the error of one tenant, and the values of the others", function()
-      local tenants = tenants_of("a", "b", "c")
-      tenants[1].client = fake.client { { status = 403 } }
-      local results = pcapi.each_tenant(tenants, function(client, name)
-        if name == "c" then
-          error "mine"
-        end
-        return ask(client)
-      end)
-      assert.equal("forbidden", results[1].err.kind)
-      assert.equal(2, results[2].value)
-      assert.matches("pcapi_spec.lua:%d+: mine", results[3].err)
-      assert.equal(2, results.failed)
-    end)
-
-    it("signs each profile in by its name, and says which is not signed in", function()
-      local real, home = os.getenv, folder.new()
-      os.getenv = function(name) return name == "HOME" and home or nil end -- luacheck: ignore
-      local results = pcapi.each_tenant({ "contoso", tenants_of("b")[1] }, ask)
-      os.getenv = real -- luacheck: ignore
-      folder.remove()
-      assert.equal("contoso", results[1].name)
-      assert.equal("sign_in_required", results[1].err.kind)
-      assert.matches("pcapi login --profile contoso", results[1].err.hint, 1, true)
-      assert.equal("b", results[2].name)
-      assert.equal(1, results[2].value)
-    end)
-
-    it("opens a client when its tenant is next, and gives the error where it cannot", function()
-      local log, tenants = {}, tenants_of("a", "b")
-      for i, tenant in ipairs(tenants) do
-        tenants[i] = { name = tenant.name, open = function()
-          log[#log + 1] = "open " .. tenant.name
-          return tenant.client
-        end }
-      end
-      tenants[3] = { name = "c", open = function() return nil, "no sign-in" end }
-      local results = pcapi.each_tenant(tenants, function(client, name)
-        log[#log + 1] = "call " .. name
-        return ask(client)
-      end)
-      assert.same({ "open a", "call a", "open b", "call b" }, log)
-      assert.same({ 1, 2 }, { results[1].value, results[2].value })
-      assert.same({ "c", "no sign-in" }, { results[3].name, results[3].err })
-    end)
-
-    it("takes the options of concurrent", function()
-      local told = {}
-      local results = pcapi.each_tenant(tenants_of("a", "b", "c"), function(_, name)
-        return nil, name
-      end, { limit = 1, rate = 1000, stop_on_error = true,
-             progress = function(done, total) told[#told + 1] = done .. "/" .. total end })
-      assert.equal("a", results[1].err)
-      assert.equal("stopped", results[3].err.kind)
-      assert.equal("stopped", results.stopped)
-      assert.equal("c", results[3].name)
-      assert.same({ "1/3", "2/3", "3/3" }, told)
-    end)
-
-    it("gives nothing for no tenants, and leaves no connection open", function()
-      local before = core.live()
-      assert.same({ failed = 0 }, pcapi.each_tenant({}, ask))
-      assert.equal(before, core.live())
-    end)
-
-    describe("blames the caller's line for", function()
-      local one = { name = "a", client = fake.client {} }
-
-      for name, case in pairs {
-        ["no tenants"] = { nil, print, nil, "takes an array of tenants and a function" },
-        ["one tenant in place of an array"] = { "a", print, nil, "takes an array of tenants" },
-        ["no function"] = { { one }, nil, nil, "takes an array of tenants and a function" },
-        ["a tenant that is none"] = { { one, 5 }, print, nil,
-          "tenant 2 must be the name of a profile, or a table with a name and a client" },
-        ["a hole among tenants"] = { { one, nil, one }, print, nil, "tenant 2 must be the name" },
-        ["a tenant under a name"] = { { one, b = one }, print, nil,
-          'the tenants must be an array, without the key "b"' },
-        ["a tenant without letters"] = { { "" }, print, nil, "tenant 1 must be the name" },
-        ["a tenant without a name"] = { { { client = one.client } }, print, nil,
-          "tenant 1 must be the name" },
-        ["a tenant without a client"] = { { one, { name = "b" } }, print, nil,
-          "tenant 2 (b) must have a client, made by pcapi.new" },
-        ["a client that is none"] = { { { name = "b", client = {} } }, print, nil,
-          "tenant 1 (b) must have a client" },
-        ["an unknown option"] = { { one }, print, { limits = 5 },
-          'pcapi.each_tenant has no option "limits"; did you mean "limit"?' },
-        ["an option of a wrong type"] = { { one }, print, { rate = -1 },
-          'pcapi.each_tenant: option "rate" must be' },
-      } do
-        it(name, function()
-          raises(function() pcapi.each_tenant(case[1], case[2], case[3]) end, case[4])
-        end)
-      end
-
-      it("a call within a task", function()
-        local results = pcapi.concurrent { function()
-          raises(function() pcapi.each_tenant({ one }, ask) end,
-            "pcapi.each_tenant: a task cannot run others")
-          return "went on"
-        end }
-        assert.equal("went on", results[1].value)
       end)
     end)
   end)
