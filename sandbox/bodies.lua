@@ -128,6 +128,22 @@ local function collection(call, items)
   return json.object(fields, settings)
 end
 
+-- As Microsoft Graph sends a collection (OData JSON Format).
+local function odata(call, items)
+  local settings = call.settings
+  local total = call.dates and #items or settings.records or call.route.count
+  local fields = {
+    "@odata.context", call.scheme .. "://" .. call.host .. "/v1/$metadata#" .. call.route.name,
+    "@odata.count", total, "value", json.raw(json.array(items)),
+  }
+  if has_next(call) and settings.links ~= "none" then
+    local page_token = M.page_token(call, call.page + (settings.links == "loop" and 0 or 1))
+    fields[#fields + 1] = "@odata.nextLink"
+    fields[#fields + 1] = next_uri(call) .. "&$skiptoken=" .. ngx.escape_uri(page_token)
+  end
+  return json.object(fields, {})
+end
+
 local function shaped(call)
   local items = items_of(call)
   local shape = call.settings.shape or call.route.shape
@@ -135,6 +151,8 @@ local function shaped(call)
     return json.array(items)
   elseif shape == "object" then
     return items[1] or "{}"
+  elseif shape == "odata" then
+    return odata(call, items)
   elseif shape == "wrapped-wrong" then
     return '{"value":' .. json.array(items) .. ',"status":"ok"}'
   end

@@ -123,7 +123,7 @@ end
 local function find_page(call)
   local query = ngx.req.get_uri_args()
   local page_token = first(call.headers["ms-continuationtoken"]) or query.continuation_token
-    or query.continuationToken
+    or query.continuationToken or query["$skiptoken"]
   if page_token then
     call.page = bodies.page_of(call, tostring(page_token))
   end

@@ -54,7 +54,7 @@ M.known = {
   -- records and their format
   records = whole(0, 200000), seed = whole(0, 1000000),
   spelling = one_of("login", "request"), ip = one_of("ipAddress", "sourceIpAddress"),
-  casing = one_of("camel", "pascal"), shape = one_of("collection", "array", "object",
+  casing = one_of("camel", "pascal"), shape = one_of("collection", "array", "object", "odata",
                                                      "wrapped-wrong"),
   scalars = one_of("native", "strings"), nulls = flag, extra = flag, hostile = flag,
   odd_times = flag,

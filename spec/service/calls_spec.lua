@@ -22,7 +22,7 @@ describe("the users without MFA", function()
     end
   end)
 
-  it("carry the ids of the call and what the service thinks of the token", function()
+  it("come with the ids of the call and the service's verdict on the token", function()
     local list = assert(users "records=1")
     assert.truthy(list.request_id:find(GUID))
     assert.truthy(list.correlation_id:find(GUID))
@@ -32,17 +32,17 @@ describe("the users without MFA", function()
     assert.is_true(assert(users "compliant=body").is_mfa_compliant)
   end)
 
-  for _, settings in ipairs { "shape=array", "shape=collection", "shape=object", "bom=0",
-                              "pretty=1", "casing=pascal", "spelling=login", "spelling=request",
-                              "type=text/plain", "encoding=none" } do
-    it("come alike from an answer with " .. settings, function()
+  for _, settings in ipairs { "shape=array", "shape=collection", "shape=object", "shape=odata",
+                              "bom=0", "pretty=1", "casing=pascal", "spelling=login",
+                              "spelling=request", "type=text/plain", "encoding=none" } do
+    it("come alike from a response with " .. settings, function()
       local list = assert(users("records=3; " .. settings))
       assert.equal(settings == "shape=object" and 1 or 3, #list)
       assert.truthy(list[1].upn and list[1].lastNonMfaCompliantLoginDateTime)
     end)
   end
 
-  it("keep unknown fields and lose nulls", function()
+  it("have unknown fields and no nulls", function()
     local list = assert(users "records=3; extra=1; nulls=1")
     local known = {}
     for _, column in ipairs(list.columns) do
@@ -65,12 +65,12 @@ describe("the users without MFA", function()
     end
   end)
 
-  it("are marked as cut at the service's cap", function()
+  it("are truncated at the service's cap", function()
     assert.is_true(assert(users "records=10000").truncated)
     assert.is_false(assert(users "records=9999").truncated)
   end)
 
-  it("can be narrowed by time and user", function()
+  it("can be filtered by time and user", function()
     local all = assert(users "records=25")
     local recent = assert(users("records=25", { since = "24h" }))
     assert.is_true(#recent > 0 and #recent < #all)
@@ -87,24 +87,30 @@ describe("the users without MFA", function()
     for _, carrier in ipairs { "body", "header" } do
       assert.equal(25, #assert(users("records=25; page=10; links=none; carrier=" .. carrier)))
     end
+    for _, links in ipairs { "relative", "v1", "bare", "absolute" } do
+      local list = assert(users("shape=odata; records=25; page=10; links=" .. links))
+      assert.same({ 25, 25, false }, { #list, list.total_count, list.truncated }, links)
+    end
   end)
 
-  it("are not asked for on another host, which would see the token", function()
+  it("are never read from another host, which would see the token", function()
     for _, links in ipairs { "foreign", "http" } do
       local list, err = users("records=25; page=10; links=" .. links)
       assert.is_nil(list)
       assert.equal("protocol", err.kind)
       assert.truthy(tostring(err):find "another host")
+      _, err = users("shape=odata; records=25; page=10; links=" .. links)
+      assert.truthy(tostring(err):find "another host")
     end
   end)
 
-  it("end with an error where the pages go round", function()
+  it("are an error if the pages lead in a circle", function()
     local list, err = users "records=25; page=10; links=loop"
     assert.is_nil(list)
     assert.equal("protocol", err.kind)
   end)
 
-  it("are found under the first published path after a 404, which is remembered", function()
+  it("are read from the first published path after a 404, which is remembered", function()
     local client = sandbox.client "serve=pcapi; records=2"
     local list = assert(client.security:non_mfa_principals())
     assert.equal(2, #list)
@@ -114,7 +120,7 @@ describe("the users without MFA", function()
     assert.truthy(sandbox.received(list.correlation_id)[1].uri:find("^/pcapi/v1/"))
   end)
 
-  it("are looked for in one place only when the prefix is pinned", function()
+  it("are read from one path only if the client has a prefix", function()
     local list, err = sandbox.client("serve=pcapi", { prefix = "" }).security:non_mfa_principals()
     assert.is_nil(list)
     assert.equal("not_found", err.kind)
@@ -123,7 +129,7 @@ describe("the users without MFA", function()
 end)
 
 describe("the other calls", function()
-  it("give adoption per day and application with whole numbers", function()
+  it("return adoption per day and application with whole numbers", function()
     local rows = assert(sandbox.client().security:application_mfa_adoption_status())
     assert.is_true(#rows > 0)
     for _, row in ipairs(rows) do
@@ -133,7 +139,7 @@ describe("the other calls", function()
     end
   end)
 
-  it("pass the days on to the service", function()
+  it("send the days to the service", function()
     local client = sandbox.client()
     local all = assert(client.security:application_mfa_adoption_status())
     local day = all[1].loginDate
@@ -145,7 +151,7 @@ describe("the other calls", function()
       :find("?endDate=" .. day .. "&startDate=" .. day, 1, true))
   end)
 
-  it("give the requests with one name for the address and booleans", function()
+  it("return requests with one name for the address and booleans", function()
     for _, ip in ipairs { "ipAddress", "sourceIpAddress" } do
       for _, scalars in ipairs { "", "; scalars=strings" } do
         local rows = assert(sandbox.client("ip=" .. ip .. scalars).security:partner_requests())
@@ -156,14 +162,14 @@ describe("the other calls", function()
     end
   end)
 
-  it("can be narrowed to what came without MFA", function()
+  it("can be filtered to requests without MFA", function()
     local rows = assert(sandbox.client().security:partner_requests { mfa_compliant = false })
     assert.is_true(#rows > 0 and #rows < rows.total_count)
   end)
 end)
 
-describe("what is sent", function()
-  it("is what the service documents", function()
+describe("a request", function()
+  it("is as the service documents it", function()
     local list = assert(sandbox.client().security:non_mfa_principals())
     local sent = sandbox.received(list.correlation_id)[1]
     assert.equal("GET", sent.method)
@@ -175,7 +181,7 @@ describe("what is sent", function()
     assert.is_nil(sent.headers["ms-contract-version"])
   end)
 
-  it("can be added to and taken from", function()
+  it("can have more headers and fewer", function()
     local client = sandbox.client(nil, { validate_mfa = false, partner_api_headers = true,
                                          headers = { ["X-Locale"] = "de-DE" } })
     local list = assert(client.security:non_mfa_principals())
@@ -186,8 +192,8 @@ describe("what is sent", function()
   end)
 end)
 
-describe("a call that is refused for a moment", function()
-  it("is made again under the same request id", function()
+describe("a call that fails for a moment", function()
+  it("is repeated with the same request id", function()
     for _, status in ipairs { 408, 429, 500, 502, 503, 504 } do
       local list = assert(sandbox.client("times=2; status=" .. status .. "; retry_after=0")
         .security:non_mfa_principals())
@@ -197,7 +203,7 @@ describe("a call that is refused for a moment", function()
     end
   end)
 
-  it("is made again after its connection was cut", function()
+  it("is repeated after its connection was cut", function()
     assert(sandbox.client "times=1; cut=headers".security:non_mfa_principals())
     assert(sandbox.client "times=1; cut=body".security:non_mfa_principals())
   end)
@@ -209,7 +215,7 @@ describe("a call that is refused for a moment", function()
     assert.is_true(core.now() - started >= 1)
   end)
 
-  it("gives up at once when the wait would pass the deadline, and tells the wait", function()
+  it("gives up at once if the wait is longer than the timeout, and returns it", function()
     local list, err = sandbox.client("status=429; retry_after=57").security:non_mfa_principals()
     assert.is_nil(list)
     assert.equal("throttled", err.kind)
@@ -232,7 +238,7 @@ describe("a refusal", function()
   end
 
   for _, form in ipairs { "900421", "10001", "reason", "claims401", "claims403", "html" } do
-    it("for lack of MFA in the form " .. form .. " is known and never repeated", function()
+    it("for lack of MFA in the form " .. form .. " is recognised and never repeated", function()
       local err, sent = refused("mfa=" .. form, { http_version = "1.1" })
       assert.equal("mfa_required", err.kind, tostring(err))
       assert.truthy(err.hint:find "Sign in again")
@@ -245,7 +251,7 @@ describe("a refusal", function()
     assert.same({ "mfa_required", "900421" }, { err.kind, err.code })
   end)
 
-  it("of an application's token comes before the call: a user must sign in", function()
+  it("of an application's token comes before anything is sent: a user must sign in", function()
     local client = sandbox.client(nil, { token = sandbox.token { scp = false, roles = { "x" } } })
     local id = "0c3a1f6e-0000-4000-8000-00000000a990"
     local list, err = client.security:non_mfa_principals { correlation_id = id }
@@ -256,7 +262,7 @@ describe("a refusal", function()
     assert.equal(0, #sandbox.received(id))
   end)
 
-  it("of an application's token by any other call is the service's own", function()
+  it("of an application's token by another request is the service's own", function()
     local client = sandbox.client(nil, { token = sandbox.token { scp = false, roles = { "x" } } })
     local response, err = client:request("GET", "/v1/customers")
     assert.is_nil(response)
@@ -270,7 +276,7 @@ describe("a refusal", function()
     assert.truthy(err.hint:find("api.partnercenter.microsoft.com", 1, true))
   end)
 
-  it("of an expired token asks the token function once for another", function()
+  it("of an expired token calls the token function once for another", function()
     local given = {}
     local client = sandbox.client(nil, {
       token = function(turned_down)
@@ -292,7 +298,7 @@ describe("a refusal", function()
     assert.equal("forbidden", refused("status=403; error=D").kind)
   end)
 
-  it("by a wrong shape, an empty or a foreign answer is no list", function()
+  it("is a protocol error for a response that is no list", function()
     for _, settings in ipairs { "shape=wrapped-wrong", "body=empty", "body=html", "body=text",
                                 "body=garbage", "body=deep", "bom=utf16", "body=truncated" } do
       local err = refused(settings)
@@ -311,8 +317,8 @@ describe("a refusal", function()
   end)
 end)
 
-describe("any other call of the service", function()
-  it("is made with the client's token and ids", function()
+describe("any other request to the service", function()
+  it("is sent with the client's token and ids", function()
     local client = sandbox.client()
     local response = assert(client:request("GET", "/v1/customers", { query = { size = 1 } }))
     assert.equal(200, response.status)

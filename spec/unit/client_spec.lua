@@ -197,7 +197,7 @@ describe("a request of a client", function()
     it("an error for JSON of more than 2,000,000 values, or max_values", function()
       local _, err = get({ { body = "[" .. ("{},"):rep(2e6) .. "{}]" } })
       assert.equal("protocol", err.kind)
-      assert.equal("the answer holds more than 2000000 JSON values, the ceiling max_values",
+      assert.equal("the response has more than 2000000 JSON values, the limit max_values",
         err.message)
       assert.matches("max_values", err.hint, 1, true)
       _, err = get({ { body = "[1,2,3]" } }, { max_values = 3 })
@@ -209,7 +209,7 @@ describe("a request of a client", function()
       for _, message in ipairs { "the response is larger than max_body",
                                  "the response is larger than max_body" } do
         local _, err = get { { kind = "protocol", message = message } }
-        assert.equal("Raise max_body, if so much is expected", err.hint)
+        assert.equal("Raise max_body if you expect so much", err.hint)
       end
       local _, err = get { { kind = "protocol", message = "the answer makes no sense" } }
       assert.is_nil(err.hint)

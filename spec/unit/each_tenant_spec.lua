@@ -110,7 +110,7 @@ describe("pcapi.each_tenant", function()
         "tenant 2 must be the name of a profile, or a table with a name and a client" },
       ["a hole among tenants"] = { { one, nil, one }, print, nil, "tenant 2 must be the name" },
       ["a tenant under a name"] = { { one, b = one }, print, nil,
-        'the tenants must be an array; "b" is no place in it' },
+        'the tenants must be an array, without the key "b"' },
       ["an empty name"] = { { "" }, print, nil, "tenant 1 must be the name" },
       ["a tenant without a name"] = { { { client = one.client } }, print, nil,
         "tenant 1 must be the name" },

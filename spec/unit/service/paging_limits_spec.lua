@@ -27,7 +27,7 @@ describe("a list", function()
 
     it("5 million records", function()
       local message = refused(items(5e6, "{}"))
-      assert.equal("the answer holds more than 250000 records, the ceiling max_records", message)
+      assert.equal("the response has more than 250000 records, the limit max_records", message)
     end)
 
     it("one record more than 250,000, and not one less", function()
@@ -47,7 +47,7 @@ describe("a list", function()
       ["commas alone"] = "[" .. (","):rep(5e6),
     } do
       it(name, function()
-        assert.matches("^the answer holds more .* 250000 records.*, the ceiling max_records$",
+        assert.matches("^the response has more .* 250000 records.*, the limit max_records$",
           refused(body))
       end)
     end
@@ -84,7 +84,7 @@ describe("a list", function()
                                      message = "the answer is larger than max_body" } }
       local records, err = client.security:partner_requests()
       assert.is_nil(records)
-      assert.same({ 2, "Raise max_body, if so much is expected" }, { err.page, err.hint })
+      assert.same({ 2, "Raise max_body if you expect so much" }, { err.page, err.hint })
     end)
 
     it("but a failure is returned as what it is", function()
