@@ -84,6 +84,26 @@ describe("a client with an account", function()
     assert.same({ "https://graph.microsoft.com", "https://graph.microsoft.com" }, audiences)
   end)
 
+  it("can share it with a client of another audience, and each has its own token", function()
+    local GRAPH = "https://graph.microsoft.com"
+    local client, transport, _, account = signed_in { ONE, {}, TWO, {}, {}, {} }
+    local graph = fake.client({}, { token = "none", auth = account, transport = transport,
+                                    base_url = GRAPH, audience = GRAPH })
+    for _ = 1, 2 do
+      assert.is_table(client:request("GET", "/v1/a"))
+      assert.is_table(graph:request("GET", "/v1.0/me"))
+    end
+    assert.matches(GRAPH .. "/.default", transport.sent[3].form.scope, 1, true)
+    local sent = {}
+    for _, i in ipairs { 2, 4, 5, 6 } do
+      sent[#sent + 1] = transport.sent[i].url .. " " .. transport.sent[i].header.authorization
+    end
+    assert.same({ "https://api.partnercenter.microsoft.com/v1/a Bearer SECRETone",
+                  GRAPH .. "/v1.0/me Bearer SECRETtwo",
+                  "https://api.partnercenter.microsoft.com/v1/a Bearer SECRETone",
+                  GRAPH .. "/v1.0/me Bearer SECRETtwo" }, sent)
+  end)
+
   it("counts a renewal against the timeout of the call", function()
     local client, transport = signed_in { sign_in.merged(ONE, { takes = 4 }), {} }
     client:request("GET", "/v1/a", { timeout = 10 })

@@ -168,3 +168,32 @@ describe("@odata.nextLink", function()
     assert.same({ "a", "b" }, ids(list))
   end)
 end)
+
+describe("a resource of Microsoft Graph", function()
+  local GRAPH, ALERTS = "https://graph.microsoft.com", "pcapi.service.resources.alerts"
+
+  teardown(function()
+    package.preload[ALERTS], package.loaded[ALERTS] = nil, nil
+  end)
+
+  it("is a data file like any other", function()
+    package.preload[ALERTS] = function()
+      return { list = {
+        path = "security/partner/securityAlerts", version = "beta", identity = { "id" },
+        description = record.describe { { "id", "string" }, { "severity", "string" } },
+      } }
+    end
+    local function alerts(id, link)
+      return { body = '{"@odata.context":"' .. GRAPH .. '/beta/$metadata#x","value":[{"id":"' .. id
+        .. '","severity":"high"}]' .. (link and ',"@odata.nextLink":"' .. link .. '"' or "")
+        .. "}" }
+    end
+    local next_page = GRAPH .. "/beta/security/partner/securityAlerts?$skiptoken=x"
+    local client, transport = fake.client({ alerts("a", next_page), alerts "b" },
+      { base_url = GRAPH })
+    local list = assert(client.alerts:list())
+    assert.equal(GRAPH .. "/beta/security/partner/securityAlerts", transport.sent[1].url)
+    assert.equal(next_page, transport.sent[2].url)
+    assert.same({ "a", "b" }, { list:identity_of(list[1]), (list:identity_of(list[2])) })
+  end)
+end)
