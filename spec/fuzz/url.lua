@@ -1,5 +1,5 @@
---- Compares how pcapi.url and libcurl parse addresses. If they see different hosts, a token goes to
--- the wrong one.
+--- Compares how pcapi.http.url and libcurl parse addresses. If they see different hosts, a token
+-- goes to the wrong one.
 local curl_url = require "curl_url"
 local random = require "spec.fuzz.random"
 local url = require "pcapi.url"
