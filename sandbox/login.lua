@@ -55,7 +55,7 @@ local function read_call(path)
   return endpoint and {
     method = method, path = path, url = ngx.var.scheme .. "://" .. ngx.var.http_host .. path,
     endpoint = endpoint:gsub("^v2%.0/", ""), version = version,
-    asked = settings, tenant = ngx.unescape_uri(tenant),
+    settings_text = settings, tenant = ngx.unescape_uri(tenant),
     key = account_key(settings .. "/" .. tenant),
     sent = sent, parameters = parameters, twice = twice, headers = headers, trace_id = guid.make(),
     correlation_id = guid.of(headers["client-request-id"]),
@@ -104,7 +104,7 @@ function M.respond()
   end
   note(call)
   local reason
-  call.settings, reason = settings_of.read(call.asked)
+  call.settings, reason = settings_of.read(call.settings_text)
   if not call.settings then
     return respond(400, "sandbox: " .. reason .. "\n")
   end

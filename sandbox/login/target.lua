@@ -16,7 +16,7 @@ local function granted(resource, permission)
 end
 
 local function read_scope(scope)
-  local target = { scope = {}, permissions = {}, asked = scope }
+  local target = { scope = {}, permissions = {}, requested = scope }
   for word in scope:gmatch("%S+") do
     if OF_THE_USER[word] then
       target[word] = true
@@ -43,7 +43,7 @@ end
 --- Reads the target from a request, or from the grant of an earlier request.
 -- @tparam table call
 -- @tparam ?table grant `scope` and `resource` of the earlier request
--- @treturn[1] table `resource`, `scope` (granted), `asked` (requested), `permissions`, `openid`,
+-- @treturn[1] table `resource`, `scope` (granted), `requested`, `permissions`, `openid`,
 --   `offline_access`
 -- @treturn[2] nil
 -- @treturn[2] number AADSTS code

@@ -69,7 +69,7 @@ local function issue(call, grant, target)
   local refreshes = grant.refreshes or target.offline_access
   if refreshes and call.settings.rotate ~= "0" then
     add("refresh_token", sealed.seal("refresh token", {
-      client_id = call.parameters.client_id, scope = target.asked }))
+      client_id = call.parameters.client_id, scope = target.requested }))
   end
   if target.openid then
     add("id_token", identity_token(call))

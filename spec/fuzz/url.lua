@@ -51,7 +51,7 @@ local function compare(address, input)
       curls.port, ours.origin), input)
   elseif (ours.path == "" and "/" or ours.path) ~= curls.path
       or ours_query ~= (curls.query or "") then
-    random.find(("libcurl asks for %s?%s, not for %s?%s"):format(curls.path, curls.query or "",
+    random.find(("libcurl requests %s?%s, not %s?%s"):format(curls.path, curls.query or "",
       ours.path, ours_query), input)
   end
 end
