@@ -17,9 +17,9 @@ local IDLE = 60 -- seconds until an idle connection is closed; Azure closes it a
 local PIECE = 16384 -- bytes sent at once, as TLS does; the timeout is set for each
 local BREATHE = 64 * 1024 -- bytes received between breaths; decrypting them takes 0.25 ms
 
-local RESOLVER = 'Give "resolver" in http { } of nginx.conf the address of your DNS server, which '
-  .. "is a nameserver in /etc/resolv.conf"
-local OF_THE_MOMENT = { [408] = true, [425] = true, [429] = true }
+local RESOLVER = 'Set "resolver" in http { } of nginx.conf to the address of your DNS server, such '
+  .. "as a nameserver in /etc/resolv.conf"
+local TEMPORARY = { [408] = true, [425] = true, [429] = true }
 
 local hint_for = hints.new {
   tls_settings = "lua_ssl_trusted_certificate in nginx.conf",
@@ -35,10 +35,10 @@ local function cause_of_refusal(status)
   if status == 407 or status == 401 then -- tinyproxy says 401
     return "proxy_login"
   end
-  return status >= 300 and status < 500 and not OF_THE_MOMENT[status] and "proxy_rule" or nil
+  return status >= 300 and status < 500 and not TEMPORARY[status] and "proxy_rule" or nil
 end
 
-local PROTOCOLS = "nginx's error log says why; servers may need lua_ssl_protocols TLSv1.2 TLSv1.3; "
+local PROTOCOLS = "See nginx's error log. The server may need lua_ssl_protocols TLSv1.2 TLSv1.3; "
   .. "in http { } of nginx.conf"
 
 -- How often to try in all after a handshake that failed for an unclear reason.

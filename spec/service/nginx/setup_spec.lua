@@ -106,7 +106,7 @@ describe("a call inside nginx", function()
       client = pcapi.new { base_url = "https://api.example.com", token = "SECRET" }
     ]] }
     fails(server, "config", "nginx has no resolver", "api.example.com",
-      'Give "resolver"')
+      'Set "resolver"')
   end)
 
   it("whose resolver does not respond is an error that says so, logged once", function()
@@ -114,7 +114,7 @@ describe("a call inside nginx", function()
       http = "resolver 127.0.0.1:1;", -- a port where nothing listens
       init = [[client = pcapi.new { base_url = "https://api.example.com", token = "SECRET",
         connect_timeout = 0.3, retry = { attempts = 1 } }]],
-    }, "timeout", "nginx's resolver does not answer", "api.example.com", 'Give "resolver"')
+    }, "timeout", "nginx's resolver does not answer", "api.example.com", 'Set "resolver"')
   end)
 
   it("without a resolver reaches localhost and addresses", function()
