@@ -243,9 +243,16 @@ waiting: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
 	@sandbox/run $(LUA) bench/waiting.lua
 
+# The function reference in doc/. A warning is an error.
 docs:
-	@dev/need lua-ldoc
-	@ldoc -q .
+	@dev/need lua-ldoc lua-discount
+	ldoc -q --fatalwarnings .
+
+# The LuaCATS definitions of types/, for editors. CI fails if they differ from the doc comments.
+types:
+	@dev/need lua-ldoc lua-discount
+	@rm -rf types
+	TYPES=types ldoc -q --filter dev.luacats.write .
 
 install:
 	@test -z "$(DESTDIR)" || { echo "pcapi: luarocks does not support DESTDIR; use PREFIX=FOLDER" >&2; exit 1; }
@@ -273,4 +280,4 @@ install-nginx:
 clean:
 	rm -rf build doc
 
-.PHONY: build demo nginx-demo test test-nginx test-page page-needs screenshot test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill coverage bench bench-nginx soak waiting docs install install-nginx clean
+.PHONY: build demo nginx-demo test test-nginx test-page page-needs screenshot test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill coverage bench bench-nginx soak waiting docs types install install-nginx clean

@@ -7,6 +7,11 @@ local KNOWN = { any = true, boolean = true, ["function"] = true, integer = true,
 
 local classes = {} -- names that types may use
 
+-- The last part of a name: LDoc qualifies the tables of classes.
+local function last(name)
+  return name:match "[%w_]+$"
+end
+
 local function fail(item, message)
   io.stderr:write(("%s:%d: %s: %s\n"):format(item.owner.file, item.lineno, item.name,
     message))
@@ -42,15 +47,19 @@ local function comment(write, text)
   end
 end
 
--- Writes a table of named fields as a class; `prefix` is the prefix of their names in LDoc.
-local function write_class(write, item, class, names, prefix)
-  write("---@class ", class, "\n")
+-- Writes the fields of a class; `prefix` is the prefix of their names in LDoc.
+local function write_fields(write, item, names, prefix)
   local modifiers = item.modifiers[item.parameter] or {}
   for _, name in ipairs(names) do
     local how = modifiers[name] or {}
     write("---@field ", name:sub(#prefix + 1), how.opt and "? " or " ", type_of(item, how.type),
       " ", one_line(item.params.map[name]), "\n")
   end
+end
+
+local function write_class(write, item, class, names, prefix)
+  write("---@class ", class, "\n")
+  write_fields(write, item, names, prefix)
   write "\n"
 end
 
@@ -63,6 +72,12 @@ local function write_options(write, item, class)
   return types
 end
 
+-- A list "of @{principal}" is an array of such records as well.
+local function records_of(item, returned)
+  local record = returned.type == "pcapi.list" and (returned.text or ""):match "^of @{([%w_]+)}"
+  return record and ("|%s.%s[]"):format(item.owner.name, record) or ""
+end
+
 -- Merges the alternative returns of a function by position: LuaCATS has no alternatives.
 local function returns_of(item)
   local places = {}
@@ -70,7 +85,7 @@ local function returns_of(item)
     for i, returned in ipairs(group) do
       local place = places[i] or { seen = {}, types = {}, groups = 0 }
       places[i] = place
-      local name = type_of(item, returned.type)
+      local name = type_of(item, returned.type) .. records_of(item, returned)
       place.groups = place.groups + 1
       if not place.seen[name] then
         place.seen[name] = true
@@ -86,7 +101,7 @@ local function returns_of(item)
 end
 
 local function write_function(write, item, name)
-  local class = (item.owner.name .. "." .. item.name):gsub("[^%w_.]", ".")
+  local class = item.owner.name .. "." .. last(item.name)
   local options = write_options(write, item, class)
   comment(write, item.summary .. " " .. (item.description or ""))
   for i, param in ipairs(item.params) do
@@ -114,28 +129,47 @@ local function local_name(module)
   return (module.name:gsub("[^%w]", "_"))
 end
 
+-- The module's functions are also those of another one.
+local BASE = { ["pcapi.nginx"] = ": pcapi" }
+
+-- Writes a module that can be called, as `pcapi.concurrent` is.
+local function write_call(write, item)
+  local params, returns = {}, {}
+  for i, name in ipairs(item.params) do
+    local how = item.modifiers.param[name]
+    params[i] = ("%s%s: %s"):format(name, how.opt and "?" or "", type_of(item, how.type))
+  end
+  for i, place in ipairs(returns_of(item)) do
+    returns[i] = table.concat(place.types, "|") .. (place.optional and "|nil" or "")
+  end
+  write("---@overload fun(", table.concat(params, ", "), "): ", table.concat(returns, ", "), "\n")
+end
+
+local function write_head(write, module, own)
+  comment(write, module.summary)
+  write("---@class ", module.name, BASE[module.name] or "", "\n")
+  for _, item in ipairs(module.items) do
+    if last(item.name) == "fields" then
+      write_fields(write, item, item.params, "")
+    elseif item.name == module.name then
+      write_call(write, item)
+    end
+  end
+  write("local ", own, " = {}\n\n")
+end
+
 local function write_module(write, module)
   local own = local_name(module)
   write("---@meta ", module.name, "\n-- Made by `make types` from ",
     module.file:match "lua/pcapi.*", "; do not edit.\n\n")
   for _, item in ipairs(module.items) do
-    if item.type == "table" and item.name ~= "fields" then
-      write_class(write, item, module.name .. "." .. item.name, item.params, "")
+    if item.type == "table" and last(item.name) ~= "fields" then
+      write_class(write, item, module.name .. "." .. last(item.name), item.params, "")
     end
   end
-  comment(write, module.summary)
-  local fields
+  write_head(write, module, own)
   for _, item in ipairs(module.items) do
-    fields = item.name == "fields" and item or fields
-  end
-  if fields then
-    write_class(write, fields, module.name, fields.params, "")
-    write("local ", own, " = {}\n\n")
-  else
-    write("---@class ", module.name, "\nlocal ", own, " = {}\n\n")
-  end
-  for _, item in ipairs(module.items) do
-    if item.type == "function" then
+    if item.type == "function" and item.name ~= module.name then
       write_function(write, item, own .. (item.name:match ":[%w_]+$" or "." .. item.name))
     end
   end
@@ -150,7 +184,7 @@ function M.write(modules)
     for _, item in ipairs(module.items) do
       item.owner = module
       if item.type == "table" then
-        classes[module.name .. "." .. item.name] = true
+        classes[module.name .. "." .. last(item.name)] = true
       end
     end
   end

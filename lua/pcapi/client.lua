@@ -16,6 +16,9 @@ local url = require "pcapi.url"
 
 local M = {}
 
+--- The resources of a client. Each file of `pcapi/service/resources` is one.
+-- @table fields
+-- @tfield pcapi.service.resources.security security the calls about MFA
 local Client = {}
 
 -- Headers that a caller cannot set: each attempt adds its own.
@@ -206,6 +209,7 @@ local function delay_after(self, err, call, attempt)
 end
 
 --- Carries out one logical call: one `MS-RequestId` for all its attempts.
+-- @local
 -- @tparam table call `method`, `url`, `deadline` (by the transport's clock); optional
 -- `headers`, `body`, `content_type`, `correlation_id`, `request_id`, `must_be_json`,
 -- `max_body` (bytes, if the client has no own), `ceilings` (of its JSON, from
@@ -253,6 +257,7 @@ function Client:call(call)
 end
 
 --- When a call that begins now has to end.
+-- @local
 -- @tparam[opt] number timeout seconds; default the client's
 -- @treturn number seconds by the transport's clock
 function Client:deadline(timeout)

@@ -4,25 +4,28 @@
 -- Branch on `err.kind`: the set of kinds is fixed and versioned. `err.message` and `err.hint` are
 -- for people, and may change in any version. `tostring(err)` joins them, and shows no secret.
 --
--- @classmod pcapi.error
--- @field kind string: one of @{kinds}
--- @field message string: what happened
--- @field[opt] hint string: the next step
--- @field[opt] status number: HTTP status
--- @field[opt] code string: the service's code for the error
--- @field[opt] request_id string: MS-RequestId of the call
--- @field[opt] correlation_id string: MS-CorrelationId of the call
--- @field[opt] claims string: JSON of the claims that a new sign-in must satisfy
--- @field[opt] oauth_error string: the sign-in service's name for the error (RFC 6749 §5.2); `code`
--- is then its AADSTS number, if it has one
--- @field[opt] retry_after number: seconds that the service asks to wait, a day at most
--- @field[opt] problem string: the `type` of problem details (RFC 9457), an address
--- @field[opt] page number: the page of a list that failed, from 2
--- @field[opt] timing table: as for a response of `pcapi.http.curl`, if the request asked for it
--- @field[opt] cause the error that caused this one
+-- @module pcapi.error
 local url = require "pcapi.url"
 
 local M = {}
+
+--- The fields of an error.
+-- @table fields
+-- @tfield string kind one of @{kinds}
+-- @tfield string message what happened
+-- @tfield ?string hint the next step
+-- @tfield ?number status HTTP status
+-- @tfield ?string code the service's code for the error
+-- @tfield ?string request_id MS-RequestId of the call
+-- @tfield ?string correlation_id MS-CorrelationId of the call
+-- @tfield ?string claims JSON of the claims that a new sign-in must satisfy
+-- @tfield ?string oauth_error the sign-in service's name for the error (RFC 6749 §5.2); `code`
+-- is then its AADSTS number, if it has one
+-- @tfield ?number retry_after seconds that the service asks to wait, a day at most
+-- @tfield ?string problem the `type` of problem details (RFC 9457), an address
+-- @tfield ?number page the page of a list that failed, from 2
+-- @tfield ?table timing as for a response of `pcapi.http.curl`, if the request asked for it
+-- @tfield ?any cause the error that caused this one
 
 --- Every kind, and what it means.
 -- @table kinds
@@ -69,6 +72,7 @@ end
 --- Cuts a text that is too long, and adds an ellipsis. It does not cut within a character, nor
 -- within what may be the user name and password of a proxy: half of them would not be recognised
 -- and hidden.
+-- @local
 -- @tparam string text
 -- @tparam number longest the most bytes to leave
 -- @treturn string
@@ -82,6 +86,7 @@ end
 
 --- Makes a text of a server or a proxy safe to print: it may repeat a token, or hold bytes that
 -- move a terminal's cursor.
+-- @local
 -- @tparam string text
 -- @tparam[opt=2048] number longest the most bytes to leave
 -- @treturn string
@@ -122,6 +127,7 @@ function Error:__tostring()
 end
 
 --- Adds to the fields of an error what depends on the host program. `pcapi.nginx` replaces it.
+-- @local
 -- @tparam table fields changed in place
 function M.explain() end
 
@@ -142,6 +148,7 @@ function M.new(fields)
 end
 
 --- Returns nil and a new error; for `return errors.fail { kind = …, message = … }`.
+-- @local
 -- @tparam table fields as for @{new}
 -- @treturn nil
 -- @treturn pcapi.error
@@ -150,6 +157,7 @@ function M.fail(fields)
 end
 
 --- Tests whether a raised value means Ctrl-C, for which Lua has no error object.
+-- @local
 -- @param failure anything
 -- @treturn boolean
 function M.is_interruption(failure)

@@ -19,17 +19,19 @@ local connection_options = require "pcapi.http.connection_options"
 local LATE = { time = "pcapi.time", auth = "pcapi.auth", concurrent = "pcapi.concurrent",
                format = "pcapi.format", json = "pcapi.json" }
 
---- Modules that are loaded at first use.
--- @field time reads and writes times, see `pcapi.time`
--- @field auth signs in, see `pcapi.auth`
--- @field concurrent runs many calls at once, see `pcapi.concurrent`
--- @field format writes lists as CSV, JSON or a table, see `pcapi.format`
--- @field json reads and writes JSON, see `pcapi.json`
+--- The fields of the module. The modules among them are loaded at first use.
+-- @table fields
+-- @tfield pcapi.time time reads and writes times
+-- @tfield pcapi.auth auth signs in
+-- @tfield pcapi.concurrent concurrent runs many calls at once
+-- @tfield pcapi.format format writes lists as CSV, JSON or a table
+-- @tfield pcapi.json json reads and writes JSON
+-- @tfield any null stands for null inside an array; in an object a field that is null is missing
+-- @tfield function is_error whether a value is an error object of pcapi
+-- @tfield string _VERSION
 local M = setmetatable({
   _VERSION = require "pcapi.version",
-  --- Stands for null inside an array. In an object a field that is null is missing.
   null = core.null,
-  --- Whether a value is an error object of pcapi.
   is_error = errors.is,
 }, {
   __index = function(_, name)
@@ -90,6 +92,7 @@ local function base_of(options)
 end
 
 --- Makes a client of options whose names and types are right, such as settings from a file.
+-- @local
 -- @tparam table options as @{new} takes them, but for `profile`
 -- @treturn[1] pcapi.client
 -- @treturn[2] nil
@@ -254,8 +257,7 @@ end
 --   retry = { resend = true },
 -- }))
 -- @tparam string address `https://…`
--- @tparam[opt] table options `ca_file`, `ca_path`, `proxy`, `no_proxy`, `http_version`,
--- `user_agent`, `on_wait`, `allow_http` and `transport` as for @{new}, and these:
+-- @tparam[opt] table options
 -- @tparam[opt="GET"] string options.method
 -- @tparam[opt] table options.headers name to value
 -- @tparam[opt] string options.body
@@ -266,6 +268,15 @@ end
 -- @tparam[opt] table|boolean options.retry true, or a table with `attempts` (in all; default 4),
 -- `base` (seconds before the second attempt; 0.5), `cap` (seconds; 30) and `resend` (boolean: the
 -- server may get the request twice, whatever its method)
+-- @tparam[opt] string options.ca_file as for @{new}, like all below
+-- @tparam[opt] string options.ca_path
+-- @tparam[opt] string options.proxy
+-- @tparam[opt] string options.no_proxy
+-- @tparam[opt] string options.http_version
+-- @tparam[opt] string options.user_agent
+-- @tparam[opt] function options.on_wait
+-- @tparam[opt] boolean options.allow_http
+-- @tparam[opt] table|function options.transport
 -- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`; `json`
 -- if the body is JSON; with `retry` also `attempts`, the number of requests sent
 -- @treturn[2] nil

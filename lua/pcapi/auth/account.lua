@@ -25,6 +25,7 @@ Account.__index = Account
 Account.__name = "pcapi.auth.account"
 
 --- Makes an account of checked options; to be called by `pcapi.auth` only.
+-- @local
 -- @tparam table options of `pcapi.auth.refresh_token`
 -- @tparam table endpoint from `pcapi.auth.endpoints`
 -- @tparam table store see `pcapi.auth.store.memory`

@@ -46,6 +46,7 @@ end
 
 -- Runs tasks in a new loop and closes it, for `pcapi.concurrent` and `pcapi.each_tenant`. `what` is
 -- the name of the function for messages.
+-- @local
 function M.run(tasks, options, what, level)
   options = check.options(options, ALL, what, level + 1)
   check_tasks(tasks, what, level + 1)
@@ -64,7 +65,7 @@ function M.run(tasks, options, what, level)
 end
 
 --- Runs tasks in a new loop.
--- @function __call
+-- @function pcapi.concurrent
 -- @tparam table tasks array of functions
 -- @tparam[opt] table options as for @{new} and `loop:run`
 -- @treturn[1] table as `loop:run`

@@ -38,6 +38,7 @@ local function whole(count)
 end
 
 --- Makes a loop from checked options; see `pcapi.concurrent.new`.
+-- @local
 -- @tparam table options
 -- @treturn[1] pcapi.concurrent.loop
 -- @treturn[2] nil
@@ -177,6 +178,7 @@ end
 local RUN = { stop_on_error = "boolean", progress = "function" }
 
 --- Raises if a value is not an array of functions, or if a task is running.
+-- @local
 -- @param acts
 -- @tparam string what the name of the function, for the message
 -- @tparam number level as for `error`, counted from the caller of check_tasks

@@ -76,6 +76,7 @@ end
 
 -- Makes a cached value; loads nothing yet. Wrong options raise an error. `shared:cached` has
 -- the documentation.
+-- @local
 function M.new(shared, options)
   if getmetatable(shared) == nil or shared.lock_here == nil then
     error("call it with a colon: shared:cached { … }", 2)

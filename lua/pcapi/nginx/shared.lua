@@ -38,6 +38,7 @@ Shared.CACHED = "cached:"
 local sync_all, sync_later
 
 -- Makes a store. `pcapi.nginx.shared` has the documentation.
+-- @local
 function M.new(options)
   options = check.options(options, OPTIONS, "pcapi.shared")
   if not options.dict then
@@ -177,12 +178,14 @@ end
 
 -- Takes a lock of this machine. It expires soon, unless it is extended to all machines. Returns as
 -- `shared_lock.new`.
+-- @local
 function Shared:lock_here(name)
   return shared_lock.new(name, self.dict, self.redis, self.lease)
 end
 
 -- Extends a lock of @{lock_here} to all machines, for so many seconds at most. Returns a function
 -- that unlocks; or nil if another machine holds it, and then it is free here.
+-- @local
 function Shared:lock_everywhere(lock, seconds)
   if not lock:extend(seconds) then
     return nil

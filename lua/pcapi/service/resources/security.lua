@@ -20,7 +20,7 @@ local M = {}
 --- Lists the users who signed in without MFA in the last 7 days, to the portal or to the API with
 -- a token. The service returns the newest 10,000.
 -- @usage local users, err = client.security:non_mfa_principals { since = "24h" }
--- @function non_mfa_principals
+-- @function client.security:non_mfa_principals
 -- @tparam[opt] table options
 -- @tparam[opt] string|number options.since the earliest time, see @{pcapi.list.criteria}
 -- @tparam[opt] string options.user `upn` or `objectId`; `*` stands for any text
@@ -62,7 +62,7 @@ M.non_mfa_principals = {
 -- @usage local days, err = client.security:application_mfa_adoption_status {
 --   startDate = "2024-02-01", endDate = "2024-02-07",
 -- }
--- @function application_mfa_adoption_status
+-- @function client.security:application_mfa_adoption_status
 -- @tparam[opt] table options
 -- @tparam[opt] string options.startDate the first day that the service reports, `2024-02-01`
 -- @tparam[opt] string options.endDate the last day
@@ -112,7 +112,7 @@ M.application_mfa_adoption_status = {
 --- Lists the single requests to the API in the last 7 days, with MFA and without. The service
 -- returns the newest 10,000.
 -- @usage local requests, err = client.security:partner_requests { mfa_compliant = false }
--- @function partner_requests
+-- @function client.security:partner_requests
 -- @tparam[opt] table options
 -- @tparam[opt] string|number options.since the earliest time, see @{pcapi.list.criteria}
 -- @tparam[opt] string options.user `upn` or `objectId`; `*` stands for any text

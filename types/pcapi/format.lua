@@ -1,0 +1,36 @@
+---@meta pcapi.format
+-- Made by `make types` from lua/pcapi/format/init.lua; do not edit.
+
+---@class pcapi.format.format
+---@field encode any function of a list and options; returns the whole text. It raises for wrong options, and for values that are no data, such as functions or a table that contains itself
+---@field open any function of a function `write` and options; returns a writer, which has two methods. `writer:rows(list)` writes records and may be called often; `writer:close()` writes what must follow them. Both return true, or nil and the error of `write`; they raise as `encode` does. `write` takes a text and returns a true value, or nil and an error
+---@field needs_all any true if the writer writes nothing before `close`, because it needs all records
+---@field for_people any true if the command passes it readable values and the width of the terminal, and reports the number of records
+
+---@class pcapi.format.options
+---@field columns any array of field names: the columns of csv and table, which need it; in JSON the fields that come first. They are fixed when a writer is opened
+---@field empty_array any json, jsonl: true writes an empty nested table as `[]`, not as `{}`
+---@field titles any table: maps a field to its title, if that is not the field's name
+---@field width any table: terminal columns. The widest column is cut with an ellipsis until lines fit; text keeps at least 4 columns, a number all its digits. Without it nothing is cut
+---@field color any table: true makes the header bold
+
+---Writes records as CSV, JSON, JSON Lines, a table, or in a format of your own.
+---@class pcapi.format
+local pcapi_format = {}
+
+---The names of the formats.
+---@return string[] # the built-in ones first, then the registered ones
+function pcapi_format.names() end
+
+---Finds a format.
+---@param name string 
+---@return pcapi.format.table|nil # the format
+---@return string|nil # the message, with the names of the formats there are
+function pcapi_format.get(name) end
+
+---Adds a format. In the same process, the command accepts it as an output format, too.
+---@param name string lower-case letters, digits, `_` and `-`
+---@param format pcapi.format.table with `encode`, `open` or both. If `encode` is missing, `open` is used for it; if `open` is missing, its writer collects all records for `encode`
+function pcapi_format.register(name, format) end
+
+return pcapi_format

@@ -1,0 +1,29 @@
+---@meta pcapi.format.json_value
+-- Made by `make types` from lua/pcapi/format/json_value.lua; do not edit.
+
+---Writes values as compact JSON (RFC 8259), which is harmless on a terminal.
+---@class pcapi.format.json_value
+local pcapi_format_json_value = {}
+
+---Writes one value as compact JSON.
+---@param value any what a record's field may hold, null in arrays included
+---@return string|nil # JSON on one line
+---@return string|nil # why the value cannot be written
+function pcapi_format_json_value.compact(value) end
+
+---Prepares a writer of `pcapi.format.writer` for `put_record`.
+---@param writer table 
+function pcapi_format_json_value.begin(writer) end
+
+---Appends a record to a writer: first the fields of options.columns, in their order, then the others, sorted. A record is never a string of its own: Lua 5.1 hashes only a few bytes of a long string, and similar strings, 100,000 of them, would cost minutes.
+---@param writer table 
+---@param record table 
+---@return string|nil # why the record cannot be written
+function pcapi_format_json_value.put_record(writer, record) end
+
+---Appends a piece of text to a writer.
+---@param writer table 
+---@param piece string 
+function pcapi_format_json_value.put(writer, piece) end
+
+return pcapi_format_json_value
