@@ -39,8 +39,6 @@ local M = setmetatable({
   end,
 })
 
-local BASE_URL = defaults.base_url
-
 local NEW = connection_options.add_to {
   token = "string|function", auth = "table", profile = "line", audience = "line",
   base_url = "string",
@@ -50,7 +48,7 @@ local NEW = connection_options.add_to {
 }
 local RETRY = { attempts = "count", base = "seconds", cap = "seconds" }
 
-local function provider_mistake(options)
+local function provider_problem(options)
   local ways = 0
   for _, name in ipairs { "token", "auth", "profile" } do
     ways = ways + (options[name] ~= nil and 1 or 0)
@@ -68,10 +66,10 @@ local function provider_mistake(options)
   end
 end
 
-local function client_mistake(options)
-  local mistake = provider_mistake(options)
-  if mistake then
-    return mistake
+local function client_problem(options)
+  local problem = provider_problem(options)
+  if problem then
+    return problem
   elseif options.prefix and options.prefix:find("[^%w%-]") then
     return 'option "prefix" must be a word such as "pcapi", or "" for none'
   end
@@ -79,13 +77,13 @@ local function client_mistake(options)
 end
 
 local function base_of(options)
-  local base, mistake = connection_options.address("base_url", options.base_url
-    or options.auth and options.auth.base_url or BASE_URL, options.allow_http or false)
+  local base, problem = connection_options.address("base_url", options.base_url
+    or options.auth and options.auth.base_url or defaults.base_url, options.allow_http or false)
   if base and base.query ~= "" then
-    mistake = "base_url must not have a query"
+    problem = "base_url must not have a query"
   end
-  if mistake then
-    return nil, mistake
+  if problem then
+    return nil, problem
   end
   base.path = base.path:gsub("/+$", "")
   return base
@@ -98,15 +96,15 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with the options
 function M.build(options)
-  local mistake, base, transport = client_mistake(options), nil, nil
-  if not mistake then
-    base, mistake = base_of(options)
+  local problem, base, transport = client_problem(options), nil, nil
+  if not problem then
+    base, problem = base_of(options)
   end
-  if not mistake then
-    transport, mistake = connection_options.transport(options)
+  if not problem then
+    transport, problem = connection_options.transport(options)
   end
-  if mistake then
-    return nil, mistake
+  if problem then
+    return nil, problem
   end
   -- loaded here: a program that only fetches needs none of it
   return require("pcapi.client").new(options, base, transport,
@@ -133,9 +131,9 @@ local function from_profile(options)
     all[name] = value
   end
   all.profile = nil
-  local made, mistake = M.build(all)
+  local made, problem = M.build(all)
   if not made then
-    return nil, errors.new { kind = "config", message = mistake, hint = "It may come from "
+    return nil, errors.new { kind = "config", message = problem, hint = "It may come from "
       .. "the configuration file or the environment; see: pcapi config show" }
   end
   return made
@@ -201,9 +199,9 @@ function M.new(options)
   if options.profile and not options.token and not options.auth then
     return from_profile(options)
   end
-  local made, mistake = M.build(options)
+  local made, problem = M.build(options)
   if not made then
-    error("pcapi.new: " .. mistake, 2)
+    error("pcapi.new: " .. problem, 2)
   end
   return made
 end
