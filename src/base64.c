@@ -5,18 +5,19 @@
 size_t base64_encode_url(const unsigned char *bytes, size_t n, char *text) {
   static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   char *p = text;
-  uint32_t held = 0;
+  uint32_t pending = 0;
   unsigned bits = 0;
   for (size_t i = 0; i < n; i++) {
-    held = held << 8 | bytes[i];
-    for (bits += 8; bits >= 6; *p++ = alphabet[held >> bits & 63])
+    pending = pending << 8 | bytes[i];
+    for (bits += 8; bits >= 6; *p++ = alphabet[pending >> bits & 63])
       bits -= 6;
   }
   if (bits > 0)
-    *p++ = alphabet[held << (6 - bits) & 63];
+    *p++ = alphabet[pending << (6 - bits) & 63];
   return (size_t)(p - text);
 }
 
+/* Returns the six bits that a character stands for; -1 if it is in neither alphabet. */
 static int value_of(char c) {
   if (c >= 'A' && c <= 'Z')
     return c - 'A';
@@ -29,8 +30,8 @@ static int value_of(char c) {
   return c == '_' || c == '/' ? 63 : -1;
 }
 
-/* The length without padding. Padding fills up the last group of four, or is left
- * where it is, as a character that is none of the alphabet. */
+/* Returns the length without padding. Padding must fill up the last group of four characters;
+ * elsewhere a "=" stays, and is refused as a character outside the alphabet. */
 static size_t unpadded(const char *text, size_t len) {
   if (len == 0 || len % 4 != 0 || text[len - 1] != '=')
     return len;
@@ -39,7 +40,7 @@ static size_t unpadded(const char *text, size_t len) {
 
 bool base64_decode(const char *text, size_t len, unsigned char *bytes, size_t *n) {
   unsigned char *p = bytes;
-  uint32_t held = 0;
+  uint32_t pending = 0;
   unsigned bits = 0;
   len = unpadded(text, len);
   if (len % 4 == 1)
@@ -48,13 +49,13 @@ bool base64_decode(const char *text, size_t len, unsigned char *bytes, size_t *n
     const int value = value_of(text[i]);
     if (value < 0)
       return false;
-    held = held << 6 | (uint32_t)value;
+    pending = pending << 6 | (uint32_t)value;
     bits += 6;
     if (bits >= 8) {
       bits -= 8;
-      *p++ = (unsigned char)(held >> bits);
+      *p++ = (unsigned char)(pending >> bits);
     }
   }
   *n = (size_t)(p - bytes);
-  return (held & ((1u << bits) - 1)) == 0;
+  return (pending & ((1u << bits) - 1)) == 0;
 }

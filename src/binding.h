@@ -1,30 +1,72 @@
-/* What the parts that know Lua share: one opener each, called by pcapi_core.c
- * with the module table on top of the stack; each adds its functions there. */
-#ifndef PCAPI_BINDING_H
-#define PCAPI_BINDING_H
+/* Declares the parts of the Lua binding, and the functions that they share. Each part has one
+ * opener, which pcapi_core.c calls with the module's table on top of the stack; the opener adds the
+ * functions of its part to that table.
+ *
+ * A function of the binding raises an error for a wrong argument and for lack of memory. Every
+ * other failure returns nil and a message; then a kind, if there are several, and a detail. */
+#pragma once
 
 #include "compat.h"
 
+#include <limits.h>
 #include <stddef.h>
 
 #pragma GCC visibility push(hidden)
 
+struct buf;
+
 void lbuf_open(lua_State *L);
 void lcrypto_open(lua_State *L);
 void lfile_open(lua_State *L);
+void lhead_open(lua_State *L);
 void lhttp_open(lua_State *L);
 void linflate_open(lua_State *L);
 void ljson_open(lua_State *L);
 void lrecord_open(lua_State *L);
 void lsys_open(lua_State *L);
 
-/* 2^53 - 1: from there on a double may have lost digits of an integer. */
-#define PCAPI_EXACT ((lua_Integer)9007199254740991)
+/* The largest body in bytes, whatever limit the caller sets. */
+#define BINDING_BODY_MAX ((lua_Number)(INT_MAX / 2))
 
-/* Leaves an empty buffer of that ceiling on the stack, which is freed at the latest when
- * Lua collects it. It may be freed before. */
+/* Pushes an empty buffer that holds at most max bytes. Lua frees it with the userdata; the caller
+ * may free it earlier. */
 struct buf *lbuf_push(lua_State *L, size_t max);
 
-#pragma GCC visibility pop
+/* Pushes the reason phrase and a table of the headers of a complete head, see head.h. Names are in
+ * lower case. The values of a name that occurs again are joined by ", " (RFC 9110 §5.3). */
+void lhead_push(lua_State *L, const struct buf *head);
 
-#endif
+/* Pushes nil, the message and, unless it is NULL, the kind of the failure: a word that callers
+ * compare. Returns how many values those are. A caller that has a detail, such as a cause or an
+ * offset, pushes it afterwards and returns one more. */
+static inline int binding_fail(lua_State *L, const char *message, const char *kind) {
+  lua_pushnil(L);
+  lua_pushstring(L, message);
+  if (!kind)
+    return 2;
+  lua_pushstring(L, kind);
+  return 3;
+}
+
+/* Raises the error for lack of memory; does not return. */
+static inline int binding_no_memory(lua_State *L) {
+  return luaL_error(L, "not enough memory");
+}
+
+/* Registers the metatable of a userdata. methods: NULL for a userdata that Lua code never holds.
+ * Leaves nothing on the stack. */
+static inline void binding_class(lua_State *L, const char *name, const luaL_Reg *methods,
+                                 const luaL_Reg *metamethods) {
+  luaL_newmetatable(L, name);
+  luaL_setfuncs(L, metamethods, 0);
+  if (methods) {
+    lua_newtable(L);
+    luaL_setfuncs(L, methods, 0);
+    lua_setfield(L, -2, "__index");
+  }
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__name");
+  lua_pop(L, 1);
+}
+
+#pragma GCC visibility pop

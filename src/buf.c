@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUF_FIRST 1024
+#define BUF_FIRST 1024 /* bytes of the first allocation */
 
 void buf_init(struct buf *b, size_t max) {
   b->data = NULL;
@@ -11,7 +11,8 @@ void buf_init(struct buf *b, size_t max) {
   b->max = max;
 }
 
-/* Makes room for need bytes, need <= max. Doubling keeps appending linear. */
+/* Makes room for need bytes; need <= max. It doubles the capacity, so that many small appends take
+ * linear time. */
 static enum buf_code buf_grow(struct buf *b, size_t need) {
   size_t cap = b->cap ? b->cap : BUF_FIRST;
   while (cap < need && cap <= b->max / 2)

@@ -1,4 +1,4 @@
-/* A buf that Lua owns: it is freed when a Lua error strikes. */
+/* A buf that Lua owns: a Lua error frees it. */
 #include "binding.h"
 #include "buf.h"
 
@@ -7,8 +7,7 @@
 struct buf *lbuf_push(lua_State *L, size_t max) {
   struct buf *b = lua_newuserdata(L, sizeof *b);
   buf_init(b, max);
-  luaL_getmetatable(L, LBUF);
-  lua_setmetatable(L, -2);
+  luaL_setmetatable(L, LBUF);
   return b;
 }
 
@@ -18,8 +17,6 @@ static int lbuf_gc(lua_State *L) {
 }
 
 void lbuf_open(lua_State *L) {
-  luaL_newmetatable(L, LBUF);
-  lua_pushcfunction(L, lbuf_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1); /* metatable */
+  static const luaL_Reg metamethods[] = {{"__gc", lbuf_gc}, {NULL, NULL}};
+  binding_class(L, LBUF, NULL, metamethods);
 }

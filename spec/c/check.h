@@ -1,6 +1,5 @@
-/* Counts sentences about behaviour that hold and that do not. */
-#ifndef CHECK_H
-#define CHECK_H
+/* Checks statements about behaviour, and counts those that are true and false. */
+#pragma once
 
 #include <stdio.h>
 
@@ -19,5 +18,3 @@ static inline int check_result(const char *what) {
   printf("%s: %d passed, %d failed\n", what, check_passed, check_failed);
   return check_failed != 0 || check_passed == 0;
 }
-
-#endif

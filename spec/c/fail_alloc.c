@@ -13,7 +13,7 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *block, size_t size);
 
-/* libcurl's resolver allocates in a thread of its own */
+/* atomic: libcurl's resolver allocates in another thread */
 static atomic_long until_failure;
 static atomic_bool armed;
 
@@ -67,7 +67,7 @@ void *fail_alloc_for_lua(void *ud, void *block, size_t osize, size_t nsize) {
     free(block);
     return NULL;
   }
-  /* Lua counts on shrinking never to fail */
+  /* Lua requires that shrinking never fails */
   if (block && nsize <= osize)
     return __real_realloc(block, nsize);
   return __wrap_realloc(block, nsize);

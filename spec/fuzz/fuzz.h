@@ -1,6 +1,5 @@
-/* What all fuzzers share: a claim that must hold for every input, and bytes taken from it. */
-#ifndef FUZZ_H
-#define FUZZ_H
+/* Shared by all fuzzers: a claim that must be true for every input, and the bytes of the input. */
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A claim that fails is a finding: libFuzzer keeps the input. */
+/* A false claim is a finding: libFuzzer stores the input. */
 static inline void claim(bool holds, const char *sentence) {
   if (!holds) {
     fprintf(stderr, "does not hold: %s\n", sentence);
@@ -23,7 +22,7 @@ struct input {
   size_t left;
 };
 
-/* The next byte; 0 when there is none. */
+/* Takes the next byte; 0 at the end. */
 static inline uint8_t take_byte(struct input *in) {
   if (in->left == 0)
     return 0;
@@ -31,7 +30,7 @@ static inline uint8_t take_byte(struct input *in) {
   return *in->data++;
 }
 
-/* The next bytes up to a mark, which is dropped, or to the end. */
+/* Takes the bytes up to a mark or to the end. The mark is dropped. */
 static inline struct input take_part(struct input *in, uint8_t mark) {
   struct input part = {in->data, 0};
   while (part.left < in->left && in->data[part.left] != mark)
@@ -42,7 +41,7 @@ static inline struct input take_part(struct input *in, uint8_t mark) {
   return part;
 }
 
-/* A copy that ends in a zero byte. The caller frees it. */
+/* Returns a copy that ends with a zero byte. The caller frees it. */
 static inline char *text_of(struct input part) {
   char *text = malloc(part.left + 1);
   if (!text)
@@ -52,5 +51,3 @@ static inline char *text_of(struct input part) {
   text[part.left] = '\0';
   return text;
 }
-
-#endif
