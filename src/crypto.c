@@ -2,10 +2,7 @@
 
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-#ifdef __APPLE__
 #include <sys/random.h>
-#endif
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -20,7 +17,7 @@
 #endif
 
 #define KEY_BITS_MIN 2048  /* RFC 7518 §3.3 and §3.5 */
-#define GETENTROPY_MAX 256 /* bytes a call */
+#define GETENTROPY_MAX 256 /* bytes of one call */
 
 bool crypto_random(void *bytes, size_t n) {
   unsigned char *p = bytes;
@@ -32,15 +29,15 @@ bool crypto_random(void *bytes, size_t n) {
   return true;
 }
 
-/* Empties OpenSSL's error queue. A failure becomes what the queue knows better: a key
- * must not be called broken, or a passphrase wrong, when it was something else. */
-static enum crypto_code settle(enum crypto_code code) {
+/* Empties OpenSSL's error queue. Replaces a code by a more precise one if the queue knows better:
+ * a message must not call a key damaged, or a passphrase wrong, when memory was short. */
+static enum crypto_code finish(enum crypto_code code) {
   unsigned long error;
   while ((error = ERR_get_error()) != 0) {
     const int reason = ERR_GET_REASON(error);
     if (code != CRYPTO_DONE && reason == ERR_R_MALLOC_FAILURE)
       code = CRYPTO_NO_MEMORY;
-    if (code == CRYPTO_KEY_STAYS_SHUT && reason == ERR_R_UNSUPPORTED &&
+    if (code == CRYPTO_KEY_WRONG_PASSPHRASE && reason == ERR_R_UNSUPPORTED &&
         ERR_GET_LIB(error) == ERR_LIB_EVP)
       code = CRYPTO_KEY_CIPHER;
   }
@@ -50,24 +47,23 @@ static enum crypto_code settle(enum crypto_code code) {
 enum crypto_code crypto_sha256(struct crypto_text text, unsigned char digest[CRYPTO_SHA256_SIZE]) {
   ERR_clear_error();
   const int ok = EVP_Digest(text.data, text.len, digest, NULL, EVP_sha256(), NULL);
-  return settle(ok ? CRYPTO_DONE : CRYPTO_FAILED);
+  return finish(ok ? CRYPTO_DONE : CRYPTO_FAILED);
 }
 
-/* How OpenSSL asks for the passphrase. */
-struct question {
+struct prompt {
   struct crypto_text passphrase;
-  bool asked;
+  bool was_needed;
 };
 
 /* A pem_password_cb. Without one OpenSSL would ask at the terminal. */
-static int answer(char *into, int size, int writing, void *userdata) {
-  struct question *q = userdata;
+static int give_passphrase(char *into, int size, int writing, void *userdata) {
+  struct prompt *prompt = userdata;
   (void)writing;
-  q->asked = true;
-  if (!q->passphrase.data || q->passphrase.len > (size_t)size)
+  prompt->was_needed = true;
+  if (!prompt->passphrase.data || prompt->passphrase.len > (size_t)size)
     return -1;
-  memcpy(into, q->passphrase.data, q->passphrase.len);
-  return (int)q->passphrase.len;
+  memcpy(into, prompt->passphrase.data, prompt->passphrase.len);
+  return (int)prompt->passphrase.len;
 }
 
 static bool looks_like_pem(struct crypto_text text) {
@@ -86,29 +82,29 @@ static bool is_pem(struct crypto_text text) {
   return text.data && text.len <= CRYPTO_PEM_MAX && looks_like_pem(text);
 }
 
-/* Opens a private key; the caller frees it. */
+/* Reads a private key into *pkey, which the caller frees. */
 static enum crypto_code read_key(const struct crypto_key *key, EVP_PKEY **pkey) {
-  struct question q = {.passphrase = key->passphrase, .asked = false};
+  struct prompt prompt = {.passphrase = key->passphrase, .was_needed = false};
   if (!is_pem(key->pem))
     return CRYPTO_KEY_NOT_PEM;
   BIO *bio = BIO_new_mem_buf(key->pem.data, (int)key->pem.len);
   if (!bio)
     return CRYPTO_NO_MEMORY;
-  *pkey = PEM_read_bio_PrivateKey(bio, NULL, answer, &q);
+  *pkey = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &prompt);
   BIO_free(bio);
   if (*pkey)
     return CRYPTO_DONE;
-  if (!q.asked)
-    return CRYPTO_KEY_ABSENT;
-  return key->passphrase.data ? CRYPTO_KEY_STAYS_SHUT : CRYPTO_KEY_ENCRYPTED;
+  if (!prompt.was_needed)
+    return CRYPTO_KEY_MISSING;
+  return key->passphrase.data ? CRYPTO_KEY_WRONG_PASSPHRASE : CRYPTO_KEY_ENCRYPTED;
 }
 
-/* Reads the next certificate of bio; the caller frees it. NULL and CRYPTO_DONE when there is
- * none any more. */
+/* Reads the next certificate of bio into *x509, which the caller frees. At the end of bio it
+ * returns CRYPTO_DONE with *x509 NULL. */
 static enum crypto_code next_certificate(BIO *bio, X509 **x509) {
-  struct question q = {.asked = false};
+  struct prompt prompt = {.was_needed = false};
   ERR_clear_error();
-  *x509 = PEM_read_bio_X509(bio, NULL, answer, &q);
+  *x509 = PEM_read_bio_X509(bio, NULL, give_passphrase, &prompt);
   if (*x509)
     return CRYPTO_DONE;
   const unsigned long error = ERR_peek_last_error();
@@ -117,14 +113,14 @@ static enum crypto_code next_certificate(BIO *bio, X509 **x509) {
              : CRYPTO_CERTIFICATE_UNREADABLE;
 }
 
-/* A bundle has the certificates of CAs, too, and a renewed one may stand behind the one
- * that it replaces. */
+/* A bundle may hold an old certificate and, behind it, the renewed one. */
 static bool is_better(const X509 *x509, const X509 *than) {
   return !than || ASN1_TIME_compare(X509_get0_notAfter(x509), X509_get0_notAfter(than)) > 0;
 }
 
-/* CRYPTO_DONE for a certificate of the key, CRYPTO_KEY_OF_OTHERS for any other one. Only
- * OpenSSL's own word for a difference counts: it says no as well where it could not look. */
+/* Returns CRYPTO_DONE for a certificate of the key, CRYPTO_KEY_MISMATCH for another one.
+ * X509_check_private_key() also fails where it could not compare: only the reasons that mean a
+ * difference count as a mismatch. */
 static enum crypto_code compare(const X509 *x509, const EVP_PKEY *pkey) {
   ASN1_OBJECT *algorithm = NULL;
   ERR_clear_error();
@@ -132,15 +128,15 @@ static enum crypto_code compare(const X509 *x509, const EVP_PKEY *pkey) {
     return CRYPTO_DONE;
   const int reason = ERR_GET_REASON(ERR_peek_last_error());
   if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH)
-    return CRYPTO_KEY_OF_OTHERS;
+    return CRYPTO_KEY_MISMATCH;
   X509_PUBKEY_get0_param(&algorithm, NULL, NULL, NULL, X509_get_X509_PUBKEY(x509));
-  /* a kind of key that this OpenSSL does not know */
-  return algorithm && OBJ_obj2nid(algorithm) != EVP_PKEY_base_id(pkey) ? CRYPTO_KEY_OF_OTHERS
+  /* this OpenSSL may not support the certificate's type of key */
+  return algorithm && OBJ_obj2nid(algorithm) != EVP_PKEY_base_id(pkey) ? CRYPTO_KEY_MISMATCH
                                                                        : CRYPTO_FAILED;
 }
 
-/* Finds in bio the first certificate; or, with a key, that which belongs to it and is good
- * for longest. The caller frees *found, whatever this returns. */
+/* Finds the first certificate in bio; with a key, among those of the key the one that expires
+ * last. The caller frees *found, even after a failure. */
 static enum crypto_code find_certificate(BIO *bio, const EVP_PKEY *pkey, X509 **found) {
   X509 *x509 = NULL;
   bool any = false;
@@ -158,11 +154,11 @@ static enum crypto_code find_certificate(BIO *bio, const EVP_PKEY *pkey, X509 **
       return code;
   }
   if (code == CRYPTO_DONE && !*found)
-    code = any ? CRYPTO_KEY_OF_OTHERS : CRYPTO_CERTIFICATE_UNREADABLE;
+    code = any ? CRYPTO_KEY_MISMATCH : CRYPTO_CERTIFICATE_UNREADABLE;
   return code;
 }
 
-/* As find_certificate(), in PEM. */
+/* Like find_certificate(), in a PEM. */
 static enum crypto_code read_certificate(struct crypto_text pem, const EVP_PKEY *pkey,
                                          X509 **found) {
   *found = NULL;
@@ -176,15 +172,15 @@ static enum crypto_code read_certificate(struct crypto_text pem, const EVP_PKEY 
   return code;
 }
 
-static enum crypto_code check_kind(const EVP_PKEY *pkey) {
+static enum crypto_code check_type(const EVP_PKEY *pkey) {
   const int bits = EVP_PKEY_bits(pkey);
-  if (bits <= 0) /* memory is lacking: it does not know */
+  if (bits <= 0) /* OpenSSL ran out of memory */
     return CRYPTO_FAILED;
   return EVP_PKEY_base_id(pkey) == EVP_PKEY_RSA && bits >= KEY_BITS_MIN ? CRYPTO_DONE
-                                                                        : CRYPTO_KEY_UNFIT;
+                                                                        : CRYPTO_KEY_UNSUITABLE;
 }
 
-/* RFC 7518 §3.5: MGF1 with the same hash, a salt of the hash's length. */
+/* RFC 7518 §3.5: MGF1 with the same hash, and a salt as long as the hash. */
 static int use_pss(EVP_PKEY_CTX *context) {
   return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) > 0 &&
          EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) > 0 &&
@@ -212,11 +208,11 @@ enum crypto_code crypto_sign(enum crypto_alg alg, struct crypto_text text,
   ERR_clear_error();
   enum crypto_code code = read_key(key, &pkey);
   if (code == CRYPTO_DONE)
-    code = check_kind(pkey);
+    code = check_type(pkey);
   if (code == CRYPTO_DONE)
     code = sign_with(pkey, alg, text, signature);
   EVP_PKEY_free(pkey);
-  return settle(code);
+  return finish(code);
 }
 
 static bool epoch_of(const ASN1_TIME *time, long long *seconds) {
@@ -240,7 +236,7 @@ enum crypto_code crypto_certificate(struct crypto_text pem, const struct crypto_
   X509 *x509 = NULL;
   EVP_PKEY *pkey = NULL;
   ERR_clear_error();
-  /* the certificates first: whoever gave none is not to hear of the key */
+  /* certificates first: if there is none, the error must not speak of the key */
   enum crypto_code code = read_certificate(pem, NULL, &x509);
   if (code == CRYPTO_DONE && key) {
     X509_free(x509);
@@ -253,22 +249,22 @@ enum crypto_code crypto_certificate(struct crypto_text pem, const struct crypto_
     code = read_facts(x509, certificate);
   EVP_PKEY_free(pkey);
   X509_free(x509);
-  return settle(code);
+  return finish(code);
 }
 
 const char *crypto_message(enum crypto_code code) {
   static const char *const messages[] = {
       [CRYPTO_DONE] = "done",
       [CRYPTO_KEY_NOT_PEM] = "the key is not PEM",
-      [CRYPTO_KEY_ABSENT] = "the PEM holds no private key, or one that is damaged",
+      [CRYPTO_KEY_MISSING] = "the PEM holds no private key, or a damaged one",
       [CRYPTO_KEY_ENCRYPTED] = "the key is encrypted and needs a passphrase",
-      [CRYPTO_KEY_STAYS_SHUT] = "the passphrase does not open the key",
-      [CRYPTO_KEY_CIPHER] = "the key's encryption is too old for OpenSSL; encrypt the key anew",
-      [CRYPTO_KEY_UNFIT] = "the key is not an RSA key of at least 2048 bits",
-      [CRYPTO_KEY_OF_OTHERS] = "the key belongs to no certificate in the PEM",
+      [CRYPTO_KEY_WRONG_PASSPHRASE] = "the passphrase of the key is wrong",
+      [CRYPTO_KEY_CIPHER] = "OpenSSL no longer supports the key's cipher; encrypt the key again",
+      [CRYPTO_KEY_UNSUITABLE] = "the key is not an RSA key of at least 2048 bits",
+      [CRYPTO_KEY_MISMATCH] = "the key belongs to no certificate in the PEM",
       [CRYPTO_CERTIFICATE_NOT_PEM] = "the certificate is not PEM",
-      [CRYPTO_CERTIFICATE_UNREADABLE] = "the PEM holds no certificate, or one that is damaged",
-      [CRYPTO_FAILED] = "OpenSSL refused: its configuration forbids it, or memory is lacking",
+      [CRYPTO_CERTIFICATE_UNREADABLE] = "the PEM holds no certificate, or a damaged one",
+      [CRYPTO_FAILED] = "OpenSSL failed: its configuration forbids it, or memory is short",
       [CRYPTO_NO_MEMORY] = "not enough memory",
   };
   return messages[code];

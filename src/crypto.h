@@ -1,12 +1,9 @@
-/* What signing in needs of OpenSSL: hashes, signatures of an RSA key, facts of a
- * certificate. Does not know Lua.
+/* Hashes, random bytes, RSA signatures and certificates, over OpenSSL. Knows no Lua.
  *
- * Nothing asks for a passphrase at the terminal, no copy of a secret is made here,
- * and no error stays in OpenSSL's queue, where the next user of the library in this
- * thread would take it for its own.
- */
-#ifndef PCAPI_CRYPTO_H
-#define PCAPI_CRYPTO_H
+ * OpenSSL never asks for a passphrase at the terminal, these functions copy no secret, and they
+ * leave no error in OpenSSL's queue, where the next user of the library in this thread would take
+ * it for its own. */
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,18 +11,18 @@
 #pragma GCC visibility push(hidden)
 
 #define CRYPTO_SHA256_SIZE 32
-#define CRYPTO_SIGNATURE_MAX 2048 /* of a key of 16384 bits, OpenSSL's longest */
-#define CRYPTO_PEM_MAX (1u << 20) /* bytes; what is longer is no PEM */
+#define CRYPTO_SIGNATURE_MAX 2048 /* bytes, for OpenSSL's longest key: 16384 bits */
+#define CRYPTO_PEM_MAX (1u << 20) /* bytes; a longer text is not taken for PEM */
 
 enum crypto_code {
   CRYPTO_DONE,
   CRYPTO_KEY_NOT_PEM,
-  CRYPTO_KEY_ABSENT, /* PEM, but of something else, or damaged */
+  CRYPTO_KEY_MISSING, /* the PEM holds something else, or a damaged key */
   CRYPTO_KEY_ENCRYPTED,
-  CRYPTO_KEY_STAYS_SHUT, /* with the passphrase that was given */
-  CRYPTO_KEY_CIPHER,     /* encrypted as OpenSSL no longer does it */
-  CRYPTO_KEY_UNFIT,
-  CRYPTO_KEY_OF_OTHERS, /* not that of any certificate */
+  CRYPTO_KEY_WRONG_PASSPHRASE,
+  CRYPTO_KEY_CIPHER, /* encrypted with a cipher that OpenSSL no longer supports */
+  CRYPTO_KEY_UNSUITABLE,
+  CRYPTO_KEY_MISMATCH, /* it belongs to none of the certificates */
   CRYPTO_CERTIFICATE_NOT_PEM,
   CRYPTO_CERTIFICATE_UNREADABLE,
   CRYPTO_FAILED,
@@ -34,14 +31,14 @@ enum crypto_code {
 
 enum crypto_alg { CRYPTO_PS256, CRYPTO_RS256 }; /* RFC 7518 §3.5 and §3.3 */
 
-/* Bytes of the caller's; need not end in a zero. No data: not given. */
+/* Bytes that the caller owns; they need not end in a zero byte. data is NULL if none are given. */
 struct crypto_text {
   const char *data;
   size_t len;
 };
 
 struct crypto_key {
-  struct crypto_text pem; /* PKCS#8 or traditional, either of them encrypted or not */
+  struct crypto_text pem; /* PKCS#8 or the traditional format, encrypted or not */
   struct crypto_text passphrase;
 };
 
@@ -56,23 +53,21 @@ struct crypto_certificate {
   long long not_after;
 };
 
-/* False when the system gives none. */
+/* Fills bytes with n random bytes. False if the system provides none. */
 bool crypto_random(void *bytes, size_t n);
 
 enum crypto_code crypto_sha256(struct crypto_text text, unsigned char digest[CRYPTO_SHA256_SIZE]);
 
-/* Signs a text. PEM may hold other things beside the key; the first key counts. */
+/* Signs a text with the first private key in the PEM. The PEM may hold other things as well. */
 enum crypto_code crypto_sign(enum crypto_alg alg, struct crypto_text text,
                              const struct crypto_key *key, struct crypto_signature *signature);
 
-/* Reads a certificate in PEM that may hold other things: the first one where key is NULL,
- * else that which belongs to the key; of several such that which is good for longest. */
+/* Reads a certificate from a PEM that may hold other things as well. With key NULL it reads the
+ * first certificate; otherwise, among the certificates of the key, the one that expires last. */
 enum crypto_code crypto_certificate(struct crypto_text pem, const struct crypto_key *key,
                                     struct crypto_certificate *certificate);
 
-/* What a code means, in words for people. */
+/* Returns the message for a code; a literal. */
 const char *crypto_message(enum crypto_code code);
 
 #pragma GCC visibility pop
-
-#endif

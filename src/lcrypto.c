@@ -7,7 +7,7 @@
 
 #define RANDOM_MAX 1024
 
-/* The string at index i; none when it is absent. Lua keeps it while it is there. */
+/* Returns the string at index i; without data if it is nil. Lua owns it. */
 static struct crypto_text opt_text(lua_State *L, int i) {
   struct crypto_text text = {NULL, 0};
   text.data = luaL_optlstring(L, i, NULL, &text.len);
@@ -20,13 +20,11 @@ static struct crypto_text check_text(lua_State *L, int i) {
   return text;
 }
 
-/* Returns nil, message. Memory is Lua's own error, as everywhere in Lua. */
+/* Returns nil and a message. */
 static int lcrypto_fail(lua_State *L, enum crypto_code code) {
   if (code == CRYPTO_NO_MEMORY)
-    return luaL_error(L, "%s", crypto_message(code));
-  lua_pushnil(L);
-  lua_pushstring(L, crypto_message(code));
-  return 2;
+    return binding_no_memory(L);
+  return binding_fail(L, crypto_message(code), NULL);
 }
 
 /* sha256(text) -> 32 bytes */
@@ -39,13 +37,13 @@ static int lcrypto_sha256(lua_State *L) {
   return 1;
 }
 
-/* random_bytes(n) -> n bytes that nobody can guess; n from 1 to 1024 */
+/* random_bytes(n) -> n random bytes, good enough for secrets; n from 1 to 1024 */
 static int lcrypto_random_bytes(lua_State *L) {
   char bytes[RANDOM_MAX];
   const lua_Integer n = luaL_checkinteger(L, 1);
   luaL_argcheck(L, n >= 1 && n <= RANDOM_MAX, 1, "must be from 1 to 1024");
   if (!crypto_random(bytes, (size_t)n))
-    return luaL_error(L, "the system gives no random bytes");
+    return luaL_error(L, "the system provides no random bytes");
   lua_pushlstring(L, bytes, (size_t)n);
   return 1;
 }
@@ -60,7 +58,7 @@ static int lcrypto_base64url(lua_State *L) {
   return 1;
 }
 
-/* unbase64(text) -> bytes, or nil; either alphabet, padded or not */
+/* unbase64(text) -> bytes, or nil if it is not Base64; either alphabet, padded or not */
 static int lcrypto_unbase64(lua_State *L) {
   const struct crypto_text text = check_text(L, 1);
   size_t n;
@@ -73,7 +71,7 @@ static int lcrypto_unbase64(lua_State *L) {
   return 1;
 }
 
-/* Not luaL_checkoption(): it would repeat a key that was given in the wrong place. */
+/* Not luaL_checkoption(): its message would show a key that is passed in the wrong position. */
 static enum crypto_alg check_alg(lua_State *L, int i) {
   const char *name = luaL_checkstring(L, i);
   const bool pss = strcmp(name, "PS256") == 0;
@@ -81,8 +79,7 @@ static enum crypto_alg check_alg(lua_State *L, int i) {
   return pss ? CRYPTO_PS256 : CRYPTO_RS256;
 }
 
-/* sign(alg, text, key_pem [, passphrase]) -> signature, or nil, message. alg: "PS256" or
- * "RS256". */
+/* sign(alg, text, key_pem [, passphrase]) -> signature, or nil, message. alg: "PS256" or "RS256" */
 static int lcrypto_sign(lua_State *L) {
   struct crypto_signature signature;
   const enum crypto_alg alg = check_alg(L, 1);
@@ -95,20 +92,19 @@ static int lcrypto_sign(lua_State *L) {
   return 1;
 }
 
-/* Sets t[name] in the table on top. A time beyond 2038 must not depend on how wide
- * this Lua's integers are. */
+/* Sets t[name] in the table on top of the stack. A time after 2038 may not fit into an integer of
+ * this Lua. */
 static void set_time(lua_State *L, const char *name, long long seconds) {
-#if PCAPI_HAS_INTEGERS
-  lua_pushinteger(L, (lua_Integer)seconds);
-#else
-  lua_pushnumber(L, (lua_Number)seconds);
-#endif
+  if (sizeof(lua_Integer) >= sizeof seconds)
+    lua_pushinteger(L, (lua_Integer)seconds);
+  else
+    lua_pushnumber(L, (lua_Number)seconds);
   lua_setfield(L, -2, name);
 }
 
-/* certificate(pem [, key_pem [, passphrase]]) -> {sha256 = 32 bytes, not_before, not_after =
- * epoch seconds}, or nil, message. Of the first certificate, or of that which belongs to the
- * key. */
+/* certificate(pem [, key_pem [, passphrase]]) -> {sha256 = 32 bytes, not_before, not_after = epoch
+ * seconds} of the first certificate, or of the certificate that belongs to the key; or nil,
+ * message */
 static int lcrypto_certificate(lua_State *L) {
   struct crypto_certificate certificate;
   const struct crypto_text pem = check_text(L, 1);

@@ -1,5 +1,5 @@
-/* Signing where memory is short, be it ours or OpenSSL's, which allocates through
- * CRYPTO_set_mem_functions(). What is signed, Lua specs judge by openssl(1). */
+/* Signing without memory: allocations of our own code and of OpenSSL, through
+ * CRYPTO_set_mem_functions(), fail. The Lua specs verify signatures with openssl(1). */
 #include "crypto.h"
 #include "check.h"
 #include "fail_alloc.h"
@@ -32,9 +32,9 @@ static void release(void *block, const char *file, int line) {
 
 static char pem[8192];
 static char encrypted[8192];
-static char bundle[8192]; /* certificates: of another key, then two of this one */
+static char bundle[8192]; /* certificates: one of another key, then two of this key */
 
-/* The traditional form: PKCS#8 would hash the passphrase 2048 times for each try. */
+/* Writes the traditional format: with PKCS#8 each try would hash the passphrase 2048 times. */
 static void write_pem(EVP_PKEY *pkey, const EVP_CIPHER *cipher, char *into, size_t size) {
   BIO *bio = BIO_new(BIO_s_mem());
   const unsigned char *password = cipher ? (const unsigned char *)"pw" : NULL;
@@ -89,16 +89,17 @@ static enum crypto_code sign(const char *key_pem, const char *passphrase) {
   return crypto_sign(CRYPTO_PS256, text_of("text"), &key, &signature);
 }
 
-static void tells_failures_apart(void) {
-  check(sign(pem, NULL) == CRYPTO_DONE, "signs");
-  check(sign(encrypted, "pw") == CRYPTO_DONE, "signs with an encrypted key");
-  check(sign(encrypted, NULL) == CRYPTO_KEY_ENCRYPTED, "asks for a passphrase by an error alone");
-  check(sign(encrypted, "no") == CRYPTO_KEY_STAYS_SHUT, "knows a wrong passphrase");
-  check(sign("no key", NULL) == CRYPTO_KEY_NOT_PEM, "knows what is no PEM");
-  check(ERR_peek_error() == 0, "leaves no error to the next user of OpenSSL");
+static void distinguishes_failures(void) {
+  check(sign(pem, NULL) == CRYPTO_DONE, "it signs");
+  check(sign(encrypted, "pw") == CRYPTO_DONE, "it signs with an encrypted key");
+  check(sign(encrypted, NULL) == CRYPTO_KEY_ENCRYPTED, "it reports a missing passphrase");
+  check(sign(encrypted, "no") == CRYPTO_KEY_WRONG_PASSPHRASE, "it reports a wrong passphrase");
+  check(sign("no key", NULL) == CRYPTO_KEY_NOT_PEM, "it reports a text that is not PEM");
+  check(ERR_peek_error() == 0, "it leaves no error for the next user of OpenSSL");
   ERR_raise(ERR_LIB_USER, ERR_R_MALLOC_FAILURE);
-  check(sign(encrypted, "no") == CRYPTO_KEY_STAYS_SHUT, "takes no error of others for its own");
-  check(ERR_peek_error() == 0, "and leaves none of theirs");
+  check(sign(encrypted, "no") == CRYPTO_KEY_WRONG_PASSPHRASE,
+        "it ignores an error that another user has left");
+  check(ERR_peek_error() == 0, "and removes it");
 }
 
 static long allocations(const char *key_pem, const char *passphrase) {
@@ -109,29 +110,29 @@ static long allocations(const char *key_pem, const char *passphrase) {
   return done ? n : 0;
 }
 
-/* Nearly all of OpenSSL's thousands of allocations happen while it tries one decoder
- * after the other, and it does without any of these: of them, one in a hundred is
- * enough. It also has failures that its error queue keeps quiet about. */
+/* OpenSSL makes nearly all of its thousands of allocations while it tries its decoders, and works
+ * without any one of these: failing one in a hundred of them is enough. Some failures are not in
+ * its error queue. */
 static void survives_lack_of_memory(const char *key_pem, const char *passphrase) {
   const long all = allocations(key_pem, passphrase);
-  int told = 0;
+  int reported = 0;
   int misled = 0;
   int left = 0;
   for (long n = 1; n <= all; n += n < 10 || n > all - 150 ? 1 : 97) {
     fail_alloc_at(n);
     const enum crypto_code code = sign(key_pem, passphrase);
     fail_alloc_at(0);
-    told += code == CRYPTO_NO_MEMORY;
+    reported += code == CRYPTO_NO_MEMORY;
     misled += code != CRYPTO_NO_MEMORY && code != CRYPTO_DONE && code != CRYPTO_FAILED;
     left += ERR_peek_error() != 0;
   }
-  check(all > 150 && told > 50, "tells of lacking memory");
-  check(misled == 0, "blames neither key nor passphrase for it");
-  check(left == 0, "leaves no error to the next user of OpenSSL");
-  check(sign(key_pem, passphrase) == CRYPTO_DONE, "signs afterwards");
+  check(all > 150 && reported > 50, "it reports lack of memory");
+  check(misled == 0, "and blames neither the key nor the passphrase");
+  check(left == 0, "it leaves no error for the next user of OpenSSL");
+  check(sign(key_pem, passphrase) == CRYPTO_DONE, "it signs afterwards");
 }
 
-/* Days that the certificate of the key is good for; 0 and a code for none. */
+/* Returns for how many days the certificate of the key is valid; 0 if *code is a failure. */
 static long find(enum crypto_code *code) {
   struct crypto_certificate found;
   const struct crypto_key key = {.pem = text_of(pem)};
@@ -139,12 +140,12 @@ static long find(enum crypto_code *code) {
   return *code == CRYPTO_DONE ? (long)((found.not_after - found.not_before) / 86400) : 0;
 }
 
-/* Where memory is short, no other certificate may stand in for the right one. */
+/* Without memory it must not return another certificate. */
 static void finds_the_certificate(void) {
   enum crypto_code code;
   int wrong = 0;
   int left = 0;
-  check(find(&code) == 60, "finds the newest certificate of the key");
+  check(find(&code) == 60, "it finds the newest certificate of the key");
   fail_alloc_at(LONG_MAX);
   find(&code);
   const long all = LONG_MAX - fail_alloc_left();
@@ -153,18 +154,18 @@ static void finds_the_certificate(void) {
     fail_alloc_at(n);
     const long days = find(&code);
     fail_alloc_at(0);
-    wrong += code == CRYPTO_DONE ? days != 60 : code == CRYPTO_KEY_OF_OTHERS;
+    wrong += code == CRYPTO_DONE ? days != 60 : code == CRYPTO_KEY_MISMATCH;
     left += ERR_peek_error() != 0;
   }
-  check(all > 150 && wrong == 0, "takes no other certificate where memory is short");
-  check(left == 0, "leaves no error to the next user of OpenSSL");
+  check(all > 150 && wrong == 0, "it returns no other certificate without memory");
+  check(left == 0, "it leaves no error for the next user of OpenSSL");
 }
 
 int main(void) {
   if (CRYPTO_set_mem_functions(allocate, reallocate, release) != 1)
     return 2;
   make_key();
-  tells_failures_apart();
+  distinguishes_failures();
   survives_lack_of_memory(pem, NULL);
   survives_lack_of_memory(encrypted, "pw");
   finds_the_certificate();

@@ -1,4 +1,5 @@
---- Hashes, base 64 and signatures. openssl makes the keys and judges the signatures.
+--- Hashes, Base64, signatures and certificates. openssl(1) makes the keys and verifies the
+-- signatures.
 local core = require "pcapi.core"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
@@ -8,7 +9,7 @@ local function hex(bytes)
 end
 
 describe("sha256", function()
-  it("is that of FIPS 180-4's examples", function()
+  it("matches the examples of FIPS 180-4", function()
     assert.equal("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
       hex(core.sha256 ""))
     assert.equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
@@ -17,24 +18,24 @@ describe("sha256", function()
       hex(core.sha256(("a"):rep(1000000))))
   end)
 
-  it("takes zero bytes", function()
+  it("hashes zero bytes too", function()
     assert.not_equal(core.sha256 "a", core.sha256 "a\0")
   end)
 
-  it("refuses what is no text", function()
+  it("raises an error for a value that is not a string", function()
     assert.has_error(function() core.sha256() end)
     assert.has_error(function() core.sha256 {} end)
   end)
 end)
 
 describe("random_bytes", function()
-  it("gives as many as were asked for", function()
+  it("returns the requested number of bytes", function()
     for _, n in ipairs { 1, 255, 256, 257, 512, 1024 } do
       assert.equal(n, #core.random_bytes(n))
     end
   end)
 
-  it("gives others each time, in each part", function()
+  it("never returns the same bytes twice", function()
     local seen = {}
     for _ = 1, 100 do
       local bytes = core.random_bytes(1024)
@@ -46,7 +47,7 @@ describe("random_bytes", function()
     end
   end)
 
-  it("refuses none and too many", function()
+  it("raises an error for fewer than 1 or more than 1024", function()
     for _, n in ipairs { 0, -1, 1025, 2 ^ 40 } do
       assert.has_error(function() core.random_bytes(n) end)
     end
@@ -54,7 +55,7 @@ describe("random_bytes", function()
 end)
 
 describe("base64url", function()
-  it("is that of RFC 4648's examples, without padding", function()
+  it("matches the examples of RFC 4648, without padding", function()
     for bytes, text in pairs {
       [""] = "", f = "Zg", fo = "Zm8", foo = "Zm9v", foob = "Zm9vYg", fooba = "Zm9vYmE",
       foobar = "Zm9vYmFy", ["\255\239\190"] = "_---"
@@ -63,12 +64,12 @@ describe("base64url", function()
     end
   end)
 
-  it("is the RFC 7636 example's challenge for its verifier", function()
+  it("makes the challenge of the verifier in the example of RFC 7636", function()
     assert.equal("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
       core.base64url(core.sha256 "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"))
   end)
 
-  it("comes back as it was, whatever its length", function()
+  it("is decoded by unbase64 to the same bytes, for every length", function()
     for n = 1, 200 do
       local bytes = core.random_bytes(n)
       local text = core.base64url(bytes)
@@ -77,13 +78,13 @@ describe("base64url", function()
     end
   end)
 
-  it("refuses what is longer than any token", function()
+  it("raises an error for a text that is longer than any token", function()
     assert.has_error(function() core.base64url(("x"):rep(2 ^ 24 + 1)) end)
   end)
 end)
 
 describe("unbase64", function()
-  it("takes either alphabet, padded or not", function()
+  it("decodes either alphabet, padded or not", function()
     for _, text in ipairs { "-_8", "-_8=", "+/8", "+/8=", "-/8" } do
       assert.equal("\251\255", core.unbase64(text))
     end
@@ -94,25 +95,25 @@ describe("unbase64", function()
   end)
 
   for what, texts in pairs {
-    ["a length that cannot be"] = { "Z", "A", "Zm9vA", "Zm9vYmFyZ" },
+    ["an impossible length"] = { "Z", "A", "Zm9vA", "Zm9vYmFyZ" },
     ["stray padding"] = { "=", "==", "===", "====", "Zg=", "Zg===", "Zm8==", "Zm9v=", "Z===",
                           "Zm9v====", "Zg==Zg==", "Z=g=", "=Zg=" },
     ["characters of neither alphabet"] = { "Zm9.", "Zm 9v", "Zm9v\n", " Zm9v", "Zm9\0", "Zm\2559",
                                            "Zm9%", "@@@@", "[]{}", "````" },
-    ["bits that no byte has"] = { "Zh", "Zh==", "Zm9", "Zm9=" },
+    ["left-over bits that are not zero"] = { "Zh", "Zh==", "Zm9", "Zm9=" },
   } do
-    it("gives nil for " .. what, function()
+    it("returns nil for " .. what, function()
       for _, text in ipairs(texts) do
         assert.same({ n = 1 }, { n = select("#", core.unbase64(text)), core.unbase64(text) }, text)
       end
     end)
   end
 
-  it("gives nil for what is longer than any token", function()
+  it("returns nil for a text that is longer than any token", function()
     assert.is_nil(core.unbase64(("A"):rep(2 ^ 24 + 4)))
   end)
 
-  it("refuses what is no text", function()
+  it("raises an error for a value that is not a string", function()
     assert.has_error(function() core.unbase64() end)
   end)
 end)
@@ -151,7 +152,7 @@ describe("a key", function()
 
   teardown(folder.remove)
 
-  -- openssl's own word on a signature
+  -- What openssl(1) says about a signature.
   local function verdict(alg, text, signature, public)
     folder.write(directory .. "/text", text)
     folder.write(directory .. "/signature", signature)
@@ -162,7 +163,7 @@ describe("a key", function()
   end
 
   for _, alg in ipairs { "PS256", "RS256" } do
-    it("signs by " .. alg .. ", whatever it is stored as", function()
+    it("signs with " .. alg .. ", in every format of key", function()
       for name, passphrase in pairs {
         pkcs8 = false, ["pkcs8-locked"] = "opensesame",
         traditional = false, ["traditional-locked"] = "opensesame",
@@ -175,12 +176,12 @@ describe("a key", function()
       end
     end)
 
-    it("of more bits gives a longer signature by " .. alg, function()
+    it("with more bits makes a longer signature with " .. alg, function()
       assert.equal(384, #assert(core.sign(alg, "text", pem.long)))
     end)
   end
 
-  it("gives each PS256 signature a salt of its own, an RS256 signature none", function()
+  it("adds a new salt to each PS256 signature, and none to RS256", function()
     assert.not_equal(core.sign("PS256", "text", pem.pkcs8), core.sign("PS256", "text", pem.pkcs8))
     assert.equal(core.sign("RS256", "text", pem.pkcs8), core.sign("RS256", "text", pem.pkcs8))
   end)
@@ -191,16 +192,16 @@ describe("a key", function()
     end
   end)
 
-  it("needs no passphrase and minds none when it is not encrypted", function()
+  it("that is not encrypted ignores a passphrase", function()
     assert.is_string(core.sign("RS256", "text", pem.pkcs8, "anything"))
   end)
 
-  it("that is encrypted asks for its passphrase by a message, and not at the terminal", function()
+  it("that is encrypted needs its passphrase, without a prompt at the terminal", function()
     for _, name in ipairs { "pkcs8-locked", "traditional-locked", "ancient" } do
       assert.same({ nil, "the key is encrypted and needs a passphrase" },
         { core.sign("PS256", "text", pem[name]) })
     end
-    -- with a terminal, where OpenSSL would ask: script(1) gives it one, and leaks
+    -- OpenSSL would ask at a terminal; script(1) provides one, and has a leak
     local lines = files.lines_of(([[ASAN_OPTIONS=detect_leaks=0 \
       script -qec "%s -e 'io.input(\"%s/pkcs8-locked.pem\")
       print(select(2, require(\"pcapi.core\").sign(\"PS256\", \"\", io.read \"*a\")))'" /dev/null \
@@ -209,21 +210,21 @@ describe("a key", function()
     assert.is_nil(lines[2])
   end)
 
-  it("stays shut to a wrong passphrase", function()
+  it("is not decrypted with a wrong passphrase", function()
     for _, name in ipairs { "pkcs8-locked", "traditional-locked", "certificate-and-key" } do
       for _, passphrase in ipairs { "opensesamE", "", "open\0sesame", ("x"):rep(5000) } do
-        assert.same({ nil, "the passphrase does not open the key" },
+        assert.same({ nil, "the passphrase of the key is wrong" },
           { core.sign("PS256", "text", pem[name], passphrase) })
       end
     end
   end)
 
-  it("with a cipher that OpenSSL has given up says so, though the passphrase is right", function()
-    assert.same({ nil, "the key's encryption is too old for OpenSSL; encrypt the key anew" },
+  it("with a cipher that OpenSSL no longer supports is refused as such", function()
+    assert.same({ nil, "OpenSSL no longer supports the key's cipher; encrypt the key again" },
       { core.sign("PS256", "text", pem.ancient, "opensesame") })
   end)
 
-  it("must be RSA, of 2048 bits", function()
+  it("must be RSA with at least 2048 bits", function()
     for _, name in ipairs { "ec", "ed25519", "short", "pss" } do
       assert.same({ nil, "the key is not an RSA key of at least 2048 bits" },
         { core.sign("PS256", "text", pem[name]) })
@@ -237,16 +238,16 @@ describe("a key", function()
     end
   end)
 
-  it("must be in the PEM, whole and private", function()
+  it("must be complete and private", function()
     local whole = pem.pkcs8
     for _, text in ipairs { pem.public, pem.certificate, whole:sub(1, #whole / 2), "-----BEGIN ",
                             (whole:gsub("\n%w%w%w%w", "\nAAAA", 3)) } do
-      assert.same({ nil, "the PEM holds no private key, or one that is damaged" },
+      assert.same({ nil, "the PEM holds no private key, or a damaged one" },
         { core.sign("PS256", "text", text) })
     end
   end)
 
-  it("in the place of the algorithm is refused and not repeated", function()
+  it("in place of the algorithm raises an error that does not show it", function()
     for _, alg in ipairs { pem.pkcs8, "ps256", "PS512", "none", "" } do
       local ok, message = pcall(core.sign, alg, "text", pem.pkcs8)
       assert.is_false(ok)
@@ -266,7 +267,7 @@ describe("a key", function()
       return tonumber(files.lines_of(("date -u -d '%s' +%%s"):format(date))[1])
     end
 
-    it("tells its SHA-256 and from when to when it is good", function()
+    it("has a SHA-256 and a period of validity", function()
       local certificate = assert(core.certificate(pem.certificate))
       local print = openssl("certificate", "-fingerprint -sha256")[1]:match "=([%x:]+)"
       assert.equal(print:gsub(":", ""):lower(), hex(certificate.sha256))
@@ -277,14 +278,14 @@ describe("a key", function()
       assert.is_nil(tostring(certificate.not_after):find(".", 1, true))
     end)
 
-    it("is found beside the key, before it or after it", function()
+    it("is found before or after a key in the same text", function()
       local certificate = core.certificate(pem.certificate)
       assert.same(certificate, core.certificate(pem["certificate-and-key"]))
       assert.same(certificate, core.certificate(pem["key-and-certificate"]))
       assert.same(certificate, core.certificate("For the job of Kim:\n" .. pem.certificate))
     end)
 
-    it("is that which belongs to the key, wherever it stands", function()
+    it("is the one that belongs to the key, in any place", function()
       local own, ca = core.certificate(pem.certificate), pem["other-certificate"]
       local key = pem.pkcs8
       for _, bundle in ipairs {
@@ -299,7 +300,7 @@ describe("a key", function()
       assert.is_true(core.certificate(ca .. pem.expired, key).not_after < own.not_after)
     end)
 
-    it("is none that belongs to other keys, and none beside a damaged one", function()
+    it("is neither one of another key nor one next to a damaged certificate", function()
       local ca = pem["other-certificate"]
       for _, bundle in ipairs { ca, ca .. ca, ca .. pem.pkcs8 } do
         assert.same({ nil, "the key belongs to no certificate in the PEM" },
@@ -307,26 +308,26 @@ describe("a key", function()
       end
       local damaged = pem.certificate:gsub("\n%w%w%w%w", "\nAAAA", 3)
       for _, bundle in ipairs { damaged, damaged .. ca, ca .. damaged } do
-        assert.same({ nil, "the PEM holds no certificate, or one that is damaged" },
+        assert.same({ nil, "the PEM holds no certificate, or a damaged one" },
           { core.certificate(bundle, pem.pkcs8) })
       end
     end)
 
-    it("needs a key that can be read, where one is given", function()
+    it("needs a readable key, if one is given", function()
       assert.same({ nil, "the key is not PEM" }, { core.certificate(pem.certificate, "nothing") })
       assert.same({ nil, "the key is encrypted and needs a passphrase" },
         { core.certificate(pem.certificate, pem["pkcs8-locked"]) })
       assert.same({ nil, "the certificate is not PEM" }, { core.certificate("nothing", "nothing") })
     end)
 
-    it("is the first one of a chain, where no key is given", function()
+    it("is the first one of a chain, if no key is given", function()
       assert.same(core.certificate(pem.certificate),
         core.certificate(pem.certificate .. pem["other-certificate"]))
       assert.same(core.certificate(pem["other-certificate"]),
         core.certificate(pem["other-certificate"] .. pem.certificate))
     end)
 
-    it("may be good until long after 2038", function()
+    it("may be valid until long after 2038", function()
       files.lines_of(("cd '%s' && openssl req -x509 -key pkcs8.pem -subj /CN=x -days 40000 "
         .. "-out far.pem 2>&1"):format(directory))
       local certificate = assert(core.certificate(pem.far))
@@ -334,12 +335,12 @@ describe("a key", function()
       assert.is_true(certificate.not_after > 2 ^ 32)
     end)
 
-    it("must be there", function()
+    it("must be in the text", function()
       assert.same({ nil, "the certificate is not PEM" }, { core.certificate "" })
       for _, text in ipairs { pem.pkcs8, pem["pkcs8-locked"], pem.public,
                               pem.certificate:sub(1, 300),
                               (pem.certificate:gsub("\n%w%w%w%w", "\nAAAA")) } do
-        assert.same({ nil, "the PEM holds no certificate, or one that is damaged" },
+        assert.same({ nil, "the PEM holds no certificate, or a damaged one" },
           { core.certificate(text) })
       end
     end)
