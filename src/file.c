@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -11,12 +12,13 @@
 
 #define DIRECTORY_MODE 0700
 #define FILE_MODE 0600
-#define OTHERS 0077
+#define OTHERS 0077 /* mode bits of other users */
 #define LOCK_NAME ".%s.lock"
 #define NEW_NAME ".%s.new"
 #define LONGEST_AFFIX (sizeof "..lock" - 1)
 
-/* A place on its way: while dir is open, its directory was found to be private. */
+/* A place while it is in use. Once dir is open and open_site() has returned FILE_DONE, its
+ * directory is known to be private. */
 struct site {
   int dir; /* -1: not open */
   const char *name;
@@ -31,59 +33,68 @@ static bool ends_with(const char *name, const char *end) {
   return len > end_len && strcmp(name + len - end_len, end) == 0;
 }
 
-/* Whether a name is one of LOCK_NAME or NEW_NAME, or no file's. */
-static bool is_besides(const char *name) {
+/* Whether the name is that of a lock or of a temporary file, or "." or "..". */
+static bool is_reserved(const char *name) {
   return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
          (name[0] == '.' && (ends_with(name, ".lock") || ends_with(name, ".new")));
 }
 
 bool file_is_name(const char *name, size_t len) {
   return len > 0 && len <= NAME_MAX - LONGEST_AFFIX && strlen(name) == len && !strchr(name, '/') &&
-         !is_besides(name);
+         !is_reserved(name);
 }
 
-/* Sets the message of a site, by a format and its arguments. */
-#define refuse(s, ...)                                                                             \
-  (snprintf((s)->message->text, sizeof(s)->message->text, __VA_ARGS__), FILE_REFUSED)
+static enum file_code refuse(const struct site *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-static const char *cure_of(int error) {
+/* Sets the message of a site. Returns FILE_REFUSED. */
+static enum file_code refuse(const struct site *s, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(s->message->text, sizeof s->message->text, format, arguments);
+  va_end(arguments);
+  return FILE_REFUSED;
+}
+
+static const char *remedy_for(int error) {
   switch (error) {
   case ENOSPC:
-    return "; make room on that disk";
+    return "; free space on that disk";
   case EDQUOT:
-    return "; make room there, or have the quota raised";
+    return "; free space there, or raise the quota";
   case EFBIG:
-    return "; raise the limit on the size of files (ulimit -f)";
+    return "; raise the limit on file sizes (ulimit -f)";
   case EROFS:
-    return "; choose a place that can be written to";
+    return "; choose a writable directory";
   case EACCES:
   case EPERM:
-    return "; let this user do that there, or choose another place";
+    return "; grant this user the permission, or choose another directory";
   default:
     return "";
   }
 }
 
-/* Says that path could not be opened, written, …; error is an errno. */
+/* Sets the message that path could not be opened, written, …; error is an errno. */
 static enum file_code fail(const struct site *s, const char *path, const char *done, int error) {
-  /* within a directory of the user's own, only its mode can deny that */
+  /* in a directory that belongs to the user, the cause is its mode */
   if (error == EACCES && s->dir >= 0)
     return refuse(s, "%s could not be %s: %s; run: chmod %o %s", path, done, strerror(error),
                   DIRECTORY_MODE, s->directory);
-  return refuse(s, "%s could not be %s: %s%s", path, done, strerror(error), cure_of(error));
+  return refuse(s, "%s could not be %s: %s%s", path, done, strerror(error), remedy_for(error));
 }
 
 static enum file_code refuse_link(const struct site *s, const char *path, const char *kind) {
-  return refuse(s, "%s is a symbolic link, which is not followed; put a real %s there", path, kind);
+  return refuse(s, "%s is a symbolic link, which is not followed; replace it by a real %s", path,
+                kind);
 }
 
-/* mode: what the path should have. */
+/* Refuses a path that is not the user's own alone. mode: the mode that the message suggests. */
 static enum file_code check_private(const struct site *s, const char *path, const struct stat *st,
                                     unsigned mode) {
   if (st->st_uid != geteuid())
-    return refuse(s, "%s belongs to another user; choose a place that is yours", path);
-  if (st->st_mode & S_ISVTX) /* /tmp, say, which nobody should lock away from others */
-    return refuse(s, "%s is shared by all users; choose a place that is yours", path);
+    return refuse(s, "%s belongs to another user; choose a directory that is yours", path);
+  if (st->st_mode & S_ISVTX) /* such as /tmp: the message must not suggest to change its mode */
+    return refuse(s, "%s is shared by all users; choose a directory that is yours", path);
   if (st->st_mode & OTHERS)
     return refuse(s, "%s is open to other users (mode %04o); run: chmod %o %s", path,
                   (unsigned)st->st_mode & 07777, mode, path);
@@ -100,10 +111,10 @@ static enum file_code check_file(const struct site *s, const struct stat *st) {
 
 static enum file_code set_paths(struct site *s, struct file_place place) {
   size_t len = strlen(place.directory);
-  while (len > 1 && place.directory[len - 1] == '/') /* it would have a link followed */
+  while (len > 1 && place.directory[len - 1] == '/') /* with a slash a link would be followed */
     len--;
   if (len >= sizeof s->directory)
-    return refuse(s, "the path %.40s... is longer than the system takes; choose a shorter one",
+    return refuse(s, "the path %.40s... is too long for this system; choose a shorter one",
                   place.directory);
   memcpy(s->directory, place.directory, len);
   s->directory[len] = '\0';
@@ -115,7 +126,7 @@ static enum file_code fail_open_directory(const struct site *s, int error) {
   struct stat st;
   if (error == ENOENT)
     return FILE_ABSENT;
-  /* for a link some systems say ELOOP, Linux ENOTDIR */
+  /* for a link, Linux reports ENOTDIR, other systems ELOOP */
   if (lstat(s->directory, &st) == 0 && S_ISLNK(st.st_mode))
     return refuse_link(s, s->directory, "directory");
   return fail(s, s->directory, "opened", error);
@@ -127,7 +138,7 @@ static void close_site(struct site *s) {
   s->dir = -1;
 }
 
-/* Opens the directory. Whatever this returns, the site must be closed. */
+/* Opens the directory and checks that it is private. The caller calls close_site() in any case. */
 static enum file_code open_site(struct site *s, struct file_place place,
                                 struct file_message *message) {
   struct stat st;
@@ -141,16 +152,17 @@ static enum file_code open_site(struct site *s, struct file_place place,
   if (s->dir < 0)
     return fail_open_directory(s, errno);
   if (fstat(s->dir, &st) != 0)
-    return fail(s, s->directory, "looked at", errno);
+    return fail(s, s->directory, "examined", errno);
   return check_private(s, s->directory, &st, DIRECTORY_MODE);
 }
 
-/* Syncs an open directory. EINVAL: a file system that knows no such thing, and needs none. */
+/* Syncs an open directory. EINVAL comes from a file system that does not support it, and does not
+ * need it. */
 static bool sync_open(int dir) {
   return fsync(dir) == 0 || errno == EINVAL;
 }
 
-/* Opens the directory above path, which is as it was afterwards. */
+/* Opens the directory above path. Leaves path unchanged. */
 static int open_parent(char *path) {
   const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
   char *slash = strrchr(path, '/');
@@ -162,8 +174,8 @@ static int open_parent(char *path) {
   return dir;
 }
 
-/* Brings the name of a directory that was made to the disk. One may be made where nobody
- * may read; then there is no descriptor to sync, and everything is. */
+/* Syncs the directory above a new directory, so that its name is on the disk. If that directory is
+ * not readable there is no descriptor to sync: then the whole system is synced. */
 static bool sync_parent(char *path) {
   const int dir = open_parent(path);
   if (dir < 0 && errno == EACCES) {
@@ -179,15 +191,16 @@ static bool sync_parent(char *path) {
   return synced;
 }
 
-/* The mode is set again, since a umask may have taken bits of the user's own. */
+/* Creates one directory. Sets its mode again, as a umask may have removed the user's own bits. */
 static bool make_one(char *path) {
   if (mkdir(path, DIRECTORY_MODE) == 0)
     return chmod(path, DIRECTORY_MODE) == 0 && sync_parent(path);
   return errno == EEXIST;
 }
 
-/* Makes a directory and those above it, all of them private, as the XDG Base Directory
- * Specification asks, and brings them to the disk. Leaves path as it was, and errno. */
+/* Creates a directory and those above it, all of them private, as the XDG Base Directory
+ * Specification requires, and syncs them to the disk. Leaves path unchanged. False: errno says
+ * why. */
 static bool make_all(char *path) {
   if (make_one(path))
     return true;
@@ -200,24 +213,24 @@ static bool make_all(char *path) {
   return made && make_one(path);
 }
 
-/* As open_site(), and makes the directory when there is none. */
+/* Like open_site(), but creates the directory if it does not exist. */
 static enum file_code make_site(struct site *s, struct file_place place,
                                 struct file_message *message) {
   enum file_code code = open_site(s, place, message);
   if (code != FILE_ABSENT)
     return code;
   if (!make_all(s->directory))
-    return fail(s, s->directory, "made", errno);
+    return fail(s, s->directory, "created", errno);
   code = open_site(s, place, message);
   return code == FILE_ABSENT ? fail(s, s->directory, "opened", ENOENT) : code;
 }
 
-/* Looks at the file without opening it. */
+/* Checks the file without opening it. */
 static enum file_code check_name(const struct site *s) {
   struct stat st;
   if (fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
     return check_file(s, &st);
-  return errno == ENOENT ? FILE_ABSENT : fail(s, s->path, "looked at", errno);
+  return errno == ENOENT ? FILE_ABSENT : fail(s, s->path, "examined", errno);
 }
 
 static enum file_code fail_open_file(const struct site *s, int error) {
@@ -232,15 +245,15 @@ static enum file_code fail_open_file(const struct site *s, int error) {
   return fail(s, s->path, "opened", error);
 }
 
-/* Opens the file. After FILE_DONE the caller closes *fd. */
+/* Opens the file and checks that it is private. With FILE_DONE the caller closes *fd. */
 static enum file_code open_file(const struct site *s, int flags, int *fd) {
   struct stat st;
-  /* O_NONBLOCK: a FIFO has to be refused, not waited for */
+  /* O_NONBLOCK: open() must not wait for a FIFO, which check_file() refuses */
   *fd = openat(s->dir, s->name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, FILE_MODE);
   if (*fd < 0)
     return fail_open_file(s, errno);
   const enum file_code code =
-      fstat(*fd, &st) == 0 ? check_file(s, &st) : fail(s, s->path, "looked at", errno);
+      fstat(*fd, &st) == 0 ? check_file(s, &st) : fail(s, s->path, "examined", errno);
   if (code != FILE_DONE)
     close(*fd);
   return code;
@@ -258,8 +271,8 @@ static enum file_code read_all(const struct site *s, int fd, struct buf *text) {
     if (code == BUF_NO_MEMORY)
       return FILE_NO_MEMORY;
     if (code == BUF_TOO_LARGE)
-      return refuse(s, "%s is larger than %zu bytes, so pcapi did not write it; remove it", s->path,
-                    text->max);
+      return refuse(s, "%s is larger than %zu bytes, so it is not a file of pcapi; remove it",
+                    s->path, text->max);
   }
   return FILE_DONE;
 }
@@ -291,7 +304,7 @@ static bool write_all(int fd, const char *text, size_t len) {
   return true;
 }
 
-/* Writes the text to a new file of that name, and on to the disk. */
+/* Writes the text to a new file of that name and syncs it to the disk. */
 static enum file_code write_new(const struct site *s, const char *name, const char *text,
                                 size_t len) {
   if (unlinkat(s->dir, name, 0) != 0 && errno != ENOENT)
@@ -300,12 +313,12 @@ static enum file_code write_new(const struct site *s, const char *name, const ch
       openat(s->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
   if (fd < 0)
     return fail(s, s->path, "written", errno);
-  /* fchmod: a umask may have taken bits of the user's own */
+  /* fchmod: a umask may have removed the user's own bits */
   const char *failed = fchmod(fd, FILE_MODE) != 0 || !write_all(fd, text, len) ? "written"
                        : fsync(fd) != 0 ? "synced to the disk"
                                         : NULL;
   const int error = errno;
-  close(fd); /* after fsync it has nothing more to tell */
+  close(fd); /* after fsync() its result adds nothing */
   return failed ? fail(s, s->path, failed, error) : FILE_DONE;
 }
 
@@ -319,7 +332,7 @@ static enum file_code sync_directory(const struct site *s) {
 static enum file_code replace(const struct site *s, const char *text, size_t len) {
   char name[NAME_MAX + 1];
   snprintf(name, sizeof name, NEW_NAME, s->name);
-  enum file_code code = check_name(s); /* rename would replace anything in silence */
+  enum file_code code = check_name(s); /* renameat() would replace anything */
   if (code == FILE_REFUSED)
     return code;
   code = write_new(s, name, text, len);
@@ -366,23 +379,23 @@ static enum file_code add_name(const struct site *s, const char *name, struct bu
     return FILE_NO_MEMORY;
   case BUF_TOO_LARGE:
     return refuse(s,
-                  "%s holds more files than pcapi takes (%zu bytes of names); move away what "
-                  "is not pcapi's",
+                  "%s holds too many files (more than %zu bytes of names); move the files away "
+                  "that are not pcapi's",
                   s->directory, names->max);
   default:
     return FILE_DONE;
   }
 }
 
-/* Reads an open directory to its end. */
+/* Appends the names in an open directory. */
 static enum file_code read_names(const struct site *s, DIR *dir, struct buf *names) {
   enum file_code code = FILE_DONE;
   while (code == FILE_DONE) {
-    errno = 0; /* readdir() leaves it alone at the end */
+    errno = 0; /* readdir() does not set it at the end of the directory */
     const struct dirent *entry = readdir(dir);
     if (!entry)
       return errno == 0 ? FILE_DONE : fail(s, s->directory, "read", errno);
-    if (!is_besides(entry->d_name))
+    if (!is_reserved(entry->d_name))
       code = add_name(s, entry->d_name, names);
   }
   return code;
@@ -400,23 +413,24 @@ enum file_code file_list(const char *directory, struct buf *names, struct file_m
   }
   if (dir) {
     code = read_names(&s, dir, names);
-    closedir(dir); /* and with it the descriptor of the site */
+    closedir(dir); /* closes s.dir as well */
     s.dir = -1;
   }
   close_site(&s);
   return code == FILE_ABSENT ? FILE_DONE : code;
 }
 
+/* Locks an open file. */
 static enum file_code take(const struct site *s, int fd) {
   int status;
   if (fchmod(fd, FILE_MODE) != 0) /* as in write_new() */
-    return fail(s, s->path, "made", errno);
+    return fail(s, s->path, "created", errno);
   do
     status = flock(fd, LOCK_EX | LOCK_NB);
   while (status != 0 && errno == EINTR);
   if (status == 0)
     return FILE_DONE;
-  return errno == EWOULDBLOCK ? FILE_HELD : fail(s, s->path, "locked", errno);
+  return errno == EWOULDBLOCK ? FILE_LOCKED : fail(s, s->path, "locked", errno);
 }
 
 enum file_code file_lock(struct file_place place, struct file_lock *lock,
@@ -429,8 +443,8 @@ enum file_code file_lock(struct file_place place, struct file_lock *lock,
       make_site(&s, (struct file_place){.directory = place.directory, .name = name}, message);
   if (code == FILE_DONE)
     code = open_file(&s, O_RDWR | O_CREAT, &fd);
-  if (code == FILE_ABSENT) /* the directory was removed meanwhile */
-    code = fail(&s, s.path, "made", ENOENT);
+  if (code == FILE_ABSENT) /* another process has removed the directory */
+    code = fail(&s, s.path, "created", ENOENT);
   if (code == FILE_DONE) {
     code = take(&s, fd);
     if (code == FILE_DONE)
@@ -445,7 +459,7 @@ enum file_code file_lock(struct file_place place, struct file_lock *lock,
 void file_unlock(struct file_lock *lock) {
   if (lock->fd < 0)
     return;
-  /* closing alone would leave it to a forked child that still has the descriptor */
+  /* close() alone would leave the lock to a forked child that has a copy of the descriptor */
   if (lock->holder == getpid())
     flock(lock->fd, LOCK_UN);
   close(lock->fd);

@@ -1,21 +1,21 @@
-/* The Lua binding of file.h: functions, and one userdata, a lock. */
+/* The Lua binding of file.h: functions, and a userdata, a lock. */
 #include "binding.h"
 #include "file.h"
 
 #include <string.h>
 
 #define LLOCK "pcapi.core.lock"
-#define TEXT_MAX ((size_t)1024 * 1024) /* bytes in one file, and of names in a directory */
+#define TEXT_MAX ((size_t)1024 * 1024) /* bytes of a file, and of all names in a directory */
 
-/* directory at index 1, which keeps it alive */
+/* Returns the directory at index 1. */
 static const char *check_directory(lua_State *L) {
   size_t len;
   const char *directory = luaL_checklstring(L, 1, &len);
-  luaL_argcheck(L, len > 0 && strlen(directory) == len, 1, "must be a path without a zero byte");
+  luaL_argcheck(L, len > 0 && strlen(directory) == len, 1, "must be a path without zero bytes");
   return directory;
 }
 
-/* and name at index 2 */
+/* Returns the directory at index 1 and the name at index 2. */
 static struct file_place check_place(lua_State *L) {
   size_t len;
   struct file_place place;
@@ -25,16 +25,14 @@ static struct file_place check_place(lua_State *L) {
   return place;
 }
 
-/* Returns nil, message. Memory is Lua's own error, as everywhere in Lua. */
+/* Returns nil and a message. */
 static int lfile_fail(lua_State *L, enum file_code code, const struct file_message *message) {
   if (code == FILE_NO_MEMORY)
-    return luaL_error(L, "not enough memory");
-  lua_pushnil(L);
-  lua_pushstring(L, message->text);
-  return 2;
+    return binding_no_memory(L);
+  return binding_fail(L, message->text, NULL);
 }
 
-/* Returns true, or as lfile_fail(). */
+/* Returns true, or what lfile_fail() returns. */
 static int lfile_result(lua_State *L, enum file_code code, const struct file_message *message) {
   if (code != FILE_DONE)
     return lfile_fail(L, code, message);
@@ -42,7 +40,7 @@ static int lfile_result(lua_State *L, enum file_code code, const struct file_mes
   return 1;
 }
 
-/* file_read(directory, name) -> text, or nil when there is none, or nil, message */
+/* file_read(directory, name) -> text; nil if there is no such file; or nil, message */
 static int lfile_read(lua_State *L) {
   struct file_message message;
   const struct file_place place = check_place(L);
@@ -75,7 +73,7 @@ static int lfile_remove(lua_State *L) {
   return lfile_result(L, file_remove(check_place(L), &message), &message);
 }
 
-/* Leaves an array on the stack of texts that each end with a zero byte. */
+/* Pushes an array of the names, each of which ends with a zero byte. */
 static void push_names(lua_State *L, const struct buf *names) {
   lua_newtable(L);
   int n = 0;
@@ -98,23 +96,22 @@ static int lfile_list(lua_State *L) {
   return 1;
 }
 
-/* file_lock(directory, name) -> lock; false when somebody else has it; or nil, message */
+/* file_lock(directory, name) -> lock; false if the file is locked already; or nil, message */
 static int lfile_lock(lua_State *L) {
   struct file_message message;
   const struct file_place place = check_place(L);
   struct file_lock *lock = lua_newuserdata(L, sizeof *lock);
-  *lock = FILE_UNLOCKED; /* first: an error from here on meets a safe __gc */
-  luaL_getmetatable(L, LLOCK);
-  lua_setmetatable(L, -2);
+  *lock = FILE_UNLOCKED; /* before any error, so that __gc is safe */
+  luaL_setmetatable(L, LLOCK);
   const enum file_code code = file_lock(place, lock, &message);
-  if (code == FILE_HELD)
+  if (code == FILE_LOCKED)
     lua_pushboolean(L, 0);
   else if (code != FILE_DONE)
     return lfile_fail(L, code, &message);
   return 1;
 }
 
-/* release, __gc and __close: any of them, in any order, any number of times. */
+/* release, __gc and __close: in any order, any number of times. */
 static int llock_release(lua_State *L) {
   file_unlock(luaL_checkudata(L, 1, LLOCK));
   return 0;
@@ -126,7 +123,7 @@ static int llock_tostring(lua_State *L) {
   return 1;
 }
 
-static void open_lock(lua_State *L) {
+static void open_lock_class(lua_State *L) {
   static const luaL_Reg methods[] = {{"release", llock_release}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", llock_release},
@@ -134,13 +131,7 @@ static void open_lock(lua_State *L) {
       {"__tostring", llock_tostring},
       {NULL, NULL},
   };
-  luaL_newmetatable(L, LLOCK);
-  luaL_setfuncs(L, metamethods, 0);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushliteral(L, LLOCK);
-  lua_setfield(L, -2, "__name");
-  lua_pop(L, 1); /* metatable */
+  binding_class(L, LLOCK, methods, metamethods);
 }
 
 void lfile_open(lua_State *L) {
@@ -148,6 +139,6 @@ void lfile_open(lua_State *L) {
       {"file_read", lfile_read}, {"file_replace", lfile_replace}, {"file_remove", lfile_remove},
       {"file_list", lfile_list}, {"file_lock", lfile_lock},       {NULL, NULL},
   };
-  open_lock(L);
+  open_lock_class(L);
   luaL_setfuncs(L, functions, 0);
 }

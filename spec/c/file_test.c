@@ -1,5 +1,5 @@
-/* Private files where the system refuses: each call that file.c makes fails once, in
- * every way that has a cure of its own. The calls come here by --wrap (Makefile). */
+/* Private files when the system fails: each system call of file.c fails once with each error that
+ * has its own remedy. The linker option --wrap redirects the calls here (Makefile). */
 #include "file.h"
 #include "check.h"
 #include "fail_alloc.h"
@@ -17,11 +17,11 @@
 
 static int until_failure; /* 0: no call fails */
 static int fail_errno;
-static const char *fail_name; /* NULL: calls of any name count */
-static const char *failed;    /* the name of the call that did */
+static const char *fail_name; /* NULL: any call */
+static const char *failed;    /* the name of the call that failed */
 static size_t longest_write = (size_t)-1;
 
-/* Lets the n-th call from now fail, of those by that name. */
+/* Makes the n-th call of that name from now fail. */
 static void fail_call(int n, const char *name, int error) {
   until_failure = n;
   fail_name = name;
@@ -44,7 +44,7 @@ static bool fails_now(const char *name) {
     return fails_now(#name) ? FAILED(result) : __real_##name arguments;                            \
   }
 
-/* -1, or NULL of what is a pointer */
+/* -1, or NULL for a function that returns a pointer */
 #define FAILED(result) _Generic((result)0, DIR * : NULL, struct dirent * : NULL, default : -1)
 
 WRAP(DIR *, fdopendir, (int fd), (fd))
@@ -61,7 +61,7 @@ WRAP(int, unlinkat, (int fd, const char *path, int flags), (fd, path, flags))
 WRAP(ssize_t, write, (int fd, const void *data, size_t len),
      (fd, data, len < longest_write ? len : longest_write))
 
-static ino_t synced_inodes[32]; /* what was, in order */
+static ino_t synced_inodes[32]; /* in order */
 static size_t synced_count;
 static int whole_syncs;
 
@@ -79,7 +79,7 @@ int __wrap_fsync(int fd) {
 void __real_sync(void);
 void __wrap_sync(void);
 void __wrap_sync(void) {
-  whole_syncs++; /* not for real: it takes as long as the machine is busy */
+  whole_syncs++; /* does not sync: on a busy machine that takes long */
 }
 
 int __real_open(const char *path, int flags, ...);
@@ -130,7 +130,7 @@ static void remove_all(void) {
     abort();
 }
 
-/* The lowest descriptor that is free: it rises with one that was left open. */
+/* Returns the lowest free descriptor: it is higher if a descriptor was left open. */
 static int free_descriptor(void) {
   const int fd = dup(STDERR_FILENO);
   close(fd);
@@ -169,7 +169,7 @@ static enum file_code listing(void) {
 static enum file_code locking(void) {
   struct file_lock lock = FILE_UNLOCKED;
   const enum file_code code = file_lock(place, &lock, &message);
-  until_failure = 0; /* giving it back can but try */
+  until_failure = 0; /* file_unlock() cannot report a failure */
   file_unlock(&lock);
   return code;
 }
@@ -178,9 +178,9 @@ static bool starts_with_path(void) {
   return strncmp(message.text, directory, strlen(root)) == 0;
 }
 
-/* What must hold after act() ended with code, since a call had failed. */
+/* Whether act() has behaved well: it ended with code, as a call has failed. */
 static bool is_sound(enum file_code (*act)(void), enum file_code code) {
-  if (act == afresh && code == FILE_DONE) /* a parent that cannot be opened has another way */
+  if (act == afresh && code == FILE_DONE) /* if the parent cannot be opened, it syncs everything */
     return strcmp(failed, "open") == 0 && fail_errno == EACCES && whole_syncs > 0;
   if (code != FILE_REFUSED || !starts_with_path() || !strstr(message.text, strerror(fail_errno)))
     return false;
@@ -190,8 +190,8 @@ static bool is_sound(enum file_code (*act)(void), enum file_code code) {
   return holds(synced ? "old" : "new") && (!exists(".token.new") || !strcmp(failed, "unlinkat"));
 }
 
-/* Each call that act() makes fails once with that error. Returns how many there are;
- * -1 when something that must hold did not. */
+/* Makes each call of act() fail once with the error. Returns the number of calls; -1 if act() has
+ * behaved badly. */
 static int each_call_fails(enum file_code (*act)(void), int error) {
   const int descriptor = free_descriptor();
   for (int n = 1;; n++) {
@@ -209,7 +209,7 @@ static int each_call_fails(enum file_code (*act)(void), int error) {
   }
 }
 
-static void says_what_failed(const char *sentence, enum file_code (*act)(void), int at_least) {
+static void reports_failures(const char *sentence, enum file_code (*act)(void), int at_least) {
   static const int errors[] = {EIO, ENOSPC, EDQUOT, EROFS, EACCES, EPERM};
   for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
     check(each_call_fails(act, errors[i]) >= at_least, sentence);
@@ -225,59 +225,62 @@ static bool was_synced(const char *path) {
   return false;
 }
 
-/* A file is there after the machine stops only where all names on its path are. */
+/* After the machine stops, a file exists only if all names of its path are on the disk. */
 static void syncs_what_it_makes(void) {
   char parent[sizeof directory];
   snprintf(parent, sizeof parent, "%s/a", root);
   remove_all();
   synced_count = 0;
-  check(replace("old") == FILE_DONE, "makes a directory in one that it made");
+  check(replace("old") == FILE_DONE, "it creates a directory in a new directory");
   check(was_synced(directory) && was_synced(parent) && was_synced(root),
-        "syncs each directory in which it made one");
+        "and syncs the parent of each new directory");
   synced_count = 0;
   check(replace("new") == FILE_DONE && !was_synced(parent) && !was_synced(root),
-        "syncs none above where it made none");
+        "it syncs no parent if it creates no directory");
   remove_all();
   synced_count = 0;
   check(locking() == FILE_DONE && was_synced(root) && was_synced(parent),
-        "also where a lock comes first");
+        "taking a lock does the same");
   if (chdir(root) != 0)
     abort();
   remove_all();
   synced_count = 0;
   const struct file_place near = {.directory = "a", .name = "token"};
   check(file_replace(near, "x", 1, &message) == FILE_DONE && was_synced("."),
-        "also for a path that begins nowhere");
+        "so does a relative path");
   if (chdir("/") != 0)
     abort();
 }
 
-static void names_the_cure(void) {
+static void names_the_remedy(void) {
   static const struct {
     int error;
-    const char *cure;
-  } cures[] = {{ENOSPC, "make room"}, {EDQUOT, "quota"}, {EFBIG, "ulimit -f"},
-               {EROFS, "choose"},     {EPERM, "choose"}, {EACCES, "run: chmod 700 "}};
-  for (size_t i = 0; i < sizeof cures / sizeof *cures; i++) {
-    fail_call(1, "write", cures[i].error);
-    check(replace("new") == FILE_REFUSED && failed, "a write that fails is a failure");
-    check(strstr(message.text, cures[i].cure) != NULL, "an error with a cure tells it");
+    const char *remedy;
+  } remedies[] = {{ENOSPC, "free space"}, {EDQUOT, "quota"}, {EFBIG, "ulimit -f"},
+                  {EROFS, "choose"},      {EPERM, "choose"}, {EACCES, "run: chmod 700 "}};
+  for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++) {
+    fail_call(1, "write", remedies[i].error);
+    check(replace("new") == FILE_REFUSED && failed, "a failed write is reported");
+    check(strstr(message.text, remedies[i].remedy) != NULL, "the message names the remedy");
   }
 }
 
 static void survives_interrupts(void) {
   replace("old");
   longest_write = 1;
-  check(replace("in pieces") == FILE_DONE && holds("in pieces"), "goes on after a short write");
+  check(replace("in pieces") == FILE_DONE && holds("in pieces"),
+        "it continues after a short write");
   longest_write = (size_t)-1;
   fail_call(1, "write", EINTR);
-  check(replace("new") == FILE_DONE && failed && holds("new"), "a signal does not end a write");
+  check(replace("new") == FILE_DONE && failed && holds("new"),
+        "a signal does not interrupt a write");
   fail_call(1, "read", EINTR);
-  check(holds("new") && failed, "nor a read");
+  check(holds("new") && failed, "or a read");
   fail_call(1, "flock", EINTR);
-  check(locking() == FILE_DONE && failed, "nor taking a lock");
+  check(locking() == FILE_DONE && failed, "or taking a lock");
   fail_call(2, "fsync", EINVAL);
-  check(replace("newer") == FILE_DONE && failed, "a directory that cannot be synced needs it not");
+  check(replace("newer") == FILE_DONE && failed,
+        "a file system without sync for directories is accepted");
 }
 
 static void survives_lack_of_memory(void) {
@@ -286,60 +289,60 @@ static void survives_lack_of_memory(void) {
   replace("old");
   const int descriptor = free_descriptor();
   fail_alloc_at(1);
-  check(file_read(place, &b, &message) == FILE_NO_MEMORY, "says that memory is lacking");
-  check(free_descriptor() == descriptor, "and closes what it opened");
+  check(file_read(place, &b, &message) == FILE_NO_MEMORY, "it reports lack of memory");
+  check(free_descriptor() == descriptor, "and leaves no descriptor open");
   buf_free(&b);
 }
 
-static void lists_within_its_ceiling(void) {
+static void lists_within_its_limit(void) {
   struct buf names;
   remove_all();
   buf_init(&names, sizeof "token");
   check(file_list(directory, &names, &message) == FILE_DONE && names.len == 0,
-        "a directory that is not there has no names");
+        "a missing directory has no names");
   replace("old");
-  locking(); /* leaves its file */
+  locking(); /* leaves the file of the lock */
   check(file_list(directory, &names, &message) == FILE_DONE && names.len == sizeof "token" &&
             memcmp(names.data, "token", sizeof "token") == 0,
-        "names what was written, not the lock");
+        "it lists files, and not the lock");
   buf_free(&names);
   buf_init(&names, sizeof "token" - 1);
   check(file_list(directory, &names, &message) == FILE_REFUSED && starts_with_path() &&
-            strstr(message.text, "more files"),
-        "refuses names without end");
+            strstr(message.text, "too many files"),
+        "it refuses too many names");
   buf_free(&names);
 }
 
 static void lists_without_memory(void) {
   const int descriptor = free_descriptor();
   fail_alloc_at(1);
-  check(listing() == FILE_NO_MEMORY, "says that memory for the names is lacking");
+  check(listing() == FILE_NO_MEMORY, "it reports lack of memory for the names");
   fail_call(1, "fdopendir", ENOMEM);
-  check(listing() == FILE_NO_MEMORY && failed, "also where the system has none");
-  check(free_descriptor() == descriptor, "and closes what it opened, either time");
+  check(listing() == FILE_NO_MEMORY && failed, "also if the system has none");
+  check(free_descriptor() == descriptor, "and leaves no descriptor open");
 }
 
 static void keeps_the_lock_of_a_parent(void) {
   struct file_lock lock = FILE_UNLOCKED;
   struct file_lock other = FILE_UNLOCKED;
-  check(file_lock(place, &lock, &message) == FILE_DONE, "a lock is taken");
+  check(file_lock(place, &lock, &message) == FILE_DONE, "it takes a lock");
   const pid_t child = fork();
   if (child == 0) {
     file_unlock(&lock);
     _exit(0);
   }
   waitpid(child, NULL, 0);
-  check(file_lock(place, &other, &message) == FILE_HELD,
-        "a child that lets go of it does not give it back");
+  check(file_lock(place, &other, &message) == FILE_LOCKED,
+        "a forked child cannot release the lock of its parent");
   file_unlock(&lock);
-  check(file_lock(place, &other, &message) == FILE_DONE, "its holder does");
+  check(file_lock(place, &other, &message) == FILE_DONE, "its holder can");
   file_unlock(&other);
   file_unlock(&other);
   file_unlock(&lock);
 }
 
-/* A child that goes on without exec holds a copy of the descriptor. */
-static void gives_a_lock_back_though_a_child_has_it(void) {
+/* A forked child has a copy of the descriptor. */
+static void releases_a_lock_that_a_child_has(void) {
   struct file_lock lock = FILE_UNLOCKED;
   struct file_lock other = FILE_UNLOCKED;
   file_lock(place, &lock, &message);
@@ -349,7 +352,7 @@ static void gives_a_lock_back_though_a_child_has_it(void) {
     _exit(0);
   }
   file_unlock(&lock);
-  check(file_lock(place, &other, &message) == FILE_DONE, "a forked child does not keep a lock");
+  check(file_lock(place, &other, &message) == FILE_DONE, "a forked child does not keep the lock");
   file_unlock(&other);
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
@@ -358,19 +361,21 @@ static void gives_a_lock_back_though_a_child_has_it(void) {
 static void knows_names(void) {
   char longest[260];
   memset(longest, 'n', sizeof longest);
-  check(file_is_name("default", 7) && file_is_name("..x", 3), "takes a name");
-  check(!file_is_name("", 0) && !file_is_name(".", 1) && !file_is_name("..", 2), "refuses a place");
-  check(!file_is_name("a/b", 3) && !file_is_name("/", 1), "refuses a path");
-  check(!file_is_name("a\0b", 3), "refuses a zero byte");
+  check(file_is_name("default", 7) && file_is_name("..x", 3), "it accepts a name");
+  check(!file_is_name("", 0) && !file_is_name(".", 1) && !file_is_name("..", 2),
+        "it refuses a directory");
+  check(!file_is_name("a/b", 3) && !file_is_name("/", 1), "it refuses a path");
+  check(!file_is_name("a\0b", 3), "it refuses a zero byte");
   longest[249] = '\0';
-  check(file_is_name(longest, 249), "takes a name that leaves room for that of the lock");
+  check(file_is_name(longest, 249),
+        "it accepts the longest name that leaves room for the name of the lock");
   const struct file_place far = {.directory = directory, .name = longest};
   struct file_lock lock = FILE_UNLOCKED;
-  check(file_lock(far, &lock, &message) == FILE_DONE, "whose lock can be taken");
+  check(file_lock(far, &lock, &message) == FILE_DONE, "and can take its lock");
   file_unlock(&lock);
   longest[249] = 'n';
   longest[250] = '\0';
-  check(!file_is_name(longest, 250), "refuses one that does not");
+  check(!file_is_name(longest, 250), "it refuses a longer name");
 }
 
 static void refuses_a_path_that_is_too_long(void) {
@@ -380,10 +385,10 @@ static void refuses_a_path_that_is_too_long(void) {
   const struct file_place far = {.directory = path, .name = "token"};
   path[1] = 'a';
   path[sizeof path - 2] = 'a';
-  check(file_remove(far, &message) == FILE_REFUSED && strstr(message.text, "longer"),
-        "a path that no system takes");
+  check(file_remove(far, &message) == FILE_REFUSED && strstr(message.text, "too long"),
+        "it refuses a path that is too long for the system");
   memset(path + 1, '/', sizeof path - 2);
-  check(file_remove(far, &message) != FILE_DONE && !strstr(message.text, "longer"),
+  check(file_remove(far, &message) != FILE_DONE && !strstr(message.text, "too long"),
         "slashes at the end do not count");
 }
 
@@ -391,20 +396,20 @@ int main(void) {
   if (!mkdtemp(root))
     return 2;
   snprintf(directory, sizeof directory, "%s/a/b", root);
-  says_what_failed("replacing a file", again, 10);
-  says_what_failed("making its directory", afresh, 18);
-  says_what_failed("reading a file", reading, 6);
-  says_what_failed("removing a file", removing, 5);
-  says_what_failed("taking a lock", locking, 6);
-  says_what_failed("listing a directory", listing, 4);
+  reports_failures("replacing a file reports each failure", again, 10);
+  reports_failures("creating its directory reports each failure", afresh, 18);
+  reports_failures("reading a file reports each failure", reading, 6);
+  reports_failures("removing a file reports each failure", removing, 5);
+  reports_failures("taking a lock reports each failure", locking, 6);
+  reports_failures("listing a directory reports each failure", listing, 4);
   syncs_what_it_makes();
-  names_the_cure();
+  names_the_remedy();
   survives_interrupts();
   survives_lack_of_memory();
-  lists_within_its_ceiling();
+  lists_within_its_limit();
   lists_without_memory();
   keeps_the_lock_of_a_parent();
-  gives_a_lock_back_though_a_child_has_it();
+  releases_a_lock_that_a_child_has();
   knows_names();
   refuses_a_path_that_is_too_long();
   remove_all();

@@ -1,5 +1,5 @@
-/* The store of files under any order of calls, with any names and contents: what was written
- * is read, what was removed is gone, what is not there is not listed, a link is not followed. */
+/* Private files with calls in any order, any names and any contents: a written file can be read, a
+ * removed one is gone, a missing one is not listed, and a link is not followed. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -20,9 +20,9 @@ static char directory[sizeof base + 8];
 static char outside[sizeof base + 8];
 static struct file_message message;
 
-/* What must be there. */
+/* The files that must exist. */
 static struct entry {
-  char *name; /* NULL: the slot is free */
+  char *name; /* NULL: unused */
   char *text;
   size_t len;
 } entries[NAMES];
@@ -42,13 +42,13 @@ static void forget(struct entry *e) {
   }
 }
 
-static void keep(const char *name, struct input text) {
+static void remember(const char *name, struct input text) {
   struct entry *e = find(name);
   forget(e);
   for (int i = 0; !e && i < NAMES; i++)
     if (!entries[i].name)
       e = &entries[i];
-  claim(e != NULL, "the fuzzer itself keeps few names");
+  claim(e != NULL, "the fuzzer uses few names");
   e->name = strdup(name);
   e->text = text_of(text);
   e->len = text.left;
@@ -67,11 +67,12 @@ static void reads(const char *name) {
   buf_init(&text, CEILING);
   const enum file_code code = file_read((struct file_place){directory, name}, &text, &message);
   if (!e)
-    claim(code == FILE_ABSENT || code == FILE_REFUSED, "what was not written is not read");
+    claim(code == FILE_ABSENT || code == FILE_REFUSED,
+          "a file that was not written cannot be read");
   else
     claim(code == FILE_DONE && text.len == e->len &&
               memcmp(text.data ? text.data : "", e->text, e->len) == 0,
-          "what was written is read");
+          "a written file can be read");
   buf_free(&text);
 }
 
@@ -80,9 +81,9 @@ static void replaces(const char *name, struct input text) {
   if (text.left > CEILING || (is_full() && !find(name)))
     return;
   const enum file_code code = file_replace(place, (const char *)text.data, text.left, &message);
-  claim(code == FILE_DONE || code == FILE_REFUSED, "a write is done, or refused with words");
+  claim(code == FILE_DONE || code == FILE_REFUSED, "a write succeeds or is refused");
   if (code == FILE_DONE)
-    keep(name, text);
+    remember(name, text);
   reads(name);
 }
 
@@ -97,12 +98,12 @@ static void locks(const char *name) {
   struct file_lock other = FILE_UNLOCKED;
   const struct file_place place = {directory, name};
   if (file_lock(place, &one, &message) == FILE_DONE)
-    claim(file_lock(place, &other, &message) == FILE_HELD, "two locks exclude each other");
+    claim(file_lock(place, &other, &message) == FILE_LOCKED, "two locks exclude each other");
   file_unlock(&one);
   file_unlock(&other);
 }
 
-/* A link of somebody: to the file outside, or to nowhere. */
+/* Creates a link to the file outside, or to a missing file. */
 static void plants_link(const char *name, bool dangles) {
   char path[PATH_MAX];
   if (find(name) || (mkdir(directory, 0700) != 0 && errno != EEXIST))
