@@ -8,21 +8,22 @@
 
 #include <zlib.h>
 
-#define CHUNK 16384 /* bytes that come out at a time */
-#define SLICE 65536 /* bytes that go in at a time: zlib counts them in an int */
+#define CHUNK 16384 /* bytes of output at a time */
+#define SLICE 65536 /* bytes of input at a time: zlib counts them in an int */
 
 enum format { GZIP, ZLIB, RAW };
 
 struct inflate {
   z_stream z;
-  size_t unseen; /* bytes of the input that zlib was not shown yet, behind those it was */
-  size_t pause_at; /* a step is over with so many bytes of the input left; 0: not by them */
+  size_t unseen; /* bytes of input that were not passed to zlib yet */
+  size_t
+      pause_at; /* the step ends when fewer bytes of input are left; 0: the output alone decides */
   enum format format;
-  bool is_begun; /* z is to be ended; there was something to decompress */
+  bool is_open; /* z is in use; false for empty data */
   struct buf *out;
 };
 
-/* zlib's way to ask for memory, through ours: that failures can be tested. */
+/* zlib allocates through these, so that specs can make allocations fail. */
 static void *allocate(void *opaque, uInt items, uInt size) {
   (void)opaque;
   return calloc(items, size);
@@ -33,13 +34,13 @@ static void release(void *opaque, void *block) {
   free(block);
 }
 
-/* One byte alone may be the first half of the mark. */
+/* A single byte may be the first half of the magic number. */
 static bool is_gzip(const unsigned char *data, size_t len) {
   return memcmp(data, "\x1f\x8b", len < 2 ? len : 2) == 0;
 }
 
-/* RFC 1950 §2.2. Deflate alone could look so too, but only by bits that it pads with,
- * and all pad with zeros. */
+/* RFC 1950 §2.2. Raw deflate looks like this only if its padding bits are not zero, and every
+ * encoder pads with zeros. */
 static bool is_zlib(const unsigned char *data, size_t len) {
   return len >= 2 && (data[0] & 0x0f) == Z_DEFLATED && data[0] >> 4 <= 7 &&
          (data[0] << 8 | data[1]) % 31 == 0;
@@ -55,37 +56,37 @@ static size_t left(const struct inflate *s) {
   return s->z.avail_in + s->unseen;
 }
 
-static void show_more(struct inflate *s) {
+static void pass_input(struct inflate *s) {
   if (s->z.avail_in > 0)
     return;
   const size_t n = s->unseen < SLICE ? s->unseen : SLICE;
-  s->z.avail_in = (uInt)n; /* next_in stands there already */
+  s->z.avail_in = (uInt)n; /* next_in points there already */
   s->unseen -= n;
 }
 
-/* Z_BUF_ERROR: nothing went in and nothing came out, though there was room. */
+/* Z_BUF_ERROR: no progress although there was room for output, so the input has ended. */
 static enum inflate_code code_of(int status) {
   switch (status) {
   case Z_STREAM_END:
     return INFLATE_DONE;
   case Z_BUF_ERROR:
-    return INFLATE_CUT;
+    return INFLATE_INCOMPLETE;
   case Z_MEM_ERROR:
     return INFLATE_NO_MEMORY;
-  default: /* Z_NEED_DICT as well: HTTP has none to give */
+  default: /* includes Z_NEED_DICT: HTTP has no dictionaries */
     return INFLATE_DAMAGED;
   }
 }
 
-/* Inflates until the end of a member, or until the step is over: out has so many bytes, or little
- * enough of the input is left, as members and blocks may be empty. */
+/* Inflates to the end of a member or of the step. A step ends when out holds enough bytes, or when
+ * enough input was read: members and blocks may be empty. */
 static enum inflate_code inflate_member(struct inflate *s, size_t enough) {
   unsigned char chunk[CHUNK];
   int status;
   do {
     if (s->out->len >= enough || left(s) < s->pause_at)
-      return INFLATE_GOES_ON;
-    show_more(s);
+      return INFLATE_RUNNING;
+    pass_input(s);
     s->z.next_out = chunk;
     s->z.avail_out = sizeof chunk;
     status = inflate(&s->z, Z_NO_FLUSH);
@@ -108,14 +109,15 @@ static enum inflate_code inflate_members(struct inflate *s, size_t enough) {
     inflateReset(&s->z);
     code = inflate_member(s, enough);
   }
-  return code == INFLATE_DONE && left(s) > 0 ? INFLATE_TRAILED : code;
+  return code == INFLATE_DONE && left(s) > 0 ? INFLATE_TRAILING : code;
 }
 
-/* Deflate alone has neither a mark nor a checksum: any text is some of it for a while,
- * and where that ends says nothing. */
-static enum inflate_code blame(enum inflate_code code, enum format format) {
-  const bool wrong = code == INFLATE_DAMAGED || code == INFLATE_CUT || code == INFLATE_TRAILED;
-  return format == RAW && wrong ? INFLATE_FOREIGN : code;
+/* Raw deflate has neither a magic number nor a checksum, so any text may begin like it: a failure
+ * means that the data is not compressed. */
+static enum inflate_code judge(enum inflate_code code, enum format format) {
+  const bool is_invalid =
+      code == INFLATE_DAMAGED || code == INFLATE_INCOMPLETE || code == INFLATE_TRAILING;
+  return format == RAW && is_invalid ? INFLATE_UNCOMPRESSED : code;
 }
 
 struct inflate *inflate_open(const void *data, size_t len, struct buf *out) {
@@ -135,20 +137,20 @@ struct inflate *inflate_open(const void *data, size_t len, struct buf *out) {
     free(s);
     return NULL;
   }
-  s->is_begun = true;
+  s->is_open = true;
   return s;
 }
 
 enum inflate_code inflate_step(struct inflate *s, size_t bytes) {
   const size_t len = s->out->len;
-  if (!s->is_begun)
+  if (!s->is_open)
     return INFLATE_DONE;
   s->pause_at = left(s) > bytes ? left(s) - bytes : 0;
-  return blame(inflate_members(s, bytes < SIZE_MAX - len ? len + bytes : SIZE_MAX), s->format);
+  return judge(inflate_members(s, bytes < SIZE_MAX - len ? len + bytes : SIZE_MAX), s->format);
 }
 
 void inflate_close(struct inflate *s) {
-  if (s && s->is_begun)
+  if (s && s->is_open)
     inflateEnd(&s->z);
   free(s);
 }
@@ -165,18 +167,18 @@ enum inflate_code inflate_body(const void *data, size_t len, struct buf *out) {
 const char *inflate_message(enum inflate_code code) {
   switch (code) {
   case INFLATE_DONE:
-  case INFLATE_GOES_ON:
+  case INFLATE_RUNNING:
     break;
-  case INFLATE_FOREIGN:
+  case INFLATE_UNCOMPRESSED:
     return "the body is neither gzip nor deflate";
   case INFLATE_DAMAGED:
-    return "the body is damaged: it cannot be decompressed";
-  case INFLATE_CUT:
-    return "the body ends before its compressed data do";
-  case INFLATE_TRAILED:
-    return "the body goes on after its compressed data";
+    return "the compressed body is damaged";
+  case INFLATE_INCOMPLETE:
+    return "the compressed body is cut off";
+  case INFLATE_TRAILING:
+    return "the compressed body is followed by other data";
   case INFLATE_TOO_LARGE:
-    return "the body is too large";
+    return "the decompressed body is too large";
   case INFLATE_NO_MEMORY:
     return "not enough memory to decompress the body";
   }

@@ -1,7 +1,5 @@
-/* Decompression of an HTTP body, for transports that have none. zlib and buf; does not
- * know Lua. */
-#ifndef PCAPI_INFLATE_H
-#define PCAPI_INFLATE_H
+/* Decompresses an HTTP body, with zlib. Knows no Lua. */
+#pragma once
 
 #include <stddef.h>
 
@@ -11,36 +9,34 @@
 
 enum inflate_code {
   INFLATE_DONE,
-  INFLATE_GOES_ON,   /* a step is over, and there is more to do */
-  INFLATE_FOREIGN,   /* neither gzip nor deflate */
-  INFLATE_DAMAGED,   /* begins as one of them, and then is not */
-  INFLATE_CUT,       /* ends too early */
-  INFLATE_TRAILED,   /* goes on after its end */
-  INFLATE_TOO_LARGE, /* decompressed, it passes the ceiling of out */
+  INFLATE_RUNNING,      /* a step has ended, and more is left */
+  INFLATE_UNCOMPRESSED, /* neither gzip nor deflate */
+  INFLATE_DAMAGED,      /* begins as one of them but is invalid */
+  INFLATE_INCOMPLETE,   /* the compressed data is cut off */
+  INFLATE_TRAILING,     /* more data follows after the end */
+  INFLATE_TOO_LARGE,    /* decompressed, it exceeds the limit of out */
   INFLATE_NO_MEMORY
 };
 
-/* Appends to out what data holds: gzip, of one member or several (RFC 1952 §2.2); zlib,
- * which HTTP calls deflate (RFC 9110 §8.4.1.2); or deflate alone, which some servers send
- * under that name. Nothing is nothing: an answer to HEAD names the coding of a body that it
- * does not have. After a failure out holds a part, which nobody vouches for. */
+/* Decompresses data and appends the result to out. Accepts gzip, with one member or several
+ * (RFC 1952 §2.2); zlib, which HTTP calls deflate (RFC 9110 §8.4.1.2); and raw deflate, which some
+ * servers send under that name. Empty data gives an empty result: the response to HEAD names the
+ * coding of a body that is not sent. A failure leaves an unverified part in out. */
 enum inflate_code inflate_body(const void *data, size_t len, struct buf *out);
 
-/* The same in steps, so that others can have their turn between them. data and out stay the
- * caller's and in their places until inflate_close; data does not change. NULL: no memory. */
+/* Begins the same in steps, so that other work can run between them. The caller keeps data and out
+ * in place until inflate_close() and does not change data. Returns NULL for lack of memory. */
 struct inflate *inflate_open(const void *data, size_t len, struct buf *out);
 
-/* Goes on until so many bytes more have come out or gone in, or a few thousand above that, or all
- * is over. What is not INFLATE_GOES_ON is the end, as of inflate_body; then only inflate_close is
- * left. */
+/* Decompresses until that many more bytes were read or written, or up to a few thousand more.
+ * INFLATE_RUNNING: call it again. Any other code is the result, as of inflate_body(), and
+ * only inflate_close() may follow. */
 enum inflate_code inflate_step(struct inflate *s, size_t bytes);
 
-/* NULL is allowed. */
+/* Frees the state. NULL is allowed. */
 void inflate_close(struct inflate *s);
 
-/* What the code means, as a sentence on the body; NULL for INFLATE_DONE and INFLATE_GOES_ON. */
+/* Returns the message for a code; NULL for INFLATE_DONE and INFLATE_RUNNING. */
 const char *inflate_message(enum inflate_code code);
 
 #pragma GCC visibility pop
-
-#endif

@@ -2,70 +2,49 @@
 #include "binding.h"
 #include "inflate.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #define LINFLATE "pcapi.core.inflate"
-#define BODY_MAX ((lua_Number)(INT_MAX / 2)) /* as lhttp.c has it */
-#define STEP 131072                          /* bytes that come out in a step */
+#define STEP 131072 /* bytes of output of a step */
 
-static const char *linflate_word(enum inflate_code code) {
-  switch (code) {
-  case INFLATE_TOO_LARGE:
-    return "too_large";
-  case INFLATE_NO_MEMORY:
-    return "no_memory";
-  case INFLATE_FOREIGN:
-    return "foreign";
-  default:
-    return "broken";
-  }
-}
-
-/* Pushes nil, a message, the word, and after "broken" what was decompressed before that.
- * Memory too is a message, not Lua's own error: how much a body asks for, its sender
- * decides. */
+/* Returns nil, a message and a kind; after "damaged" also the part that could be decompressed. Lack
+ * of memory is a failure here and no error: the sender of a body decides how much it needs. */
 static int linflate_fail(lua_State *L, enum inflate_code code, const struct buf *body) {
-  char message[64];
-  lua_pushnil(L);
-  if (code == INFLATE_TOO_LARGE) {
-    snprintf(message, sizeof message, "the body is larger than %zu bytes", body->max);
-    lua_pushstring(L, message);
-  } else {
-    lua_pushstring(L, inflate_message(code));
-  }
-  const char *word = linflate_word(code);
-  lua_pushstring(L, word);
-  if (strcmp(word, "broken") != 0)
-    return 3;
+  static const char *const kinds[] = {
+      [INFLATE_UNCOMPRESSED] = "uncompressed", [INFLATE_DAMAGED] = "damaged",
+      [INFLATE_INCOMPLETE] = "damaged",        [INFLATE_TRAILING] = "damaged",
+      [INFLATE_TOO_LARGE] = "too_large",       [INFLATE_NO_MEMORY] = "no_memory",
+  };
+  const int results = binding_fail(L, inflate_message(code), kinds[code]);
+  if (strcmp(kinds[code], "damaged") != 0)
+    return results;
   lua_pushlstring(L, body->data ? body->data : "", body->len);
-  return 4;
+  return results + 1;
 }
 
-/* The results at the end: the body, or what linflate_fail pushes. */
+/* Returns the body, or what linflate_fail() returns. Frees the buffer. */
 static int linflate_end(lua_State *L, enum inflate_code code, struct buf *body) {
   int results = 1;
   if (code == INFLATE_DONE)
     lua_pushlstring(L, body->data ? body->data : "", body->len);
   else
     results = linflate_fail(L, code, body);
-  buf_free(body); /* now: it is large, and Lua does not know that */
+  buf_free(body); /* now, as it is large and Lua does not know that */
   return results;
 }
 
-/* Leaves a buffer for the body on the stack. */
+/* Checks the arguments: a string and the largest size in bytes. Pushes a buffer for the body. */
 static struct buf *linflate_begin(lua_State *L) {
   luaL_checktype(L, 1, LUA_TSTRING);
   const lua_Number max = luaL_checknumber(L, 2);
   luaL_argcheck(L, max > 0, 2, "must be a positive number of bytes");
-  return lbuf_push(L, (size_t)(max < BODY_MAX ? max : BODY_MAX));
+  return lbuf_push(L, (size_t)(max < BINDING_BODY_MAX ? max : BINDING_BODY_MAX));
 }
 
-/* inflate(text, max_bytes) -> the body that text holds compressed, see inflate.h; or nil,
- * message, and what is wrong with it: "too_large" (it has more than max_bytes), "foreign"
- * (neither gzip nor deflate), "no_memory", or "broken" (damaged, cut, or something follows),
- * with what it held up to there as a fourth value */
+/* inflate(text, max_bytes) -> the decompressed body, see inflate.h; or nil, message, and a kind:
+ * "too_large" (more than max_bytes), "uncompressed" (neither gzip nor deflate), "no_memory", or
+ * "damaged" (invalid, cut off or followed by other data), then with the part that could be
+ * decompressed */
 static int linflate(lua_State *L) {
   struct buf *body = linflate_begin(L);
   size_t len;
@@ -74,17 +53,18 @@ static int linflate(lua_State *L) {
 }
 
 struct steps {
-  struct inflate *state; /* NULL once all is over */
+  struct inflate *state; /* NULL when the last step is done */
 };
 
-/* One step: upvalues are the text, which the state reads, its buffer, and a struct steps. */
+/* Does one step. Upvalues: the text, which the state reads, the buffer for the body, and a struct
+ * steps. */
 static int linflate_step(lua_State *L) {
   struct buf *body = lua_touserdata(L, lua_upvalueindex(2));
   struct steps *steps = lua_touserdata(L, lua_upvalueindex(3));
   if (!steps->state)
-    return luaL_error(L, "all was decompressed already");
+    return luaL_error(L, "the body was decompressed already");
   const enum inflate_code code = inflate_step(steps->state, STEP);
-  if (code == INFLATE_GOES_ON) {
+  if (code == INFLATE_RUNNING) {
     lua_pushboolean(L, 0);
     return 1;
   }
@@ -93,17 +73,16 @@ static int linflate_step(lua_State *L) {
   return linflate_end(L, code, body);
 }
 
-/* inflation(text, max_bytes) -> a function that decompresses a part at each call, about a
- * quarter of a millisecond's: it gives false while there is more, and then what inflate gives.
- * Or nil, message, "no_memory". */
-static int linflation(lua_State *L) {
+/* inflater(text, max_bytes) -> a function that decompresses a part in each call, which takes about
+ * a quarter of a millisecond. It returns false while more is left, then what inflate() returns. Or
+ * nil, message, "no_memory" */
+static int linflate_steps(lua_State *L) {
   struct buf *body = linflate_begin(L);
   size_t len;
   const char *text = lua_tolstring(L, 1, &len);
   struct steps *steps = lua_newuserdata(L, sizeof *steps);
   steps->state = NULL;
-  luaL_getmetatable(L, LINFLATE);
-  lua_setmetatable(L, -2);
+  luaL_setmetatable(L, LINFLATE);
   steps->state = inflate_open(text, len, body);
   if (!steps->state)
     return linflate_fail(L, INFLATE_NO_MEMORY, body);
@@ -121,12 +100,9 @@ static int linflate_gc(lua_State *L) {
 }
 
 void linflate_open(lua_State *L) {
-  luaL_newmetatable(L, LINFLATE);
-  lua_pushcfunction(L, linflate_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1); /* metatable */
-  lua_pushcfunction(L, linflate);
-  lua_setfield(L, -2, "inflate");
-  lua_pushcfunction(L, linflation);
-  lua_setfield(L, -2, "inflation");
+  static const luaL_Reg metamethods[] = {{"__gc", linflate_gc}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"inflate", linflate}, {"inflater", linflate_steps}, {NULL, NULL}};
+  binding_class(L, LINFLATE, NULL, metamethods);
+  luaL_setfuncs(L, functions, 0);
 }

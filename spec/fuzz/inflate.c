@@ -1,12 +1,12 @@
-/* Our inflating against zlib's, all at once and without our loops; and what zlib compresses
- * comes back, while nothing that is cut does. */
+/* Compares inflate_body() with a single call of zlib. Also decompresses what zlib has compressed,
+ * and refuses it when it is cut off. */
 #include "inflate.h"
 #include "fuzz.h"
 
 #include <string.h>
 #include <zlib.h>
 
-#define CEILING (256u * 1024)
+#define LIMIT (256u * 1024)
 
 static bool is_gzip(const uint8_t *data, size_t size) {
   return size > 0 && data[0] == 0x1f && (size == 1 || data[1] == 0x8b);
@@ -17,65 +17,65 @@ static bool is_zlib(const uint8_t *data, size_t size) {
          (data[0] * 256 + data[1]) % 31 == 0;
 }
 
-/* Inflates one stream after the other with the whole input and the whole room. Returns
- * whether all of it is what it says; *len is how much came. */
+/* Inflates one stream after the other, each with the rest of the input and of the output. Returns
+ * whether the input is valid; *len is the length of the output. */
 static bool reference(const uint8_t *data, size_t size, uint8_t *out, size_t *len) {
   const int bits = is_gzip(data, size) ? 31 : is_zlib(data, size) ? 15 : -15;
   z_stream z = {.next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)size};
   int status;
   z.next_out = out;
-  z.avail_out = CEILING + 1;
+  z.avail_out = LIMIT + 1;
   if (inflateInit2(&z, bits) != Z_OK)
     abort();
   while ((status = inflate(&z, Z_FINISH)) == Z_STREAM_END && bits == 31 &&
          is_gzip(z.next_in, z.avail_in))
     inflateReset(&z);
-  *len = CEILING + 1 - z.avail_out;
+  *len = LIMIT + 1 - z.avail_out;
   inflateEnd(&z);
   return status == Z_STREAM_END && z.avail_in == 0;
 }
 
 static void as_zlib(const uint8_t *data, size_t size) {
-  static uint8_t expected[CEILING + 1];
+  static uint8_t expected[LIMIT + 1];
   struct buf out;
   size_t len = 0;
-  buf_init(&out, CEILING);
+  buf_init(&out, LIMIT);
   const enum inflate_code code = inflate_body(data, size, &out);
-  claim(out.len <= CEILING, "the ceiling holds");
-  claim((code == INFLATE_DONE) == (inflate_message(code) == NULL), "a failure has words");
+  claim(out.len <= LIMIT, "the limit holds");
+  claim((code == INFLATE_DONE) == (inflate_message(code) == NULL), "a failure has a message");
   const bool whole = size == 0 || reference(data, size, expected, &len);
-  if (len <= CEILING)
-    claim(whole == (code == INFLATE_DONE), "it is taken where zlib takes it");
+  if (len <= LIMIT)
+    claim(whole == (code == INFLATE_DONE), "it accepts what zlib accepts");
   else
-    claim(code == INFLATE_TOO_LARGE || !whole, "what is too large is refused");
+    claim(code == INFLATE_TOO_LARGE || !whole, "a text that is too large is refused");
   if (code == INFLATE_DONE)
     claim(out.len == len && memcmp(out.data ? out.data : "", expected, len) == 0,
-          "and is what zlib says");
+          "the output is that of zlib");
   buf_free(&out);
 }
 
-/* Steps of any size come to the same. */
+/* Steps of any size give the same result. */
 static void in_steps(const uint8_t *data, size_t size) {
   struct buf out;
   struct buf whole;
-  buf_init(&out, CEILING);
-  buf_init(&whole, CEILING);
+  buf_init(&out, LIMIT);
+  buf_init(&whole, LIMIT);
   const enum inflate_code expected = inflate_body(data, size, &whole);
   struct inflate *s = inflate_open(data, size, &out);
-  enum inflate_code code = INFLATE_GOES_ON;
-  for (size_t bytes = 1; s && code == INFLATE_GOES_ON; bytes = bytes * 3 % 5000 + 1)
+  enum inflate_code code = INFLATE_RUNNING;
+  for (size_t bytes = 1; s && code == INFLATE_RUNNING; bytes = bytes * 3 % 5000 + 1)
     code = inflate_step(s, bytes);
-  claim(s != NULL && code == expected, "steps end as the whole does");
+  claim(s != NULL && code == expected, "steps end with the same code");
   claim(out.len == whole.len &&
             memcmp(out.data ? out.data : "", whole.data ? whole.data : "", out.len) == 0,
-        "and give the same");
+        "and the same output");
   inflate_close(s);
   buf_free(&out);
   buf_free(&whole);
 }
 
-static void there_and_back(struct input in) {
-  static uint8_t packed[CEILING];
+static void compress_first(struct input in) {
+  static uint8_t packed[LIMIT];
   static const int bits[] = {31, 15, -15};
   const uint8_t how = take_byte(&in);
   const size_t cut = take_byte(&in);
@@ -90,21 +90,21 @@ static void there_and_back(struct input in) {
   deflateEnd(&z);
   if (!done)
     return;
-  buf_init(&out, CEILING);
-  claim(inflate_body(packed, len, &out) == INFLATE_DONE, "what zlib compresses is inflated");
+  buf_init(&out, LIMIT);
+  claim(inflate_body(packed, len, &out) == INFLATE_DONE, "compressed data can be decompressed");
   claim(out.len == in.left && memcmp(out.data ? out.data : "", in.data, in.left) == 0,
-        "to what it was");
+        "to the same text");
   buf_free(&out);
   if (cut == 0 || cut >= len)
     return;
-  buf_init(&out, CEILING);
-  claim(inflate_body(packed, len - cut, &out) != INFLATE_DONE, "what is cut is not whole");
+  buf_init(&out, LIMIT);
+  claim(inflate_body(packed, len - cut, &out) != INFLATE_DONE, "data that is cut off is refused");
   buf_free(&out);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   as_zlib(data, size);
   in_steps(data, size);
-  there_and_back((struct input){data, size});
+  compress_first((struct input){data, size});
   return 0;
 }

@@ -26,7 +26,7 @@ end
 
 -- As core.inflate, but calls breathe between its steps.
 local function inflate(body, max_body, breathe)
-  local step, why, what = core.inflation(body, max_body)
+  local step, why, what = core.inflater(body, max_body)
   if not step then
     return nil, why, what
   end
@@ -55,7 +55,7 @@ local function decoded(codings, body, max_body, breathe)
     return nil, "protocol", "the response is larger than max_body"
   end
   return nil, "protocol", "the response is not valid: " .. why,
-    what == "foreign" and body or part
+    what == "uncompressed" and body or part
 end
 
 --- Decompresses the body of a response in place. The headers stay as they are. Only one coding is

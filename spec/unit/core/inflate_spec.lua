@@ -1,4 +1,4 @@
---- Decompression of bodies. gzip(1) compresses them.
+--- Decompression of bodies, which gzip(1) has compressed.
 local core = require "pcapi.core"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
@@ -24,18 +24,18 @@ local TEXTS = { "text", "", "\0\r\n\26\255", ("x"):rep(100000), files.slurp "REA
 
 after_each(folder.remove)
 
--- As inflate, but in steps.
+-- Like inflate, but in steps. Returns the number of steps and the results.
 local function in_steps(text, max)
-  local step, steps, results = core.inflation(text, max), 0
+  local step, steps, results = core.inflater(text, max), 0
   repeat
     results, steps = { step() }, steps + 1
   until results[1] ~= false
-  assert.has_error(step, "all was decompressed already")
+  assert.has_error(step, "the body was decompressed already")
   return steps, results
 end
 
-describe("inflation", function()
-  it("gives the same in steps", function()
+describe("an inflater", function()
+  it("returns in steps what inflate returns at once", function()
     for _, text in ipairs(TEXTS) do
       for _, compress in ipairs { gzip, zlib, deflate } do
         local packed = compress(text)
@@ -47,17 +47,17 @@ describe("inflation", function()
     end
   end)
 
-  it("takes more steps the longer a text is, and gives no more than was asked for", function()
+  it("takes more steps for a longer text, and stops at the limit", function()
     local packed = gzip(("x"):rep(2000000))
     local steps, results = in_steps(packed, 2000000)
     assert.equal(2000000, #results[1])
     assert.is_true(steps >= 10 and steps <= 20, steps .. " steps")
-    assert.same({ nil, "the body is larger than 1999999 bytes", "too_large" },
+    assert.same({ nil, "the decompressed body is too large", "too_large" },
       select(2, in_steps(packed, 1999999)))
     assert.equal(1, (in_steps(gzip "text", 4)))
   end)
 
-  it("lets others go on where nothing comes out for long", function()
+  it("takes steps even if there is no output for a long time", function()
     local blocks, empty = ("\0\0\0\255\255"):rep(300000), "\1\0\0\255\255"
     for name, packed in pairs {
       ["members of gzip"] = gzip "":rep(60000),
@@ -70,10 +70,10 @@ describe("inflation", function()
     end
   end)
 
-  it("may be left at any step", function()
+  it("may be abandoned after any step", function()
     local packed = gzip(("x"):rep(2000000))
     for steps = 0, 5 do
-      local step = core.inflation(packed, 2000000)
+      local step = core.inflater(packed, 2000000)
       for _ = 1, steps do
         assert.is_false(step())
       end
@@ -81,67 +81,66 @@ describe("inflation", function()
     collectgarbage()
   end)
 
-  it("raises for what is no text, or no ceiling", function()
-    assert.has_error(function() core.inflation(nil, 1) end)
-    assert.has_error(function() core.inflation("", 0) end)
+  it("raises an error for a body that is not a string, and for a limit of 0", function()
+    assert.has_error(function() core.inflater(nil, 1) end)
+    assert.has_error(function() core.inflater("", 0) end)
   end)
 end)
 
 describe("inflate", function()
-  for name, compress in pairs { gzip = gzip, zlib = zlib, ["deflate alone"] = deflate } do
-    it("gives back what " .. name .. " holds", function()
+  for name, compress in pairs { gzip = gzip, zlib = zlib, ["raw deflate"] = deflate } do
+    it("decompresses " .. name, function()
       for _, text in ipairs(TEXTS) do
         assert.is_true(core.inflate(compress(text), math.max(#text, 1)) == text)
       end
     end)
 
-    it("gives no more of " .. name .. " than was asked for", function()
-      assert.same({ nil, "the body is larger than 99999 bytes", "too_large" },
+    it("stops at the limit in " .. name, function()
+      assert.same({ nil, "the decompressed body is too large", "too_large" },
         { core.inflate(compress(("x"):rep(100000)), 99999) })
     end)
   end
 
-  it("joins the members of gzip", function()
+  it("joins the members of a gzip file", function()
     assert.equal("one two", core.inflate(gzip "one " .. gzip "" .. gzip "two", 7))
   end)
 
-  it("gives nothing for nothing, as an answer to HEAD has it", function()
+  it("accepts an empty body, as the response to HEAD has one", function()
     assert.equal("", core.inflate("", 1))
   end)
 
-  it("counts to what any Lua counts to", function()
+  it("accepts a limit that is no integer, or infinite", function()
     assert.equal("text", core.inflate(gzip "text", 4.9))
     assert.equal("text", core.inflate(gzip "text", math.huge))
-    assert.same({ nil, "the body is larger than 3 bytes", "too_large" },
-      { core.inflate(gzip "text", 3.9) })
+    assert.equal("too_large", (select(3, core.inflate(gzip "text", 3.9))))
   end)
 
-  local function refuses(body, message, word)
-    local whole, why, what = core.inflate(body, 100)
-    assert.same({ nil, message, word or "broken" }, { whole, why, what })
+  local function refuses(body, expected, expected_kind)
+    local whole, message, kind = core.inflate(body, 100)
+    assert.same({ nil, expected, expected_kind or "damaged" }, { whole, message, kind })
   end
 
-  it("says that a body is not compressed", function()
+  it("reports that a body is not compressed", function()
     for _, body in ipairs { '{"items":[]}', "<!DOCTYPE html>", "a", "\239\187\191{}" } do
-      refuses(body, "the body is neither gzip nor deflate", "foreign")
+      refuses(body, "the body is neither gzip nor deflate", "uncompressed")
     end
   end)
 
-  it("says that a body was cut", function()
+  it("reports that a body is cut off", function()
     for _, body in ipairs { gzip "text", zlib "text" } do
-      refuses(body:sub(1, -2), "the body ends before its compressed data do")
-      refuses(body:sub(1, 5), "the body ends before its compressed data do")
+      refuses(body:sub(1, -2), "the compressed body is cut off")
+      refuses(body:sub(1, 5), "the compressed body is cut off")
     end
   end)
 
-  it("loses nothing in silence that stands behind the end", function()
+  it("reports data after the end", function()
     for _, body in ipairs { gzip "text", zlib "text" } do
-      refuses(body .. "\0", "the body goes on after its compressed data")
-      refuses(body .. "more", "the body goes on after its compressed data")
+      refuses(body .. "\0", "the compressed body is followed by other data")
+      refuses(body .. "more", "the compressed body is followed by other data")
     end
   end)
 
-  it("gives what a broken body held up to where it breaks", function()
+  it("returns the readable part of a damaged body", function()
     local text = files.slurp "README.md"
     for name, compress in pairs { gzip = gzip, zlib = zlib } do
       local packed = compress(text)
@@ -156,20 +155,20 @@ describe("inflate", function()
     assert.equal("", (select(4, core.inflate(gzip("text"):sub(1, 5), 100))))
   end)
 
-  it("gives nothing of a body that is no compressed one, or too large", function()
+  it("returns no part of a body that is not compressed, or too large", function()
     assert.equal(3, select("#", core.inflate("plain", 100)))
     assert.equal(3, select("#", core.inflate(gzip(("x"):rep(1000)), 100)))
   end)
 
-  it("looks at the checksum", function()
+  it("verifies the checksum", function()
     for _, body in ipairs { gzip "text", zlib "text" } do
       local last = body:byte(-1)
       refuses(body:sub(1, -2) .. string.char((last + 1) % 256),
-        "the body is damaged: it cannot be decompressed")
+        "the compressed body is damaged")
     end
   end)
 
-  it("raises for what is no text, or no ceiling", function()
+  it("raises an error for a body that is not a string, and for a bad limit", function()
     assert.has_error(function() core.inflate(nil, 1) end)
     assert.has_error(function() core.inflate "" end)
     for _, max in ipairs { 0, -1, 0 / 0, "many" } do
