@@ -8,9 +8,9 @@ size_t jsontext_bom(const char *text, size_t len) {
   return len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
 }
 
-/* A value stands after the ":" of a member, after "," or "[", or after white
- * space. The colon needs a quote or a space in front of it: times like 07:08 are
- * full of ":0". Bitwise on purpose: without branches the compiler vectorises it. */
+/* Whether c begins a number or null. A value follows a comma, a "[", white space, or a colon that
+ * itself follows a quote or white space: times such as 07:08 contain ":0". Uses bitwise operators,
+ * so that the compiler can vectorise it. */
 static unsigned starts_scalar(unsigned char before2, unsigned char before, unsigned char c) {
   const unsigned member =
       (unsigned)(before == ':') & (unsigned)((before2 == '"') | (before2 <= ' '));
@@ -25,9 +25,9 @@ size_t jsontext_scalars(const char *text, size_t len) {
   const unsigned char *p = (const unsigned char *)text;
   size_t count = 0;
   size_t i = 0;
-  for (; i < len && i < 2; i++) /* a lone value has nothing before it */
+  for (; i < len && i < 2; i++) /* nothing precedes a lone value */
     count += starts_scalar(i ? p[i - 1] : ' ', i ? p[i - 1] : ' ', p[i]);
-  enum { BLOCK = 64 }; /* a constant: then gcc -O2 vectorises as well */
+  enum { BLOCK = 64 }; /* with a constant gcc -O2 vectorises it too */
   for (; len - i >= BLOCK; i += BLOCK) {
     unsigned char in_block = 0;
     for (int j = 0; j < BLOCK; j++)
@@ -40,7 +40,7 @@ size_t jsontext_scalars(const char *text, size_t len) {
   return count;
 }
 
-/* The closing quote of the string that opens before p; NULL in a broken text. */
+/* Returns the closing quote of the string that opens before p; NULL if there is none. */
 static const char *string_end(const char *p, const char *end) {
   while (p < end && (p = memchr(p, '"', (size_t)(end - p))) != NULL) {
     size_t slashes = 0;
@@ -61,7 +61,7 @@ static bool is_closing(char c) {
   return c == '}' || c == ']';
 }
 
-/* Every value but the outermost stands behind one of these. Bitwise, as above. */
+/* Every value but the outermost one follows one of these. Bitwise, as above. */
 static unsigned begins_value(char c) {
   return (unsigned)(c == ',') | (unsigned)(c == '[') | (unsigned)(c == '{');
 }
@@ -72,7 +72,7 @@ static size_t skip_space(const char *text, size_t at, size_t len) {
   return at;
 }
 
-/* Whether the container that opens in front of at holds anything. */
+/* Whether the container that opens before at is not empty. */
 static bool is_filled(const char *text, size_t at, size_t len) {
   at = skip_space(text, at, len);
   return at < len && text[at] != '}' && text[at] != ']';
@@ -97,7 +97,7 @@ struct jsontext_size jsontext_count(const char *text, size_t len) {
   struct jsontext_size size = {.values = 1};
   size_t depth = 0;
   size_t list_depth = 0; /* of the arrays that may be the list of records */
-  size_t records = 0;    /* in the array at hand */
+  size_t records = 0;    /* in the current array */
   bool in_list = false;
   for (size_t at = 0; at < len; at++) {
     const char c = text[at];
@@ -134,7 +134,7 @@ static int hex_digit(char c) {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The code unit of the escape at p, a backslash, u and four digits; -1 for anything else. */
+/* Returns the UTF-16 code unit of the escape \uXXXX at p; -1 for anything else. */
 static long code_unit(const char *p, const char *end) {
   long unit = 0;
   if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
@@ -167,7 +167,7 @@ size_t jsontext_mend(char *text, size_t len) {
   return count;
 }
 
-/* Goes into the container whose bracket stands at w->at. */
+/* Enters the container whose bracket is at w->at. */
 static void enter(struct jsontext_walk *w, char bracket) {
   struct jsontext_level *level = &w->level[++w->depth];
   level->bracket = w->at++;
@@ -175,9 +175,9 @@ static void enter(struct jsontext_walk *w, char bracket) {
   level->kind = bracket;
 }
 
-/* Gives what is left before to; the next of it begins at from. */
-static int give_run(struct jsontext_walk *w, const char *text, size_t to, size_t from,
-                    struct jsontext_piece *piece) {
+/* Reports the bytes before to as a run; the next piece begins at from. */
+static int report_run(struct jsontext_walk *w, const char *text, size_t to, size_t from,
+                      struct jsontext_piece *piece) {
   if (skip_space(text, w->from, to) == to)
     return JSONTEXT_BROKEN; /* a comma without a value */
   *piece = (struct jsontext_piece){w->from, to, w->level[w->opened].kind};
@@ -186,11 +186,11 @@ static int give_run(struct jsontext_walk *w, const char *text, size_t to, size_t
   return JSONTEXT_RUN;
 }
 
-/* Within a container that is long: gives what stands before it, or tells that it opens. */
-static int give_opening(struct jsontext_walk *w, const char *text, struct jsontext_piece *piece) {
+/* Within a long container: reports the run before it, or that it opens. */
+static int report_opening(struct jsontext_walk *w, const char *text, struct jsontext_piece *piece) {
   const struct jsontext_level *level = &w->level[w->opened];
   if (level->element > w->from)
-    return give_run(w, text, level->element - 1, level->element, piece);
+    return report_run(w, text, level->element - 1, level->element, piece);
   *piece = (struct jsontext_piece){w->from, level[1].bracket, level->kind};
   w->opened++;
   w->from = level[1].bracket + 1;
@@ -198,23 +198,22 @@ static int give_opening(struct jsontext_walk *w, const char *text, struct jsonte
   return JSONTEXT_OPEN;
 }
 
-/* At the end of the container that is open: gives what is left in it, or tells that it
- * closes. */
-static int give_closing(struct jsontext_walk *w, const char *text, struct jsontext_piece *piece) {
+/* At the end of the innermost opened container: reports its last run, or that it closes. */
+static int report_closing(struct jsontext_walk *w, const char *text, struct jsontext_piece *piece) {
   if (skip_space(text, w->from, w->at) < w->at)
-    return give_run(w, text, w->at, w->at, piece);
+    return report_run(w, text, w->at, w->at, piece);
   if (w->needs_value)
     return JSONTEXT_BROKEN;
   w->depth--;
   w->opened--;
   w->from = ++w->at;
-  w->is_behind = true;
+  w->follows_close = true;
   return JSONTEXT_CLOSE;
 }
 
-/* Behind a container that was closed: goes over the comma, or to the bracket, that follows. */
-static bool go_on(struct jsontext_walk *w, const char *text, size_t len) {
-  w->is_behind = false;
+/* Behind a closed container: skips the comma that follows, or finds the bracket that follows. */
+static bool continue_after_close(struct jsontext_walk *w, const char *text, size_t len) {
+  w->follows_close = false;
   w->at = skip_space(text, w->at, len);
   if (w->at == len || (text[w->at] != ',' && !is_closing(text[w->at])))
     return false;
@@ -238,8 +237,8 @@ static int begin(struct jsontext_walk *w, const char *text, size_t len,
   return JSONTEXT_OPEN;
 }
 
-/* Goes over the string or the other byte at w->at, which opens and closes nothing. */
-static bool step(struct jsontext_walk *w, const char *text, size_t len) {
+/* Skips the string, or the one other byte, at w->at. */
+static bool skip(struct jsontext_walk *w, const char *text, size_t len) {
   if (text[w->at] == '"') {
     const char *closing = string_end(text + w->at + 1, text + len);
     if (!closing)
@@ -262,21 +261,21 @@ int jsontext_next(struct jsontext_walk *w, const char *text, size_t len, size_t 
     return begin(w, text, len, piece);
   if (w->depth == 0)
     return (w->at = skip_space(text, w->at, len)) == len ? JSONTEXT_END : JSONTEXT_BROKEN;
-  if (w->is_behind && !go_on(w, text, len))
+  if (w->follows_close && !continue_after_close(w, text, len))
     return JSONTEXT_BROKEN;
   while (w->at < len) {
     const char c = text[w->at];
     const bool is_long = w->at - w->from >= least;
     if (is_long && w->depth > w->opened)
-      return give_opening(w, text, piece);
+      return report_opening(w, text, piece);
     if (is_long && c == ',') {
       w->level[w->depth].element = ++w->at;
-      return give_run(w, text, w->at - 1, w->at, piece);
+      return report_run(w, text, w->at - 1, w->at, piece);
     }
     if (is_closing(c) && !is_bracket_of(c, w->level[w->depth].kind))
       return JSONTEXT_BROKEN;
     if (is_closing(c) && w->depth == w->opened)
-      return give_closing(w, text, piece);
+      return report_closing(w, text, piece);
     if (is_opening(c) && w->depth == JSONTEXT_DEPTH)
       return JSONTEXT_DEEP;
     if (is_opening(c)) {
@@ -284,7 +283,7 @@ int jsontext_next(struct jsontext_walk *w, const char *text, size_t len, size_t 
     } else if (is_closing(c)) {
       w->depth--;
       w->at++;
-    } else if (!step(w, text, len)) {
+    } else if (!skip(w, text, len)) {
       return JSONTEXT_BROKEN;
     }
   }

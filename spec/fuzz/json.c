@@ -1,4 +1,4 @@
-/* Our way to tables of a JSON text against lua-cjson's own and a walk; see json_check.lua. */
+/* Compares our decoder with lua-cjson; see json_check.lua. */
 #include "fuzz.h"
 
 #include <lauxlib.h>
@@ -15,7 +15,7 @@ static lua_State *open_state(void) {
     fprintf(stderr, "json: %s\n", lua_tostring(L, -1));
     exit(1);
   }
-  return L; /* with the check on its stack */
+  return L; /* with the function of json_check.lua on its stack */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

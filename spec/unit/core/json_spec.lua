@@ -3,7 +3,7 @@ local core = require "pcapi.core"
 local BOM = "\239\187\191"
 local number_type = rawget(math, "type") -- Lua 5.3 and later
 local to_integer = rawget(math, "tointeger")
-local unpack_ = table.unpack or rawget(_G, "unpack")
+local unpack = table.unpack or rawget(_G, "unpack")
 local HAS_INTEGERS = number_type ~= nil
 
 local function decode(text)
@@ -12,7 +12,7 @@ local function decode(text)
   return value
 end
 
--- Whether a number is what this Lua should make of an integral JSON number.
+-- An integral JSON number is an integer in a Lua that has integers.
 local function assert_integer(expected, value)
   assert.equal(expected, value)
   if HAS_INTEGERS then
@@ -28,9 +28,9 @@ local function assert_float(expected, value)
 end
 
 describe("pcapi.core.decode", function()
-  -- Raises once somebody is called by it, as the hook of a Lua that Ctrl-C interrupts does.
+  -- Raises an error when decode calls a function, as Ctrl-C does by a debug hook.
   local function interrupted(call)
-    local kept = { debug.gethook() }
+    local hook = { debug.gethook() }
     debug.sethook(function()
       local caller = debug.getinfo(3, "f")
       if caller and caller.func == core.decode then
@@ -39,11 +39,11 @@ describe("pcapi.core.decode", function()
       end
     end, "c")
     local ok, message = pcall(call)
-    debug.sethook(unpack_(kept))
+    debug.sethook(unpack(hook))
     return not ok and message
   end
 
-  it("keeps no error for itself that is not about the text", function()
+  it("raises an error that is not about the text again", function()
     assert.equal("interrupted!", interrupted(function() return core.decode "[1]" end))
   end)
 
@@ -53,7 +53,7 @@ describe("pcapi.core.decode", function()
       ["9007199254740991"] = 9007199254740991, ["-9007199254740991"] = -9007199254740991,
       ["1e3"] = 1000, ["1E+3"] = 1000, ["10e-1"] = 1, ["5.0"] = 5, ["-0"] = 0, ["-0.0"] = 0,
     } do
-      it(text .. " is an integer wherever it stands", function()
+      it("such as " .. text .. " become integers in any place", function()
         assert_integer(expected, decode(text))
         assert_integer(expected, decode("[" .. text .. "]")[1])
         assert_integer(expected, decode("[0," .. text .. "]")[2])
@@ -65,19 +65,19 @@ describe("pcapi.core.decode", function()
     end
 
     for text, expected in pairs { ["0.5"] = 0.5, ["-1.25"] = -1.25, ["1e-3"] = 0.001 } do
-      it(text .. " stays a fraction", function()
+      it("such as " .. text .. " become floats", function()
         assert_float(expected, decode('{"a":' .. text .. "}").a)
         assert_float(expected, decode("[" .. text .. "]")[1])
       end)
     end
 
-    it("from 2^53 on are the nearest that a double holds, and do not look exact", function()
+    it("from 2^53 on become the nearest float, and no integer", function()
       assert_integer(2 ^ 53 - 1, decode("[9007199254740991]")[1])
       assert_float(2 ^ 53, decode("[9007199254740993]")[1])
       assert_float(-2 ^ 62, decode("[-4611686018427387904]")[1])
     end)
 
-    it("too large for a double are null, as JSON has no infinity", function()
+    it("too large for a double become null, as JSON has no infinity", function()
       local value = decode '{"a":1e999,"b":[-1e999,1],"c":{"d":123e400}}'
       assert.is_nil(value.a)
       assert.equal(core.null, value.b[1])
@@ -87,17 +87,17 @@ describe("pcapi.core.decode", function()
       assert_float(1.7976931348623157e308, decode "[1.7976931348623157e308]"[1])
     end)
 
-    it("beyond 64 bits stay floats", function()
+    it("above 64 bits become floats", function()
       assert_float(2 ^ 63, decode("[9223372036854775808]")[1])
       assert_float(1e300, decode('{"a":1e300}').a)
     end)
 
-    it("are told from strings that look like them", function()
+    it("differ from strings that look like numbers", function()
       assert.same({ a = "5", b = "-1", c = "1e3", d = "null" },
         decode '{"a":"5","b":"-1","c":"1e3","d":"null"}')
     end)
 
-    it("do not make numbers of names that look like them", function()
+    it("differ from names that look like numbers", function()
       local value = decode '{"1":2,"null":3,"-1":null}'
       assert.equal(2, value["1"])
       assert.is_nil(value[1])
@@ -107,33 +107,33 @@ describe("pcapi.core.decode", function()
   end)
 
   describe("null", function()
-    it("is a missing member in an object", function()
+    it("in an object becomes a missing member", function()
       local value = decode '{"a":null,"b":1,"c":null}'
       assert.same({ b = 1 }, value)
       assert.is_nil(next(decode '{"a":null}'))
     end)
 
-    it("holds its place in an array", function()
+    it("in an array holds its place", function()
       local value = decode "[null,1,null]"
       assert.equal(3, #value)
       assert.equal(core.null, value[1])
       assert.equal(core.null, value[3])
     end)
 
-    it("goes from objects inside arrays, and stays in arrays inside objects", function()
+    it("is removed from objects in arrays, and stays in arrays in objects", function()
       local value = decode '{"a":[null,{"b":null,"c":[null]}]}'
       assert.equal(core.null, value.a[1])
       assert.is_nil(value.a[2].b)
       assert.equal(core.null, value.a[2].c[1])
     end)
 
-    it("alone is nil without a message", function()
+    it("alone becomes nil without a message", function()
       assert.equal(1, select("#", core.decode "null"))
       assert.is_nil((core.decode "null"))
     end)
   end)
 
-  it("gives the other values as they are", function()
+  it("decodes strings, booleans and containers", function()
     assert.equal("x", decode '"x"')
     assert.is_true(decode "true")
     assert.is_false(decode "false")
@@ -148,8 +148,8 @@ describe("pcapi.core.decode", function()
     assert.equal("\0", decode [["\u0000"]])
   end)
 
-  -- U+FFFD stands for what is no character (Unicode 3.9).
-  describe("half a surrogate pair is U+FFFD", function()
+  -- U+FFFD replaces what is not a character (Unicode 3.9).
+  describe("replaces an unpaired surrogate by U+FFFD", function()
     local ODD = "\239\191\189"
     for text, expected in pairs {
       [ [["\ud83d"]] ] = ODD, [ [["\udc00"]] ] = ODD, [ [["a\uD83Db"]] ] = "a" .. ODD .. "b",
@@ -166,7 +166,7 @@ describe("pcapi.core.decode", function()
       end)
     end
 
-    it("and what else is wrong with the text is named at its place", function()
+    it("and reports another error in the text with its place", function()
       local value, message, offset = core.decode [=[["\ud800",x]]=]
       assert.is_nil(value)
       assert.is_string(message)
@@ -174,22 +174,22 @@ describe("pcapi.core.decode", function()
     end)
   end)
 
-  it("takes the last of two members of one name", function()
+  it("uses the last of two members with the same name", function()
     assert_integer(2, decode('{"a":1,"a":2,"b":3}').a)
     assert_integer(3, decode('{"a":1,"a":2,"b":3}').b)
     assert.is_nil(decode('{"a":1,"a":null}').a)
     assert_integer(4, decode('{"a":null,"a":4}').a)
   end)
 
-  it("drops a byte order mark", function()
+  it("ignores a byte order mark", function()
     assert.same({ a = 1 }, decode(BOM .. '{"a":1}'))
     assert_integer(5, decode(BOM .. "5"))
     assert_integer(5, decode(BOM .. "[5]")[1])
     assert.is_nil((core.decode(BOM .. "null")))
   end)
 
-  -- The count of scalars is taken from the bytes, in blocks of 64, and the walk
-  -- over the tables stops when as many were met.
+  -- The core counts scalars in the bytes, in blocks of 64, and walks over the tables until it has
+  -- met that many.
   describe("finds every number and null", function()
     it("at any distance from the beginning of the text", function()
       for distance = 0, 200 do
@@ -201,7 +201,7 @@ describe("pcapi.core.decode", function()
       end
     end)
 
-    it("behind any amount of white space", function()
+    it("after any amount of white space", function()
       for length = 0, 130 do
         local space = (" \n\t\r"):rep(length):sub(1, length)
         local value = decode("{" .. space .. '"a"' .. space .. ":" .. space .. "7" .. space .. ","
@@ -211,7 +211,7 @@ describe("pcapi.core.decode", function()
       end
     end)
 
-    it("in a block that holds nothing else", function()
+    it("in a block of nothing but scalars", function()
       for _, count in ipairs { 31, 32, 33, 63, 64, 65, 127, 128, 300, 1000 } do
         local value = decode("[" .. ("1,"):rep(count) .. "2]")
         for i = 1, count do
@@ -234,7 +234,7 @@ describe("pcapi.core.decode", function()
     for _, text in ipairs { "a,1", ",1,2,3", ": 5", '\\":5', '\\",1', "[1", "[null", " null",
                             "07:08:09", ":-1", "\\\\", "\\\\\\\"", "2024-02-03T07:08:09.12",
                             "\195\188 1", ",", ":", "[" } do
-      it("beside the string " .. text, function()
+      it("next to the string " .. text, function()
         local value = decode('{"s":"' .. text .. '","n":7,"gone":null,"l":["' .. text
           .. '",8,null,{"' .. text .. '":9,"z' .. text .. '":null}]}')
         assert_integer(7, value.n)
@@ -250,7 +250,7 @@ describe("pcapi.core.decode", function()
       end)
     end
 
-    it("as deep as nesting may go", function()
+    it("at the deepest nesting", function()
       local text = ("["):rep(99) .. '{"n":7,"gone":null}' .. ("]"):rep(99)
       local value = decode(text)
       for _ = 1, 99 do
@@ -262,12 +262,12 @@ describe("pcapi.core.decode", function()
   end)
 
   describe("nesting", function()
-    it("may be 100 deep", function()
+    it("may be 100 levels deep", function()
       assert.is_table(decode(("["):rep(100) .. ("]"):rep(100)))
       assert.is_table(decode(('{"a":'):rep(100) .. "1" .. ("}"):rep(100)))
     end)
 
-    it("is refused at 101, by name and place", function()
+    it("of 101 levels is refused with its place", function()
       local value, message, offset = core.decode(("["):rep(101) .. ("]"):rep(101))
       assert.is_nil(value)
       assert.matches("nested", message, 1, true)
@@ -275,7 +275,7 @@ describe("pcapi.core.decode", function()
       assert.is_nil((core.decode(('[{"a":'):rep(51) .. "1" .. ("}]"):rep(51))))
     end)
 
-    it("is counted anew for every text", function()
+    it("is counted from zero for every text", function()
       for _ = 1, 3 do
         core.decode(("["):rep(101))
         assert.is_table(decode(("["):rep(100) .. ("]"):rep(100)))
@@ -283,7 +283,7 @@ describe("pcapi.core.decode", function()
     end)
   end)
 
-  describe("bad JSON", function()
+  describe("invalid JSON", function()
     for _, case in ipairs {
       { "", 1 }, { "[1,]", 4 }, { "[1,2", 5 }, { '{"a" 1}', 6 }, { '{"a":}', 6 }, { "{a:1}", 2 },
       { '{"a":1,}', 8 }, { "[1] x", 5 }, { "[1 2]", 4 }, { "[01]", 2 }, { "[0x10]", 2 },
@@ -292,12 +292,11 @@ describe("pcapi.core.decode", function()
       { "['a']", 2 }, { "<html>", 1 }, { "\255\254[", 1 }, { "[1]]", 4 }, { "[1e5.5]", 5 },
       { "/* x */ [1]", 1 }, { "[1}", 3 }, { "  \n [x", 6 },
     } do
-      it(("%q is named at byte %d, and behind a byte order mark at its own byte"):format(
+      it(("%q is reported at byte %d, or that much later after a byte order mark"):format(
         case[1], case[2]), function()
         for _, bom in ipairs { "", BOM } do
           local value, message, offset = core.decode(bom .. case[1])
           assert.is_nil(value)
-          assert.is_string(message)
           assert.is_nil(message:find("character", 1, true))
           assert.equal(case[2] + #bom, offset)
         end
@@ -306,7 +305,7 @@ describe("pcapi.core.decode", function()
 
     for _, text in ipairs { '["\\x"]', '["\\ud8zz"]', '["\\ud800\\x"]', '["\\u12"]',
                             '["a', '["a\0b"]' } do
-      it(("%q is named"):format(text), function()
+      it(("%q is reported with its place"):format(text), function()
         local value, message, offset = core.decode(text)
         assert.is_nil(value)
         assert.is_string(message)
@@ -314,7 +313,7 @@ describe("pcapi.core.decode", function()
       end)
     end
 
-    it("with a zero byte is refused, wherever that stands", function()
+    it("with a zero byte in any place is refused", function()
       for _, text in ipairs { "[1]\0", "[1]\0 x", "[1\0]", "\0[1]", "5\0", '{"a":1}\0{"b":2}' } do
         local value, message = core.decode(text)
         assert.is_nil(value)
@@ -322,18 +321,18 @@ describe("pcapi.core.decode", function()
       end
     end)
 
-    it("that goes on after a zero byte is named there", function()
+    it("with text after a zero byte is reported at the zero byte", function()
       assert.equal(4, (select(3, core.decode "[1]\0 x")))
       assert.equal(7, (select(3, core.decode(BOM .. "[1]\0 x"))))
     end)
 
-    it("is not shown, since it may hold a token", function()
+    it("is not part of the message, as it may contain a token", function()
       local _, message = core.decode "SECRET[1"
       assert.is_nil(message:find("SECRET", 1, true))
     end)
   end)
 
-  it("does not depend on how the host sets up its own lua-cjson", function()
+  it("does not depend on the host's settings of lua-cjson", function()
     local cjson = require "cjson"
     cjson.decode_max_depth(2)
     local deep = core.decode "[[[1]]]"
@@ -341,7 +340,7 @@ describe("pcapi.core.decode", function()
     assert.same({ { { 1 } } }, deep)
   end)
 
-  it("raises for what is no text", function()
+  it("raises an error for a value that is not a string", function()
     for _, value in ipairs { {}, true, print } do
       assert.has_error(function() core.decode(value) end)
     end
@@ -349,9 +348,8 @@ describe("pcapi.core.decode", function()
   end)
 end)
 
--- The same texts through a reference: cjson as it is, and a plain recursion for
--- what decode adds to it.
-describe("pcapi.core.decode agrees with a plain reference", function()
+-- The reference is lua-cjson with a simple recursion for what decode adds.
+describe("pcapi.core.decode agrees with a simple reference", function()
   local cjson = require("cjson").new()
 
   local function reference(value)
@@ -360,13 +358,13 @@ describe("pcapi.core.decode agrees with a plain reference", function()
     elseif type(value) ~= "table" then
       return value
     end
-    local settled = {}
+    local normalised = {}
     for key, item in pairs(value) do
       if type(key) == "number" or item ~= cjson.null then
-        settled[key] = reference(item)
+        normalised[key] = reference(item)
       end
     end
-    return settled
+    return normalised
   end
 
   local function same(expected, value)
@@ -404,7 +402,7 @@ describe("pcapi.core.decode agrees with a plain reference", function()
   local STRINGS = { "", "a", "a,1", ": 5", ":5", '\\":5', '\\",1', "[1", "null", " null", ",null",
                     "07:08:09", "\\\\", "\\\\\\\"", "2024-02-03T07:08:09.123", "-", "n", "1",
                     "\\u00fc", "\195\188", "}{][", ("x"):rep(61), ("y,1 "):rep(17), "\\n1" }
-  local spacing -- one in so many places gets white space
+  local spacing -- one place in that many gets white space
 
   local function space()
     return random(spacing) == 1 and pick(SPACES) or ""
@@ -432,7 +430,7 @@ describe("pcapi.core.decode agrees with a plain reference", function()
   end
 
   for _, case in ipairs { { 1, 1000000 }, { 2, 4 }, { 3, 1 }, { 4, 30 } } do
-    it(("over 2000 random texts (seed %d)"):format(case[1]), function()
+    it(("for 2000 random texts (seed %d)"):format(case[1]), function()
       state, spacing = case[1], case[2]
       for _ = 1, 2000 do
         local text = space() .. text_of(5) .. space()
@@ -446,7 +444,7 @@ describe("pcapi.core.decode agrees with a plain reference", function()
     end)
   end
 
-  it("whose comparison would notice a float, a null that stayed and a lost item", function()
+  it("whose comparison notices a float, a null and a missing item", function()
     assert.is_false(same({ a = 1 }, { a = 1, b = cjson.null }))
     assert.is_false(same({ 1, cjson.null }, { 1 }))
     assert.is_false(HAS_INTEGERS and same({ 1 }, { 2 ^ 0 }))
