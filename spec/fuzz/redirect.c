@@ -1,5 +1,5 @@
-/* The listener of the sign-in: whatever bytes come, only a request with its state counts, and
- * what it answers is HTTP. "$PORT" in the input stands for its port, which differs. */
+/* The listener of a sign-in: only a request with its state counts, and its replies are HTTP.
+ * "$PORT" in the input is replaced by its port, which differs in each run. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem */
 #endif
@@ -47,11 +47,12 @@ static void check_reply(int fd) {
   }
 }
 
-static void check_answer(const struct listener_answer *a, const char *text, size_t n) {
-  claim(memmem(text, n, STATE, strlen(STATE)) || memchr(text, '%', n), "only the state counts");
-  claim(a->code[0] || a->error[0], "an answer has a code or an error");
-  claim(strlen(a->code) <= LISTENER_CODE_MAX && strlen(a->error) <= LISTENER_ERROR_MAX,
-        "and is no longer than may be");
+static void check_response(const struct listener_response *r, const char *text, size_t n) {
+  claim(memmem(text, n, STATE, strlen(STATE)) || memchr(text, '%', n),
+        "only a request with the state counts");
+  claim(r->code[0] || r->error[0], "a response has a code or an error");
+  claim(strlen(r->code) <= LISTENER_CODE_MAX && strlen(r->error) <= LISTENER_ERROR_MAX,
+        "a response obeys its limits");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -66,9 +67,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   shutdown(fd, SHUT_WR);
   for (int i = 0; i < 4 && code == LISTENER_WAITING; i++)
     code = listener_wait(l, 0);
-  claim(code != LISTENER_FAILED, "no request breaks the listener");
-  if (code == LISTENER_ANSWERED)
-    check_answer(listener_answer(l), text, n);
+  claim(code != LISTENER_FAILED, "no request makes the listener fail");
+  if (code == LISTENER_DONE)
+    check_response(listener_response(l), text, n);
   check_reply(fd);
   close(fd);
   listener_close(l);

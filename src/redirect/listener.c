@@ -41,11 +41,11 @@ struct peer {
 struct listener {
   struct MHD_Daemon *daemons[FAMILIES]; /* NULL: not started, or the machine lacks the family */
   uint16_t port;
-  bool answered;  /* the response was received … */
+  bool received;  /* the response was received … */
   bool delivered; /* … and its page was sent to the browser */
   char state[LISTENER_STATE_MAX + 1];
   char path[LISTENER_PATH_MAX + 1];
-  struct listener_answer answer;
+  struct listener_response response;
   struct peer peers[PEERS];
 };
 
@@ -142,14 +142,14 @@ static void copy_start(char *into, size_t max, const char *value) {
   into[copied] = '\0';
 }
 
-static bool store_answer(struct listener *l, struct MHD_Connection *connection) {
-  struct listener_answer *a = &l->answer;
-  l->answered = copy(a->code, LISTENER_CODE_MAX, parameter(connection, "code")) &&
-                copy(a->error, LISTENER_ERROR_MAX, parameter(connection, "error")) &&
-                (a->code[0] || a->error[0]);
-  copy_start(a->error_description, LISTENER_DESCRIPTION_MAX,
+static bool store_response(struct listener *l, struct MHD_Connection *connection) {
+  struct listener_response *r = &l->response;
+  l->received = copy(r->code, LISTENER_CODE_MAX, parameter(connection, "code")) &&
+                copy(r->error, LISTENER_ERROR_MAX, parameter(connection, "error")) &&
+                (r->code[0] || r->error[0]);
+  copy_start(r->error_description, LISTENER_DESCRIPTION_MAX,
              parameter(connection, "error_description"));
-  return l->answered;
+  return l->received;
 }
 
 static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection,
@@ -165,12 +165,12 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
     return reply(connection, &not_found);
   if (!is_state(l, parameter(connection, "state")))
     return reply(connection, &wrong_state);
-  if (!l->answered) { /* the first one counts; a reload shows the page again */
-    if (!store_answer(l, connection))
+  if (!l->received) { /* the first one counts; a reload shows the page again */
+    if (!store_response(l, connection))
       return reply(connection, &invalid);
     *delivery = l;
   }
-  return reply(connection, l->answer.error[0] ? &refused : &signed_in);
+  return reply(connection, l->response.error[0] ? &refused : &signed_in);
 }
 
 /* A request has ended: its page was sent, or cannot be sent any more. */
@@ -390,11 +390,11 @@ enum listener_code listener_wait(struct listener *l, int timeout_ms) {
     left = end > now_ms() ? end - now_ms() : 0;
     steps++;
   } while (!l->delivered && (left > 0 || (ready > 0 && steps < STEPS_MAX)));
-  return l->delivered ? LISTENER_ANSWERED : LISTENER_WAITING;
+  return l->delivered ? LISTENER_DONE : LISTENER_WAITING;
 }
 
-const struct listener_answer *listener_answer(const struct listener *l) {
-  return &l->answer;
+const struct listener_response *listener_response(const struct listener *l) {
+  return &l->response;
 }
 
 void listener_close(struct listener *l) {

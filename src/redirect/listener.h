@@ -4,10 +4,8 @@
  *
  * Any web page in the browser, and any user of this machine, can send requests here. So only a
  * request with the secret state counts, nothing of a request is echoed, and idle connections
- * are closed.
- */
-#ifndef PCAPI_LISTENER_H
-#define PCAPI_LISTENER_H
+ * are closed. */
+#pragma once
 
 #include <stdint.h>
 
@@ -21,13 +19,13 @@
 
 enum listener_code {
   LISTENER_WAITING, /* wait again */
-  LISTENER_ANSWERED,
+  LISTENER_DONE,
   LISTENER_FAILED /* with errno; the listener can only be closed */
 };
 
 /* The unescaped parameters of the response: a code or an error (RFC 6749 §4.1.2). "" if one is
  * missing. */
-struct listener_answer {
+struct listener_response {
   char code[LISTENER_CODE_MAX + 1];
   char error[LISTENER_ERROR_MAX + 1];
   char error_description[LISTENER_DESCRIPTION_MAX + 1];
@@ -43,15 +41,13 @@ struct listener *listener_open(const char *state, const char *path);
 uint16_t listener_port(const struct listener *l);
 
 /* Serves requests for at most timeout_ms milliseconds; a signal ends it earlier. Returns
- * LISTENER_ANSWERED after the browser has received its page, or has disconnected. */
+ * LISTENER_DONE after the browser has received its page, or has disconnected. */
 enum listener_code listener_wait(struct listener *l, int timeout_ms);
 
-/* To be called after LISTENER_ANSWERED. The result belongs to the listener. */
-const struct listener_answer *listener_answer(const struct listener *l);
+/* To be called after LISTENER_DONE. The result belongs to the listener. */
+const struct listener_response *listener_response(const struct listener *l);
 
 /* Stops listening. NULL is allowed. */
 void listener_close(struct listener *l);
 
 #pragma GCC visibility pop
-
-#endif

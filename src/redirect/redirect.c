@@ -1,6 +1,6 @@
 /* luaopen_pcapi_redirect: the Lua binding of listener.h. A separate module, so that only programs
  * that sign in with a browser load an HTTP server. */
-#include "../compat.h"
+#include "../binding.h"
 #include "listener.h"
 
 #include <errno.h>
@@ -21,10 +21,8 @@ static struct lredirect *lredirect_check(lua_State *L) {
 
 /* Returns nil and a message made of errno. */
 static int lredirect_fail(lua_State *L, const char *what) {
-  const int error = errno;
-  lua_pushnil(L);
-  lua_pushfstring(L, "%s: %s", what, error ? strerror(error) : "libmicrohttpd does not start");
-  return 2;
+  const char *reason = errno ? strerror(errno) : "libmicrohttpd does not start";
+  return binding_fail(L, lua_pushfstring(L, "%s: %s", what, reason), NULL);
 }
 
 /* listen(state [, path]) -> listener, or nil, message. Receives one authorization response with
@@ -39,8 +37,7 @@ static int lredirect_listen(lua_State *L) {
                 "must be a path of at most 256 characters");
   struct lredirect *r = lua_newuserdata(L, sizeof *r);
   r->listener = NULL; /* closed first: __gc is safe after an error from here on */
-  luaL_getmetatable(L, LREDIRECT);
-  lua_setmetatable(L, -2);
+  luaL_setmetatable(L, LREDIRECT);
   r->listener = listener_open(state, path);
   return r->listener ? 1 : lredirect_fail(L, "cannot listen on a port of 127.0.0.1");
 }
@@ -73,11 +70,11 @@ static int lredirect_wait(lua_State *L) {
     lua_pushboolean(L, 0);
     return 1;
   }
-  const struct listener_answer *answer = listener_answer(r->listener);
+  const struct listener_response *response = listener_response(r->listener);
   lua_createtable(L, 0, 3);
-  set_text(L, "code", answer->code);
-  set_text(L, "error", answer->error);
-  set_text(L, "error_description", answer->error_description);
+  set_text(L, "code", response->code);
+  set_text(L, "error", response->error);
+  set_text(L, "error_description", response->error_description);
   return 1;
 }
 
@@ -115,12 +112,7 @@ EXPORT int luaopen_pcapi_redirect(lua_State *L) {
       {NULL, NULL},
   };
   luaL_checkversion(L);
-  luaL_newmetatable(L, LREDIRECT);
-  luaL_setfuncs(L, metamethods, 0);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushliteral(L, LREDIRECT);
-  lua_setfield(L, -2, "__name");
+  binding_class(L, LREDIRECT, methods, metamethods);
   luaL_newlib(L, functions);
   return 1;
 }
