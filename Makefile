@@ -40,7 +40,7 @@ $(CORE): $(SOURCES) $(HEADERS)
 	@mkdir -p $(@D)
 	$(COMPILE) -fPIC -fvisibility=hidden -shared $(SOURCES) -o $@ $(LIBS)
 
-$(REDIRECT): $(REDIRECT_SOURCES) $(wildcard src/redirect/*.h) src/compat.h
+$(REDIRECT): $(REDIRECT_SOURCES) $(wildcard src/redirect/*.h) src/binding.h src/compat.h
 	@mkdir -p $(@D)
 	$(COMPILE) -fPIC -fvisibility=hidden -shared $(REDIRECT_SOURCES) -o $@ -lmicrohttpd
 
@@ -107,10 +107,8 @@ test-page: page-needs
 screenshot: page-needs
 	@sandbox/run dev/node spec/browser/screenshot.mjs docs/nginx-page.png
 
-C_TESTS := $(OUT)/spec/buf_test $(OUT)/spec/jsontext_test $(OUT)/spec/crypto_test \
-           $(OUT)/spec/inflate_test $(OUT)/spec/head_test $(OUT)/spec/sockets_test \
-           $(OUT)/spec/file_test $(OUT)/spec/pool_test \
-           $(OUT)/spec/http_test $(OUT)/spec/binding_test
+C_TESTS := $(patsubst %,$(OUT)/spec/%_test,buf jsontext crypto inflate head sockets file failure \
+                pool http binding)
 WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=fdopendir,--wrap=flock \
   -Wl,--wrap=fstat,--wrap=fstatat,--wrap=fsync,--wrap=mkdir,--wrap=open,--wrap=openat,--wrap=read \
@@ -174,12 +172,10 @@ build/fuzz/object/%.o: src/%.c $(HEADERS) $(wildcard src/redirect/*.h)
 	@mkdir -p $(@D)
 	$(FUZZ_COMPILE) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
 
-# headers.c includes lhttp.c to reach its static functions
-$(FUZZ_OUT)/headers: FUZZ_OMIT := $(patsubst %,build/fuzz/object/%.o,lhttp pcapi_core)
 $(FUZZ_OUT)/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(FUZZ_OBJECTS)
 	@mkdir -p $(@D)
-	$(FUZZ_COMPILE) -fsanitize=fuzzer,address,undefined $< \
-	  $(filter-out $(FUZZ_OMIT),$(FUZZ_OBJECTS)) -o $@ $(LIBS) -lmicrohttpd -llua5.4
+	$(FUZZ_COMPILE) -fsanitize=fuzzer,address,undefined $< $(FUZZ_OBJECTS) -o $@ $(LIBS) \
+	  -lmicrohttpd -llua5.4
 
 $(CURL_URL): spec/fuzz/helper/curl_url.c
 	@mkdir -p $(@D)

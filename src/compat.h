@@ -8,8 +8,6 @@
 /* 2^53 - 1: a double holds every integer up to here exactly. */
 #define PCAPI_EXACT ((lua_Integer)9007199254740991)
 
-#define PCAPI_HAS_INTEGERS (LUA_VERSION_NUM >= 503)
-
 /* for the only symbol that a module exports */
 #define EXPORT __attribute__((visibility("default")))
 

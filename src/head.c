@@ -28,7 +28,7 @@ static struct span trimmed(struct span s) {
   return s;
 }
 
-/* Whether a span is that word, in any case. */
+/* Whether a span is the word, which is in lower case; ignores the case of the span. */
 static bool is_word(struct span s, const char *word) {
   const size_t len = strlen(word);
   size_t i = 0;
@@ -37,8 +37,8 @@ static bool is_word(struct span s, const char *word) {
   return i == len && (size_t)(s.end - s.p) == len;
 }
 
-/* The three digits of "HTTP/1.1 200 OK"; NULL for what is no status line. libcurl writes that of
- * HTTP/2 as "HTTP/2 200 ". */
+/* Returns the three digits in a line such as "HTTP/1.1 200 OK"; NULL if it is not a status line.
+ * libcurl writes the status line of HTTP/2 as "HTTP/2 200 ". */
 static const char *status_of(struct span line) {
   static const char *const versions[] = {"HTTP/1.1 ", "HTTP/1.0 ", "HTTP/2 ", "HTTP/3 "};
   for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
@@ -58,14 +58,14 @@ static enum head_code begin(struct head *h, struct span line) {
   const char *status = status_of(line);
   if (!status)
     return HEAD_NOT_HTTP;
-  h->text.max -= h->text.len; /* or a flood of interim responses would have no ceiling */
+  h->text.max -= h->text.len; /* otherwise there would be no limit on interim responses */
   buf_clear(&h->text);
   h->has_field = h->has_coding = h->has_length = false;
   h->state = status[0] == '1' ? HEAD_INTERIM : HEAD_FINAL; /* RFC 9110 §15.2 */
-  return memcmp(status, "101", 3) == 0 ? HEAD_SWITCHES : HEAD_OK;
+  return memcmp(status, "101", 3) == 0 ? HEAD_UPGRADE : HEAD_OK;
 }
 
-/* Content-Length may come as a list of the same number (RFC 9110 §8.6). */
+/* Content-Length may be a list that repeats one number (RFC 9110 §8.6). */
 static enum head_code read_length(struct head *h, struct span value) {
   const char *next;
   for (; value.p <= value.end; value.p = next + 1) {
@@ -89,36 +89,43 @@ static enum head_code read_length(struct head *h, struct span value) {
   return h->has_coding ? HEAD_FRAMING : HEAD_OK;
 }
 
+/* libcurl would decompress "gzip, chunked" by itself, and with "identity" it would read until the
+ * connection closes. */
+static enum head_code read_coding(struct head *h, struct span value) {
+  const bool is_sound = is_word(value, "chunked") && !h->has_coding && !h->has_length;
+  h->has_coding = true;
+  return is_sound ? HEAD_OK : HEAD_FRAMING;
+}
+
+/* A line that begins with white space continues the header before it (RFC 9112 §5.2). libcurl has
+ * read that header already, so a length must not be continued. */
+static enum head_code continue_field(const struct head *h, struct span line) {
+  const struct span more = trimmed(line);
+  if (h->is_framing && more.p < more.end)
+    return HEAD_FRAMING;
+  return h->has_field ? HEAD_OK : HEAD_NO_NAME;
+}
+
 static enum head_code read_field(struct head *h, struct span line) {
   const char *colon = memchr(line.p, ':', (size_t)(line.end - line.p));
-  if (head_is_space(*line.p)) { /* goes on from the line before (RFC 9112 §5.2) */
-    const struct span more = trimmed(line);
-    if (h->is_framing && more.p < more.end) /* libcurl has read the line before already */
-      return HEAD_FRAMING;
-    return h->has_field ? HEAD_OK : HEAD_NO_NAME;
-  }
+  if (head_is_space(*line.p))
+    return continue_field(h, line);
   if (!colon || colon == line.p)
     return HEAD_NO_NAME;
   for (const char *p = line.p; p < colon; p++)
     if ((unsigned char)*p <= ' ' || *p == '\x7f')
       return HEAD_NO_NAME;
-  h->has_field = true;
   const struct span name = {line.p, colon};
   const struct span value = trimmed((struct span){colon + 1, line.end});
   const bool is_length = is_word(name, "content-length");
+  h->has_field = true;
   h->is_framing = is_length || is_word(name, "transfer-encoding");
-  if (is_length)
-    return read_length(h, value);
   if (!h->is_framing)
     return HEAD_OK;
-  /* libcurl would decompress "gzip, chunked" by itself, and wait for the end of the connection
-   * behind "identity" */
-  const bool sound = is_word(value, "chunked") && !h->has_coding && !h->has_length;
-  h->has_coding = true;
-  return sound ? HEAD_OK : HEAD_FRAMING;
+  return is_length ? read_length(h, value) : read_coding(h, value);
 }
 
-static enum head_code keep(struct head *h, const char *line, size_t len) {
+static enum head_code append(struct head *h, const char *line, size_t len) {
   switch (buf_append(&h->text, line, len)) {
   case BUF_OK:
     return HEAD_OK;
@@ -143,13 +150,13 @@ enum head_code head_line(struct head *h, const char *line, size_t len) {
   enum head_code code = HEAD_OK;
   if (memchr(line, '\r', n) || memchr(line, '\0', n))
     code = HEAD_NO_NAME;
-  else if (h->state == HEAD_BEGINS)
+  else if (h->state == HEAD_START)
     code = begin(h, content);
   else if (n > 0)
     code = read_field(h, content);
   else
-    h->state = h->state == HEAD_FINAL ? HEAD_OVER : HEAD_BEGINS;
-  return code == HEAD_OK ? keep(h, line, len) : code;
+    h->state = h->state == HEAD_FINAL ? HEAD_OVER : HEAD_START;
+  return code == HEAD_OK ? append(h, line, len) : code;
 }
 
 const char *head_message(enum head_code code) {
@@ -157,17 +164,17 @@ const char *head_message(enum head_code code) {
   case HEAD_OK:
     break;
   case HEAD_TOO_LARGE:
-    return "the headers of the answer are larger than max_headers";
+    return "the headers of the response exceed the size limit";
   case HEAD_NO_MEMORY:
     return "not enough memory";
   case HEAD_NOT_HTTP:
-    return "the answer makes no sense: it does not begin as HTTP does";
-  case HEAD_SWITCHES:
-    return "the answer makes no sense: it changes the protocol, which nobody asked for";
+    return "the response is not valid: it does not begin with an HTTP status line";
+  case HEAD_UPGRADE:
+    return "the response is not valid: it switches to another protocol";
   case HEAD_NO_NAME:
-    return "the answer makes no sense: a header line has no name, or holds a control character";
+    return "the response is not valid: a header has no name or holds a control character";
   case HEAD_FRAMING:
-    return "the answer makes no sense: its headers contradict each other about its length";
+    return "the response is not valid: its headers contradict each other about its length";
   }
   return NULL;
 }

@@ -1,5 +1,5 @@
-/* What a client needs of the system and Lua does not offer: a monotonic clock,
- * sleep, random ids, what the terminal is, and standard streams that are safe. */
+/* Functions of the system that Lua lacks: a monotonic clock, sleep, random ids, the width of the
+ * terminal, and a guard for the standard streams. */
 #include "binding.h"
 #include "crypto.h"
 
@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <sys/ioctl.h>
 
-/* now() -> seconds of a clock that never jumps; its zero means nothing. */
+/* now() -> seconds of a clock that never jumps, since an arbitrary time */
 static int sys_now(lua_State *L) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -19,8 +19,8 @@ static int sys_now(lua_State *L) {
   return 1;
 }
 
-/* sleep(seconds). Returns early when a signal arrives, so that the handler's Lua
- * hook can run; who must sleep on calls again. */
+/* sleep(seconds): returns early after a signal, so that the Lua hook of its handler can run. The
+ * caller repeats it to sleep on. */
 static int sys_sleep(lua_State *L) {
   const lua_Number seconds = luaL_checknumber(L, 1);
   luaL_argcheck(L, seconds < 1e9, 1, "seconds out of range");
@@ -35,10 +35,10 @@ static int sys_sleep(lua_State *L) {
 
 static void random_bytes(lua_State *L, void *bytes, size_t n) {
   if (!crypto_random(bytes, n))
-    luaL_error(L, "the system gives no random bytes");
+    luaL_error(L, "the system provides no random bytes");
 }
 
-/* random() -> a number in [0, 1), independent of math.random's state. */
+/* random() -> a number in [0, 1), independent of the state of math.random */
 static int sys_random(lua_State *L) {
   uint32_t bits;
   random_bytes(L, &bits, sizeof bits);
@@ -46,7 +46,7 @@ static int sys_random(lua_State *L) {
   return 1;
 }
 
-/* uuid() -> a random UUID, version 4 (RFC 9562 §5.4). */
+/* uuid() -> a random UUID, version 4 (RFC 9562 §5.4) */
 static int sys_uuid(lua_State *L) {
   static const char hex[] = "0123456789abcdef";
   unsigned char b[16];
@@ -65,8 +65,7 @@ static int sys_uuid(lua_State *L) {
   return 1;
 }
 
-/* columns(fd) -> width of the terminal behind the descriptor; nil when it is
- * none. */
+/* columns(fd) -> width of the terminal; nil if the descriptor is not a terminal */
 static int sys_columns(lua_State *L) {
   const int fd = (int)luaL_checkinteger(L, 1);
   struct winsize size;
@@ -77,8 +76,8 @@ static int sys_columns(lua_State *L) {
   return 1;
 }
 
-/* Opens a closed descriptor for the direction that nobody uses it in, so that reading
- * 0 and writing 1 and 2 fail by EBADF as before. Returns 0, or errno. */
+/* Opens a descriptor if it is closed, for the direction that is not used: reading 0 and writing 1
+ * and 2 still fail with EBADF. Returns 0 or an errno. */
 static int guard_descriptor(int fd) {
   if (fcntl(fd, F_GETFD) != -1 || errno != EBADF)
     return 0;
@@ -92,17 +91,14 @@ static int guard_descriptor(int fd) {
   return failure;
 }
 
-/* guard_descriptors() -> true; nil and a message where that fails. For a program at its
- * start: the next file or socket takes the lowest free descriptor, and what is printed
- * would go there. A library leaves the descriptors of its process alone. */
+/* guard_descriptors() -> true, or nil, message. For the start of a program whose standard streams
+ * may be closed: otherwise the next file or socket gets one of their descriptors, and output goes
+ * there. A library must not change the descriptors of its process. */
 static int sys_guard_descriptors(lua_State *L) {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
     const int failure = guard_descriptor(fd);
-    if (failure) {
-      lua_pushnil(L);
-      lua_pushfstring(L, "/dev/null: %s", strerror(failure));
-      return 2;
-    }
+    if (failure)
+      return binding_fail(L, lua_pushfstring(L, "/dev/null: %s", strerror(failure)), NULL);
   }
   lua_pushboolean(L, 1);
   return 1;
@@ -110,12 +106,8 @@ static int sys_guard_descriptors(lua_State *L) {
 
 void lsys_open(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"now", sys_now},
-      {"sleep", sys_sleep},
-      {"random", sys_random},
-      {"uuid", sys_uuid},
-      {"columns", sys_columns},
-      {"guard_descriptors", sys_guard_descriptors},
+      {"now", sys_now},   {"sleep", sys_sleep},     {"random", sys_random},
+      {"uuid", sys_uuid}, {"columns", sys_columns}, {"guard_descriptors", sys_guard_descriptors},
       {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);

@@ -1,4 +1,4 @@
-/* luaopen_pcapi_core, the only symbol that this library shows. */
+/* luaopen_pcapi_core, the only symbol that this library exports. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* dladdr */
 #endif
@@ -8,8 +8,8 @@
 
 #include <curl/curl.h>
 
-/* What was built against what, for bug reports and for specs that must know
- * which library they really loaded; and where libcurl has the system's CAs, nil for none. */
+/* Pushes a table with the versions that this library was built with and runs with, and with
+ * libcurl's paths to the system's CA certificates (nil: libcurl has none). */
 static void push_build(lua_State *L) {
   const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
   lua_newtable(L);
@@ -25,17 +25,17 @@ static void push_build(lua_State *L) {
   lua_setfield(L, -2, "ca_path");
 }
 
-EXPORT int luaopen_pcapi_core(lua_State *L);
-
-/* Keeps this library in the process when a Lua state closes. libcurl's global
- * state, and that of the libraries under it, is made once per process; unloading
- * them would lose it, and the next state would make it again. */
+/* Keeps this library in the process after its Lua state closes. libcurl, and the libraries that it
+ * uses, have a global state that is made once in a process. Unloading would lose it, and the next
+ * Lua state would make it again. */
 static void stay_loaded(void) {
-  static const char anchor = 0; /* some address within */
+  static const char anchor = 0; /* an address within this library */
   Dl_info self;
   if (dladdr(&anchor, &self) && self.dli_fname)
     dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
+
+EXPORT int luaopen_pcapi_core(lua_State *L);
 
 EXPORT int luaopen_pcapi_core(lua_State *L) {
   luaL_checkversion(L);
@@ -44,6 +44,7 @@ EXPORT int luaopen_pcapi_core(lua_State *L) {
   lbuf_open(L);
   lcrypto_open(L);
   lfile_open(L);
+  lhead_open(L);
   lhttp_open(L);
   linflate_open(L);
   ljson_open(L);

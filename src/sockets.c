@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SOCKETS_FIRST 8
+#define SOCKETS_FIRST 8 /* entries of the first allocation */
 
 static bool sockets_reserve(struct sockets *s) {
   if (s->count < s->room)
@@ -21,15 +21,11 @@ static bool sockets_reserve(struct sockets *s) {
   return true;
 }
 
-/* False where the descriptor is no socket any more, or the system has no cookies. */
+/* False if the descriptor is no longer a socket, or the kernel has no cookies (Linux before 4.6).
+ */
 static bool cookie_of(int fd, unsigned long long *cookie) {
-#ifdef SO_COOKIE
   socklen_t len = sizeof *cookie;
   return getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &len) == 0;
-#else
-  (void)fd, (void)cookie;
-  return false;
-#endif
 }
 
 static bool is_same(const struct socket_entry *socket) {
@@ -37,7 +33,7 @@ static bool is_same(const struct socket_entry *socket) {
   return cookie_of(socket->fd, &cookie) && cookie == socket->cookie;
 }
 
-/* The entry of that descriptor; NULL when there is none. */
+/* Returns the entry of a descriptor; NULL if there is none. */
 static struct socket_entry *entry_of(const struct sockets *s, int fd) {
   for (size_t i = 0; i < s->count; i++)
     if (s->all[i].fd == fd)
@@ -69,10 +65,10 @@ void sockets_free(struct sockets *s) {
   *s = (struct sockets){.all = NULL};
 }
 
-typedef int name_of(int fd, struct sockaddr *address, socklen_t *len);
+typedef int address_of(int fd, struct sockaddr *address, socklen_t *len);
 
-/* The port at one end, by getsockname() or getpeername(); 0 for none. */
-static int port_of(int fd, name_of *end) {
+/* Returns the port at one end, by getsockname() or getpeername(); 0 if there is none. */
+static int port_of(int fd, address_of *end) {
   struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
   socklen_t len = sizeof address;
   if (end(fd, (struct sockaddr *)&address, &len) != 0)
@@ -82,7 +78,7 @@ static int port_of(int fd, name_of *end) {
   return address.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)&address)->sin_port) : 0;
 }
 
-/* They do not change as long as it is connected. */
+/* The ports do not change while the socket is connected. */
 static void learn_ports(struct socket_entry *socket) {
   socket->remote_port = port_of(socket->fd, getpeername);
   socket->local_port = socket->remote_port ? port_of(socket->fd, getsockname) : 0;
@@ -104,17 +100,23 @@ bool sockets_has_unread(const struct socket_entry *socket) {
   return ioctl(socket->fd, FIONREAD, &unread) == 0 && unread > 0;
 }
 
-/* Where the system does not tell, a peer counts as silent from the beginning. */
+/* If the kernel does not report it, the peer counts as silent since the socket was opened. */
 long long sockets_silence(const struct socket_entry *socket, long long now) {
   const long long age = now - socket->opened;
-#ifdef __linux__
   struct tcp_info info;
   socklen_t len = sizeof info;
   if (getsockopt(socket->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
       (long long)info.tcpi_last_data_recv < age)
     return info.tcpi_last_data_recv;
-#endif
   return age;
+}
+
+/* Reading is shut down, which is enough to be found closed. If writing were shut down too,
+ * libcurl's farewell on the closed connection would fail, and it would report that failure for the
+ * next transfer. With unread bytes both are shut down. shutdown() fails while a socket is
+ * connecting. */
+static void shut_down(const struct socket_entry *socket) {
+  shutdown(socket->fd, sockets_has_unread(socket) ? SHUT_RDWR : SHUT_RD);
 }
 
 bool sockets_shut_down(struct sockets *s, long long opened_before) {
@@ -122,12 +124,9 @@ bool sockets_shut_down(struct sockets *s, long long opened_before) {
   for (size_t i = 0; i < s->count; i++) {
     struct socket_entry *socket = &s->all[i];
     if (socket->used)
-      some_left = some_left || socket->given_up;
-    else if ((socket->given_up || socket->opened < opened_before) && is_same(socket))
-      /* for reading only, where that is enough to be found closed: libcurl says goodbye when it
-       * closes a connection, and puts the failure of that before the next transfer's own. Fails
-       * while the socket is connecting */
-      shutdown(socket->fd, sockets_has_unread(socket) ? SHUT_RDWR : SHUT_RD);
+      some_left = some_left || socket->retired;
+    else if ((socket->retired || socket->opened < opened_before) && is_same(socket))
+      shut_down(socket);
   }
   return some_left;
 }

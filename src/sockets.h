@@ -1,13 +1,12 @@
-/* The sockets under a pool's connections: how old each one is, when its peer was heard last,
- * and which are given up. libcurl keeps an HTTP/2 connection whose peer fell silent, and does
- * not tell which connection a transfer is on; the ports tell. Knows POSIX; neither libcurl nor
- * Lua.
+/* The sockets of a pool's connections: when each was opened, when its peer last sent something, and
+ * whether it may be used again. libcurl reuses an HTTP/2 connection whose peer has fallen silent,
+ * and does not report which connection a transfer uses; the ports identify it. Uses POSIX; knows
+ * neither libcurl nor Lua.
  *
- * libcurl before 8.2 closes a socket by itself whose connecting did not succeed. Its number may
- * be another file's by now, even one of the host program: so none is touched whose cookie is
- * not the same. */
-#ifndef PCAPI_SOCKETS_H
-#define PCAPI_SOCKETS_H
+ * libcurl before 8.2 closes a socket by itself if it could not connect. Its descriptor may then
+ * belong to another file, even one of the host program. So a socket is used only if its cookie, the
+ * kernel's unique id of a socket, is unchanged. */
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,12 +15,12 @@
 
 struct socket_entry {
   int fd;
-  unsigned long long cookie; /* the system's name for this very socket */
-  long long opened;          /* ms */
-  int local_port, remote_port; /* 0 before they are known */
-  bool is_http1;    /* it has served a response of HTTP/1 */
-  bool given_up;    /* no further request may use it; shut down once none does */
-  bool used;        /* for sockets_shut_down() */
+  unsigned long long cookie;
+  long long opened;            /* ms */
+  int local_port, remote_port; /* 0 while unknown */
+  bool is_http1;               /* it has served a response of HTTP/1 */
+  bool retired;                /* no further request may use it; it is shut down when none does */
+  bool used;                   /* by a transfer; set before sockets_shut_down() */
 };
 
 /* All zero: empty. */
@@ -30,30 +29,29 @@ struct sockets {
   size_t count, room;
 };
 
-/* Opens a socket that programs started later do not inherit, and notes it down where the system
- * can tell it from others. -1 with errno set: no descriptor, or no memory. */
+/* Opens a socket that child processes do not inherit, and adds it to the table if the kernel has
+ * cookies. Returns -1 with errno set if there is no descriptor or no memory. */
 int sockets_open(struct sockets *s, int family, int type, int protocol, long long now);
 
-/* Closes a socket of sockets_open(). 0, or -1 as close(2). */
+/* Closes a socket of sockets_open(). Returns what close(2) returns. */
 int sockets_close(struct sockets *s, int fd);
 
-/* Frees the table; each socket was closed before. */
+/* Frees the table. Every socket must be closed before. */
 void sockets_free(struct sockets *s);
 
-/* The connection between these two ports; NULL when there is none. */
+/* Finds the connection between two ports; NULL if there is none. Valid until the next
+ * sockets_open() or sockets_close(). */
 struct socket_entry *sockets_find(const struct sockets *s, int local_port, int remote_port);
 
-/* Whether bytes have come that nobody has read. */
+/* Whether bytes have arrived that were not read yet. */
 bool sockets_has_unread(const struct socket_entry *socket);
 
-/* Milliseconds for which the peer has sent nothing. */
+/* Returns for how many milliseconds the peer has sent nothing. */
 long long sockets_silence(const struct socket_entry *socket, long long now);
 
-/* Shuts down what is not used (`used` is false) and was either given up or opened before that
- * moment: whoever reads from it finds it closed. What is still connecting stays. Returns whether
- * some that are given up are still used. */
+/* Shuts down each socket that is not used (`used` is false) and was retired or opened before the
+ * given time: its next reader finds it closed. Sockets that are still connecting are left alone.
+ * Returns whether retired sockets are still used. */
 bool sockets_shut_down(struct sockets *s, long long opened_before);
 
 #pragma GCC visibility pop
-
-#endif

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* Gives a text to a head line by line; the first code that is not HEAD_OK. */
+/* Adds a text to a head line by line. Returns the first code that is not HEAD_OK. */
 static enum head_code read_all(struct head *h, const char *text, size_t max) {
   head_init(h, max);
   while (*text) {
@@ -22,66 +22,83 @@ static enum head_code read_all(struct head *h, const char *text, size_t max) {
 static void expect(const char *text, enum head_code code, const char *sentence) {
   struct head h;
   check(read_all(&h, text, 1000) == code, sentence);
-  check((head_message(code) == NULL) == (code == HEAD_OK), "has words for what is refused");
+  check((head_message(code) == NULL) == (code == HEAD_OK), "a refusal has a message");
   buf_free(&h.text);
 }
 
-static void is_kept(const char *text, const char *kept, const char *sentence) {
+static void results_in(const char *text, const char *head, const char *sentence) {
   struct head h;
-  check(read_all(&h, text, 1000) == HEAD_OK && head_is_over(&h) && h.text.len == strlen(kept) &&
-            memcmp(h.text.data, kept, h.text.len) == 0,
+  check(read_all(&h, text, 1000) == HEAD_OK && head_is_over(&h) && h.text.len == strlen(head) &&
+            memcmp(h.text.data, head, h.text.len) == 0,
         sentence);
   buf_free(&h.text);
 }
 
-static void keeps_the_final_head(void) {
+static void stores_the_final_head(void) {
   const char *plain = "HTTP/1.1 200 OK\r\nA: 1\r\n\r\n";
-  is_kept(plain, plain, "keeps a head");
-  is_kept("HTTP/2 204 \r\n\r\n", "HTTP/2 204 \r\n\r\n", "keeps that of HTTP/2");
-  is_kept("HTTP/1.1 200\nA: 1\n\n", "HTTP/1.1 200\nA: 1\n\n", "takes LF for the end of a line");
-  is_kept("HTTP/1.1 103 Hints\r\nB: 2\r\n\r\nHTTP/1.1 200 OK\r\nA: 1\r\n\r\n", plain,
-          "forgets an interim response");
-  is_kept("HTTP/1.1 200 OK\r\nA: 1\r\n\r\nTrailer: 1\r\nHTTP/1.1 500: x\r\n no\r\n\r\n", plain,
-          "ignores trailers, whatever they look like");
-  is_kept("HTTP/1.1 200 OK\r\nHTTP/1x: 1\r\n\r\n", "HTTP/1.1 200 OK\r\nHTTP/1x: 1\r\n\r\n",
-          "takes a header for one that begins as a status line does");
-  is_kept("HTTP/1.1 200 OK\r\nA: 1\r\n more\r\n\t\r\n\r\n",
-          "HTTP/1.1 200 OK\r\nA: 1\r\n more\r\n\t\r\n\r\n", "takes a line that goes on");
-  is_kept("HTTP/1.1 200 OK\r\nContent-Length: 5, 05\r\ncontent-length:5\r\n\r\n",
-          "HTTP/1.1 200 OK\r\nContent-Length: 5, 05\r\ncontent-length:5\r\n\r\n",
-          "takes the same length more than once");
+  results_in(plain, plain, "it stores a head");
+  results_in("HTTP/2 204 \r\n\r\n", "HTTP/2 204 \r\n\r\n", "it stores the head of HTTP/2");
+  results_in("HTTP/1.1 200\nA: 1\n\n", "HTTP/1.1 200\nA: 1\n\n",
+             "it accepts LF as the end of a line");
+  results_in("HTTP/1.1 103 Hints\r\nB: 2\r\n\r\nHTTP/1.1 200 OK\r\nA: 1\r\n\r\n", plain,
+             "it drops an interim response");
+  results_in("HTTP/1.1 200 OK\r\nA: 1\r\n\r\nTrailer: 1\r\nHTTP/1.1 500: x\r\n no\r\n\r\n", plain,
+             "it ignores any trailers");
+  results_in("HTTP/1.1 200 OK\r\nHTTP/1x: 1\r\n\r\n", "HTTP/1.1 200 OK\r\nHTTP/1x: 1\r\n\r\n",
+             "it accepts a header that begins like a status line");
+  results_in("HTTP/1.1 200 OK\r\nA: 1\r\n more\r\n\t\r\n\r\n",
+             "HTTP/1.1 200 OK\r\nA: 1\r\n more\r\n\t\r\n\r\n",
+             "it accepts a header that is continued");
+  results_in("HTTP/1.1 200 OK\r\nContent-Length: 5, 05\r\ncontent-length:5\r\n\r\n",
+             "HTTP/1.1 200 OK\r\nContent-Length: 5, 05\r\ncontent-length:5\r\n\r\n",
+             "it accepts one length that is repeated");
 }
 
 static void refuses(void) {
-  static const char *const no_http[] = {"", "GET / HTTP/1.1", "HTTP/1.1 099 x", "HTTP/1.1 2000",
-                                        "HTTP/1.1 abc", "HTTP/0.9 200", "HTTP/1.1  200", "HTTP/1.1"};
+  static const char *const no_http[] = {"",
+                                        "GET / HTTP/1.1",
+                                        "HTTP/1.1 099 x",
+                                        "HTTP/1.1 2000",
+                                        "HTTP/1.1 abc",
+                                        "HTTP/0.9 200",
+                                        "HTTP/1.1  200",
+                                        "HTTP/1.1"};
   char text[200];
   for (size_t i = 0; i < sizeof no_http / sizeof *no_http; i++) {
     snprintf(text, sizeof text, "%s\r\n", no_http[i]);
-    expect(text, HEAD_NOT_HTTP, "refuses what is no status line");
+    expect(text, HEAD_NOT_HTTP, "it refuses a line that is not a status line");
   }
-  expect("HTTP/1.1 101 Switching\r\n", HEAD_SWITCHES, "refuses another protocol");
-  static const char *const no_name[] = {" folded", "\tfolded", "nothing", ": 1", "a b: 1",
+  expect("HTTP/1.1 101 Switching\r\n", HEAD_UPGRADE, "it refuses another protocol");
+  static const char *const no_name[] = {" folded", "\tfolded", "nothing", ": 1",     "a b: 1",
                                         "a : 1",   "a\x01: 1", "a: b\rc", "a\x7f: 1"};
   for (size_t i = 0; i < sizeof no_name / sizeof *no_name; i++) {
     snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\n%s\r\n", no_name[i]);
-    expect(text, HEAD_NO_NAME, "refuses a header line without a name");
+    expect(text, HEAD_NO_NAME, "it refuses a header without a valid name");
   }
-  static const char *const framing[] = {
-      "Transfer-Encoding: identity", "Transfer-Encoding: gzip, chunked", "transfer-encoding:",
-      "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunkedx",
-      "Content-Length: 5\r\nTransfer-Encoding: chunked", "Content-Length: 5\r\nContent-Length: 6",
-      "Transfer-Encoding: chunked\r\nContent-Length: 5", "Content-Length: -1", "Content-Length:",
-      "Content-Length: 5,", "Content-Length: 5, 6", "Content-Length: +5", "Content-Length: 0x5",
-      "Content-Length: 9999999999999999999", "Content-Length: 4\r\n 0",
-      "A: 1\r\nTransfer-Encoding: chunked\r\n\t, gzip"};
+  static const char *const framing[] = {"Transfer-Encoding: identity",
+                                        "Transfer-Encoding: gzip, chunked",
+                                        "transfer-encoding:",
+                                        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+                                        "Transfer-Encoding: chunkedx",
+                                        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+                                        "Content-Length: 5\r\nContent-Length: 6",
+                                        "Transfer-Encoding: chunked\r\nContent-Length: 5",
+                                        "Content-Length: -1",
+                                        "Content-Length:",
+                                        "Content-Length: 5,",
+                                        "Content-Length: 5, 6",
+                                        "Content-Length: +5",
+                                        "Content-Length: 0x5",
+                                        "Content-Length: 9999999999999999999",
+                                        "Content-Length: 4\r\n 0",
+                                        "A: 1\r\nTransfer-Encoding: chunked\r\n\t, gzip"};
   for (size_t i = 0; i < sizeof framing / sizeof *framing; i++) {
     snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\n%s\r\n", framing[i]);
-    expect(text, HEAD_FRAMING, "refuses lengths that contradict each other");
+    expect(text, HEAD_FRAMING, "it refuses contradictory or unusual lengths");
   }
 }
 
-static void has_a_ceiling(void) {
+static void has_a_limit(void) {
   struct head h;
   head_init(&h, 100);
   enum head_code code = HEAD_OK;
@@ -91,31 +108,31 @@ static void has_a_ceiling(void) {
     if (code == HEAD_OK)
       code = head_line(&h, "\r\n", 2);
   }
-  check(code == HEAD_TOO_LARGE && lines <= 5, "counts interim responses");
+  check(code == HEAD_TOO_LARGE && lines <= 5, "interim responses count against its limit");
   buf_free(&h.text);
-  check(read_all(&h, "HTTP/1.1 200 OK\r\n\r\n", 30) == HEAD_OK, "reads a short head");
+  check(read_all(&h, "HTTP/1.1 200 OK\r\n\r\n", 30) == HEAD_OK, "it accepts a short head");
   for (code = HEAD_OK, lines = 0; lines < 100 && code == HEAD_OK; lines++)
     code = head_line(&h, "Trailer: 1\r\n", 12);
-  check(code == HEAD_TOO_LARGE && lines <= 4, "counts trailers");
+  check(code == HEAD_TOO_LARGE && lines <= 4, "trailers count against its limit");
   buf_free(&h.text);
 }
 
-static void stands_lack_of_memory(void) {
+static void survives_lack_of_memory(void) {
   struct head h;
   fail_alloc_at(1);
-  check(read_all(&h, "HTTP/1.1 200 OK\r\n", 100) == HEAD_NO_MEMORY, "tells a lack of memory");
+  check(read_all(&h, "HTTP/1.1 200 OK\r\n", 100) == HEAD_NO_MEMORY, "it reports lack of memory");
   fail_alloc_at(0);
   buf_free(&h.text);
 }
 
 int main(void) {
   struct head h;
-  keeps_the_final_head();
+  stores_the_final_head();
   refuses();
-  has_a_ceiling();
-  stands_lack_of_memory();
+  has_a_limit();
+  survives_lack_of_memory();
   check(read_all(&h, "HTTP/1.1 200 OK\r\nA: 1\r\n", 100) == HEAD_OK && !head_is_over(&h),
-        "is not over before the empty line");
+        "it is not over before the empty line");
   buf_free(&h.text);
   return check_result("head");
 }

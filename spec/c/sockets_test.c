@@ -17,7 +17,7 @@ static void listen_on_loopback(void) {
   listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   check(bind(listener, (struct sockaddr *)&server, len) == 0 && listen(listener, 64) == 0 &&
             getsockname(listener, (struct sockaddr *)&server, &len) == 0,
-        "has a server");
+        "the server listens");
 }
 
 static int port_of(int fd) {
@@ -28,11 +28,11 @@ static int port_of(int fd) {
 
 static int open_connected(struct sockets *s, long long now) {
   const int fd = sockets_open(s, AF_INET, SOCK_STREAM, 0, now);
-  check(fd >= 0 && connect(fd, (struct sockaddr *)&server, sizeof server) == 0, "connects");
+  check(fd >= 0 && connect(fd, (struct sockaddr *)&server, sizeof server) == 0, "it connects");
   return fd;
 }
 
-/* Whether a read finds the end. */
+/* Whether a read reaches the end of the stream. */
 static bool is_shut(int fd) {
   char byte;
   return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
@@ -43,58 +43,61 @@ static void finds_by_ports(void) {
   int fds[20];
   for (int i = 0; i < 20; i++)
     fds[i] = open_connected(&s, i);
-  check(fcntl(fds[0], F_GETFD) & FD_CLOEXEC, "is not inherited by programs");
+  check(fcntl(fds[0], F_GETFD) & FD_CLOEXEC, "child processes do not inherit it");
   const int to = ntohs(server.sin_port);
   for (int i = 0; i < 20; i++) {
     const struct socket_entry *found = sockets_find(&s, port_of(fds[i]), to);
-    check(found && found->fd == fds[i] && found->opened == i, "finds a connection by its ports");
+    check(found && found->fd == fds[i] && found->opened == i, "a connection is found by its ports");
   }
-  check(!sockets_find(&s, port_of(fds[0]), to + 1), "but by both of them only");
+  check(!sockets_find(&s, port_of(fds[0]), to + 1), "but not by one port alone");
   const int gone = port_of(fds[7]);
-  check(sockets_close(&s, fds[7]) == 0 && !sockets_find(&s, gone, to), "forgets what is closed");
-  check(sockets_close(&s, fds[7]) == -1, "as close does, fails the second time");
+  check(sockets_close(&s, fds[7]) == 0 && !sockets_find(&s, gone, to),
+        "a closed socket is removed");
+  check(sockets_close(&s, fds[7]) == -1, "closing it again fails, like close()");
   for (int i = 0; i < 20; i++)
     if (i != 7)
       sockets_close(&s, fds[i]);
-  check(s.count == 0, "is empty then");
+  check(s.count == 0, "the table is empty at the end");
   sockets_free(&s);
 }
 
 static void shuts_down(void) {
   struct sockets s = {.all = NULL};
   const int old = open_connected(&s, 100), used = open_connected(&s, 100),
-            given_up = open_connected(&s, 300), young = open_connected(&s, 300);
+            retired = open_connected(&s, 300), young = open_connected(&s, 300);
   const int connecting = sockets_open(&s, AF_INET, SOCK_STREAM, 0, 100);
   s.all[1].used = true;
-  s.all[2].given_up = true;
-  check(!sockets_shut_down(&s, 200), "has none left that is given up");
-  check(is_shut(old) && is_shut(given_up), "shuts down what is old or given up");
-  check(!is_shut(used) && !is_shut(young), "and neither what is used nor what is young");
+  s.all[2].retired = true;
+  check(!sockets_shut_down(&s, 200), "no retired socket is used");
+  check(is_shut(old) && is_shut(retired), "old and retired sockets are shut down");
+  check(!is_shut(used) && !is_shut(young), "used and new sockets are not");
   check(connect(connecting, (struct sockaddr *)&server, sizeof server) == 0,
-        "leaves alone what is connecting");
-  s.all[1].given_up = true;
-  check(sockets_shut_down(&s, 0) && !is_shut(used), "tells that one is used that is given up");
+        "a socket that is connecting is left alone");
+  s.all[1].retired = true;
+  check(sockets_shut_down(&s, 0) && !is_shut(used), "a retired socket that is used is reported");
   s.all[1].used = false;
-  check(!sockets_shut_down(&s, 0) && is_shut(used), "and shuts it down when it is not any more");
+  check(!sockets_shut_down(&s, 0) && is_shut(used), "and is shut down when it is no longer used");
   while (s.count > 0)
     sockets_close(&s, s.all[0].fd);
   sockets_free(&s);
 }
 
-/* libcurl before 8.2 closes some by itself, and the host program gets their number. */
-static void touches_no_file_of_others(void) {
+/* libcurl before 8.2 closes some sockets by itself, and the host program may get their descriptors.
+ */
+static void ignores_descriptors_of_the_host(void) {
   struct sockets s = {.all = NULL};
   const int fd = open_connected(&s, 100);
   const int foreign = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  check(connect(foreign, (struct sockaddr *)&server, sizeof server) == 0, "connects another");
-  check(dup2(foreign, fd) == fd, "takes the number");
+  check(connect(foreign, (struct sockaddr *)&server, sizeof server) == 0,
+        "another socket connects");
+  check(dup2(foreign, fd) == fd, "it takes the descriptor");
   close(foreign);
   sockets_shut_down(&s, 200);
-  check(!is_shut(fd), "does not shut down what has the number of a socket of ours");
-  check(!sockets_find(&s, port_of(fd), ntohs(server.sin_port)), "does not find it either");
+  check(!is_shut(fd), "a descriptor that was reused is not shut down");
+  check(!sockets_find(&s, port_of(fd), ntohs(server.sin_port)), "and is not found");
   close(fd);
   check(open_connected(&s, 500) == fd && s.count == 1 && s.all[0].opened == 500,
-        "notes down a new socket in the place of the old one");
+        "a new socket replaces the old entry");
   sockets_close(&s, fd);
   sockets_free(&s);
 }
@@ -102,20 +105,21 @@ static void touches_no_file_of_others(void) {
 static void measures_silence(void) {
   struct sockets s = {.all = NULL};
   const int fd = open_connected(&s, 1000);
-  check(sockets_silence(&s.all[0], 1000) == 0, "is not silent for longer than it is open");
+  check(sockets_silence(&s.all[0], 1000) == 0, "it is not silent for longer than it is open");
   usleep(60000);
   check(sockets_silence(&s.all[0], 100000) >= 40 && sockets_silence(&s.all[0], 100000) < 20000,
-        "is silent since it connected");
+        "it is silent since it connected");
   sockets_close(&s, fd);
   sockets_free(&s);
 }
 
-static void stands_lack_of_memory(void) {
+static void survives_lack_of_memory(void) {
   struct sockets s = {.all = NULL};
   fail_alloc_at(1);
-  check(sockets_open(&s, AF_INET, SOCK_STREAM, 0, 0) == -1, "fails without memory");
+  check(sockets_open(&s, AF_INET, SOCK_STREAM, 0, 0) == -1, "opening fails without memory");
   fail_alloc_at(0);
-  check(sockets_open(&s, -1, SOCK_STREAM, 0, 0) == -1 && s.count == 0, "fails as the system does");
+  check(sockets_open(&s, -1, SOCK_STREAM, 0, 0) == -1 && s.count == 0,
+        "opening fails if the system refuses");
   sockets_free(&s);
 }
 
@@ -123,9 +127,9 @@ int main(void) {
   listen_on_loopback();
   finds_by_ports();
   shuts_down();
-  touches_no_file_of_others();
+  ignores_descriptors_of_the_host();
   measures_silence();
-  stands_lack_of_memory();
+  survives_lack_of_memory();
   close(listener);
   return check_result("sockets");
 }

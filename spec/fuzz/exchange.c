@@ -1,6 +1,6 @@
-/* A server on loopback whose answers are the input, one after the other to one session, or
- * two that take turns: state that is kept between exchanges is reached as well. All in one
- * thread: the server acts between two waits of the pool. */
+/* A server on loopback sends the responses of the input to one session, or to two in turn, so that
+ * state between requests is covered too. Everything runs in one thread: the server acts between two
+ * waits of the pool. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #define SESSIONS 2
-#define ANSWERS 6 /* of one input */
+#define RESPONSES 6 /* of one input */
 #define CONNECTIONS 8
-#define TIMEOUT 60 /* ms; costs so much where the server stays silent */
-#define PATIENCE 3 /* ms that the server waits for more requests, where it does not */
+#define TIMEOUT 60 /* ms; a silent server costs as much */
+#define PATIENCE 3 /* ms that a server which is not silent waits for more requests */
 #define MAX_BODY 4096
 #define MAX_HEADERS 2048
 
@@ -62,9 +62,10 @@ static void close_all(void) {
     close_one(0, true);
 }
 
-/* Answers the connection on which a request came, if any. True when it did. The lowest bits of
- * how say what becomes of the connection then: kept, closed or reset. */
-static bool answer(struct input bytes, uint8_t how) {
+/* Responds on a connection that has received a request. Returns whether there was one. The lowest
+ * two bits of how decide what happens to the connection: it stays open (0), is closed (1, 2) or
+ * reset (3). */
+static bool respond(struct input bytes, uint8_t how) {
   char request[16384];
   accept_all();
   for (int i = 0; i < open_count; i++) {
@@ -81,14 +82,15 @@ static bool answer(struct input bytes, uint8_t how) {
   return false;
 }
 
-static void check_answer(struct http *h, enum http_code code) {
-  const struct http_answer *a = http_answer(h);
-  claim(a->body.len <= MAX_BODY && a->head.text.len <= MAX_HEADERS, "ceilings hold");
+static void check_result(struct http *h, enum http_code code) {
+  const struct http_response *r = http_response(h);
+  claim(r->body.len <= MAX_BODY && r->head.text.len <= MAX_HEADERS, "limits hold");
   if (code == HTTP_DONE)
-    claim(a->status >= 100 && a->status <= 999, "an answer has a status");
+    claim(r->status >= 100 && r->status <= 999, "a response has a status");
   else
-    claim(http_message(h)[0] != '\0' && a->body.len == 0, "a failure has words and no body");
-  claim(code != HTTP_CONFIG, "no answer makes a setting wrong");
+    claim(http_failure(h)->message[0] != '\0' && r->body.len == 0,
+          "a failure has a message and no body");
+  claim(code != HTTP_CONFIG, "no response is reported as a wrong setting");
 }
 
 static double now(void) {
@@ -97,7 +99,7 @@ static double now(void) {
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void exchange(struct pool *pool, struct http *h, struct input bytes, uint8_t how) {
+static void send_request(struct pool *pool, struct http *h, struct input bytes, uint8_t how) {
   const char *method = methods[how >> 4 & 3];
   const struct http_request request = {.method = method,
                                        .url = url,
@@ -110,38 +112,38 @@ static void exchange(struct pool *pool, struct http *h, struct input bytes, uint
   const bool falls_silent = how & 4;
   const double latest = now() + 5;
   enum http_code code = http_start(h, &request);
-  int waits = 0; /* since the answer */
-  bool answered = false;
+  int waits = 0; /* since the response */
+  bool responded = false;
   while (code == HTTP_RUNNING && (code = http_result(h)) == HTTP_RUNNING) {
-    pool_wait(pool, answered ? 1 : 0);
+    pool_wait(pool, responded ? 1 : 0);
     while (pool_next(pool) != NULL)
       ;
-    if (!answered)
-      answered = answer(bytes, how);
+    if (!responded)
+      responded = respond(bytes, how);
     else if (++waits == PATIENCE && !falls_silent)
       close_all();
     claim(now() < latest, "the deadline holds");
   }
-  check_answer(h, code);
+  check_result(h, code);
 }
 
-/* The input: a byte for the sessions; then answers, each a byte of how and its bytes up to
+/* The input: one byte of options; then responses, each one byte of options and its bytes, up to
  * 0xff. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct input in = {data, size};
   const uint8_t how = take_byte(&in);
-  const struct pool_limits limits = {.kept = 4, .watched = how & 1};
+  const struct pool_limits limits = {.idle = 4, .watched = how & 1};
   const struct http_options options = {.allow_http = true, .proxy = ""};
   struct http *sessions[SESSIONS];
-  enum http_code code;
+  struct http_failure failure;
   if (listener < 0)
     listen_once();
-  struct pool *pool = http_pool(&limits, &code);
+  struct pool *pool = http_pool(&limits, &failure);
   for (int i = 0; i < SESSIONS; i++)
-    sessions[i] = http_open(pool, &options, &code);
-  for (int i = 0; i < ANSWERS && in.left > 0; i++) {
+    sessions[i] = http_open(pool, &options, &failure);
+  for (int i = 0; i < RESPONSES && in.left > 0; i++) {
     const uint8_t next = take_byte(&in);
-    exchange(pool, sessions[(how >> 1 & 1) * i % SESSIONS], take_part(&in, 0xff), next);
+    send_request(pool, sessions[(how >> 1 & 1) * i % SESSIONS], take_part(&in, 0xff), next);
   }
   pool_release(pool);
   for (int i = 0; i < SESSIONS; i++)

@@ -1,7 +1,10 @@
-/* The head of a response, and the table made of it: whatever it holds, names are texts in lower
- * case without a colon or a space, values texts without white space around them. */
-#include "../../src/lhttp.c"
+/* The head of a response and the table made of it: names are strings in lower case without a colon
+ * or a space, values are strings without surrounding white space. */
+#include "binding.h"
 #include "fuzz.h"
+#include "head.h"
+
+#include <string.h>
 
 #include <lualib.h>
 
@@ -11,8 +14,7 @@ static bool is_trimmed(const char *text, size_t len) {
   return len == 0 || (!head_is_space(text[0]) && !head_is_space(text[len - 1]));
 }
 
-/* What comes under one name, or goes on in a folded line, is joined by a comma and a space, or
- * a space, even to nothing. */
+/* A value that is joined with an empty one may begin or end with a space. */
 static bool is_joined_trimmed(const char *text, size_t len) {
   return len == 0 || (!strchr("\t\r\n", text[0]) && !strchr("\t\r\n", text[len - 1]));
 }
@@ -21,20 +23,20 @@ static void check_pair(lua_State *L) {
   size_t name_len;
   size_t len;
   const char *name = lua_tolstring(L, -2, &name_len);
-  claim(name && name_len > 0 && lua_type(L, -1) == LUA_TSTRING, "names and values are texts");
+  claim(name && name_len > 0 && lua_type(L, -1) == LUA_TSTRING, "names and values are strings");
   const char *value = lua_tolstring(L, -1, &len);
   claim(is_joined_trimmed(value, len), "a value is trimmed");
   for (size_t i = 0; i < name_len; i++)
     claim(name[i] != ':' && name[i] != ' ' && !(name[i] >= 'A' && name[i] <= 'Z'),
-          "a name is a word in lower case");
+          "a name is in lower case, without colon and space");
 }
 
-/* Under pcall: an error of Lua's would end the process. */
+/* Called by lua_pcall(), as an uncaught Lua error ends the process. */
 static int check_head(lua_State *L) {
   const struct buf *head = lua_touserdata(L, 1);
   const int top = lua_gettop(L);
-  push_head(L, head);
-  claim(lua_gettop(L) == top + 2, "two values are left");
+  lhead_push(L, head);
+  claim(lua_gettop(L) == top + 2, "two values are pushed");
   size_t len;
   const char *reason = lua_tolstring(L, -2, &len);
   claim(reason && is_trimmed(reason, len), "the reason is trimmed");
@@ -44,7 +46,7 @@ static int check_head(lua_State *L) {
   return 0;
 }
 
-/* Gives lines to a head until it is over or refuses one. */
+/* Adds lines to a head until it is over or refuses one. */
 static enum head_code read_lines(struct head *head, struct input in) {
   enum head_code code = HEAD_OK;
   while (in.left > 0 && code == HEAD_OK && !head_is_over(head)) {
@@ -52,7 +54,7 @@ static enum head_code read_lines(struct head *head, struct input in) {
     const size_t left = in.left;
     take_part(&in, '\n');
     code = head_line(head, (const char *)line, left - in.left);
-    claim(head->text.len <= HEADERS_MAX, "the ceiling holds");
+    claim(head->text.len <= HEADERS_MAX, "the limit holds");
   }
   return code;
 }
@@ -64,11 +66,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     L = luaL_newstate();
   head_init(&head, HEADERS_MAX);
   const enum head_code code = read_lines(&head, (struct input){data, size});
-  claim((code == HEAD_OK) == (head_message(code) == NULL), "a refusal has words");
+  claim((code == HEAD_OK) == (head_message(code) == NULL), "a refusal has a message");
   if (code == HEAD_OK && head_is_over(&head)) {
     lua_pushcfunction(L, check_head);
     lua_pushlightuserdata(L, &head.text);
-    claim(lua_pcall(L, 1, 0, 0) == 0, "headers raise no error");
+    claim(lua_pcall(L, 1, 0, 0) == 0, "headers cause no Lua error");
   }
   buf_free(&head.text);
   return 0;

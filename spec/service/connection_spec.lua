@@ -258,7 +258,7 @@ describe("a lack of file descriptors", function()
     local said = pipe:read "*a"
     pipe:close()
     os.remove(name)
-    assert.truthy(said:find("config\tno descriptor is left", 1, true), said)
+    assert.truthy(said:find("config\tno file descriptor is left", 1, true), said)
     assert.is_nil(said:find("certificate", 1, true), said)
     assert.is_nil(said:find("resolve", 1, true), said)
   end)

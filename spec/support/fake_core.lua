@@ -36,7 +36,7 @@ local function new_core()
   -- `core.no_pool` is the message of the error that it returns
   function core.pool(limits)
     if core.no_pool then
-      return nil, "config", core.no_pool
+      return nil, core.no_pool, "config"
     end
     local pool = setmetatable({ core = core, limits = limits, open = {}, done = {} }, Pool)
     core.pools[#core.pools + 1] = pool
@@ -130,7 +130,7 @@ function Session:start(request)
                                 may_repeat = request.may_repeat }
   local response = core.answer(request, #core.sent)
   if response.fails then
-    return nil, response.fails, "it cannot begin"
+    return nil, "it cannot begin", response.fails
   end
   local takes = response.takes or 0.1
   self.outcome = takes <= request.timeout and response
@@ -147,7 +147,7 @@ function Session:result()
   if self.due then
     return false
   elseif outcome.kind then
-    return nil, outcome.kind, outcome.message or "it broke", outcome.cause
+    return nil, outcome.message or "it broke", outcome.kind, outcome.cause
   end
   return { status = outcome.status or 200, reason = "", version = 2,
            headers = outcome.headers or {} }

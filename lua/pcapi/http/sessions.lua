@@ -42,7 +42,7 @@ function M.new(bounds)
   return setmetatable({
     bounds = {
       connections = bounds.connections, host_connections = bounds.host_connections,
-      kept = bounds.idle, watched = bounds.watched, silence = bounds.silence,
+      idle = bounds.idle, watched = bounds.watched, silence = bounds.silence,
     },
     idle = {}, idle_count = 0,
     busy = {}, -- sessions with a request in flight; close() finds those whose wait raised an error
@@ -78,7 +78,7 @@ end
 function Sessions:open()
   if not self.pool then
     self.bounds.silence = self.bounds.silence or limits.SILENCE
-    local pool, kind, message, cause = core.pool(self.bounds)
+    local pool, message, kind, cause = core.pool(self.bounds)
     if not pool then
       return M.fail(kind, message, nil, cause)
     end
@@ -98,8 +98,8 @@ local function take_session(self, connection)
   if not pool then
     return nil, err
   end
-  local kind, message
-  session, kind, message = pool:http(options_of[connection])
+  local message, kind
+  session, message, kind = pool:http(options_of[connection])
   if not session then
     return M.fail(kind, message)
   end
@@ -112,7 +112,7 @@ local function give_back(self, session)
   self.busy[session] = nil
   if not connection then
     return -- closed in the meantime
-  elseif self.idle_count >= self.bounds.kept then
+  elseif self.idle_count >= self.bounds.idle then
     session:close()
     return
   end
@@ -137,7 +137,7 @@ function Sessions:start(connection, request)
     return nil, err
   end
   request.may_repeat = retry.IDEMPOTENT[request.method] or false
-  local ok, kind, message = session:start(request)
+  local ok, message, kind = session:start(request)
   self.busy[session] = connection
   if not ok then
     self:cancel(session)
@@ -146,7 +146,7 @@ function Sessions:start(connection, request)
   return session
 end
 
--- Sets the body of a response. If that fails, returns nil, kind and message.
+-- Sets the body of a response. If that fails, returns nil, message and kind.
 local function read_body(session, response, max_body)
   if not response.headers["content-encoding"] then
     response.body = session:body(coding.is_json(response))
@@ -155,7 +155,7 @@ local function read_body(session, response, max_body)
   response.body = session:body()
   local ok, kind, message = coding.decode(response, max_body)
   if not ok then
-    return nil, kind, message
+    return nil, message, kind
   end
   coding.drop_mark(response)
   return response
@@ -172,14 +172,14 @@ function Sessions:response(session, reading)
   if not self.busy[session] then
     return M.fail("stopped", "the connection was closed before the response came")
   end
-  local response, kind, message, cause = session:result()
+  local response, message, kind, cause = session:result()
   if response == false then
     return false
   end
   local timing = reading.timing and session:timing() or nil
   if response then
     response.timing = timing
-    response, kind, message = read_body(session, response, reading.max_body)
+    response, message, kind = read_body(session, response, reading.max_body)
   end
   give_back(self, session)
   if not response then

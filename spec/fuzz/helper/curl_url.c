@@ -1,11 +1,11 @@
-/* libcurl's own way to take an address apart, for spec/fuzz/url.lua. */
+/* libcurl's URL parser, for spec/fuzz/url.lua. */
 #include <curl/curl.h>
 #include <lauxlib.h>
 #include <lua.h>
 
 int luaopen_curl_url(lua_State *L);
 
-/* Sets a field of the table on top, where the address has that part. */
+/* Sets a field of the table on top of the stack, if the URL has that part. */
 static void set_part(lua_State *L, CURLU *url, const char *name, CURLUPart part, unsigned flags) {
   char *value = NULL;
   if (curl_url_get(url, part, &value, flags) == CURLUE_OK) {
@@ -15,7 +15,8 @@ static void set_part(lua_State *L, CURLU *url, const char *name, CURLUPart part,
   curl_free(value);
 }
 
-/* parse(text) -> {scheme, host, port, path, query}, or nil and why libcurl refuses it */
+/* parse(text) -> {scheme, host, user, port, path, query}, or nil and the reason why libcurl refuses
+ * the text */
 static int parse(lua_State *L) {
   const char *text = luaL_checkstring(L, 1);
   CURLU *url = curl_url();

@@ -13,13 +13,13 @@ after_each(fake_loop.restore)
 describe("pcapi.concurrent", function()
   it("opens a watched pool with its limits of connections", function()
     concurrent({}, { limit = 7, connections = 5, host_connections = 3 })
-    assert.same({ connections = 5, host_connections = 3, kept = 7, watched = true,
+    assert.same({ connections = 5, host_connections = 3, idle = 7, watched = true,
                   silence = 20 },
       core.pools[1].limits)
     concurrent({}, { limit = math.huge, connections = 0.5, host_connections = 1e300 })
     local limits = core.pools[2].limits
     assert.equal(1, limits.connections) -- 0 would mean no limit
-    assert.is_true(limits.kept < 2 ^ 31 and limits.host_connections < 2 ^ 31)
+    assert.is_true(limits.idle < 2 ^ 31 and limits.host_connections < 2 ^ 31)
   end)
 
   describe("has in flight", function()

@@ -37,7 +37,7 @@ describe("pcapi.http.sessions", function()
     send(made, usual)
     send(made, usual)
     assert.equal(1, #core.pools)
-    assert.same({ kept = 2, silence = 20 }, core.pools[1].limits)
+    assert.same({ idle = 2, silence = 20 }, core.pools[1].limits)
   end)
 
   it("return the response with its body, and false until it has come", function()

@@ -1,0 +1,170 @@
+#include "multi.h"
+
+#include <time.h>
+#include <unistd.h>
+#include <sys/epoll.h>
+
+#include <openssl/ssl.h>
+
+#define EVENTS 64        /* taken from epoll at once */
+#define FLOOD_RECORDS 64 /* useless TLS records in a row before the time is checked */
+#define FLOOD_TIME 250   /* ms for which libcurl may read such records */
+
+long long multi_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Starts the time anew for which a peer may send nothing useful. */
+static void reset_guard(struct multi *m) {
+  m->records = 0;
+  m->entered = multi_now();
+}
+
+void multi_received(struct multi *m) {
+  reset_guard(m);
+}
+
+/* Over HTTP/2, libcurl 7.88 reads on while the peer sends what no callback receives: empty frames,
+ * or frames of no stream. Only TLS reports them. */
+static void on_tls_record(int is_sent, int version, int type, const void *data, size_t len,
+                          SSL *ssl, void *userdata) {
+  (void)version, (void)data, (void)len;
+  struct multi *m = userdata;
+  if (is_sent || type != SSL3_RT_HEADER || ++m->records % FLOOD_RECORDS != 0)
+    return;
+  if (multi_now() - m->entered > FLOOD_TIME)
+    SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
+}
+
+static CURLcode on_tls_context(CURL *easy, void *context, void *userdata) {
+  (void)easy;
+  SSL_CTX_set_msg_callback(context, on_tls_record);
+  SSL_CTX_set_msg_callback_arg(context, userdata);
+  return CURLE_OK;
+}
+
+CURLcode multi_guard(struct multi *m, CURL *easy) {
+  const CURLcode code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
+  return code == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, m) : code;
+}
+
+static void note_result(struct multi *m, CURLMcode code) {
+  m->failed |= code != CURLM_OK;
+}
+
+static int on_socket(CURL *easy, curl_socket_t socket, int what, void *userdata,
+                     void *socket_data) {
+  (void)easy;
+  struct multi *m = userdata;
+  if (what == CURL_POLL_REMOVE) {
+    epoll_ctl(m->epoll, EPOLL_CTL_DEL, socket, NULL); /* may be closed already */
+    return 0;
+  }
+  struct epoll_event event = {.events = (what & CURL_POLL_IN ? (unsigned)EPOLLIN : 0u) |
+                                        (what & CURL_POLL_OUT ? (unsigned)EPOLLOUT : 0u),
+                              .data = {.fd = socket}};
+  const int first = socket_data ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  if (epoll_ctl(m->epoll, first, socket, &event) != 0 &&
+      epoll_ctl(m->epoll, EPOLL_CTL_ADD + EPOLL_CTL_MOD - first, socket, &event) != 0) {
+    m->failed = true;
+    return -1;
+  }
+  if (!socket_data)
+    curl_multi_assign(m->handle, socket, m);
+  return 0;
+}
+
+static int on_timer(CURLM *handle, long timeout_ms, void *userdata) {
+  (void)handle;
+  struct multi *m = userdata;
+  /* + 1: part of the current millisecond has passed, and the timer must not fire too early */
+  m->timer = timeout_ms < 0 ? -1 : multi_now() + timeout_ms + (timeout_ms > 0);
+  return 0;
+}
+
+static bool set_callbacks(struct multi *m) {
+  return curl_multi_setopt(m->handle, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+         curl_multi_setopt(m->handle, CURLMOPT_SOCKETDATA, m) == CURLM_OK &&
+         curl_multi_setopt(m->handle, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
+         curl_multi_setopt(m->handle, CURLMOPT_TIMERDATA, m) == CURLM_OK;
+}
+
+bool multi_open(struct multi *m, bool watched) {
+  *m = (struct multi){.epoll = -1, .timer = -1};
+  if (watched && (m->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
+    return false;
+  m->handle = curl_multi_init();
+  return m->handle && (!watched || set_callbacks(m));
+}
+
+void multi_close(struct multi *m) {
+  if (m->handle)
+    curl_multi_cleanup(m->handle);
+  if (m->epoll >= 0)
+    close(m->epoll);
+}
+
+static bool is_timer_due(const struct multi *m) {
+  return m->timer >= 0 && m->timer <= multi_now();
+}
+
+/* libcurl sets a timer once. If it is called a moment too early, it does not set it again. */
+static void fire_timer(struct multi *m) {
+  long timeout_ms = -1;
+  int active = 0;
+  m->timer = -1;
+  reset_guard(m);
+  note_result(m, curl_multi_socket_action(m->handle, CURL_SOCKET_TIMEOUT, 0, &active));
+  if (m->timer < 0 && curl_multi_timeout(m->handle, &timeout_ms) == CURLM_OK)
+    on_timer(m->handle, timeout_ms, m);
+}
+
+void multi_act(struct multi *m) {
+  int active = 0;
+  if (m->failed)
+    return;
+  if (m->epoll < 0) {
+    reset_guard(m);
+    note_result(m, curl_multi_perform(m->handle, &active));
+  } else if (is_timer_due(m)) {
+    fire_timer(m);
+  }
+}
+
+/* The function is deprecated because it is slow; called once a second it is not. */
+void multi_check_all(struct multi *m) {
+  int active = 0;
+  if (m->failed || m->epoll < 0)
+    return;
+  reset_guard(m);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  note_result(m, curl_multi_socket_all(m->handle, &active));
+#pragma GCC diagnostic pop
+}
+
+static void handle_event(struct multi *m, const struct epoll_event *event) {
+  const unsigned is = event->events;
+  const int what = (is & EPOLLIN ? CURL_CSELECT_IN : 0) | (is & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                   (is & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+  int active = 0;
+  if (m->failed)
+    return;
+  reset_guard(m);
+  note_result(m, curl_multi_socket_action(m->handle, event->data.fd, what, &active));
+}
+
+int multi_listen(struct multi *m, int timeout_ms) {
+  struct epoll_event events[EVENTS];
+  int ready = 0;
+  if (m->epoll < 0) {
+    note_result(m, curl_multi_poll(m->handle, NULL, 0, timeout_ms, &ready));
+    return ready > 0 ? ready : -1;
+  }
+  ready = epoll_wait(m->epoll, events, EVENTS, timeout_ms);
+  for (int i = 0; i < ready; i++)
+    handle_event(m, &events[i]);
+  return ready;
+}
