@@ -79,7 +79,7 @@ local function each_line(input, max_bytes, take)
     local line, size = input:line(max_bytes)
     if not line then
       if size == false then
-        return nil, "protocol", "the headers of the response are larger than max_headers"
+        return nil, "protocol", "the headers of the response exceed the size limit"
       end
       return receive_error(size)
     end
