@@ -1,6 +1,5 @@
-/* The Lua binding where memory is short: every allocation of a whole exchange
- * fails once, be it Lua's, libcurl's or ours. Whatever happens, the state closes
- * and no session, lock or file is left open. */
+/* The Lua binding without memory: each allocation of a script, by Lua, libcurl or our own code,
+ * fails once. The state must always close, and no session, lock or file may stay open. */
 #include "check.h"
 #include "compat.h"
 #include "fail_alloc.h"
@@ -14,7 +13,7 @@ int luaopen_pcapi_core(lua_State *L);
 
 static const char *const script =
     "local core = require 'pcapi.core'\n"
-    "local pool = assert(core.pool { kept = 4 })\n"
+    "local pool = assert(core.pool { idle = 4 })\n"
     "local s = assert(pool:http { allow_http = true, proxy = '' })\n"
     "assert(s:start { method = 'GET', url = url, headers = { 'X-Test: 1' }, timeout = 20,\n"
     "  connect_timeout = 5, max_body = 1e6, max_headers = 1e5 })\n"
@@ -22,11 +21,11 @@ static const char *const script =
     "s:cancel()\n"
     "assert(s:start { method = 'GET', url = url, timeout = 20, connect_timeout = 5,\n"
     "  max_body = 1e6, max_headers = 1e5 })\n"
-    "local response, kind, message\n"
+    "local response, message\n"
     "repeat\n"
     "  pool:wait(1)\n"
     "  pool:next()\n"
-    "  response, kind, message = s:result()\n"
+    "  response, message = s:result()\n"
     "until response ~= false\n"
     "assert(response, message)\n"
     "local body = s:body(true)\n"
@@ -41,10 +40,11 @@ static const char *const script =
     "assert(core.unbase64(core.base64url(core.sha256(core.random_bytes(9)))))\n"
     "core.sign('PS256', 'text', 'no key')\n"
     "core.certificate('none')\n"
+    "core.find_unnormalised({ { b = '1' } }, { 'a' }, 's', 1, { 'b', 'a' })\n"
     "assert(core.inflate('\\1\\2\\0\\253\\255hi', 2) == 'hi')\n"
     "assert(core.inflate('\\1\\2\\0\\253\\255hi', 1) == nil)\n"
-    "assert(assert(core.inflation('\\1\\2\\0\\253\\255hi', 2))() == 'hi')\n"
-    "assert(core.inflation('\\1\\2\\0\\253\\255hi', 2))\n"
+    "assert(assert(core.inflater('\\1\\2\\0\\253\\255hi', 2))() == 'hi')\n"
+    "assert(core.inflater('\\1\\2\\0\\253\\255hi', 2))\n"
     "local lock = assert(core.file_lock(directory, 'token'))\n"
     "assert(core.file_lock(directory, 'token') == false)\n"
     "assert(core.file_replace(directory, 'token', 'text'))\n"
@@ -66,7 +66,7 @@ static int live(lua_State *L) {
   return n;
 }
 
-/* The lowest descriptor that is free: it rises with one that was left open. */
+/* Returns the lowest free descriptor: it is higher if a descriptor was left open. */
 static int free_descriptor(void) {
   const int fd = dup(STDERR_FILENO);
   close(fd);
@@ -88,14 +88,14 @@ static int prepare(lua_State *L) {
   return 0;
 }
 
-/* Returns whether the script ran to its end; left: sessions and descriptors that
- * outlive the state. */
+/* Runs the script. Returns whether it succeeded; *left: sessions and descriptors that are still
+ * open after the state is closed. */
 static bool run(long fail_at, bool *reached, int *left) {
   const int descriptor = free_descriptor();
   lua_State *L = lua_newstate(fail_alloc_for_lua, NULL);
   lua_pushcfunction(L, prepare);
   if (!L || lua_pcall(L, 0, 0, 0) != 0 || luaL_loadstring(L, script) != 0)
-    abort(); /* without a failure asked for, this is a broken test */
+    abort(); /* no failure was requested yet, so the test itself is wrong */
   fail_alloc_at(fail_at);
   const bool ok = lua_pcall(L, 0, 0, 0) == 0;
   *reached = fail_alloc_reached();
@@ -122,7 +122,7 @@ int main(void) {
   bool reached;
   int left = 0;
   int left_ever = 0;
-  check(run(0, &reached, &left) && left == 0, "the script runs where memory is not short");
+  check(run(0, &reached, &left) && left == 0, "the script succeeds with enough memory");
   long n = 1;
   for (reached = true; n < 20000; n++) {
     run(n, &reached, &left);
@@ -131,9 +131,9 @@ int main(void) {
       break;
   }
   printf("binding: %ld allocations failed one after the other\n", n - 1);
-  check(n > 100 && n < 20000, "every allocation of the script was made to fail");
-  check(left_ever == 0, "no session, lock or file outlives its failure");
-  check(run(0, &reached, &left) && left == 0, "and the script runs afterwards");
+  check(n > 100 && n < 20000, "each allocation of the script fails once");
+  check(left_ever == 0, "no session, lock or file stays open");
+  check(run(0, &reached, &left) && left == 0, "the script succeeds afterwards");
   char command[sizeof directory + 8];
   snprintf(command, sizeof command, "rm -rf %s", directory);
   if (system(command) != 0)

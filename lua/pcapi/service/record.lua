@@ -152,7 +152,7 @@ function M.normalise(records, description, checkpoint)
   local at, count, has_other = 0, 0, false
   while true do
     -- the core renames the plain cases, and finds the next record that needs more
-    at = core.unsettled(records, description.columns, description.kinds, at + 1,
+    at = core.find_unnormalised(records, description.columns, description.kinds, at + 1,
       description.aliases)
     if not at then
       return records, has_other and drop_unreadable(records) or 0

@@ -4,7 +4,7 @@ local pool = assert(core.pool {})
 
 local LIMITS = { timeout = 5, connect_timeout = 1, max_body = 1000, max_headers = 1000 }
 
--- A request that is never started by these specs: it is refused before.
+-- A request that these specs never send: it is refused before.
 local function request(changes)
   local made = { method = "GET", url = "https://127.0.0.1:1/", headers = {} }
   for name, value in pairs(LIMITS) do
@@ -29,12 +29,12 @@ describe("pcapi.core", function()
     assert.equal(major * 100 + minor, core.build.lua)
   end)
 
-  it("says which libcurl it runs on", function()
+  it("shows which libcurl it uses", function()
     assert.matches("^%d+%.%d+%.%d+", core.build.libcurl_headers)
     assert.matches("^libcurl/%d+%.%d+", core.build.libcurl)
   end)
 
-  it("has a clock that never goes back", function()
+  it("has a clock that never runs backwards", function()
     local last = core.now()
     assert.is_number(last)
     for _ = 1, 1000 do
@@ -45,14 +45,14 @@ describe("pcapi.core", function()
   end)
 
   describe("sleep", function()
-    it("of nothing or less returns at once", function()
+    it("for 0 or fewer seconds returns at once", function()
       assert.has_no.errors(function()
         core.sleep(0)
         core.sleep(-5)
       end)
     end)
 
-    it("refuses what is no number of seconds", function()
+    it("raises an error for a value that is not a number of seconds", function()
       assert.has_error(function() core.sleep() end)
       assert.has_error(function() core.sleep("soon") end)
       assert.has_error(function() core.sleep(math.huge) end)
@@ -60,7 +60,7 @@ describe("pcapi.core", function()
     end)
   end)
 
-  it("gives random numbers from 0 to below 1", function()
+  it("returns random numbers from 0 to below 1", function()
     local low, high = 1, 0
     for _ = 1, 1000 do
       local n = core.random()
@@ -70,14 +70,14 @@ describe("pcapi.core", function()
     assert.is_true(low < 0.25 and high > 0.75)
   end)
 
-  it("gives random numbers that do not follow math.random's seed", function()
+  it("returns random numbers that do not depend on the seed of math.random", function()
     math.randomseed(1)
     local first = core.random()
     math.randomseed(1)
     assert.not_equal(first, core.random())
   end)
 
-  it("gives UUIDs of version 4, each only once", function()
+  it("returns UUIDs of version 4, each only once", function()
     local seen = {}
     for _ = 1, 1000 do
       local id = core.uuid()
@@ -91,21 +91,21 @@ describe("pcapi.core", function()
   end)
 
   describe("columns", function()
-    it("are unknown where there is no terminal", function()
+    it("returns nil for a descriptor that is not a terminal", function()
       assert.is_nil((core.columns(-1)))
       assert.is_nil((core.columns(9999)))
     end)
 
-    it("are asked of a descriptor", function()
+    it("raises an error for a value that is not a descriptor", function()
       assert.has_error(function() core.columns("stdout") end)
     end)
   end)
 
-  describe("unsettled", function()
+  describe("find_unnormalised", function()
     local COLUMNS, KINDS = { "name", "count", "ok" }, "snb"
 
     local function first(records, from)
-      return (core.unsettled(records, COLUMNS, KINDS, from or 1))
+      return (core.find_unnormalised(records, COLUMNS, KINDS, from or 1))
     end
 
     local function good(changes)
@@ -116,36 +116,36 @@ describe("pcapi.core", function()
       return record
     end
 
-    it("passes over records that have every column of its kind", function()
+    it("returns nil if each record has every column with a value of its kind", function()
       assert.is_nil(first {})
       assert.is_nil(first { good(), good { count = -5, ok = true, odd = {} } })
     end)
 
     for name, record in pairs {
       ["a missing column"] = { name = "x", count = 1 },
-      ["an empty text"] = good { name = "" },
-      ["a text for a number"] = good { count = "1" },
+      ["an empty string"] = good { name = "" },
+      ["a string instead of a number"] = good { count = "1" },
       ["a fraction"] = good { count = 0.5 },
-      ["a number that is not exact"] = good { count = 2 ^ 53 },
+      ["a number that is too large to be exact"] = good { count = 2 ^ 53 },
       ["infinity"] = good { count = -math.huge },
-      ["what is no number"] = good { count = 0 / 0 },
-      ["a text for a boolean"] = good { ok = "true" },
-      ["a number for a text"] = good { name = 5 },
-      ["a table for a text"] = good { name = {} },
-      ["null for a number"] = good { count = core.null },
+      ["not-a-number"] = good { count = 0 / 0 },
+      ["a string instead of a boolean"] = good { ok = "true" },
+      ["a number instead of a string"] = good { name = 5 },
+      ["a table instead of a string"] = good { name = {} },
+      ["null instead of a number"] = good { count = core.null },
       ["another spelling"] = { Name = "x", count = 1, ok = true },
-      ["nothing at all"] = {},
-      ["a number for the record"] = 5,
-      ["a text for the record"] = "x",
-      ["null for the record"] = core.null,
+      ["no field at all"] = {},
+      ["a number instead of a record"] = 5,
+      ["a string instead of a record"] = "x",
+      ["null instead of a record"] = core.null,
     } do
-      it("stops at " .. name, function()
+      it("finds a record with " .. name, function()
         assert.equal(2, first { good(), record, good() })
         assert.equal(1, first { record })
       end)
     end
 
-    it("goes on from where it is told", function()
+    it("begins at the given index", function()
       local records = { {}, good(), {}, good() }
       assert.equal(1, first(records, 1))
       assert.equal(3, first(records, 2))
@@ -153,28 +153,28 @@ describe("pcapi.core", function()
       assert.is_nil(first(records, 5))
     end)
 
-    it("moves fields from other spellings to their names first, where these are missing", function()
+    it("first renames fields with another spelling, unless the name has a value", function()
       local SPELLINGS = { "title", "name", "label", "name" }
       local records = { good { name = "", title = "t" }, { label = "l", count = 1, ok = true },
                         good { title = "t" }, { title = "", label = "l", count = 1, ok = true },
                         { title = 5, count = 1, ok = true } }
-      assert.equal(5, core.unsettled(records, COLUMNS, KINDS, 1, SPELLINGS))
+      assert.equal(5, core.find_unnormalised(records, COLUMNS, KINDS, 1, SPELLINGS))
       assert.same({ good { name = "t" }, good { name = "l", ok = true }, good { title = "t" },
                     good { name = "l", title = "", ok = true }, good { name = 5, ok = true } },
         records)
     end)
 
-    it("does not ask metatables, which records from JSON do not have", function()
+    it("ignores metatables, which records from JSON do not have", function()
       assert.equal(1, first { setmetatable({}, { __index = good() }) })
     end)
 
-    it("refuses what it cannot go through", function()
-      assert.has_error(function() core.unsettled(5, COLUMNS, KINDS, 1) end)
-      assert.has_error(function() core.unsettled({}, "x", KINDS, 1) end)
-      assert.has_error(function() core.unsettled({}, COLUMNS, nil, 1) end)
-      assert.has_error(function() core.unsettled({}, COLUMNS, KINDS, "x") end)
-      assert.has_error(function() core.unsettled({}, COLUMNS, "s", 1) end)
-      assert.has_error(function() core.unsettled({}, COLUMNS, KINDS, 1, 5) end)
+    it("raises an error for wrong arguments", function()
+      assert.has_error(function() core.find_unnormalised(5, COLUMNS, KINDS, 1) end)
+      assert.has_error(function() core.find_unnormalised({}, "x", KINDS, 1) end)
+      assert.has_error(function() core.find_unnormalised({}, COLUMNS, nil, 1) end)
+      assert.has_error(function() core.find_unnormalised({}, COLUMNS, KINDS, "x") end)
+      assert.has_error(function() core.find_unnormalised({}, COLUMNS, "s", 1) end)
+      assert.has_error(function() core.find_unnormalised({}, COLUMNS, KINDS, 1, 5) end)
     end)
   end)
 
@@ -185,7 +185,7 @@ describe("pcapi.core", function()
       ['{"a":"[,,,{","b":["[[,\\"","x"]}'] = { 5, 2 }, ['{"a":[[1,2,3]],"b":{}}'] = { 7, 1 },
       ['{"a":[1],"b":[1,2,3],"c":[1,2]}'] = { 10, 3 }, ["[[1,2],[3]]"] = { 6, 2 },
     } do
-      it("tells values and records of " .. text, function()
+      it("counts the values and records of " .. text, function()
         assert.same(expected, { core.count(text, 0) })
         local bound, records = core.count(text, 1000)
         assert.is_nil(records)
@@ -193,7 +193,7 @@ describe("pcapi.core", function()
       end)
     end
 
-    it("is no less than what there is, wherever it stands", function()
+    it("never returns less than the number of values, in any place", function()
       for length = 0, 200 do
         local text = '["' .. ("x"):rep(length) .. '",{},[]' .. (",1"):rep(length) .. "]"
         assert.equal(4 + length, (core.count(text, 0)))
@@ -201,7 +201,7 @@ describe("pcapi.core", function()
       end
     end)
 
-    it("takes broken texts", function()
+    it("accepts invalid texts", function()
       for _, text in ipairs { "", "]", "}}}[", '"', "[[[", ",,", '{"' } do
         assert.is_number((core.count(text, 0)))
       end
@@ -209,18 +209,18 @@ describe("pcapi.core", function()
   end)
 
   describe("encode", function()
-    it("writes what decode reads", function()
+    it("writes text that decode reads", function()
       assert.equal('{"a":[1,0.5,"x",true]}', core.encode { a = { 1, 0.5, "x", true } })
       assert.equal("[null]", core.encode { core.null })
     end)
 
-    it("writes whatever decode has read, numbers too large for a double among them", function()
+    it("writes every value that decode has read, even numbers too large for a double", function()
       local value = core.decode ('[{"a":1e999,"b":[-1e999,1e308],"c":null},1e-999,-0,'
         .. "12345678901234567890]")
       assert.matches('^%[{"b":%[null,1e%+308%]},', core.encode(value))
     end)
 
-    it("raises for what JSON cannot hold", function()
+    it("raises an error for a value that JSON cannot represent", function()
       for _, value in ipairs { print, { print }, math.huge, { [1] = 1, [10 ^ 6] = 2 } } do
         assert.has_error(function() core.encode(value) end)
       end
@@ -229,7 +229,7 @@ describe("pcapi.core", function()
   end)
 
   describe("a session", function()
-    it("is counted while it is open", function()
+    it("counts as live while it is open", function()
       collectgarbage()
       local before = core.live()
       local one, two = assert(pool:http {}), assert(pool:http {})
@@ -240,7 +240,7 @@ describe("pcapi.core", function()
       assert.equal(before, core.live())
     end)
 
-    it("may be closed twice, and counts once", function()
+    it("may be closed twice", function()
       local before = core.live()
       local session = assert(pool:http {})
       session:close()
@@ -248,7 +248,7 @@ describe("pcapi.core", function()
       assert.equal(before, core.live())
     end)
 
-    it("is closed by the collector when nobody holds it", function()
+    it("is closed by the garbage collector", function()
       collectgarbage()
       local before = core.live()
       for _ = 1, 5 do
@@ -259,7 +259,7 @@ describe("pcapi.core", function()
       assert.equal(before, core.live())
     end)
 
-    it("is closed at the end of its scope where Lua knows that", function()
+    it("is closed at the end of its scope, in a Lua that has <close>", function()
       local load_text = rawget(_G, "loadstring") or load
       local scope = load_text [[
         local core, pool = require "pcapi.core", ...
@@ -274,7 +274,7 @@ describe("pcapi.core", function()
       assert.is_function(debug.getregistry()["pcapi.core.http"].__close)
     end)
 
-    it("says as text whether it is open", function()
+    it("shows as a string whether it is open", function()
       local session = assert(pool:http {})
       assert.equal("pcapi.core.http (open)", tostring(session))
       session:close()
@@ -283,7 +283,7 @@ describe("pcapi.core", function()
 
     for _, case in ipairs { { "start", {} }, { "result" }, { "body" }, { "id" }, { "timing" },
                             { "cancel" } } do
-      it("says so when " .. case[1] .. " comes after close", function()
+      it("raises an error for " .. case[1] .. " after close", function()
         local session = assert(pool:http {})
         session:close()
         local ok, message = pcall(session[case[1]], session, case[2])
@@ -292,7 +292,7 @@ describe("pcapi.core", function()
       end)
     end
 
-    it("does not take another userdata for its own", function()
+    it("raises an error for another userdata", function()
       with_session(function(session)
         for _, method in ipairs { "start", "result", "body", "timing", "id", "cancel",
                                   "close" } do
@@ -302,7 +302,7 @@ describe("pcapi.core", function()
       end)
     end)
 
-    it("may be cancelled when nothing is under way", function()
+    it("may be cancelled when no request is running", function()
       with_session(function(session)
         assert.has_no.errors(function()
           session:cancel()
@@ -313,7 +313,7 @@ describe("pcapi.core", function()
   end)
 
   describe("a pool", function()
-    it("is counted while it is open, and may be closed twice", function()
+    it("counts as live while it is open, and may be closed twice", function()
       collectgarbage()
       local before = core.live()
       local own = assert(core.pool {})
@@ -333,7 +333,7 @@ describe("pcapi.core", function()
       session:close()
     end)
 
-    it("has nothing to tell when nothing runs", function()
+    it("has no work when no request is running", function()
       pool:wait(0)
       assert.is_nil(pool:next())
       assert.is_nil(pool:timeout())
@@ -346,7 +346,7 @@ describe("pcapi.core", function()
 
     for _, case in ipairs { { "http", {} }, { "wait", 0 }, { "next" }, { "descriptor" },
                             { "timeout" } } do
-      it("says so when " .. case[1] .. " comes after close", function()
+      it("raises an error for " .. case[1] .. " after close", function()
         local own = assert(core.pool {})
         own:close()
         local ok, message = pcall(own[case[1]], own, case[2])
@@ -355,15 +355,15 @@ describe("pcapi.core", function()
       end)
     end
 
-    it("does not take another userdata for its own", function()
+    it("raises an error for another userdata", function()
       for _, method in ipairs { "http", "wait", "next", "descriptor", "timeout", "close" } do
         assert.has_error(function() pool[method](io.stdout, 0) end)
         assert.has_error(function() pool[method]() end)
       end
     end)
 
-    it("names a limit that is no count", function()
-      for _, name in ipairs { "connections", "host_connections", "kept" } do
+    it("raises an error that names a limit which is not a count", function()
+      for _, name in ipairs { "connections", "host_connections", "idle" } do
         for _, value in ipairs { -1, "x", 0 / 0, 2 ^ 40 } do
           local ok, message = pcall(core.pool, { [name] = value })
           assert.is_false(ok)
@@ -373,20 +373,20 @@ describe("pcapi.core", function()
       assert.has_error(function() core.pool() end)
     end)
 
-    it("refuses to wait backwards", function()
+    it("raises an error for a negative time to wait", function()
       assert.has_error(function() pool:wait(-1) end)
       assert.has_error(function() pool:wait(0 / 0) end)
     end)
   end)
 
   describe("options of a session", function()
-    it("are a table", function()
+    it("must be a table", function()
       assert.has_error(function() pool:http() end)
       assert.has_error(function() pool:http("x") end)
     end)
 
     for _, name in ipairs { "ca_file", "ca_path", "proxy", "no_proxy", "user_agent" } do
-      it("name " .. name .. " when it is no text", function()
+      it("raise an error that names " .. name .. " if it is not a string", function()
         for _, value in ipairs { 5, true, {} } do
           local before = core.live()
           local ok, message = pcall(pool.http, pool, { [name] = value })
@@ -396,30 +396,30 @@ describe("pcapi.core", function()
         end
       end)
 
-      it("name " .. name .. " when it holds a zero byte", function()
+      it("raise an error that names " .. name .. " if it contains a zero byte", function()
         local ok, message = pcall(pool.http, pool, { [name] = "a\0b" })
         assert.is_false(ok)
-        assert.matches(name .. " holds a zero byte", message, 1, true)
+        assert.matches(name .. " contains a zero byte", message, 1, true)
       end)
     end
   end)
 
   describe("a request", function()
     local function start(changes)
-      local ok, started, kind, message
+      local ok, started, message, kind
       with_session(function(session)
-        ok, started, kind, message = pcall(session.start, session, request(changes))
+        ok, started, message, kind = pcall(session.start, session, request(changes))
       end)
-      return ok, started, kind, message
+      return ok, started, message, kind
     end
 
     for _, case in ipairs {
-      { { method = "absent" }, "method and url are needed" },
-      { { url = "absent" }, "method and url are needed" },
+      { { method = "absent" }, "method and url are required" },
+      { { url = "absent" }, "method and url are required" },
       { { method = 5 }, "method must be a string" },
       { { url = {} }, "url must be a string" },
-      { { url = "https://a\0b" }, "url holds a zero byte" },
-      { { method = "GET\0" }, "method holds a zero byte" },
+      { { url = "https://a\0b" }, "url contains a zero byte" },
+      { { method = "GET\0" }, "method contains a zero byte" },
       { { body = 5 }, "body must be a string" },
       { { timeout = "absent" }, "timeout must be a positive number" },
       { { timeout = 0 }, "timeout must be a positive number" },
@@ -428,10 +428,10 @@ describe("pcapi.core", function()
       { { connect_timeout = -1 }, "connect_timeout must be a positive number" },
       { { max_body = "absent" }, "max_body must be a positive number" },
       { { max_headers = {} }, "max_headers must be a positive number" },
-      { { headers = { "A: b", {} } }, "header 2 is not a line of text" },
-      { { headers = { "A: b\0c" } }, "header 1 is not a line of text" },
+      { { headers = { "A: b", {} } }, "header 2 is not a string without zero bytes" },
+      { { headers = { "A: b\0c" } }, "header 1 is not a string without zero bytes" },
     } do
-      it("is refused: " .. case[2], function()
+      it("raises an error: " .. case[2], function()
         local ok, message = start(case[1])
         assert.is_false(ok)
         assert.matches(case[2], message, 1, true)
@@ -439,8 +439,8 @@ describe("pcapi.core", function()
     end
 
     for _, line in ipairs { "A: b\r\nEvil: 1", "A: b\nEvil: 1", "A: b\r", "A\n: b", "\nA: b" } do
-      it(("is refused with the header line %q"):format(line), function()
-        local ok, started, kind, message = start { headers = { line } }
+      it(("fails with the header %q"):format(line), function()
+        local ok, started, message, kind = start { headers = { line } }
         assert.is_true(ok)
         assert.is_nil(started)
         assert.equal("config", kind)
