@@ -1,5 +1,6 @@
 --- The commands that list records: the call of each, its options, and how people see the result.
 -- @module pcapi.cli.views
+local adoption = require "pcapi.report.adoption"
 local time = require "pcapi.time"
 
 -- A time without its fraction.
@@ -8,14 +9,9 @@ local function readable_time(value)
   return epoch and time.format(epoch):gsub("T", " "):gsub("Z$", "") or value
 end
 
--- The share of requests with MFA as a percentage. It is rounded down, so that 100% means all.
 local function share(record)
-  local total, compliant = record.totalRequestCount, record.mfaCompliantRequestCount
-  if type(total) ~= "number" or type(compliant) ~= "number" or total <= 0 then
-    return nil
-  end
-  local part = compliant / total
-  return part >= 0 and part <= 1 and ("%d%%"):format(math.floor(part * 100)) or nil
+  local percent = adoption.percent(record)
+  return percent and ("%d%%"):format(percent)
 end
 
 -- `none`, `one` and `many` are sentences without the period of time.

@@ -133,7 +133,7 @@ describe("the share of requests with MFA", function()
   for _, case in ipairs {
     { 3, 9, "33%" }, { 9, 9, "100%" }, { 999, 1000, "99%" }, { 0, 5, "0%" }, { 0, 0, nil },
     { 1e308, 1, nil }, { math.huge, 5, nil }, { math.huge, math.huge, nil }, { -3, 5, nil },
-    { 5, -3, nil }, { "abc", 5, nil }, { 5, nil, nil }, { 1, math.huge, "0%" },
+    { 5, -3, nil }, { "abc", 5, nil }, { 5, nil, nil }, { 1, math.huge, nil }, { 29, 100, "29%" },
   } do
     it(("of %s in %s is %s"):format(tostring(case[1]), tostring(case[2]), tostring(case[3])),
       function()
