@@ -66,4 +66,21 @@ function M.of_environment(getenv)
   end
 end
 
+--- Finds the mistake in the option that names the CAs, after a server could not be verified.
+-- @tparam table options `ca_file` or `ca_path`
+-- @treturn ?string the next step for the user; nil if the path is of the right kind
+function M.hint(options)
+  local name = options.ca_file and "ca_file" or options.ca_path and "ca_path"
+  if not name then
+    return nil
+  end
+  local path = options[name]
+  local kind, why = (name == "ca_path" and kind_of_list or kind_of)(path)
+  if not kind then
+    return ("Correct %s: %s cannot be used: %s"):format(name, path, why)
+  elseif name == "ca_file" and kind == "directory" then
+    return ("Correct ca_file: %s is a directory; use ca_path for it"):format(path)
+  end
+end
+
 return M

@@ -1,6 +1,7 @@
 --- Sends requests over one pool of the core, which reuses connections. An idle session serves the
 -- next request with equal connection options, also that of another transport.
 -- @module pcapi.http.sessions
+local ca = require "pcapi.http.ca"
 local coding = require "pcapi.http.coding"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
@@ -22,11 +23,13 @@ local hint_for = hints.new {
 -- @tparam string message
 -- @tparam ?table timing
 -- @tparam ?string cause as the core names it
+-- @tparam ?table options connection options, for hints that name a path in them
 -- @treturn[1] nil
 -- @treturn[2] pcapi.error
-function M.fail(kind, message, timing, cause)
+function M.fail(kind, message, timing, cause, options)
+  local is_about_cas = options and (cause == "ca" or kind == "config")
   return nil, errors.new { kind = kind, message = message, timing = timing,
-                           hint = hint_for(kind, cause) }
+                           hint = is_about_cas and ca.hint(options) or hint_for(kind, cause) }
 end
 
 local Sessions = {}
@@ -176,6 +179,7 @@ function Sessions:response(session, reading)
   if response == false then
     return false
   end
+  local connection = self.busy[session]
   local timing = reading.timing and session:timing() or nil
   if response then
     response.timing = timing
@@ -183,7 +187,7 @@ function Sessions:response(session, reading)
   end
   give_back(self, session)
   if not response then
-    return M.fail(kind, message, timing, cause)
+    return M.fail(kind, message, timing, cause, options_of[connection])
   end
   return response
 end

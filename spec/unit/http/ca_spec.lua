@@ -65,4 +65,21 @@ describe("pcapi.http.ca", function()
     assert.is_nil((of { CURL_CA_BUNDLE = path .. "/none", SSL_CERT_FILE = file }))
     assert.matches("Not a directory", select(2, of { SSL_CERT_DIR = file }).message, 1, true)
   end)
+
+  it("names the mistake in an option: a missing path, or a directory as ca_file", function()
+    assert.equal("Correct ca_file: /none.pem cannot be used: No such file or directory",
+      ca.hint { ca_file = "/none.pem" })
+    assert.equal("Correct ca_path: /none cannot be used: No such file or directory",
+      ca.hint { ca_path = "/none" })
+    assert.equal(("Correct ca_path: %s cannot be used: Not a directory"):format(file),
+      ca.hint { ca_path = file })
+    assert.equal(("Correct ca_file: %s is a directory; use ca_path for it"):format(path),
+      ca.hint { ca_file = path })
+  end)
+
+  it("has no hint for an option that can be used, or for none", function()
+    assert.is_nil(ca.hint { ca_file = file })
+    assert.is_nil(ca.hint { ca_path = path })
+    assert.is_nil(ca.hint {})
+  end)
 end)

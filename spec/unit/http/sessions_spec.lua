@@ -85,6 +85,18 @@ describe("pcapi.http.sessions", function()
     end
   end)
 
+  it("name a path of CAs that is missing in the hint", function()
+    for _, refused in ipairs { { kind = "tls", message = "no", cause = "ca" },
+                               { kind = "config", message = "no" } } do
+      core.answer = function() return refused end
+      local _, _, err = send(made, connection { ca_path = "/none" })
+      assert.equal("Correct ca_path: /none cannot be used: No such file or directory", err.hint)
+    end
+    core.answer = function() return { kind = "network", message = "no" } end
+    local _, _, err = send(made, connection { ca_path = "/none" })
+    assert.is_nil(err.hint:find("/none", 1, true))
+  end)
+
   it("allow libcurl to repeat a request only if its method is idempotent", function()
     for method, expected in pairs { GET = true, HEAD = true, POST = false, PATCH = false } do
       send(made, usual, nil, { method = method, url = "https://a.example/", timeout = 1 })
