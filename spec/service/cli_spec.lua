@@ -278,6 +278,7 @@ describe("the exit status", function()
     result = sandbox.pcapi({ "non-mfa" }, { PCAPI_TOKEN = "se cret" })
     assert.equal(4, result.status)
     assert.is_nil(result.err:find("se cret", 1, true))
+    assert.truthy(result.err:find("Give one access token as plain text", 1, true), result.err)
   end)
 
   it("is 130 after Ctrl-C while it writes, and says that the output may be incomplete", function()

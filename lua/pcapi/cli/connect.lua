@@ -86,7 +86,8 @@ local function checked(token, source)
     ok, why = bearer.is_token(token)
   end
   if not ok then
-    return errors.fail { kind = "unauthorized", message = source .. " " .. why }
+    return errors.fail { kind = "unauthorized", message = source .. " " .. why,
+                         hint = "Give one access token as plain text on one line" }
   end
   return token
 end
