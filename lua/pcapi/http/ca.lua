@@ -66,9 +66,16 @@ function M.of_environment(getenv)
   end
 end
 
+local function has_certificate(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a" or ""
+  file:close()
+  return text:find("%-%-%-%-%-BEGIN [%w ]-CERTIFICATE%-%-%-%-%-") ~= nil
+end
+
 --- Finds the mistake in the option that names the CAs, after a server could not be verified.
 -- @tparam table options `ca_file` or `ca_path`
--- @treturn ?string the next step for the user; nil if the path is of the right kind
+-- @treturn ?string the next step for the user; nil if the option can be used
 function M.hint(options)
   local name = options.ca_file and "ca_file" or options.ca_path and "ca_path"
   if not name then
@@ -80,6 +87,8 @@ function M.hint(options)
     return ("Correct %s: %s cannot be used: %s"):format(name, path, why)
   elseif name == "ca_file" and kind == "directory" then
     return ("Correct ca_file: %s is a directory; use ca_path for it"):format(path)
+  elseif name == "ca_file" and not has_certificate(path) then
+    return ("Correct ca_file: %s holds no certificate in PEM form"):format(path)
   end
 end
 

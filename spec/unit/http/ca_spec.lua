@@ -77,8 +77,16 @@ describe("pcapi.http.ca", function()
       ca.hint { ca_file = path })
   end)
 
+  it("says that ca_file holds no certificate in PEM form", function()
+    assert.equal(("Correct ca_file: %s holds no certificate in PEM form"):format(file),
+      ca.hint { ca_file = file })
+  end)
+
   it("has no hint for an option that can be used, or for none", function()
-    assert.is_nil(ca.hint { ca_file = file })
+    for _, head in ipairs { "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE" } do
+      local pem = folder.write(path .. "/good.pem", "text\n-----BEGIN " .. head .. "-----\n")
+      assert.is_nil(ca.hint { ca_file = pem })
+    end
     assert.is_nil(ca.hint { ca_path = path })
     assert.is_nil(ca.hint {})
   end)
