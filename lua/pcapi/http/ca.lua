@@ -10,6 +10,7 @@ local M = {}
 M.variables = { "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE" }
 
 local IS_DIRECTORY = 21 -- EISDIR
+local LARGEST = 4 * 1024 * 1024 -- bytes read of a file of CAs; Debian's has 220 KB
 
 -- Returns "file" or "directory"; or nil, and why the path cannot be read.
 local function kind_of(path)
@@ -67,9 +68,11 @@ function M.of_environment(getenv)
 end
 
 local function has_certificate(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a" or ""
-  file:close()
+  local file = io.open(path, "rb")
+  local text = file and file:read(LARGEST) or ""
+  if file then
+    file:close()
+  end
   return text:find("%-%-%-%-%-BEGIN [%w ]-CERTIFICATE%-%-%-%-%-") ~= nil
 end
 
