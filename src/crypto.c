@@ -258,7 +258,7 @@ const char *crypto_message(enum crypto_code code) {
       [CRYPTO_KEY_NOT_PEM] = "the key is not PEM",
       [CRYPTO_KEY_MISSING] = "the PEM holds no private key, or a damaged one",
       [CRYPTO_KEY_ENCRYPTED] = "the key is encrypted and needs a passphrase",
-      [CRYPTO_KEY_WRONG_PASSPHRASE] = "the passphrase of the key is wrong",
+      [CRYPTO_KEY_WRONG_PASSPHRASE] = "the passphrase does not decrypt the key",
       [CRYPTO_KEY_CIPHER] = "OpenSSL no longer supports the key's cipher; encrypt the key again",
       [CRYPTO_KEY_UNSUITABLE] = "the key is not an RSA key of at least 2048 bits",
       [CRYPTO_KEY_MISMATCH] = "the key belongs to no certificate in the PEM",

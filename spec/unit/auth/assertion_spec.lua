@@ -95,7 +95,7 @@ describe("a client assertion", function()
       ["a key of another certificate"] = { { key = "other" }, "belongs to no certificate" },
       ["an encrypted key without its passphrase"] = { { key = "locked" }, "needs a passphrase" },
       ["a wrong passphrase"] = { { key = "locked", passphrase = "SECRETwrong" },
-        "passphrase of the key is wrong" },
+        "passphrase does not decrypt" },
       ["an expired certificate; the message has the date"] = { { certificate = "old" },
         "the certificate expired on 20%d%d%-%d%d%-%d%d$" },
     } do

@@ -225,7 +225,7 @@ describe("pcapi.auth.credential", function()
       fails({ certificate = at.old, certificate_key = at.key }, "expired on")
       fails({ certificate = at.cert, certificate_key = at.locked }, "needs a passphrase")
       fails({ certificate = at.cert, certificate_key = at.locked, key_passphrase = "SECRETno" },
-        "passphrase of the key is wrong")
+        "passphrase does not decrypt")
       fails({ certificate = at.cert, certificate_key = at.locked,
               key_passphrase_file = at.path .. "/none" }, at.path .. "/none")
     end)
