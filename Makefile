@@ -124,7 +124,7 @@ test-c: $(C_TESTS)
 
 # Tests the library in this process. Other specs start the command or examples.
 LIBRARY_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls \
-                 concurrent exchange load redirect sign_in transport))
+                 concurrent request load redirect sign_in transport))
 test-library:
 	@$(MAKE) --no-print-directory SPECS='$(LIBRARY_SPECS) spec/project' test-lua
 
@@ -138,7 +138,7 @@ sanitize:
 # Runs the specs that use our C code in their own process under valgrind. The test of OpenSSL with
 # failing allocations is left out: it takes minutes there, and the sanitizers run it.
 VALGRIND_SPECS := spec/unit/core spec/unit/service/record_spec.lua spec/unit/auth \
-                  $(addprefix spec/service/,$(addsuffix _spec.lua,calls exchange \
+                  $(addprefix spec/service/,$(addsuffix _spec.lua,calls request \
                   transport redirect))
 valgrind:
 	@dev/need valgrind libc6-dbg
@@ -200,7 +200,7 @@ kill:
 
 # Specs that would only repeat covered lines are left out.
 COVERAGE_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls cli \
-                  cli_mistakes cli_streams cli_tenants concurrent config_show doctor exchange \
+                  cli_mistakes cli_streams cli_tenants concurrent config_show doctor request \
                   redirect sign_in sign_in_command stored_sign_in transport))
 coverage:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)

@@ -133,6 +133,24 @@ describe("a C file", function()
   end)
 end)
 
+describe("the Makefile", function()
+  it("names only specs that exist", function()
+    local text = slurp "Makefile":gsub("\\\n", " ")
+    local count = 0
+    for names in text:gmatch "addprefix spec/service/,%$%(addsuffix _spec%.lua,([^)]*)%)" do
+      for name in names:gmatch "%S+" do
+        assert.is_true(files.exists("spec/service/" .. name .. "_spec.lua"), name)
+        count = count + 1
+      end
+    end
+    for path in text:gmatch "spec/[%w_/]+_spec%.lua" do
+      assert.is_true(files.exists(path), path)
+      count = count + 1
+    end
+    assert.is_true(count > 20)
+  end)
+end)
+
 describe("the rockspec", function()
   local rockspec = load_rockspec()
 
