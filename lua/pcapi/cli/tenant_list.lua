@@ -6,7 +6,7 @@ local errors = require "pcapi.error"
 local exit = require "pcapi.cli.exit"
 local input = require "pcapi.input"
 local profiles = require "pcapi.settings.profiles"
-local read_configuration = require("pcapi.settings.file").read
+local read_configuration = require("pcapi.settings.config_file").read
 local visible = require("pcapi.text").visible
 
 local M = {}
@@ -17,7 +17,7 @@ local LARGEST = 4 * 1024 * 1024 -- bytes of a list: a hundred thousand tenants
 -- @tparam string text
 -- @treturn[1] table array of lines, without duplicates
 -- @treturn[2] nil
--- @treturn[2] string why it is no list, without a subject
+-- @treturn[2] string why it is not a list, without a subject
 function M.parse(text)
   local read, why = input.lines(text)
   if not read then
@@ -195,7 +195,7 @@ local function ordered(tenants)
   return once
 end
 
---- Finds the tenants that the arguments select. An error that concerns all of them ends the
+--- Finds the tenants that the arguments select. An error that affects all of them ends the
 -- command.
 -- @tparam table args
 -- @treturn table array, sorted by name: `name` (from the list), `args` (the tenant's own), and

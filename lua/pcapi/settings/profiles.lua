@@ -2,7 +2,7 @@
 -- client. The command and `pcapi.new { profile = … }` share it.
 -- @module pcapi.settings.profiles
 local errors = require "pcapi.error"
-local file = require "pcapi.settings.file"
+local config_file = require "pcapi.settings.config_file"
 local resolve = require "pcapi.settings.resolve"
 local schema = require "pcapi.settings.schema"
 
@@ -70,7 +70,7 @@ local function stored_names(config, getenv)
   end
   local store = store_of(common, getenv)
   if not store then
-    return {} -- no place for sign-ins, so there are none
+    return {} -- no folder for sign-ins, so there are none
   end
   local names, why = store:names()
   if not names then
@@ -91,12 +91,12 @@ end
 --- The names of all profiles: those in the configuration file and those with a stored
 -- sign-in of this user. A stored sign-in whose name cannot name a profile comes from a
 -- script and is left out.
--- @tparam table options as for `pcapi.settings.file`
+-- @tparam table options as for `pcapi.settings.config_file`
 -- @treturn[1] {string,...} sorted
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config or store
 function M.names(options)
-  local config, err = file.read(options)
+  local config, err = config_file.read(options)
   local stored
   if config then
     stored, err = stored_names(config, options.getenv)

@@ -8,7 +8,7 @@ local credential = require "pcapi.auth.credential"
 local endpoints = require "pcapi.auth.endpoints"
 local environment = require "pcapi.settings.environment"
 local errors = require "pcapi.error"
-local file = require "pcapi.settings.file"
+local config_file = require "pcapi.settings.config_file"
 local input = require "pcapi.input"
 local schema = require "pcapi.settings.schema"
 
@@ -285,7 +285,7 @@ end
 --- Finds the settings of a profile.
 -- @tparam table options `flags` (name to value), `getenv` (as os.getenv), `profile`
 -- (its name; default: PCAPI_PROFILE, then "default"), `profile_origin` (where that name
--- came from; default: the flag), `file` or `path` (as for `pcapi.settings.file`)
+-- came from; default: the flag), `file` or `path` (as for `pcapi.settings.config_file`)
 -- @treturn[1] table `values` and `origins` (both by name of the setting), `profile`,
 -- `profile_origin`, `path`, `profiles` (sorted names in the file)
 -- @treturn[2] nil
@@ -297,7 +297,7 @@ function M.resolve(options)
   elseif not schema.is_name(profile) then
     return fail(("the name of a profile %s (%s)"):format(schema.NAME_RULE, origin))
   end
-  local config, err = file.read(options)
+  local config, err = config_file.read(options)
   local ok = config
   if config then
     ok, err = config:check_profile(profile, origin)
@@ -312,7 +312,7 @@ end
 
 --- Finds the settings of a profile that sets nothing itself.
 -- @tparam table options `getenv`
--- @tparam pcapi.settings.file config
+-- @tparam pcapi.settings.config_file config
 -- @treturn[1] table `values`, `origins`
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config

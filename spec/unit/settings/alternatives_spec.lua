@@ -1,7 +1,7 @@
 local folder = require "spec.support.folder"
 local resolve = require("spec.support.settings").resolve
 
-describe("of settings that exclude one another the stronger place gives", function()
+describe("settings that exclude one another: the stronger source gives", function()
   teardown(folder.remove)
 
   for name, case in pairs {
@@ -55,13 +55,13 @@ describe("of settings that exclude one another the stronger place gives", functi
     assert.same({ client_secret_file = "/new" }, settings.values)
   end)
 
-  it("both when one place sets both, so that their user reports it", function()
+  it("both when one source sets both, so that their user reports it", function()
     local settings = assert(resolve "ca_file = /f\nca_path = /p")
     assert.equal("/f", settings.values.ca_file)
     assert.equal("/p", settings.values.ca_path)
   end)
 
-  it("a certificate with its key and passphrase, whatever their places", function()
+  it("a certificate with its key and passphrase, whatever their sources", function()
     local settings = assert(resolve("certificate = /c\ncertificate_key = /k",
       { env = { PCAPI_KEY_PASSPHRASE = "s" } }))
     assert.equal("/c", settings.values.certificate)

@@ -44,7 +44,7 @@ describe("a profile", function()
     assert.equal("/e", tostring(assert(open(nil, { PCAPI_STORE = "/e" })).store))
   end)
 
-  describe("without a place for a store", function()
+  describe("without a folder for a store", function()
     local SETTINGS = "tenant = t\nclient_id = me\n"
 
     it("opens, and its account gives an error that says what to set", function()
@@ -161,7 +161,7 @@ describe("a profile", function()
       assert.same({ "default", "elsewhere" }, names("[default]\nstore = " .. home .. "/s"))
     end)
 
-    it("are those of the file alone without a place for a store", function()
+    it("are those of the file alone without a folder for a store", function()
       assert.same({ "work" }, names("[work]", { HOME = "" }))
     end)
 

@@ -1,4 +1,4 @@
-local file = require "pcapi.settings.file"
+local config_file = require "pcapi.settings.config_file"
 local folder = require "spec.support.folder"
 local resolver = require "pcapi.settings.resolve"
 local schema = require "pcapi.settings.schema"
@@ -73,7 +73,7 @@ describe("the profile", function()
     assert.is_nil(settings.values.scope)
   end)
 
-  it("comes with the sorted names of all profiles in the file", function()
+  it("has the sorted names of all profiles in the file", function()
     assert.same({ "a", "b", "default" }, assert(resolve(TEXT)).profiles)
   end)
 end)
@@ -108,7 +108,7 @@ describe("pcapi.settings.resolve", function()
   it("takes one file for every profile", function()
     local path = folder.write(folder.new() .. "/config",
       "timeout = 5\n[b]\ntenant = b.example\n[a]\ntenant = a.example")
-    local read = assert(file.read { path = path, getenv = env() })
+    local read = assert(config_file.read { path = path, getenv = env() })
     os.remove(path)
     for _, name in ipairs(read.profiles) do
       local settings = assert(resolver.resolve { file = read, profile = name, getenv = env() })
@@ -118,8 +118,8 @@ describe("pcapi.settings.resolve", function()
   end)
 
   it("finds what a profile has that sets nothing itself", function()
-    local read = assert(file.read { getenv = env(), path = folder.write(folder.new() .. "/config",
-      "store = /all\n[default]\nstore = /own") })
+    local path = folder.write(folder.new() .. "/config", "store = /all\n[default]\nstore = /own")
+    local read = assert(config_file.read { getenv = env(), path = path })
     assert.equal("/all", assert(resolver.common({ getenv = env() }, read)).values.store)
   end)
 

@@ -1,5 +1,5 @@
 local cjson = require "cjson"
-local file = require "pcapi.settings.file"
+local config_file = require "pcapi.settings.config_file"
 local file_store = require "pcapi.auth.store.file"
 local folder = require "spec.support.folder"
 local profiles = require "pcapi.settings.profiles"
@@ -16,7 +16,7 @@ describe("a section of the configuration file", function()
   teardown(folder.remove)
 
   local function read(text)
-    return assert(file.read { path = folder.write(folder.new() .. "/config", text),
+    return assert(config_file.read { path = folder.write(folder.new() .. "/config", text),
                               getenv = support.env() })
   end
 

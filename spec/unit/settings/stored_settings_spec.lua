@@ -5,7 +5,7 @@ local resolve = require("spec.support.settings").resolve
 describe("what is stored with a sign-in", function()
   teardown(folder.remove)
 
-  it("is the account, and the values of flags, which later commands lack", function()
+  it("has the account, and the values of flags, which later commands lack", function()
     local flags = { tenant = "t", client_id = "c", cloud = "china", client_secret_file = "/s",
                     certificate = "/c", certificate_key = "/k", key_passphrase_file = "/p",
                     login_url = "https://l.example", base_url = "https://b.example",
@@ -13,7 +13,7 @@ describe("what is stored with a sign-in", function()
     assert.same(flags, assert(resolve(nil, { flags = flags })):to_store "/work")
   end)
 
-  it("is only the account of what the file and the environment say", function()
+  it("has only the account of the settings in the file and the environment", function()
     local settings = assert(resolve("tenant = t\nclient_secret_file = /s\nca_file = /f",
       { env = { PCAPI_CLIENT_ID = "c", PCAPI_BASE_URL = "https://b.example" } }))
     assert.same({ tenant = "t", client_id = "c" }, settings:to_store "/work")

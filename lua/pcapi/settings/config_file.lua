@@ -18,7 +18,7 @@
 -- syntax is checked here. A profile with a reserved name needs the long form.
 --
 -- pcapi never writes the file. It names files that hold secrets and holds none itself.
--- @module pcapi.settings.file
+-- @module pcapi.settings.config_file
 local check = require "pcapi.check"
 local environment = require "pcapi.settings.environment"
 local errors = require "pcapi.error"
@@ -152,7 +152,7 @@ end
 
 --- Parses the text of a configuration file.
 -- @tparam string text
--- @treturn[1] pcapi.settings.file as from @{read}, without a path
+-- @treturn[1] pcapi.settings.config_file as from @{read}, without a path
 -- @treturn[2] nil
 -- @treturn[2] number line
 -- @treturn[2] string what is wrong with that line
@@ -206,7 +206,7 @@ end
 -- must exist.
 -- @tparam table options `getenv` (as os.getenv), `path` (of the file; default:
 -- PCAPI_CONFIG, then @{path}), `file` (what was read before; it is returned)
--- @treturn[1] pcapi.settings.file `path` (nil without a home directory), `profiles` (sorted
+-- @treturn[1] pcapi.settings.config_file `path` (nil without a home directory), `profiles` (sorted
 -- names)
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config

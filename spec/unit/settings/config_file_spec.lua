@@ -1,5 +1,5 @@
 local errors = require "pcapi.error"
-local file = require "pcapi.settings.file"
+local config_file = require "pcapi.settings.config_file"
 local folder = require "spec.support.folder"
 local support = require "spec.support.settings"
 
@@ -16,27 +16,27 @@ describe("the configuration file", function()
 
   describe("is by default", function()
     it("in the configuration folder of XDG", function()
-      assert.equal("/x/pcapi/config", file.path(env { XDG_CONFIG_HOME = "/x", HOME = "/h" }))
+      assert.equal("/x/pcapi/config", config_file.path(env { XDG_CONFIG_HOME = "/x", HOME = "/h" }))
     end)
 
     it("in ~/.config when XDG_CONFIG_HOME is unset, empty or relative", function()
-      assert.equal("/h/.config/pcapi/config", file.path(env { HOME = "/h" }))
+      assert.equal("/h/.config/pcapi/config", config_file.path(env { HOME = "/h" }))
       for _, place in ipairs { "", "x" } do
         assert.equal("/h/.config/pcapi/config",
-          file.path(env { XDG_CONFIG_HOME = place, HOME = "/h" }))
+          config_file.path(env { XDG_CONFIG_HOME = place, HOME = "/h" }))
       end
     end)
 
     it("nowhere without a home directory", function()
       for _, home in ipairs { "none", "", "h" } do
-        assert.is_nil(file.path(env { HOME = home ~= "none" and home or nil }))
+        assert.is_nil(config_file.path(env { HOME = home ~= "none" and home or nil }))
       end
     end)
   end)
 
   describe("may hold", function()
     it("profiles, settings for all profiles, comments and blank lines", function()
-      local parsed = assert(file.parse(table.concat({
+      local parsed = assert(config_file.parse(table.concat({
         "# for all", "ca_file = /etc/ca.pem", "", "[default]", "  tenant=a.example  ",
         "; another way to comment", "\tclient_id\t=\tid 1", "[ second ]", "tenant = b.example",
       }, "\n")))
@@ -48,14 +48,14 @@ describe("the configuration file", function()
     end)
 
     it("line ends of Windows, and a last line without one", function()
-      local settings = assert(file.parse "[a]\r\ntenant = x\r\nscope = y"):settings "a"
+      local settings = assert(config_file.parse "[a]\r\ntenant = x\r\nscope = y"):settings "a"
       assert.equal("x", settings.tenant.value)
       assert.equal("y", settings.scope.value)
       assert.equal(3, settings.scope.line)
     end)
 
     it("values with = and # in them, with quotes and without", function()
-      local settings = assert(file.parse
+      local settings = assert(config_file.parse
         'token_url = https://x.example/?a=b#c\nscope = " a b "\nproxy = ""'):settings ""
       assert.equal("https://x.example/?a=b#c", settings.token_url.value)
       assert.equal(" a b ", settings.scope.value)
@@ -63,7 +63,7 @@ describe("the configuration file", function()
     end)
 
     it("a comment behind a value or a section", function()
-      local settings = assert(file.parse
+      local settings = assert(config_file.parse
         '[a] # the first\ntenant = x  # here\nscope = "a # b" ; there\nproxy = "c"# d"')
         :settings "a"
       assert.equal("x", settings.tenant.value)
@@ -72,17 +72,18 @@ describe("the configuration file", function()
     end)
 
     it("a byte order mark", function()
-      assert.equal("x", assert(file.parse "\239\187\191[a]\ntenant = x"):settings "a".tenant.value)
+      local settings = assert(config_file.parse "\239\187\191[a]\ntenant = x"):settings "a"
+      assert.equal("x", settings.tenant.value)
     end)
 
     it("a profile in two places", function()
-      local settings = assert(file.parse "[a]\ntenant = x\n[b]\n[a]\nscope = y"):settings "a"
+      local settings = assert(config_file.parse "[a]\ntenant = x\n[b]\n[a]\nscope = y"):settings "a"
       assert.equal("x", settings.tenant.value)
       assert.equal("y", settings.scope.value)
     end)
 
     it("nothing", function()
-      assert.same({}, assert(file.parse ""):settings "")
+      assert.same({}, assert(config_file.parse ""):settings "")
     end)
   end)
 
@@ -114,20 +115,20 @@ describe("the configuration file", function()
 
   describe("is read", function()
     it("from the default path, where it may be absent", function()
-      local read = assert(file.read { getenv = env { HOME = directory .. "/none" } })
+      local read = assert(config_file.read { getenv = env { HOME = directory .. "/none" } })
       assert.same({ directory .. "/none/.config/pcapi/config", {}, {} },
         { read.path, read.profiles, read:settings "" })
     end)
 
     it("from nowhere without a home directory", function()
-      local read = assert(file.read { getenv = env() })
+      local read = assert(config_file.read { getenv = env() })
       assert.is_nil(read.path)
       assert.same({}, read.profiles)
     end)
 
     it("as absent when a folder of the default path is a file", function()
       folder.write(directory .. "/file", "x")
-      assert.is_table(file.read { getenv = env { HOME = directory .. "/file" } })
+      assert.is_table(config_file.read { getenv = env { HOME = directory .. "/file" } })
     end)
 
     it("with an error when the default file exists and is unreadable", function()
@@ -144,7 +145,7 @@ describe("the configuration file", function()
       local absent = directory .. "/absent"
       for _, options in ipairs { { path = absent, getenv = env() },
                                  { getenv = env { PCAPI_CONFIG = absent } } } do
-        local read, err = file.read(options)
+        local read, err = config_file.read(options)
         assert.is_nil(read)
         assert.is_true(errors.is(err))
         assert.equal("config", err.kind)
@@ -155,30 +156,31 @@ describe("the configuration file", function()
     it("from the path of the caller before PCAPI_CONFIG", function()
       local one = folder.write(directory .. "/one", "[one]")
       local two = folder.write(directory .. "/two", "[two]")
-      assert.same({ "one" }, assert(file.read { getenv = env { PCAPI_CONFIG = one } }).profiles)
-      assert.same({ "two" }, assert(file.read { path = two, getenv = env { PCAPI_CONFIG = one } })
+      local getenv = env { PCAPI_CONFIG = one }
+      assert.same({ "one" }, assert(config_file.read { getenv = getenv }).profiles)
+      assert.same({ "two" }, assert(config_file.read { path = two, getenv = getenv })
         .profiles)
     end)
 
     it("from PCAPI_CONFIG without a line end or a byte order mark", function()
       local path = folder.write(directory .. "/one", "[one]")
       for _, around in ipairs { path .. "\n", path .. "\r\n", "\239\187\191" .. path } do
-        assert.same({ "one" }, assert(file.read { getenv = env { PCAPI_CONFIG = around } })
+        assert.same({ "one" }, assert(config_file.read { getenv = env { PCAPI_CONFIG = around } })
           .profiles)
       end
-      local _, err = file.read { getenv = env { PCAPI_CONFIG = path .. "\nb" } }
+      local _, err = config_file.read { getenv = env { PCAPI_CONFIG = path .. "\nb" } }
       assert.matches("PCAPI_CONFIG holds a line break", err.message, 1, true)
     end)
 
     it("from the default path when PCAPI_CONFIG is empty", function()
-      local read = assert(file.read { getenv = env { PCAPI_CONFIG = "", HOME = "/none" } })
+      local read = assert(config_file.read { getenv = env { PCAPI_CONFIG = "", HOME = "/none" } })
       assert.equal("/none/.config/pcapi/config", read.path)
     end)
   end)
 
   it("gives the settings of a profile, and none for a profile that it lacks", function()
     local path = folder.write(directory .. "/config", "timeout = 5\n[b]\n[a]\nscope = x")
-    local read = assert(file.read { path = path, getenv = env() })
+    local read = assert(config_file.read { path = path, getenv = env() })
     assert.same({ "a", "b" }, read.profiles)
     assert.same({ timeout = { value = "5", line = 1 } }, read:settings "")
     assert.same({ scope = { value = "x", line = 4 } }, read:settings "a")
