@@ -85,7 +85,7 @@ end
 -- @tparam table array
 -- @tparam string what its name, for the message
 -- @tparam[opt=2] number level as for `error`, counted from the caller of this function
-function M.places(array, what, level)
+function M.array(array, what, level)
   for key in pairs(array) do
     if type(key) ~= "number" or key > #array then
       error(("%s must be an array, without the key %q"):format(what, tostring(key)),

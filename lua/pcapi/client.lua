@@ -22,7 +22,7 @@ local M = {}
 local Client = {}
 
 -- Headers that a caller cannot set: each attempt adds its own.
-local TAKEN_AWAY = { Authorization = false, ["MS-RequestId"] = false, ["MS-CorrelationId"] = false }
+local RESERVED = { Authorization = false, ["MS-RequestId"] = false, ["MS-CorrelationId"] = false }
 
 -- A name that is no field of a client is that of a resource, which is loaded at first use.
 local function load_resource(self, name)
@@ -68,7 +68,7 @@ function M.new(options, base, transport, provider)
     paused_until = 0, -- by the transport's clock
     ours = ours,
     headers = options.headers or false,
-    lines = headers.lines(ours, options.headers, TAKEN_AWAY),
+    lines = headers.lines(ours, options.headers, RESERVED),
     partner_api_headers = options.partner_api_headers or false,
     policy = options.retry or false,
     timeout = options.timeout or defaults.timeout,
@@ -89,7 +89,7 @@ local function header_lines(self, call, ids, authorization_header)
   local lines
   if call.headers or call.content_type then
     lines = headers.lines(self.ours, { ["Content-Type"] = call.content_type },
-      self.headers or nil, call.headers, TAKEN_AWAY)
+      self.headers or nil, call.headers, RESERVED)
   else
     lines = {}
     for i, ours in ipairs(self.lines) do
@@ -149,7 +149,7 @@ end
 
 -- After a 401 the provider may have another token. (Not after a refusal for lack of MFA: the next
 -- token of the same sign-in would be refused as well.) Without one, the error is the refusal; or
--- why the provider has none, which says more.
+-- the reason of the provider, if it is more specific.
 local function another_token(self, call, err, refused)
   local token, header, why = authorize(self, call, refused)
   if token and token ~= refused then
@@ -162,7 +162,7 @@ local function another_token(self, call, err, refused)
   return nil, nil, err
 end
 
--- A provider that signs in knows how the user can do so again, and is to look for the new sign-in.
+-- Adds the provider's advice on how to sign in again. The provider then looks for the new sign-in.
 local function explain(self, err)
   local provider = self.provider
   if err.kind == "mfa_required" then
@@ -183,7 +183,7 @@ local function await_pause(self, deadline)
     if now + pause >= deadline then
       return nil, errors.new {
         kind = "throttled", retry_after = math.ceil(pause),
-        message = "the service has asked for a pause that is not over",
+        message = "the service demanded a pause that is not over yet",
         hint = retry.hint(math.ceil(pause)),
       }
     end
@@ -284,7 +284,7 @@ local function encode_body(call, body)
 end
 
 local function path_problem(path)
-  local problem, char = url.target_mistake(path)
+  local problem, char = url.target_problem(path)
   local cure = char and ('; write it as %s, as url.escape of require "pcapi.url" does')
     :format(url.escape(char))
   return problem and "the path " .. problem .. (cure or "") or nil
@@ -302,7 +302,7 @@ end
 -- @tparam[opt] number options.timeout seconds for the whole call, retries included; default the
 -- client's
 -- @tparam[opt] string options.correlation_id a GUID that ties several calls together
--- @tparam[opt] string options.request_id a GUID; give the same one again for a repetition
+-- @tparam[opt] string options.request_id a GUID; to repeat a request, give the same one
 -- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`, `json`
 -- (decoded), `request_id`, `correlation_id`, `is_mfa_compliant` (nil: unknown), `attempts`
 -- @treturn[2] nil
@@ -317,8 +317,8 @@ function Client:request(method, path, options)
     error("request: a " .. method .. " has no body; give a query, or another method", 2)
   end
   local target = path .. url.query(options.query)
-  local problem = url.query_mistake(options.query) or path_problem(target)
-    or headers.mistake(options.headers)
+  local problem = url.query_problem(options.query) or path_problem(target)
+    or headers.problem(options.headers)
   if problem then
     error("request: " .. problem, 2)
   end

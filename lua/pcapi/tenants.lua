@@ -60,7 +60,7 @@ function M.each(tenants, act, options, new, run)
     end
     tasks[i] = task_of(tenants[i], act, new)
   end
-  check.places(tenants, NAME .. ": the tenants", 3)
+  check.array(tenants, NAME .. ": the tenants", 3)
   local results, err = run(tasks, options, NAME, 3)
   for i, result in ipairs(results or {}) do
     result.name = name_of(tenants[i])

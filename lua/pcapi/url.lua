@@ -38,7 +38,7 @@ end
 -- @treturn[1] nil nothing is wrong
 -- @treturn[2] string a message about the first invalid character, or the length
 -- @treturn[2] ?string the character
-function M.target_mistake(text)
+function M.target_problem(text)
   if #text > LONGEST_TARGET then
     return ("is longer than %d bytes"):format(LONGEST_TARGET)
   end
@@ -213,7 +213,7 @@ local IN_QUERY = { string = true, number = true, boolean = true }
 --- Finds what is wrong with a table for @{query}.
 -- @tparam ?table query
 -- @treturn ?string nil if nothing is wrong
-function M.query_mistake(query)
+function M.query_problem(query)
   for name, value in pairs(query or {}) do
     if type(name) ~= "string" then
       return ("the names of the query must be texts, not %s"):format(tostring(name))
@@ -246,9 +246,9 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why the uri is refused
 function M.follow(uri, base, root)
-  local mistake = M.target_mistake(uri)
-  if mistake then
-    return nil, mistake
+  local problem = M.target_problem(uri)
+  if problem then
+    return nil, problem
   elseif uri:find("^%a[%w+.-]*:") or uri:find("^//") then
     local address, why = M.parse(uri)
     if not address then

@@ -100,7 +100,7 @@ describe("pcapi.url", function()
     end
   end)
 
-  describe("target_mistake", function()
+  describe("target_problem", function()
     for text, expected in pairs {
       ["/a b"] = { "holds a space (byte 3)", " " },
       ["/a?b= c"] = { "holds a space (byte 6)", " " },
@@ -114,7 +114,7 @@ describe("pcapi.url", function()
       ["/" .. ("x"):rep(65536)] = { "is longer than 65536 bytes" },
     } do
       it(("explains what is wrong with %q"):format(text:sub(1, 20)), function()
-        assert.same(expected, { url.target_mistake(text) })
+        assert.same(expected, { url.target_problem(text) })
       end)
     end
 
@@ -122,7 +122,7 @@ describe("pcapi.url", function()
       for _, text in ipairs { "", "/", "//a@b:99999/", "/%20", "/a?b=c&d=%23",
                               "/a;b,c'(d)*!$[]{}|^`",
                               ("x"):rep(65536) } do
-        assert.is_nil(url.target_mistake(text))
+        assert.is_nil(url.target_problem(text))
       end
     end)
   end)

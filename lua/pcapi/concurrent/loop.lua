@@ -159,8 +159,8 @@ local function drive(self)
   end
 end
 
--- Runs all tasks to their end. Ctrl-C stops them, and the results are kept. Any other error is the
--- caller's, such as one in their progress function: it is raised once all tasks are stopped.
+-- Runs all tasks to their end. Ctrl-C stops them, and the results so far are returned. Any other
+-- error, such as one of the progress function, is raised once all tasks are stopped.
 local function run_all(self)
   local ok, failure = pcall(drive, self)
   if not ok then
@@ -192,7 +192,7 @@ function M.check_tasks(acts, what, level)
         level + 1)
     end
   end
-  check.places(acts, what .. ": the tasks", level + 1)
+  check.array(acts, what .. ": the tasks", level + 1)
   if current_task.loop() then
     error(what .. ": a task cannot run others; give them to its loop: loop:add(…)", level + 1)
   end

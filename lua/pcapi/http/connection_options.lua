@@ -34,7 +34,7 @@ function M.problem(options)
   elseif options.user_agent and not headers.is_valid("User-Agent", options.user_agent) then
     return 'option "user_agent" must be one line of text'
   end
-  return headers.mistake(options.headers)
+  return headers.problem(options.headers)
 end
 
 --- Parses an address, and checks that a request may go there (see `url.is_safe`).

@@ -26,7 +26,7 @@ end
 --- Finds what is wrong with a caller's table of headers.
 -- @tparam ?table headers name to value; false as a value removes a header
 -- @treturn ?string nil if nothing is wrong
-function M.mistake(headers)
+function M.problem(headers)
   for name, value in pairs(headers or {}) do
     local ok, why = M.is_valid(name, value)
     if not ok and not (value == false and type(name) == "string") then
@@ -35,7 +35,7 @@ function M.mistake(headers)
   end
 end
 
---- Merges tables of headers. A later table wins; false removes a header.
+--- Merges tables of headers. A later table overrides an earlier one; false removes a header.
 -- @tparam table ... name to value, in any case; nil is allowed between them
 -- @treturn table sorted array of `Name: value`, as a transport takes it
 function M.lines(...)
