@@ -1,5 +1,5 @@
---- The error object. A runtime failure returns `nil, err` with this object; a mistake in the
--- caller's code raises an error instead.
+--- The error object. A runtime failure returns `nil, err` with this object. Wrong use of a
+-- function raises a text instead.
 --
 -- Branch on `err.kind`: the set of kinds is fixed and versioned. `err.message` and `err.hint` are
 -- for people, and may change in any version. `tostring(err)` joins them, and shows no secret.

@@ -153,10 +153,10 @@ end
 -- `auth`, else `https://api.partnercenter.microsoft.com`
 -- @tparam[opt] string options.audience the service that the tokens of `auth` or `profile` are to be
 -- for, such as `https://graph.microsoft.com`; default that of `auth`. Give `base_url` as well. An
--- account keeps one token for each audience
+-- account stores one token for each audience
 -- @tparam[opt] string options.prefix path segment before the version: `""` or `"pcapi"`. By
 -- default a call goes to `/v1/…`, and after a 404 to `/pcapi/v1/…` if it was once published there;
--- the address that answered is remembered
+-- later calls use the address that worked
 -- @tparam[opt=180] number options.timeout seconds for one call with its retries and pages; the
 -- service may take minutes for a long log
 -- @tparam[opt=15] number options.connect_timeout seconds
@@ -167,8 +167,8 @@ end
 -- @tparam[opt=2000000] number options.max_values the most JSON values of any other response
 -- @tparam[opt] table options.retry `attempts` (default 4), `base` (seconds, default 0.5), `cap`
 -- (seconds, default 30)
--- @tparam[opt] boolean options.validate_mfa false: do not send `ValidateMfa`, which asks the
--- service whether the token is compliant
+-- @tparam[opt] boolean options.validate_mfa false: do not send `ValidateMfa`, which makes
+-- the service report whether the token is compliant
 -- @tparam[opt] table options.headers name to value, for every request; false removes one of the
 -- client's
 -- @tparam[opt] boolean options.partner_api_headers send `client-request-id` as well

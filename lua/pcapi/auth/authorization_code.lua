@@ -31,28 +31,28 @@ local function address_of(account, attempt, options)
 end
 
 -- The error of a redirect (RFC 6749 §4.1.2.1).
-local function redirect_error(answer)
-  local read = { code = answer.error,
-                 message = refusal.shorten(answer.error_description or answer.error) }
+local function redirect_error(redirect)
+  local read = { code = redirect.error,
+                 message = refusal.shorten(redirect.error_description or redirect.error) }
   local kind, hint, number = refusal.classify(read)
   return errors.new {
     kind = kind or "sign_in_required", hint = hint or "Sign in again",
-    message = "sign-in: " .. read.message, oauth_error = answer.error,
-    code = number or answer.error,
+    message = "sign-in: " .. read.message, oauth_error = redirect.error,
+    code = number or redirect.error,
   }
 end
 
 local function wait(account, context, listener, on_wait)
   while context.transport:now() < context.deadline do
     -- without waiting in C, where no other coroutine could run
-    local answer, why = listener:wait(0)
-    if answer == nil then
+    local redirect, why = listener:wait(0)
+    if redirect == nil then
       return errors.fail { kind = "network", message = "the redirect listener failed: " .. why }
-    elseif answer then
-      if answer.error then
-        return nil, redirect_error(answer)
+    elseif redirect then
+      if redirect.error then
+        return nil, redirect_error(redirect)
       end
-      return answer.code
+      return redirect.code
     end
     local _, stopped = context.transport:sleep(SLICE)
     if stopped then

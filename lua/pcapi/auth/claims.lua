@@ -13,7 +13,7 @@ local function text(value)
   return type(value) == "string" and value ~= "" and value or nil
 end
 
--- Seconds, also from a string; nil if they are no time that can be shown.
+-- Seconds, also from a string; nil if they are not a valid time.
 local function seconds(value)
   local number = tonumber(value)
   return calendar.is_epoch(number) and number or nil

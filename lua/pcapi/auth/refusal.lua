@@ -191,7 +191,7 @@ local CLASSES = {
     numbers = "50033 50087 50166 70012 90006 90012 90024 90033 90090 90091 501621",
   },
   broken = {
-    kind = "server", hint = "Try again later; if the error stays, give the request id to "
+    kind = "server", hint = "Try again later; if the error persists, give the request id to "
       .. "Microsoft's support",
     numbers = "50000 50003 50007 50042 50043 50086 90036 90085 90092",
   },
@@ -202,7 +202,7 @@ local CLASSES = {
       .. "80010 80013 80014",
   },
   loop = {
-    kind = "throttled", hint = "Too many such requests: wait some minutes",
+    kind = "throttled", hint = "Too many requests: wait some minutes",
     numbers = "50088 50196 90055",
   },
 }
@@ -217,7 +217,7 @@ for _, class in pairs(CLASSES) do
   end
 end
 
--- Says only "Error validating credentials", and precedes the number that matters.
+-- "Error validating credentials": a general number that precedes the specific one.
 local HEADING = "70002"
 
 local LARGEST = 1e10 -- Entra's numbers have 8 digits at most

@@ -58,7 +58,7 @@ local function not_signed_in(self, why)
   if why == nil and not self.is_interactive and not self.stored.how_to_sign_in
     and self.refresh_token == nil then -- most often from a variable that is not set
     err.message = "nobody is signed in: no refresh_token was given, and none is stored in "
-      .. self.stored:place()
+      .. self.stored:location()
     err.hint = "Give refresh_token; check that the variable that it comes from is set"
   end
   return err

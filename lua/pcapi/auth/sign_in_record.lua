@@ -1,8 +1,8 @@
 --- Reads and writes the text that a store holds for an account: one refresh token, and the
 -- access tokens that it was used for. Pure.
 --
--- In the text the fields of the first access token stand at the top, where earlier versions
--- look for the only one. The others follow in `other_tokens`, which earlier versions ignore.
+-- In the text the fields of the first access token are at the top level, where earlier
+-- versions look for the only one. The others are in `other_tokens`, which those ignore.
 -- @module pcapi.auth.sign_in_record
 local calendar = require "pcapi.time.calendar"
 local core = require "pcapi.core"
@@ -13,7 +13,7 @@ local M = {}
 local VERSION = 1
 local MAX_TRIED = 8 -- given refresh tokens that are remembered
 
---- The number of access tokens that a record holds; the oldest give way. With the longest
+--- The number of access tokens that a record holds; the oldest are dropped. With the longest
 -- tokens that `pcapi.auth.grant` accepts they stay within a file of `pcapi.auth.store.file`.
 M.MAX_TOKENS = 8
 
@@ -31,7 +31,7 @@ local function table_or_nil(value)
   return type(value) == "table" and value or nil
 end
 
--- The access token of a decoded table; nil if one of its fields is of no use.
+-- The access token of a decoded table; nil if one of its fields is invalid.
 local function read_token(fields)
   if type(fields) ~= "table" or type(fields.access_token) ~= "string"
     or not calendar.is_epoch(fields.obtained_at) or not calendar.is_epoch(fields.expires_at) then
@@ -54,8 +54,8 @@ local function read_tokens(json)
   return tokens
 end
 
---- Reads a text. It must have a refresh token and its application; any other field that makes
--- no sense is dropped.
+--- Reads a text. It must have a refresh token and its application; any other field that is
+-- invalid is dropped.
 -- @tparam string text
 -- @treturn[1] table `client_id`, `refresh_token`, `tokens` (an array, see @{find}), and
 -- optionally `tenant`, `origin`, `signed_in_at` (UTC epoch seconds), `settings` (name to
@@ -138,8 +138,8 @@ local function is_for(token, target)
     and (token.scope == nil or token.scope == target.scope)
 end
 
--- The tokens with a new one in the place of its predecessor: the account's own first, as an
--- earlier version reads no other, then the newest first.
+-- Replaces the token of the same target. The account's own token is first, as earlier versions read
+-- only that one; then the newest is first.
 local function tokens_with(endpoint, former, token)
   local tokens = { token }
   for _, other in ipairs(former or {}) do

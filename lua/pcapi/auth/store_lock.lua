@@ -24,7 +24,7 @@ end
 
 --- Whether a marked act cannot finish any more: its coroutine is dead or collected, or is the
 -- caller, and so has left the act by an error. A call within the act, such as from a progress
--- function, looks the same: it must not ask for a token of the same account.
+-- function, looks the same: it must not request a token of the same account.
 -- @tparam table owner
 -- @treturn boolean
 function M.is_gone(owner)
@@ -62,7 +62,7 @@ end
 -- @return[2] the result of look
 -- @treturn[3] nil
 -- @treturn[3] nil
--- @return[3] an error of the store, as it came, or a pcapi.error
+-- @return[3] an unchanged error of the store, or a pcapi.error
 function M.take(account, context, look)
   local pause = FIRST_PAUSE
   while true do

@@ -20,9 +20,9 @@ function M.new(store, name, how_to_sign_in)
     StoredSignIn)
 end
 
---- The place where it is stored, for messages.
+--- Where it is stored, for messages.
 -- @treturn string
-function StoredSignIn:place()
+function StoredSignIn:location()
   return self.store.path and self.store:path(self.name) or tostring(self.store)
 end
 
@@ -63,7 +63,7 @@ function StoredSignIn:read()
     return errors.fail {
       kind = "store", hint = self:advice(),
       message = ("the sign-in stored in %s cannot be read; it was not changed")
-        :format(self:place()),
+        :format(self:location()),
     }
   end
   return record

@@ -83,12 +83,12 @@ local function check_store(list, account, is_given)
   elseif is_given then
     return list.add("sign-in", OK, "the refresh token is in PCAPI_REFRESH_TOKEN")
   end
-  return list.add("sign-in", OK, ("stored in %s%s"):format(account.stored:place(),
+  return list.add("sign-in", OK, ("stored in %s%s"):format(account.stored:location(),
     known.obtained_at and ", last renewed " .. time.format(known.obtained_at) or ""))
 end
 
--- Adds the steps of a connection by libcurl's times: a step that was not done has none.
--- When TLS fails, the connection has none either, as libcurl counts both as one.
+-- Adds the steps of a connection by libcurl's times: a step that was not done has no
+-- time. If TLS fails, the connection has no time either, as libcurl counts both as one.
 local function add_steps(list, whose, host, response, err)
   local timing = (response or err).timing or {}
   local connected = response or err.kind == "tls"

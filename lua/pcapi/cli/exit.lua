@@ -47,7 +47,7 @@ function M.fail(err)
   M.stop(M.status_of(err), tostring(err))
 end
 
---- The message for a failure that must not happen.
+--- The message for an unexpected failure.
 -- @param failure
 -- @treturn string
 function M.bug(failure)

@@ -76,7 +76,7 @@ local function report(args, profile, user)
     return
   end
   exit.say(("signed in as %s, profile %s; the sign-in is stored in %s"):format(
-    user or "a user that the token does not name", profile.name, profile.stored:place()))
+    user or "a user that the token does not name", profile.name, profile.stored:location()))
   warn_of_variables(profile.settings)
   for _, variable in ipairs { "PCAPI_TOKEN", "PCAPI_REFRESH_TOKEN" } do
     if (os.getenv(variable) or "") ~= "" then

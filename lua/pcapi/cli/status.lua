@@ -45,7 +45,7 @@ local function read_token(args, profile)
     return nil, nil, nil, err
   end
   local source = profile.settings:value "refresh_token" and "PCAPI_REFRESH_TOKEN"
-    or account.stored:place()
+    or account.stored:location()
   local known
   known, err = account:status()
   return known and known.claims, known, source, err

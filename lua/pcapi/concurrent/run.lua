@@ -16,13 +16,13 @@ function M.new(options)
   }, Run)
 end
 
---- Notes that the run was stopped.
+--- Records that the run was stopped.
 -- @tparam string why `"stopped"` or `"interrupted"`
 function Run:stop(why)
   self.stopped = why
 end
 
---- Calls no function of the caller any more.
+--- Stops calling the progress function.
 function Run:mute()
   self.progress, self.stop_on_error, self.is_reporting = nil, nil, false
 end

@@ -282,7 +282,7 @@ function Scheduler:stop()
   return self.is_stopping
 end
 
--- Tells a task that its run is stopped; drops one that has not begun or does not end.
+-- Stops a waiting task by an error; drops one that has not begun or does not end.
 local function stop_one(self, task)
   if task.done then
     remove(self, task)

@@ -34,7 +34,7 @@ M.LATE = "late"
 -- @field thread its coroutine, from its begin to its end
 -- @field has_returned whether the result is complete
 -- @field wake when its wait is over at the latest, in seconds of the core's clock
--- @field refusals how often it was told that its run is stopped
+-- @field refusals how many calls it made after its run was stopped
 
 --- Makes a task that has not begun.
 -- @tparam function act
@@ -51,7 +51,7 @@ function M.stopped()
 end
 
 --- Raises if the running task cannot wait here: Lua 5.1 cannot within pcall, and no Lua can within
--- a callback of table.sort or string.gsub. Call it before anything is noted down that would wake
+-- a callback of table.sort or string.gsub. Call it before anything is recorded that would wake
 -- the task later.
 function M.check_wait()
   if not is_yieldable then
@@ -156,7 +156,7 @@ function M.drop(task)
 end
 
 --- Whether a task whose run is stopped must be dropped: it cannot be resumed, or it goes on making
--- calls. Counts how often it was asked.
+-- calls. Counts how often it is called for a task.
 -- @tparam table task
 -- @treturn boolean
 function M.is_hopeless(task)

@@ -62,7 +62,7 @@ end
 -- removed, gzip or deflate: a body that is compressed twice can be a million times its size.
 --
 -- From status 400 on, the status says what happened. So a body that cannot be decompressed is not
--- an error: it is replaced by its readable part, or stays as it came.
+-- an error: it is replaced by its readable part, or stays unchanged.
 -- @tparam table response `status`, `headers` (names in lower case), `body`
 -- @tparam number max_body bytes of the decompressed body
 -- @tparam[opt] function breathe is called about every quarter of a millisecond; returns false after

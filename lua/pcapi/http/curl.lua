@@ -15,7 +15,7 @@
 --
 -- - `breathe(self)`: lets other tasks run. It is called between the pieces of a long body.
 -- - `piece`: bytes of such a piece. Default 16,384, about a quarter of a millisecond.
--- - `at_once`: a body with at most so many JSON values is decoded in one piece. Default 0.
+-- - `at_once`: a body with at most this many JSON values is decoded in one piece. Default 0.
 -- - `detached(self, act)`: needed if the code that waits can be cancelled from outside. It calls
 --   `act`, lets it finish even then, and returns its results. A token renewal uses it.
 --

@@ -1,4 +1,4 @@
---- Knows the loop of the running task. A transport asks it whether other tasks can run while a call
+--- Knows the loop of the running task, so that a transport can let other tasks run while a call
 -- waits.
 -- @module pcapi.http.current_task
 local M = {}

@@ -108,7 +108,8 @@ end
 function M.unreadable(response, message, why)
   return errors.new {
     kind = why and why.kind or "protocol", status = response.status, message = message,
-    hint = why and why.hint or "Check base_url and whether a proxy answers in place of the service",
+    hint = why and why.hint
+      or "Check base_url, and whether a proxy responds in place of the service",
     request_id = response.request_id, correlation_id = response.correlation_id,
   }
 end

@@ -69,7 +69,8 @@ function M.of_text(options, deadline)
            deadline = deadline }
 end
 
---- Returns the ceilings for the JSON of a failed response. If it is larger, the status has to do.
+--- Returns the ceilings for the JSON of a failed response. If it is larger, only
+-- its status is used.
 -- @tparam number deadline of the transport's clock, for decoding
 -- @treturn table for @{count}
 function M.of_failure(deadline)

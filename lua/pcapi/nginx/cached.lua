@@ -20,9 +20,9 @@ local OPTIONS = { of = "table|line", name = "line", load = "function", fresh = "
                   stale = "seconds", retry = "seconds", timeout = "seconds" }
 local STALE = 86400 -- seconds
 local RETRY = 10 -- seconds
-local POLL = 0.02 -- seconds between looks whether another worker has loaded the value
+local POLL = 0.02 -- seconds between checks whether another worker has loaded the value
 local SPARE = 10 -- seconds that the lock lasts longer than loading may take
-local ELSEWHERE = 1 -- seconds until the next look whether another machine has loaded the value
+local ELSEWHERE = 1 -- seconds until the next check whether another machine has loaded the value
 local MAX_KEY = 1000 -- bytes
 local AHEAD = 600 -- seconds that the clock of another machine may be ahead of this one
 local READING = 5 -- seconds after which the request that reads a text counts as aborted
@@ -31,7 +31,7 @@ local Cached = {}
 Cached.__index = Cached
 Cached.__name = "pcapi.nginx.cached"
 
--- The owner of the value: it keeps the values of tenants that share a Redis apart.
+-- The owner of the value: it separates the values of tenants that share a Redis.
 local function owner_of(of)
   if of == nil then
     return nil, 'option "of" is missing: the client that load is called with, or a string that '
@@ -167,8 +167,8 @@ local function fields_of(err)
   return fields
 end
 
--- Notes a failure for all workers; and in this one, in case the dictionary is full. Only the first
--- one is logged: stale values would hide it.
+-- Records a failure for all workers; and in this worker, in case the dictionary is full. Only the
+-- first failure is logged. Without the log, stale values would hide it.
 local function note_failure(self, err)
   local fields = fields_of(err)
   if not self.dict:mark(self.failure_mark) and not self.failure_text then

@@ -145,7 +145,7 @@ local function not_connected(host, err)
     log_once.error("resolver", message .. ". " .. RESOLVER)
     return fail("config", message, RESOLVER)
   elseif err == cosocket.NOT_RESOLVED or err:find("could not be resolved (110", 1, true) then
-    local message = ("nginx's resolver does not answer, so it cannot look up %s"):format(host)
+    local message = ("nginx's resolver does not respond, so it cannot look up %s"):format(host)
     log_once.error("resolver", message .. ". " .. RESOLVER)
     return fail("timeout", message, RESOLVER)
   elseif err == "timeout" then
@@ -154,8 +154,8 @@ local function not_connected(host, err)
   return fail("network", ("cannot connect to %s: %s"):format(host, err))
 end
 
--- Numbers of OpenSSL's verification (X509_V_ERR_*), by what they say: the CA is not known here,
--- or the time is not one at which the certificate is good.
+-- Error numbers of OpenSSL (X509_V_ERR_*): the CA is unknown here, or the certificate is not valid
+-- at this time.
 local UNKNOWN_CA = { ["2"] = true, ["18"] = true, ["19"] = true, ["20"] = true, ["21"] = true,
                      ["22"] = true }
 local NOT_YET_VALID, EXPIRED, OTHER_NAME = "9", "10", "62"
@@ -177,7 +177,7 @@ local function cause_of(host, err)
   end
 end
 
--- The third value, here and below, is how many tries to make in all: the reason may have got lost.
+-- The third value, here and below, is the number of tries in all: the reason may be unknown.
 local function not_verified(host, err)
   if err == "timeout" then
     return fail("timeout", "timed out during the TLS handshake with " .. host)
@@ -251,7 +251,7 @@ local function server_of(address, proxy)
   return name
 end
 
--- How often the idle connections to a server were given up, by the server's name.
+-- How often the idle connections to a server were discarded, by the server's name.
 local generations = {}
 
 --- Stops using the connections to a server that are idle now; nginx closes them later.

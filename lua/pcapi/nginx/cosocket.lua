@@ -10,10 +10,10 @@ local M = {}
 -- Seconds after the deadline within which a socket may still report its own timeout.
 local GRACE = 0.05
 
---- The error of @{connect} if the resolver did not answer in time.
+--- The error of @{connect} if the resolver did not respond in time.
 M.NOT_RESOLVED = "not resolved"
 
---- The error of @{handshake} if the reason got lost; nginx's error log has it.
+--- The error of @{handshake} if the reason is unknown here; nginx's error log has it.
 M.REFUSED = "its certificate was refused"
 
 --- Sets the timeout of a socket. ngx_lua starts it anew with each byte, so it has to be set before

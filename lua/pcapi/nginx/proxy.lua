@@ -32,7 +32,7 @@ function M.parse(text)
   return address
 end
 
---- Asks a proxy to connect to a server. The response has no body unless it is a refusal.
+--- Requests a tunnel to a server from a proxy. The response has no body unless it is a refusal.
 -- @tparam table connection of `pcapi.nginx.connection`, open to the proxy
 -- @tparam string target `HOST:PORT`
 -- @tparam ?string authorization

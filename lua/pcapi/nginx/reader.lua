@@ -35,8 +35,8 @@ local function receive(self)
   return true
 end
 
---- Whether the next bytes are a given text. Does not read them, and waits for no more bytes than
--- it takes to know.
+--- Whether the next bytes are a given text. Does not read them, and waits only for as many
+-- bytes as the test needs.
 -- @tparam string beginning
 -- @treturn[1] boolean
 -- @treturn[2] nil

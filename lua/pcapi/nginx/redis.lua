@@ -54,8 +54,8 @@ local function is_whole(number, least, most)
   return number == nil or number >= least and number <= most and number % 1 == 0
 end
 
--- A host as in an address, an IPv6 address in brackets; nil if it is none, such as one with a
--- port, which nginx would only fail to look up.
+-- A host as in an address, an IPv6 address in brackets; nil if it is not a host, such
+-- as one with a port, which nginx would only fail to look up.
 local function host_of(text)
   local host = text:find ":.*:" and text:sub(1, 1) ~= "[" and "[" .. text .. "]" or text
   local address = url.parse("https://" .. host)
@@ -193,7 +193,7 @@ local function send(self, command, ...)
     return value or nil, not value and without_arguments(why) or nil
   end
   connection:close()
-  if was_idle and why == "timeout" then -- the other idle connections may be as dead
+  if was_idle and why == "timeout" then -- the other idle connections may be dead, too
     self.generation = self.generation + 1
   elseif was_idle then -- it was closed while it was idle
     return send(self, command, ...)
@@ -217,8 +217,8 @@ local function check_later(self, seconds)
   end)
 end
 
--- Writes something: a Redis that is full, or a replica, would still reply to a ping. That it is
--- there again and refuses to sign in is logged, too.
+-- Tests by writing: a Redis that is full, or a replica, would still reply to a ping. If Redis is
+-- back but refuses the sign-in, that is logged, too.
 function check_whether_back(self, seconds)
   local is_back, why, is_refused = send(self, "set", self.prefix .. "look", "", "PX", "1000")
   if not is_back and is_refused and not self.is_refused then
@@ -270,7 +270,7 @@ local function milliseconds(seconds)
   return ("%.0f"):format(math.ceil(limits.life(seconds) * 1000))
 end
 
--- The text in a value of Redis; false if it was deleted; nil if there is none, or no text.
+-- The text in a value of Redis; false if it was deleted; nil if it is missing or not a text.
 local function text_of(value)
   if type(value) ~= "string" then
     return nil

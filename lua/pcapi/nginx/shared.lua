@@ -7,9 +7,9 @@
 --
 -- It is a store like `pcapi.auth.store.memory`, with the same functions.
 --
--- With Redis, texts are written to both, and read from the dictionary. Redis is asked by the holder
--- of a text's lock, who is about to renew the text, and otherwise once a second. If Redis is not
--- available, the machine goes on alone, and writes to Redis what it has once Redis is back.
+-- With Redis, texts are written to both and read from the dictionary. Redis is queried once a
+-- second, and each time before the holder of a text's lock renews the text. While Redis is not
+-- available, the machine uses its dictionary alone; then it writes its texts to Redis.
 -- @classmod pcapi.nginx.shared
 local check = require "pcapi.check"
 local dicts = require "pcapi.nginx.dict"
@@ -18,18 +18,18 @@ local shared_lock = require "pcapi.nginx.shared_lock"
 local M = {}
 
 local OPTIONS = { dict = "line", redis = "table" }
--- seconds until Redis is asked again for a text, and for one that it did not have
+-- seconds until Redis is queried again for a text, and for one that it did not have
 local CHECKED, MISSED = 1, 0.05
 
 local Shared = {}
 Shared.__index = Shared
 Shared.__name = "pcapi.nginx.shared"
 
---- Seconds between tries to take a lock at most: a try is cheap here.
+--- The longest pause in seconds between two attempts to take a lock: an attempt is cheap here.
 Shared.longest_look = 0.04
 
 --- Seconds after which a lock in Redis expires, unless its machine renews it: other machines wait
--- so long if that machine has died.
+-- that long if that machine has died.
 Shared.lease = 10
 
 -- Prefix of the names of texts that belong to `pcapi.nginx.cached`.
@@ -61,7 +61,7 @@ function M.new(options)
   return self
 end
 
--- Names of marks: a text that Redis does not have yet; one that Redis was asked for just now.
+-- Names of marks: for a text that Redis does not have yet, and for one that was queried recently.
 local function unsynced(name)
   return "waiting for redis: " .. name
 end
@@ -79,7 +79,7 @@ local function write_redis(self, name, text, seconds)
   return written
 end
 
--- Takes over the text of Redis, unless ours has changed meanwhile.
+-- Takes over the text of Redis, unless ours has changed in the meantime.
 local function take_over(self, name, text, newer, seconds)
   local current = self.dict:get(name)
   if current ~= text then
@@ -112,8 +112,8 @@ local function read_redis(self, name, text)
   return text
 end
 
--- Whether Redis was asked for a text a moment ago. If not, only the first caller asks for a text
--- that we have.
+-- Whether Redis was queried for a text recently. If not, only the first caller queries it for a
+-- text that this machine has.
 local function was_checked(self, name, text)
   local mark = self.dict:mark(checked(name))
   if text and not mark then
@@ -235,7 +235,7 @@ function sync_later(self, name)
   end)
 end
 
--- Writes to Redis what has changed while it was away, and what it has lost.
+-- Writes to Redis the texts that changed while it was not available, and those that it has lost.
 function sync_all(self)
   local known = {}
   for _, names in ipairs { self.dict:names(), self.dict:marks(unsynced "") } do
@@ -259,10 +259,10 @@ end
 -- Returns the value, which is a list of the client or a value that JSON can hold (numbers of up to
 -- 14 digits); or nil and an error
 -- @tparam number options.fresh seconds after loading for which the value is fresh
--- @tparam[opt] number options.stale seconds after loading for which a stale value is better than
--- none, 86400
+-- @tparam[opt] number options.stale seconds after loading for which a stale value is still
+-- returned, 86400
 -- @tparam[opt] number options.retry seconds between a failure and the next try, 10; longer if the
--- service asks for it
+-- service demands it
 -- @tparam[opt] number options.timeout seconds for which `get` waits if there is no value, 180
 -- @treturn pcapi.nginx.cached
 function Shared:cached(options)

@@ -5,7 +5,7 @@ local core = require "pcapi.core"
 
 local M = {}
 
-local BUSY = 0.05 -- seconds until Redis is asked again for a lock that another machine holds
+local BUSY = 0.05 -- seconds until Redis is queried again for a lock that another machine holds
 local STEPS = 6 -- of Redis at most, to take a lock there
 local SPARE = 2 -- seconds that a lock of this machine lasts longer than these steps
 local LONGEST = 60 -- seconds that a lock in Redis lasts unless it is renewed

@@ -1,5 +1,5 @@
---- Limits how many requests a worker sends at once. Others wait for a free slot, in the order
--- in which they came.
+--- Limits how many requests a worker sends at once. Others wait for a free slot, in order of
+-- arrival.
 -- @module pcapi.nginx.slots
 local core = require "pcapi.core"
 local phase = require "pcapi.nginx.phase"
@@ -140,10 +140,10 @@ local function await_next_round()
   end
 end
 
-local breath -- a semaphore: one at a time works on
+local breath -- a semaphore: only its holder continues
 
 --- Lets the worker serve other events, if the phase allows it. Callers continue one at a
--- time, so that many that have work to do delay other events no more than one does.
+-- time, so that many busy callers delay other events no longer than one does.
 function M.breathe()
   if not phase.can_wait() then
     return

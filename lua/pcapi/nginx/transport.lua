@@ -110,7 +110,7 @@ local function send_and_receive(connection, request, text, timing)
 end
 
 -- Sends a request, on a new connection if an idle one fails. A request that must not be sent twice
--- always gets a new connection. After one silent idle connection no other one is given up: the
+-- always gets a new connection. After one silent idle connection, no other one is discarded: the
 -- response may just be slow.
 local function send(self, request, address, text, timing, slot)
   local how = { address = address, proxy = self.proxy, slot = slot,

@@ -6,7 +6,7 @@
 --     print(page:text())
 --
 -- Prometheus rejects a whole page for one bad line, so every label is made valid UTF-8, each
--- combination of labels appears once, and the samples of a metric stand together.
+-- combination of labels appears once, and the samples of a metric follow each other.
 -- @module pcapi.report.metrics
 local clean = require "pcapi.report.clean"
 local text = require "pcapi.text"

@@ -11,9 +11,8 @@ local M = {}
 -- @tparam table list a list of a client, or an array of records with the same fields
 -- @treturn table `count` (records in the list), `truncated` (boolean: the service has more),
 -- `unreadable` (elements of the response that were not records), `total_count` (what the service
--- counted; nil: unknown), `as_of` (when the service answered, UTC epoch seconds; nil: unknown) and
--- `covered_since` (UTC epoch seconds; nil unless the list was asked for an earlier time than the
--- service covers)
+-- counted; nil: unknown), `as_of` (when the service responded, UTC epoch seconds; nil: unknown)
+-- and `covered_since` (UTC epoch seconds; nil unless `since` was earlier than the service covers)
 function M.of(list)
   return {
     count = #list, truncated = list.truncated or false, unreadable = list.unreadable or 0,

@@ -49,7 +49,7 @@ local function tests_of(criteria, resource)
   return tests
 end
 
--- What is wrong with the criteria, but for the time; nil when nothing is.
+-- What is wrong with the criteria other than the time; nil if nothing is.
 local function problem_in(criteria, resource)
   for name in pairs { user = true, application = true } do
     if criteria[name] and not resource[name] then
@@ -84,8 +84,8 @@ function M.compile(criteria, resource, now)
     if not first then
       return nil, "since: " .. message
     end
-    function matching.since(answered)
-      return time().since(criteria.since, answered) or first
+    function matching.since(responded_at)
+      return time().since(criteria.since, responded_at) or first
     end
   end
   return matching

@@ -18,22 +18,22 @@ local List = {}
 
 --- What a list knows about its response.
 -- @table fields
--- @tfield number total_count how many records the service counts; where it does not say, how many
--- it returned
--- @tfield boolean truncated there may be more records: the service's cap was met, or it counts more
--- than it returned
--- @tfield number unreadable how many elements were no records, such as null; the list does not
+-- @tfield number total_count the number of records that the service reports, or else the
+-- number that it returned
+-- @tfield boolean truncated there may be more records: the service's cap was reached, or it reports
+-- more than it returned
+-- @tfield number unreadable how many elements were not records, such as null; the list does not
 -- have them
 -- @tfield string request_id `MS-RequestId` of the first page
 -- @tfield string correlation_id `MS-CorrelationId` of the call
 -- @tfield ?boolean is_mfa_compliant whether the service finds the token compliant; nil: unknown
--- @tfield ?number date when the service answered, by its own clock, UTC epoch seconds; `since`
--- counts from it. nil: the response does not say
+-- @tfield ?number date when the service responded, by its own clock, UTC epoch seconds; `since`
+-- counts from it. nil: unknown
 -- @tfield ?number clock_offset seconds that the service's clock is ahead of this machine's
 -- @tfield ?number without_time after a filter by `since`: how many records of the list have no
 -- readable time
--- @tfield ?number covered_since where `since` asks for more than the service covers: the time from
--- which on the list is complete, UTC epoch seconds
+-- @tfield ?number covered_since if `since` is earlier than the service covers: the time from which
+-- the list is complete, UTC epoch seconds
 -- @tfield {string,...} columns names of the documented fields, in their order
 
 --- Makes a list.
@@ -110,13 +110,13 @@ end
 --- The criteria of @{List:filter} and of the calls. A record has to meet all that are given.
 -- @table criteria
 -- @tfield string|number since the earliest time: epoch seconds, or a text such as `24h`, `7d`,
--- `yesterday` or `2024-02-03`. A duration ends when the service answered, by its clock. A record
+-- `yesterday` or `2024-02-03`. A duration ends when the service responded, by its clock. A record
 -- without a readable time stays in the list
 -- @tfield string user `upn` or `objectId`; `*` stands for any text; case does not count
 -- @tfield string application `applicationId` or `applicationName`; `*` stands for any text; case
 -- does not count
--- @tfield boolean mfa_compliant true: with MFA; false: without. A record that does not say is in
--- neither list
+-- @tfield boolean mfa_compliant true: with MFA; false: without. A record without this field is
+-- in neither list
 
 --- Makes a list of the records that meet all criteria. A wrong criterion raises.
 -- @usage local recent = requests:filter { since = "24h", user = "*@fabrikam.example" }
@@ -135,7 +135,7 @@ local GUID = ("x"):rep(8) .. "-xxxx-xxxx-xxxx-" .. ("x"):rep(12)
 GUID = "^" .. GUID:gsub("%-", "%%-"):gsub("x", "%%x") .. "$"
 
 -- One part of an identity. GUIDs compare without case (RFC 9562 §4); a day may come as a time.
--- Escaped is what separates parts, and what would break a line.
+-- Characters that separate parts or would break a line are escaped.
 local function identity_part(value, is_day)
   if type(value) == "number" then
     value = require("pcapi.text").number(value) -- few identifiers are numbers
@@ -152,9 +152,9 @@ local function identity_part(value, is_day)
   end))
 end
 
---- What identifies a record among those of its call, whenever it is listed: a text of one line.
--- Texts of different records differ. For a user it is made of `tenantId` and `objectId`, for
--- adoption of `loginDate` and `applicationId`, for a request of `requestId`.
+--- Returns the identity of a record, a text of one line. A record has the same identity in each
+-- list of its call, and different records have different ones. For a user it is made of `tenantId`
+-- and `objectId`, for adoption of `loginDate` and `applicationId`, for a request of `requestId`.
 -- @usage seen[users:identity_of(user)] = true
 -- @tparam table record
 -- @treturn[1] string
@@ -174,7 +174,7 @@ end
 --- The time of a record.
 -- @tparam table record
 -- @treturn[1] number UTC epoch seconds
--- @treturn[2] nil it has no readable time, or one that stands for none, such as
+-- @treturn[2] nil it has no readable time, or one that means "no date", such as
 -- `0001-01-01T00:00:00`
 function List:time_of(record)
   return (time().parse_logged(record[self.resource.time]))

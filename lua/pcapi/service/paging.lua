@@ -15,8 +15,8 @@ local M = {}
 
 local MAX_PAGES = 10000
 
--- Headers that a link may not set: they say who we are, where the request goes, and how its bytes
--- are framed.
+-- Headers that a link may not set: they identify the client, address the request, and frame its
+-- body.
 local OURS = { authorization = true, ["proxy-authorization"] = true, cookie = true,
                ["user-agent"] = true, host = true, connection = true, upgrade = true,
                expect = true, te = true, trailer = true, ["content-length"] = true,
@@ -31,7 +31,7 @@ local capitalized = setmetatable({}, {
   end,
 })
 
--- A member in either casing; nil as well for a value that has no members.
+-- A member in either casing; nil also for a value without members.
 local function member(object, name)
   if type(object) ~= "table" then
     return nil
@@ -62,7 +62,7 @@ local function is_odata_collection(object)
   return is_annotated
 end
 
--- How many records the service counts, as it says.
+-- The number of records that the service reports.
 local function total_of(object)
   local total = member(object, "totalCount")
   return record.integer(total == nil and object["@odata.count"] or total)
@@ -84,7 +84,7 @@ end
 -- @tparam table resource declaration of the call
 -- @tparam[opt] function checkpoint as for `record.normalise`
 -- @treturn[1] table array
--- @treturn[1] number how many elements were no objects, and are left out
+-- @treturn[1] number how many elements were not objects; they are left out
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with the shape
 function M.records(response, resource, checkpoint)
@@ -119,11 +119,11 @@ local function is_text(value)
   return type(value) == "string" and value ~= ""
 end
 
--- The headers that a link asks for, but for ours; or nil and what is wrong with them.
+-- The headers that a link demands, without those in OURS; or nil and what is wrong with them.
 local function link_headers(link)
   local wanted, listed = {}, member(link, "headers")
   if listed ~= nil and type(listed) ~= "table" then
-    return nil, "is unusable: its headers are no list"
+    return nil, "is unusable: its headers are not a list"
   end
   for _, header in ipairs(listed or {}) do
     local name, value = member(header, "key"), member(header, "value")
@@ -209,7 +209,7 @@ local function new_call(resource, call)
 end
 
 -- The error of a later page. It is a copy, as a provider of tokens may return the same error to
--- others. The address is not to blame: the pages before came from it.
+-- others. The hint does not blame the address: the pages before came from it.
 local function of_later_page(err, number, records)
   local copy = {}
   for name, value in pairs(err) do
@@ -219,12 +219,12 @@ local function of_later_page(err, number, records)
   copy.message = ("page %d of the list, after %d records: %s"):format(number, records, err.message)
   local is_full = err.hint and err.hint:find "^Raise " -- an option is too low
   if (err.kind == "not_found" or err.kind == "protocol") and not is_full then
-    copy.hint = "Ask again from the first page: the list may have changed meanwhile"
+    copy.hint = "Make the call again: the list may have changed between two pages"
   end
   return errors.new(copy)
 end
 
--- Reads page after page. A link that comes again would lead in a circle for ever.
+-- Reads page after page. A link that repeats would never end.
 local function read_pages(client, resource, call, root, response)
   local records, page, err = read_page(client, resource, root, call, call, response)
   local seen, count = {}, 1
@@ -268,8 +268,8 @@ local function addresses_of(client, resource)
   return addresses
 end
 
--- Tries one address after the other, since the documents disagree where a call is served. The one
--- that answers is remembered for this call alone: the calls moved at different times.
+-- Tries one address after the other, since the documents disagree on the address of a call. The one
+-- that works is remembered for this call alone: the calls moved at different times.
 local function first_page(client, resource, call, at, first_err)
   local addresses = client.addresses[resource.path] or addresses_of(client, resource)
   local address = addresses[at] or addresses[1] -- another task may have found it meanwhile
@@ -284,8 +284,8 @@ local function first_page(client, resource, call, at, first_err)
   return nil, err.kind == "not_found" and first_err or err
 end
 
--- When the service answered, by its clock, and how many seconds that clock is ahead of ours. A
--- difference that the duration of the call explains is none.
+-- When the service responded, by its clock, and how many seconds that clock is ahead of ours. A
+-- difference within the duration of the call counts as 0.
 local function date_of(client, call, response)
   local now = client.clock()
   local date = headers.date(response.headers, now)

@@ -24,7 +24,7 @@ function M.integer(value)
   end
 end
 
--- A count that is no integer becomes nil, as callers add and divide counts. A boolean is only
+-- A count that is not an integer becomes nil, as callers add and divide counts. A boolean is only
 -- compared, so another value may stay.
 local CONVERT = {
   integer = M.integer,
@@ -123,7 +123,7 @@ local function is_object(value)
   return type(value) == "table" and value[1] == nil
 end
 
--- Removes the elements that are no objects. Returns how many they were.
+-- Removes the elements that are not objects. Returns their number.
 local function drop_unreadable(records)
   local last, count = 0, #records
   for i = 1, count do
@@ -139,7 +139,7 @@ end
 
 local PIECE = 100 -- records; to normalise them takes about a quarter of a millisecond
 
---- Normalises records in place, and removes the elements that are no objects.
+--- Normalises records in place, and removes the elements that are not objects.
 -- @tparam table records array as decoded
 -- @tparam table description from @{describe}
 -- @tparam[opt] function checkpoint is called between pieces of long work; if it returns a message,

@@ -1,5 +1,5 @@
---- Reads responses of the service: their ids, their verdict about MFA, and the error that a failed
--- one means. Failures come in seven shapes, A to G; docs/service.md lists them. Pure.
+--- Reads responses of the service: their ids, whether the token has MFA, and the error of a failed
+-- response. Failures come in seven shapes, A to G; docs/service.md lists them. Pure.
 -- @module pcapi.service.response
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
@@ -51,8 +51,8 @@ function M.ids(headers, sent)
     headers["ms-correlationid"] or headers["client-request-id"] or sent.correlation_id
 end
 
---- Whether the service finds the token compliant with MFA. It says so if the request asked for it
--- (`ValidateMfa: true`); sources disagree whether in a header or in the body.
+--- Whether the service finds the token compliant with MFA. It reports this if the request has
+-- the header `ValidateMfa: true`; sources disagree whether in a header or in the body.
 -- @tparam table response `headers`, `json`
 -- @treturn ?boolean nil: the response does not say
 function M.is_mfa_compliant(response)
@@ -193,7 +193,7 @@ local function challenged_claims(challenge)
 end
 
 -- Whether a refusal is for lack of MFA; the strongest evidence comes first. error="invalid_token"
--- is none: an expired token has it, too.
+-- is no evidence: an expired token has it, too.
 local function lacks_mfa(response, fields, challenge)
   if MFA_CODE[fields.code] then
     return true -- under any status: the one of 10001 is not documented
@@ -222,13 +222,13 @@ local HINT_OF_KIND = {
   unauthorized = "Get a new App+User token for https://api.partnercenter.microsoft.com",
   forbidden = "The signed-in user needs a role such as Admin agent; an app cannot have it",
   not_found = "Check base_url and prefix",
-  throttled = "Wait and ask less often",
-  server = "Try again later; if it stays, give Microsoft the request id",
+  throttled = "Wait, and send fewer requests",
+  server = "Try again later; if the error persists, give Microsoft the request id",
 }
 
 -- The same code means different things under different statuses.
 local HINT_OF_CODE = {
-  ["401 900420"] = "The token is for another service: ask for one whose audience is "
+  ["401 900420"] = "The token is for another service: request one whose audience is "
     .. "https://api.partnercenter.microsoft.com",
   ["401 800001"] = "No token reached the service: check that the token is not empty",
   ["403 900329"] = "This call takes App+User tokens only: sign in as a user",
@@ -252,11 +252,11 @@ end
 
 local function message_for(fields, response)
   local message = fields.message or response.reason ~= "" and response.reason
-    or "the service answered with status " .. response.status
+    or "the service responded with status " .. response.status
   if response.status < 400 then
     message = "the service redirects, and pcapi follows no redirect with a token"
   end
-  return fields.claims and message .. "; these claims are asked for: " .. fields.claims or message
+  return fields.claims and message .. "; required claims: " .. fields.claims or message
 end
 
 --- The error that a failed response means.
