@@ -99,7 +99,7 @@ describe("one sign-in for two audiences", function()
       assert.equal(1 + 2, tenant:refreshes())
     end)
 
-  it("serves two processes that ask in turn, with one renewal for each audience", function()
+  it("serves two processes that alternate, with one renewal for each audience", function()
     assert(account():token(nil, context()))
     local result = sandbox.shell(([[for audience in %s %s; do for i in 1 2; do
       PCAPI_LOGIN_URL=%s %s spec/support/renew.lua %s %s 20 $audience & done; done; wait]]):format(

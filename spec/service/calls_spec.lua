@@ -22,7 +22,7 @@ describe("the users without MFA", function()
     end
   end)
 
-  it("come with the ids of the call and the service's verdict on the token", function()
+  it("have the ids of the call, and whether the token has MFA", function()
     local list = assert(users "records=1")
     assert.truthy(list.request_id:find(GUID))
     assert.truthy(list.correlation_id:find(GUID))
@@ -35,7 +35,7 @@ describe("the users without MFA", function()
   for _, settings in ipairs { "shape=array", "shape=collection", "shape=object", "shape=odata",
                               "bom=0", "pretty=1", "casing=pascal", "spelling=login",
                               "spelling=request", "type=text/plain", "encoding=none" } do
-    it("come alike from a response with " .. settings, function()
+    it("are the same from a response with " .. settings, function()
       local list = assert(users("records=3; " .. settings))
       assert.equal(settings == "shape=object" and 1 or 3, #list)
       assert.truthy(list[1].upn and list[1].lastNonMfaCompliantLoginDateTime)
@@ -58,7 +58,7 @@ describe("the users without MFA", function()
     assert.is_true(extra > 0)
   end)
 
-  it("can be none", function()
+  it("can be an empty list", function()
     for _, shape in ipairs { "collection", "array" } do
       local list = assert(users("records=0; shape=" .. shape))
       assert.same({ 0, 0 }, { #list, list.total_count })
@@ -79,7 +79,7 @@ describe("the users without MFA", function()
     assert.equal(25, one.total_count)
   end)
 
-  it("come together from all pages, in every form of link", function()
+  it("are collected from all pages, in every form of link", function()
     for _, links in ipairs { "relative", "v1", "bare", "absolute" } do
       local list = assert(users("records=25; page=10; carrier=link; links=" .. links))
       assert.equal(25, #list, links)
@@ -104,7 +104,7 @@ describe("the users without MFA", function()
     end
   end)
 
-  it("are an error if the pages lead in a circle", function()
+  it("are an error if the pages link in a loop", function()
     local list, err = users "records=25; page=10; links=loop"
     assert.is_nil(list)
     assert.equal("protocol", err.kind)
@@ -208,7 +208,7 @@ describe("a call that fails for a moment", function()
     assert(sandbox.client "times=1; cut=body".security:non_mfa_principals())
   end)
 
-  it("waits as long as the service asks", function()
+  it("waits as long as the service demands", function()
     local core = require "pcapi.core"
     local started = core.now()
     assert(sandbox.client "times=1; status=429; retry_after=1".security:non_mfa_principals())
@@ -251,7 +251,7 @@ describe("a refusal", function()
     assert.same({ "mfa_required", "900421" }, { err.kind, err.code })
   end)
 
-  it("of an application's token comes before anything is sent: a user must sign in", function()
+  it("of an application's token needs no request: a user must sign in", function()
     local client = sandbox.client(nil, { token = sandbox.token { scp = false, roles = { "x" } } })
     local id = "0c3a1f6e-0000-4000-8000-00000000a990"
     local list, err = client.security:non_mfa_principals { correlation_id = id }
@@ -298,7 +298,7 @@ describe("a refusal", function()
     assert.equal("forbidden", refused("status=403; error=D").kind)
   end)
 
-  it("is a protocol error for a response that is no list", function()
+  it("is a protocol error for a response that is not a list", function()
     for _, settings in ipairs { "shape=wrapped-wrong", "body=empty", "body=html", "body=text",
                                 "body=garbage", "body=deep", "bom=utf16", "body=truncated" } do
       local err = refused(settings)

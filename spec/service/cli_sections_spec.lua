@@ -40,7 +40,7 @@ describe("a reserved section of the configuration file", function()
     assert.truthy(err:find("profiles in it: a, b\n", 1, true), err)
   end)
 
-  it("is no profile for --profile, and the message says the cure", function()
+  it("is no profile for --profile, and the message names the cure", function()
     for _, command in ipairs { "status", "login", "non-mfa" } do
       local result = run(RESERVED, "--profile", "history", command)
       assert.same({ 1, "" }, { result.status, result.out })

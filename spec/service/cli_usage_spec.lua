@@ -155,7 +155,7 @@ describe("a command line with an error or an extreme value", function()
     assert_readable(result)
   end)
 
-  it("prints the help that it asks for first, whatever errors follow", function()
+  it("prints the help of its first --help or --version, whatever errors follow", function()
     for _, words in ipairs { { "--help", "--bogus" }, { "-qh" }, { "--help", "--version" },
                              { "--help", "non-mfa", "--parallel", "0" } } do
       local result = run(words)

@@ -101,7 +101,7 @@ describe("examples/tenants.lua", function()
     os.execute("rm -rf " .. home)
   end)
 
-  it("has a line for each profile, and tells on standard error how far it is", function()
+  it("writes a line for each profile, and its progress to standard error", function()
     local result = example()
     assert.same({ 0, "contoso\t25 users without MFA\nfabrikam\t25 users without MFA\n" },
       { result.status, (result.out:gsub("\t%d+", "\t25")) })
@@ -115,7 +115,7 @@ describe("examples/tenants.lua", function()
     assert.truthy(result.err:find "\nnobody: sign_in_required: ")
   end)
 
-  it("keeps after Ctrl-C what has come, with status 130", function()
+  it("writes its results so far after Ctrl-C, and ends with status 130", function()
     local result = run(("%s bin/pcapi --profile slow login --tenant a.example --client-id me"
       .. " --login-url $PCAPI_SANDBOX_URL/login/scenario=delay%%3D20"):format(sandbox.lua))
     assert.equal(0, result.status, result.err)
@@ -183,7 +183,7 @@ describe("a loop that another loop drives", function()
 
   for name, drive in pairs(DRIVERS) do
     for _, version in ipairs { "1.1", "2" } do
-      it_with(name, ("by %s is told all it must know, over HTTP/%s"):format(name, version),
+      it_with(name, ("by %s runs all tasks on time, over HTTP/%s"):format(name, version),
         function()
           loop = assert(pcapi.concurrent.new { limit = 20, rate = 400 })
           local act = listing("records=30; page=10; status=503; chance=0.1; times=1",
@@ -203,7 +203,7 @@ describe("a loop that another loop drives", function()
     end
   end
 
-  it("has no time to wait for when nothing is to be done", function()
+  it("has no timeout if there is nothing to do", function()
     loop = assert(pcapi.concurrent.new())
     assert.equal(0, loop:step(0))
     assert.is_nil(loop:timeout())
@@ -227,7 +227,7 @@ describe("a loop that another loop drives", function()
     assert.equal("stopped", task.err.kind)
   end)
 
-  it("is due when the next one in turn may send, however late one asks", function()
+  it("is due when the rate allows the next request, however late the caller checks", function()
     loop = assert(pcapi.concurrent.new { rate = 5 })
     loop:add(listing "records=20; page=10")
     local patience = core.now() + 5
@@ -244,7 +244,7 @@ describe("a loop that another loop drives", function()
   end)
 
   -- libcurl may see the end of a stream without an event
-  it("is due in a second, with something on the wire", function()
+  it("is due within a second while a request is in flight", function()
     loop = assert(pcapi.concurrent.new())
     loop:add(listing "delay=15")
     local patience = core.now() + 5
@@ -274,7 +274,7 @@ describe("a loop that is closed", function()
 end)
 
 describe("the folder examples/", function()
-  it("holds no program that nobody runs", function()
+  it("holds no program that no spec runs", function()
     -- the transport is run by spec/service/nginx/docs_spec.lua
     assert.same({ "examples/cqueues.lua", "examples/luv.lua", "examples/resty_http.lua",
                   "examples/tenants.lua" }, files.lines_of "ls examples/*.lua")

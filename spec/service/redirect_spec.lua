@@ -16,44 +16,44 @@ local function base()
   return "http://localhost:" .. listener:port()
 end
 
--- Waits for an answer, at most so many seconds.
+-- Waits for a result, at most so many seconds.
 local function wait(seconds)
   local deadline = core.now() + seconds
-  local answer
+  local result
   repeat
-    answer = listener:wait(math.max(0, deadline - core.now()))
-  until answer or core.now() >= deadline
-  return answer
+    result = listener:wait(math.max(0, deadline - core.now()))
+  until result or core.now() >= deadline
+  return result
 end
 
 -- Runs a shell command while the listener serves. Returns the output of the command and the
--- answer of the listener.
+-- result of the listener.
 local function beside(command)
   local done = files.temporary()
   os.remove(done)
   local pipe = io.popen(("{ %s ; } 2>&1; : >%s"):format(command, done))
   local deadline = core.now() + 60
-  local answer = false
+  local result = false
   local finished
   repeat
-    answer = listener:wait(0.02) or answer
+    result = listener:wait(0.02) or result
     finished = io.open(done)
   until finished or core.now() > deadline
   finished:close()
   os.remove(done)
-  answer = answer or listener:wait(0.1) -- the command may end before we are told
+  result = result or listener:wait(0.1) -- the command may end before the listener is read
   local said = pipe:read "*a"
   pipe:close()
-  return said, answer
+  return said, result
 end
 
--- Sends a request as a browser does. Returns {status, head, body, answer}.
+-- Sends a request as a browser does. Returns {status, head, body, result}.
 local function browse(query, more)
-  local said, answer = beside(("%s -si --max-time 30 --noproxy '*' %s '%s%s'")
+  local said, result = beside(("%s -si --max-time 30 --noproxy '*' %s '%s%s'")
     :format(curl.COMMAND, more or "", base(), query))
   local head, body = said:match "^(.-\r\n)\r\n(.*)$"
   return { status = tonumber((head or ""):match "^HTTP/1.1 (%d+)"), head = head, body = body,
-           answer = answer }
+           result = result }
 end
 
 before_each(function()
@@ -65,25 +65,25 @@ after_each(function()
 end)
 
 describe("the redirect", function()
-  it("brings the code", function()
+  it("returns the code", function()
     local seen = browse("/?code=0.AX%2Bb-c_d&state=" .. STATE .. "&session_state=x")
     assert.equal(200, seen.status)
-    assert.same({ code = "0.AX+b-c_d" }, seen.answer)
+    assert.same({ code = "0.AX+b-c_d" }, seen.result)
   end)
 
-  it("brings the first part of a description that is too long", function()
+  it("returns the first part of a description that is too long", function()
     local seen = browse("/?error=access_denied&error_description=" .. ("x"):rep(2049) .. "&state="
       .. STATE)
     assert.equal(200, seen.status)
-    assert.equal(("x"):rep(2048), seen.answer.error_description)
+    assert.equal(("x"):rep(2048), seen.result.error_description)
   end)
 
-  it("brings an error and its description, unescaped", function()
+  it("returns an error and its description, unescaped", function()
     local seen = browse("/?error=access_denied&error_description=AADSTS65004%3a+User+declined"
       .. "%0d%0aTrace+ID%3A+1&state=" .. STATE)
     assert.equal(200, seen.status)
     assert.same({ error = "access_denied",
-      error_description = "AADSTS65004: User declined\r\nTrace ID: 1" }, seen.answer)
+      error_description = "AADSTS65004: User declined\r\nTrace ID: 1" }, seen.result)
   end)
 
   it("may name the loopback address as host, or localhost in capitals", function()
@@ -91,7 +91,7 @@ describe("the redirect", function()
       local seen = browse("/?code=x&state=" .. STATE,
         ("-H 'Host: %s:%d'"):format(host, listener:port()))
       assert.equal(200, seen.status)
-      assert.same({ code = "x" }, seen.answer)
+      assert.same({ code = "x" }, seen.result)
     end
   end)
 
@@ -100,18 +100,18 @@ describe("the redirect", function()
     listener = assert(redirect.listen(STATE, "/signed-in"))
     assert.equal(404, browse("/?code=x&state=" .. STATE).status)
     assert.equal(404, browse("/signed-in/?code=x&state=" .. STATE).status)
-    assert.same({ code = "x" }, browse("/signed-in?code=x&state=" .. STATE).answer)
+    assert.same({ code = "x" }, browse("/signed-in?code=x&state=" .. STATE).result)
   end)
 
   it("counts once: a later one changes nothing", function()
-    assert.same({ code = "first" }, browse("/?code=first&state=" .. STATE).answer)
+    assert.same({ code = "first" }, browse("/?code=first&state=" .. STATE).result)
     local seen = browse("/?code=second&error=e&state=" .. STATE)
     assert.equal(200, seen.status)
-    assert.same({ code = "first" }, seen.answer)
+    assert.same({ code = "first" }, seen.result)
     assert.same({ code = "first" }, listener:wait(0))
   end)
 
-  it("is shown its page before the answer is returned and the port closed", function()
+  it("shows its page before the result is returned and the port is closed", function()
     for _ = 1, 50 do
       local pipe = io.popen(("%s -s --noproxy '*' -w '%%{http_code}' '%s/?code=x&state=%s'; "
         .. "echo $?"):format(curl.COMMAND, base(), STATE))
@@ -124,10 +124,10 @@ describe("the redirect", function()
   end)
 
   it("counts also if the browser does not wait for its page", function()
-    local _, answer = beside(([[bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d
+    local _, result = beside(([[bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d
       printf "GET /?code=x&state=%s HTTP/1.1\r\nHost: localhost:%d\r\n\r\n" >&3; exec 3>&-']])
       :format(listener:port(), STATE, listener:port()))
-    assert.same({ code = "x" }, answer or wait(10))
+    assert.same({ code = "x" }, result or wait(10))
   end)
 end)
 
@@ -163,7 +163,7 @@ describe("a request that is not the redirect does not end the wait:", function()
   local function is_refused(status, query, more, text)
     local seen = browse(query, more)
     assert.equal(status, seen.status)
-    assert.is_false(seen.answer)
+    assert.is_false(seen.result)
     if text then
       assert.truthy(seen.body:find(text, 1, true))
     end
@@ -171,7 +171,7 @@ describe("a request that is not the redirect does not end the wait:", function()
   end
 
   after_each(function()
-    assert.same({ code = "right" }, browse("/?code=right&state=" .. STATE).answer)
+    assert.same({ code = "right" }, browse("/?code=right&state=" .. STATE).result)
   end)
 
   for name, state in pairs {
@@ -225,9 +225,9 @@ describe("a request that is not the redirect does not end the wait:", function()
   end)
 
   it("that is not HTTP", function()
-    local said, answer = beside(([[bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d
+    local said, result = beside(([[bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d
       printf "\0\1\2\r\n\r\n" >&3; timeout 1 cat <&3']]):format(listener:port()))
-    assert.is_false(answer)
+    assert.is_false(result)
     assert.is_nil(said:find("200 OK", 1, true))
   end)
 
@@ -245,10 +245,10 @@ describe("a request that is not the redirect does not end the wait:", function()
     for name, send in pairs { ["send nothing"] = "",
                               ["begin a request"] = "GET / HTTP/1.1\\r\\nX:" } do
       it("sent beside hundreds of connections of " .. host .. " that " .. name, function()
-        local said, answer = crowded(300, host, send, BROWSE .. ('"http://%s/?code=x&state=no"')
+        local said, result = crowded(300, host, send, BROWSE .. ('"http://%s/?code=x&state=no"')
           :format(("127.0.0.1:%d"):format(listener:port())))
         assert.equal("400", said)
-        assert.is_false(answer)
+        assert.is_false(result)
       end)
     end
   end
@@ -283,11 +283,11 @@ end)
 describe("a code of the greatest length", function()
   it("is accepted, also if every byte is escaped", function()
     local seen = browse("/?state=" .. STATE .. "&code=" .. ("x"):rep(8192))
-    assert.same({ code = ("x"):rep(8192) }, seen.answer)
+    assert.same({ code = ("x"):rep(8192) }, seen.result)
     listener:close()
     listener = assert(redirect.listen(STATE))
     seen = browse("/?state=" .. STATE .. "&code=" .. ("%2b"):rep(8192))
-    assert.same({ code = ("+"):rep(8192) }, seen.answer)
+    assert.same({ code = ("+"):rep(8192) }, seen.result)
   end)
 end)
 
@@ -307,10 +307,10 @@ describe("a listener", function()
     for _, host in ipairs(has_ipv6 and { "127.0.0.1", "[::1]" } or { "127.0.0.1" }) do
       listener:close()
       listener = assert(redirect.listen(STATE))
-      local said, answer = beside(("%s -s --noproxy '*' 'http://%s:%d/?code=x&state=%s'")
+      local said, result = beside(("%s -s --noproxy '*' 'http://%s:%d/?code=x&state=%s'")
         :format(curl.COMMAND, host, listener:port(), STATE))
       assert.truthy(said:find("close this page", 1, true), said)
-      assert.same({ code = "x" }, answer)
+      assert.same({ code = "x" }, result)
     end
   end)
 
@@ -352,7 +352,7 @@ describe("a listener", function()
   end)
 
   it("frees its port when it is closed or collected", function()
-    local function connects(port) -- curl's status 7: nobody listens; 28: nobody answers
+    local function connects(port) -- curl's status 7: no listener; 28: no response
       local status = files.lines_of(("%s -s --max-time 1 --noproxy '*' http://127.0.0.1:%d/; "
         .. "echo $?"):format(curl.COMMAND, port))[1]
       return ({ ["7"] = false, ["28"] = true })[status]

@@ -102,7 +102,7 @@ describe("a request with retry", function()
     assert.same({ 200, 2 }, { response.status, response.attempts })
   end)
 
-  it("waits as long as the service asks", function()
+  it("waits as long as the service demands", function()
     local response, _, seconds = fetch_again "busy"
     assert.equal(2, response.attempts)
     assert.is_true(seconds >= 1, seconds)

@@ -138,7 +138,7 @@ describe("pcapi login", function()
     assert.truthy(result.out:find("cloud +global +default"), result.out)
   end)
 
-  it("warns of PCAPI_TOKEN, which wins over the sign-in", function()
+  it("warns of PCAPI_TOKEN, which overrides the sign-in", function()
     local result = home:run({ "login", "--browser", "--tenant", home.tenant,
                               "--client-id", "client" },
       { BROWSER = home:browser(), PCAPI_TOKEN = "some" })
@@ -183,7 +183,7 @@ describe("pcapi logout", function()
     assert.equal("", curl.shell("cat " .. home.path .. "/.local/state/pcapi/*.json 2>/dev/null"))
   end)
 
-  it("says if nobody was signed in", function()
+  it("reports that no user was signed in", function()
     local result = home:run { "logout" }
     assert.same({ 0, "pcapi: profile default was not signed in\n" }, { result.status, result.err })
   end)

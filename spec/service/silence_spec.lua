@@ -145,7 +145,7 @@ describe("a connection that falls silent", function()
     made:close()
   end)
 
-  it("keeps a request while it answers other requests", function()
+  it("keeps a request while it responds to other requests", function()
     require("pcapi.http.limits").SILENCE = 0.4
     local one = client { timeout = 10 }
     local function slow()

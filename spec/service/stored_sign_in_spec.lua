@@ -100,7 +100,7 @@ describe("a stored sign-in", function()
       result.err)
   end)
 
-  it("of a profile wins over the refresh token of the environment", function()
+  it("of a profile overrides the refresh token of the environment", function()
     home:sign_in(nil, "--profile", "contoso")
     local result = home:run({ "--profile", "contoso", "non-mfa" },
       { PCAPI_REFRESH_TOKEN = "stale" })

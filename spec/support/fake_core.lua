@@ -1,7 +1,7 @@
 --- A fake core without network, for the modules that use the core: sessions, the transport and
 -- loops. Only waiting advances its clock.
 --
--- The function `answer(request, number)` returns the response to a request, in the format of
+-- The function `respond(request, number)` returns the response to a request, in the format of
 -- `spec.support.fake_transport`. It arrives after its `takes` seconds (0.1), or the request times
 -- out.
 local real = require "pcapi.core"
@@ -23,7 +23,7 @@ end
 
 local function new_core()
   local core = {
-    time = 1000, answer = empty_response, sent = {}, pools = {}, sessions = {},
+    time = 1000, respond = empty_response, sent = {}, pools = {}, sessions = {},
     most = 0, running = 0, -- requests in flight
     during_wait = nil, -- a function called in each wait, like a signal handler
   }
@@ -128,7 +128,7 @@ function Session:start(request)
                                 timeout = request.timeout, headers = request.headers,
                                 connect_timeout = request.connect_timeout,
                                 may_repeat = request.may_repeat }
-  local response = core.answer(request, #core.sent)
+  local response = core.respond(request, #core.sent)
   if response.fails then
     return nil, "it cannot begin", response.fails
   end
@@ -181,7 +181,7 @@ function Session:close()
 end
 
 --- Replaces the core by a fake one, for the modules that use it.
--- @treturn table the core: set its `answer`, read its `sent`, `most`, `time`
+-- @treturn table the core: set its `respond`, read its `sent`, `most`, `time`
 -- @treturn function restores the core
 function M.install()
   local core, replaced = new_core(), {}

@@ -19,7 +19,7 @@ Fake.__index = Fake
 
 function M.new(responses)
   return setmetatable({
-    answers = responses or {}, sent = {}, slept = {}, time = 1000, closed = 0,
+    responses = responses or {}, sent = {}, slept = {}, time = 1000, closed = 0,
   }, Fake)
 end
 
@@ -54,7 +54,7 @@ end
 
 function Fake:send(request)
   self.sent[#self.sent + 1] = record(request)
-  local response = self.answers[#self.sent]
+  local response = self.responses[#self.sent]
   if type(response) == "function" then
     response = response(self.sent[#self.sent])
   end

@@ -20,14 +20,14 @@ end
 
 describe("a client with an account", function()
   -- A client with an account that is signed in and renews itself.
-  local function signed_in(answers, options)
+  local function signed_in(responses, options)
     local store = new_store()
     local account = require("pcapi.auth").refresh_token {
       tenant = "fabrikam.example", client_id = "me", refresh_token = "SECRETseed",
       client_secret = "SECRETclient", store = store, account = "work",
       how_to_sign_in = "pcapi login",
     }
-    local client, transport = fake.client(answers,
+    local client, transport = fake.client(responses,
       sign_in.merged({ auth = account, token = "none" }, options))
     return client, transport, store, account
   end
@@ -239,7 +239,7 @@ describe("a client with an account", function()
   it("shows no secret in a dump", function()
     local client, transport, store = signed_in { ONE, {} }
     client:request("GET", "/v1/a")
-    store.texts, transport.answers, transport.sent = {}, {}, {}
+    store.texts, transport.responses, transport.sent = {}, {}, {}
     assert.is_false(holds(client, "SECRET"))
   end)
 end)

@@ -8,7 +8,7 @@ local function asking(seconds, status, date)
   return { status = status or 429, headers = { ["retry-after"] = tostring(seconds), date = date } }
 end
 
-describe("a client that is asked for a pause", function()
+describe("a client whose service demands a pause", function()
   for name, text in pairs {
     ["of a year"] = YEAR, ["of a number without end"] = ("8"):rep(400),
     ["until the year 9999"] = "Fri, 31 Dec 9999 23:59:59 GMT",
@@ -65,7 +65,7 @@ describe("a client that is asked for a pause", function()
   end)
 end)
 
-describe("a client that was asked for a pause", function()
+describe("a client whose service has demanded a pause", function()
   it("makes its next call wait, and no other client's", function()
     local client, transport = fake.client({ asking(57), {}, {} }, { retry = { attempts = 1 } })
     local other = fake.client({}, { transport = transport })
@@ -126,7 +126,7 @@ describe("a client that was asked for a pause", function()
     end
 
     local function throttle_first()
-      core.answer = function(_, number)
+      core.respond = function(_, number)
         return number == 1 and { status = 429, headers = { ["retry-after"] = "5" } } or {}
       end
     end

@@ -91,8 +91,8 @@ describe("a client", function()
     end)
 
     it("no POST that the service may have carried out", function()
-      for _, answer in ipairs { failing(503), { kind = "network" }, { kind = "timeout" } } do
-        local client, transport = fake.client { answer }
+      for _, response in ipairs { failing(503), { kind = "network" }, { kind = "timeout" } } do
+        local client, transport = fake.client { response }
         local _, err = client:request("POST", "/v1/x")
         assert.is_true(errors.is(err))
         assert.equal(1, #transport.sent)
@@ -106,23 +106,23 @@ describe("a client", function()
     end)
 
     it("never after a refusal for lack of MFA", function()
-      local asked = 0
+      local calls = 0
       local _, err, transport = get({ failing(401, { body = '{"code":"900421"}' }) }, {
         token = function()
-          asked = asked + 1
-          return "token" .. asked
+          calls = calls + 1
+          return "token" .. calls
         end,
       })
       assert.equal("mfa_required", err.kind)
       assert.equal(1, #transport.sent)
-      assert.equal(1, asked)
+      assert.equal(1, calls)
     end)
 
     it("never after a failure that will not pass", function()
-      for _, answer in ipairs { failing(400), failing(401), failing(403), failing(404),
-                                failing(501), { kind = "tls" }, { kind = "config" },
-                                { kind = "protocol" } } do
-        local _, err, transport = get { answer }
+      for _, response in ipairs { failing(400), failing(401), failing(403), failing(404),
+                                  failing(501), { kind = "tls" }, { kind = "config" },
+                                  { kind = "protocol" } } do
+        local _, err, transport = get { response }
         assert.is_true(errors.is(err))
         assert.equal(1, #transport.sent)
         assert.same({}, transport.slept)

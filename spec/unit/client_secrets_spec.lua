@@ -21,7 +21,7 @@ end
 describe("the token is not shown in", function()
   local echo = '{"code":"1","description":"no: ' .. TOKEN .. '"}'
 
-  for name, answers in pairs {
+  for name, responses in pairs {
     ["a refusal"] = { failing(401) }, ["a redirect"] = { failing(302) },
     ["a failure of the network"] = { { kind = "tls", message = "sent Bearer " .. TOKEN } },
     ["a refusal that repeats it"] = { failing(403, { body = echo }) },
@@ -35,7 +35,7 @@ describe("the token is not shown in", function()
       ["content-type"] = "application/json" } } },
   } do
     it(name, function()
-      local response, err = get(answers)
+      local response, err = get(responses)
       assert.is_nil(response)
       assert.is_false(holds(err, "SECRET"))
     end)

@@ -211,7 +211,7 @@ describe("a request of a client", function()
         local _, err = get { { kind = "protocol", message = message } }
         assert.equal("Raise max_body if you expect so much", err.hint)
       end
-      local _, err = get { { kind = "protocol", message = "the answer makes no sense" } }
+      local _, err = get { { kind = "protocol", message = "the response is not valid" } }
       assert.is_nil(err.hint)
     end)
   end)

@@ -36,7 +36,7 @@ describe("a cached value that cannot be loaded again", function()
     assert.equal(1, machine:count_in_log "value is loaded again")
   end)
 
-  it("is tried again when the service says so", function()
+  it("is tried again after the pause that the service demands", function()
     local machine = cached.start { fresh = 0.1, retry = 0.1 }
     machine:run(GET)
     returns(machine, 'return nil, require("pcapi.error").new { kind = "throttled", '
@@ -50,7 +50,7 @@ describe("a cached value that cannot be loaded again", function()
 
   for name, seconds in pairs { ["a year"] = "31536000", infinity = "math.huge", nan = "0/0",
                                ["a negative number"] = "-1", ["a text"] = "'soon'" } do
-    it("is tried again within ten minutes if the service asks for " .. name, function()
+    it("is tried again within ten minutes if the service demands " .. name, function()
       local machine = cached.start { fresh = 0.1, retry = 0.3 }
       machine:run "require('pcapi.http.limits').LONGEST_PAUSE = 0.6"
       machine:run(GET)

@@ -111,17 +111,17 @@ describe("cached lists of two tenants", function()
     return machine:run 'return ngx.shared.pcapi:get "loads" or 0'
   end
 
-  it("are apart in one dictionary", function()
+  it("are separate in one dictionary", function()
     assert.equal(2, loads_apart(sharing(two_clients())))
   end)
 
-  it("are apart in one Redis, and shared by the machines of each tenant", function()
+  it("are separate in one Redis, and shared by the machines of each tenant", function()
     local more = new_redis()
     assert.equal(2, loads_apart(sharing(two_clients(), more)))
     assert.equal(0, loads_apart(sharing(two_clients(), more)))
   end)
 
-  it("are apart if they are from two services", function()
+  it("are separate if they are from two services", function()
     local more = new_redis()
     loads_apart(sharing(two_clients(), more))
     local other = two_clients():gsub("localhost", "127.0.0.1")
@@ -132,7 +132,7 @@ describe("cached lists of two tenants", function()
     ]]))
   end)
 
-  it("are apart if each tenant signs in, and so are their tokens", function()
+  it("are separate if each tenant signs in, and so are their tokens", function()
     local more = new_redis()
     local one, two = tenants.new "scenario=records%3D3", tenants.new "scenario=records%3D5"
     local function client(tenant)

@@ -160,7 +160,7 @@ describe("an idle connection that a firewall has forgotten", function()
     assert.same({ 200, 0 }, { after_cut({ method = "POST", timeout = 10 }, 0.5) })
   end)
 
-  it("is given up once: a new connection may be silent until the deadline", function()
+  it("is discarded once: a new connection may be silent until the deadline", function()
     local label = core.uuid()
     local seconds = fetching.seconds_of(function()
       assert.equal(200, (server:run(([[
@@ -174,7 +174,7 @@ describe("an idle connection that a firewall has forgotten", function()
     assert.equal(2, fetching.gauge(label).requests)
   end)
 
-  it("is not given up if the response has begun", function()
+  it("is not discarded if the response has begun", function()
     assert.same({ 200, 2 }, { server:run(([[
       require("pcapi.http.limits").SILENCE = 0.4
       local address = %q

@@ -20,7 +20,7 @@ local AWAY = "is not available"
 describe("connections to Redis that a firewall has forgotten", function()
   after_each(raw.stop_all)
 
-  it("are given up together: one command fails, and the next check finds Redis", function()
+  it("are discarded together: one command fails, and the next check finds Redis", function()
     local server = redis.start()
     local relay = raw.start { relay = "127.0.0.1:" .. server.port }
     local machine = workers.start { init = ([[shared = pcapi.shared { dict = "pcapi",

@@ -221,7 +221,7 @@ describe("a call inside nginx", function()
     assert.equal("200", server:get "/good".body)
   end)
 
-  it("to an IP address is an error that asks for a name", function()
+  it("to an IP address is an error whose hint is to use a name", function()
     local server = workers.start()
     local kind, err = server:run(([[
       local _, err = pcapi.fetch(%q)

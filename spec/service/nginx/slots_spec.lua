@@ -62,7 +62,7 @@ describe("requests of a worker", function()
     end)
   end
 
-  it("are sent in the order in which they came, even after a long wait", function()
+  it("are sent in order of arrival, even after a long wait", function()
     start "pcapi.limit(1)"
     assert.same({ 1, 2, 3, 4, 5, 6, 7, 8 }, server:run [[
       local order, threads = {}, {}

@@ -16,15 +16,15 @@ describe("an account", function()
     local function signing_in(tokens, err, text)
       local store = new_store { spec = text }
       local transport = fake.new { sign_in.tokens() }
-      local asked = 0
+      local calls = 0
       local account = new_account({ client_id = "me", account = "spec",
         settings = { tenant = "fabrikam.example" } },
         endpoints.new { tenant = "fabrikam.example" }, store,
         function(_, context)
-          asked = asked + 1
+          calls = calls + 1
           return type(tokens) == "function" and tokens(context) or tokens, err
         end)
-      return account, sign_in.context(transport), store, function() return asked end, transport
+      return account, sign_in.context(transport), store, function() return calls end, transport
     end
 
     local GRANTED = { access_token = "SECRETfirst", refresh_token = "SECRETsigned",
@@ -40,16 +40,16 @@ describe("an account", function()
     end)
 
     it("returns the token to later calls, without another sign-in", function()
-      local account, context, _, asked = signing_in(GRANTED)
+      local account, context, _, calls = signing_in(GRANTED)
       assert.equal("SECRETfirst", account:token(nil, context))
       assert.equal("SECRETfirst", account:token(nil, context))
-      assert.equal(1, asked())
+      assert.equal(1, calls())
     end)
 
     it("starts no sign-in while a refresh token is stored", function()
-      local account, context, _, asked, transport = signing_in(GRANTED, nil, expired())
+      local account, context, _, calls, transport = signing_in(GRANTED, nil, expired())
       assert.equal("SECRETaccess", account:token(nil, context))
-      assert.equal(0, asked())
+      assert.equal(0, calls())
       assert.equal(1, #transport.sent)
     end)
 
@@ -81,12 +81,12 @@ describe("an account", function()
 
     it("starts no sign-in if the store cannot be used", function()
       for _, call in ipairs { "get", "set", "lock" } do
-        local account, context, store, asked = signing_in(GRANTED, nil, expired())
+        local account, context, store, calls = signing_in(GRANTED, nil, expired())
         store.fails[call] = "disk full"
         local token, err = account:sign_in(context)
         assert.is_nil(token)
         assert.equal("store", err.kind)
-        assert.equal(0, asked())
+        assert.equal(0, calls())
         assert.equal(expired(), store.texts.spec)
         assert.is_false(store.locked or false)
       end
@@ -128,7 +128,7 @@ describe("an account", function()
     end)
 
     it("starts one sign-in: other coroutines wait for its result", function()
-      local account, context, _, asked = signing_in(function()
+      local account, context, _, calls = signing_in(function()
         coroutine.yield()
         return GRANTED
       end)
@@ -143,11 +143,11 @@ describe("an account", function()
       assert.equal("suspended", coroutine.status(second))
       assert.same({ true, "SECRETfirst" }, { coroutine.resume(first) })
       assert.same({ true, "SECRETfirst" }, { coroutine.resume(second) })
-      assert.equal(1, asked())
+      assert.equal(1, calls())
     end)
 
     it("waits for the sign-in of another coroutine until the deadline of the call", function()
-      local account, context, _, asked = signing_in(function()
+      local account, context, _, calls = signing_in(function()
         coroutine.yield()
         return GRANTED
       end)
@@ -157,7 +157,7 @@ describe("an account", function()
       assert.is_nil(token)
       assert.equal("timeout", err.kind)
       assert.is_true(context.transport:now() <= context.deadline)
-      assert.equal(1, asked())
+      assert.equal(1, calls())
       assert.equal("suspended", coroutine.status(first))
     end)
 
@@ -192,11 +192,11 @@ describe("an account", function()
     end)
 
     it("starts no sign-in after an error that a sign-in does not cure", function()
-      local account, _, _, asked = signing_in(GRANTED, nil, expired())
+      local account, _, _, calls = signing_in(GRANTED, nil, expired())
       local transport = fake.new { sign_in.refusal("invalid_client", 7000222) }
       local _, err = account:token(nil, sign_in.context(transport))
       assert.equal("invalid_client", err.kind)
-      assert.equal(0, asked())
+      assert.equal(0, calls())
     end)
   end)
 

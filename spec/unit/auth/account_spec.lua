@@ -14,7 +14,7 @@ describe("an account", function()
       ["is of a wrong type"] = { access_token = 5 },
       ["has no times"] = { obtained_at = false, expires_at = false },
       ["has times that are none"] = { obtained_at = "x", expires_at = {} },
-      ["has times that nobody can show"] = { expires_at = 1e300 },
+      ["has invalid times"] = { expires_at = 1e300 },
       ["is for another service"] = { resource = "https://graph.microsoft.com" },
       ["is over"] = { obtained_at = NOW - 3600, expires_at = NOW - 1 },
       ["will soon be over"] = { obtained_at = NOW - 3600, expires_at = NOW + 119 },
@@ -71,7 +71,7 @@ describe("an account", function()
 
   describe("whose clock is", function()
     for _, skew in ipairs { 600, -600 } do
-      it(("%d s ahead of the service counts by its own"):format(skew), function()
+      it(("%d s ahead of the service renews by that clock"):format(skew), function()
         local account, context, transport = sign_in.account(nil,
           { sign_in.tokens { expires_on = tostring(NOW + 3600) }, sign_in.tokens() })
         context.time = NOW + skew
@@ -168,7 +168,7 @@ describe("an account", function()
       assert.is_nil(status.expires_at)
     end)
 
-    it("no time that makes no sense", function()
+    it("no invalid time", function()
       local status = assert((account_with(record { expires_at = "x", obtained_at = {},
                                                   signed_in_at = 1e300 })):status())
       assert.is_nil(status.expires_at)

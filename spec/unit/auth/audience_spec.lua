@@ -20,7 +20,7 @@ local function token(account, context, audience, refused)
 end
 
 describe("an account", function()
-  describe("asked for the token of another audience", function()
+  describe("that gets a token for another audience", function()
     it("requests the default scope of that audience at version 2", function()
       local account, context, transport = sign_in.account(nil, { granted "SECRETgraph" })
       assert.equal("SECRETgraph", token(account, context, GRAPH))
@@ -165,7 +165,7 @@ describe("an account", function()
       assert.equal("kim@fabrikam.example", account:status().claims.user)
     end)
 
-    it("starts anew, with neither, for another refresh token of the caller", function()
+    it("starts without both for another refresh token of the caller", function()
       local _, _, _, store = with_both()
       local account, context, transport = sign_in.account({ account = "spec", store = store,
         refresh_token = "SECRETother" }, { granted("SECRETpc", "SECRETr3"), granted "SECRETnew" })
@@ -219,7 +219,7 @@ describe("an account", function()
       assert.equal("SECRETpc", stored(store).access_token)
     end)
 
-    it("asks the user once, even if the audience then demands another sign-in", function()
+    it("lets the user sign in once, even if the audience then demands another sign-in", function()
       local account, context, _, codes = signing_in(sign_in.refusal("invalid_grant", 70008))
       local none, err = token(account, context, GRAPH)
       assert.is_nil(none)

@@ -12,7 +12,7 @@ local function read(changes)
 end
 
 describe("the claims of a token", function()
-  it("tell audience, tenant, user, application and times", function()
+  it("name audience, tenant, user, application and times", function()
     local said = read { tid = "t-1", oid = "o-1", upn = "kim@fabrikam.example", appid = "a-1",
                         exp = 1706947689, nbf = 1706944089, iat = "1706944089" }
     assert.is_true(said.readable)

@@ -215,7 +215,7 @@ describe("a sign-in by device code", function()
       assert.is_true(transport:now() <= 1008)
     end)
 
-    for name, life in pairs { ["is missing"] = false, ["makes no sense"] = "soon",
+    for name, life in pairs { ["is missing"] = false, ["is invalid"] = "soon",
                               ["is zero"] = 0, ["is negative"] = -1,
                               ["overflows"] = "1e999", ["is nan"] = "nan",
                               ["is the largest number"] = 1e308 } do

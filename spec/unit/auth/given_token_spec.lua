@@ -177,7 +177,7 @@ describe("an account with a refresh token of the caller", function()
     end
   end)
 
-  it("stores no more of it than a hash", function()
+  it("stores only a hash of it", function()
     local store = new_store()
     local account, context = sign_in.account({ store = store, account = "spec" },
       { sign_in.tokens() })
@@ -187,16 +187,16 @@ describe("an account with a refresh token of the caller", function()
   end)
 
   it("calls the function once, however long the lock is held", function()
-    local store, asked = new_store(), 0
+    local store, calls = new_store(), 0
     store.held = function() return true end
     local account, context = sign_in.account({
       store = store, refresh_token = function()
-        asked = asked + 1
+        calls = calls + 1
         return "SECRETlate"
       end,
     }, {})
     assert.equal("timeout", select(2, account:token(nil, context)).kind)
-    assert.equal(1, asked)
+    assert.equal(1, calls)
   end)
 
   it("sends it once, even if its successor could not be stored", function()

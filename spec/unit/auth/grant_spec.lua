@@ -106,7 +106,7 @@ describe("a request to the token endpoint", function()
       assert.equal("SECRETnew", tokens.refresh_token)
     end)
 
-    it("no refresh token if the response has none that can be used", function()
+    it("no refresh token if the response has no usable one", function()
       for _, value in ipairs { false, "", 5, {}, true } do
         assert.is_nil(tokens_with({ refresh_token = value }).refresh_token)
       end
@@ -229,7 +229,7 @@ describe("a request to the token endpoint", function()
         fails({ sign_in.refusal("invalid_grant", 50076) }).message)
     end)
 
-    it("returns the ids of the service's log, and none that the service never saw", function()
+    it("returns only ids that the service has logged", function()
       local err = fails { sign_in.refusal("invalid_grant", 50076,
         { trace_id = "t-1", correlation_id = "c-1" }) }
       assert.equal("t-1", err.request_id)

@@ -121,7 +121,7 @@ describe("an error of the sign-in service", function()
     assert.equal("mfa_required", (classify("mfa_needed", 50076)))
   end)
 
-  it("is not classified by an unknown name with an unknown number or none", function()
+  it("is not classified by an unknown name with an unknown number or no number", function()
     assert.is_nil((classify "teapot"))
     assert.is_nil((classify("teapot", 50999)))
     assert.is_nil((refusal.classify { message = "no" }))
@@ -180,7 +180,7 @@ describe("an error of the sign-in service", function()
     assert.is_nil((refusal.classify { code = "teapot", message = "AADSTS5007" }))
   end)
 
-  it("is classified by its name if the list makes no sense", function()
+  it("is classified by its name if the list is invalid", function()
     for _, codes in ipairs { "50076", { "x" }, { {} }, { true }, 5 } do
       local kind, _, code = refusal.classify { code = "invalid_grant", error_codes = codes }
       assert.equal("sign_in_required", kind)

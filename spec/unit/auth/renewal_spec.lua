@@ -56,7 +56,7 @@ describe("an account", function()
     assert.equal("{}", store.texts.spec)
   end)
 
-  describe("leaves a stored text unchanged, and names its place, if it is", function()
+  describe("leaves a stored text unchanged, and names its location, if it is", function()
     for name, text in pairs {
       ["empty"] = "", ["no JSON"] = "{", ["cut off"] = record():sub(1, -2), ["a number"] = "5",
       ["a list"] = "[]", ["null"] = "null", ["of another version"] = record { version = 2 },

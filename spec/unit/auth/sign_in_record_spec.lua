@@ -64,7 +64,7 @@ describe("the record of a sign-in", function()
     assert.equal(1, #record.tokens)
   end)
 
-  it("keeps the refresh token that was sent if none came back", function()
+  it("keeps the refresh token that was sent if the response has none", function()
     assert.equal("SECRETold", granted({ refresh_token = "SECRETold" }, nil,
       { refresh_token = false }).refresh_token)
   end)
@@ -76,7 +76,7 @@ describe("the record of a sign-in", function()
     assert.matches('"expires_at":' .. NOW + 3600 .. "[,}]", text)
   end)
 
-  it("loses fields that make no sense, but not its refresh token", function()
+  it("loses invalid fields, but not its refresh token", function()
     local record = sign_in_record.decode [[{"version":1,"client_id":"me","refresh_token":"r",
       "tenant":5,
       "origin":{},"resource":true,"scope":[],"access_token":"a","obtained_at":1,
@@ -127,7 +127,7 @@ describe("the record of a sign-in", function()
         audiences(record))
     end)
 
-    it("eight at most: the oldest gives way, never the account's own", function()
+    it("eight at most: the oldest is dropped, never the account's own", function()
       local record = granted()
       for i = 1, 10 do
         record = granted(record, nil, nil, "https://" .. i .. ".example")

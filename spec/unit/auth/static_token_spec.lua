@@ -11,14 +11,14 @@ describe("a static token", function()
   end)
 
   it("comes from a function, which is called with the refused token", function()
-    local asked = {}
+    local calls = {}
     local provider = static_token.new(function(refused)
-      asked[#asked + 1] = refused or "none"
-      return "token" .. #asked
+      calls[#calls + 1] = refused or "none"
+      return "token" .. #calls
     end)
     assert.equal("token1", provider:token())
     assert.equal("token2", provider:token "token1")
-    assert.same({ "none", "token1" }, asked)
+    assert.same({ "none", "token1" }, calls)
   end)
 
   it("passes on the error of the function", function()

@@ -53,7 +53,7 @@ describe("a loop", function()
 
   it("runs again after it was stopped", function()
     local loop = concurrent.new { limit = 2 }
-    core.answer = function() return { takes = 5 } end
+    core.respond = function() return { takes = 5 } end
     local results = loop:run(tasks_of(20, function(i)
       if i == 3 then
         loop:stop()
@@ -86,7 +86,7 @@ describe("a loop", function()
   end)
 
   it("waits no longer in a step than the given time", function()
-    core.answer = function() return { takes = 100 } end
+    core.respond = function() return { takes = 100 } end
     local loop = concurrent.new()
     loop:add(function() return get "" end)
     assert.equal(1, loop:step())
@@ -182,7 +182,7 @@ end)
 
 describe("a loop that is closed", function()
   it("drops its tasks, and cancels the requests in flight", function()
-    core.answer = function() return { takes = 100 } end
+    core.respond = function() return { takes = 100 } end
     local loop = concurrent.new { limit = 1 }
     local in_flight = loop:add(function() return get() end)
     local asleep = loop:add(function() return transport:sleep(1000) end)
@@ -200,7 +200,7 @@ describe("a loop that is closed", function()
 
   it("by one of its tasks, or by the progress function, ends its run like a stop", function()
     for _, by_progress in ipairs { false, true } do
-      core.answer = function(_, number) return { takes = number } end
+      core.respond = function(_, number) return { takes = number } end
       local loop = concurrent.new { limit = 2 }
       local results = loop:run(tasks_of(10, function(i)
         local response, err = get()

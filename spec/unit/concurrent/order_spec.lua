@@ -33,7 +33,7 @@ describe("a loop", function()
     assert.is_true(begun_at_first_wait < 40)
   end)
 
-  it("decodes only when no response comes, and a few at a time", function()
+  it("decodes only while no other response arrives, and a few at a time", function()
     -- each response takes 0.4 ms to decode; all come at once
     local decoded_between, decoded = {}, 0
     core.during_wait = function()

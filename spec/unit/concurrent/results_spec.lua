@@ -14,7 +14,9 @@ after_each(fake_loop.restore)
 describe("pcapi.concurrent", function()
   describe("returns", function()
     it("the value of each task, in the order of the tasks and not of the responses", function()
-      core.answer = function(request) return { takes = 10 - tonumber(request.url:match "%d+$") } end
+      core.respond = function(request)
+        return { takes = 10 - tonumber(request.url:match "%d+$") }
+      end
       local results = concurrent(tasks_of(5, function(i)
         assert(get(tostring(i)))
         return i * 10
@@ -30,7 +32,7 @@ describe("pcapi.concurrent", function()
     end)
 
     it("to each task the response to its own request", function()
-      core.answer = function(request) return { body = request.url:match "[^/]*$" } end
+      core.respond = function(request) return { body = request.url:match "[^/]*$" } end
       local results = concurrent(tasks_of(100, function(i) return get(tostring(i)).body end),
         { limit = 7 })
       for i = 1, 100 do
@@ -39,7 +41,7 @@ describe("pcapi.concurrent", function()
     end)
 
     it("an error that a task returned, and counts it", function()
-      core.answer = function() return { kind = "tls" } end
+      core.respond = function() return { kind = "tls" } end
       local results = concurrent { function() return get() end, function() return false, "no" end,
                                    function() return 1 end }
       assert.is_nil(results[1].value)

@@ -51,7 +51,7 @@ describe("pcapi.concurrent", function()
     end)
 
     it("as many requests as its limit after requests that could not be sent", function()
-      core.answer = function(_, number) return number <= 5 and { fails = "config" } or {} end
+      core.respond = function(_, number) return number <= 5 and { fails = "config" } or {} end
       local results = concurrent(tasks_of(12, function() return get() end), { limit = 2 })
       assert.equal(5, results.failed)
       assert.equal("config", results[1].err.kind)
@@ -108,7 +108,7 @@ describe("pcapi.concurrent", function()
     end)
 
     it("waits for a response if the limit is reached", function()
-      core.answer = function() return { takes = 1 } end
+      core.respond = function() return { takes = 1 } end
       concurrent(tasks_of(3, function() return get() end), { rate = 100, limit = 1 })
       assert.near(2, core.sent[3].time - core.sent[1].time, 0.001)
     end)
@@ -116,7 +116,7 @@ describe("pcapi.concurrent", function()
 
   describe("gives slots", function()
     it("first come, first served", function()
-      core.answer = function() return { takes = 1 } end
+      core.respond = function() return { takes = 1 } end
       concurrent({
         function() return transport:sleep(0.3) and get "d" end,
         function() return transport:sleep(0.1) and get "b" end,
@@ -136,7 +136,7 @@ describe("pcapi.concurrent", function()
     end)
 
     it("and subtracts the wait from the timeout of the request", function()
-      core.answer = function() return { takes = 4 } end
+      core.respond = function() return { takes = 4 } end
       concurrent({
         function() return transport:sleep(1) and get("b", 30) end,
         function() return transport:sleep(1.25) and get("c", 10) end,
@@ -149,7 +149,7 @@ describe("pcapi.concurrent", function()
     end)
 
     it("until the timeout of the request, and returns a timeout after that", function()
-      core.answer = function() return { takes = 100 } end
+      core.respond = function() return { takes = 100 } end
       local gone = {}
       local results = concurrent(tasks_of(3, function(i)
         if i < 3 then
@@ -169,7 +169,7 @@ describe("pcapi.concurrent", function()
     end)
 
     it("to a task that tries again after such a timeout", function()
-      core.answer = function() return { takes = 5 } end
+      core.respond = function() return { takes = 5 } end
       local results = concurrent({
         function() return transport:sleep(1) and (get("b", 1) or get("c", 60)) end,
         function() return get "a" end,

@@ -14,7 +14,7 @@ describe("a run that is stopped", function()
   -- Runs tasks with two requests each. When `stop` is called, some have ended, some have a request
   -- in flight, and some have not begun.
   local function run(stop, options)
-    core.answer = function(_, number) return { takes = number } end
+    core.respond = function(_, number) return { takes = number } end
     local all = options or {}
     all.limit = all.limit or 3
     return concurrent(tasks_of(10, function(i, loop)
@@ -64,7 +64,7 @@ describe("a run that is stopped", function()
   end)
 
   it("from outside ends its tasks in the next steps", function()
-    core.answer = function() return { takes = 100 } end
+    core.respond = function() return { takes = 100 } end
     local loop = concurrent.new { limit = 2 }
     local task = loop:add(function() return get() end)
     loop:step(1)
@@ -89,7 +89,7 @@ describe("a run that is stopped", function()
   end)
 
   it("at the first error with stop_on_error", function()
-    core.answer = function(request)
+    core.respond = function(request)
       return request.url:find "4$" and { kind = "network" } or {}
     end
     local results = concurrent(tasks_of(20, function(i) return get(tostring(i)) end),
@@ -184,7 +184,7 @@ describe("a run that is stopped", function()
   end)
 
   it("by Ctrl-C says so, keeps the results so far and raises nothing", function()
-    core.answer = function(_, number) return { takes = number } end
+    core.respond = function(_, number) return { takes = number } end
     core.during_wait = function()
       if core.time > 1002 then
         core.during_wait = nil

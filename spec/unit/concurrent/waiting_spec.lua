@@ -49,7 +49,7 @@ describe("a wait within a callback of C", function()
     end)
 
     it("does not wake its task later: " .. name, function()
-      core.answer = function() return { takes = 5 } end
+      core.respond = function() return { takes = 5 } end
       local results = concurrent {
         function(loop)
           local ok = pcall(compare_by, function() return act(loop) end)

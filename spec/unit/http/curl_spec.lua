@@ -43,7 +43,7 @@ describe("pcapi.http.curl", function()
   end)
 
   it("waits for the response in slices, and passes the seconds to on_wait", function()
-    core.answer = function() return { takes = 1.1 } end
+    core.respond = function() return { takes = 1.1 } end
     local waited = {}
     local transport = curl.new { on_wait = function(seconds) waited[#waited + 1] = seconds end }
     assert.equal(200, transport:send(request()).status)
@@ -52,11 +52,11 @@ describe("pcapi.http.curl", function()
   end)
 
   it("calls the on_wait of the request in place of its own", function()
-    core.answer = function() return { takes = 0.3 } end
-    local asked
+    core.respond = function() return { takes = 0.3 } end
+    local called
     curl.new({ on_wait = function() error "not this" end })
-      :send(request { on_wait = function() asked = true end })
-    assert.is_true(asked)
+      :send(request { on_wait = function() called = true end })
+    assert.is_true(called)
   end)
 
   it("sleeps in slices, and never too short", function()
@@ -80,7 +80,7 @@ describe("pcapi.http.curl", function()
   end)
 
   it("returns each its own response if on_wait sends a request", function()
-    core.answer = function(asked) return { takes = 1, body = asked.url } end
+    core.respond = function(sent) return { takes = 1, body = sent.url } end
     local transport, inner = curl.new(), nil
     local outer = transport:send(request { url = "outer", on_wait = function()
       inner = inner or transport:send(request { url = "inner" })
@@ -92,7 +92,7 @@ describe("pcapi.http.curl", function()
 
   describe("closed by on_wait", function()
     before_each(function()
-      core.answer = function() return { takes = 10 } end
+      core.respond = function() return { takes = 10 } end
     end)
 
     it("returns an error, and sends the next request", function()
@@ -117,7 +117,7 @@ describe("pcapi.http.curl", function()
   end)
 
   it("works after on_wait has raised an error, and close cancels that request", function()
-    core.answer = function(_, number) return { takes = number == 1 and 10 or 1 } end
+    core.respond = function(_, number) return { takes = number == 1 and 10 or 1 } end
     local transport = curl.new()
     assert.matches("enough", raised_by(transport.send, transport, request {
       on_wait = function() error "enough" end }))
@@ -131,7 +131,7 @@ describe("pcapi.http.curl", function()
     core.timing = { total = 1 }
     for kind, hint in pairs { network = "proxy", timeout = "timeout", tls = "ca_file",
                               config = "address" } do
-      core.answer = function() return { kind = kind, message = "said" } end
+      core.respond = function() return { kind = kind, message = "said" } end
       local response, err = curl.new():send(request { timing = true })
       assert.is_nil(response)
       assert.equal(kind, err.kind)

@@ -334,7 +334,7 @@ describe("the transport of pcapi.fetch", function()
   end)
 
   it("calls the on_wait of the call that waits, and of no call before", function()
-    core.answer = function() return { takes = 1 } end
+    core.respond = function() return { takes = 1 } end
     local calls = 0
     assert(fetch_module.fetch(URL, { on_wait = function() calls = calls + 1 end }))
     local before = calls

@@ -349,7 +349,7 @@ describe("pcapi.http.json_body", function()
       assert.is_nil(json_body.checkpoint(transport, 11)())
     end)
 
-    it("returns a message at the deadline, which stands for a timeout", function()
+    it("returns a message at the deadline, which means a timeout", function()
       local message = json_body.checkpoint(transport, 10)()
       assert.equal("timed out while reading the response", message)
       assert.same({ kind = "timeout", hint = "Raise timeout" }, json_body.timed_out(message))

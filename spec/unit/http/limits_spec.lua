@@ -13,7 +13,7 @@ end)
 describe("limits.pause", function()
   local limits = require "pcapi.http.limits"
 
-  it("returns the seconds that a server asks for", function()
+  it("returns the seconds that a server demands", function()
     assert.equal(57, limits.pause(57))
     assert.equal(0.5, limits.pause(0.5))
   end)

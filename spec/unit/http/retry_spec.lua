@@ -96,27 +96,27 @@ describe("pcapi.http.retry", function()
       assert.equal(0.05, decide(UNAVAILABLE, { policy = { cap = 0.1 } }))
     end)
 
-    it("as long as the service asks, also above the cap", function()
+    it("as long as the service demands, also above the cap", function()
       local failure = { kind = "throttled", status = 429, retry_after = 57 }
       assert.equal(57, decide(failure))
       assert.equal(57, decide(failure, { policy = { cap = 1 } }))
     end)
 
-    it("ten minutes at most, whatever the service asks", function()
-      for _, asked in ipairs { 601, 86400, 1e308, math.huge } do
-        local failure = { kind = "throttled", status = 429, retry_after = asked }
+    it("ten minutes at most, whatever the service demands", function()
+      for _, seconds in ipairs { 601, 86400, 1e308, math.huge } do
+        local failure = { kind = "throttled", status = 429, retry_after = seconds }
         assert.equal(600, decide(failure))
         assert.is_nil(decide(failure, { left = 600 }))
       end
     end)
 
-    it("the backoff if the service asks for an invalid time", function()
-      for _, asked in ipairs { -5, 0 / 0, -math.huge } do
-        assert.equal(0.25, decide { kind = "throttled", status = 429, retry_after = asked })
+    it("the backoff if the service demands an invalid time", function()
+      for _, seconds in ipairs { -5, 0 / 0, -math.huge } do
+        assert.equal(0.25, decide { kind = "throttled", status = 429, retry_after = seconds })
       end
     end)
 
-    it("the backoff if the service asks for less", function()
+    it("the backoff if the service demands less", function()
       assert.equal(0.25, decide { kind = "throttled", status = 429, retry_after = 0 })
     end)
 

@@ -41,7 +41,7 @@ describe("pcapi.http.sessions", function()
   end)
 
   it("return the response with its body, and false until it has come", function()
-    core.answer = function() return { status = 404, body = "no", headers = { a = "b" } } end
+    core.respond = function() return { status = 404, body = "no", headers = { a = "b" } } end
     local session = made:start(usual, REQUEST)
     assert.is_false(made:response(session, REQUEST))
     made.pool:wait(1)
@@ -53,7 +53,7 @@ describe("pcapi.http.sessions", function()
   end)
 
   it("return an error with the kind that the core names, and a hint", function()
-    core.answer = function() return { kind = "tls", message = "expired" } end
+    core.respond = function() return { kind = "tls", message = "expired" } end
     local _, response, err = send(made, usual)
     assert.is_nil(response)
     assert.equal("tls", err.kind)
@@ -79,7 +79,7 @@ describe("pcapi.http.sessions", function()
   it("give a hint for each reason to refuse a certificate", function()
     for cause, word in pairs { ca = "ca_file", host = "address", expired = os.date "!%Y-%m-%d",
                                not_yet_valid = os.date "!%Y-%m-%d" } do
-      core.answer = function() return { kind = "tls", message = "no", cause = cause } end
+      core.respond = function() return { kind = "tls", message = "no", cause = cause } end
       local _, _, err = send(made, usual)
       assert.truthy(err.hint:find(word, 1, true), err.hint)
     end
@@ -108,10 +108,10 @@ describe("pcapi.http.sessions", function()
     local folder = require "spec.support.folder"
     local gzip = require("spec.support.gzip").gzip
     local headers = { ["content-encoding"] = "gzip", ["content-type"] = "application/json" }
-    core.answer = function() return { headers = headers, body = gzip '{"fromName":1}' } end
+    core.respond = function() return { headers = headers, body = gzip '{"fromName":1}' } end
     local _, response = send(made, usual)
     assert.equal('{"fromName":1}', response.body)
-    core.answer = function() return { headers = headers, body = gzip("text"):sub(1, -5) } end
+    core.respond = function() return { headers = headers, body = gzip("text"):sub(1, -5) } end
     local _, none, err = send(made, usual)
     folder.remove()
     assert.is_nil(none)
@@ -122,20 +122,20 @@ describe("pcapi.http.sessions", function()
     core.timing = { total = 0.1 }
     local _, response = send(made, usual, true)
     assert.equal(core.timing, response.timing)
-    core.answer = function() return { kind = "network" } end
+    core.respond = function() return { kind = "network" } end
     local _, _, err = send(made, usual, true)
     assert.equal(core.timing, err.timing)
     _, _, err = send(made, usual)
     assert.is_nil(err.timing)
   end)
 
-  it("tell the core that a body is JSON if its content type says so", function()
+  it("report to the core that a body is JSON if its content type says so", function()
     for kind, expected in pairs { ["application/json; charset=utf-8"] = true,
                                   ["application/problem+json"] = true, ["text/plain"] = false } do
-      core.answer = function() return { headers = { ["content-type"] = kind } } end
+      core.respond = function() return { headers = { ["content-type"] = kind } } end
       assert.equal(expected, (send(made, usual)).is_json or false)
     end
-    core.answer = function() return {} end
+    core.respond = function() return {} end
     assert.is_falsy((send(made, usual)).is_json)
   end)
 
@@ -149,7 +149,7 @@ describe("pcapi.http.sessions", function()
     end)
 
     it("after a failure, and after a request was cancelled", function()
-      core.answer = function() return { kind = "network" } end
+      core.respond = function() return { kind = "network" } end
       local first = send(made, usual)
       local second = made:start(usual, REQUEST)
       assert.equal(first, second)
@@ -159,7 +159,7 @@ describe("pcapi.http.sessions", function()
     end)
 
     it("after a request that could not start", function()
-      core.answer = function() return { fails = "config" } end
+      core.respond = function() return { fails = "config" } end
       local session, err = made:start(usual, REQUEST)
       assert.is_nil(session)
       assert.equal("config", err.kind)
@@ -210,9 +210,9 @@ describe("pcapi.http.sessions", function()
   it("do not reuse a session whose start raised an error", function()
     local odd = connection { ca_file = "a\0" }
     assert.matches("zero byte", raised_by(made.start, made, odd, REQUEST))
-    core.answer = function() error "not enough memory" end
+    core.respond = function() error "not enough memory" end
     assert.matches("memory", raised_by(made.start, made, usual, REQUEST))
-    core.answer = function() return {} end
+    core.respond = function() return {} end
     send(made, usual)
     assert.is_nil(next(made.busy))
     assert.equal(2, #core.sessions)

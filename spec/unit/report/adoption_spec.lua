@@ -81,7 +81,7 @@ describe("the adoption of rows", function()
     assert.same({ 7, 7, 1 }, { found.with_mfa, found.total, found.ratio })
   end)
 
-  it("adds nothing for counts that are none", function()
+  it("adds nothing for values that are not counts", function()
     local found = adoption.of { row("a", "abc", 4), row("a", -7, math.huge), row("a", 0 / 0, {}),
                                 row("a", true, 2 ^ 60), row("a") }
     assert.same({ 0, 4 }, { found.with_mfa, found.total })

@@ -40,7 +40,7 @@ describe("a comparison with known identities", function()
       diff.of({}, {}, id_of))
   end)
 
-  it("names records without an identity apart, and neither new nor known", function()
+  it("lists records without an identity separately, not as new or known", function()
     local nameless = { upn = "x" }
     local changes = diff.of({ nameless, KIM }, { kim = true }, id_of)
     assert.same({ nameless }, changes.unidentified)

@@ -96,7 +96,7 @@ describe("the metrics of a report", function()
     }, samples_of(page))
   end)
 
-  it("name their tenant, and stand together for several", function()
+  it("name their tenant, and are grouped by metric for several tenants", function()
     local page = metrics.new()
     page:set_report({ users = { count = 1 } }, "fabrikam")
     page:set_report({ users = { count = 2 }, requests = { count = 3 } }, "contoso")
@@ -105,7 +105,7 @@ describe("the metrics of a report", function()
                   'pcapi_non_mfa_requests{tenant="contoso"} 3' }, samples_of(page))
   end)
 
-  it("are none without facts, or for an application without requests", function()
+  it("are missing without facts, or for an application without requests", function()
     local page = metrics.new()
     page:set_report {}
     page:set_report { users = {}, requests = {}, adoption = {} }

@@ -53,14 +53,14 @@ describe("an error reads shape", function()
 
   it("C with a message alone, or a status code alone", function()
     assert.equal("Why", error_of(401, '{"message":"Why"}').message)
-    assert.equal("the service answered with status 401",
+    assert.equal("the service responded with status 401",
       error_of(401, '{"statusCode":401}').message)
   end)
 
   it("D: no body, only a status line", function()
     assert.equal("Service Unavailable",
       error_of(503, "", { reason = "Service Unavailable" }).message)
-    assert.equal("the service answered with status 503", error_of(503, "").message)
+    assert.equal("the service responded with status 503", error_of(503, "").message)
   end)
 
   it("E: the token endpoint", function()
@@ -68,7 +68,7 @@ describe("an error reads shape", function()
       "error_codes":[50076],"claims":"{\"access_token\":{}}","timestamp":"2024-02-03"}]])
     assert.equal("bad_request", err.kind)
     assert.equal("invalid_grant", err.code)
-    assert.equal('AADSTS50076: x; these claims are asked for: {"access_token":{}}', err.message)
+    assert.equal('AADSTS50076: x; required claims: {"access_token":{}}', err.message)
     assert.same({ 50076 }, err.error_codes)
     assert.equal('{"access_token":{}}', err.claims)
   end)
@@ -102,7 +102,7 @@ describe("an error reads shape", function()
   it("none in JSON without a known member", function()
     for _, body in ipairs { "{}", "[]", '{"odd":1}', '[{"code":"1"}]', '{"error":null}' } do
       local err = error_of(500, body)
-      assert.equal("the service answered with status 500", err.message)
+      assert.equal("the service responded with status 500", err.message)
       assert.is_nil(err.code)
     end
   end)

@@ -31,14 +31,14 @@ describe("a later page that fails", function()
     assert.matches("Admin agent", err.hint, 1, true)
   end)
 
-  for name, answer in pairs { ["is not there"] = { status = 404 },
-                              ["is HTML"] = { body = "<html>", headers = JSON },
-                              ["is no list"] = { body = "{}", headers = JSON } } do
-    it("that " .. name .. " is no reason to check base_url", function()
-      local err = fails(page(1, 2, 2), answer)
+  for name, response in pairs { ["is missing"] = { status = 404 },
+                                ["is HTML"] = { body = "<html>", headers = JSON },
+                                ["is not a list"] = { body = "{}", headers = JSON } } do
+    it("that " .. name .. " gets no hint to check base_url", function()
+      local err = fails(page(1, 2, 2), response)
       assert.matches("^page 2 of the list, after 2 records: ", err.message)
       assert.is_nil(err.hint:find("base_url", 1, true))
-      assert.matches("Ask again", err.hint, 1, true)
+      assert.matches("Make the call again", err.hint, 1, true)
     end)
   end
 

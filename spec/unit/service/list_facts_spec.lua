@@ -30,7 +30,7 @@ describe("a list of a call knows", function()
     end)
   end
 
-  it("how many elements of all its pages were no records", function()
+  it("how many elements of all its pages were not records", function()
     assert.equal(0, of({ {}, {} }).unreadable)
     local records = requests {
       { body = '{"totalCount":5,"items":[null,{"requestId":"a"}],"continuationToken":"t"}' },
@@ -43,7 +43,7 @@ describe("a list of a call knows", function()
     assert.is_false(records.truncated)
   end)
 
-  it("that it is truncated, even if some elements were no records", function()
+  it("that it is truncated, even if some elements were not records", function()
     local records = requests { { body = '{"totalCount":5,"items":[null,{"requestId":"a"}]}' } }
     assert.is_true(records.truncated)
     local client = fake.client { { body = "[{}" .. (",null"):rep(9999) .. "]" } }

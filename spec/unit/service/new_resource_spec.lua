@@ -209,7 +209,7 @@ describe("a client", function()
     end
   end)
 
-  it("has nil for what is no name of a resource", function()
+  it("has nil for a key that cannot name a resource", function()
     local client = fake.client {}
     for _, key in ipairs { 1, "_private", "__index", "Upper", true } do
       assert.is_nil(client[key])

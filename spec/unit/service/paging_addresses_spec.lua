@@ -61,7 +61,7 @@ describe("a call", function()
     assert.equal("forbidden", err.kind)
   end)
 
-  it("goes to the prefix that answered before", function()
+  it("goes to the prefix that worked before", function()
     local client, transport = fake.client { NOT_FOUND, page "a", page "b", NOT_FOUND }
     client.security:partner_requests()
     client.security:partner_requests()
@@ -71,7 +71,7 @@ describe("a call", function()
     assert.equal(4, #transport.sent)
   end)
 
-  it("goes to the prefix that answered this call, not another one", function()
+  it("goes to the prefix that worked for this call, not another one", function()
     local client, transport = fake.client { NOT_FOUND, page "a", json {}, json {}, page "b" }
     client.security:partner_requests()
     client.security:application_mfa_adoption_status()

@@ -26,7 +26,7 @@ describe("a list of several pages", function()
       end)
     end
 
-    it("below the prefix that answered", function()
+    it("below the prefix that worked", function()
       local _, _, transport = requests { NOT_FOUND, page("a", { uri = "partnerRequests?p=2" }),
                                          page "b" }
       assert.equal(URL .. "/pcapi/v1/partnerRequests?p=2", transport.sent[3].url)
@@ -208,7 +208,7 @@ describe("a list of several pages", function()
   end)
 
   describe("ends with an error", function()
-    it("if a link comes again", function()
+    it("if a link repeats", function()
       local link = { uri = "/v1/partnerRequests?p=2" }
       local records, err, transport = requests { page("a", link), page("b", link), page("c", link) }
       assert.is_nil(records)
@@ -226,14 +226,14 @@ describe("a list of several pages", function()
       assert.equal(3, #transport.sent)
     end)
 
-    it("if a token comes again", function()
+    it("if a token repeats", function()
       local again = json({}, { headers = { ["ms-continuationtoken"] = "same" } })
       local _, err, transport = requests { again, again, again }
       assert.equal("protocol", err.kind)
       assert.equal(2, #transport.sent)
     end)
 
-    it("but not if one address comes with new tokens", function()
+    it("but not if one address has new tokens", function()
       local answers = {}
       for i = 1, 50 do
         answers[i] = page(i, i < 50 and { uri = "/v1/x", headers = {

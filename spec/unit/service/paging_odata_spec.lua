@@ -45,7 +45,7 @@ describe("a collection of OData", function()
       (records_of('{' .. CONTEXT .. ',"items":[{"requestId":"a"}],"value":[{"requestId":"b"}]}')))
   end)
 
-  it("of values that are no objects is an error", function()
+  it("of values that are not objects is an error", function()
     local list, err = requests { odata '"value":["a","b"]' }
     assert.is_nil(list)
     assert.equal("protocol", err.kind)
@@ -80,7 +80,7 @@ describe("an object with a field named value", function()
     end
   end)
 
-  it("is a lone record if value is described and is no array", function()
+  it("is a lone record if value is described and is not an array", function()
     local records = assert((records_of('{' .. CONTEXT .. ',"value":"x"}',
       { description = record.describe { { "value", "string" } } })))
     assert.equal("x", records[1].value)
@@ -135,7 +135,7 @@ describe("@odata.nextLink", function()
     end)
   end
 
-  it("of another type is none", function()
+  it("of another type is ignored", function()
     for _, link in ipairs { "5", "null", '""', "{}", "[1]", "true" } do
       local list, _, transport = requests { linked(link) }
       assert.same({ "a" }, ids(list))
@@ -154,7 +154,7 @@ describe("@odata.nextLink", function()
     assert.equal("t", transport.sent[2].header["ms-continuationtoken"])
   end)
 
-  it("that comes again ends with an error", function()
+  it("that repeats ends with an error", function()
     local again = linked '"/v1/x?p=2"'
     local list, err, transport = requests { again, again, again }
     assert.is_nil(list)

@@ -99,7 +99,7 @@ describe("the records", function()
     end
   end)
 
-  it("of adoption have numbers for counts, and the day as it came", function()
+  it("of adoption have numbers for counts, and the day unchanged", function()
     local client = fake.client { json { {
       loginDate = "2024-02-03", mfaCompliantRequestCount = "3", TotalRequestCount = 9,
       applicationName = "",

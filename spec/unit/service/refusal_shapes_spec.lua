@@ -141,7 +141,7 @@ describe("a refusal", function()
   end)
 
   describe("with claims", function()
-    it("that are no JSON object has none", function()
+    it("that are not a JSON object has no claims", function()
       for _, claims in ipairs { "5", "true", "{}", '["{}"]', '"p1=v1"', '""', '"{\\u001b[2J}"',
                                 '"{' .. ("x"):rep(10000) .. '}"' } do
         local err = error_of(401, '{"error":"interaction_required","claims":' .. claims .. "}")
@@ -154,7 +154,7 @@ describe("a refusal", function()
       local err = error_of(401, cjson.encode { error = "interaction_required",
         error_description = ("long "):rep(2000), claims = '{"access_token":{}}' })
       assert.equal('{"access_token":{}}', err.claims)
-      assert.matches('these claims are asked for: {"access_token":{}}', err.message, 1, true)
+      assert.matches('required claims: {"access_token":{}}', err.message, 1, true)
     end)
   end)
 end)

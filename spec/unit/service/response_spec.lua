@@ -52,7 +52,7 @@ describe("the error of a failed response", function()
       end)
     end
 
-    it("and then its hint asks for a new sign-in", function()
+    it("with the hint to sign in again", function()
       assert.matches("Sign in again", error_of(401, '{"code":"900421"}').hint, 1, true)
     end)
   end)
@@ -75,7 +75,7 @@ describe("the error of a failed response", function()
     local err = error_of(401, "",
       challenge 'Bearer realm="", claims="eyJhIjoxfQ==", error="insufficient_claims"')
     assert.equal('{"a":1}', err.claims)
-    assert.matches('claims are asked for: {"a":1}', err.message, 1, true)
+    assert.matches('required claims: {"a":1}', err.message, 1, true)
   end)
 
   for _, case in ipairs {
@@ -118,7 +118,7 @@ describe("the error of a failed response", function()
     assert.matches("pass MFA", error_of(401, '{"code":"900421"}', asks).hint, 1, true)
   end)
 
-  it("asks to wait a day at most, whatever the service asks for", function()
+  it("has a retry_after of a day at most, whatever the service demands", function()
     local err = error_of(429, "", { headers = { ["retry-after"] = ("4"):rep(400) } })
     assert.equal("Try again in 86400 s, and send fewer requests", err.hint)
   end)
