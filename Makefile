@@ -200,8 +200,8 @@ kill:
 
 # Specs that would only repeat covered lines are left out.
 COVERAGE_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls cli \
-                  cli_mistakes cli_streams cli_tenants concurrent config_show doctor request \
-                  redirect sign_in sign_in_command stored_sign_in transport))
+                  cli_streams cli_tenants cli_usage concurrent config_show doctor \
+                  redirect request sign_in sign_in_command stored_sign_in transport))
 coverage:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
 	@rm -rf build/coverage && mkdir -p build/coverage/lua
