@@ -18,15 +18,15 @@ local pcapi = {}
 ---@field auth? table a provider of tokens, see `pcapi.auth`
 ---@field profile? string the name of a profile of the command: its sign-in, and its settings from the configuration file and the environment, but for PCAPI_TOKEN and PCAPI_REFRESH_TOKEN
 ---@field base_url? string address of the service; default that of the cloud of `auth`, else `https://api.partnercenter.microsoft.com`
----@field audience? string the service that the tokens of `auth` or `profile` are to be for, such as `https://graph.microsoft.com`; default that of `auth`. Give `base_url` as well. An account keeps one token for each audience
----@field prefix? string path segment before the version: `""` or `"pcapi"`. By default a call goes to `/v1/…`, and after a 404 to `/pcapi/v1/…` if it was once published there; the address that answered is remembered
+---@field audience? string the service that the tokens of `auth` or `profile` are to be for, such as `https://graph.microsoft.com`; default that of `auth`. Give `base_url` as well. An account stores one token for each audience
+---@field prefix? string path segment before the version: `""` or `"pcapi"`. By default a call goes to `/v1/…`, and after a 404 to `/pcapi/v1/…` if it was once published there; later calls use the address that worked
 ---@field timeout? number seconds for one call with its retries and pages; the service may take minutes for a long log
 ---@field connect_timeout? number seconds
 ---@field max_body? number the most bytes of a response, after decompression; default 64 MiB for the calls that return lists, else 128 MiB
 ---@field max_records? number the most records of one list, over all its pages. Its JSON may hold 16 values for each
 ---@field max_values? number the most JSON values of any other response
 ---@field retry? table `attempts` (default 4), `base` (seconds, default 0.5), `cap` (seconds, default 30)
----@field validate_mfa? boolean false: do not send `ValidateMfa`, which asks the service whether the token is compliant
+---@field validate_mfa? boolean false: do not send `ValidateMfa`, which makes the service report whether the token is compliant
 ---@field headers? table name to value, for every request; false removes one of the client's
 ---@field partner_api_headers? boolean send `client-request-id` as well
 ---@field ca_file? string PEM file of the CAs to trust; default what CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR or REQUESTS_CA_BUNDLE names

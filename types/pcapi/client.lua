@@ -12,7 +12,7 @@ local pcapi_client = {}
 ---@field body? string|table a table is sent as JSON
 ---@field timeout? number seconds for the whole call, retries included; default the client's
 ---@field correlation_id? string a GUID that ties several calls together
----@field request_id? string a GUID; give the same one again for a repetition
+---@field request_id? string a GUID; to repeat a request, give the same one
 
 ---Sends any other request to the service, with the client's token, ids and retries. A request that cannot be sent raises.
 ---@param method string such as `"GET"`

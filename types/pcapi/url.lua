@@ -14,7 +14,7 @@ function pcapi_url.is_address(host) end
 ---@param text string 
 ---@return nil|string # nothing is wrong
 ---@return string|nil # the character
-function pcapi_url.target_mistake(text) end
+function pcapi_url.target_problem(text) end
 
 ---Parses an absolute address.
 ---@param text string an http or https address without user name and password
@@ -50,7 +50,7 @@ function pcapi_url.escape(text) end
 ---Finds what is wrong with a table for `query`.
 ---@param query table|nil 
 ---@return string|nil # nil if nothing is wrong
-function pcapi_url.query_mistake(query) end
+function pcapi_url.query_problem(query) end
 
 ---Writes a table as a query, sorted by name.
 ---@param query table|nil name to string, number or boolean

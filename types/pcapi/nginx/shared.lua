@@ -34,8 +34,8 @@ function pcapi_nginx_shared:lock(name, seconds) end
 ---@field name string name of the value, unique for its owner
 ---@field load function is called with `of`, in a timer: without the context of a request. Returns the value, which is a list of the client or a value that JSON can hold (numbers of up to 14 digits); or nil and an error
 ---@field fresh number seconds after loading for which the value is fresh
----@field stale? number seconds after loading for which a stale value is better than none, 86400
----@field retry? number seconds between a failure and the next try, 10; longer if the service asks for it
+---@field stale? number seconds after loading for which a stale value is still returned, 86400
+---@field retry? number seconds between a failure and the next try, 10; longer if the service demands it
 ---@field timeout? number seconds for which `get` waits if there is no value, 180
 
 ---Makes a value that all workers share, see `pcapi.nginx.cached`. Loads nothing yet. Make each one once, in `init_by_lua`. Wrong options raise an error.

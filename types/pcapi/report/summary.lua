@@ -7,7 +7,7 @@ local pcapi_report_summary = {}
 
 ---How many records a list has, and what limits it.
 ---@param list table a list of a client, or an array of records with the same fields
----@return table # `count` (records in the list), `truncated` (boolean: the service has more), `unreadable` (elements of the response that were not records), `total_count` (what the service counted; nil: unknown), `as_of` (when the service answered, UTC epoch seconds; nil: unknown) and `covered_since` (UTC epoch seconds; nil unless the list was asked for an earlier time than the service covers)
+---@return table # `count` (records in the list), `truncated` (boolean: the service has more), `unreadable` (elements of the response that were not records), `total_count` (what the service counted; nil: unknown), `as_of` (when the service responded, UTC epoch seconds; nil: unknown) and `covered_since` (UTC epoch seconds; nil unless `since` was earlier than the service covers)
 function pcapi_report_summary.of(list) end
 
 ---The period from which the records of a list are.
