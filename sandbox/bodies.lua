@@ -163,7 +163,7 @@ local function utf16_unit(code)
   return string.char(code % 256, math.floor(code / 256))
 end
 
--- Little endian with a byte order mark, as the former host answered without Accept.
+-- Little endian with a byte order mark, as the former host sent it without Accept.
 local function utf16(text)
   return "\255\254" .. text:gsub("[%z\1-\127\192-\255][\128-\191]*", function(char)
     local code = char:byte()

@@ -14,9 +14,9 @@ local MOST = 16384 -- descriptors; nginx.conf allows 4,096 connections
 local ADDRESS = 128
 local address, length = ffi.new("uint8_t[?]", ADDRESS), ffi.new "unsigned[1]"
 
-local function port_by(ask, descriptor)
+local function port_by(get_name, descriptor)
   length[0] = ADDRESS
-  if ask(descriptor, address, length) == 0 and address[0] == AF_INET then
+  if get_name(descriptor, address, length) == 0 and address[0] == AF_INET then
     return address[2] * 256 + address[3]
   end
 end

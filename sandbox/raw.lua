@@ -203,7 +203,7 @@ local function pass_on(from, to, pair)
   while true do
     local some = from:xread(-PIECE)
     if pair.muted then
-      cqueues.poll() -- for ever
+      cqueues.poll() -- forever
     elseif not some or not to:xwrite(some) then
       return half_close(to)
     end

@@ -1,6 +1,6 @@
 """python-aiohttp.py AT_ONCE COUNT 1.1 SETTINGS, with aiohttp.
 
-Without arguments it tells its version."""
+Without arguments it prints its version."""
 import asyncio
 import os
 import resource

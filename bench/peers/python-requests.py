@@ -1,6 +1,6 @@
 """python-requests.py AT_ONCE COUNT 1.1 SETTINGS, with requests; at once by threads.
 
-Without arguments it tells its version."""
+Without arguments it prints its version."""
 import os
 import resource
 import sys
