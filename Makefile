@@ -159,7 +159,7 @@ lint:
 # and generators in Lua. FUZZERS= selects some of them. SECONDS= is the time of each. COUNT= ends a
 # generator after this number of cases. SEED= repeats a run of a generator.
 SECONDS    ?= 30
-GENERATORS := http1 url answers
+GENERATORS := http1 url responses
 FUZZERS    ?= $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)) $(GENERATORS)
 FUZZ_NEEDS := clang libclang-rt-dev
 FUZZ_OUT   := build/fuzz/bin

@@ -210,7 +210,7 @@ local function violation(replay, ok, result, err, took, time)
   end
 end
 
-random.begin "answers"
+random.begin "responses"
 while random.goes_on() do
   local replay = {}
   local what = violation(replay, pcall(one { call_client, renew, sign_in_by_device }, replay))
