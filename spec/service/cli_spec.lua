@@ -58,12 +58,12 @@ describe("pcapi non-mfa", function()
   end)
 
   it("accepts as many records as PCAPI_MAX_RECORDS says, and no more", function()
-    local function ask(records)
+    local function query(records)
       return sandbox.pcapi({ "-q", "non-mfa" }, { PCAPI_MAX_RECORDS = "7",
         PCAPI_TOKEN = sandbox.token { scenario = "records=" .. records } })
     end
-    assert.equal(0, ask(7).status)
-    local result = ask(8)
+    assert.equal(0, query(7).status)
+    local result = query(8)
     assert.same({ 1, "" }, { result.status, result.out })
     assert.truthy(result.err:find("more than 7 records", 1, true), result.err)
     assert.truthy(result.err:find("Raise max_records", 1, true), result.err)
@@ -133,33 +133,33 @@ describe("pcapi non-mfa", function()
   end)
 
   describe("with the CA variables of other programs", function()
-    local function ask(environment, ...)
+    local function query(environment, ...)
       environment.PCAPI_CA_FILE = false
       return sandbox.pcapi({ "-q", ... }, environment)
     end
 
     for _, variable in ipairs { "CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE" } do
       it("trusts those of " .. variable, function()
-        assert.equal(0, ask({ [variable] = sandbox.ca_file }, "non-mfa").status)
-        local shown = ask({ [variable] = sandbox.ca_file }, "config", "show").out
+        assert.equal(0, query({ [variable] = sandbox.ca_file }, "non-mfa").status)
+        local shown = query({ [variable] = sandbox.ca_file }, "config", "show").out
         assert.truthy(shown:find("ca_file +/%S+ +environment " .. variable), shown)
       end)
     end
 
     it("trusts those of SSL_CERT_DIR", function()
-      assert.equal(0, ask({ SSL_CERT_DIR = sandbox.ca_path }, "non-mfa").status)
+      assert.equal(0, query({ SSL_CERT_DIR = sandbox.ca_path }, "non-mfa").status)
     end)
 
     it("trusts them from Lua, unless an option names others", function()
       local script = ([[%%s %s -e '
         local pcapi = require "pcapi"
-        local function ask(options)
+        local function query(options)
           options.token, options.base_url = os.getenv "PCAPI_TOKEN", os.getenv "PCAPI_BASE_URL"
           local users, err = pcapi.new(options).security:non_mfa_principals()
           print(users and #users or err.kind .. ": " .. err.message)
         end
-        ask {}
-        ask { ca_file = os.getenv "PCAPI_SANDBOX_CA" }
+        query {}
+        query { ca_file = os.getenv "PCAPI_SANDBOX_CA" }
         local response, err = pcapi.fetch(os.getenv "PCAPI_BASE_URL" .. "/_sandbox/health")
         print(response and response.status or err.kind)']]):format(sandbox.lua)
       assert.equal("25\n25\n200\n",
@@ -169,7 +169,7 @@ describe("pcapi non-mfa", function()
     end)
 
     it("names the variable whose file is absent", function()
-      local result = ask({ SSL_CERT_FILE = "/none" }, "non-mfa")
+      local result = query({ SSL_CERT_FILE = "/none" }, "non-mfa")
       assert.equal(1, result.status)
       assert.truthy(result.err:find("SSL_CERT_FILE names /none", 1, true), result.err)
       assert.equal(0, sandbox.pcapi({ "-q", "non-mfa" }, { SSL_CERT_FILE = "/none" }).status)

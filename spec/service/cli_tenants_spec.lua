@@ -392,8 +392,8 @@ describe("the output of several tenants", function()
       keep("t" .. i, ("records=1; delay=0.1; label=%s"):format(label))
     end
     local function gauge()
-      local answer = curl.fetch { url = sandbox.url .. "/_sandbox/gauge?label=" .. label }
-      return cjson.decode(answer.body)
+      local response = curl.fetch { url = sandbox.url .. "/_sandbox/gauge?label=" .. label }
+      return cjson.decode(response.body)
     end
     assert.equal(0, all_profiles("--parallel", "2").status)
     local first = gauge()

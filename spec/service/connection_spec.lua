@@ -103,9 +103,9 @@ describe("a connection", function()
   it("works again in a loop after a header that is too long for libcurl", function()
     server:play { { { "HTTP/1.1 200 OK\r\nX: " .. ("x"):rep(150000) .. "\r\n\r\n" } }, { { OK } } }
     local loop = assert(pcapi.concurrent.new {})
-    local function ask() return fetch() end
-    assert.equal(1, loop:run({ ask, ask, ask }).failed)
-    assert.equal(0, loop:run({ ask, ask }).failed)
+    local function send() return fetch() end
+    assert.equal(1, loop:run({ send, send, send }).failed)
+    assert.equal(0, loop:run({ send, send }).failed)
     loop:close()
   end)
 
@@ -141,7 +141,7 @@ describe("a proxy that refuses", function()
 
   after_each(tinyproxy.stop_all)
 
-  local function ask(address)
+  local function send(address)
     local client = pcapi.new { token = "a.b.c", base_url = sandbox.url, ca_file = sandbox.ca_file,
                                proxy = address, no_proxy = "", retry = { base = 0.01 } }
     local list, err = client.security:non_mfa_principals()
@@ -151,7 +151,7 @@ describe("a proxy that refuses", function()
 
   it("a password gets one request, and is named in the error", function()
     proxy = tinyproxy.start { ports = { port }, user = "kim", password = "right" }
-    local err = ask("http://kim:wrong@" .. proxy.place)
+    local err = send("http://kim:wrong@" .. proxy.place)
     assert.equal("config", err.kind)
     assert.truthy(err.message:find("proxy", 1, true))
     assert.is_nil(tostring(err):find("wrong", 1, true))
@@ -161,7 +161,7 @@ describe("a proxy that refuses", function()
   it("nothing, as its address is invalid, is named without its password", function()
     for _, address in ipairs { "http://kim:se cret@127.0.0.1:1",
                                "http://kim:secret@127.0.0.1:x" } do
-      local err = ask(address)
+      local err = send(address)
       assert.equal("config", err.kind, tostring(err))
       assert.truthy(err.hint:find("proxy", 1, true))
       assert.is_nil(tostring(err):find("cret", 1, true), tostring(err))
@@ -170,7 +170,7 @@ describe("a proxy that refuses", function()
 
   it("a host gets one request, and is named in the error", function()
     proxy = tinyproxy.start { ports = { 1 } }
-    local err = ask("http://" .. proxy.place)
+    local err = send("http://" .. proxy.place)
     assert.equal("config", err.kind)
     assert.truthy(err.message:find("proxy", 1, true))
     assert.equal(1, proxy:connects())
@@ -183,7 +183,7 @@ describe("a proxy of another kind", function()
   before_each(function() proxy = raw.start() end)
   after_each(raw.stop_all)
 
-  local function ask(address)
+  local function send(address)
     local client = pcapi.new { token = "a.b.c", base_url = sandbox.url, ca_file = sandbox.ca_file,
                                proxy = address, no_proxy = "", retry = { base = 0.01 } }
     local list, err = client.security:non_mfa_principals()
@@ -202,7 +202,7 @@ describe("a proxy of another kind", function()
   } do
     it("gets one request if it refuses " .. name .. ", over " .. case[1], function()
       proxy:play { { { early = true, case[2], { silent = true } } } }
-      local err = ask(case[1] .. "://" .. place(proxy.http))
+      local err = send(case[1] .. "://" .. place(proxy.http))
       assert.equal("config", err.kind, tostring(err))
       assert.truthy(err.message:find("proxy", 1, true))
       assert.is_nil(tostring(err):find("wrong", 1, true))
@@ -213,20 +213,20 @@ describe("a proxy of another kind", function()
   for _, status in ipairs { "302 Found", "405 Method Not Allowed", "451 Unavailable" } do
     it("gets one request if its status is " .. status, function()
       proxy:play { { { "HTTP/1.1 " .. status .. "\r\nContent-Length: 0\r\n\r\n" } } }
-      assert.equal("config", ask("http://" .. place(proxy.http)).kind)
+      assert.equal("config", send("http://" .. place(proxy.http)).kind)
       assert.equal(1, proxy:seen().connections)
     end)
   end
 
   it("gets further requests after a transient failure", function()
     proxy:play { { { "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n" } } }
-    assert.equal("network", ask("http://" .. place(proxy.http)).kind)
+    assert.equal("network", send("http://" .. place(proxy.http)).kind)
     assert.equal(4, proxy:seen().connections)
   end)
 
   it("is verified with the same CAs if its address is https", function()
     proxy:play { { { "HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n" } } }
-    local err = ask("https://" .. place(proxy.https))
+    local err = send("https://" .. place(proxy.https))
     assert.equal("config", err.kind, tostring(err))
   end)
 end)

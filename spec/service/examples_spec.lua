@@ -27,7 +27,7 @@ end
 
 for _, name in ipairs { "luv", "cqueues" } do
   describe("examples/" .. name .. ".lua", function()
-    -- The days it tells of, and how often its ticker ticked.
+    -- The days that it lists, and how often its ticker ticked.
     local function run(scenario)
       local result = sandbox.shell(("PCAPI_TOKEN=%s %s examples/%s.lua"):format(
         sandbox.token { scenario = scenario }, sandbox.lua, name))
@@ -48,7 +48,7 @@ for _, name in ipairs { "luv", "cqueues" } do
       return found
     end
 
-    it_with(name, "asks for 20 days at once, while its ticker ticks", function()
+    it_with(name, "requests 20 days at once, while its ticker ticks", function()
       local days, ticks
       local seconds = seconds_of(function()
         days, ticks = run "delay=0.3"
@@ -132,7 +132,7 @@ describe("examples/tenants.lua", function()
   end)
 end)
 
--- Drives a loop by what it tells alone, and returns when all is done.
+-- Drives a loop by its descriptor and its timeout alone, and returns when all is done.
 local DRIVERS = {
   luv = function(loop)
     local uv = require "luv"

@@ -89,16 +89,16 @@ describe("on a reused connection", function()
 
   it("a response without a request is dropped, also if it comes a little later", function()
     local forged = { OK .. "one.", { wait = 50 }, OK .. "evil", { silent = true } }
-    local function ask(fetch_second)
+    local function send(fetch_second)
       server:play { { forged }, { { OK .. "two." } } }
       return fetch_second(server.http .. "/")
     end
-    assert.equal("200 two.", ask(function(address)
+    assert.equal("200 two.", send(function(address)
       assert.equal("200 one.", (verdict(pcapi.fetch, address, {})))
       os.execute "sleep 0.2"
       return (verdict(pcapi.fetch, address, {}))
     end))
-    assert.equal("200 two.", ask(function(address)
+    assert.equal("200 two.", send(function(address)
       return (worker:run(([[local first = verdict(pcapi.fetch, %q, {})
         ngx.sleep(0.2)
         return first == "200 one." and verdict(pcapi.fetch, %q, {})]]):format(address, address)))

@@ -18,9 +18,9 @@ end
 describe("the nginx of the specs", function()
   it("returns status, headers and body", function()
     local server = serving 'ngx.status = 418; ngx.header["X-Thing"] = "value"; ngx.print "short"'
-    local answer = server:get "/"
-    assert.same({ 418, "value", "short" }, { answer.status, answer.headers["x-thing"],
-                                             answer.body })
+    local response = server:get "/"
+    assert.same({ 418, "value", "short" }, { response.status, response.headers["x-thing"],
+                                             response.body })
   end)
 
   it("receives method, headers and body", function()
@@ -38,8 +38,8 @@ describe("the nginx of the specs", function()
       paths[i], expected[i] = "/?n=" .. i, tostring(i)
     end
     local bodies, longest = {}, 0
-    for i, answer in ipairs(server:get_all(paths)) do
-      bodies[i], longest = answer.body, math.max(longest, answer.seconds)
+    for i, response in ipairs(server:get_all(paths)) do
+      bodies[i], longest = response.body, math.max(longest, response.seconds)
     end
     assert.same(expected, bodies)
     assert.is_true(longest < 2) -- 20 seconds one by one
@@ -52,9 +52,9 @@ describe("the nginx of the specs", function()
       return select(2, server:log():gsub("WAITING", "")) == 2
     end))
     server:stop()
-    for _, answer in ipairs(pending:finish()) do
-      assert.equal(0, answer.status)
-      assert.not_equal(0, answer.exit)
+    for _, response in ipairs(pending:finish()) do
+      assert.equal(0, response.status)
+      assert.not_equal(0, response.exit)
     end
   end)
 

@@ -253,15 +253,15 @@ describe("a flow shows no secret that it sends or receives", function()
       options[name] = value
     end
     local account = auth[kind](options)
-    local function tell(line)
+    local function log(line)
       lines[#lines + 1] = line
     end
     local context = contexts.new {
-      transport = require("pcapi.http.trace").new(transport, tell), timeout = 4,
+      transport = require("pcapi.http.trace").new(transport, log), timeout = 4,
     }
     local token, err = account:sign_in(context)
     local client = pcapi.new { auth = account, base_url = sandbox.url, transport = transport,
-                               trace = tell, timeout = 4 }
+                               trace = log, timeout = 4 }
     local users, failure = client.security:non_mfa_principals()
     local shown = table.concat(lines, "\n")
     assert.is_true(#seen > 0 and #lines > 0)

@@ -27,7 +27,7 @@ describe("a connection that falls silent", function()
     return pcapi.new(options)
   end
 
-  local function ask(from)
+  local function send(from)
     return from:request("GET", "/_sandbox/echo")
   end
 
@@ -35,13 +35,13 @@ describe("a connection that falls silent", function()
     describe("over HTTP/" .. version, function()
       it("lets one call time out, and none after it", function()
         local one = client { timeout = 0.5, http_version = version }
-        assert(ask(one))
+        assert(send(one))
         server:mute()
-        local response, err = ask(one)
+        local response, err = send(one)
         assert.is_nil(response)
         assert.equal("timeout", err.kind)
         for _ = 1, 5 do
-          assert(ask(one))
+          assert(send(one))
         end
         one:close()
       end)
@@ -49,15 +49,15 @@ describe("a connection that falls silent", function()
       it("lets no call fail whose timeout is longer than the silence", function()
         require("pcapi.http.limits").SILENCE = 0.5
         local one = client { timeout = 10, http_version = version }
-        assert(ask(one))
+        assert(send(one))
         server:mute()
         local started = core.now()
-        assert(ask(one))
+        assert(send(one))
         local took = core.now() - started
         assert.is_true(took >= 0.5 and took < 3, "took " .. took)
         started = core.now()
         for _ = 1, 5 do
-          assert(ask(one))
+          assert(send(one))
         end
         assert.is_true(core.now() - started < 1)
         one:close()
@@ -70,7 +70,7 @@ describe("a connection that falls silent", function()
         local function tasks(count)
           local all = {}
           for i = 1, count do
-            all[i] = function() return ask(one) end
+            all[i] = function() return send(one) end
           end
           return all
         end
@@ -85,7 +85,7 @@ describe("a connection that falls silent", function()
         local one = client { timeout = 0.5, http_version = version }
         local all, loop = {}, assert(pcapi.concurrent.new { limit = 10 })
         for i = 1, 60 do
-          all[i] = function() return ask(one) end
+          all[i] = function() return send(one) end
         end
         assert.equal(0, loop:run(all).failed)
         server:mute()
@@ -154,14 +154,14 @@ describe("a connection that falls silent", function()
     local function busy()
       local response
       for _ = 1, 15 do
-        response = assert(ask(one))
+        response = assert(send(one))
         core.sleep(0.001)
         one.transport:sleep(0.1)
       end
       return response
     end
     local loop = assert(pcapi.concurrent.new { limit = 10 })
-    loop:run { function() return ask(one) end }
+    loop:run { function() return send(one) end }
     local results = loop:run { slow, busy }
     assert.equal(0, results.failed)
     assert.equal(1, server:seen().relayed)

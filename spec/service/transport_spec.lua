@@ -13,7 +13,7 @@ describe("a request over libcurl", function()
   it("reuses the connection of its session for the next request", function()
     local pool = core.pool {}
     local session = pool:http { ca_file = sandbox.ca_file }
-    local function ask()
+    local function send()
       assert(session:start { method = "GET", url = sandbox.url .. "/_sandbox/echo", timeout = 5,
                              connect_timeout = 5, max_body = 1e6, max_headers = 1e5,
                              may_repeat = true })
@@ -26,9 +26,9 @@ describe("a request over libcurl", function()
       assert.truthy(response)
       return core.decode(session:body()).connection
     end
-    local first = ask()
+    local first = send()
     assert.truthy(first)
-    assert.equal(first, ask())
+    assert.equal(first, send())
     session:close()
     pool:close()
   end)

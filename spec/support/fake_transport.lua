@@ -107,4 +107,29 @@ function M.client(responses, options)
   return require("pcapi").new(all), transport
 end
 
+--- Sends a GET by a new client.
+-- @tparam table responses
+-- @tparam[opt] table options as for @{client}
+-- @tparam[opt] table request options of the request
+-- @treturn ?table the response
+-- @treturn ?pcapi.error
+-- @treturn table the transport
+function M.get(responses, options, request)
+  local client, transport = M.client(responses, options)
+  local response, err = client:request("GET", "/v1/customers", request)
+  return response, err, transport
+end
+
+--- Makes a response with a bad status.
+-- @tparam number status
+-- @tparam[opt] table changes further fields
+-- @treturn table
+function M.failing(status, changes)
+  local made = { status = status }
+  for name, value in pairs(changes or {}) do
+    made[name] = value
+  end
+  return made
+end
+
 return M

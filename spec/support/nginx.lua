@@ -134,7 +134,7 @@ local function launch(dir, options)
 end
 
 -- Master and workers are a process group; zombies do not count. Under the preload of
--- AddressSanitizer, pgrep waits for ever in textdomain().
+-- AddressSanitizer, pgrep waits forever in textdomain().
 local function is_alive(server)
   return #files.lines_of("env -u LD_PRELOAD pgrep -r D,R,S,T -g " .. server.pid) > 0
 end

@@ -54,7 +54,7 @@ local function launch(server)
   server.pipe = assert(io.popen(filled(RUN, { DIR = server.dir }), "w"))
   local is_ready = nginx.wait_for(function()
     server.pid = files.exists(server.dir .. "/pid") and tonumber(files.slurp(server.dir .. "/pid"))
-    return server.pid and server:ask "PING":find "PONG" or files.exists(server.dir .. "/ended")
+    return server.pid and server:command "PING":find "PONG" or files.exists(server.dir .. "/ended")
   end)
   if not is_ready or files.exists(server.dir .. "/ended") then
     error("Redis does not start:\n" .. files.slurp(server.dir .. "/output"), 0)
@@ -81,7 +81,7 @@ end
 --- Sends a command with redis-cli.
 -- @tparam string ... command and arguments
 -- @treturn string the output, without the last line break
-function Server:ask(...)
+function Server:command(...)
   local words = { self.password and "REDISCLI_AUTH=" .. curl.quote(self.password) or "",
                   "env -u LD_PRELOAD redis-cli -p", self.port }
   if self.tls then

@@ -4,19 +4,7 @@ local holds = require "spec.support.holds"
 local new_store = require("spec.support.store").new
 local sign_in = require "spec.support.sign_in"
 
-local function get(responses, options, request)
-  local client, transport = fake.client(responses, options)
-  local response, err = client:request("GET", "/v1/customers", request)
-  return response, err, transport
-end
-
-local function failing(status, changes)
-  local made = { status = status }
-  for name, value in pairs(changes or {}) do
-    made[name] = value
-  end
-  return made
-end
+local get, failing = fake.get, fake.failing
 
 describe("a client with an account", function()
   -- A client with an account that is signed in and renews itself.

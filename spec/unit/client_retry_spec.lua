@@ -2,19 +2,7 @@
 local errors = require "pcapi.error"
 local fake = require "spec.support.fake_transport"
 
-local function get(responses, options, request)
-  local client, transport = fake.client(responses, options)
-  local response, err = client:request("GET", "/v1/customers", request)
-  return response, err, transport
-end
-
-local function failing(status, changes)
-  local made = { status = status }
-  for name, value in pairs(changes or {}) do
-    made[name] = value
-  end
-  return made
-end
+local get, failing = fake.get, fake.failing
 
 describe("a client", function()
   describe("retries", function()

@@ -2,21 +2,9 @@
 local fake = require "spec.support.fake_transport"
 local holds = require "spec.support.holds"
 
+local get, failing = fake.get, fake.failing
+
 local TOKEN = fake.TOKEN
-
-local function get(responses, options, request)
-  local client, transport = fake.client(responses, options)
-  local response, err = client:request("GET", "/v1/customers", request)
-  return response, err, transport
-end
-
-local function failing(status, changes)
-  local made = { status = status }
-  for name, value in pairs(changes or {}) do
-    made[name] = value
-  end
-  return made
-end
 
 describe("the token is not shown in", function()
   local echo = '{"code":"1","description":"no: ' .. TOKEN .. '"}'

@@ -3,14 +3,10 @@ local errors = require "pcapi.error"
 local fake = require "spec.support.fake_transport"
 local raises = require "spec.support.raises"
 
+local get = fake.get
+
 local TOKEN = fake.TOKEN
 local UUID = "^%x+%-%x+%-4%x+%-%x+%-%x+$"
-
-local function get(responses, options, request)
-  local client, transport = fake.client(responses, options)
-  local response, err = client:request("GET", "/v1/customers", request)
-  return response, err, transport
-end
 
 describe("a request of a client", function()
   describe("sends", function()

@@ -35,10 +35,10 @@ local RESTY_HTTP = ([[
       set_timeouts = function(_, ...) assert(select("#", ...) == 3) end,
       request_uri = function(_, url, given)
         assert(given.ssl_verify)
-        local answer, err = require("pcapi.nginx").fetch(url, {
+        local response, err = require("pcapi.nginx").fetch(url, {
           method = given.method, headers = given.headers, body = given.body })
-        answer.headers["X-Resty"] = { "one", "two" }
-        return answer, err
+        response.headers["X-Resty"] = { "one", "two" }
+        return response, err
       end,
     }
   end }

@@ -204,9 +204,9 @@ describe("pages of two tenants", function()
         assert.equal(records, list_of(page_of(tid, records, env), "users").count)
       end
     end
-    local _, keys = server:ask("KEYS", "*"):gsub("cached:", "")
+    local _, keys = server:command("KEYS", "*"):gsub("cached:", "")
     assert.equal(2, keys)
-    local _, seen = server:ask("KEYS", "*"):gsub("page/seen/", "")
+    local _, seen = server:command("KEYS", "*"):gsub("page/seen/", "")
     assert.equal(2, seen)
     assert.equal(3, list_of(page_of(TENANT, 9, env), "users").count) -- from the others
   end)
@@ -239,8 +239,8 @@ describe("pages of two tenants", function()
       list_of(start({ PCAPI_TOKEN = sandbox.token(), PCAPI_REDIS = "localhost:" .. server.port,
         PCAPI_REDIS_PREFIX = "fabrikam:", PCAPI_REDIS_DATABASE = "3",
         PCAPI_REDIS_PASSWORD = "SECRET" }, nil, is_less), "users")
-      assert.truthy(server:ask("-n", 3, "KEYS", "*"):find("fabrikam:text:cached:", 1, true))
-      assert.equal("", server:ask("KEYS", "*"))
+      assert.truthy(server:command("-n", 3, "KEYS", "*"):find("fabrikam:text:cached:", 1, true))
+      assert.equal("", server:command("KEYS", "*"))
     end)
   end
 end)
@@ -297,7 +297,7 @@ describe("a setting of the page", function()
     local server = redis.start { more = "bind ::1 127.0.0.1" }
     local page = start { PCAPI_TOKEN = TOKEN, PCAPI_REDIS = "[::1]:" .. server.port }
     assert.equal(25, list_of(page, "users").count)
-    assert.truthy(server:ask("KEYS", "*"):find("cached:", 1, true))
+    assert.truthy(server:command("KEYS", "*"):find("cached:", 1, true))
   end)
 
   it("that is empty counts as not set", function()

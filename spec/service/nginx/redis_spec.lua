@@ -90,7 +90,7 @@ describe("without Redis", function()
     end))
     assert.equal("text", (other:run 'return shared:get "stored before"'))
     assert.is_nil((other:run 'return shared:get "deleted"'))
-    local life = tonumber(server:ask("PTTL", "pcapi:text:new"))
+    local life = tonumber(server:command("PTTL", "pcapi:text:new"))
     assert.is_true(life > 40000 and life <= 60000, tostring(life))
   end)
 end)
@@ -113,7 +113,7 @@ describe("a Redis", function()
     assert.is_true(machine:count_in_log(AWAY) <= 2, machine:log())
     server:go_on()
     assert.is_true(nginx.wait_for(function()
-      return server:ask("GET", "pcapi:text:text") == "=new"
+      return server:command("GET", "pcapi:text:text") == "=new"
     end, 12))
   end)
 
@@ -124,7 +124,7 @@ describe("a Redis", function()
     server:kill()
     server:start()
     machine:run_all(10, 'shared:set("text", "new")')
-    assert.equal("=new", server:ask("GET", "pcapi:text:text"))
+    assert.equal("=new", server:command("GET", "pcapi:text:text"))
     assert.equal(0, machine:count_in_log(AWAY), machine:log())
   end)
 
@@ -182,7 +182,7 @@ describe("the options for Redis", function()
       'tls = true, username = "someone", password = "pass", database = 3'))
     machine:run 'assert(shared:set("text", "text"))'
     assert.equal("", (machine:log():match "pcapi: [^\n]*" or ""))
-    assert.equal("3", server:ask("INFO", "keyspace"):match "db(%d+):keys=1")
+    assert.equal("3", server:command("INFO", "keyspace"):match "db(%d+):keys=1")
   end)
 
   it("with TLS and an address need server_name", function()
@@ -190,7 +190,7 @@ describe("the options for Redis", function()
     server.host = "127.0.0.1"
     local machine = workers.start(sharing(server, 'tls = true, server_name = "localhost"'))
     machine:run 'assert(shared:set("text", "text"))'
-    assert.equal("=text", server:ask("GET", "pcapi:text:text"))
+    assert.equal("=text", server:command("GET", "pcapi:text:text"))
     assert.matches("TLS: ", logged(server, 'tls = true, server_name = "other.example"'), 1, true)
     local ok, message = pcall(workers.start, sharing(server, "tls = true"))
     assert.is_false(ok)
@@ -215,7 +215,7 @@ describe("the options for Redis", function()
       local machine = workers.start { init = ([[shared = pcapi.shared { dict = "pcapi",
         redis = { host = %q, port = %d } }]]):format(host, server.port) }
       machine:run(("shared:set('name', 'text %d')"):format(i))
-      assert.equal("=text " .. i, server:ask("GET", "pcapi:text:name"))
+      assert.equal("=text " .. i, server:command("GET", "pcapi:text:name"))
     end
   end)
 

@@ -114,7 +114,7 @@ describe("a call inside nginx", function()
       http = "resolver 127.0.0.1:1;", -- a port where nothing listens
       init = [[client = pcapi.new { base_url = "https://api.example.com", token = "SECRET",
         connect_timeout = 0.3, retry = { attempts = 1 } }]],
-    }, "timeout", "nginx's resolver does not answer", "api.example.com", 'Set "resolver"')
+    }, "timeout", "nginx's resolver does not respond", "api.example.com", 'Set "resolver"')
   end)
 
   it("without a resolver reaches localhost and addresses", function()

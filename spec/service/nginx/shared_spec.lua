@@ -115,7 +115,7 @@ describe("a lock", function()
       unlock()
     ]])
     assert.is_true(nginx.wait_for(function()
-      return server:ask("EXISTS", "pcapi:lock:a") == "1"
+      return server:command("EXISTS", "pcapi:lock:a") == "1"
     end))
     assert.is_false((other:run 'return shared:lock("a", 60) ~= nil'))
     holding:finish()
