@@ -80,7 +80,7 @@ function pcapi.each_tenant(tenants, act, options) end
 ---@field allow_http? boolean 
 ---@field transport? table|function 
 
----Sends a request to any address. It adds no token and follows no redirect. A response of any status is returned as it came. Only if the status is good (2xx) and the content type says JSON, the body has to be JSON. One request is sent. With the option `retry` it is repeated after a failure that may pass (the network failed, or the status is 408, 429, 500, 502, 503 or 504), all within `timeout`. The wait doubles with each attempt, and is at least what the header Retry-After asks for. The outcome of the last attempt is returned. A POST or PATCH is repeated only after a 429, which says that the request was not carried out, or if `resend` is true.
+---Sends a request to any address. It adds no token and follows no redirect. A response of any status is returned unchanged. Only if the status is good (2xx) and the content type says JSON, the body has to be JSON. One request is sent. With the option `retry` it is repeated after a failure that may pass (the network failed, or the status is 408, 429, 500, 502, 503 or 504), all within `timeout`. The wait doubles with each attempt, and is at least what the header Retry-After asks for. The outcome of the last attempt is returned. A POST or PATCH is repeated only after a 429, which says that the request was not carried out, or if `resend` is true.
 ---@param address string `https://…`
 ---@param options? pcapi.fetch.options 
 ---@return table|nil # `status`, `reason`, `version`, `headers` (names in lower case), `body`; `json` if the body is JSON; with `retry` also `attempts`, the number of requests sent

@@ -117,7 +117,7 @@ local function request_of(self, call, ids, authorization_header)
   }, left, { connect_timeout = self.connect_timeout, max_body = self.max_body or call.max_body })
 end
 
--- Turns what the transport returned into what the call returns.
+-- Turns the result of the transport into the result of the call.
 local function read(self, call, ids, token, response, err)
   if not response then
     err.request_id, err.correlation_id = ids.request_id, ids.correlation_id

@@ -106,7 +106,7 @@ function M.build(options)
   if problem then
     return nil, problem
   end
-  -- loaded here: a program that only fetches needs none of it
+  -- loaded here: a program that only fetches does not need it
   return require("pcapi.client").new(options, base, transport,
     options.auth or require("pcapi.auth.static_token").new(options.token))
 end
@@ -239,7 +239,7 @@ end
 
 --- Sends a request to any address. It adds no token and follows no redirect.
 --
--- A response of any status is returned as it came. Only if the status is good (2xx) and the content
+-- A response of any status is returned unchanged. Only if the status is good (2xx) and the content
 -- type says JSON, the body has to be JSON.
 --
 -- One request is sent. With the option `retry` it is repeated after a failure that may pass (the

@@ -2,7 +2,7 @@
 -- Made by `make types` from lua/pcapi/format/init.lua; do not edit.
 
 ---@class pcapi.format.format
----@field encode any function of a list and options; returns the whole text. It raises for wrong options, and for values that are no data, such as functions or a table that contains itself
+---@field encode any function of a list and options; returns the whole text. It raises for wrong options, and for values that are not data, such as functions or a table that contains itself
 ---@field open any function of a function `write` and options; returns a writer, which has two methods. `writer:rows(list)` writes records and may be called often; `writer:close()` writes what must follow them. Both return true, or nil and the error of `write`; they raise as `encode` does. `write` takes a text and returns a true value, or nil and an error
 ---@field needs_all any true if the writer writes nothing before `close`, because it needs all records
 ---@field for_people any true if the command passes it readable values and the width of the terminal, and reports the number of records

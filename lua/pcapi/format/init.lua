@@ -46,7 +46,7 @@ local formats, names = {}, { "table", "json", "jsonl", "csv" }
 --- A format. `register` takes one, `get` returns one.
 -- @table format
 -- @field encode function of a list and options; returns the whole text. It raises for wrong
--- options, and for values that are no data, such as functions or a table that contains itself
+-- options, and for values that are not data, such as functions or a table that contains itself
 -- @field open function of a function `write` and options; returns a writer, which has two
 -- methods. `writer:rows(list)` writes records and may be called often; `writer:close()` writes
 -- what must follow them. Both return true, or nil and the error of `write`; they raise as

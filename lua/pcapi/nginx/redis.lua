@@ -356,7 +356,7 @@ function Redis:lock(name, id, seconds)
   return value ~= ngx.null
 end
 
---- Lets a lock expire so many seconds from now, if the owner has this id.
+--- Sets the seconds after which a lock expires, if the owner has this id.
 -- @tparam string name
 -- @tparam string id
 -- @tparam number seconds

@@ -183,7 +183,7 @@ function Shared:lock_here(name)
   return shared_lock.new(name, self.dict, self.redis, self.lease)
 end
 
--- Extends a lock of @{lock_here} to all machines, for so many seconds at most. Returns a function
+-- Extends a lock of @{lock_here} to all machines, for the given seconds at most. Returns a function
 -- that unlocks; or nil if another machine holds it, and then it is free here.
 -- @local
 function Shared:lock_everywhere(lock, seconds)

@@ -66,7 +66,7 @@ local function plain_table(value, depth)
   return copy
 end
 
--- A field that is not described: as it is, where JSON can hold it.
+-- Reads a field that is not described: unchanged if JSON can hold it.
 function plain(value, depth)
   local kind = type(value)
   if kind == "string" then

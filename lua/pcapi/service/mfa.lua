@@ -68,7 +68,7 @@ local function words_of(text)
   return words
 end
 
--- Whether MFA is asked for, by the two words on each side of it.
+-- Whether a text asks for MFA, by the two words on each side of it.
 local function is_asked(earlier, before, after, later)
   local is_denied = NEEDS[before] and NOT[earlier] or NOT[before] and NEEDS[earlier]
   local asks = ASKS[before] and not is_denied or DONE[before] and NOT[earlier]

@@ -15,7 +15,7 @@ local M = {}
 -- @tfield string path below prefix and version
 -- @tfield[opt="v1"] string version
 -- @tfield[opt] table prefixes path segments in front of the version, in the order in which they
--- are tried; `""`, which is the default, is none
+-- are tried; `""`, which is the default, means no prefix
 -- @tfield table description of the records, from `pcapi.service.record`
 -- @tfield[opt] table identity names of the fields that together identify a record
 -- @tfield[opt] string items the member of a collection that holds the records, if it is neither

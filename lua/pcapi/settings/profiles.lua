@@ -23,7 +23,7 @@ function M.how_to_sign_in(name)
   return "pcapi login" .. (name ~= "default" and " --profile " .. name or "")
 end
 
--- Loaded late: a caller that brings a token needs none of it.
+-- Loaded late: a caller with a token does not need it.
 local function auth()
   return require "pcapi.auth"
 end
