@@ -88,11 +88,11 @@ describe("pcapi.http.sessions", function()
   it("name a path of CAs that is missing in the hint", function()
     for _, refused in ipairs { { kind = "tls", message = "no", cause = "ca" },
                                { kind = "config", message = "no" } } do
-      core.answer = function() return refused end
+      core.respond = function() return refused end
       local _, _, err = send(made, connection { ca_path = "/none" })
       assert.equal("Correct ca_path: /none cannot be used: No such file or directory", err.hint)
     end
-    core.answer = function() return { kind = "network", message = "no" } end
+    core.respond = function() return { kind = "network", message = "no" } end
     local _, _, err = send(made, connection { ca_path = "/none" })
     assert.is_nil(err.hint:find("/none", 1, true))
   end)
