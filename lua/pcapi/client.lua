@@ -181,7 +181,7 @@ local function await_pause(self, deadline)
   while now < self.paused_until do
     local pause = self.paused_until - now
     if now + pause >= deadline then
-      return nil, errors.new {
+      return errors.fail {
         kind = "throttled", retry_after = math.ceil(pause),
         message = "the service demanded a pause that is not over yet",
         hint = retry.hint(math.ceil(pause)),

@@ -133,7 +133,7 @@ local function from_profile(options)
   all.profile = nil
   local made, problem = M.build(all)
   if not made then
-    return nil, errors.new { kind = "config", message = problem, hint = "It may come from "
+    return errors.fail { kind = "config", message = problem, hint = "It may come from "
       .. "the configuration file or the environment; see: pcapi config show" }
   end
   return made

@@ -17,7 +17,7 @@ end)
 local login_url = homes.login_url
 
 describe("pcapi status", function()
-  it("shows the user, the home.tenant, the expiry and MFA", function()
+  it("shows the user, the tenant, the expiry and MFA", function()
     home:sign_in()
     local result = home:run { "status" }
     assert.equal(0, result.status, result.err)

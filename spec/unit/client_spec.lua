@@ -1,4 +1,4 @@
--- What a request of a client sends and returns.
+-- A client sends a request and returns its response.
 local errors = require "pcapi.error"
 local fake = require "spec.support.fake_transport"
 local raises = require "spec.support.raises"

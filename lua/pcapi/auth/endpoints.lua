@@ -75,7 +75,7 @@ function M.new(options)
   return made
 end
 
---- What an access token is requested for.
+--- Returns the service that an access token is requested for.
 -- @tparam table endpoint
 -- @tparam ?string audience of the token; without it the endpoint's own resource
 -- @treturn table `resource`, `scope`

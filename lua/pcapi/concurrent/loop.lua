@@ -232,7 +232,7 @@ function Loop:pollfd()
   return self.network:descriptor()
 end
 
---- What to poll the descriptor for.
+--- Returns the events to poll the descriptor for.
 -- @treturn string "r"
 function Loop:events() -- luacheck: ignore self
   return "r"

@@ -11,9 +11,9 @@ local close_thread = rawget(coroutine, "close") -- Lua 5.4
 local is_yieldable = rawget(coroutine, "isyieldable") -- Lua 5.3, LuaJIT
 local yield = coroutine.yield
 
---- What a task yields to wait until it is resumed; any other value only lets other tasks run. The
--- yield returns nil, @{STOPPED} or @{LATE}. There is no function for it, since its frame would
--- cost memory for each task that waits.
+--- A task yields this value to wait until it is resumed; any other value only lets other tasks
+-- run. The yield returns nil, @{STOPPED} or @{LATE}. There is no function for it, since its frame
+-- would cost memory for each task that waits.
 M.WAITS = {}
 local WAITS = M.WAITS
 local TESTS, ENDS = {}, {} -- also yielded: can it wait, and has it ended

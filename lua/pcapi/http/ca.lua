@@ -57,7 +57,7 @@ function M.of_environment(getenv)
     if path ~= "" and not is_default(path) then
       local kind, why = (variable == "SSL_CERT_DIR" and kind_of_list or kind_of)(path)
       if not kind then
-        return nil, errors.new {
+        return errors.fail {
           kind = "config", message = ("%s names %s: %s"):format(variable, path, why),
           hint = "Correct or unset " .. variable .. ", or give ca_file or ca_path",
         }

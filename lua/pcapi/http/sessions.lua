@@ -28,8 +28,8 @@ local hint_for = hints.new {
 -- @treturn[2] pcapi.error
 function M.fail(kind, message, timing, cause, options)
   local is_about_cas = options and (cause == "ca" or kind == "config")
-  return nil, errors.new { kind = kind, message = message, timing = timing,
-                           hint = is_about_cas and ca.hint(options) or hint_for(kind, cause) }
+  return errors.fail { kind = kind, message = message, timing = timing,
+                       hint = is_about_cas and ca.hint(options) or hint_for(kind, cause) }
 end
 
 local Sessions = {}

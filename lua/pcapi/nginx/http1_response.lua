@@ -243,7 +243,7 @@ local function length_of(text)
   return #length <= MAX_DIGITS and tonumber(length) or math.huge
 end
 
--- What marks the end of the body (RFC 9112 §6.3): "chunked", a number of bytes, or "close";
+-- Returns the end of the body (RFC 9112 §6.3): "chunked", a number of bytes, or "close";
 -- nil if the headers contradict each other.
 local function framing_of(headers)
   local transfer, length = headers["transfer-encoding"], headers["content-length"]

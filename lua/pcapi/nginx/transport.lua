@@ -156,7 +156,7 @@ local function acquire_slot(deadline)
   return slot
 end
 
--- What to send, and where to; nil and a pcapi.error of kind config.
+-- Returns the address and the text to send; or nil and a pcapi.error of kind config.
 local function prepare(self, request)
   local address, why = url.parse(request.url)
   if not address then

@@ -49,7 +49,7 @@ local function tests_of(criteria, resource)
   return tests
 end
 
--- What is wrong with the criteria other than the time; nil if nothing is.
+-- Returns the problem of the criteria other than the time; nil if there is none.
 local function problem_in(criteria, resource)
   for name in pairs { user = true, application = true } do
     if criteria[name] and not resource[name] then

@@ -16,7 +16,7 @@ end
 
 local List = {}
 
---- What a list knows about its response.
+--- The facts of a list about its response.
 -- @table fields
 -- @tfield number total_count the number of records that the service reports, or else the
 -- number that it returned

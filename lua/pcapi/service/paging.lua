@@ -197,7 +197,7 @@ local function read_page(client, resource, root, page, call, response)
   return records, following
 end
 
--- What all requests of a resource have in common, as the metatable of each.
+-- The fields that all requests of a resource share, as the metatable of each.
 local common = setmetatable({}, { __mode = "k" })
 
 local function new_call(resource, call)

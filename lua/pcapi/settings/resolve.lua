@@ -119,7 +119,7 @@ local function is_decided(self, name)
   return self:value(name) ~= nil
 end
 
--- What a layer gives for a setting, and its origin; nil for nothing, or nil, nil, err.
+-- Returns the value of a layer for a setting, and its origin; nil for nothing, or nil, nil, err.
 local function given_by(self, layer, setting)
   local value, origin = layer(setting)
   local err

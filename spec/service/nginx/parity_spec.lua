@@ -19,7 +19,7 @@ after_each(folder.remove)
 
 local VARYING = { "date", "ms-serverid" } -- headers whose values differ from response to response
 
--- What has to be the same: all of a response, or the kind of an error.
+-- Returns the part that must be equal: the whole response, or the kind of the error.
 local function compared(status, reason, headers, body)
   if not status then
     return { kind = reason }

@@ -152,7 +152,7 @@ describe("a key", function()
 
   teardown(folder.remove)
 
-  -- What openssl(1) says about a signature.
+  -- Returns the verdict of openssl(1) on a signature.
   local function verdict(alg, text, signature, public)
     folder.write(directory .. "/text", text)
     folder.write(directory .. "/signature", signature)

@@ -10,7 +10,7 @@ local function register(format)
   return name, formats.get(name)
 end
 
--- What a writer of the format writes of two batches, one text per call.
+-- Returns the texts that a writer of the format writes for two batches, one per call.
 local function written(format, options)
   local texts = {}
   local writer = format.open(function(text)

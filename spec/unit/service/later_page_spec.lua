@@ -1,4 +1,4 @@
--- What the error says when a page after the first one fails.
+-- The error of a list whose later page fails.
 local cjson = require "cjson"
 local errors = require "pcapi.error"
 local fake = require "spec.support.fake_transport"

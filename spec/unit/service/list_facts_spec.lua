@@ -1,4 +1,4 @@
--- What a list knows about its response.
+-- The facts of a list about its response.
 local fake = require "spec.support.fake_transport"
 local pages = require "spec.support.pages"
 

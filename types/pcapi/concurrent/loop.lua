@@ -48,7 +48,7 @@ function pcapi_concurrent_loop:run(acts, options) end
 ---@return number # readable when a step is due
 function pcapi_concurrent_loop:pollfd() end
 
----What to poll the descriptor for.
+---Returns the events to poll the descriptor for.
 ---@return string # "r"
 function pcapi_concurrent_loop:events() end
 
