@@ -1,5 +1,6 @@
 --- Requests over any transport: these specs also run inside nginx.
 local core = require "pcapi.core"
+local kind_of = require "spec.support.kind_of"
 local sandbox = require "spec.support.sandbox"
 
 local pcapi = sandbox.library
@@ -139,13 +140,6 @@ describe("a request with retry", function()
 end)
 
 describe("a request that fails", function()
-  local function kind_of(...)
-    local response, err = ...
-    assert.is_nil(response)
-    assert.is_true(pcapi.is_error(err))
-    return err.kind, err
-  end
-
   it("returns a network error if no server listens", function()
     assert.equal("network", (kind_of(pcapi.fetch(sandbox.env "PCAPI_SANDBOX_CLOSED_URL"))))
   end)

@@ -1,6 +1,7 @@
 --- Requests over libcurl; request_spec has those over any transport.
 local core = require "pcapi.core"
 local pcapi = require "pcapi"
+local kind_of = require "spec.support.kind_of"
 local sandbox = require "spec.support.sandbox"
 
 local fetch, authorized = sandbox.fetch, sandbox.authorized
@@ -103,13 +104,6 @@ describe("a request over libcurl", function()
 end)
 
 describe("a request over libcurl that fails", function()
-  local function kind_of(...)
-    local response, err = ...
-    assert.is_nil(response)
-    assert.is_true(pcapi.is_error(err))
-    return err.kind, err
-  end
-
   it("names an unknown host", function()
     local kind, err = kind_of(pcapi.fetch "https://nowhere.invalid/")
     assert.equal("network", kind)
