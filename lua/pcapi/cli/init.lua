@@ -2,11 +2,11 @@
 -- status that scripts can rely on.
 -- @module pcapi.cli
 local arguments = require "pcapi.cli.arguments"
+local commands = require "pcapi.cli.commands"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local exit = require "pcapi.cli.exit"
 local output = require "pcapi.cli.output"
-local views = require "pcapi.cli.views"
 
 local M = {}
 
@@ -25,8 +25,7 @@ local function command(argv)
   elseif args.text then
     return output.write(args.text)
   end
-  -- each command has a module; those with a view share one
-  require("pcapi.cli." .. (views[args.command] and "records" or args.command)).run(args)
+  commands.load(args.command).run(args)
 end
 
 -- Lua reports it as a string.

@@ -6,9 +6,17 @@ local exit = require "pcapi.cli.exit"
 local formats = require "pcapi.format"
 local output = require "pcapi.cli.output"
 local results = require "pcapi.cli.results"
-local views = require "pcapi.cli.views"
+local time = require "pcapi.time"
 
 local M = {}
+
+--- A time for people: without its fraction.
+-- @tparam string value
+-- @treturn string
+function M.readable_time(value)
+  local epoch = time.parse_logged(value)
+  return epoch and time.format(epoch):gsub("T", " "):gsub("Z$", "") or value
+end
 
 -- The call that the arguments describe, as a function of a client.
 local function call_of(args, view)
@@ -138,10 +146,12 @@ local function run_many(args, view, call)
   results.finish(all)
 end
 
---- Runs the command.
+--- Runs a command.
 -- @tparam table args
-function M.run(args)
-  local view = views[args.command]
+-- @tparam table view `resource` and `call` of the client; for people: `columns`, `titles`, `shown`
+-- and `computed` (functions by column), and the sentences `none`, `one` and `many`, without the
+-- period of time
+function M.run(args, view)
   local call = call_of(args, view)
   if connect.is_for_many(args) then
     run_many(args, view, call)

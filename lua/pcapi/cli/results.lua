@@ -20,7 +20,7 @@ local function with_tenant(columns)
 end
 
 --- A view for several tenants: its first column is the tenant.
--- @tparam table view see `pcapi.cli.views`
+-- @tparam table view as for `pcapi.cli.records`
 -- @treturn table
 function M.view(view)
   local titles = { tenant = "TENANT" }

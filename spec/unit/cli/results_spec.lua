@@ -128,7 +128,7 @@ describe("the report on standard error", function()
 end)
 
 describe("the share of requests with MFA", function()
-  local share = require("pcapi.cli.views").adoption.computed.share
+  local share = require("pcapi.cli.commands.adoption").view.computed.share
 
   for _, case in ipairs {
     { 3, 9, "33%" }, { 9, 9, "100%" }, { 999, 1000, "99%" }, { 0, 5, "0%" }, { 0, 0, nil },

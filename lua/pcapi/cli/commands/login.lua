@@ -1,5 +1,5 @@
 --- `pcapi login`: a user signs in, and the sign-in is stored.
--- @module pcapi.cli.login
+-- @module pcapi.cli.commands.login
 local browser = require "pcapi.cli.browser"
 local claims = require "pcapi.auth.claims"
 local defaults = require "pcapi.defaults"
@@ -7,9 +7,20 @@ local schema = require "pcapi.settings.schema"
 local connect = require "pcapi.cli.connect"
 local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
+local options = require "pcapi.cli.options"
 local text = require "pcapi.text"
 
-local M = {}
+local M = {
+  summary = "Sign in once, with MFA; later commands run unattended",
+  notes = "The first login needs --tenant and --client-id. The options are stored with the "
+    .. "sign-in. To keep several accounts, give each a --profile.",
+}
+
+function M.define(command)
+  command:flag("--browser", "Sign in with a browser on this machine, without a code")
+  command:option("--claims", "Claims that the service requires; needs --browser"):argname("JSON")
+    :convert(options.json_object)
+end
 
 local STDERR = 2
 local ALWAYS_STORED = { tenant = true, client_id = true }

@@ -1,10 +1,10 @@
 --- `pcapi logout`: removes the stored sign-in of a profile. Microsoft offers no way to
 -- revoke a single refresh token.
--- @module pcapi.cli.logout
+-- @module pcapi.cli.commands.logout
 local connect = require "pcapi.cli.connect"
 local exit = require "pcapi.cli.exit"
 
-local M = {}
+local M = { summary = "Delete the stored sign-in of a profile" }
 
 local REMOVED = "removed the stored sign-in of profile %s from this machine; its refresh token "
   .. "remains valid at Microsoft.\npcapi: To revoke it, open the user in Entra and choose "

@@ -1,6 +1,6 @@
 --- `pcapi doctor`: tests each step from the configuration to a call of the service. A step
 -- that depends on a failed one is reported as not tested.
--- @module pcapi.cli.doctor
+-- @module pcapi.cli.commands.doctor
 local claims = require "pcapi.auth.claims"
 local connect = require "pcapi.cli.connect"
 local exit = require "pcapi.cli.exit"
@@ -12,7 +12,11 @@ local text = require "pcapi.text"
 local time = require "pcapi.time"
 local url = require "pcapi.url"
 
-local M = {}
+local M = { summary = "Test configuration, sign-in and connection step by step" }
+
+function M.define(command)
+  command:flag("--json", "Write JSON")
+end
 
 local HOST_TIMEOUT = 30 -- seconds to reach a host; the call itself may take minutes
 local LARGEST_DRIFT = 300 -- seconds that Entra allows a clock to differ

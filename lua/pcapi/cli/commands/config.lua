@@ -1,5 +1,5 @@
 --- `pcapi config show`: shows each setting and where it came from.
--- @module pcapi.cli.config
+-- @module pcapi.cli.commands.config
 local schema = require "pcapi.settings.schema"
 local connect = require "pcapi.cli.connect"
 local core = require "pcapi.core"
@@ -7,7 +7,17 @@ local exit = require "pcapi.cli.exit"
 local output = require "pcapi.cli.output"
 local url = require "pcapi.url"
 
-local M = {}
+local M = {
+  summary = "Show the settings",
+  subcommands = {
+    {
+      name = "show", summary = "Show each setting and its source",
+      define = function(command)
+        command:flag("--json", "Write JSON")
+      end,
+    },
+  },
+}
 
 -- The address of a proxy may hold a user name and a password.
 local function shown(setting, value)

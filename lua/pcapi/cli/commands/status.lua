@@ -1,5 +1,5 @@
 --- `pcapi status`: shows what is known of the sign-in, without any request.
--- @module pcapi.cli.status
+-- @module pcapi.cli.commands.status
 local results = require "pcapi.cli.results"
 local claims = require "pcapi.auth.claims"
 local connect = require "pcapi.cli.connect"
@@ -10,7 +10,12 @@ local output = require "pcapi.cli.output"
 local text = require "pcapi.text"
 local time = require "pcapi.time"
 
-local M = {}
+local M = { summary = "Show the signed-in user, the expiry, and whether MFA was used" }
+
+function M.define(command)
+  command:flag("--all-profiles", "Show the status of every profile")
+  command:flag("--json", "Write JSON Lines")
+end
 
 local UNUSED = 90 * 24 * 3600 -- seconds that an unused refresh token lives
 

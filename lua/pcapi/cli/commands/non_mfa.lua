@@ -1,0 +1,27 @@
+--- `pcapi non-mfa`.
+-- @module pcapi.cli.commands.non_mfa
+local options = require "pcapi.cli.options"
+local records = require "pcapi.cli.records"
+
+local VIEW = {
+  resource = "security", call = "non_mfa_principals",
+  columns = { "upn", "lastNonMfaCompliantLoginDateTime", "objectId" },
+  titles = { upn = "USER", lastNonMfaCompliantLoginDateTime = "LAST WITHOUT MFA (UTC)",
+             objectId = "OBJECT ID" },
+  shown = { lastNonMfaCompliantLoginDateTime = records.readable_time },
+  none = "No user signed in without MFA",
+  one = "1 user signed in without MFA",
+  many = "%d users signed in without MFA",
+}
+
+return {
+  summary = "List the users who signed in without MFA in the last 7 days",
+  define = function(command)
+    options.since(command)
+    options.user(command)
+    options.list(command)
+  end,
+  run = function(args)
+    records.run(args, VIEW)
+  end,
+}
