@@ -37,11 +37,16 @@ end
 
 describe("the name of a server", function()
   it("is looked up, and its certificate verified", function()
-    start { [NAME] = "127.0.0.1", ["else.example"] = "127.0.0.1" }
+    start({ [NAME] = "127.0.0.1", ["else.example"] = "127.0.0.1" },
+      { server = "lua_socket_log_errors on;" })
     assert.equal(200, (fetch(URL)))
     local _, kind, err = fetch((URL:gsub("other", "else")))
     assert.equal("tls", kind)
-    assert.matches("else.example could not be verified: certificate host mismatch", err, 1, true)
+    local reason = assert(err:match "^tls: else%.example could not be verified: ([^.]*)", err)
+    -- ngx_lua may lose the reason on a busy machine, see pcapi.nginx.cosocket
+    assert.truthy(reason:find "^certificate host mismatch"
+      or reason == "its certificate was refused, see nginx's error log", err)
+    assert.matches('certificate does not match host "else.example"', server:log(), 1, true)
   end)
 
   it("that is unknown or has no address is in the error", function()
