@@ -42,10 +42,10 @@ local pcapi = {}
 ---@field clock? function returns UTC epoch seconds
 ---@field random? function returns a number in [0, 1)
 
----Makes a client. Nothing is sent yet. A wrong option raises. Give one of `token`, `auth` and `profile`.
----@param options pcapi.new.options 
+---Makes a client. Nothing is sent yet. A wrong option raises. Give one of `token`, `auth` and `profile`. `pcapi.new()`, without any argument, uses what the command `pcapi` uses: PCAPI_TOKEN or PCAPI_REFRESH_TOKEN, else the sign-in of the profile in PCAPI_PROFILE or of the profile `default`. A table without one of the three options raises, and so does nil: a script whose variable is not set must not act as another user. Within nginx `pcapi.new()` raises as well.
+---@param options? pcapi.new.options 
 ---@return pcapi.client|nil # its resources are loaded at first use, such as `client.security`: see `pcapi.service.resources.security`
----@return pcapi.error|nil # of kind config, store or sign_in_required
+---@return pcapi.error|nil # of kind config, store, sign_in_required or unauthorized
 function pcapi.new(options) end
 
 ---The names of all profiles: those of the configuration file, and those with a stored sign-in.

@@ -54,7 +54,8 @@ local function provider_problem(options)
     ways = ways + (options[name] ~= nil and 1 or 0)
   end
   if ways ~= 1 then
-    return ways == 0 and 'option "token" is missing or empty; or give "auth" or "profile"'
+    return ways == 0 and 'option "token" is missing or empty; check the variable that it comes '
+      .. 'from, or give "auth" or "profile"'
       or 'give one of "token", "auth" and "profile"'
   elseif options.auth and type(options.auth.token) ~= "function" then
     return 'option "auth" must be a provider of pcapi.auth'
@@ -111,20 +112,43 @@ function M.build(options)
     options.auth or require("pcapi.auth.static_token").new(options.token))
 end
 
--- The caller's options win over the settings of the profile.
-local function from_profile(options)
-  local profile, err = require("pcapi.settings.profiles").open {
-    profile = options.profile, profile_origin = 'option "profile"', getenv = os.getenv,
-  }
+-- The token of PCAPI_TOKEN, which stands in for the sign-in of a profile that is not named; nil
+-- if it is not set, or nil and an error.
+local function token_of_environment(options)
+  local text = options.profile == nil and os.getenv "PCAPI_TOKEN" or ""
+  if text ~= "" then
+    return require("pcapi.auth.bearer").read(text, "the token in PCAPI_TOKEN")
+  end
+end
+
+-- The options that a profile gives: its settings, and a token or the account of its sign-in.
+local function options_of_profile(options)
+  local token, err = token_of_environment(options)
+  local profile
+  if not err then
+    profile, err = require("pcapi.settings.profiles").open {
+      profile = options.profile, profile_origin = 'option "profile"', getenv = os.getenv,
+      given_token = token ~= nil,
+    }
+  end
   if not profile then
     return nil, err
   end
   local all = profile:client_options()
-  all.auth, err = profile:account()
-  if not all.auth then
-    return nil, err
+  if token then
+    all.token = token
+  else
+    all.auth, err = profile:account()
   end
-  if options.ca_file or options.ca_path then
+  return not err and all or nil, err
+end
+
+-- The caller's options win over the settings of the profile.
+local function from_profile(options)
+  local all, err = options_of_profile(options)
+  if not all then
+    return nil, err
+  elseif options.ca_file or options.ca_path then
     all.ca_file, all.ca_path = nil, nil -- the one replaces the other
   end
   for name, value in pairs(options) do
@@ -141,7 +165,13 @@ end
 
 --- Makes a client. Nothing is sent yet. A wrong option raises. Give one of `token`, `auth` and
 -- `profile`.
--- @tparam table options
+--
+-- `pcapi.new()`, without any argument, uses what the command `pcapi` uses: PCAPI_TOKEN or
+-- PCAPI_REFRESH_TOKEN, else the sign-in of the profile in PCAPI_PROFILE or of the profile `default`.
+-- A table without one of the three options raises, and so does nil: a script whose variable is not
+-- set must not act as another user. Within nginx `pcapi.new()` raises as well.
+-- @usage local client = assert(pcapi.new())
+-- @tparam[opt] table options
 -- @tparam[opt] string|function options.token an App+User token; or a function that returns one, or
 -- `nil, err`. It is called before every request, and after a refusal with the refused token: then
 -- it may return another one
@@ -191,9 +221,16 @@ end
 -- @tparam[opt] function options.random returns a number in [0, 1)
 -- @treturn[1] pcapi.client its resources are loaded at first use, such as `client.security`: see
 -- `pcapi.service.resources.security`
--- @treturn[2] nil with `profile` only
--- @treturn[2] pcapi.error of kind config, store or sign_in_required
-function M.new(options)
+-- @treturn[2] nil with `profile` or without an argument only
+-- @treturn[2] pcapi.error of kind config, store, sign_in_required or unauthorized
+function M.new(...)
+  if select("#", ...) == 0 then
+    if rawget(_G, "ngx") then -- its workers run as another user
+      error('pcapi.new needs options within nginx: give "token", "auth" or "profile"', 2)
+    end
+    return from_profile {}
+  end
+  local options = ...
   options = check.options(options, NEW, "pcapi.new")
   check.options(options.retry, RETRY, "pcapi.new: retry")
   if options.profile and not options.token and not options.auth then

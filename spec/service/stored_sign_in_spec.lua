@@ -117,6 +117,23 @@ describe("a script", function()
     assert.same({ "25\n", "" }, { result.out, result.err })
   end)
 
+  it("acts as the command does without an argument", function()
+    home:sign_in()
+    home:sign_in(nil, "--profile", "work")
+    local seed = curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
+    for _, variables in ipairs {
+      "", "PCAPI_PROFILE=work", "HOME=/nonexistent PCAPI_TOKEN=" .. sandbox.token(),
+      ("HOME=/nonexistent PCAPI_REFRESH_TOKEN=%s PCAPI_TENANT=t.example PCAPI_CLIENT_ID=client")
+        :format(curl.quote(seed)),
+    } do
+      local result = sandbox.shell(("env -u PCAPI_TOKEN HOME=%s %s %s -e '%s'"):format(home.path,
+        variables, sandbox.lua, [[
+          local client = assert(require("pcapi").new())
+          print(#assert(client.security:non_mfa_principals()))]]))
+      assert.same({ "25\n", "" }, { result.out, result.err })
+    end
+  end)
+
   it("gets an error if a profile is not signed in", function()
     local result = sandbox.shell(("HOME=%s %s -e '%s'"):format(home.path, sandbox.lua, [[
       local client, err = require("pcapi").new { profile = "nobody" }

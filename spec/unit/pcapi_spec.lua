@@ -1,4 +1,5 @@
 local core = require "pcapi.core"
+local environment = require "spec.support.environment"
 local errors = require "pcapi.error"
 local fake = require "spec.support.fake_transport"
 local folder = require "spec.support.folder"
@@ -87,23 +88,18 @@ describe("pcapi", function()
     end)
 
     describe("with a profile", function()
-      local real, home
+      local home
 
-      -- The environment is the system's; here it is what a spec says.
       before_each(function()
-        home, real = folder.new(), os.getenv
+        home = folder.new()
       end)
 
-      after_each(function()
-        os.getenv = real -- luacheck: ignore
-      end)
-
+      after_each(environment.restore)
       teardown(folder.remove)
 
-      local function environment(variables, text)
-        local all = sign_in.merged({ HOME = home, PCAPI_CONFIG = text
-          and folder.write(home .. "/config", text) or nil }, variables)
-        os.getenv = function(name) return all[name] end -- luacheck: ignore
+      local function set(variables, text)
+        environment.set(sign_in.merged({ HOME = home, PCAPI_CONFIG = text
+          and folder.write(home .. "/config", text) or nil }, variables))
       end
 
       local function sign_in_to(name)
@@ -112,7 +108,7 @@ describe("pcapi", function()
       end
 
       it("takes its sign-in and its settings", function()
-        environment({}, "tenant = t\nclient_id = me\nbase_url = https://b.example\n")
+        set({}, "tenant = t\nclient_id = me\nbase_url = https://b.example\n")
         sign_in_to "work"
         local transport = fake.new { sign_in.tokens(), {} }
         local client = assert(pcapi.new { profile = "work", transport = transport })
@@ -124,7 +120,7 @@ describe("pcapi", function()
       end)
 
       it("prefers the options of the caller", function()
-        environment({ PCAPI_CA_PATH = "/p", PCAPI_BASE_URL = "https://env.example" },
+        set({ PCAPI_CA_PATH = "/p", PCAPI_BASE_URL = "https://env.example" },
           "tenant = t\nclient_id = me\ntimeout = 7\n")
         local client = assert(pcapi.new { profile = "work", timeout = 9, ca_file = "/f",
                                           base_url = "https://b.example" })
@@ -133,7 +129,7 @@ describe("pcapi", function()
       end)
 
       it("returns an error that says what to run if nobody is signed in", function()
-        environment {}
+        set {}
         local client, err = pcapi.new { profile = "work" }
         assert.is_nil(client)
         assert.equal("sign_in_required", err.kind)
@@ -145,7 +141,7 @@ describe("pcapi", function()
                                   ["tenant = t\nclient_id = me\nbase_url = http://x"] = "base_url",
                                   ["tenant = t\nclient_id = me\nlogin_url = x"] = "login_url",
                                   ["tenant = t\nclient_id = me\nprefix = a/b"] = "prefix" } do
-          environment({}, text)
+          set({}, text)
           local client, err = pcapi.new { profile = "default" }
           assert.is_nil(client)
           assert.equal("config", err.kind)
@@ -154,7 +150,7 @@ describe("pcapi", function()
       end)
 
       it("does not change the caller's options", function()
-        environment({}, "tenant = t\nclient_id = me")
+        set({}, "tenant = t\nclient_id = me")
         local options = { profile = "work", timeout = 9 }
         assert(pcapi.new(options))
         assert.same({ profile = "work", timeout = 9 }, options)
@@ -255,8 +251,7 @@ describe("pcapi", function()
         end)
       end
 
-      it("no options at all", function()
-        raises(function() pcapi.new() end, 'option "token" is missing or empty')
+      it("a token in place of the options", function()
         raises(function() pcapi.new "token" end, "pcapi.new takes a table of options")
       end)
 

@@ -2,6 +2,7 @@
 -- @module pcapi.auth.bearer
 local claims = require "pcapi.auth.claims"
 local errors = require "pcapi.error"
+local input = require "pcapi.input"
 
 local M = {}
 
@@ -19,6 +20,25 @@ function M.is_token(token)
     return nil, "holds characters that no access token has, such as a space or a line break"
   end
   return true
+end
+
+--- Reads an access token that a user gave as a text, such as a variable.
+-- @tparam string text
+-- @tparam string source where it comes from, the subject of the message
+-- @treturn[1] string
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind unauthorized
+function M.read(text, source)
+  local ok, why
+  local token, problem = input.word(text)
+  if token then
+    ok, why = M.is_token(token)
+  end
+  if not ok then
+    return errors.fail { kind = "unauthorized", message = source .. " " .. (problem or why),
+                         hint = "Give one access token as plain text on one line" }
+  end
+  return token
 end
 
 local function app_only()

@@ -4,7 +4,6 @@ local bearer = require "pcapi.auth.bearer"
 local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
-local input = require "pcapi.input"
 local pcapi = require "pcapi"
 local profiles = require "pcapi.settings.profiles"
 local text = require "pcapi.text"
@@ -79,19 +78,6 @@ local function given_token(args)
   end
 end
 
-local function checked(token, source)
-  local ok, why
-  token, why = input.word(token)
-  if token then
-    ok, why = bearer.is_token(token)
-  end
-  if not ok then
-    return errors.fail { kind = "unauthorized", message = source .. " " .. why,
-                         hint = "Give one access token as plain text on one line" }
-  end
-  return token
-end
-
 --- The source of the tokens: a token that was given, or the profile's account.
 -- @tparam table args
 -- @tparam pcapi.settings.profiles profile
@@ -104,7 +90,7 @@ end
 function M.source(args, profile)
   local token, source = given_token(args)
   if token then
-    local good, err = checked(token, source)
+    local good, err = bearer.read(token, source)
     return good, nil, err
   end
   return nil, profile:account()
