@@ -1,10 +1,11 @@
-/* Functions of the system that Lua lacks: a monotonic clock, sleep, random ids, the width of the
- * terminal, and a guard for the standard streams. */
+/* Functions of the system that Lua lacks: a monotonic clock, sleep, waiting for input, random ids,
+ * the width of the terminal, and a guard for the standard streams. */
 #include "binding.h"
 #include "crypto.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
@@ -31,6 +32,17 @@ static int sys_sleep(lua_State *L) {
   t.tv_nsec = (long)((seconds - (lua_Number)t.tv_sec) * 1e9);
   nanosleep(&t, NULL);
   return 0;
+}
+
+/* readable(fd, seconds) -> whether a read of the descriptor returns at once. Waits so long, but
+ * returns early after a signal, so that the Lua hook of its handler can run: LuaJIT goes on with a
+ * read. */
+static int sys_readable(lua_State *L) {
+  struct pollfd polled = {.fd = (int)luaL_checkinteger(L, 1), .events = POLLIN};
+  const lua_Number seconds = luaL_checknumber(L, 2);
+  luaL_argcheck(L, seconds >= 0 && seconds < 1e6, 2, "seconds out of range");
+  lua_pushboolean(L, poll(&polled, 1, (int)(seconds * 1000)) > 0);
+  return 1;
 }
 
 static void random_bytes(lua_State *L, void *bytes, size_t n) {
@@ -106,8 +118,13 @@ static int sys_guard_descriptors(lua_State *L) {
 
 void lsys_open(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"now", sys_now},   {"sleep", sys_sleep},     {"random", sys_random},
-      {"uuid", sys_uuid}, {"columns", sys_columns}, {"guard_descriptors", sys_guard_descriptors},
+      {"now", sys_now},
+      {"sleep", sys_sleep},
+      {"readable", sys_readable},
+      {"random", sys_random},
+      {"uuid", sys_uuid},
+      {"columns", sys_columns},
+      {"guard_descriptors", sys_guard_descriptors},
       {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);

@@ -8,6 +8,7 @@ return {
   timeout = 180,
   connect_timeout = 15, -- seconds
   login_timeout = 900, -- seconds for the user to sign in; Entra's device code is valid as long
+  refresh_life = 90 * 24 * 3600, -- seconds that Entra accepts a refresh token after its issue
 
   max_body = 128 * 1024 * 1024, -- bytes of a response body; 10,000 records are about 4 MB
   max_list_body = 64 * 1024 * 1024, -- bytes; decoded records take over ten times as much memory

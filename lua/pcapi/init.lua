@@ -167,9 +167,9 @@ end
 -- `profile`.
 --
 -- `pcapi.new()`, without any argument, uses what the command `pcapi` uses: PCAPI_TOKEN or
--- PCAPI_REFRESH_TOKEN, else the sign-in of the profile in PCAPI_PROFILE or of the profile `default`.
--- A table without one of the three options raises, and so does nil: a script whose variable is not
--- set must not act as another user. Within nginx `pcapi.new()` raises as well.
+-- PCAPI_REFRESH_TOKEN, else the sign-in of the profile in PCAPI_PROFILE or of the profile
+-- `default`. A table without one of the three options raises, and so does nil: a script whose
+-- variable is not set must not act as another user. Within nginx `pcapi.new()` raises as well.
 -- @usage local client = assert(pcapi.new())
 -- @tparam[opt] table options
 -- @tparam[opt] string|function options.token an App+User token; or a function that returns one, or

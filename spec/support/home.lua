@@ -1,6 +1,7 @@
 --- Runs the command `pcapi` as a user with a home folder, against the sandbox's sign-in service.
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
+local pty = require "spec.support.pty"
 local sandbox = require "spec.support.sandbox"
 
 local M = {}
@@ -27,15 +28,33 @@ function M.login_url(settings)
   return sandbox.url .. "/login/" .. (settings or "-")
 end
 
---- Runs the command without settings except the addresses of the sandbox.
+-- Variables without settings except the addresses of the sandbox. No desktop is near.
+local function environment_of(self, more)
+  return sandbox.merged({
+    HOME = self.path, PCAPI_TOKEN = false, PCAPI_LOGIN_URL = M.login_url(), BROWSER = "false",
+    CI = false, DISPLAY = false, WAYLAND_DISPLAY = false, WSL_DISTRO_NAME = false,
+    SSH_CONNECTION = false, SSH_TTY = false, SSH_CLIENT = false,
+  }, more)
+end
+
+--- Runs the command.
 -- @tparam table arguments
 -- @tparam ?table environment name to value; false unsets
 -- @tparam ?string input for standard input
 -- @treturn table `status`, `out`, `err`
 function Home:run(arguments, environment, input)
-  return sandbox.pcapi(arguments, sandbox.merged({
-    HOME = self.path, PCAPI_TOKEN = false, PCAPI_LOGIN_URL = M.login_url(), BROWSER = "false",
-  }, environment), input)
+  return sandbox.pcapi(arguments, environment_of(self, environment), input)
+end
+
+--- Runs the command on a terminal.
+-- @tparam table arguments
+-- @tparam ?table environment as for @{run}
+-- @tparam ?string|{string,...} typed as for `spec.support.pty`
+-- @tparam ?string redirect of the shell, such as `>file`
+-- @treturn table `status`, `screen`
+function Home:run_on_terminal(arguments, environment, typed, redirect)
+  return pty.run(sandbox.command_line(arguments, environment_of(self, environment)) .. " "
+    .. (redirect or ""), typed)
 end
 
 --- Writes a file in the home folder, and makes the folders above it.

@@ -97,11 +97,11 @@ function M.shell(command)
   return result
 end
 
---- Runs the command `pcapi` against the sandbox.
+--- A shell command that runs `pcapi` against the sandbox.
 -- @tparam table arguments
 -- @tparam ?table environment name to value; a false value unsets
--- @tparam ?string input for standard input
-function M.pcapi(arguments, environment, input)
+-- @treturn string
+function M.command_line(arguments, environment)
   local words, set = { "env" }, {}
   -- hides the sign-in and configuration of the user who runs the specs
   local all = { HOME = "/nonexistent", XDG_STATE_HOME = false, XDG_CONFIG_HOME = false }
@@ -118,8 +118,16 @@ function M.pcapi(arguments, environment, input)
   for _, argument in ipairs(arguments) do
     words[#words + 1] = quote(argument)
   end
+  return table.concat(words, " ")
+end
+
+--- Runs the command `pcapi` against the sandbox.
+-- @tparam table arguments
+-- @tparam ?table environment as for @{command_line}
+-- @tparam ?string input for standard input
+function M.pcapi(arguments, environment, input)
   return M.shell((input and "printf %s " .. quote(input) .. " | " or "")
-    .. table.concat(words, " ") .. (input and "" or " </dev/null"))
+    .. M.command_line(arguments, environment) .. (input and "" or " </dev/null"))
 end
 
 --- Raises an error if the body leaves a session open.

@@ -71,12 +71,17 @@ local function filled(flag, cure)
   end
 end
 
-local function profile_name(name)
-  if schema.is_name(name) then
-    return name
+--- Makes a converter for the name of a profile.
+-- @tparam string subject of the message, such as the flag
+-- @treturn function
+function M.profile_name(subject)
+  return function(name)
+    if schema.is_name(name) then
+      return name
+    end
+    return nil, ("%s may hold letters, digits and . _ @ -, 64 at most, not '%s'"):format(subject,
+      M.shown(name))
   end
-  return nil, ("--profile may hold letters, digits and . _ @ -, 64 at most, not '%s'"):format(
-    M.shown(name))
 end
 
 local function address(flag)
@@ -167,7 +172,7 @@ end
 function M.account(parser)
   parser:group("Account",
     parser:option("--profile", "Name of the profile, one per account (PCAPI_PROFILE)")
-      :argname("NAME"):convert(profile_name),
+      :argname("NAME"):convert(M.profile_name "--profile"),
     M.text(parser, "--config", "Configuration file (PCAPI_CONFIG)", "FILE")
       :target "config_file",
     M.text(parser, "--tenant", "Partner tenant: ID or domain (PCAPI_TENANT)", "TENANT"),

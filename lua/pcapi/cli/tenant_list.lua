@@ -171,12 +171,6 @@ local function all(chooser)
   for i, name in ipairs(chooser.names) do
     tenants[i] = by_profile(chooser, name)
   end
-  if #tenants == 0 then
-    exit.fail(errors.new {
-      kind = "sign_in_required", message = "no profile exists, so no user is signed in",
-      hint = "Run: pcapi login --profile NAME --tenant TENANT --client-id ID",
-    })
-  end
   return tenants
 end
 
@@ -195,12 +189,7 @@ local function ordered(tenants)
   return once
 end
 
---- Finds the tenants that the arguments select. An error that affects all of them ends the
--- command.
--- @tparam table args
--- @treturn table array, sorted by name: `name` (from the list), `args` (the tenant's own), and
--- `profile`, or `err` if it cannot be used
-function M.choose(args)
+local function new_chooser(args)
   local file, err = read_configuration { getenv = getenv, path = args.config_file }
   local names
   if file then
@@ -209,8 +198,34 @@ function M.choose(args)
   if not names then
     exit.fail(err)
   end
-  local chooser = { args = args, file = file, names = names }
-  return ordered(args.tenants and listed(chooser) or all(chooser))
+  return { args = args, file = file, names = names }
+end
+
+--- All profiles: those of the configuration file, and those with a stored sign-in. An error that
+-- affects all of them ends the command.
+-- @tparam table args
+-- @treturn table array as of @{choose}; empty if there is no profile
+function M.profiles(args)
+  return ordered(all(new_chooser(args)))
+end
+
+--- Finds the tenants that the arguments select. An error that affects all of them ends the
+-- command.
+-- @tparam table args
+-- @treturn table array, sorted by name: `name` (from the list), `args` (the tenant's own), and
+-- `profile`, or `err` if it cannot be used
+function M.choose(args)
+  if args.tenants then
+    return ordered(listed(new_chooser(args)))
+  end
+  local tenants = M.profiles(args)
+  if #tenants == 0 then
+    exit.fail(errors.new {
+      kind = "sign_in_required", message = "no profile exists, so no user is signed in",
+      hint = "Run: pcapi login --profile NAME --tenant TENANT --client-id ID",
+    })
+  end
+  return tenants
 end
 
 return M

@@ -60,6 +60,19 @@ describe("pcapi.core", function()
     end)
   end)
 
+  describe("readable", function()
+    it("is false at once for no descriptor and no time", function()
+      assert.is_false(core.readable(-1, 0))
+    end)
+
+    it("raises an error for a value that is not a number of seconds", function()
+      for _, seconds in ipairs { -1, 1e6, 0 / 0, "soon" } do
+        assert.has_error(function() core.readable(0, seconds) end)
+      end
+      assert.has_error(function() core.readable "stdin" end)
+    end)
+  end)
+
   it("returns random numbers from 0 to below 1", function()
     local low, high = 1, 0
     for _ = 1, 1000 do

@@ -8,8 +8,8 @@
 local M = {}
 
 --- Names in the order of the help.
-M.names = { "non-mfa", "adoption", "requests", "login", "logout", "status", "doctor", "config",
-            "completion" }
+M.names = { "non-mfa", "adoption", "requests", "login", "logout", "status", "token", "profiles",
+            "doctor", "config", "completion" }
 
 --- Loads a command.
 -- @tparam string name

@@ -4,6 +4,7 @@ local results = require "pcapi.cli.results"
 local claims = require "pcapi.auth.claims"
 local connect = require "pcapi.cli.connect"
 local core = require "pcapi.core"
+local defaults = require "pcapi.defaults"
 local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
 local output = require "pcapi.cli.output"
@@ -16,8 +17,6 @@ function M.define(command)
   command:flag("--all-profiles", "Show the status of every profile")
   command:flag("--json", "Write JSON Lines")
 end
-
-local UNUSED = 90 * 24 * 3600 -- seconds that an unused refresh token lives
 
 local FIELDS = { "profile", "signed_in", "user", "tenant_id", "client_id", "mfa", "sign_in_until",
                  "expires_at", "renewed_at", "signed_in_at", "audience", "source" }
@@ -69,7 +68,7 @@ local function facts_of(args, profile)
   facts.client_id = token_claims.application_id or known.client_id
   facts.expires_at = moment(known.expires_at or token_claims.expires_at)
   facts.renewed_at, facts.signed_in_at = moment(known.obtained_at), moment(known.signed_in_at)
-  facts.sign_in_until = known.obtained_at and moment(known.obtained_at + UNUSED)
+  facts.sign_in_until = known.obtained_at and moment(known.obtained_at + defaults.refresh_life)
   return facts, token_claims
 end
 
