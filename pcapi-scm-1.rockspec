@@ -111,6 +111,7 @@ build = {
     ["pcapi.cli.exit"] = "lua/pcapi/cli/exit.lua",
     ["pcapi.cli.options"] = "lua/pcapi/cli/options.lua",
     ["pcapi.cli.output"] = "lua/pcapi/cli/output.lua",
+    ["pcapi.cli.progress"] = "lua/pcapi/cli/progress.lua",
     ["pcapi.cli.prompt"] = "lua/pcapi/cli/prompt.lua",
     ["pcapi.cli.records"] = "lua/pcapi/cli/records.lua",
     ["pcapi.cli.results"] = "lua/pcapi/cli/results.lua",

@@ -1,7 +1,6 @@
---- Makes a client of the arguments: profile, token, connection, and the progress line.
+--- Makes a client of the arguments: profile, token and connection.
 -- @module pcapi.cli.connect
 local bearer = require "pcapi.auth.bearer"
-local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
 local pcapi = require "pcapi"
@@ -10,7 +9,6 @@ local text = require "pcapi.text"
 
 local M = {}
 
-local STDERR = 2
 local LONGEST = 65536 -- bytes of a token
 
 --- Whether the arguments name several tenants.
@@ -94,24 +92,6 @@ function M.source(args, profile)
     return good, nil, err
   end
   return nil, profile:account()
-end
-
---- A progress line on standard error; only on a terminal.
--- @tparam table args
--- @tparam string pattern for string.format
--- @treturn ?function shows the line; takes the numbers of the pattern
--- @treturn function wipes the line
-function M.progress(args, pattern)
-  if args.quiet or not core.columns(STDERR) then
-    return nil, function() end
-  end
-  local shown
-  return function(...)
-    shown = true
-    io.stderr:write("\rpcapi: ", pattern:format(...), "\27[K")
-  end, function()
-    io.stderr:write(shown and "\r\27[K" or "")
-  end
 end
 
 --- The function that writes the lines of `--trace`; nil without that flag.

@@ -3,6 +3,7 @@
 local connect = require "pcapi.cli.connect"
 local exit = require "pcapi.cli.exit"
 local pcapi = require "pcapi"
+local progress = require "pcapi.cli.progress"
 local tenant_list = require "pcapi.cli.tenant_list"
 
 local M = {}
@@ -36,12 +37,12 @@ function M.query(args, call)
     tenants[i] = { name = tenant.name, open = opener_of(tenant) }
   end
   report_duration(args, #tenants)
-  local progress, wipe = connect.progress(args, "%d of %d tenants done")
+  local on_end, wipe = progress.start(args, "%d of %d tenants done")
   local results, err = pcapi.each_tenant(tenants, function(client)
     local list, failure = call(client)
     client:close()
     return list, failure
-  end, { limit = args.parallel, rate = args.rate, progress = progress })
+  end, { limit = args.parallel, rate = args.rate, progress = on_end })
   wipe()
   if not results then
     exit.fail(err)

@@ -5,6 +5,7 @@ local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
 local formats = require "pcapi.format"
 local output = require "pcapi.cli.output"
+local progress = require "pcapi.cli.progress"
 local results = require "pcapi.cli.results"
 local time = require "pcapi.time"
 
@@ -37,7 +38,7 @@ local function call_of(args, view)
 end
 
 local function query_one(args, call)
-  local on_wait, wipe = connect.progress(args, "waiting for the service, %.0f s")
+  local on_wait, wipe = progress.start(args, "waiting for the service, %.0f s")
   local client, err = connect.client(args, connect.profile(args), on_wait)
   if not client then
     exit.fail(err)

@@ -8,6 +8,7 @@ local connect = require "pcapi.cli.connect"
 local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
 local options = require "pcapi.cli.options"
+local progress = require "pcapi.cli.progress"
 local text = require "pcapi.text"
 
 local M = {
@@ -102,7 +103,7 @@ end
 function M.run(args)
   local profile = connect.stored_profile(args)
   require_account(profile.settings)
-  local on_wait, wipe = connect.progress(args, "waiting for the sign-in, %.0f s left")
+  local on_wait, wipe = progress.start(args, "waiting for the sign-in, %.0f s left")
   local kind, more = flow_of(args, on_wait)
   more.settings = profile.settings:to_store(os.getenv "PWD")
   local account, err = profile:account(kind, more)
