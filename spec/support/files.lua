@@ -18,15 +18,6 @@ function M.exists(path)
   return file ~= nil
 end
 
---- Returns the code examples of a language in a Markdown file, as an array.
-function M.examples(path, language)
-  local found = {}
-  for code in M.slurp(path):gmatch("\n```" .. language .. "\n(.-)\n```") do
-    found[#found + 1] = code
-  end
-  return found
-end
-
 --- Returns the lines that a shell command prints, as an array.
 function M.lines_of(command)
   local pipe = assert(io.popen(command))

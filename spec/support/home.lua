@@ -1,6 +1,7 @@
 --- Runs the command `pcapi` as a user with a home folder, against the sandbox's sign-in service.
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
+local files = require "spec.support.files"
 local pty = require "spec.support.pty"
 local sandbox = require "spec.support.sandbox"
 
@@ -14,6 +15,15 @@ Home.__index = Home
 function M.new()
   return setmetatable({ path = curl.shell("mktemp -d"):match "%S+",
                         tenant = "t" .. core.uuid() .. ".example" }, Home)
+end
+
+--- Makes a copy of the home folder, with its sign-ins.
+-- @treturn table as of @{new}
+function Home:copy()
+  local copy = M.new()
+  os.execute(("cp -a %s/. %s"):format(self.path, copy.path))
+  os.execute(("cd %s && rm -rf bin browser .exported"):format(copy.path)) -- they name the original
+  return copy
 end
 
 --- Removes the folder.
@@ -55,6 +65,47 @@ end
 function Home:run_on_terminal(arguments, environment, typed, redirect)
   return pty.run(sandbox.command_line(arguments, environment_of(self, environment)) .. " "
     .. (redirect or ""), typed)
+end
+
+-- A program `pcapi` that runs the command of this folder.
+local PROGRAM = [[#!/bin/sh
+exec %s %s/bin/pcapi "$@"
+]]
+
+--- Makes a program `pcapi` for @{shell}.
+-- @treturn string its path
+function Home:program()
+  local path = self.path .. "/bin/pcapi"
+  if not files.exists(path) then
+    self:write("bin/pcapi", PROGRAM:format(sandbox.lua, files.lines_of "pwd -P"[1]))
+    os.execute("chmod +x " .. path)
+  end
+  return path
+end
+
+-- The command line of a shell that knows what lines before this one exported, and the variables.
+local function script(line, environment)
+  local lines = { "[ ! -e .exported ] || . ./.exported" }
+  for name, value in pairs(environment) do
+    lines[#lines + 1] = value and "export " .. name .. "=" .. curl.quote(value) or "unset " .. name
+  end
+  lines[#lines + 1] = line
+  lines[#lines + 1] = "status=$?; export -p >.exported; exit $status"
+  return table.concat(lines, "\n")
+end
+
+--- Runs a command line in the home folder, as the user would type it. Later lines see the variables
+-- that it exports.
+-- @tparam string line
+-- @tparam ?table environment name to value; false unsets
+-- @treturn table `status`, `out`, `err`
+function Home:shell(line, environment)
+  local all = sandbox.merged({
+    HOME = self.path, XDG_STATE_HOME = false, XDG_CONFIG_HOME = false, PCAPI_TOKEN = false,
+    BROWSER = self:browser(), PATH = self:program():match "^(.*)/" .. ":" .. os.getenv "PATH",
+  }, environment)
+  return sandbox.shell(("cd %s && timeout 120 sh -c %s </dev/null"):format(self.path,
+    curl.quote(script(line, all))))
 end
 
 --- Writes a file in the home folder, and makes the folders above it.

@@ -2,12 +2,13 @@
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
+local markdown = require "spec.support.markdown"
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"
 
 local CLIENT = "00000000-0000-0000-0000-000000000000"
 
-local examples = files.examples
+local examples = markdown.examples
 
 local function to_sandbox(code)
   local function insert(text)
@@ -80,13 +81,6 @@ describe("docs/nginx.md", function()
 
   it("has a location that lists the users", function()
     assert.matches("^25 users signed in without MFA, as of [%d.]+ sec", server:get("/users").body)
-  end)
-
-  it("names targets of make that exist", function()
-    for _, block in ipairs(examples("docs/nginx.md", "sh")) do
-      local target = assert(block:match "^sudo make ([%w-]+)$")
-      assert.equal(0, sandbox.shell("make -n " .. target).status)
-    end
   end)
 
   it("has a location that counts requests", function()
