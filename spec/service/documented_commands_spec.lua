@@ -1,6 +1,6 @@
 --- Runs each command line of the README and the guides against the sandbox. A line that can run
 -- nowhere but on a user's own machine or account stands in the list below, with the reason.
-local command_lines = require "spec.support.command_lines"
+local documented = require "spec.support.documented"
 local files = require "spec.support.files"
 local homes = require "spec.support.home"
 local markdown = require "spec.support.markdown"
@@ -26,7 +26,7 @@ local CANNOT_RUN = {
 
 local all, in_documents = {}, {}
 for _, path in ipairs(DOCUMENTS) do
-  for _, line in ipairs(command_lines.of(path)) do
+  for _, line in ipairs(documented.of(path)) do
     all[#all + 1] = line
     in_documents[line.text] = true
   end
@@ -163,7 +163,7 @@ describe("the documents", function()
 
   it("have code blocks only in languages that a spec can check", function()
     each_block(function(block, place)
-      assert.is_true(command_lines.knows(block.language) or OTHERS[block.language] or false, place)
+      assert.is_true(documented.knows(block.language) or OTHERS[block.language] or false, place)
     end)
   end)
 
