@@ -1,11 +1,12 @@
 /* Functions of the system that Lua lacks: a monotonic clock, sleep, waiting for input, random ids,
- * the width of the terminal, and a guard for the standard streams. */
+ * the width of the terminal, a guard for the standard streams, and the default action of Ctrl-C. */
 #include "binding.h"
 #include "crypto.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
@@ -116,6 +117,15 @@ static int sys_guard_descriptors(lua_State *L) {
   return 1;
 }
 
+/* default_interrupt(): from now on Ctrl-C ends the process at once. For the end of a program: the
+ * handler of the interpreter uses the Lua state, which is closed while the process still runs
+ * functions of atexit. A library must not change how its process handles signals. */
+static int sys_default_interrupt(lua_State *L) {
+  (void)L;
+  signal(SIGINT, SIG_DFL);
+  return 0;
+}
+
 void lsys_open(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"now", sys_now},
@@ -125,6 +135,7 @@ void lsys_open(lua_State *L) {
       {"uuid", sys_uuid},
       {"columns", sys_columns},
       {"guard_descriptors", sys_guard_descriptors},
+      {"default_interrupt", sys_default_interrupt},
       {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);

@@ -10,6 +10,8 @@ local output = require "pcapi.cli.output"
 
 local M = {}
 
+local STDERR = 2
+
 -- The caller may have closed the standard streams of the command.
 local function guard_streams()
   local ok, why = core.guard_descriptors()
@@ -40,7 +42,9 @@ local function status_of(failure)
     end
     return failure.status
   elseif errors.is_interruption(failure) then
-    io.stderr:write("\n") -- below ^C and the progress line
+    if core.columns(STDERR) then
+      io.stderr:write("\n") -- below ^C and the progress line
+    end
     exit.say(output.has_begun() and "interrupted while writing; the output may be incomplete"
       or "interrupted; nothing was written")
     return exit.EXIT.interrupted

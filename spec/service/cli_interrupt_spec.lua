@@ -1,0 +1,65 @@
+--- Ctrl-C at any moment in the life of the command, by real signals to real processes.
+local core = require "pcapi.core"
+local sandbox = require "spec.support.sandbox"
+
+-- timeout(1) sends SIGINT after so many seconds. Its status is that of the command: 128 and the
+-- number of the signal, if that killed it.
+local function interrupted_after(seconds, words)
+  return sandbox.shell(("timeout --preserve-status -s INT %.4f %s bin/pcapi %s"):format(seconds,
+    sandbox.lua, words))
+end
+
+local function lines_in(text)
+  return select(2, text:gsub("\n", "\n"))
+end
+
+-- Interrupts a command at moments from `first` to `last` milliseconds. Returns how many of its
+-- processes had each status.
+local function interrupt(words, first, last, step)
+  local counts = { [0] = 0, [130] = 0 }
+  for delay = first, last, step do
+    local result = interrupted_after(delay / 1000, words)
+    local shown = ("after %.1f ms: status %d\n%s"):format(delay, result.status, result.err)
+    assert.is_true(result.status == 0 or result.status == 130, shown)
+    assert.is_true(lines_in(result.err) <= 1, shown)
+    assert.is_nil(result.err:find("traceback", 1, true), shown)
+    counts[result.status] = counts[result.status] + 1
+  end
+  return counts
+end
+
+describe("Ctrl-C", function()
+  it("in the first 40 ms ends the command with 130 and at most one line", function()
+    local counts = interrupt("non-mfa", 0.1, 40, 0.5)
+    assert.is_true(counts[130] > 20, counts[130] .. " of 80")
+  end)
+
+  it("while the command ends has no other status than 0 and 130", function()
+    local started = core.now()
+    sandbox.pcapi { "--version" }
+    local duration = 1000 * (core.now() - started)
+    local counts = interrupt("--version", duration / 4, duration, duration / 60)
+    assert.is_true(counts[130] > 0)
+  end)
+
+  it("while modules load writes nothing", function()
+    local endless = "if jit then jit.off() end " -- compiled loops do not look for an interruption
+      .. "package.preload.argparse = function() while true do end end"
+    local result = sandbox.shell(("timeout --preserve-status -s INT 0.3 %s -e '%s' bin/pcapi "
+      .. "non-mfa"):format(sandbox.lua, endless))
+    assert.same({ 130, "", "" }, { result.status, result.out, result.err })
+  end)
+
+  it("kills a program that has restored its default action", function()
+    local result = sandbox.shell(("timeout --preserve-status -s INT 0.3 %s -e '%s'"):format(
+      sandbox.lua, 'require("pcapi.core").default_interrupt() while true do end'))
+    assert.same({ 130, "" }, { result.status, result.err })
+  end)
+
+  it("while the command waits ends it with 130 and one line", function()
+    local result = sandbox.shell(("PCAPI_TOKEN=%s timeout --preserve-status -s INT 1 %s bin/pcapi "
+      .. "non-mfa"):format(sandbox.token { scenario = "delay=20" }, sandbox.lua))
+    assert.same({ 130, "", "pcapi: interrupted; nothing was written\n" },
+      { result.status, result.out, result.err })
+  end)
+end)
