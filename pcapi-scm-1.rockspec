@@ -130,6 +130,7 @@ build = {
     ["pcapi.defaults"] = "lua/pcapi/defaults.lua",
     ["pcapi.error"] = "lua/pcapi/error.lua",
     ["pcapi.format"] = "lua/pcapi/format/init.lua",
+    ["pcapi.format.color"] = "lua/pcapi/format/color.lua",
     ["pcapi.format.csv"] = "lua/pcapi/format/csv.lua",
     ["pcapi.format.json"] = "lua/pcapi/format/json.lua",
     ["pcapi.format.json_value"] = "lua/pcapi/format/json_value.lua",

@@ -227,21 +227,27 @@ end
 --- Cuts a string that is too wide, and adds an ellipsis.
 -- @tparam string value the result of @{visible}, wider than room
 -- @tparam number room terminal columns, at least 1
+-- @tparam[opt=false] boolean ascii the ellipsis is three dots, fewer if the room is smaller
 -- @treturn string
 -- @treturn number its columns: room, or one less if a wide character did not fit
-function text.cut(value, room)
+function text.cut(value, room, ascii)
+  local mark, mark_width = "…", 1
+  if ascii then
+    mark_width = math.min(3, room)
+    mark = sub("...", 1, mark_width)
+  end
   if not find(value, "[\128-\255]") then
-    return sub(value, 1, room - 1) .. "…", room
+    return sub(value, 1, room - mark_width) .. mark, room
   end
   local used, last = 0, 0
   for char, after in string.gmatch(value, "([^\128-\191][\128-\191]*)()") do
     local wider = used + columns_of(char)
-    if wider > room - 1 then
+    if wider > room - mark_width then
       break
     end
     used, last = wider, after - 1
   end
-  return sub(value, 1, last) .. "…", used + 1
+  return sub(value, 1, last) .. mark, used + mark_width
 end
 
 local ROUND_TRIP = { "%.14g", "%.15g", "%.16g", "%.17g" }

@@ -155,6 +155,18 @@ describe("text.cut", function()
   end
 end)
 
+describe("text.cut in ASCII", function()
+  local cases = {
+    { "abcdef", 5, "ab...", 5 }, { "abcdef", 3, "...", 3 }, { "abcdef", 1, ".", 1 },
+    { "Zoë and Jürgen", 6, "Zoë...", 6 }, { "渡辺さん", 6, "渡...", 5 },
+  }
+  for _, case in ipairs(cases) do
+    it(("cuts '%s' to %d columns"):format(case[1], case[2]), function()
+      assert.same({ case[3], case[4] }, { text.cut(case[1], case[2], true) })
+    end)
+  end
+end)
+
 describe("text.number", function()
   local cases = {
     { 0, "0" }, { -0.0, "0" }, { 7, "7" }, { 7.0, "7" }, { -12, "-12" },

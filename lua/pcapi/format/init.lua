@@ -62,9 +62,17 @@ local formats, names = {}, { "table", "json", "jsonl", "csv" }
 -- fields that come first. They are fixed when a writer is opened
 -- @field empty_array json, jsonl: true writes an empty nested table as `[]`, not as `{}`
 -- @field titles table: maps a field to its title, if that is not the field's name
--- @field width table: terminal columns. The widest column is cut with an ellipsis until lines
--- fit; text keeps at least 4 columns, a number all its digits. Without it nothing is cut
--- @field color table: true makes the header bold
+-- @field width table: terminal columns. Lines are made to fit by the steps of `narrow`, then by
+-- cutting titles, then by cutting the widest column, with an ellipsis. Text keeps at least 4
+-- columns, a number all its digits. Without it nothing is cut
+-- @field narrow table: array of steps, each a field and a number of columns. The first step is done
+-- first, and no step more than needed: the column of the field is cut until the lines fit, but not
+-- below that number; with 0 it is left out. So `{ { "objectId", 9 }, { "objectId", 0 } }` keeps
+-- the other columns whole while the ids can be cut
+-- @field ascii table: true marks cuts by three dots, for a terminal that does not show UTF-8
+-- @field color table: true makes the header bold, and colours cells by their `state`
+-- @field state table: maps a field to a function of its value and the record, which returns `"bad"`
+-- (red), `"warning"` (yellow), `"good"` (green) or nil
 
 local function is_known(name)
   for _, known in ipairs(names) do

@@ -2,6 +2,7 @@
 --
 -- `pcapi.format` describes the options, missing values and the escapes.
 -- @module pcapi.format.table
+local color = require "pcapi.format.color"
 local json_value = require "pcapi.format.json_value"
 local text = require "pcapi.text"
 local writer = require "pcapi.format.writer"
@@ -11,7 +12,6 @@ local concat, rep = table.concat, string.rep
 local GAP = "  "
 local MISSING = "-"
 local LEAST_WIDTH = 4
-local BOLD, PLAIN = "\27[1m", "\27[0m"
 
 -- The text of a cell; nil and a message if the value is not data.
 local function cell_text(value)
@@ -29,9 +29,10 @@ local function cell_text(value)
   return encoded == "null" and MISSING or encoded, message
 end
 
-local function new_column(field, titles)
-  local title = text.visible(titles and titles[field] or field)
-  return { field = field, title = title, cells = {}, cells_width = 0,
+local function new_column(field, options)
+  local title = text.visible(options.titles and options.titles[field] or field)
+  return { field = field, title = title, cells = {}, cells_width = 0, states = {},
+           state_of = options.color and options.state and options.state[field],
            has_numbers = false, has_text = false }
 end
 
@@ -46,6 +47,7 @@ local function add_cell(column, record, row)
   column.has_numbers = column.has_numbers or is_number
   column.has_text = column.has_text or not is_number and cell ~= MISSING
   column.cells[row] = cell
+  column.states[row] = column.state_of and column.state_of(value, record) or nil
   local width = text.width(cell)
   if width > column.cells_width then
     column.cells_width = width
@@ -57,41 +59,85 @@ end
 local function measure(columns)
   for _, column in ipairs(columns) do
     column.is_numeric = column.has_numbers and not column.has_text
-    column.width = math.max(column.cells_width, text.width(column.title))
+    column.natural = math.max(column.cells_width, text.width(column.title))
+    column.width = column.natural
     column.least = column.is_numeric and column.cells_width or LEAST_WIDTH
+    column.title_least = math.max(column.cells_width, LEAST_WIDTH) -- before cells are cut
   end
 end
 
-local function widest_of(columns)
-  local widest
+-- By how much the lines are wider than the room.
+local function excess_of(columns, room)
+  local excess = #GAP * (#columns - 1) - room
   for _, column in ipairs(columns) do
-    if column.width > column.least and (not widest or column.width > widest.width) then
-      widest = column
+    excess = excess + column.width
+  end
+  return excess
+end
+
+-- Cuts the widest column again and again, but none below the width in its field `least`.
+local function cut_widest(columns, room, least)
+  local excess = excess_of(columns, room)
+  while excess > 0 do
+    local widest
+    for _, column in ipairs(columns) do
+      if column.width > column[least] and (not widest or column.width > widest.width) then
+        widest = column
+      end
+    end
+    if not widest then
+      return
+    end
+    widest.width = widest.width - 1
+    excess = excess - 1
+  end
+end
+
+-- Does one step of options.narrow. Returns the index of a column that is to be left out.
+local function narrow(columns, step, room)
+  local field, least = step[1], step[2]
+  for i, column in ipairs(columns) do
+    if column.field == field and least == 0 then
+      return #columns > 1 and i or nil
+    elseif column.field == field then
+      local wanted = column.width - math.max(excess_of(columns, room), 0)
+      column.width = math.min(column.width, math.max(wanted, least, column.least))
     end
   end
-  return widest
 end
 
-local function shrink(columns, room)
-  local total = #GAP * (#columns - 1)
+-- Does the steps until the lines fit. When a column is left out, the others get their width back
+-- and the steps begin again. Returns whether that is so.
+local function do_steps(columns, steps, room)
+  for _, step in ipairs(steps) do
+    local left_out = excess_of(columns, room) > 0 and narrow(columns, step, room)
+    if left_out then
+      table.remove(columns, left_out)
+      for _, column in ipairs(columns) do
+        column.width = column.natural
+      end
+      return true
+    end
+  end
+  return false
+end
+
+local function fit(columns, room, steps)
+  while do_steps(columns, steps, room) do end -- luacheck: ignore 542
   for _, column in ipairs(columns) do
-    -- No column can be wider than the line; this bounds the loop below.
+    -- No column can be wider than the line; this bounds the loops of cut_widest.
     column.width = math.min(column.width, math.max(column.least, room))
-    total = total + column.width
   end
-  local widest = widest_of(columns)
-  while total > room and widest do
-    widest.width = widest.width - 1
-    total = total - 1
-    widest = widest_of(columns)
-  end
+  cut_widest(columns, room, "title_least")
+  cut_widest(columns, room, "least")
 end
 
-local function pad(cell, column, is_last)
+local function pad(cell, column, is_last, state, ascii)
   local width = text.width(cell)
   if width > column.width then
-    cell, width = text.cut(cell, column.width)
+    cell, width = text.cut(cell, column.width, ascii)
   end
+  cell = state and color.paint(cell, state) or cell
   if width == column.width then
     return cell
   end
@@ -107,16 +153,16 @@ local function join(parts)
   return line:sub(-1) == " " and line:match("^.*[^ ]") or line
 end
 
-local function render(columns, count, color)
-  local parts, lines = {}, {}
+local function render(columns, count, options)
+  local parts, lines, ascii = {}, {}, options.ascii
   for c, column in ipairs(columns) do
-    parts[c] = pad(column.title, column, c == #columns)
+    parts[c] = pad(column.title, column, c == #columns, nil, ascii)
   end
   local header = join(parts)
-  lines[1] = color and BOLD .. header .. PLAIN or header
+  lines[1] = options.color and color.bold(header) or header
   for row = 1, count do
     for c, column in ipairs(columns) do
-      parts[c] = pad(column.cells[row], column, c == #columns)
+      parts[c] = pad(column.cells[row], column, c == #columns, column.states[row], ascii)
     end
     lines[row + 1] = join(parts)
   end
@@ -124,18 +170,37 @@ local function render(columns, count, color)
   return concat(lines, "\n")
 end
 
-local function check_options(options)
-  local width, titles = options.width, options.titles
-  if width ~= nil and not (type(width) == "number" and width >= 1) then
-    return "options.width must be a number of terminal columns"
-  elseif titles ~= nil and type(titles) ~= "table" then
-    return "options.titles must map fields to titles"
+-- A message if an option does not map fields to values of a type.
+local function map_problem(options, name, wanted, of)
+  local map = options[name]
+  if map ~= nil and type(map) ~= "table" then
+    return ("options.%s must map fields to %s"):format(name, of)
   end
   for _, field in ipairs(options.columns) do
-    if titles and titles[field] ~= nil and type(titles[field]) ~= "string" then
-      return "options.titles." .. field .. " must be a string"
+    if map and map[field] ~= nil and type(map[field]) ~= wanted then
+      return ("options.%s.%s must be a %s"):format(name, field, wanted)
     end
   end
+end
+
+local function narrow_problem(steps)
+  if steps ~= nil and type(steps) ~= "table" then
+    return "options.narrow must be an array of steps"
+  end
+  for i, step in ipairs(steps or {}) do
+    if type(step) ~= "table" or type(step[1]) ~= "string" or type(step[2]) ~= "number" then
+      return ("options.narrow[%d] must be a field and a number of columns"):format(i)
+    end
+  end
+end
+
+local function check_options(options)
+  local width = options.width
+  if width ~= nil and not (type(width) == "number" and width >= 1) then
+    return "options.width must be a number of terminal columns"
+  end
+  return map_problem(options, "titles", "string", "titles") or narrow_problem(options.narrow)
+    or map_problem(options, "state", "function", "functions")
 end
 
 return writer.format {
@@ -146,7 +211,7 @@ return writer.format {
   begin = function(self)
     self.columns = {}
     for i, field in ipairs(self.options.columns) do
-      self.columns[i] = new_column(field, self.options.titles)
+      self.columns[i] = new_column(field, self.options)
     end
   end,
   record = function(self, record)
@@ -163,8 +228,8 @@ return writer.format {
     end
     measure(self.columns)
     if self.options.width then
-      shrink(self.columns, math.floor(self.options.width))
+      fit(self.columns, math.floor(self.options.width), self.options.narrow or {})
     end
-    self.out[1], self.size = render(self.columns, self.count, self.options.color), 1
+    self.out[1], self.size = render(self.columns, self.count, self.options), 1
   end,
 }

@@ -166,6 +166,130 @@ describe("the table's width", function()
   end)
 end)
 
+describe("options.narrow", function()
+  local ID, USER, TIME = ("0f0b3c1e-"):rep(4), ("u"):rep(30), "2024-02-03 07:08:09"
+  local columns = { "upn", "time", "id" }
+  local narrow = { { "id", 9 }, { "id", 0 }, { "time", 11 } }
+
+  local function row_of(width, record, more)
+    local options = { width = width, narrow = narrow }
+    for name, value in pairs(more or {}) do
+      options[name] = value
+    end
+    local lines = encode({ record or { upn = USER, time = TIME, id = ID } }, columns, options)
+    for _, line in ipairs(lines) do
+      assert.is_true(text.width(line) <= width, line)
+    end
+    return lines[2], lines[1]
+  end
+
+  it("cuts the column of its first step before any other", function()
+    assert.equal(USER .. "  " .. TIME .. "  " .. ID:sub(1, 24) .. "…", row_of(78))
+    assert.equal(USER .. "  " .. TIME .. "  " .. ID:sub(1, 8) .. "…", row_of(62))
+  end)
+
+  it("leaves a column out at a step of 0, and the others have its room", function()
+    local row, header = row_of(61)
+    assert.equal(USER .. "  " .. TIME, row)
+    assert.equal("upn" .. (" "):rep(29) .. "time", header)
+  end)
+
+  it("goes on with the next step, and then with the widest column", function()
+    assert.equal(USER .. "  2024-02-03 07:0…", row_of(48))
+    assert.equal(USER .. "  2024-02-03…", row_of(43))
+    assert.equal(("u"):rep(26) .. "…  2024-02-03…", row_of(40))
+    assert.equal(("u"):rep(8) .. "…  2024-02-…", row_of(20))
+  end)
+
+  it("undoes earlier steps when a column is left out", function()
+    local steps = { { "upn", 10 }, { "id", 0 } }
+    assert.equal(("u"):rep(9) .. "…  " .. TIME .. "  " .. ID, row_of(69, nil, { narrow = steps }))
+    assert.equal(USER .. "  " .. TIME, row_of(66, nil, { narrow = steps }))
+  end)
+
+  it("keeps an address of 60 characters whole while its column fits", function()
+    local upn = ("k"):rep(45) .. "@contoso.example"
+    assert.equal(upn .. "  2024-02-03 07:0…", row_of(79, { upn = upn, time = TIME, id = ID }))
+  end)
+
+  it("changes nothing if the lines fit", function()
+    assert.equal(USER .. "  " .. TIME .. "  " .. ID, row_of(30 + 2 + 19 + 2 + 36))
+  end)
+
+  it("ignores fields that are no columns, and never leaves out the last column", function()
+    assert.same({ "v", "xxx…" }, encode({ { v = ("x"):rep(9) } }, { "v" },
+      { width = 4, narrow = { { "id", 0 }, { "v", 0 } } }))
+  end)
+
+  it("never cuts a number, but may leave its column out", function()
+    local record = { { n = 1234567, v = ("x"):rep(20) } }
+    assert.equal("1234567  xxxx…", encode(record, { "n", "v" },
+      { width = 14, narrow = { { "n", 3 } } })[2])
+    assert.equal(("x"):rep(13) .. "…", encode(record, { "n", "v" },
+      { width = 14, narrow = { { "n", 0 } } })[2])
+  end)
+end)
+
+describe("a title that is wider than its cells", function()
+  it("is cut before any cell", function()
+    local title = { time = "LAST WITHOUT MFA (UTC)" }
+    local record = { upn = ("u"):rep(40), time = "2024-02-03 07:08:09" }
+    assert.same({ "upn" .. (" "):rep(39) .. "LAST WITHOUT MFA (…",
+                  ("u"):rep(40) .. "  2024-02-03 07:08:09" },
+      encode({ record }, { "upn", "time" }, { width = 61, titles = title }))
+  end)
+end)
+
+describe("options.ascii", function()
+  it("marks cuts by three dots", function()
+    assert.same({ "a        b", "xxxx...  y" },
+      encode({ { a = ("x"):rep(20), b = "y" } }, { "a", "b" }, { width = 10, ascii = true }))
+  end)
+
+  it("leaves the text of cells alone", function()
+    assert.equal("Zoë", encode({ { v = "Zoë" } }, { "v" }, { ascii = true })[2])
+  end)
+end)
+
+describe("options.state", function()
+  local RED, YELLOW, GREEN, PLAIN = "\27[31m", "\27[33m", "\27[32m", "\27[0m"
+  local state = {
+    v = function(value, record)
+      return value == record.wrong and "bad" or value
+    end,
+  }
+
+  local function rows(record, options)
+    options.state = state
+    local lines = encode({ record }, { "v", "w" }, options)
+    return lines[2]
+  end
+
+  it("colours a cell by its state, but not its padding", function()
+    local options = { color = true, titles = { v = "LONG TITLE" } }
+    assert.equal(RED .. "no" .. PLAIN .. (" "):rep(8) .. "  x",
+      rows({ v = "no", w = "x", wrong = "no" }, options))
+    assert.equal(YELLOW .. "warning" .. PLAIN .. (" "):rep(5) .. "x",
+      rows({ v = "warning", w = "x" }, options))
+    assert.equal(GREEN .. "good" .. PLAIN .. (" "):rep(8) .. "x",
+      rows({ v = "good", w = "x" }, options))
+  end)
+
+  it("does nothing for other values, and without options.color", function()
+    assert.equal("other  x", rows({ v = "other", w = "x" }, { color = true }))
+    assert.equal("no  x", rows({ v = "no", w = "x", wrong = "no" }, {}))
+  end)
+
+  it("colours a number, a cell that is cut, and the last column", function()
+    assert.equal("  " .. RED .. "7" .. PLAIN .. "  x", rows({ v = 7, w = "x", wrong = 7 },
+      { color = true, titles = { v = "NUM" } }))
+    assert.equal(RED .. "noo…" .. PLAIN .. "  x", rows({ v = "nooooo", w = "x", wrong = "nooooo" },
+      { color = true, width = 7 }))
+    assert.equal("x  " .. RED .. "no" .. PLAIN, encode({ { v = "no", w = "x", wrong = "no" } },
+      { "w", "v" }, { color = true, state = state })[2])
+  end)
+end)
+
 describe("a long table", function()
   it("has a line for every record and one more", function()
     local list = {}
@@ -187,6 +311,13 @@ describe("table.encode raises", function()
       { "width must be a number", {}, { columns = { "v" }, width = 0 } },
       { "titles must map", {}, { columns = { "v" }, titles = "V" } },
       { "titles.v must be a string", {}, { columns = { "v" }, titles = { v = 1 } } },
+      { "narrow must be an array", {}, { columns = { "v" }, narrow = 1 } },
+      { "narrow%[1%] must be a field and a number of columns", {},
+        { columns = { "v" }, narrow = { { "v" } } } },
+      { "narrow%[2%] must be a field and a number of columns", {},
+        { columns = { "v" }, narrow = { { "v", 1 }, "v" } } },
+      { "state must map", {}, { columns = { "v" }, state = true } },
+      { "state.v must be a function", {}, { columns = { "v" }, state = { v = "bad" } } },
     }
     for _, call in ipairs(calls) do
       local message = raised_by(function()
