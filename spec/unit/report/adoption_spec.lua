@@ -94,3 +94,73 @@ describe("the adoption of rows", function()
     assert.equal(name, found.applications[1].name)
   end)
 end)
+
+describe("rows by application", function()
+  it("have the sums of all days, the lowest share first", function()
+    assert.same({
+      { applicationId = "b", mfaCompliantRequestCount = 3, totalRequestCount = 8 },
+      { applicationId = "a", applicationName = "Alpha", mfaCompliantRequestCount = 4,
+        totalRequestCount = 5 },
+    }, adoption.by({ row("a", 1, 2), row("b", 3, 4), row("a", 3, 3, "Alpha"), row("b", 0, 4) },
+      "application"))
+  end)
+
+  it("are sorted by requests, then by id, if their shares are equal", function()
+    local ids = {}
+    for i, found in ipairs(adoption.by({ row("d", 1, 2), row("c", 1, 2), row("b", 2, 4),
+                                         row("a", 0, 0), row("e", 1, 9) }, "application")) do
+      ids[i] = found.applicationId
+    end
+    assert.same({ "e", "b", "c", "d", "a" }, ids) -- without requests there is no share
+  end)
+
+  it("have no id if their rows have none", function()
+    assert.same({ { mfaCompliantRequestCount = 1, totalRequestCount = 2 } },
+      adoption.by({ row(nil, 1, 2) }, "application"))
+  end)
+
+  it("are rows as well", function()
+    local found = adoption.by({ row("a", 1, 4), row("a", 2, 4) }, "application")[1]
+    assert.same({ 3 / 8, 37 }, { adoption.share(found), adoption.percent(found) })
+  end)
+end)
+
+describe("rows by day", function()
+  local function day(text, with_mfa, total)
+    local made = row("a", with_mfa, total)
+    made.loginDate = text
+    return made
+  end
+
+  it("have the sums of all applications, the newest day first", function()
+    assert.same({
+      { loginDate = "2024-02-04", mfaCompliantRequestCount = 1, totalRequestCount = 1 },
+      { loginDate = "2024-02-03", mfaCompliantRequestCount = 3, totalRequestCount = 6 },
+    }, adoption.by({ day("2024-02-03", 1, 3), day("2024-02-04", 1, 1),
+                     day("2024-02-03T00:00:00", 2, 3) }, "day"))
+  end)
+
+  it("come last without a day, and have the text of a day that cannot be read", function()
+    local days = {}
+    for i, found in ipairs(adoption.by({ day(nil, 1, 1), day("soon", 1, 1),
+                                         day("2024-02-03", 1, 1), day("", 1, 1) }, "day")) do
+      days[i] = found.loginDate or "none"
+    end
+    assert.same({ "soon", "2024-02-03", "none" }, days)
+  end)
+
+  it("need a known way to group", function()
+    assert.has_error(function()
+      adoption.by({}, "user")
+    end, 'adoption.by groups by "application" or "day", not by user')
+  end)
+end)
+
+describe("the rows below a share", function()
+  it("are those whose share is known and smaller", function()
+    local low, equal, high = row("a", 1, 3), row("b", 1, 2), row("c", 3, 3)
+    assert.same({ low }, adoption.below({ low, equal, high, row("d", 0, 0), {} }, 50))
+    assert.same({ low, equal }, adoption.below({ low, equal, high }, 50.5))
+    assert.same({}, adoption.below({ row("a", 29, 100) }, 29)) -- 0.29 * 100 is less than 29
+  end)
+end)
