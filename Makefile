@@ -1,11 +1,11 @@
-# make demo and make test install missing Debian packages, then build and run.
-# The rockspec installs pcapi. This file is for developing it.
+# The targets install the Debian packages that they need.
 
 LUA      ?= lua5.4
 LUAS     ?= lua5.4 luajit
 CC       ?= cc
 CFLAGS   ?= -O2 -g
 PREFIX   ?= /usr/local
+DESTDIR  ?=
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
 
 # one .so per ABI; LuaJIT uses that of Lua 5.1
@@ -29,12 +29,19 @@ BUILD_NEEDS   := gcc make libc6-dev ca-certificates lua5.4 liblua5.4-dev libcurl
                  libssl-dev libmicrohttpd-dev zlib1g-dev \
                  lua-cjson lua-argparse
 SANDBOX_NEEDS := nginx libnginx-mod-http-lua openssl curl
+MAN_NEEDS     := scdoc
 BENCH_NEEDS   := lua-curl lua-http lua-sec lua-socket luajit2 python3-requests python3-aiohttp \
                  python3-ujson golang-go nodejs
 TEST_NEEDS    := lua-busted luajit2 libluajit2-5.1-dev luarocks binutils bsdutils procps \
                  lua-luv lua-cqueues lua-luaossl redis-server lua-nginx-redis tinyproxy locales
 
+all:
+	@dev/need $(BUILD_NEEDS) $(MAN_NEEDS)
+	@$(MAKE) --no-print-directory build man
+	@echo "pcapi: built. Next: make demo, or sudo make install"
+
 build: $(CORE) $(REDIRECT)
+	@:
 
 $(CORE): $(SOURCES) $(HEADERS)
 	@mkdir -p $(@D)
@@ -149,7 +156,7 @@ valgrind:
 lint:
 	@dev/need $(BUILD_NEEDS) lua-check clang clang-tidy libluajit2-5.1-dev
 	luacheck -q lua spec sandbox examples bin/pcapi dev/busted dev/busted-in-nginx \
-	  dev/busted_in_worker.lua dev/coverage dev/line_counter.lua \
+	  dev/busted_in_worker.lua dev/coverage dev/install dev/line_counter.lua \
 	  bench bench/run bench/nginx/run
 	@for cc in gcc clang; do for lua in lua5.4 luajit; do \
 	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua OUT=build/lint-$$cc || exit 1; done; done
@@ -250,30 +257,43 @@ types:
 	@rm -rf types
 	TYPES=types ldoc -q --filter dev.luacats.write .
 
-install:
-	@test -z "$(DESTDIR)" || { echo "pcapi: luarocks does not support DESTDIR; use PREFIX=FOLDER" >&2; exit 1; }
-	@command -v luarocks >/dev/null || echo "pcapi: installing luarocks, which also installs lua5.1:" \
-	  "afterwards 'lua' may be Lua 5.1; run scripts with lua5.4, or change it with" \
-	  "update-alternatives --config lua-interpreter"
-	@dev/need $(BUILD_NEEDS) luarocks
-	env -u LUA_PATH -u LUA_CPATH luarocks --lua-version 5.4 make --deps-mode=none --tree $(PREFIX)
-	@rm -rf pcapi src/*.o src/redirect/*.o
-	@echo "pcapi: installed; ignore luarocks' warnings about dependencies, which are Debian packages"
-	@test $(PREFIX) = /usr/local || echo "pcapi: before you use it, run: eval" \
-	  "\"\$$(luarocks --lua-version 5.4 path --tree $(PREFIX))\""
+# The man pages. Without scdoc, there are none.
+MAN := build/man
+man: $(MAN)/made
+	@:
 
-# Installs pcapi for LuaJIT, where nginx finds it. Not with luarocks, which would replace the command
-# for Lua 5.4 by its own.
+$(MAN)/made: $(wildcard dev/manpages) $(shell find lua -name '*.lua')
+	@dev/need $(MAN_NEEDS)
+	@$(MAKE) --no-print-directory -s build
+	@rm -rf $(MAN) && mkdir -p $(MAN)
+	@! [ -e dev/manpages ] || $(LUA) dev/manpages $(MAN)
+	@! command -v scdoc >/dev/null || for page in $(MAN)/*.scd; do \
+	  ! [ -e "$$page" ] || scdoc <"$$page" >"$${page%.scd}" || exit 1; done
+	@touch $@
+
+# dev/install says what goes where.
+install install-nginx uninstall: export PREFIX := $(PREFIX)
+install install-nginx uninstall: export DESTDIR := $(DESTDIR)
+install: export ABI := $(ABI)
+install: export OUT := $(OUT)
+install: export MAN := $(MAN)
+install:
+	@dev/need $(BUILD_NEEDS) $(MAN_NEEDS)
+	@$(MAKE) --no-print-directory -s build man
+	@lua5.4 dev/install command
+
+# Installs pcapi for LuaJIT, where nginx finds it.
+install-nginx: export ABI := 5.1
 install-nginx:
 	@dev/need $(PAGE_NEEDS)
 	@$(MAKE) --no-print-directory -s LUA=luajit build
-	cd lua && find pcapi -name '*.lua' -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/lua/5.1/{} \;
-	install -D -m 755 build/5.1/pcapi/core.so $(DESTDIR)$(PREFIX)/lib/lua/5.1/pcapi/core.so
-	@test $(PREFIX) = /usr/local || printf '%s\n' "pcapi: add to http { } of nginx.conf:" \
-	  'lua_package_path "$(PREFIX)/share/lua/5.1/?.lua;$(PREFIX)/share/lua/5.1/?/init.lua;;";' \
-	  'lua_package_cpath "$(PREFIX)/lib/lua/5.1/?.so;;";'
+	@lua5.4 dev/install nginx
+
+uninstall:
+	@dev/need lua5.4
+	@lua5.4 dev/install nothing
 
 clean:
 	rm -rf build doc
 
-.PHONY: build demo nginx-demo test test-nginx test-page page-needs screenshot test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill coverage bench bench-nginx soak waiting docs types install install-nginx clean
+.PHONY: all build demo nginx-demo test test-nginx test-page page-needs screenshot test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill coverage bench bench-nginx soak waiting docs types man install install-nginx uninstall clean
