@@ -101,6 +101,12 @@ test-in-nginx: test-needs
 	@$(MAKE) --no-print-directory LUA=luajit BUSTED=dev/busted-in-nginx test-lua \
 	  SPECS='$(or $(SPECS),$(IN_NGINX) $(NOT_IN_NGINX:%=--filter-out=%))'
 
+# Tests what README.md says about demo and install, on a bare Debian 12, in a chroot. Needs root.
+test-bare: test-bare-root test-bare-user
+test-bare-%:
+	@dev/need debootstrap debian-archive-keyring iproute2
+	@dev/bare-debian $*
+
 # Tests the page of examples/nginx in a browser.
 page-needs:
 	@dev/need $(PAGE_NEEDS) chromium fonts-dejavu-core
@@ -296,4 +302,4 @@ uninstall:
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-nginx test-page page-needs screenshot test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill coverage bench bench-nginx soak waiting docs types man install install-nginx uninstall clean
+.PHONY: all build demo nginx-demo test test-nginx test-bare test-page page-needs screenshot test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill coverage bench bench-nginx soak waiting docs types man install install-nginx uninstall clean
