@@ -20,4 +20,21 @@ function pcapi_report_adoption.percent(row) end
 ---@return table # `with_mfa` and `total` (requests), `ratio` (0 to 1; nil without requests), and `applications`: an array with the same three fields for each application, its `id` (an empty string for rows without one) and its `name` (nil if no row has one), the busiest first
 function pcapi_report_adoption.of(rows) end
 
+---Adds up rows over all days, or over all applications.
+---@param rows table array
+---@param what string `"application"` or `"day"`
+---@return table # array of new rows: `applicationId` (nil for rows without one) and `applicationName` (nil if no row has one), or `loginDate`; and the sums `mfaCompliantRequestCount` and `totalRequestCount`. Applications are sorted by `worst_first`, days from the newest to the oldest
+function pcapi_report_adoption.by(rows, what) end
+
+---Sorts rows by their share, the lowest first. Of equal shares the one with more requests comes first; rows without a share come last.
+---@param rows table array
+---@return table # a new array of the same rows
+function pcapi_report_adoption.worst_first(rows) end
+
+---Selects the rows whose share is below a limit. Rows without a share are not.
+---@param rows table array
+---@param limit number percent, such as 50
+---@return table # a new array of the same rows
+function pcapi_report_adoption.below(rows, limit) end
+
 return pcapi_report_adoption
