@@ -117,6 +117,7 @@ build = {
     ["pcapi.cli.results"] = "lua/pcapi/cli/results.lua",
     ["pcapi.cli.sign_out"] = "lua/pcapi/cli/sign_out.lua",
     ["pcapi.cli.tenant_list"] = "lua/pcapi/cli/tenant_list.lua",
+    ["pcapi.cli.terminal"] = "lua/pcapi/cli/terminal.lua",
     ["pcapi.client"] = "lua/pcapi/client.lua",
     ["pcapi.concurrent"] = "lua/pcapi/concurrent/init.lua",
     ["pcapi.concurrent.heap"] = "lua/pcapi/concurrent/heap.lua",

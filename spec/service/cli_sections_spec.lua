@@ -19,8 +19,8 @@ describe("a reserved section of the configuration file", function()
   it("is not listed by status --all-profiles", function()
     local result = run(RESERVED .. "[a]\n[profile report]\n", "status", "--all-profiles", "--json")
     local names = {}
-    for line in result.out:gmatch "[^\n]+" do
-      names[#names + 1] = cjson.decode(line).profile
+    for i, facts in ipairs(cjson.decode(result.out).profiles) do
+      names[i] = facts.profile
     end
     assert.same({ "a", "report" }, names)
   end)

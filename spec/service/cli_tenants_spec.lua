@@ -290,7 +290,8 @@ describe("--tenants", function()
   it("takes the id of the tenant from the stored sign-in", function()
     keep("contoso", "records=1")
     list "contoso"
-    local id = cjson.decode(run({ "--profile", "contoso", "status", "--json" }).out).tenant_id
+    local status = run { "--profile", "contoso", "status", "--json" }
+    local id = cjson.decode(status.out).profiles[1].tenant_id
     local result = list(id)
     assert.equal(0, result.status, result.err)
     assert.same({ [id] = 1 }, counts(result))
@@ -492,9 +493,8 @@ describe("pcapi status --all-profiles", function()
     write_config "[shop]\ntenant = shop.example\nclient_id = client\n"
     local result = run { "status", "--all-profiles", "--json" }
     assert.equal(3, result.status)
-    local rows = lines(result.out)
-    assert.same({ "shop", false }, { cjson.decode(rows[2]).profile,
-                                     cjson.decode(rows[2]).signed_in })
+    local shop = cjson.decode(result.out).profiles[2]
+    assert.same({ "shop", false }, { shop.profile, shop.signed_in })
     assert.truthy(result.err:find("^pcapi: shop: sign_in_required"), result.err)
   end)
 end)

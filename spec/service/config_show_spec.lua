@@ -20,7 +20,7 @@ describe("pcapi config show", function()
     local result = home:run({ "--cloud", "us_government", "config", "show", "--json" })
     assert.equal(0, result.status, result.err)
     local from = {}
-    for _, row in ipairs(cjson.decode(result.out)) do
+    for _, row in ipairs(cjson.decode(result.out).settings) do
       from[row.setting] = row.from
     end
     assert.equal("flag --cloud", from.cloud)

@@ -23,7 +23,7 @@ describe("pcapi doctor", function()
 
   local function statuses(result)
     local all, steps = {}, {}
-    for _, row in ipairs(cjson.decode(result.out)) do
+    for _, row in ipairs(cjson.decode(result.out).steps) do
       steps[#steps + 1] = row.step
       all[#all + 1] = row.status
     end

@@ -28,7 +28,7 @@ describe("pcapi status", function()
 
   it("shows the same as JSON", function()
     home:sign_in "amr=pwd"
-    local facts = cjson.decode(home:run({ "status", "--json" }).out)
+    local facts = cjson.decode(home:run({ "status", "--json" }).out).profiles[1]
     assert.same({ true, "no", "admin@fabrikam.example", "client", "default" },
       { facts.signed_in, facts.mfa, facts.user, facts.client_id, facts.profile })
     assert.truthy(facts.expires_at:find "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$")
@@ -37,13 +37,13 @@ describe("pcapi status", function()
   it("shows MFA as unknown for a token that cannot be read", function()
     local result = home:run({ "status", "--json" }, { PCAPI_TOKEN = "opaque" })
     assert.equal(0, result.status, result.err)
-    assert.equal("unknown", cjson.decode(result.out).mfa)
+    assert.equal("unknown", cjson.decode(result.out).profiles[1].mfa)
   end)
 
   it("ends with status 4 and the next command if nobody is signed in", function()
     local result = home:run { "status", "--json" }
     assert.equal(4, result.status)
-    assert.is_false(cjson.decode(result.out).signed_in)
+    assert.is_false(cjson.decode(result.out).profiles[1].signed_in)
     assert.truthy(result.err:find("pcapi login", 1, true))
   end)
 

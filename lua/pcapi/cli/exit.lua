@@ -1,5 +1,6 @@
 --- Ends the command: exit statuses, and messages on standard error.
 -- @module pcapi.cli.exit
+local terminal = require "pcapi.cli.terminal"
 local text = require "pcapi.text"
 
 local M = {}
@@ -58,7 +59,8 @@ end
 -- to the start of the line.
 -- @tparam string message may have several lines
 function M.say(message)
-  io.stderr:write("pcapi: ", (text.visible(message, true):gsub("\r", "\\r")), "\n")
+  message = text.visible(message, true):gsub("\r", "\\r")
+  io.stderr:write("pcapi: ", terminal.plain(message), "\n")
 end
 
 return M

@@ -7,10 +7,9 @@ local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local exit = require "pcapi.cli.exit"
 local output = require "pcapi.cli.output"
+local terminal = require "pcapi.cli.terminal"
 
 local M = {}
-
-local STDERR = 2
 
 -- The caller may have closed the standard streams of the command.
 local function guard_streams()
@@ -25,7 +24,7 @@ local function command(argv)
   if not args then
     exit.stop(exit.EXIT.usage, message)
   elseif args.text then
-    return output.write(args.text)
+    return output.write(terminal.plain(args.text))
   end
   commands.load(args.command).run(args)
 end
@@ -42,7 +41,7 @@ local function status_of(failure)
     end
     return failure.status
   elseif errors.is_interruption(failure) then
-    if core.columns(STDERR) then
+    if terminal.width(terminal.STDERR) then
       io.stderr:write("\n") -- below ^C and the progress line
     end
     exit.say(output.has_begun() and "interrupted while writing; the output may be incomplete"

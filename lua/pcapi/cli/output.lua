@@ -1,10 +1,9 @@
 --- Writes to standard output.
 -- @module pcapi.cli.output
 local exit = require "pcapi.cli.exit"
+local terminal = require "pcapi.cli.terminal"
 
 local M = {}
-
-M.STDOUT = 1
 
 local writing = false
 
@@ -29,16 +28,27 @@ function M.write(text)
   return true
 end
 
---- Whether a table has colours.
+--- Writes what `--json` promises in every command: an object with a list.
+-- @tparam string name of the list
+-- @tparam table rows array of the elements
+-- @tparam {string,...} columns the fields of an element that come first
+-- @tparam[opt] table facts about the whole, name to value, which follow the list
+function M.json(name, rows, columns, facts)
+  local json = require "pcapi.format.json"
+  local list = json.encode(rows, { columns = columns }):gsub("\n$", "")
+  local more = facts and "," .. json.compact(facts):sub(2, -2) or ""
+  M.write(('{"%s":%s%s}\n'):format(name, list, more))
+end
+
+--- Writes a table for people.
 -- @tparam table args
--- @tparam ?number width of the terminal in columns; nil if the output is no terminal
--- @treturn boolean
-function M.wants_color(args, width)
-  if args.color ~= "auto" then
-    return args.color == "always"
-  end
-  local no_color = os.getenv "NO_COLOR"
-  return width ~= nil and (no_color == nil or no_color == "") and os.getenv "TERM" ~= "dumb"
+-- @tparam table rows array
+-- @tparam table view `columns`, `titles`, `narrow` and `state`, see `pcapi.format`
+function M.table(args, rows, view)
+  local options = terminal.table_options(args)
+  options.columns, options.titles = view.columns, view.titles
+  options.narrow, options.state = view.narrow, view.state
+  M.write(require("pcapi.format.table").encode(rows, options))
 end
 
 return M

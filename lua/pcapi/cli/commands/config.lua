@@ -2,7 +2,6 @@
 -- @module pcapi.cli.commands.config
 local schema = require "pcapi.settings.schema"
 local connect = require "pcapi.cli.connect"
-local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
 local output = require "pcapi.cli.output"
 local url = require "pcapi.url"
@@ -13,7 +12,7 @@ local M = {
     {
       name = "show", summary = "Show each setting and its source",
       define = function(command)
-        command:flag("--json", "Write JSON")
+        command:flag("--json", "Write JSON: {\"settings\": [ ... ]}")
       end,
     },
   },
@@ -43,29 +42,35 @@ local function rows_of(profile)
   return rows
 end
 
+local VIEW = {
+  columns = { "setting", "value", "from" },
+  titles = { setting = "SETTING", value = "VALUE", from = "FROM" },
+  narrow = { { "from", 16 } },
+}
+
+local function report(args, profile)
+  local settings = profile.settings
+  if profile.store_error then
+    exit.say("cannot read the stored sign-in: " .. tostring(profile.store_error))
+  end
+  if not args.quiet and not args.json then
+    exit.say(("configuration file: %s; profiles in it: %s"):format(
+      settings.path or "none, as HOME is not set",
+      #settings.profiles > 0 and table.concat(settings.profiles, ", ") or "none"))
+  end
+end
+
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
   local profile = connect.stored_profile(args)
   local rows = rows_of(profile)
-  local columns = { "setting", "value", "from" }
   if args.json then
-    return output.write(require("pcapi.format.json").encode(rows, { columns = columns }))
+    output.json("settings", rows, VIEW.columns)
+  else
+    output.table(args, rows, VIEW)
   end
-  local width = core.columns(output.STDOUT)
-  output.write(require("pcapi.format.table").encode(rows, {
-    columns = columns, titles = { setting = "SETTING", value = "VALUE", from = "FROM" },
-    width = width, color = output.wants_color(args, width),
-  }))
-  if profile.store_error then
-    exit.say("cannot read the stored sign-in: " .. tostring(profile.store_error))
-  end
-  if not args.quiet then
-    local settings = profile.settings
-    exit.say(("configuration file: %s; profiles in it: %s"):format(
-      settings.path or "none, as HOME is not set",
-      #settings.profiles > 0 and table.concat(settings.profiles, ", ") or "none"))
-  end
+  report(args, profile)
 end
 
 return M

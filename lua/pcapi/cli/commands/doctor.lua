@@ -8,6 +8,7 @@ local headers = require "pcapi.http.headers"
 local limits = require "pcapi.http.limits"
 local output = require "pcapi.cli.output"
 local pcapi = require "pcapi"
+local terminal = require "pcapi.cli.terminal"
 local text = require "pcapi.text"
 local time = require "pcapi.time"
 local url = require "pcapi.url"
@@ -15,7 +16,7 @@ local url = require "pcapi.url"
 local M = { summary = "Test configuration, sign-in and connection step by step" }
 
 function M.define(command)
-  command:flag("--json", "Write JSON")
+  command:flag("--json", "Write JSON: {\"steps\": [ ... ], \"status\": \"ok\" or \"failed\"}")
 end
 
 local HOST_TIMEOUT = 30 -- seconds to reach a host; the call itself may take minutes
@@ -243,11 +244,17 @@ local function check_all(list, context, args, profile)
   list.skip_to(nil)
 end
 
-local function write_row(row)
-  local line = ("%-10s  %s%s"):format(row.status, row.step,
-    row.detail and ": " .. row.detail or "")
-  local following = row.next_step and (" "):rep(12) .. text.visible(row.next_step) .. "\n" or ""
-  output.write(text.visible(line) .. "\n" .. following)
+local STATES = { [OK] = "good", [FAILED] = "bad" }
+
+-- Makes a function that writes the result of a step for people.
+local function row_writer(args)
+  local paint = terminal.painter(args)
+  return function(row)
+    local status = paint(row.status, STATES[row.status]) .. (" "):rep(12 - #row.status)
+    local detail = row.step .. (row.detail and ": " .. row.detail or "")
+    local following = row.next_step and (" "):rep(12) .. text.visible(row.next_step) .. "\n" or ""
+    output.write(status .. text.visible(detail) .. "\n" .. following)
+  end
 end
 
 -- libcurl writes the keys of each connection to that file, for programs that analyse traffic.
@@ -263,15 +270,14 @@ end
 -- @tparam table args
 function M.run(args)
   warn_of_key_log()
-  local list = new_list(args.json and function() end or write_row)
+  local list = new_list(args.json and function() end or row_writer(args))
   local profile = connect.profile(args)
   local context = connect.context(args, profile)
   check_all(list, context, args, profile)
   context.transport:close()
   if args.json then
-    output.write(require("pcapi.format.json").encode(list, {
-      columns = { "step", "status", "detail", "next_step" },
-    }))
+    output.json("steps", list, { "step", "status", "detail", "next_step" },
+      { status = list.status == exit.EXIT.ok and OK or FAILED })
   end
   if list.status ~= exit.EXIT.ok then
     exit.stop(list.status)

@@ -3,7 +3,6 @@
 local check = require "pcapi.check"
 local claims = require "pcapi.auth.claims"
 local connect = require "pcapi.cli.connect"
-local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
 local options = require "pcapi.cli.options"
 local output = require "pcapi.cli.output"
@@ -33,9 +32,12 @@ local M = {
 }
 
 local COLUMNS = { "profile", "default", "signed_in", "user", "tenant", "client_id", "source" }
-local SHOWN = { "profile", "signed_in", "user", "tenant", "source" }
-local TITLES = { profile = "  PROFILE", signed_in = "SIGNED IN", user = "USER", tenant = "TENANT",
-                 source = "SOURCE" }
+local VIEW = {
+  columns = { "profile", "signed_in", "user", "tenant", "source" },
+  titles = { profile = "  PROFILE", signed_in = "SIGNED IN", user = "USER", tenant = "TENANT",
+             source = "SOURCE" },
+  narrow = { { "source", 12 }, { "tenant", 12 }, { "source", 0 } },
+}
 
 local function is_configured(profile)
   for _, name in ipairs(profile.settings.profiles) do
@@ -74,10 +76,7 @@ local function write_table(args, rows)
   for _, row in ipairs(rows) do
     row.profile = (row.default and "* " or "  ") .. row.profile
   end
-  local width = core.columns(output.STDOUT)
-  output.write(require("pcapi.format.table").encode(rows, {
-    columns = SHOWN, titles = TITLES, width = width, color = output.wants_color(args, width),
-  }))
+  output.table(args, rows, VIEW)
 end
 
 local function list(args)
@@ -89,8 +88,7 @@ local function list(args)
     problems[#problems + 1] = err and tenant.name .. ": " .. tostring(err) or nil
   end
   if args.json then
-    local encoded = require("pcapi.format.json").encode(rows, { columns = COLUMNS })
-    output.write('{"profiles":' .. encoded:gsub("\n$", "") .. "}\n")
+    output.json("profiles", rows, COLUMNS)
   elseif #rows > 0 then
     write_table(args, rows)
   elseif not args.quiet then

@@ -3,11 +3,11 @@
 local results = require "pcapi.cli.results"
 local claims = require "pcapi.auth.claims"
 local connect = require "pcapi.cli.connect"
-local core = require "pcapi.core"
 local defaults = require "pcapi.defaults"
 local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
 local output = require "pcapi.cli.output"
+local terminal = require "pcapi.cli.terminal"
 local text = require "pcapi.text"
 local time = require "pcapi.time"
 
@@ -15,8 +15,10 @@ local M = { summary = "Show the signed-in user, the expiry, and whether MFA was 
 
 function M.define(command)
   command:flag("--all-profiles", "Show the status of every profile")
-  command:flag("--json", "Write JSON Lines")
+  command:flag("--json", "Write JSON: {\"profiles\": [ ... ]}")
 end
+
+local SOON = 14 * 24 * 3600 -- seconds before its end that are worth a colour
 
 local FIELDS = { "profile", "signed_in", "user", "tenant_id", "client_id", "mfa", "sign_in_until",
                  "expires_at", "renewed_at", "signed_in_at", "audience", "source" }
@@ -26,10 +28,36 @@ local TITLES = { profile = "profile", user = "user", tenant_id = "tenant",
                  expires_at = "access token until", renewed_at = "last renewed",
                  signed_in_at = "signed in at", audience = "service", source = "source" }
 
+local MFA_STATES = { yes = "good", no = "bad" }
+
+local function state_of_end(value, _, soon)
+  local ends_at = value and time.parse(value)
+  local left = ends_at and ends_at - os.time()
+  return left and (left <= 0 and "bad" or left < (soon or SOON) and "warning") or nil
+end
+
+-- The states of values, as `pcapi.format` takes them.
+local STATE = {
+  signed_in = function(value)
+    return not value and "bad" or nil
+  end,
+  mfa = function(value)
+    return MFA_STATES[value]
+  end,
+  sign_in_until = state_of_end,
+  expires_at = function(value, facts)
+    return not facts.sign_in_until and state_of_end(value, facts, 0) or nil -- else it is renewed
+  end,
+}
+
 -- The table of several profiles.
-local COLUMNS = { "profile", "signed_in", "user", "tenant_id", "mfa", "sign_in_until" }
-local HEADINGS = { profile = "PROFILE", signed_in = "SIGNED IN", user = "USER",
-                   tenant_id = "TENANT", mfa = "MFA", sign_in_until = "SIGN-IN UNTIL" }
+local VIEW = {
+  columns = { "profile", "signed_in", "user", "tenant_id", "mfa", "sign_in_until" },
+  titles = { profile = "PROFILE", signed_in = "SIGNED IN", user = "USER", tenant_id = "TENANT",
+             mfa = "MFA", sign_in_until = "SIGN-IN UNTIL" },
+  narrow = { { "tenant_id", 9 }, { "tenant_id", 0 }, { "sign_in_until", 11 }, { "signed_in", 4 } },
+  state = STATE,
+}
 
 -- Notes behind values of a stored sign-in.
 local NOTES = { sign_in_until = " (every use extends it; a revocation ends it)",
@@ -72,12 +100,15 @@ local function facts_of(args, profile)
   return facts, token_claims
 end
 
-local function lines_of(facts)
+local function lines_of(args, facts)
+  local paint = terminal.painter(args)
   local lines = {}
   for _, name in ipairs(FIELDS) do
-    if TITLES[name] and facts[name] ~= nil then
+    local value = facts[name]
+    if TITLES[name] and value ~= nil then
+      local state = STATE[name] and STATE[name](value, facts)
       lines[#lines + 1] = ("%-19s %s%s\n"):format(TITLES[name],
-        text.visible(tostring(facts[name])), facts.sign_in_until and NOTES[name] or "")
+        paint(text.visible(tostring(value)), state), facts.sign_in_until and NOTES[name] or "")
     end
   end
   return table.concat(lines)
@@ -93,16 +124,6 @@ local function facts_of_tenant(tenant)
   return facts, problem and errors.new { kind = "mfa_required", message = problem } or err
 end
 
-local function write_all(args, rows)
-  if args.json then
-    return output.write(require("pcapi.format.jsonl").encode(rows, { columns = FIELDS }))
-  end
-  local width = core.columns(output.STDOUT)
-  output.write(require("pcapi.format.table").encode(rows, {
-    columns = COLUMNS, titles = HEADINGS, width = width, color = output.wants_color(args, width),
-  }))
-end
-
 local function run_all(args)
   local rows, all = {}, {}
   for i, tenant in ipairs(require("pcapi.cli.tenant_list").choose(args)) do
@@ -110,7 +131,11 @@ local function run_all(args)
     rows[i], err = facts_of_tenant(tenant)
     all[i] = { name = tenant.name, value = not err and {} or nil, err = err }
   end
-  write_all(args, rows)
+  if args.json then
+    output.json("profiles", rows, FIELDS)
+  else
+    output.table(args, rows, VIEW)
+  end
   for _, result in ipairs(all) do
     if result.err then
       results.report_failure(result)
@@ -127,9 +152,9 @@ function M.run(args)
   end
   local facts, token_claims, err = facts_of(args, connect.profile(args))
   if args.json then
-    output.write(require("pcapi.format.jsonl").encode({ facts }, { columns = FIELDS }))
+    output.json("profiles", { facts }, FIELDS)
   elseif facts.signed_in then
-    output.write(lines_of(facts))
+    output.write(lines_of(args, facts))
   end
   if not facts.signed_in then
     exit.fail(err)
