@@ -20,8 +20,13 @@ function M.shown(value)
   return text.width(value) > SHOWN and (text.cut(value, SHOWN)) or value
 end
 
--- Returns a converter for a decimal number. Values outside the limits are typing errors.
-local function number(flag, least, most, is_whole)
+--- Makes a converter for a decimal number. Values outside the limits are typing errors.
+-- @tparam string flag
+-- @tparam number least
+-- @tparam number most
+-- @tparam[opt=false] boolean is_whole
+-- @treturn function
+function M.number(flag, least, most, is_whole)
   local wanted = ("%s must be a %s number from %s to %s"):format(flag,
     is_whole and "whole" or "positive", text.number(least), text.number(most))
   return function(value)
@@ -151,9 +156,9 @@ local function add_tenants(command)
   command:group("Several tenants at once", profiles, list,
     command:option("--parallel", ("Number of requests in flight at once (default %d)"):format(
       defaults.concurrency))
-      :argname("N"):convert(number("--parallel", 1, 10000, true)):overwrite(false),
+      :argname("N"):convert(M.number("--parallel", 1, 10000, true)):overwrite(false),
     command:option("--rate", "Maximum number of requests per second (default: no limit)")
-      :argname("N"):convert(number("--rate", 0.001, 1000000)):overwrite(false))
+      :argname("N"):convert(M.number("--rate", 0.001, 1000000)):overwrite(false))
 end
 
 --- Adds the options of a command that lists records: its format, and several tenants.
@@ -202,7 +207,7 @@ function M.connection(parser)
     M.text(parser, "--ca-path", "Trusted CAs, hashed directory (PCAPI_CA_PATH)", "DIR"),
     parser:option("--timeout", ("Overall timeout in seconds (default %d; login %d)"):format(
       defaults.timeout, defaults.login_timeout))
-      :argname("SECONDS"):convert(number("--timeout", 0.001, 604800)), -- a week
+      :argname("SECONDS"):convert(M.number("--timeout", 0.001, 604800)), -- a week
     parser:flag("--trace", "Log each request to stderr, with secrets removed"))
 end
 

@@ -1,12 +1,12 @@
 --- The commands that list records: they call the service, filter the list and write it.
 -- @module pcapi.cli.records
 local connect = require "pcapi.cli.connect"
-local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
 local formats = require "pcapi.format"
 local output = require "pcapi.cli.output"
 local progress = require "pcapi.cli.progress"
 local results = require "pcapi.cli.results"
+local terminal = require "pcapi.cli.terminal"
 local time = require "pcapi.time"
 
 local M = {}
@@ -33,7 +33,11 @@ local function call_of(args, view)
   end
   return function(client)
     local resource = client[view.resource]
-    return resource[view.call](resource, options)
+    local list, err = resource[view.call](resource, options)
+    if list and view.prepare then
+      list = view.prepare(list)
+    end
+    return list, err
   end
 end
 
@@ -53,16 +57,13 @@ local function query_one(args, call)
   return list
 end
 
--- Records for people: names and shares instead of ids and counts.
-local function readable(list, view)
+-- Records with the readable values of the view, for people.
+local function readable(list, shown)
   local rows = {}
   for i, record in ipairs(list) do
     local row = {}
     for name, value in pairs(record) do
-      row[name] = view.shown and view.shown[name] and view.shown[name](value) or value
-    end
-    for name, compute in pairs(view.computed or {}) do
-      row[name] = compute(record)
+      row[name] = shown[name] and shown[name](value) or value
     end
     rows[i] = row
   end
@@ -89,6 +90,23 @@ local function only(columns, list)
   return rows
 end
 
+-- The steps that leave out no column: the user has chosen them.
+local function without_losses(steps)
+  local kept = {}
+  for _, step in ipairs(steps or {}) do
+    kept[#kept + 1] = step[2] > 0 and step or nil
+  end
+  return kept
+end
+
+local function options_for_people(args, view)
+  local options = terminal.table_options(args)
+  options.columns, options.titles = args.columns or view.columns, view.titles
+  options.narrow = args.columns and without_losses(view.narrow) or view.narrow
+  options.state = view.state
+  return options
+end
+
 local function write(args, view, list)
   local format = formats.get(args.output)
   if args.columns then
@@ -96,10 +114,7 @@ local function write(args, view, list)
   end
   local rows, options = list, { columns = args.columns or list.columns }
   if format.for_people then
-    options.width, options.titles = core.columns(output.STDOUT), view.titles
-    options.color = output.wants_color(args, options.width)
-    options.columns = args.columns or view.columns
-    rows = args.columns and list or readable(list, view)
+    rows, options = readable(list, view.shown or {}), options_for_people(args, view)
   elseif args.columns then
     rows = only(args.columns, list)
   end
@@ -110,11 +125,11 @@ end
 
 -- The sentence that ends the command, if people read the output.
 local function summary_of(args, view, list)
-  local total = list.total_count - (list.unreadable or 0)
+  local total, noun = list.total_count - (list.unreadable or 0), view.noun or "records"
   if #list == 0 and total > 0 then
-    return ("None of %.0f records matches."):format(total)
+    return ("None of %.0f %s matches."):format(total, noun)
   elseif #list < total then
-    return ("%d of %.0f records match."):format(#list, total)
+    return ("%d of %.0f %s match."):format(#list, total, noun)
   end
   local days = not args.since and list.resource.days
   return (#list == 0 and view.none or #list == 1 and view.one or view.many:format(#list))
@@ -125,9 +140,13 @@ local function wants_summary(args)
   return formats.get(args.output).for_people and not args.quiet
 end
 
+local function newest_first(list)
+  return list:newest_first()
+end
+
 local function run_one(args, view, call)
   local list = query_one(args, call)
-  write(args, view, list:newest_first())
+  write(args, view, (view.sort or newest_first)(list))
   if wants_summary(args) then
     exit.say(summary_of(args, view, list))
   end
@@ -138,7 +157,7 @@ local function run_many(args, view, call)
   local all = require("pcapi.cli.each").query(args, call)
   local list = results.merge(all)
   if list then
-    write(args, results.view(view), list:newest_first())
+    write(args, results.view(view), (view.sort or newest_first)(list))
   end
   results.report(all)
   if list and wants_summary(args) then
@@ -149,9 +168,11 @@ end
 
 --- Runs a command.
 -- @tparam table args
--- @tparam table view `resource` and `call` of the client; for people: `columns`, `titles`, `shown`
--- and `computed` (functions by column), and the sentences `none`, `one` and `many`, without the
--- period of time
+-- @tparam table view `resource` and `call` of the client; optionally `prepare` (a function of the
+-- list of a tenant, which returns the list to write) and `sort` (the same for the list of all
+-- tenants; by default the newest record comes first); for people `columns`, `titles`, `narrow` and
+-- `state`, see `pcapi.format`, and `shown` (functions by column); and for the summary `noun`
+-- (default "records") and the sentences `none`, `one` and `many`, without the period of time
 function M.run(args, view)
   local call = call_of(args, view)
   if connect.is_for_many(args) then

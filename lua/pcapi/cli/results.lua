@@ -9,6 +9,7 @@ local time = require "pcapi.time"
 
 local M = {}
 
+local SHORT_NAME = 12 -- columns of a tenant's name on a narrow terminal
 local DRIFT = 300 -- seconds by which clocks may differ without a message
 
 local function with_tenant(columns)
@@ -27,7 +28,12 @@ function M.view(view)
   for name, title in pairs(view.titles) do
     titles[name] = title
   end
-  return setmetatable({ columns = with_tenant(view.columns), titles = titles },
+  local narrow = {}
+  for i, step in ipairs(view.narrow or {}) do
+    narrow[i] = step
+  end
+  narrow[#narrow + 1] = { "tenant", SHORT_NAME }
+  return setmetatable({ columns = with_tenant(view.columns), titles = titles, narrow = narrow },
     { __index = view })
 end
 
@@ -52,7 +58,7 @@ function M.merge(results)
   local facts = { resource = first.resource, clock = first.clock, total_count = total,
                   unreadable = unreadable }
   local merged = lists.new(records, facts)
-  facts.columns = with_tenant(facts.columns)
+  facts.columns = with_tenant(first.columns)
   return merged
 end
 

@@ -68,8 +68,13 @@ function M.facts(value)
   return stored
 end
 
--- A list of other records with the same facts, and some more.
-local function derive(self, records, more)
+--- Makes a list of other records with the same facts, and some more.
+-- @local
+-- @tparam pcapi.list self
+-- @tparam table records becomes the list
+-- @tparam ?table more facts that differ; becomes part of the list
+-- @treturn pcapi.list
+function M.derive(self, records, more)
   local facts = getmetatable(self)
   return setmetatable(records, more and { __index = setmetatable(more, facts) } or facts)
 end
@@ -101,7 +106,7 @@ function M.narrow(self, matching)
   local records, timeless = select_records(self, matching.tests,
     counts and (since or -math.huge))
   local covered = since and self.resource.days and now - self.resource.days * DAY
-  return derive(self, records, {
+  return M.derive(self, records, {
     without_time = counts and timeless or nil,
     covered_since = covered and since < covered - SLACK and covered or nil,
   })
@@ -253,7 +258,7 @@ function List:sort_by(field, descending)
   for i, row in ipairs(rows) do
     sorted[i] = row.record
   end
-  return derive(self, sorted)
+  return M.derive(self, sorted)
 end
 
 --- Makes a list that is sorted by time, the newest record first. Records of a call without a time

@@ -65,6 +65,7 @@ describe("the results of several tenants", function()
     local view = results.view { columns = { "upn" }, titles = { upn = "USER" }, none = "None." }
     assert.same({ "tenant", "upn" }, view.columns)
     assert.same({ tenant = "TENANT", upn = "USER" }, view.titles)
+    assert.same({ { "tenant", 12 } }, view.narrow)
     assert.equal("None.", view.none)
   end)
 
@@ -125,22 +126,6 @@ describe("the report on standard error", function()
     assert.equal("a: 2 records have no readable time; listed regardless of --since\n"
       .. "b: 1 record has no readable time; listed regardless of --since", text)
   end)
-end)
-
-describe("the share of requests with MFA", function()
-  local share = require("pcapi.cli.commands.adoption").view.computed.share
-
-  for _, case in ipairs {
-    { 3, 9, "33%" }, { 9, 9, "100%" }, { 999, 1000, "99%" }, { 0, 5, "0%" }, { 0, 0, nil },
-    { 1e308, 1, nil }, { math.huge, 5, nil }, { math.huge, math.huge, nil }, { -3, 5, nil },
-    { 5, -3, nil }, { "abc", 5, nil }, { 5, nil, nil }, { 1, math.huge, nil }, { 29, 100, "29%" },
-  } do
-    it(("of %s in %s is %s"):format(tostring(case[1]), tostring(case[2]), tostring(case[3])),
-      function()
-        assert.equal(case[3], share { mfaCompliantRequestCount = case[1],
-                                      totalRequestCount = case[2] })
-      end)
-  end
 end)
 
 describe("the exit status", function()
