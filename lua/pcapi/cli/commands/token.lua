@@ -2,10 +2,10 @@
 -- @module pcapi.cli.commands.token
 local claims = require "pcapi.auth.claims"
 local connect = require "pcapi.cli.connect"
-local core = require "pcapi.core"
 local defaults = require "pcapi.defaults"
 local exit = require "pcapi.cli.exit"
 local output = require "pcapi.cli.output"
+local terminal = require "pcapi.cli.terminal"
 local time = require "pcapi.time"
 
 local M = {
@@ -81,7 +81,7 @@ function M.run(args)
   else
     output.write((facts.access_token or facts.refresh_token) .. "\n")
   end
-  if facts.refresh_token and core.columns(output.STDOUT) and not args.quiet then
+  if facts.refresh_token and terminal.width(terminal.STDOUT) and not args.quiet then
     exit.say(("whoever reads this refresh token can sign in as %s; clear the screen, and use a "
       .. "pipe next time"):format(facts.user or "the user"))
   end
