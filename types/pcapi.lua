@@ -36,6 +36,7 @@ local pcapi = {}
 ---@field http_version? string `"1.1"` or `"2"`
 ---@field user_agent? string is put in front of pcapi's
 ---@field on_wait? function is called with seconds while a call waits
+---@field on_pause? function is called before a call pauses, also in a task, with a table: `kind` (of the error that it follows, such as `"throttled"`), `status` (HTTP status; nil without a response), `seconds`, and before a retry `attempt` (the number of the next attempt) and `attempts` (how many there can be)
 ---@field allow_http? boolean allows `http://` to a loopback address, for tests
 ---@field trace? function is called with lines that show method, address, headers and timing of each request, without secrets
 ---@field transport? table|function another transport, see `pcapi.http.curl`; or a function that makes one of these options, or returns nil and what is wrong with them

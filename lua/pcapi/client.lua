@@ -76,6 +76,7 @@ function M.new(options, base, transport, provider)
     max_body = options.max_body or false,
     max_records = options.max_records or false,
     max_values = options.max_values or false,
+    on_pause = options.on_pause or false,
     clock = options.clock or os.time,
     random = options.random or core.random,
   }
@@ -143,7 +144,7 @@ end
 local function authorize(self, call, refused)
   return self.authorize(refused, {
     transport = self.transport, clock = self.clock, random = self.random,
-    deadline = call.deadline, audience = self.audience or nil,
+    deadline = call.deadline, audience = self.audience or nil, on_pause = self.on_pause or nil,
   }, call.users_only)
 end
 
@@ -174,6 +175,14 @@ local function explain(self, err)
   return err
 end
 
+-- Waits before an attempt.
+local function sleep(self, pause)
+  if self.on_pause then
+    self.on_pause(pause)
+  end
+  return self.transport:sleep(pause.seconds)
+end
+
 -- The service throttles the tenant, not one call: the client's other calls would be refused, too,
 -- so they wait.
 local function await_pause(self, deadline)
@@ -187,7 +196,7 @@ local function await_pause(self, deadline)
         hint = retry.hint(math.ceil(pause)),
       }
     end
-    local _, stopped = self.transport:sleep(pause)
+    local _, stopped = sleep(self, { kind = "throttled", seconds = pause })
     if stopped then
       return nil, stopped
     end
@@ -246,8 +255,9 @@ function Client:call(call)
     else
       local delay = delay_after(self, err, call, attempt)
       if delay then
+        local pause = retry.pause_of(err, attempt, delay, self.policy or nil)
         err = nil -- likewise
-        self.transport:sleep(delay)
+        sleep(self, pause)
       else
         token = nil
       end

@@ -44,7 +44,7 @@ local NEW = connection_options.add_to {
   base_url = "string",
   prefix = "string", max_records = "count", validate_mfa = "boolean",
   partner_api_headers = "boolean", retry = "table",
-  clock = "function", random = "function", trace = "function",
+  clock = "function", random = "function", trace = "function", on_pause = "function",
 }
 local RETRY = { attempts = "count", base = "seconds", cap = "seconds" }
 
@@ -212,6 +212,10 @@ end
 -- @tparam[opt="2"] string options.http_version `"1.1"` or `"2"`
 -- @tparam[opt] string options.user_agent is put in front of pcapi's
 -- @tparam[opt] function options.on_wait is called with seconds while a call waits
+-- @tparam[opt] function options.on_pause is called before a call pauses, also in a task, with a
+-- table: `kind` (of the error that it follows, such as `"throttled"`), `status` (HTTP status; nil
+-- without a response), `seconds`, and before a retry `attempt` (the number of the next attempt) and
+-- `attempts` (how many there can be)
 -- @tparam[opt] boolean options.allow_http allows `http://` to a loopback address, for tests
 -- @tparam[opt] function options.trace is called with lines that show method, address, headers and
 -- timing of each request, without secrets

@@ -11,8 +11,8 @@ local M = {}
 -- These modules are loaded again, so that they use the fake core.
 local ABOVE = { "pcapi.core", "pcapi.http.sessions", "pcapi.http.curl", "pcapi.http.fetch",
                 "pcapi.concurrent", "pcapi.concurrent.loop", "pcapi.concurrent.network",
-                "pcapi.concurrent.request_slots", "pcapi.concurrent.scheduler",
-                "pcapi.concurrent.tasks" }
+                "pcapi.concurrent.request_slots", "pcapi.concurrent.run",
+                "pcapi.concurrent.scheduler", "pcapi.concurrent.tasks" }
 
 local Pool, Session = {}, {}
 Pool.__index, Session.__index = Pool, Session

@@ -165,3 +165,67 @@ describe("a client whose service has demanded a pause", function()
     end)
   end)
 end)
+
+describe("on_pause", function()
+  local seen
+
+  local function note(pause)
+    seen[#seen + 1] = pause
+  end
+
+  before_each(function()
+    seen = {}
+  end)
+
+  it("is called before each retry, with the reason, the time and the attempt", function()
+    local client = fake.client({ asking(7, 503), { kind = "network" }, asking(57), {} },
+      { on_pause = note })
+    assert.is_table(client:request("GET", "/v1/a"))
+    assert.same({
+      { kind = "server", status = 503, seconds = 7, attempt = 2, attempts = 4 },
+      { kind = "network", seconds = 0.5, attempt = 3, attempts = 4 },
+      { kind = "throttled", status = 429, seconds = 57, attempt = 4, attempts = 4 },
+    }, seen)
+  end)
+
+  it("is called before a call that waits because another one was throttled", function()
+    local client = fake.client({ asking(57), {} }, { retry = { attempts = 1 }, on_pause = note })
+    client:request("GET", "/v1/a")
+    assert.same({}, seen)
+    assert.is_table(client:request("GET", "/v1/b"))
+    assert.same({ { kind = "throttled", seconds = 57 } }, seen)
+  end)
+
+  it("has the attempts of the option retry", function()
+    local client = fake.client({ asking(1, 500), {} },
+      { retry = { attempts = 9 }, on_pause = note })
+    assert.is_table(client:request("GET", "/v1/a"))
+    assert.same({ 2, 9 }, { seen[1].attempt, seen[1].attempts })
+  end)
+
+  it("is not called after a failure that is final", function()
+    local client = fake.client({ asking(1, 403) }, { on_pause = note })
+    assert.is_nil((client:request("GET", "/v1/a")))
+    assert.same({}, seen)
+  end)
+
+  it("is in the context of the token's provider", function()
+    local provider = { token = function(_, _, context)
+      seen[1] = context.on_pause
+      return "token"
+    end }
+    local client = fake.client({ {} }, { token = false, auth = provider, on_pause = note })
+    assert.is_table(client:request("GET", "/v1/a"))
+    assert.equal(note, seen[1])
+  end)
+
+  it("may raise, and the call raises its error", function()
+    local client, transport = fake.client({ asking(1, 503), {} }, { on_pause = function()
+      error("mine", 0)
+    end })
+    assert.has_error(function()
+      client:request("GET", "/v1/a")
+    end, "mine")
+    assert.same({}, transport.slept)
+  end)
+end)

@@ -16,7 +16,7 @@ local OPTIONS = {
   transport = "table", timeout = "seconds", clock = "function", random = "function",
   audience = "line",
   ca_file = "string", ca_path = "string", proxy = "string", no_proxy = "string",
-  http_version = "string", user_agent = "string", on_wait = "function",
+  http_version = "string", user_agent = "string", on_wait = "function", on_pause = "function",
 }
 
 --- Makes a context. Wrong options raise.
@@ -27,10 +27,11 @@ local OPTIONS = {
 -- @tparam[opt=180] number options.timeout seconds until the deadline
 -- @tparam[opt] string options.audience the service that the token is for, such as
 -- `"https://graph.microsoft.com"`; by default the account's own resource
+-- @tparam[opt] function options.on_pause as for `pcapi.new`
 -- @tparam[opt] function options.clock UTC epoch seconds; by default `os.time`
 -- @tparam[opt] function options.random number in [0, 1)
 -- @tparam[opt=2] number level as for `error`, counted from the caller of new
--- @treturn table `transport`, `clock`, `random`, `audience`, `deadline` (seconds of the
+-- @treturn table `transport`, `clock`, `random`, `audience`, `on_pause`, `deadline` (seconds of the
 -- transport's clock)
 function M.new(options, level)
   options = check.options(options, OPTIONS, "a context", (level or 2) + 1)
@@ -38,6 +39,7 @@ function M.new(options, level)
   return {
     transport = transport, clock = options.clock or os.time,
     random = options.random or core.random, audience = options.audience,
+    on_pause = options.on_pause,
     deadline = transport:now() + (options.timeout or defaults.timeout),
   }
 end
@@ -49,7 +51,7 @@ end
 function M.renewed(context, timeout)
   return {
     transport = context.transport, clock = context.clock, random = context.random,
-    audience = context.audience,
+    audience = context.audience, on_pause = context.on_pause,
     deadline = context.transport:now() + (timeout or defaults.timeout),
   }
 end

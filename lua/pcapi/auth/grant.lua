@@ -151,7 +151,7 @@ end
 
 --- Requests tokens, and retries up to the deadline, also after a lost response.
 -- @tparam table context `transport`, `clock`, `random`, `deadline`, and optionally
--- `policy`, see `pcapi.http.retry`
+-- `policy`, see `pcapi.http.retry`, and `on_pause`, see `pcapi.new`
 -- @tparam table client `endpoint`, `client_id`, `authenticate` and `uses_clock` from
 -- `pcapi.auth.credential`
 -- @tparam table form `grant_type` and its parameters; changed in place
@@ -178,10 +178,13 @@ function M.request(context, client, form)
     if found then
       drift, corrected = found, true
     else
+      local policy = context.policy or RESEND
       local delay = retry.decide(err, "POST", attempt,
-        context.deadline - context.transport:now(), context.policy or RESEND, context.random)
+        context.deadline - context.transport:now(), policy, context.random)
       if not delay then
         return nil, err
+      elseif context.on_pause then
+        context.on_pause(retry.pause_of(err, attempt, delay, policy))
       end
       context.transport:sleep(delay)
     end

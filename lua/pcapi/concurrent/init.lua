@@ -39,7 +39,7 @@ function M.new(options)
   return new_loop(check.options(options, NEW, "pcapi.concurrent.new"))
 end
 
-local ALL = { stop_on_error = "boolean", progress = "function" }
+local ALL = { stop_on_error = "boolean", progress = "function", on_wait = "function" }
 for name, types in pairs(NEW) do
   ALL[name] = types
 end
@@ -55,7 +55,7 @@ function M.run(tasks, options, what, level)
     return nil, err
   end
   local ok, results = pcall(loop.run, loop, tasks, {
-    stop_on_error = options.stop_on_error, progress = options.progress,
+    stop_on_error = options.stop_on_error, progress = options.progress, on_wait = options.on_wait,
   })
   loop:close()
   if not ok then

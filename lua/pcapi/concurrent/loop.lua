@@ -156,6 +156,7 @@ end
 local function drive(self)
   while self.scheduler.unfinished > 0 do
     self:step(SLICE)
+    self.current_run:tick()
   end
 end
 
@@ -175,7 +176,7 @@ local function run_all(self)
   end
 end
 
-local RUN = { stop_on_error = "boolean", progress = "function" }
+local RUN = { stop_on_error = "boolean", progress = "function", on_wait = "function" }
 
 --- Raises if a value is not an array of functions, or if a task is running.
 -- @local
@@ -204,6 +205,8 @@ end
 -- @tparam[opt] boolean options.stop_on_error the first error stops the run
 -- @tparam[opt] function options.progress is called after each task with the number of tasks that
 -- have ended, the number of all tasks so far, and the loop
+-- @tparam[opt] function options.on_wait is called about four times a second with the seconds that
+-- the run has taken
 -- @treturn table array of the tasks, as @{add} returns them, in the given order; with `failed`, the
 -- number of tasks with an error, and `stopped`: nil, `"stopped"`, or `"interrupted"` by Ctrl-C
 function Loop:run(acts, options)

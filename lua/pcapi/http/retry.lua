@@ -58,6 +58,17 @@ function M.decide(failure, method, attempt, left, policy, random)
   return delay < left and delay or nil
 end
 
+--- Describes the pause before another attempt, for the option `on_pause`.
+-- @tparam table failure an error
+-- @tparam number attempt number of attempts so far
+-- @tparam number seconds from @{decide}
+-- @tparam ?table policy as for @{decide}
+-- @treturn table `kind`, `status`, `seconds`, `attempt` (the next one) and `attempts` (in all)
+function M.pause_of(failure, attempt, seconds, policy)
+  return { kind = failure.kind, status = failure.status, seconds = seconds, attempt = attempt + 1,
+           attempts = policy and policy.attempts or M.policy.attempts }
+end
+
 -- Reads seconds; some servers write a fraction. tonumber would read the fraction by the locale.
 local function seconds_of(text)
   local integer, point, fraction = text:match "^%s*(%d+)(%.?)(%d*)%s*$"

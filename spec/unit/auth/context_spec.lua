@@ -20,6 +20,12 @@ describe("a context", function()
     assert.equal(1005, contexts.renewed(context, 5).deadline)
   end)
 
+  it("has the function on_pause, also after its deadline was renewed", function()
+    local context = contexts.new { transport = fake.new {}, on_pause = print }
+    assert.equal(print, context.on_pause)
+    assert.equal(print, contexts.renewed(context, 5).on_pause)
+  end)
+
   it("rejects an audience that is no line of text", function()
     for _, audience in ipairs { "", "a\nb", 5 } do
       assert.has_error(function() contexts.new { transport = fake.new {}, audience = audience } end)

@@ -301,6 +301,15 @@ describe("a request to the token endpoint", function()
       end
     end)
 
+    it("after it has called on_pause", function()
+      local seen = {}
+      ask({ failing, sign_in.tokens() }, { context = { on_pause = function(pause)
+        seen[#seen + 1] = pause
+      end } })
+      assert.same({ { kind = "server", status = 503, seconds = 0.25, attempt = 2, attempts = 4 } },
+        seen)
+    end)
+
     for _, status in ipairs { 408, 429, 500, 502, 503, 504 } do
       it("after status " .. status, function()
         assert.is_table((ask { { status = status }, sign_in.tokens() }))

@@ -50,6 +50,7 @@ describe("an error of the calling code", function()
     ["a rate that is not a number"] = { {}, { rate = 0 / 0 }, 'option "rate" must be' },
     ["a rate with the wrong type"] = { {}, { rate = "5/s" }, 'option "rate" must be a positive' },
     ["progress that is not a function"] = { {}, { progress = true }, 'option "progress" must' },
+    ["on_wait that is not a function"] = { {}, { on_wait = 1 }, 'option "on_wait" must' },
     ["options that are not a table"] = { {}, 5, "takes a table of options, not a number" },
   } do
     it("is raised at its line: " .. name, function()

@@ -138,6 +138,46 @@ describe("pcapi.concurrent", function()
     end)
   end)
 
+  describe("on_wait", function()
+    it("is called about four times a second with the seconds of the run", function()
+      core.respond = function() return { takes = 2 } end
+      local seen, started = {}, core.now()
+      concurrent({ function() return get() end }, { on_wait = function(seconds)
+        assert.is_true(math.abs(core.now() - started - seconds) < 0.01)
+        seen[#seen + 1] = seconds
+      end })
+      assert.is_true(#seen >= 6 and #seen <= 8, #seen .. " times")
+    end)
+
+    it("is called no more often when many responses come", function()
+      core.respond = function(request)
+        return { takes = tonumber(request.url:match "%d+$") / 100 }
+      end
+      local count = 0
+      concurrent(tasks_of(100, function(i) return get(tostring(i)) end), { limit = 100,
+        on_wait = function() count = count + 1 end })
+      assert.is_true(count >= 2 and count <= 4, count .. " times")
+    end)
+
+    it("ends the run with its error, and not the tasks of a later one", function()
+      core.respond = function() return { takes = 2 } end
+      local loop = concurrent.new()
+      local ok, err = pcall(loop.run, loop, { function() return get() end },
+        { on_wait = function() error("mine", 0) end })
+      assert.same({ false, "mine" }, { ok, err })
+      assert.equal(0, loop:run({ function() return get() end }).failed)
+    end)
+
+    it("cannot move the loop on", function()
+      core.respond = function() return { takes = 2 } end
+      local loop, message = concurrent.new(), nil
+      loop:run({ function() return get() end }, { on_wait = function()
+        message = message or select(2, pcall(loop.step, loop))
+      end })
+      assert.matches("progress can move its own loop on", message)
+    end)
+  end)
+
   it("waits for a call in the progress function while other requests are in flight", function()
     local results = concurrent(tasks_of(3, function(i) return get(tostring(i)) end), {
       progress = function(done) assert(get("reported" .. done)) end,

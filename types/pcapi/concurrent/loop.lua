@@ -37,6 +37,7 @@ function pcapi_concurrent_loop:stop(why) end
 ---@class pcapi.concurrent.loop.run.options
 ---@field stop_on_error? boolean the first error stops the run
 ---@field progress? function is called after each task with the number of tasks that have ended, the number of all tasks so far, and the loop
+---@field on_wait? function is called about four times a second with the seconds that the run has taken
 
 ---Runs tasks to their end, together with those that were added before or are added later.
 ---@param acts? table array of functions, each as for `add`
