@@ -64,7 +64,9 @@ local function new_parser(state, is_used)
   options.connection(parser)
   parser:option("--color", "Colour tables"):choices { "auto", "always", "never" }
     :default "auto"
-  parser:flag("-q --quiet", "Show no progress and no summary; warnings and errors stay")
+  parser:mutex(
+    parser:flag("-q --quiet", "Show no progress and no summary; warnings and errors stay"),
+    parser:flag("-v --verbose", "Log retries, pauses and finished tenants to stderr"))
   parser:help_max_width(80)
   parser:usage_max_width(80)
   parser:command_target("command")

@@ -5,6 +5,7 @@ local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
 local pcapi = require "pcapi"
 local profiles = require "pcapi.settings.profiles"
+local progress = require "pcapi.cli.progress"
 local text = require "pcapi.text"
 
 local M = {}
@@ -100,7 +101,7 @@ end
 function M.tracer(args)
   local prefix = args.label and text.visible(args.label) .. ": " or "" -- for several tenants
   return args.trace and function(line)
-    io.stderr:write(prefix, line, "\n")
+    progress.log(prefix .. line)
   end or nil
 end
 
@@ -128,18 +129,19 @@ end
 --- Makes a client.
 -- @tparam table args
 -- @tparam pcapi.settings.profiles profile
--- @tparam ?function on_wait
+-- @tparam[opt] table hooks `on_wait` and `on_pause`, as for `pcapi.new`
 -- @treturn[1] pcapi.client
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
-function M.client(args, profile, on_wait)
+function M.client(args, profile, hooks)
   local options = profile:client_options()
   local err
   options.token, options.auth, err = M.source(args, profile)
   if err then
     return nil, err
   end
-  options.on_wait, options.trace = on_wait, M.tracer(args)
+  options.on_wait, options.on_pause = hooks and hooks.on_wait, hooks and hooks.on_pause
+  options.trace = M.tracer(args)
   options.user_agent = "pcapi-command"
   local made, why = pcapi.build(options)
   if not made then

@@ -10,13 +10,18 @@ local M = {}
 
 local LONG = 120 -- seconds; a rate that makes the command take longer is reported
 
-local function opener_of(tenant)
+local function opener_of(tenant, line)
   return function()
     if not tenant.profile then
       return nil, tenant.err
     end
-    return connect.client(tenant.args, tenant.profile)
+    return connect.client(tenant.args, tenant.profile, { on_pause = line:on_pause(tenant.name) })
   end
+end
+
+local function outcome_of(list)
+  return not list and "failed" or #list == 1 and "done, 1 record"
+    or ("done, %d records"):format(#list)
 end
 
 local function report_duration(args, count)
@@ -32,18 +37,25 @@ end
 -- @tparam function call takes a client; returns a list, or nil and an error
 -- @treturn table results of `pcapi.each_tenant`, sorted by the names of the tenants
 function M.query(args, call)
+  local line = progress.new(args, "%d of %d tenants done", true)
   local tenants = {}
   for i, tenant in ipairs(tenant_list.choose(args)) do
-    tenants[i] = { name = tenant.name, open = opener_of(tenant) }
+    tenants[i] = { name = tenant.name, open = opener_of(tenant, line) }
   end
   report_duration(args, #tenants)
-  local on_end, wipe = progress.start(args, "%d of %d tenants done")
-  local results, err = pcapi.each_tenant(tenants, function(client)
+  line:update(0, #tenants)
+  local results, err = pcapi.each_tenant(tenants, function(client, name)
     local list, failure = call(client)
     client:close()
+    line:event(name, outcome_of(list))
     return list, failure
-  end, { limit = args.parallel, rate = args.rate, progress = on_end })
-  wipe()
+  end, {
+    limit = args.parallel, rate = args.rate, progress = line:on_wait(),
+    on_wait = function()
+      line:refresh()
+    end,
+  })
+  progress.wipe()
   if not results then
     exit.fail(err)
   end

@@ -42,15 +42,17 @@ local function call_of(args, view)
 end
 
 local function query_one(args, call)
-  local on_wait, wipe = progress.start(args, "waiting for the service, %.0f s")
-  local client, err = connect.client(args, connect.profile(args), on_wait)
+  local line = progress.new(args, "waiting for the service, %.0f s")
+  local client, err = connect.client(args, connect.profile(args), {
+    on_wait = line:on_wait(), on_pause = line:on_pause(),
+  })
   if not client then
     exit.fail(err)
   end
   local list
   list, err = call(client)
   client:close()
-  wipe()
+  progress.wipe()
   if not list then
     exit.fail(err)
   end
