@@ -62,7 +62,7 @@ local function new_parser(state, is_used)
   end)
   options.account(parser)
   options.connection(parser)
-  parser:option("--color", "Colour tables"):choices { "auto", "always", "never" }
+  parser:option("--color", "Colour tables and states"):choices { "auto", "always", "never" }
     :default "auto"
   parser:mutex(
     parser:flag("-q --quiet", "Show no progress and no summary; warnings and errors stay"),

@@ -37,6 +37,11 @@ local VIEW = {
   titles = { profile = "  PROFILE", signed_in = "SIGNED IN", user = "USER", tenant = "TENANT",
              source = "SOURCE" },
   narrow = { { "source", 12 }, { "tenant", 12 }, { "source", 0 } },
+  state = {
+    signed_in = function(value)
+      return not value and "bad" or nil
+    end,
+  },
 }
 
 local function is_configured(profile)
