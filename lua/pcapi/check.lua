@@ -20,21 +20,36 @@ local function distance(a, b)
   return row[#b]
 end
 
+local LONGEST = 64 -- bytes of a name that can be a mistyped one
+
+--- Suggests the name that was meant by a mistyped one.
+-- @tparam string name the mistyped name
+-- @tparam table names its keys are the valid names
+-- @treturn string `; did you mean "…"?`, or an empty text if no name is similar
+function M.near(name, names)
+  name = tostring(name)
+  local near, nearest = nil, 2 + math.floor(#name / 4)
+  for candidate in pairs(#name <= LONGEST and names or {}) do
+    local d = distance(name:lower():gsub("_", ""), candidate:lower():gsub("_", ""))
+    if d < nearest or d == nearest and near and candidate < near then
+      near, nearest = candidate, d
+    end
+  end
+  return near and ('; did you mean "%s"?'):format(near) or ""
+end
+
 --- Suggests a name for a mistyped one.
 -- @tparam string name the mistyped name
 -- @tparam table names its keys are the valid names
 -- @treturn string `; did you mean "…"?`, or a sorted list of all names if none is similar
 function M.suggest(name, names)
-  local known, near, nearest = {}, nil, 2 + math.floor(#tostring(name) / 4)
+  local near = M.near(name, names)
+  if near ~= "" then
+    return near
+  end
+  local known = {}
   for candidate in pairs(names) do
     known[#known + 1] = candidate
-    local d = distance(tostring(name):lower():gsub("_", ""), candidate:lower():gsub("_", ""))
-    if d < nearest or d == nearest and near and candidate < near then
-      near, nearest = candidate, d
-    end
-  end
-  if near then
-    return ('; did you mean "%s"?'):format(near)
   end
   table.sort(known)
   return "; there are: " .. table.concat(known, ", ")

@@ -31,7 +31,7 @@ local function load_resource(self, name)
   end
   local bound = resource.bind(self, name)
   if not bound then
-    local nearest = check.suggest(name, Client):match "; did you mean.*" or ""
+    local nearest = check.near(name, Client)
     error(("a client has no method and no resource %q%s"):format(name, nearest), 2)
   end
   rawset(self, name, bound)

@@ -120,7 +120,7 @@ local function suggestion(chooser, name)
   for _, profile in ipairs(chooser.names) do
     names[profile] = true
   end
-  return check.suggest(name, names):match "^; did you mean .*" or ""
+  return check.near(name, names)
 end
 
 -- A tenant without a profile. A refresh token can serve several tenants, a stored sign-in cannot.
