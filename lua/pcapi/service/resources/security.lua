@@ -102,7 +102,7 @@ M.application_mfa_adoption_status = {
 -- @tfield string upn user principal name
 -- @tfield boolean mfaCompliant whether the request came with MFA
 -- @tfield string operationName verb and route, such as `Get /v{version}/customers`
--- @tfield string ipAddress
+-- @tfield string ipAddress address that sent the request
 -- @tfield string applicationId GUID
 -- @tfield string objectId GUID of the user
 -- @tfield string tenantId GUID of the user's tenant
