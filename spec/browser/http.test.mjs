@@ -209,7 +209,7 @@ describe('a page that signs in', () => {
   });
 
   it('uses a profile of the command', async () => {
-    execFileSync(LUA, ['bin/pcapi', 'login', '--tenant', 'profile', '--client-id', client,
+    execFileSync(LUA, ['bin/pcapi', 'login', '--tenant', 'profile.example', '--client-id', client,
       '--login-url', process.env.PCAPI_LOGIN_URL], { cwd: REPOSITORY, stdio: 'pipe',
       env: { ...process.env, PCAPI_STORE: directory, PCAPI_TOKEN: '', HOME: directory } });
     const page = await start({ env: { PCAPI_TOKEN: '' }, edit: (text) => text

@@ -145,9 +145,8 @@ describe("a terminal is safe from", function()
     local name = HOSTILE:gsub("[\r\n]", "")
     folder.write(home .. "/list", name .. "\ncontoso.example\n")
     for _, format in ipairs { "table", "json", "csv" } do
-      local result = run({ "--trace", "--client-id", "client", "non-mfa", "--tenants",
-                           home .. "/list", "-o", format },
-        { PCAPI_TOKEN = false, PCAPI_REFRESH_TOKEN = seed })
+      local result = run({ "--trace", "non-mfa", "--tenants", home .. "/list", "-o", format },
+        { PCAPI_TOKEN = false, PCAPI_REFRESH_TOKEN = seed, PCAPI_CLIENT_ID = "client" })
       assert.equal(3, result.status, result.err)
       assert_harmless(result.out, format == "csv")
       assert_repeats { out = "", err = result.err }

@@ -3,6 +3,7 @@
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
+local homes = require "spec.support.home"
 local pcapi = require "pcapi"
 local sandbox = require "spec.support.sandbox"
 
@@ -91,8 +92,8 @@ describe("examples/tenants.lua", function()
   setup(function()
     home = curl.shell("mktemp -d"):match "%S+"
     for _, name in ipairs { "contoso", "fabrikam" } do
-      local result = run(("%s bin/pcapi --profile %s login --tenant %s.example --client-id me")
-        :format(sandbox.lua, name, name))
+      local result = run(("%s bin/pcapi --profile %s login --tenant %s.example --client-id %s")
+        :format(sandbox.lua, name, name, homes.CLIENT))
       assert.equal(0, result.status, result.err)
     end
   end)
@@ -116,8 +117,9 @@ describe("examples/tenants.lua", function()
   end)
 
   it("writes its results so far after Ctrl-C, and ends with status 130", function()
-    local result = run(("%s bin/pcapi --profile slow login --tenant a.example --client-id me"
-      .. " --login-url $PCAPI_SANDBOX_URL/login/scenario=delay%%3D20"):format(sandbox.lua))
+    local result = run(("%s bin/pcapi --profile slow login --tenant a.example --client-id %s"
+      .. " --login-url $PCAPI_SANDBOX_URL/login/scenario=delay%%3D20"):format(sandbox.lua,
+        homes.CLIENT))
     assert.equal(0, result.status, result.err)
     result = run(("env --default-signal=INT timeout --preserve-status --foreground -s INT 2 %s"
       .. " examples/tenants.lua slow contoso"):format(sandbox.lua))

@@ -18,7 +18,7 @@ end)
 -- Runs `pcapi login --browser` with another environment.
 local function login_with(environment)
   return home:run({ "--timeout", "20", "login", "--browser", "--tenant", home.tenant,
-                    "--client-id", "client", "--login-url", homes.login_url() }, environment)
+                    "--client-id", homes.CLIENT, "--login-url", homes.login_url() }, environment)
 end
 
 describe("pcapi login", function()
@@ -48,7 +48,7 @@ describe("pcapi login", function()
   end)
 
   it("names the flags for tenant and application if they are missing", function()
-    local result = home:run { "login", "--client-id", "x" }
+    local result = home:run { "login", "--client-id", homes.CLIENT }
     assert.equal(2, result.status)
     assert.truthy(result.err:find("use --tenant", 1, true), result.err)
     result = home:run { "login", "--tenant", "x.example" }
@@ -123,7 +123,7 @@ describe("pcapi login", function()
 
   it("stores the values of flags, and names variables that later commands need", function()
     local result = home:run({ "login", "--browser", "--tenant", home.tenant,
-                              "--client-id", "client", "--ca-file", sandbox.ca_file },
+                              "--client-id", homes.CLIENT, "--ca-file", sandbox.ca_file },
       { BROWSER = home:browser(), PCAPI_CLIENT_SECRET = "some" })
     assert.equal(0, result.status, result.err)
     assert.truthy(result.err:find("set these variables for later commands, too: "
@@ -140,7 +140,7 @@ describe("pcapi login", function()
 
   it("warns of PCAPI_TOKEN, which overrides the sign-in", function()
     local result = home:run({ "login", "--browser", "--tenant", home.tenant,
-                              "--client-id", "client" },
+                              "--client-id", homes.CLIENT },
       { BROWSER = home:browser(), PCAPI_TOKEN = "some" })
     assert.equal(0, result.status, result.err)
     assert.truthy(result.err:find("PCAPI_TOKEN is set", 1, true), result.err)
@@ -169,7 +169,7 @@ describe("pcapi login", function()
 
   it("ends at its timeout", function()
     local result = home:run { "--timeout", "1", "login", "--browser", "--tenant", home.tenant,
-                              "--client-id", "client" }
+                              "--client-id", homes.CLIENT }
     assert.equal(4, result.status, result.err)
     assert.truthy(result.err:find("the sign-in timed out", 1, true), result.err)
   end)

@@ -29,7 +29,7 @@ describe("pcapi status", function()
   it("shows the same as JSON", function()
     home:sign_in "amr=pwd"
     local facts = cjson.decode(home:run({ "status", "--json" }).out).profiles[1]
-    assert.same({ true, "no", "admin@fabrikam.example", "client", "default" },
+    assert.same({ true, "no", "admin@fabrikam.example", homes.CLIENT, "default" },
       { facts.signed_in, facts.mfa, facts.user, facts.client_id, facts.profile })
     assert.truthy(facts.expires_at:find "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$")
   end)
@@ -59,7 +59,7 @@ describe("a stored sign-in", function()
   it("serves no other tenant", function()
     home:sign_in()
     for _, command in ipairs { "non-mfa", "status" } do
-      local result = home:run { "--tenant", "other.example", "--client-id", "client", command }
+      local result = home:run { "--tenant", "other.example", "--client-id", homes.CLIENT, command }
       assert.equal(4, result.status, result.out)
       assert.truthy(result.err:find("belongs to tenant " .. home.tenant, 1, true), result.err)
     end

@@ -26,13 +26,13 @@ local function grants(settings)
 end
 
 local function seed()
-  return curl.fetch({ url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }).body
+  return curl.fetch({ url = sandbox.url .. "/_sandbox/refresh_token?client_id=" .. homes.CLIENT }).body
 end
 
 -- An environment as in CI, with this refresh token.
 local function with_refresh_token(refresh_token)
   return { PCAPI_REFRESH_TOKEN = refresh_token, PCAPI_TENANT = home.tenant,
-           PCAPI_CLIENT_ID = "client" }
+           PCAPI_CLIENT_ID = homes.CLIENT }
 end
 
 describe("pcapi token", function()
@@ -134,7 +134,7 @@ describe("pcapi token --refresh-token", function()
     home:sign_in()
     local object = cjson.decode(home:run({ "token", "--refresh-token", "--json" }).out)
     assert.equal(object.refresh_token .. "\n", home:run({ "token", "--refresh-token" }).out)
-    assert.same({ home.tenant, "client" }, { object.tenant, object.client_id })
+    assert.same({ home.tenant, homes.CLIENT }, { object.tenant, object.client_id })
     assert.matches("^%d%d%d%d%-%d%d%-%d%dT", object.sign_in_until)
     assert.is_nil(object.access_token)
   end)

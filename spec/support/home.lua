@@ -7,6 +7,9 @@ local sandbox = require "spec.support.sandbox"
 
 local M = {}
 
+--- The application that the command's options name.
+M.CLIENT = "00000000-0000-0000-0000-000000000000"
+
 local Home = {}
 Home.__index = Home
 
@@ -142,7 +145,7 @@ end
 -- @tparam string ... more arguments
 -- @treturn table as of @{run}
 function Home:login(settings, ...)
-  return self:run { "login", "--tenant", self.tenant, "--client-id", "client",
+  return self:run { "login", "--tenant", self.tenant, "--client-id", M.CLIENT,
                     "--login-url", M.login_url(settings), ... }
 end
 
@@ -152,7 +155,7 @@ end
 -- @treturn table as of @{run}
 function Home:login_by_browser(settings, ...)
   return self:run({ "--timeout", "20", "login", "--browser", "--tenant", self.tenant,
-                    "--client-id", "client", "--login-url", M.login_url(settings), ... },
+                    "--client-id", M.CLIENT, "--login-url", M.login_url(settings), ... },
     { BROWSER = self:browser() })
 end
 

@@ -321,8 +321,8 @@ describe("a profile with a setting that nginx does not support", function()
     local environment = { XDG_CONFIG_HOME = home, XDG_STATE_HOME = folder.new(),
                           PCAPI_LOGIN_URL = sandbox.url .. "/login/-" }
     os.execute("mkdir " .. home .. "/pcapi")
-    local login = sandbox.pcapi({ "login", "--tenant", "a.example", "--client-id", "me" },
-      environment)
+    local login = sandbox.pcapi({ "login", "--tenant", "a.example", "--client-id",
+                                  "00000000-0000-0000-0000-000000000000" }, environment)
     assert.equal(0, login.status, login.err)
     folder.write(home .. "/pcapi/config", "ca_file = /etc/ssl/proxy-ca.pem\n")
     local names = {}
