@@ -277,6 +277,9 @@ $(MAN)/made: $(wildcard dev/manpages) $(shell find lua -name '*.lua')
 	  ! [ -e "$$page" ] || scdoc <"$$page" >"$${page%.scd}" || exit 1; done
 	@touch $@
 
+# Gives what root has built to the owner of this folder.
+GIVE_BACK = [ "$$(id -u)" != 0 ] || chown -hR --reference=. build
+
 # dev/install says what goes where.
 install install-nginx uninstall: export PREFIX := $(PREFIX)
 install install-nginx uninstall: export DESTDIR := $(DESTDIR)
@@ -286,6 +289,7 @@ install: export MAN := $(MAN)
 install:
 	@dev/need $(BUILD_NEEDS) $(MAN_NEEDS)
 	@$(MAKE) --no-print-directory -s build man
+	@$(GIVE_BACK)
 	@lua5.4 dev/install command
 
 # Installs pcapi for LuaJIT, where nginx finds it.
@@ -293,6 +297,7 @@ install-nginx: export ABI := 5.1
 install-nginx:
 	@dev/need $(PAGE_NEEDS)
 	@$(MAKE) --no-print-directory -s LUA=luajit build
+	@$(GIVE_BACK)
 	@lua5.4 dev/install nginx
 
 uninstall:
