@@ -64,25 +64,27 @@ nginx-demo:
 	@sandbox/run examples/nginx/run
 
 # Runs the specs on every Lua in LUAS, the specs of nginx from outside, the specs of the client in a
-# worker of nginx, and the tests of the C code. Use -j to run them in parallel.
-test: $(LUAS:%=test-on-%) test-nginx test-in-nginx test-of-c
+# worker of nginx, and the tests of the C code, side by side. build/test has the totals.
+SUITES := $(LUAS) nginx in-nginx c
+test: test-needs
+	@rm -rf build/test && mkdir -p build/test
+	@$(MAKE) --no-print-directory -k $(if $(findstring jobserver,$(MAKEFLAGS)),,-j3) \
+	  $(SUITES:%=suite-%); lua5.4 dev/suite sum build/test $(SUITES)
+
+# The specs of code in nginx need to run on one Lua only.
+NGINX_SPECS  := spec/service/nginx
+SPECS_ON_LUA := $(filter-out $(NGINX_SPECS),$(wildcard spec/unit spec/project spec/sandbox spec/service/*))
+SUITE_nginx    = SPECS='$(NGINX_SPECS)' test-lua
+SUITE_in-nginx = test-in-nginx
+SUITE_c        = test-c
+suite-%:
+	@lua5.4 dev/suite run build/test $* \
+	  $(MAKE) --no-print-directory -s $(or $(SUITE_$*),LUA=$* SPECS='$(SPECS_ON_LUA)' test-lua)
 
 test-needs:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
 	@dev/npm spec/oidc
 	@for lua in $(LUAS) luajit; do $(MAKE) --no-print-directory -s LUA=$$lua build || exit 1; done
-
-# These specs test code in nginx, so they need to run on one Lua only.
-NGINX_SPECS := spec/service/nginx
-test-on-%: test-needs
-	@$(MAKE) --no-print-directory LUA=$* test-lua \
-	  SPECS='$(filter-out $(NGINX_SPECS),$(wildcard spec/unit spec/project spec/sandbox spec/service/*))'
-
-test-nginx: test-needs
-	@$(MAKE) --no-print-directory SPECS='$(NGINX_SPECS)' test-lua
-
-test-of-c: test-needs
-	@$(MAKE) --no-print-directory test-c
 
 # RUN is a prefix of the interpreter's command: valgrind, or a sanitizer's preload.
 BUSTED ?= dev/busted
@@ -162,7 +164,7 @@ valgrind:
 lint:
 	@dev/need $(BUILD_NEEDS) lua-check clang clang-tidy libluajit2-5.1-dev
 	luacheck -q lua spec sandbox examples bin/pcapi dev/busted dev/busted-in-nginx \
-	  dev/busted_in_worker.lua dev/coverage dev/install dev/line_counter.lua \
+	  dev/busted_in_worker.lua dev/busted_output.lua dev/coverage dev/install dev/line_counter.lua dev/suite \
 	  bench bench/run bench/nginx/run
 	@for cc in gcc clang; do for lua in lua5.4 luajit; do \
 	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua OUT=build/lint-$$cc || exit 1; done; done
@@ -307,4 +309,4 @@ uninstall:
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-nginx test-bare test-page page-needs screenshot test-needs test-of-c test-library test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill coverage bench bench-nginx soak waiting docs types man install install-nginx uninstall clean
+.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill coverage bench bench-nginx soak waiting docs types man install install-nginx uninstall clean
