@@ -7,7 +7,7 @@ local made = {}
 -- @treturn string
 function M.new()
   local pipe = assert(io.popen "mktemp -d")
-  local path = pipe:read "*l"
+  local path = assert(pipe:read "*l", "no temporary folder")
   pipe:close()
   made[#made + 1] = path
   return path
