@@ -114,6 +114,7 @@ build = {
     ["pcapi.cli.progress"] = "lua/pcapi/cli/progress.lua",
     ["pcapi.cli.prompt"] = "lua/pcapi/cli/prompt.lua",
     ["pcapi.cli.records"] = "lua/pcapi/cli/records.lua",
+    ["pcapi.cli.registration"] = "lua/pcapi/cli/registration.lua",
     ["pcapi.cli.results"] = "lua/pcapi/cli/results.lua",
     ["pcapi.cli.sign_out"] = "lua/pcapi/cli/sign_out.lua",
     ["pcapi.cli.tenant_list"] = "lua/pcapi/cli/tenant_list.lua",

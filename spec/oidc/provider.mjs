@@ -50,6 +50,7 @@ function jwtClient(id, alg) {
 function clients() {
   const all = [
     client('pub', 'none'),
+    client('0b8e6a1c-1111-4222-8333-944455556666', 'none'), // an id as Entra's
     // contains characters that must be encoded
     client('sec', 'client_secret_post', { client_secret: 'a+b/c=d&e%25~f' }),
   ];

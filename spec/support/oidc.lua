@@ -5,6 +5,9 @@ local files = require "spec.support.files"
 
 local M = {}
 
+--- A public client whose id looks like one of Entra; `pub` is another one.
+M.CLIENT = "0b8e6a1c-1111-4222-8333-944455556666"
+
 --- The secret of the client `sec`.
 M.SECRET = "a+b/c=d&e%25~f"
 
@@ -47,6 +50,13 @@ function M.start(settings)
     error("the OpenID provider does not start: " .. log, 0)
   end
   return provider
+end
+
+--- A provider that another process has started; it can be used, but not stopped.
+-- @tparam string url
+-- @treturn table as of @{start}
+function M.at(url)
+  return setmetatable({ url = url, tenant = "oidc" }, Provider)
 end
 
 --- Stops the provider, if it still runs.

@@ -35,11 +35,20 @@ local function redirect_error(redirect)
   local read = { code = redirect.error,
                  message = refusal.shorten(redirect.error_description or redirect.error) }
   local kind, hint, number = refusal.classify(read)
-  return errors.new {
+  return refusal.in_browser(errors.new {
     kind = kind or "sign_in_required", hint = hint or "Sign in again",
     message = "sign-in: " .. read.message, oauth_error = redirect.error,
     code = number or redirect.error,
-  }
+  })
+end
+
+-- Exchanges the code for tokens.
+local function redeem(account, context, attempt, code)
+  local tokens, err = account:request(context, endpoints.add_target(account.endpoint, {
+    grant_type = "authorization_code", code = code, redirect_uri = attempt.redirect_uri,
+    code_verifier = attempt.verifier,
+  }))
+  return tokens, err and refusal.in_browser(err)
 end
 
 local function wait(account, context, listener, on_wait)
@@ -88,10 +97,7 @@ function M.new(options)
     if not code then
       return nil, err
     end
-    return account:request(context, endpoints.add_target(account.endpoint, {
-      grant_type = "authorization_code", code = code, redirect_uri = attempt.redirect_uri,
-      code_verifier = attempt.verifier,
-    }))
+    return redeem(account, context, attempt, code)
   end
 end
 

@@ -208,7 +208,8 @@ local CLASSES = {
 }
 
 local by_name, by_number = {}, {}
-for _, class in pairs(CLASSES) do
+for class_name, class in pairs(CLASSES) do
+  class.name = class_name
   for name in (class.names or ""):gmatch "%S+" do
     by_name[name] = class
   end
@@ -266,6 +267,27 @@ function M.classify(read)
   if class then
     return class.kind, class.hint, number and "AADSTS" .. number
   end
+end
+
+--- The class of an error of the sign-in service, which is finer than its kind.
+-- @tparam pcapi.error err
+-- @treturn ?string such as `"consent"` or `"redirect"`; nil for an error of another server
+function M.class_of(err)
+  if not err.oauth_error then
+    return nil
+  end
+  local class = by_number[(err.code or ""):match "^AADSTS(%d+)$" or ""] or by_name[err.oauth_error]
+  return class and class.name
+end
+
+--- Replaces the hint of an error of a sign-in in a browser, if it advises to use a browser.
+-- @tparam pcapi.error err
+-- @treturn pcapi.error the same
+function M.in_browser(err)
+  if M.class_of(err) == "device_code_policy" then
+    err.hint = CLASSES.policy.hint
+  end
+  return err
 end
 
 return M

@@ -1,6 +1,7 @@
---- Opens an address in a browser by the commands in BROWSER, which colons separate. If one
--- is missing or fails, the next is tried. In a command `%s` stands for the address and `%%`
--- for a percent sign; without `%s` the address is the last argument.
+--- Opens an address in a browser by the commands in BROWSER, which colons separate; by default
+-- the command of the desktop. If one is missing or fails, the next is tried. In a command `%s`
+-- stands for the address and `%%` for a percent sign; without `%s` the address is the last
+-- argument.
 -- @module pcapi.cli.browser
 local schema = require "pcapi.settings.schema"
 
@@ -54,6 +55,31 @@ local function quoted_command(command, address)
     words[#words + 1] = quoted(address)
   end
   return #words > 0 and table.concat(words, " ") or nil
+end
+
+--- The commands that open a browser, as BROWSER has them.
+-- @tparam function getenv as os.getenv
+-- @treturn ?string nil without BROWSER and without a desktop
+function M.commands(getenv)
+  local function is_set(name)
+    return (getenv(name) or "") ~= ""
+  end
+  return is_set "BROWSER" and getenv "BROWSER"
+    or is_set "WSL_DISTRO_NAME" and "wslview:xdg-open" -- Windows opens it
+    or (is_set "DISPLAY" or is_set "WAYLAND_DISPLAY") and "xdg-open" or nil
+end
+
+--- Whether the user sits at this machine and can use a browser on it. Over SSH the browser would
+-- open on the other machine, or slowly over the network.
+-- @tparam function getenv as os.getenv
+-- @treturn boolean
+function M.is_near(getenv)
+  for _, name in ipairs { "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY" } do
+    if (getenv(name) or "") ~= "" then
+      return false
+    end
+  end
+  return M.commands(getenv) ~= nil
 end
 
 --- Makes the shell command that opens an address in the background. It unsets the variables

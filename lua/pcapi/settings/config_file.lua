@@ -180,11 +180,12 @@ function M.parse(text)
   return self
 end
 
-local function fail(message)
-  return errors.fail { kind = "config", message = message }
+local function fail(message, hint)
+  return errors.fail { kind = "config", message = message, hint = hint }
 end
 
 local ABSENT = { [2] = true, [20] = true } -- ENOENT, ENOTDIR
+local DENIED = 13 -- EACCES
 
 -- The text of the file; `""` for a default file that is absent.
 local function text_of(path, must_exist)
@@ -199,7 +200,9 @@ local function text_of(path, must_exist)
   end
   why = why or "unknown error"
   return fail("cannot read the configuration file: "
-    .. (why:find(path, 1, true) and why or path .. ": " .. why))
+    .. (why:find(path, 1, true) and why or path .. ": " .. why),
+    -- as in a container that runs as another user
+    not must_exist and code == DENIED and "If HOME is the folder of another user, set HOME" or nil)
 end
 
 --- Reads the configuration file. The default file may be absent; a file that is named

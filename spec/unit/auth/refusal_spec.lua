@@ -1,3 +1,4 @@
+local errors = require "pcapi.error"
 local refusal = require "pcapi.auth.refusal"
 
 -- Classifies the response of a token endpoint: name, AADSTS numbers in its list and text.
@@ -186,5 +187,34 @@ describe("an error of the sign-in service", function()
       assert.equal("sign_in_required", kind)
       assert.is_nil(code)
     end
+  end)
+end)
+
+describe("the class of an error", function()
+  local function err(fields)
+    fields.kind, fields.message = "forbidden", "x"
+    return errors.new(fields)
+  end
+
+  it("is that of its number, else that of its name", function()
+    assert.equal("consent", refusal.class_of(err { oauth_error = "invalid_grant",
+                                                   code = "AADSTS65001" }))
+    assert.equal("sign_in", refusal.class_of(err { oauth_error = "invalid_grant",
+                                                   code = "AADSTS999" }))
+    assert.equal("declined", refusal.class_of(err { oauth_error = "access_denied" }))
+    assert.is_nil(refusal.class_of(err { oauth_error = "teapot" }))
+  end)
+
+  it("is none for an error of the service", function()
+    assert.is_nil(refusal.class_of(err { code = "AADSTS65001", status = 403 }))
+    assert.is_nil(refusal.class_of(err {}))
+  end)
+
+  it("in a browser has no hint to use a browser", function()
+    local blocked = refusal.in_browser(err { oauth_error = "invalid_grant", code = "AADSTS53003",
+                                             hint = "pcapi login --browser" })
+    assert.matches("ask its administrator", blocked.hint, 1, true)
+    local other = refusal.in_browser(err { oauth_error = "x", hint = "y" })
+    assert.equal("y", other.hint)
   end)
 end)

@@ -47,6 +47,32 @@ describe("pcapi.cli.browser", function()
     end)
   end
 
+  for _, case in ipairs {
+    { {} },
+    { { DISPLAY = "" } },
+    { { DISPLAY = ":0" }, "xdg-open", true },
+    { { WAYLAND_DISPLAY = "wayland-0" }, "xdg-open", true },
+    { { WSL_DISTRO_NAME = "Debian" }, "wslview:xdg-open", true },
+    { { BROWSER = "w3m %s", DISPLAY = ":0" }, "w3m %s", true },
+    { { BROWSER = "", DISPLAY = ":0" }, "xdg-open", true },
+    { { BROWSER = "firefox", SSH_CONNECTION = "192.0.2.1 1 192.0.2.2 22" }, "firefox" },
+    { { DISPLAY = "localhost:10", SSH_TTY = "/dev/pts/0" }, "xdg-open" },
+  } do
+    local names = {}
+    for name in pairs(case[1]) do
+      names[#names + 1] = name
+    end
+    table.sort(names)
+    it(("with %s%s the user has %s"):format(#names == 0 and "nothing" or table.concat(names, ", "),
+      case[1].DISPLAY == "" and " (empty)" or "", case[2] or "no browser"), function()
+        local function getenv(name)
+          return case[1][name]
+        end
+        assert.equal(case[2], browser.commands(getenv))
+        assert.equal(case[3] or false, browser.is_near(getenv))
+      end)
+  end
+
   it("opens no address with a character that is special to a shell", function()
     for _, address in ipairs { "https://a.example/'; touch x; '", "https://a.example/$(x)",
                                "https://a.example/`x`", "https://a.example/ x",

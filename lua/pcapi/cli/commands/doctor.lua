@@ -33,11 +33,11 @@ local STEPS = { "configuration", "sign-in", "sign-in name", "sign-in connection"
 -- skipped were not tested.
 local function new_list(show)
   local list = { status = exit.EXIT.ok }
-  local function append(status, detail, next_step)
+  local function append(status, detail, next_step, err)
     local row = { step = STEPS[#list + 1], status = status, detail = detail,
                   next_step = next_step }
     list[#list + 1] = row
-    show(row)
+    show(row, err)
   end
   function list.skip_to(step)
     while #list < #STEPS and STEPS[#list + 1] ~= step do
@@ -46,7 +46,7 @@ local function new_list(show)
   end
   function list.add(step, status, detail, next_step, err)
     list.skip_to(step)
-    append(status, detail, next_step)
+    append(status, detail, next_step, err)
     if status == FAILED and list.status == exit.EXIT.ok then
       list.status = err and exit.status_of(err) or exit.EXIT.error
     end
@@ -266,15 +266,26 @@ local function warn_of_key_log()
   end
 end
 
---- Runs the command.
+--- Tests each step.
 -- @tparam table args
-function M.run(args)
-  warn_of_key_log()
-  local list = new_list(args.json and function() end or row_writer(args))
+-- @tparam function show is called with the result of each step: `step`, `status` ("ok", "failed" or
+-- "not tested"), and optionally `detail` and `next_step`; and of a failed step with its error, or a
+-- table with `kind` alone, or nil
+-- @treturn table array of the results; and `status`, the exit status
+function M.test(args, show)
+  local list = new_list(show)
   local profile = connect.profile(args)
   local context = connect.context(args, profile)
   check_all(list, context, args, profile)
   context.transport:close()
+  return list
+end
+
+--- Runs the command.
+-- @tparam table args
+function M.run(args)
+  warn_of_key_log()
+  local list = M.test(args, args.json and function() end or row_writer(args))
   if args.json then
     output.json("steps", list, { "step", "status", "detail", "next_step" },
       { status = list.status == exit.EXIT.ok and OK or FAILED })
