@@ -141,6 +141,14 @@ describe("a terminal is safe from", function()
     end
   end)
 
+  it("the settings in the checklist of the registration", function()
+    local result = run({ "login", "--checklist" }, {
+      PCAPI_TENANT = "a\194\155b", PCAPI_LOGIN_URL = "https://e.example/\194\1551m" })
+    assert.equal(0, result.status, result.err)
+    assert_harmless(result.out)
+    assert.matches("https://e.example/\\u{9b}1m/a%C2%9Bb/adminconsent", result.out, 1, true)
+  end)
+
   it("the names of tenants, in the list, the messages and the trace", function()
     local name = HOSTILE:gsub("[\r\n]", "")
     folder.write(home .. "/list", name .. "\ncontoso.example\n")

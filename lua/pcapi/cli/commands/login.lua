@@ -81,6 +81,11 @@ local function known_of(settings)
            tenant = values.tenant, client_id = values.client_id }
 end
 
+-- Settings of the environment may hold characters that move a terminal's cursor.
+local function checklist_of(known)
+  return text.visible(registration.checklist(known), true)
+end
+
 local function stop_for_lack(settings)
   local names, flags = {}, {}
   for _, name in ipairs { "tenant", "client_id" } do
@@ -110,7 +115,7 @@ end
 
 local function ask_client_id(args, known)
   if not args.quiet then
-    io.stderr:write("\n", registration.checklist(known), "\n")
+    io.stderr:write("\n", checklist_of(known), "\n")
   end
   exit.say("Application (client) ID: Entra > App registrations > the application > Overview")
   local id = answer_or_stop("Client ID:", function(answer)
@@ -242,8 +247,7 @@ end
 -- @tparam table args
 function M.run(args)
   if args.checklist then
-    local known = known_of(connect.stored_profile(args).settings)
-    return output.write(registration.checklist(known))
+    return output.write(checklist_of(known_of(connect.stored_profile(args).settings)))
   end
   local profile
   profile, args = completed(args)
