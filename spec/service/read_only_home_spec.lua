@@ -94,7 +94,9 @@ describe("a stored sign-in in a folder that cannot be written", function()
   it("serves until its access token has expired, then is an error before it is used", function()
     home:sign_in()
     make_read_only()
-    environment.PCAPI_REFRESH_TOKEN = nil
+    for _, name in ipairs { "REFRESH_TOKEN", "TENANT", "CLIENT_ID" } do
+      environment["PCAPI_" .. name] = false
+    end
     local line = AS_USER .. sandbox.command_line({ "non-mfa" }, environment)
     assert.equal(0, sandbox.shell(line).status)
     os.execute(("sed -i 's/\"expires_at\":[0-9]*/\"expires_at\":1/' %s/.local/state/pcapi/*.json")

@@ -26,7 +26,8 @@ local function grants(settings)
 end
 
 local function seed()
-  return curl.fetch({ url = sandbox.url .. "/_sandbox/refresh_token?client_id=" .. homes.CLIENT }).body
+  local path = "/_sandbox/refresh_token?client_id=" .. homes.CLIENT
+  return curl.fetch({ url = sandbox.url .. path }).body
 end
 
 -- An environment as in CI, with this refresh token.
