@@ -217,14 +217,10 @@ describe("the other commands", function()
     assert.is_nil(table.concat(without, "\n"):find "  yes ")
   end)
 
-  it("print a completion script", function()
-    assert.truthy(run({ "completion", "bash" }).out:find "non%-mfa")
-  end)
-
-  it("print version and help", function()
-    assert.truthy(run({ "--version" }).out:find("^pcapi %d"))
-    local help = run({ "--help" }).out
-    assert.truthy(help:find("PCAPI_TOKEN", 1, true) and help:find("Exit status", 1, true))
+  it("print the version", function()
+    local version = run({ "--version" }).out
+    assert.truthy(version:find "^pcapi %d%S*\n$")
+    assert.equal(version, run({ "version" }).out)
   end)
 end)
 
@@ -232,7 +228,7 @@ describe("the exit status", function()
   local closed = sandbox.env "PCAPI_SANDBOX_CLOSED_URL"
 
   local cases = {
-    { 2, {}, "command", "no command" },
+    { 2, { "--quiet" }, "command", "no command" },
     { 2, { "non-mfa", "--output", "xml" }, "table", "an unknown output" },
     { 2, { "non-mfa", "--since", "someday" }, "--since", "an invalid time" },
     { 2, { "non-mfa", "--colums", "upn" }, "--colums", "an unknown flag" },

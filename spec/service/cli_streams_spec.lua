@@ -2,6 +2,7 @@
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
+local homes = require "spec.support.home"
 local sandbox = require "spec.support.sandbox"
 
 local FULL = "No space left on device"
@@ -23,14 +24,16 @@ end
 
 local function sign_in()
   local result = sandbox.shell(("HOME=%s XDG_STATE_HOME= XDG_CONFIG_HOME= %s bin/pcapi -q login "
-    .. "--tenant contoso.example --client-id client"):format(home, sandbox.lua))
+    .. "--tenant contoso.example --client-id %s"):format(home, sandbox.lua, homes.CLIENT))
   assert(result.status == 0, result.err)
 end
 
 local WRITERS = {
   "--help", "-h", "--version", "non-mfa --help", "adoption -h", "requests --help", "login --help",
   "logout --help", "status --help", "doctor --help", "config --help", "config show --help",
+  "", "help", "version",
   "completion --help", "completion bash", "completion zsh", "completion fish",
+  "completion bash -- st",
   "config show", "config show --json", "status", "status --json", "doctor", "doctor --json",
   "non-mfa", "non-mfa -o json", "non-mfa -o jsonl", "non-mfa -o csv", "adoption", "requests",
 }
@@ -86,7 +89,8 @@ describe("standard error that is full or closed", function()
     it("changes neither status nor output: " .. redirection, function()
       local cases = {
         { 0, "--trace non-mfa -o csv" }, { 0, "--trace non-mfa" }, { 0, "adoption" },
-        { 0, "config show" }, { 2, "non-mfa --bogus" }, { 2, "" }, { 1, "--ca-file /none non-mfa" },
+        { 0, "config show" }, { 2, "non-mfa --bogus" }, { 2, "-q" }, { 0, "" },
+        { 1, "--ca-file /none non-mfa" },
         { 4, "--trace non-mfa", "mfa=900421" },
         { 6, "--trace --timeout 1 non-mfa", "delay=30" },
       }
@@ -123,8 +127,8 @@ describe("closed standard streams", function()
     for _, closed in ipairs { "<&-", "<&- >&- 2>&-" } do
       os.execute("rm -rf " .. home .. "/.local")
       local result = sandbox.shell(("HOME=%s XDG_STATE_HOME= XDG_CONFIG_HOME= %s bin/pcapi --trace "
-        .. "login --tenant contoso.example --client-id client %s")
-        :format(home, sandbox.lua, closed))
+        .. "login --tenant contoso.example --client-id %s %s")
+        :format(home, sandbox.lua, homes.CLIENT, closed))
       assert.equal(0, result.status, closed .. ": " .. result.err)
       local stored = curl.shell("cat " .. home .. "/.local/state/pcapi/*.json")
       assert.truthy(stored:find "^{.*}%s*$", closed .. ": " .. stored)

@@ -452,7 +452,8 @@ describe("conflicting options are refused:", function()
   for words, said in pairs {
     ["non-mfa --all-profiles --tenants x"] = "--tenants",
     ["--profile a non-mfa --all-profiles"] = "--profile is for one tenant",
-    ["--tenant a non-mfa --tenants x"] = "--tenant is for one tenant, --tenants for several",
+    ["--tenant a.example non-mfa --tenants x"] =
+      "--tenant is for one tenant, --tenants for several",
     ["--token-stdin non-mfa --all-profiles"] = "--token-stdin is for one tenant",
     ["--profile a status --all-profiles"] = "--profile is for one tenant",
     ["non-mfa --parallel 3"] = "--parallel needs --all-profiles or --tenants",

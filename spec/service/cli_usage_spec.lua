@@ -38,30 +38,62 @@ end
 
 -- The exit status, a part of the message, and the arguments.
 local CASES = {
-  { 2, "a command is required" },
+  { 2, "a command is required\npcapi: try 'pcapi --help'", "--quiet" },
   { 2, "unknown command ''", "" },
   { 2, "unknown command ''", "", "non-mfa" },
   { 2, "too many arguments", "non-mfa", "" },
-  { 2, "unknown command 'nonmfa'\nDid you mean 'non-mfa'?", "nonmfa" },
+  { 2, "unknown command 'nonmfa'; did you mean \"non-mfa\"?\npcapi: try 'pcapi --help'",
+    "nonmfa" },
+  { 2, "unknown command 'shwo'; did you mean \"show\"?\npcapi: try 'pcapi config --help'",
+    "config", "shwo" },
   { 2, "unknown command '-'", "-" },
   { 2, "a command is required", "--" },
   { 2, "unknown command '999", LONG },
   { 2, "unknown option '--999", "--" .. LONG },
-  { 2, "has 100000 bytes; an argument may have 8192", ENDLESS },
-  { 2, "has 100002 bytes; an argument may have 8192", "--" .. ENDLESS, "status" },
-  { 2, "has 100000 bytes; an argument may have 8192", "non-mfa", "--user", ENDLESS },
+  { 2, "unknown command '999", ENDLESS },
+  { 2, "unknown option '--999", "--" .. ENDLESS, "status" },
+  { 2, "unknown option '--sinse'; did you mean \"--since\"?\npcapi: try 'pcapi non-mfa --help'",
+    "non-mfa", "--sinse", "24h" },
+  { 2, "unknown option '--sinse'; did you mean \"--since\"?\npcapi: try 'pcapi --help'", "--sinse",
+    "24h", "non-mfa" },
+  { 2, "unknown option '--porfile'; did you mean \"--profile\"?", "--porfile", "a", "status" },
+  { 2, "--without-mfa is an option of pcapi requests; pcapi non-mfa does not have it\n"
+    .. "pcapi: try 'pcapi requests --help'", "non-mfa", "--without-mfa" },
+  { 2, "-o is an option of pcapi non-mfa, adoption and requests; pcapi status does not have it",
+    "status", "-o", "csv" },
+  { 2, "--browser is an option of pcapi login; write it after the command", "--browser", "login" },
+  { 2, "--parallel may be given once only", "non-mfa", "--all-profiles", "--parallel", "2",
+    "--parallel=3" },
+  { 2, "--limit is now --parallel", "non-mfa", "--all-profiles", "--limit", "3" },
+  { 2, "--user needs a value: --user USER\npcapi: try 'pcapi non-mfa --help'", "non-mfa",
+    "--user" },
+  { 2, "--user needs a value: --user USER", "non-mfa", "--user", "--since", "24h" },
+  { 2, "--profile needs a value: --profile NAME\npcapi: try 'pcapi help options'", "status",
+    "--profile" },
+  { 2, "-o needs a value: -o FORMAT", "non-mfa", "-qo" },
+  { 2, "--all-profiles takes no value", "non-mfa", "--all-profiles=yes" },
+  { 2, "--all-profiles and --tenants exclude each other", "non-mfa", "--all-profiles",
+    "--tenants", "-" },
   { 2, "unknown command '\\xff\\xfe", "\255\254" },
   { 2, "unknown option '--" .. WRITTEN .. "'", "--" .. ESCAPES },
   { 2, "unknown command '" .. WRITTEN .. "'", ESCAPES },
-  { 2, "option '--help' does not take arguments", "--help=1" },
-  { 2, "option '--version' does not take arguments", "--version=1" },
-  { 2, "pcapi config --help", "config" },
-  { 2, "pcapi status --help", "status", "more" },
-  { 2, "pcapi completion --help", "completion" },
-  { 2, "must be one of 'bash', 'zsh', 'fish'", "completion", "csh" },
-  { 2, "'--output' must be one of 'table', 'json', 'jsonl', 'csv'", "non-mfa", "--output=" },
-  { 2, "'-o' must be one of 'table', 'json', 'jsonl', 'csv'", "non-mfa", "-oxml" },
-  { 2, "must be one of 'global', 'us_government', 'china'", "--cloud", "mars", "non-mfa" },
+  { 2, "--help takes no value", "--help=1" },
+  { 2, "--version takes no value", "--version=1" },
+  { 2, "pcapi config needs a subcommand\npcapi: try 'pcapi config --help'", "config", "-q" },
+  { 2, "too many arguments: 'more'\npcapi: try 'pcapi status --help'", "status", "more" },
+  { 2, "too many arguments: 'more'\npcapi: try 'pcapi config show --help'", "config", "show",
+    "more" },
+  { 2, "pcapi completion needs SHELL: bash, zsh, fish\npcapi: try 'pcapi completion --help'",
+    "completion" },
+  { 2, "SHELL must be one of bash, zsh, fish, not 'csh'", "completion", "csh" },
+  { 2, "there is no help on 'loign'; did you mean \"login\"?\npcapi: try 'pcapi help'", "help",
+    "loign" },
+  { 2, "there is no help on 'config hide'", "help", "config", "hide" },
+  { 2, "--output must be one of table, json, jsonl, csv, not ''", "non-mfa", "--output=" },
+  { 2, "-o must be one of table, json, jsonl, csv, not 'xml'\npcapi: try 'pcapi non-mfa --help'",
+    "non-mfa", "-oxml" },
+  { 2, "--cloud must be one of global, us_government, china, not 'mars'\n"
+    .. "pcapi: try 'pcapi help options'", "--cloud", "mars", "non-mfa" },
   { 2, "--columns needs field names", "non-mfa", "--columns", "" },
   { 2, "--columns needs field names", "non-mfa", "--columns", " , ," },
   { 2, "no field '" .. WRITTEN:gsub("\\r\\n", "", 1):match "^[^f]*", "non-mfa", "--columns",
@@ -94,8 +126,13 @@ local CASES = {
   { 2, "--end-date must be a day such as 2024-02-03, not ''", "adoption", "--end-date", "" },
   { 2, "--user must not be empty; * stands for any text", "non-mfa", "--user", "" },
   { 2, "--application must not be empty", "adoption", "--application=" },
-  { 2, "--tenant must not be empty; give a value, or leave it out", "--tenant", "", "non-mfa" },
-  { 2, "--client-id must not be empty", "--client-id=", "login" },
+  { 2, "--tenant must be a GUID or a domain such as fabrikam.onmicrosoft.com, not ''", "--tenant",
+    "", "non-mfa" },
+  { 2, "--tenant must be a GUID or a domain such as fabrikam.onmicrosoft.com, not 'fabrikam'",
+    "--tenant", "fabrikam", "login" },
+  { 2, "--client-id must be a GUID, such as 00000000-0000-0000-0000-000000000000, not 'foo'",
+    "--client-id", "foo", "login" },
+  { 2, "--client-id must be a GUID", "--client-id=", "login" },
   { 2, "--config must not be empty", "--config", "", "non-mfa" },
   { 2, "--ca-file must not be empty", "--ca-file", "", "non-mfa" },
   { 2, "--certificate must not be empty", "--certificate", "", "login" },
@@ -160,22 +197,22 @@ describe("a command line with an error or an extreme value", function()
                              { "--help", "non-mfa", "--parallel", "0" } } do
       local result = run(words)
       assert.same({ 0, "" }, { result.status, result.err })
-      assert.truthy(result.out:find "^Usage: pcapi %[%-h%]")
+      assert.truthy(result.out:find "^Usage: pcapi COMMAND")
     end
     assert.truthy(run({ "--version", "--help" }).out:find "^pcapi %S+\n$")
     assert.truthy(run({ "non-mfa", "-h", "--bogus" }).out:find "^Usage: pcapi non%-mfa")
     assert.truthy(run({ "config", "show", "--help" }).out:find "^Usage: pcapi config show")
   end)
 
-  it("says in the help of each command where the options of all commands are listed", function()
-    for _, words in ipairs { { "non-mfa" }, { "login" }, { "status" }, { "doctor" },
-                             { "config", "show" } } do
-      words[#words + 1] = "--help"
-      local help = run(words).out
-      assert.truthy(help:find("For the options of all commands", 1, true), help)
-      for line in help:gmatch "[^\n]+" do
-        assert.is_true(#line <= 80, line)
-      end
+  it("may have a value of many bytes, which matches no user", function()
+    assert.equal("pcapi: None of 25 records matches.\n", run({ "non-mfa", "--user", ENDLESS }).err)
+  end)
+
+  it("is shown the help if it is only pcapi, or only a command with subcommands", function()
+    for _, case in ipairs { { {}, { "--help" } }, { { "config" }, { "config", "--help" } } } do
+      local result = run(case[1])
+      assert.same({ 0, "" }, { result.status, result.err })
+      assert.equal(run(case[2]).out, result.out)
     end
   end)
 end)

@@ -1,88 +1,232 @@
---- Defines and parses the command line, with lua-argparse.
+--- Parses the command line.
+--
+-- Options of all commands may stand anywhere, those of a command behind its name. A value is the
+-- next word, or follows `=`, or the letter of a short option. `--` ends the options.
 -- @module pcapi.cli.arguments
-local argparse = require "argparse"
+local check = require "pcapi.check"
 local commands = require "pcapi.cli.commands"
+local exit = require "pcapi.cli.exit"
 local options = require "pcapi.cli.options"
-local text = require "pcapi.text"
-local version = require "pcapi.version"
 
 local M = {}
 
-local EPILOG = [[
-Sign in once with 'pcapi login'. If something fails, run 'pcapi doctor'.
+local shown = options.shown
 
-Tokens and secrets are never arguments, because other users of the machine can
-read arguments. They come from files, from standard input, or from the variables
-PCAPI_TOKEN, PCAPI_REFRESH_TOKEN, PCAPI_CLIENT_SECRET and PCAPI_KEY_PASSPHRASE.
+-- The state of a command line that is read word by word:
+-- `args`: the values by key; `known`: the options by name, those of the command included;
+-- `path`: the words that name the command, and `command` its declaration; `declared`: its
+-- arguments without a flag, and `count`, how many of them were read; `pending`: the option whose
+-- value is missing at the end.
+local Parser = {}
+Parser.__index = Parser
 
-An option overrides the environment, the environment overrides the profile in
-the configuration file, and that overrides the values stored at sign-in. Run
-'pcapi config show' to see each setting and its source.
-
-Exit status: 0 success, 1 error, 2 wrong usage, 3 some of several tenants
-failed, 4 sign-in or MFA, 5 throttled, 6 network, 130 interrupted.]]
-
-local LONGEST = 8192 -- bytes of an argument: argparse needs quadratic time to suggest a name
-
--- Adds --help. It only notes the element whose help is wanted: argparse would print the help and
--- end the process even if the output failed. If several options print a text, the first one counts.
-local function with_help(element, state)
-  return element:add_help {
-    description = "Show this help and exit",
-    action = function()
-      state.help_of = state.help_of or element
-    end,
-  }
+-- Adds the options of all commands, or of a command. Only the command that is used is loaded.
+local function declare(self, list)
+  for _, option in ipairs(list or {}) do
+    for _, name in ipairs(option) do
+      self.known[name] = option
+    end
+    self.args[options.key(option)] = option.default
+  end
 end
 
-local OF_ALL = "For the options of all commands, such as --profile, see 'pcapi --help'."
+local function new_parser(is_tolerant)
+  local self = setmetatable({ args = {}, known = {}, path = {}, count = 0,
+                              is_tolerant = is_tolerant }, Parser)
+  declare(self, options.GLOBAL)
+  return self
+end
 
-local function add_command(parser, state, name, described)
-  local command = with_help(parser:command(name, described.summary,
-    (described.notes and described.notes .. "\n" or "") .. OF_ALL), state)
-  if described.define then
-    described.define(command)
+-- Ends the command with a message that points to the page of the help. A tolerant parser goes on.
+local function fail(self, message, page)
+  if not self.is_tolerant then
+    page = page or ("pcapi " .. table.concat(self.path, " ")):gsub(" $", "") .. " --help"
+    exit.stop(exit.EXIT.usage, ("%s\npcapi: try '%s'"):format(message, page))
   end
-  if described.subcommands then
-    command:command_target(name .. "_command")
-    command:require_command(true)
-    for _, subcommand in ipairs(described.subcommands) do
-      add_command(command, state, subcommand.name, subcommand)
+end
+
+local GLOBAL_PAGE = "pcapi help options"
+
+local function page_of(option)
+  for _, other in ipairs(options.GLOBAL) do
+    if option == other then
+      return GLOBAL_PAGE
     end
   end
 end
 
--- Only the commands that `is_used` contains are loaded; the others have just a name.
-local function new_parser(state, is_used)
-  local parser = with_help(argparse("pcapi",
-    "Query Microsoft Partner Center for users and applications that do not use multifactor "
-      .. "authentication (MFA).", EPILOG), state)
-  parser:flag("--version", "Print the version and exit"):action(function()
-    state.version = not state.help_of
-  end)
-  options.account(parser)
-  options.connection(parser)
-  parser:option("--color", "Colour tables and states"):choices { "auto", "always", "never" }
-    :default "auto"
-  parser:mutex(
-    parser:flag("-q --quiet", "Show no progress and no summary; warnings and errors stay"),
-    parser:flag("-v --verbose", "Log retries, pauses and finished tenants to stderr"))
-  parser:help_max_width(80)
-  parser:usage_max_width(80)
-  parser:command_target("command")
-  parser:require_command(true)
-  for _, name in ipairs(commands.names) do
-    add_command(parser, state, name, is_used[name] and commands.load(name) or {})
+local function keys(list)
+  local set = {}
+  for _, word in ipairs(list) do
+    set[word] = true
   end
-  return parser
+  return set
 end
 
-local function whole_parser()
-  local is_used = {}
-  for _, name in ipairs(commands.names) do
-    is_used[name] = true
+-- Why a value cannot be used; or nil and what it means.
+local function problem(option, label, value)
+  if option.choices and not keys(option.choices)[value] then
+    return ("%s must be one of %s, not '%s'"):format(label, table.concat(option.choices, ", "),
+      shown(value))
+  elseif option.check then
+    local read, why = option.check(value)
+    return not read and why or nil, read
   end
-  return new_parser({}, is_used)
+  return nil, value
+end
+
+local function set(self, option, label, value)
+  local key, why = options.key(option), nil
+  if option.once and self.args[key] ~= nil then
+    return fail(self, label .. " may be given once only", page_of(option))
+  elseif option.value then
+    why, value = problem(option, label, value)
+  end
+  if why then
+    return fail(self, why, page_of(option))
+  elseif option.many then
+    self.args[key] = self.args[key] or {}
+    table.insert(self.args[key], value)
+  else
+    self.args[key] = value
+  end
+end
+
+local RENAMED = { ["--limit"] = "--parallel" }
+
+-- The commands that have an option, by its names.
+local function owners_by_name()
+  local owners = {}
+  for _, entry in ipairs(commands.all()) do
+    for _, option in ipairs(entry.command.options or {}) do
+      for _, name in ipairs(option) do
+        owners[name] = owners[name] or {}
+        table.insert(owners[name], entry.path)
+      end
+    end
+  end
+  return owners
+end
+
+local function unknown_option(self, name)
+  if self.is_tolerant then
+    return
+  elseif RENAMED[name] then
+    return fail(self, ("%s is now %s"):format(name, RENAMED[name]))
+  end
+  local path, owners = table.concat(self.path, " "), owners_by_name()
+  local others = owners[name]
+  if not others then
+    -- before the command, it may be an option of any command
+    local names = path == "" and owners or {}
+    for known in pairs(self.known) do
+      names[known] = true
+    end
+    return fail(self, ("unknown option '%s'%s"):format(shown(name), check.near(name, names)))
+  end
+  fail(self, ("%s is an option of pcapi %s; %s"):format(name,
+    table.concat(others, ", "):gsub(", ([^,]+)$", " and %1"), path == ""
+    and "write it after the command" or ("pcapi %s does not have it"):format(path)),
+    ("pcapi %s --help"):format(others[1]))
+end
+
+-- Whether the next word is a value. A word that looks like an option is one more likely than a
+-- value, but a number may be negative, and `-` is standard input.
+local function is_value(word)
+  return word ~= nil and (word == "-" or not word:find "^%-" or word:find "^%-[%d.]" ~= nil)
+end
+
+-- Reads an option with the value that is joined to it, or with the next word as its value. Returns
+-- whether it used the next word.
+local function read_option(self, name, value, next_word)
+  local option = self.known[name]
+  if not option then
+    return unknown_option(self, name)
+  elseif not option.value then
+    if value then
+      return fail(self, name .. " takes no value", page_of(option))
+    end
+    return set(self, option, name, true)
+  elseif value then
+    return set(self, option, name, value)
+  elseif is_value(next_word) then
+    set(self, option, name, next_word)
+    return true
+  end
+  self.pending = next_word == nil and option or nil
+  fail(self, ("%s needs a value: %s %s"):format(name, name, option.value), page_of(option))
+end
+
+-- Reads a group of short options, such as `-qo csv`. Returns as `read_option`.
+local function read_letters(self, word, next_word)
+  for i = 2, #word do
+    local name = "-" .. word:sub(i, i)
+    local option = self.known[name]
+    local rest = option and option.value and i < #word and word:sub(i + 1) or nil
+    local used = read_option(self, name, rest, i == #word and next_word or nil)
+    if rest or used then
+      return used
+    end
+  end
+end
+
+local function enter(self, name, command)
+  local key = #self.path == 0 and "command" or self.path[1] .. "_command"
+  self.args[key] = name
+  self.path[#self.path + 1], self.command, self.declared = name, command, command.arguments or {}
+  declare(self, command.options)
+end
+
+-- Reads a word that names a command, or an argument of it.
+local function read_word(self, word)
+  if self.command and not self.command.subcommands then
+    local argument = self.declared[self.count + 1]
+    if not argument then
+      return fail(self, ("too many arguments: '%s'"):format(shown(word)))
+    end
+    self.count = argument.many and self.count or self.count + 1
+    return set(self, argument, argument.value, word)
+  end
+  local command = commands.find({ word }, self.command)
+  if command then
+    return enter(self, word, command)
+  end
+  fail(self, ("unknown command '%s'%s"):format(shown(word),
+    check.near(word, keys(commands.names_of(self.command)))))
+end
+
+local function read(self, words)
+  local i, is_literal = 1, false
+  while i <= #words and not (self.args.help or self.args.version) do
+    local word, used = words[i], nil
+    if is_literal or word == "-" or not word:find "^%-" then
+      read_word(self, word)
+    elseif word == "--" then
+      is_literal = true
+    elseif word:find "^%-%-" then
+      local name, value = word:match "^(.-)=(.*)$"
+      used = read_option(self, name or word, value, words[i + 1])
+    else
+      used = read_letters(self, word, words[i + 1])
+    end
+    i = i + (used and 2 or 1)
+  end
+  self.is_literal = is_literal
+  return self
+end
+
+-- A command needs its subcommand and its arguments.
+local function check_complete(self)
+  if not self.command then
+    fail(self, "a command is required")
+  elseif self.command.subcommands then
+    fail(self, ("pcapi %s needs a subcommand"):format(table.concat(self.path, " ")))
+  end
+  local argument = self.declared[self.count + 1]
+  if argument and not argument.optional then
+    fail(self, ("pcapi %s needs %s"):format(table.concat(self.path, " "), argument.value
+      .. (argument.choices and ": " .. table.concat(argument.choices, ", ") or "")))
+  end
 end
 
 -- Options for one tenant, and options for several.
@@ -90,10 +234,14 @@ local OF_ONE = { { "profile", "--profile" }, { "tenant", "--tenant" },
                  { "token_stdin", "--token-stdin" } }
 local OF_SEVERAL = { { "parallel", "--parallel" }, { "rate", "--rate" } }
 
--- A message for options that exclude or need one another, which argparse does not check.
+-- A message for options that exclude or need one another.
 local function conflict(args)
   local several = args.all_profiles and "--all-profiles" or args.tenants and "--tenants"
-  if args.all_profiles and args.client_id then -- with --tenants, it is for those without profile
+  if args.quiet and args.verbose then
+    return "--quiet and --verbose exclude each other; leave one of them out"
+  elseif args.all_profiles and args.tenants then
+    return "--all-profiles and --tenants exclude each other; leave one of them out"
+  elseif args.all_profiles and args.client_id then -- with --tenants, for those without a profile
     return "each profile has its own client ID; leave out --client-id"
   end
   for _, option in ipairs(several and OF_ONE or OF_SEVERAL) do
@@ -106,99 +254,44 @@ local function conflict(args)
   end
 end
 
-local function length_problem(argv)
-  for _, word in ipairs(argv) do
-    if #word > LONGEST then
-      return ("'%s' has %d bytes; an argument may have %d"):format(
-        options.shown(word:sub(1, LONGEST)), #word, LONGEST)
-    end
+-- The help that the words ask for: with --help, or by a name without anything else.
+local function help_of(self, words)
+  local is_group = not self.command or self.command.subcommands
+  if self.args.help or is_group and #words == #self.path then
+    return require("pcapi.cli.help").of(self.path)
   end
 end
 
--- Joins a negative number to the option before it; argparse would take the number for an option.
-local function with_negatives(argv)
-  local words = {}
-  for _, word in ipairs(argv) do
-    if word:find "^%-[%d.]" and #words > 0 and words[#words]:find "^%-%-%a[%w-]*$" then
-      words[#words] = words[#words] .. "=" .. word
-    else
-      words[#words + 1] = word
-    end
+--- Parses the command line. Wrong usage ends the command.
+-- @tparam {string,...} words
+-- @treturn table the values by key, and `command`; or `text` alone, to print instead of running a
+-- command
+function M.parse(words)
+  local self = read(new_parser(), words)
+  if self.args.version then
+    return { text = require("pcapi.cli.commands.version").text }
   end
-  return words
-end
-
-local RENAMED = { ["--limit"] = "--parallel" }
-
--- The message of argparse, which repeats values from the command line.
-local function readable(message)
-  local old = message:match "^unknown option '(.-)'"
-  if RENAMED[old] then
-    return ("%s is now %s"):format(old, RENAMED[old])
+  local help = help_of(self, words)
+  if help then
+    return { text = help }
   end
-  local first, suggestion = message:match "^(.*)(\nDid you mean [^\n]*)$"
-  return text.visible(first or message):gsub("'(.-)'", function(value)
-    return "'" .. options.shown(value) .. "'"
-  end) .. (suggestion or "")
-end
-
--- The words that name commands. A word may also be the value of an option.
-local function commands_in(words)
-  local is_command, is_used, first = {}, {}, nil
-  for _, name in ipairs(commands.names) do
-    is_command[name] = true
-  end
-  for _, word in ipairs(words) do
-    if is_command[word] then
-      is_used[word], first = true, first or word
-    end
-  end
-  return is_used, first
-end
-
-local function text_of(state, parser)
-  if state.version then
-    return "pcapi " .. version .. "\n"
-  elseif state.help_of then
-    local element = state.help_of ~= parser and state.help_of or whole_parser()
-    return element:get_help() .. "\n"
-  end
-end
-
---- Parses the command line.
--- @tparam {string,...} argv
--- @treturn[1] table the options by name; or `text` alone, to print instead of running a command
--- @treturn[2] nil
--- @treturn[2] string the message, with the command that shows help
-function M.parse(argv)
-  local message = length_problem(argv)
+  check_complete(self)
+  local message = conflict(self.args)
   if message then
-    return nil, message
+    fail(self, message)
   end
-  local state, words = {}, with_negatives(argv)
-  local is_used, first = commands_in(words)
-  local parser = new_parser(state, is_used)
-  local ok, args = parser:pparse(words)
-  local shown = text_of(state, parser)
-  if shown then
-    return { text = shown }
-  elseif not ok then
-    return nil, ("%s\npcapi: try '%s --help'"):format(readable(args),
-      first and "pcapi " .. first or "pcapi")
-  end
-  message = conflict(args)
-  if message then
-    return nil, message
-  end
-  return args
+  return self.args
 end
 
---- A script that completes the command line.
--- @tparam string shell bash, zsh or fish
--- @treturn string
-function M.completion(shell)
-  local parser = whole_parser()
-  return parser["get_" .. shell .. "_complete"](parser)
+--- Reads the beginning of a command line, whatever errors it has.
+-- @tparam {string,...} words
+-- @treturn table `args`, `known` (options by name), `path` (the words that name the command),
+-- `command`, `argument` (the argument that a further word would be), `pending` (the option whose
+-- value a further word would be), `is_literal` (no option can follow)
+function M.scan(words)
+  local self = read(new_parser(true), words)
+  self.argument = self.declared and self.declared[self.count + 1]
+  return self
 end
 
 return M

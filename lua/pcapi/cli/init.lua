@@ -20,11 +20,9 @@ local function guard_streams()
 end
 
 local function command(argv)
-  local args, message = arguments.parse(argv)
-  if not args then
-    exit.stop(exit.EXIT.usage, message)
-  elseif args.text then
-    return output.write(terminal.plain(args.text))
+  local args = arguments.parse(argv)
+  if args.text then
+    return output.write(args.text)
   end
   commands.load(args.command).run(args)
 end

@@ -1,4 +1,18 @@
 --- The options that several commands share, and the functions that check their values.
+--
+-- An option is a table. Its array part holds its names, the long one last. Its fields are `about`
+-- (what it does, in one line of the help) and, if it takes a value, `value` (the word that stands
+-- for the value in the help). Optional fields:
+--
+-- - `choices`: array of the allowed values;
+-- - `default`;
+-- - `check`: function `(text) → value`, or `nil` and a message;
+-- - `once`: the option may be given once only; of other options the last one counts;
+-- - `group`: heading in the help;
+-- - `env`: environment variable with the same meaning;
+-- - `complete`: the words that completion offers: an array, or `"profile"`, `"columns"`, `"file"`
+--   or `"folder"`;
+-- - `key`: name in the arguments, if not that of the option.
 -- @module pcapi.cli.options
 local core = require "pcapi.core"
 local defaults = require "pcapi.defaults"
@@ -10,6 +24,38 @@ local url = require "pcapi.url"
 
 local M = {}
 
+--- The name of an option's value in the arguments: `client_id` for `--client-id`.
+-- @tparam table option
+-- @treturn string
+function M.key(option)
+  return option.key or (option[#option]:gsub("^%-+", ""):gsub("-", "_"))
+end
+
+--- What an option does, with its values and its variable.
+-- @tparam table option
+-- @treturn string
+function M.meaning(option)
+  return option.about .. (option.choices and ": " .. table.concat(option.choices, ", ") or "")
+    .. (option.default and (" (default: %s)"):format(option.default) or "")
+    .. (option.env and (" (%s)"):format(option.env) or "")
+end
+
+--- Entries of the help for options: names and the word for the value, and the meaning.
+-- @tparam {table,...} list
+-- @treturn table array of `{ label, meaning }`
+function M.entries(list)
+  local entries = {}
+  for i, option in ipairs(list) do
+    entries[i] = {
+      -- a short name is optional, so the long ones stand below one another
+      (#option == 1 and option[1]:find "^%-" and "    " or "") .. table.concat(option, ", ")
+        .. (option.value and " " .. option.value or ""),
+      M.meaning(option),
+    }
+  end
+  return entries
+end
+
 local SHOWN = 60 -- columns of one value in a message
 
 --- A value from the command line, made safe and short enough for a message.
@@ -20,7 +66,7 @@ function M.shown(value)
   return text.width(value) > SHOWN and (text.cut(value, SHOWN)) or value
 end
 
---- Makes a converter for a decimal number. Values outside the limits are typing errors.
+--- Makes a check for a decimal number. Values outside the limits are typing errors.
 -- @tparam string flag
 -- @tparam number least
 -- @tparam number most
@@ -56,7 +102,10 @@ local function moment(value)
   return ok and value, "--since: " .. tostring(message)
 end
 
-local function day(flag)
+--- Returns the check of an option for a day.
+-- @tparam string flag
+-- @treturn function
+function M.day(flag)
   return function(value)
     if time.is_day(value) then
       return value
@@ -65,9 +114,13 @@ local function day(flag)
   end
 end
 
--- An empty value comes from an unset variable in a script. It would match no user, or the
--- environment's value would be used, which may name another tenant.
-local function filled(flag, cure)
+--- Returns the check of an option whose value must not be empty. An empty value comes from an
+-- unset variable in a script. It would match no user, or the environment's value would be used,
+-- which may name another tenant.
+-- @tparam string flag
+-- @tparam ?string cure the end of the message
+-- @treturn function
+function M.filled(flag, cure)
   return function(value)
     if value ~= "" then
       return value
@@ -96,7 +149,26 @@ local function address(flag)
   end
 end
 
---- A converter for a JSON object.
+local GUID = "^" .. ("%x"):rep(8) .. ("%-" .. ("%x"):rep(4)):rep(4) .. ("%x"):rep(8) .. "$"
+
+-- Entra gives an application a GUID, a tenant a GUID and domains.
+local function client_id(value)
+  if value:find(GUID) then
+    return value
+  end
+  return nil, ("--client-id must be a GUID, such as 00000000-0000-0000-0000-000000000000, not '%s';"
+    .. " Entra shows it as \"Application (client) ID\""):format(M.shown(value))
+end
+
+local function tenant(value)
+  if value:find(GUID) or value:find "^%w[%w%-]*%.[%w%-.]*%w$" then
+    return value
+  end
+  return nil, ("--tenant must be a GUID or a domain such as fabrikam.onmicrosoft.com, not '%s'")
+    :format(M.shown(value))
+end
+
+--- The check of an option for a JSON object.
 -- @tparam string value
 -- @treturn[1] string value
 -- @treturn[2] nil
@@ -108,107 +180,104 @@ function M.json_object(value)
   return nil, "--claims must be JSON, as the error message shows it"
 end
 
---- Adds an option whose value is a text that must not be empty.
--- @tparam table parser
--- @tparam string flag
--- @tparam string description
--- @tparam string argname
+M.SINCE = { "--since", value = "TIME", check = moment,
+            about = "Only records since TIME: 24h, 7d, yesterday, 2024-02-03",
+            complete = { "24h", "7d", "yesterday" } }
+
+M.USER = { "--user", value = "USER", check = M.filled("--user", "* stands for any text"),
+           about = "Only this user: UPN or object ID, * for any text" }
+
+M.APPLICATION = { "--application", value = "APPLICATION",
+                  check = M.filled("--application", "* stands for any text"),
+                  about = "Only this application: ID or name, * for any text" }
+
+--- Makes the option `--json`.
+-- @tparam string shape of the object
 -- @treturn table the option
-function M.text(parser, flag, description, argname)
-  return parser:option(flag, description):argname(argname):convert(filled(flag))
+function M.json(shape)
+  return { "--json", about = "Write JSON: " .. shape }
 end
 
---- Adds an option for a day.
--- @tparam table command
--- @tparam string flag
--- @tparam string description
-function M.day(command, flag, description)
-  command:option(flag, description):argname("DAY"):convert(day(flag))
+local SEVERAL = "Several tenants at once"
+
+M.ALL_PROFILES = { "--all-profiles", about = "Query the tenant of every profile",
+                   group = SEVERAL }
+
+local LIST = {
+  { "-o", "--output", value = "FORMAT", about = "Output format", choices = formats.names(),
+    default = "table" },
+  { "--columns", value = "FIELDS", about = "Fields to write, separated by commas", check = names,
+    complete = "columns" },
+  M.ALL_PROFILES,
+  { "--tenants", value = "FILE", group = SEVERAL, once = true, check = M.filled "--tenants",
+    complete = "file", about = "Query the tenants listed in FILE, one per line; - for stdin" },
+  { "--parallel", value = "N", group = SEVERAL, once = true,
+    check = M.number("--parallel", 1, 10000, true),
+    about = ("Number of requests in flight at once (default: %d)"):format(defaults.concurrency) },
+  { "--rate", value = "N", group = SEVERAL, once = true,
+    check = M.number("--rate", 0.001, 1000000),
+    about = "Maximum number of requests per second (default: no limit)" },
+}
+
+--- The options of a command that lists records.
+-- @tparam {table,...} own the options that other lists do not have; they come first
+-- @treturn {table,...} with the format, the columns, and the options for several tenants
+function M.list(own)
+  local all = {}
+  for _, part in ipairs { own, LIST } do
+    for _, option in ipairs(part) do
+      all[#all + 1] = option
+    end
+  end
+  return all
 end
 
---- Adds `--since`.
--- @tparam table command
-function M.since(command)
-  command:option("--since", "Only records since TIME: 24h, 7d, yesterday, 2024-02-03, …")
-    :argname("TIME"):convert(moment)
+-- An option that overrides a setting.
+local function setting(group, name, option)
+  local flag = "--" .. name:gsub("_", "-")
+  option[1], option.group = flag, group
+  option.about, option.env = schema.by_name[name].about, schema.by_name[name].env
+  option.check = option.check or M.filled(flag)
+  return option
 end
 
---- Adds `--user`.
--- @tparam table command
-function M.user(command)
-  command:option("--user", "Only this user: UPN or object ID, * for any text")
-    :argname("USER"):convert(filled("--user", "* stands for any text"))
+local function account(name, option)
+  return setting("Account", name, option)
 end
 
---- Adds `--application`.
--- @tparam table command
-function M.application(command)
-  command:option("--application", "Only this application: ID or name, * for any text")
-    :argname("APPLICATION"):convert(filled("--application", "* stands for any text"))
+local function connection(name, option)
+  return setting("Connection", name, option)
 end
 
-local function add_tenants(command)
-  local profiles = command:flag("--all-profiles", "Query the tenant of every profile")
-  local list = command:option("--tenants",
-    "Query the tenants listed in FILE, one per line; - for stdin")
-    :argname("FILE"):overwrite(false):convert(filled "--tenants")
-  command:mutex(profiles, list)
-  command:group("Several tenants at once", profiles, list,
-    command:option("--parallel", ("Number of requests in flight at once (default %d)"):format(
-      defaults.concurrency))
-      :argname("N"):convert(M.number("--parallel", 1, 10000, true)):overwrite(false),
-    command:option("--rate", "Maximum number of requests per second (default: no limit)")
-      :argname("N"):convert(M.number("--rate", 0.001, 1000000)):overwrite(false))
-end
+local COLOR = { "auto", "always", "never" }
 
---- Adds the options of a command that lists records: its format, and several tenants.
--- @tparam table command
-function M.list(command)
-  local known = formats.names()
-  command:option("-o --output", "Output format: " .. table.concat(known, ", "))
-    :argname("FORMAT"):choices(known):default "table"
-  command:option("--columns", "Fields to write, separated by commas"):argname("FIELDS")
-    :convert(names)
-  add_tenants(command)
-end
-
---- Adds the options that choose the account.
--- @tparam table parser
-function M.account(parser)
-  parser:group("Account",
-    parser:option("--profile", "Name of the profile, one per account (PCAPI_PROFILE)")
-      :argname("NAME"):convert(M.profile_name "--profile"),
-    M.text(parser, "--config", "Configuration file (PCAPI_CONFIG)", "FILE")
-      :target "config_file",
-    M.text(parser, "--tenant", "Partner tenant: ID or domain (PCAPI_TENANT)", "TENANT"),
-    M.text(parser, "--client-id", "Application (client) ID in Entra (PCAPI_CLIENT_ID)", "ID"),
-    M.text(parser, "--client-secret-file", "File that contains the client secret", "FILE"),
-    M.text(parser, "--certificate", "Client certificate (PEM), instead of a secret", "FILE"),
-    M.text(parser, "--certificate-key",
-      "RSA key of the certificate (PEM; default: in the same file)", "FILE"),
-    M.text(parser, "--key-passphrase-file", "File that contains the passphrase of the key",
-      "FILE"),
-    parser:option("--cloud", "Microsoft cloud (PCAPI_CLOUD)")
-      :choices { "global", "us_government", "china" },
-    parser:option("--login-url", "URL of the sign-in service (PCAPI_LOGIN_URL)")
-      :argname("URL"):convert(address "--login-url"),
-    parser:flag("--token-stdin", "Read an access token from standard input"))
-end
-
---- Adds the options of the connection.
--- @tparam table parser
-function M.connection(parser)
-  parser:group("Connection",
-    parser:option("--base-url", "URL of Partner Center (PCAPI_BASE_URL)"):argname("URL")
-      :convert(address "--base-url"),
-    parser:option("--prefix",
-      "Path segment before the API version: '' or pcapi (default: try both)"):argname("WORD"),
-    M.text(parser, "--ca-file", "Trusted CAs, PEM file (PCAPI_CA_FILE)", "FILE"),
-    M.text(parser, "--ca-path", "Trusted CAs, hashed directory (PCAPI_CA_PATH)", "DIR"),
-    parser:option("--timeout", ("Overall timeout in seconds (default %d; login %d)"):format(
-      defaults.timeout, defaults.login_timeout))
-      :argname("SECONDS"):convert(M.number("--timeout", 0.001, 604800)), -- a week
-    parser:flag("--trace", "Log each request to stderr, with secrets removed"))
-end
+--- The options of all commands.
+M.GLOBAL = {
+  { "--profile", value = "NAME", group = "Account", env = "PCAPI_PROFILE", complete = "profile",
+    check = M.profile_name "--profile", about = "Name of the profile, one per account" },
+  account("tenant", { value = "TENANT", check = tenant }),
+  account("client_id", { value = "ID", check = client_id }),
+  account("client_secret_file", { value = "FILE", complete = "file" }),
+  account("certificate", { value = "FILE", complete = "file" }),
+  account("certificate_key", { value = "FILE", complete = "file" }),
+  account("key_passphrase_file", { value = "FILE", complete = "file" }),
+  account("cloud", { value = "CLOUD", choices = schema.by_name.cloud.choices }),
+  account("login_url", { value = "URL", check = address "--login-url" }),
+  { "--config", value = "FILE", group = "Account", key = "config_file", env = "PCAPI_CONFIG",
+    check = M.filled "--config", about = "Configuration file", complete = "file" },
+  { "--token-stdin", group = "Account", about = "Read an access token from standard input" },
+  connection("base_url", { value = "URL", check = address "--base-url" }),
+  connection("prefix", { value = "WORD", check = tostring, complete = { "pcapi" } }),
+  connection("ca_file", { value = "FILE", complete = "file" }),
+  connection("ca_path", { value = "DIR", complete = "folder" }),
+  connection("timeout", { value = "SECONDS",
+                          check = M.number("--timeout", 0.001, 604800) }), -- a week
+  { "--trace", group = "Connection", about = "Log each request to stderr, with secrets removed" },
+  { "-q", "--quiet", about = "Hide progress and summary; show warnings and errors" },
+  { "-v", "--verbose", about = "Log retries, pauses and finished tenants to stderr" },
+  { "--color", value = "WHEN", about = "Colour tables", choices = COLOR, default = "auto" },
+  { "-h", "--help", about = "Show this help" },
+  { "--version", about = "Show the version" },
+}
 
 return M

@@ -6,7 +6,35 @@ local derive = require("pcapi.service.list").derive
 local options = require "pcapi.cli.options"
 local records = require "pcapi.cli.records"
 
-local M = { summary = "Show the share of requests with MFA, per day and application" }
+local M = {
+  summary = "Show the share of requests with MFA, per day and application",
+  about = "Show how many requests each application sent to the Partner Center API per day, and how "
+    .. "many of them had multifactor authentication (MFA). Without days, the service decides "
+    .. "which days it reports.",
+  options = options.list {
+    options.SINCE, options.APPLICATION,
+    { "--start-date", value = "DAY", about = "First day to request from the service",
+      check = options.day "--start-date" },
+    { "--end-date", value = "DAY", about = "Last day to request from the service",
+      check = options.day "--end-date" },
+    { "--by", value = "UNIT", choices = { "application", "day" },
+      about = "Add up: one row per application, the lowest share first, or per day" },
+    { "--below", value = "N", check = options.number("--below", 1, 100),
+      about = "Only rows whose share with MFA is below N percent" },
+  },
+  fields = {
+    { "application", "applicationName, or applicationId without a name" },
+    { "share", "a number: percent of the requests with MFA, rounded down" },
+  },
+  examples = {
+    { "Adoption in the first week of February",
+      "pcapi adoption --start-date 2024-02-01 --end-date 2024-02-07" },
+    { "Applications with MFA in less than half of their requests",
+      "pcapi adoption --by application --below 50" },
+    { "Days of one application, for a program",
+      "pcapi adoption --application 'Contoso*' --output json" },
+  },
+}
 
 local LOW = 50 -- percent; a smaller share is red
 
@@ -105,18 +133,6 @@ function M.view(args)
     none = "No application sent a request", noun = sentences.noun,
     one = sentences.one, many = sentences.many,
   }
-end
-
-function M.define(command)
-  options.since(command)
-  options.application(command)
-  options.day(command, "--start-date", "First day to request from the service")
-  options.day(command, "--end-date", "Last day to request from the service")
-  command:option("--by", "Add up: one row per application, the lowest share first, or per day")
-    :choices { "application", "day" }
-  command:option("--below", "Only rows whose share with MFA is below N percent"):argname("N")
-    :convert(options.number("--below", 1, 100))
-  options.list(command)
 end
 
 function M.run(args)

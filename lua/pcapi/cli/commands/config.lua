@@ -3,18 +3,39 @@
 local schema = require "pcapi.settings.schema"
 local connect = require "pcapi.cli.connect"
 local exit = require "pcapi.cli.exit"
+local options = require "pcapi.cli.options"
 local output = require "pcapi.cli.output"
 local url = require "pcapi.url"
 
+local COMMON = { "--profile", "--config", "--quiet", "--color", "--help" }
+
 local M = {
   summary = "Show the settings",
+  about = "Show the settings. pcapi reads the configuration file and never writes it: change it "
+    .. "with an editor. For the settings there are, see 'pcapi help settings'.",
+  common = COMMON,
   subcommands = {
     {
       name = "show", summary = "Show each setting and its source",
-      define = function(command)
-        command:flag("--json", "Write JSON: {\"settings\": [ ... ]}")
-      end,
+      about = "Show each setting of a profile and where it came from: an option, a variable, a "
+        .. "line of the configuration file, the sign-in, or a default. Secrets are not shown.",
+      options = { options.json '{"settings": [ ... ]}' },
+      common = COMMON,
+      fields = {
+        { "setting", "name of the setting" },
+        { "value", "its value; (not shown) for a secret" },
+        { "from", "where the value came from" },
+      },
+      examples = {
+        { "Settings of the default profile", "pcapi config show" },
+        { "Settings of another profile, for a program",
+          "pcapi config show --profile contoso --json" },
+      },
     },
+  },
+  examples = {
+    { "Settings of the default profile", "pcapi config show" },
+    { "The effect of an option", "pcapi config show --cloud china" },
   },
 }
 

@@ -6,6 +6,7 @@ local connect = require "pcapi.cli.connect"
 local exit = require "pcapi.cli.exit"
 local headers = require "pcapi.http.headers"
 local limits = require "pcapi.http.limits"
+local json = require("pcapi.cli.options").json
 local output = require "pcapi.cli.output"
 local pcapi = require "pcapi"
 local terminal = require "pcapi.cli.terminal"
@@ -13,11 +14,24 @@ local text = require "pcapi.text"
 local time = require "pcapi.time"
 local url = require "pcapi.url"
 
-local M = { summary = "Test configuration, sign-in and connection step by step" }
-
-function M.define(command)
-  command:flag("--json", "Write JSON: {\"steps\": [ ... ], \"status\": \"ok\" or \"failed\"}")
-end
+local M = {
+  summary = "Test configuration, sign-in and connection step by step",
+  about = "Test each step from the configuration to a call of the service, and show what to do "
+    .. "next if a step fails. The exit status is 0 if all steps succeed, else that of the first "
+    .. "failed step.",
+  options = { json '{"steps": [ ... ], "status": "ok" or "failed"}' },
+  fields = {
+    { "step", "name of the step" },
+    { "status", "of a step: ok, failed or not tested" },
+    { "detail", "what was found" },
+    { "next_step", "what to do, if the step failed" },
+  },
+  examples = {
+    { "After the first sign-in, or if a command fails", "pcapi doctor" },
+    { "Another profile, with each request, as JSON",
+      "pcapi doctor --profile contoso --trace --json" },
+  },
+}
 
 local HOST_TIMEOUT = 30 -- seconds to reach a host; the call itself may take minutes
 local LARGEST_DRIFT = 300 -- seconds that Entra allows a clock to differ

@@ -19,27 +19,35 @@ local text = require "pcapi.text"
 
 local M = {
   summary = "Sign in once, with MFA; later commands run unattended",
-  notes = "On a terminal it asks for the tenant and the client ID, shows how to register the "
-    .. "application, and tests each step. It uses a browser on this machine if there is a "
-    .. "desktop, else a code for any browser. The options are stored with the sign-in. To keep "
-    .. "several accounts, give each a --profile.",
+  about = {
+    "Sign in as a user who passes MFA, and store the sign-in on this machine. Later commands run "
+      .. "unattended as long as one of them runs at least once every 90 days.",
+    "On a terminal it asks for the tenant and the client ID, shows how to register the "
+      .. "application, and tests each step. It uses a browser on this machine if there is a "
+      .. "desktop, else a code for any browser.",
+    "The values of the options are stored with the sign-in, so later commands need none. To have "
+      .. "several accounts, give each a --profile.",
+  },
+  options = {
+    { "--browser", about = "Sign in with a browser on this machine" },
+    { "--device-code", about = "Sign in with a code, in any browser" },
+    { "--checklist", about = "Print how to register the application, and exit" },
+    { "--claims", value = "JSON", check = options.json_object,
+      about = "Claims that the service requires; needs --browser" },
+  },
+  common = { "--profile", "--tenant", "--client-id", "--client-secret-file", "--certificate",
+             "--certificate-key", "--key-passphrase-file", "--cloud", "--login-url", "--config",
+             "--base-url", "--ca-file", "--ca-path", "--timeout", "--quiet", "--verbose", "--trace",
+             "--help" },
   examples = {
-    "pcapi login",
-    "pcapi login --tenant fabrikam.onmicrosoft.com "
-      .. "--client-id 00000000-0000-0000-0000-000000000000",
-    "pcapi login --profile contoso --browser",
-    "pcapi login --checklist",
+    { "Sign in for the first time; it asks for the rest", "pcapi login" },
+    { "Sign in without questions", "pcapi login --tenant fabrikam.onmicrosoft.com "
+      .. "--client-id 00000000-0000-0000-0000-000000000000" },
+    { "Renew the sign-in of a profile, in a browser on this machine",
+      "pcapi login --profile contoso --browser" },
+    { "Print how to register the application", "pcapi login --checklist" },
   },
 }
-
-function M.define(command)
-  command:mutex(
-    command:flag("--browser", "Sign in with a browser on this machine"),
-    command:flag("--device-code", "Sign in with a code, in any browser"))
-  command:flag("--checklist", "Print how to register the application, and exit")
-  command:option("--claims", "Claims that the service requires; needs --browser"):argname("JSON")
-    :convert(options.json_object)
-end
 
 local ALWAYS_STORED = { tenant = true, client_id = true }
 

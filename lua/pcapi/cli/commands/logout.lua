@@ -8,13 +8,17 @@ local sign_out = require "pcapi.cli.sign_out"
 
 local M = {
   summary = "Delete the stored sign-in of a profile",
-  examples = { "pcapi logout --profile contoso", "pcapi logout --all --yes" },
+  about = "Delete the stored sign-in of a profile from this machine. Its refresh token remains "
+    .. "valid at Microsoft: to revoke it, open the user in Entra and choose Revoke sessions.",
+  options = {
+    { "--all", about = "Delete the stored sign-ins of all profiles" },
+    { "--yes", about = "Delete without a question" },
+  },
+  examples = {
+    { "Sign out of the default profile", "pcapi logout" },
+    { "Sign out of all profiles, without a question", "pcapi logout --all --yes" },
+  },
 }
-
-function M.define(command)
-  command:flag("--all", "Delete the stored sign-ins of all profiles")
-  command:flag("--yes", "Delete without a question")
-end
 
 local function check_consent(args, names)
   if args.yes then

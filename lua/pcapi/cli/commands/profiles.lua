@@ -8,26 +8,52 @@ local options = require "pcapi.cli.options"
 local output = require "pcapi.cli.output"
 local tenant_list = require "pcapi.cli.tenant_list"
 
+local COMMON = { "--config", "--color", "--quiet", "--help" }
+
 local M = {
   summary = "List the profiles, or remove a sign-in",
+  about = "List the profiles, or remove the stored sign-in of one. A profile is an account: it is "
+    .. "in the configuration file, or was made by 'pcapi login --profile NAME'.",
+  common = COMMON,
   subcommands = {
     {
       name = "list", summary = "List the profiles and the user of each",
-      notes = "An asterisk marks the profile that commands use without --profile.",
-      examples = { "pcapi profiles list", "pcapi profiles list --json" },
-      define = function(command)
-        command:flag("--json", "Write JSON")
-      end,
+      about = "List the profiles of the configuration file and of the stored sign-ins, and the "
+        .. "user of each. An asterisk marks the profile that commands use without --profile.",
+      options = { options.json '{"profiles": [ ... ]}' },
+      common = COMMON,
+      fields = {
+        { "profile", "name of the profile" },
+        { "default", "true for the profile that commands use without --profile" },
+        { "signed_in", "true if there is a stored sign-in" },
+        { "user", "the user who signed in" },
+        { "tenant", "the tenant" },
+        { "client_id", "GUID of the application" },
+        { "source", "configuration file, sign-in, or both" },
+      },
+      examples = {
+        { "A table", "pcapi profiles list" },
+        { "JSON, for a program", "pcapi profiles list --json" },
+      },
     },
     {
       name = "remove", summary = "Delete the stored sign-in of a profile",
-      notes = "pcapi does not change the configuration file.",
-      examples = { "pcapi profiles remove contoso" },
-      define = function(command)
-        command:argument("name", "Name of the profile"):argname("NAME")
-          :convert(options.profile_name "NAME")
-      end,
+      about = "Delete the stored sign-in of a profile from this machine. pcapi does not change the "
+        .. "configuration file.",
+      arguments = {
+        { "name", value = "NAME", about = "Name of the profile", complete = "profile",
+          check = options.profile_name "NAME" },
+      },
+      common = COMMON,
+      examples = {
+        { "Remove the sign-in of one profile", "pcapi profiles remove contoso" },
+        { "Remove it without a message", "pcapi profiles remove contoso --quiet" },
+      },
     },
+  },
+  examples = {
+    { "List the profiles", "pcapi profiles list" },
+    { "Remove the sign-in of one of them", "pcapi profiles remove contoso" },
   },
 }
 

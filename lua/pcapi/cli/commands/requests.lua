@@ -3,7 +3,24 @@
 local options = require "pcapi.cli.options"
 local records = require "pcapi.cli.records"
 
-local M = { summary = "List the requests of the last 7 days, with and without MFA" }
+local M = {
+  summary = "List the requests of the last 7 days, with and without MFA",
+  about = "List the requests to the Partner Center API in the last 7 days, the newest first, and "
+    .. "whether the token of each had multifactor authentication (MFA). The service returns the "
+    .. "newest 10,000 requests.",
+  options = options.list {
+    options.SINCE, options.USER, options.APPLICATION,
+    { "--without-mfa", about = "Only requests without MFA" },
+  },
+  examples = {
+    { "Which users and operations still lack MFA",
+      "pcapi requests --without-mfa --columns upn,operationName,ipAddress" },
+    { "Requests of one user since yesterday",
+      "pcapi requests --user kim@fabrikam.example --since yesterday" },
+    { "Requests of all tenants, at most 10 calls per second",
+      "pcapi requests --all-profiles --rate 10 --output csv > requests.csv" },
+  },
+}
 
 --- How people see the records.
 M.view = {
@@ -26,14 +43,6 @@ M.view = {
   one = "1 request was made",
   many = "%d requests were made",
 }
-
-function M.define(command)
-  options.since(command)
-  options.user(command)
-  options.application(command)
-  command:flag("--without-mfa", "Only requests without MFA")
-  options.list(command)
-end
 
 function M.run(args)
   records.run(args, M.view)

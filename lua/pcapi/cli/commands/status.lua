@@ -6,22 +6,49 @@ local connect = require "pcapi.cli.connect"
 local defaults = require "pcapi.defaults"
 local exit = require "pcapi.cli.exit"
 local errors = require "pcapi.error"
+local options = require "pcapi.cli.options"
 local output = require "pcapi.cli.output"
 local terminal = require "pcapi.cli.terminal"
 local text = require "pcapi.text"
 local time = require "pcapi.time"
 
-local M = { summary = "Show the signed-in user, the expiry, and whether MFA was used" }
-
-function M.define(command)
-  command:flag("--all-profiles", "Show the status of every profile")
-  command:flag("--json", "Write JSON: {\"profiles\": [ ... ]}")
-end
+local M = {
+  summary = "Show the signed-in user, the expiry, and whether MFA was used",
+  about = "Show who is signed in, in which tenant, with or without MFA, and until when. The "
+    .. "command reads the stored sign-in and sends no request. It exits with 4 if nobody is signed "
+    .. "in, or without MFA.",
+  options = {
+    { "--all-profiles", about = "Show the status of every profile" },
+    options.json '{"profiles": [ ... ]}',
+  },
+  common = { "--profile", "--config", "--token-stdin", "--quiet", "--color", "--help" },
+  fields = {
+    { "profile", "name of the profile" },
+    { "signed_in", "true if there is a sign-in or a token" },
+    { "user", "the user who signed in" },
+    { "tenant_id", "GUID of the user's tenant" },
+    { "client_id", "GUID of the application" },
+    { "mfa", "yes, no or unknown" },
+    { "sign_in_until", "when the sign-in ends, if it is not used before" },
+    { "expires_at", "when the access token ends; it is renewed automatically" },
+    { "renewed_at", "when the access token was last renewed" },
+    { "signed_in_at", "when the user signed in" },
+    { "audience", "the service that the access token is for" },
+    { "source", "the file or variable of the sign-in" },
+  },
+  examples = {
+    { "The default profile", "pcapi status" },
+    { "All profiles, for a program", "pcapi status --all-profiles --json" },
+  },
+}
 
 local SOON = 14 * 24 * 3600 -- seconds before its end that are worth a colour
 
-local FIELDS = { "profile", "signed_in", "user", "tenant_id", "client_id", "mfa", "sign_in_until",
-                 "expires_at", "renewed_at", "signed_in_at", "audience", "source" }
+local FIELDS = {}
+
+for i, field in ipairs(M.fields) do
+  FIELDS[i] = field[1]
+end
 
 local TITLES = { profile = "profile", user = "user", tenant_id = "tenant",
                  client_id = "application", mfa = "MFA", sign_in_until = "sign-in until",

@@ -10,21 +10,33 @@ local time = require "pcapi.time"
 
 local M = {
   summary = "Print an access token for other tools",
-  notes = "An access token that has expired is renewed. Hand tokens on over a pipe, not as "
-    .. "arguments: other users of the machine can read arguments.",
+  about = "Print an access token of the stored sign-in for another tool. A token that has expired "
+    .. "is renewed. Hand tokens on over a pipe, not as arguments: other users of the machine can "
+    .. "read arguments.",
+  options = {
+    { "--refresh-token", key = "print_refresh_token", -- args.refresh_token would be a setting
+      about = "Print the refresh token instead, for PCAPI_REFRESH_TOKEN" },
+    { "--json", about = "Write JSON with the expiry and the account" },
+  },
+  fields = {
+    { "access_token", "the access token; not with --refresh-token" },
+    { "refresh_token", "the refresh token, with --refresh-token" },
+    { "expires_at", "when the access token ends" },
+    { "sign_in_until", "when the refresh token ends, if it is not used before" },
+    { "profile", "name of the profile" },
+    { "user", "the user who signed in" },
+    { "tenant_id", "GUID of the user's tenant" },
+    { "tenant", "the tenant, with --refresh-token" },
+    { "client_id", "GUID of the application, with --refresh-token" },
+    { "audience", "the service that the access token is for" },
+  },
   examples = {
-    "{ printf 'Authorization: Bearer '; pcapi token; } | curl -H @- "
-      .. "https://api.partnercenter.microsoft.com/v1/partnerRequests",
-    "pcapi token --refresh-token | gh secret set PCAPI_REFRESH_TOKEN",
+    { "Call the API by another tool", "{ printf 'Authorization: Bearer '; pcapi token; } | "
+      .. "curl -H @- https://api.partnercenter.microsoft.com/v1/partnerRequests" },
+    { "Store the refresh token for CI",
+      "pcapi token --refresh-token | gh secret set PCAPI_REFRESH_TOKEN" },
   },
 }
-
-function M.define(command)
-  command:target "token_command" -- args.token and args.refresh_token would be settings
-  command:flag("--refresh-token", "Print the refresh token instead, for PCAPI_REFRESH_TOKEN")
-    :target "print_refresh_token"
-  command:flag("--json", "Write JSON with the expiry and the account")
-end
 
 -- What is known of an access token; `known` is the status of the account that issued it.
 local function access_facts(profile, token, known)
