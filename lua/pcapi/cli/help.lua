@@ -50,20 +50,8 @@ local function entries_text(entries, least)
   return table.concat(lines, "\n")
 end
 
--- A command line that is too long goes on in the next line, if possible with an option.
 local function code_text(lines)
-  local all = {}
-  for _, line in ipairs(lines) do
-    line = line == "" and line or "  " .. line
-    while #line > WIDTH do
-      local head = line:sub(1, WIDTH - 2)
-      local first = head:match "^(.*%S) %-" or head:match "^(.*%S) "
-      all[#all + 1] = first .. " \\"
-      line = "      " .. line:sub(#first + 2)
-    end
-    all[#all + 1] = line
-  end
-  return table.concat(all, "\n")
+  return (("  " .. table.concat(lines, "\n  ")):gsub("\n  \n", "\n\n"))
 end
 
 local function block_text(block, indent, least)
@@ -80,7 +68,9 @@ local function text_of(page)
     for i, block in ipairs(section) do
       blocks[i] = block_text(block, section.title and "  " or "", page.least)
     end
-    parts[#parts + 1] = (section.title and section.title .. ":\n" or "")
+    local title = section.title and section.title
+      .. (section.where and (" (%s)"):format(section.where) or "") .. ":\n"
+    parts[#parts + 1] = (title or "")
       .. table.concat(blocks, "\n\n")
   end
   return table.concat(parts, "\n\n") .. "\n"

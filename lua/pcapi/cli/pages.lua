@@ -1,9 +1,9 @@
 --- The pages of the help and of the manual: what they say, without its layout.
 --
 -- A page is a table: `name`, `usage`, `summary`, `sections` (an array), and `least`, the least
--- width of labels. A section is an array of blocks with a `title`, except the first one. A block
--- is a text (a paragraph), a table with `entries` (array of `{ label, meaning }`) or a table with
--- `code` (array of lines).
+-- width of labels. A section is an array of blocks with a `title`, except the first one, and
+-- perhaps `where`, the command that shows the rest. A block is a text (a paragraph), a table with
+-- `entries` (array of `{ label, meaning }`) or a table with `code` (array of lines).
 -- @module pcapi.cli.pages
 local commands = require "pcapi.cli.commands"
 local fields = require "pcapi.cli.fields"
@@ -41,8 +41,8 @@ local function global(names)
 end
 
 local function add_common(sections, names)
-  sections[#sections + 1] = { title = "Options of all commands (the rest: pcapi help options)",
-                              { entries = options.entries(global(names or USUAL)) } }
+  sections[#sections + 1] = { title = "Options of all commands",
+                              where = "the rest: pcapi help options", { entries = options.entries(global(names or USUAL)) } }
 end
 
 local function add_entries(sections, title, entries)
@@ -86,11 +86,25 @@ function M.fields(command)
   return all
 end
 
+local WIDTH = 76 -- columns of code, which is indented
+
+-- Appends a command line. If it is too long, it goes on in the next line, with an option if
+-- possible.
+local function add_code(lines, line)
+  while #line > WIDTH do
+    local head = line:sub(1, WIDTH - 2)
+    local first = head:match "^(.*%S) %-" or head:match "^(.*%S) "
+    lines[#lines + 1] = first .. " \\"
+    line = "    " .. line:sub(#first + 2)
+  end
+  lines[#lines + 1] = line
+end
+
 local function add_examples(sections, examples)
   local lines = {}
   for _, example in ipairs(examples) do
     lines[#lines + 1] = example[1] and "# " .. example[1]
-    lines[#lines + 1] = example[2]
+    add_code(lines, example[2])
   end
   sections[#sections + 1] = { title = "Examples", { code = lines } }
 end
@@ -137,21 +151,57 @@ local function summaries(names, load)
   return summaries_of(list)
 end
 
---- The page of pcapi itself.
--- @treturn table page
-function M.overview()
-  local sections = { { "List the users and applications of a Microsoft partner that sign in "
-    .. "without multifactor authentication (MFA)." } }
+local function summary_of_topic(name)
+  return topics[name]
+end
+
+local ABOUT = { "List the users and applications of a Microsoft partner that sign in without "
+  .. "multifactor authentication (MFA)." }
+
+-- Appends the commands, in their groups.
+local function add_commands(sections)
   for _, group in ipairs(commands.groups) do
     add_entries(sections, group.title, summaries(group, commands.load))
   end
-  add_common(sections)
-  add_entries(sections, "Topics (pcapi help TOPIC)", summaries(topics.names, function(name)
-    return topics[name]
-  end))
-  add_examples(sections, EXAMPLES)
+end
+
+local function new_overview(sections)
   return { name = "pcapi", usage = "pcapi COMMAND [OPTIONS]", sections = sections, least = 10,
            summary = "List the partner users who sign in without MFA" }
+end
+
+--- The page of pcapi itself.
+-- @treturn table page
+function M.overview()
+  local sections = { ABOUT }
+  add_commands(sections)
+  add_common(sections, { "--profile", "--timeout", "--quiet", "--help" })
+  add_entries(sections, "Topics", summaries(topics.names, summary_of_topic))
+  sections[#sections].where = "pcapi help TOPIC"
+  add_examples(sections, EXAMPLES)
+  return new_overview(sections)
+end
+
+-- Appends a section and the sections that belong to it.
+local function add_part(sections, title, parts)
+  for i, part in ipairs(parts) do
+    part.level = i > 1 and 2 or nil
+    part.title = i > 1 and part.title or title
+    sections[#sections + 1] = part
+  end
+end
+
+--- The page of pcapi in the manual: with all options and topics.
+-- @treturn table page, some of whose sections have a `level`: 2 belongs to the section before it
+function M.manual()
+  local sections, lists = { ABOUT }, { { "Each command has a man page, such as pcapi-login(1)." } }
+  add_commands(lists)
+  add_part(sections, "Commands", lists)
+  for _, name in ipairs(topics.names) do
+    add_part(sections, (name:gsub("-", " ")), topics[name].sections)
+  end
+  add_examples(sections, EXAMPLES)
+  return new_overview(sections)
 end
 
 return M

@@ -39,7 +39,7 @@ _pcapi() {
     for line in ${(f)text}; do
         case $line in
             :file) compset -P '--*='; _files; return ;;
-            :folder) compset -P '--*='; _files -/; return ;;
+            :folder) compset -P '--*='; _path_files -/; return ;;
             :open) after='' ;;
             *) found+=("$line") ;;
         esac
