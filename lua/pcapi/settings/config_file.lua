@@ -42,9 +42,14 @@ function M.path(getenv)
   return home and home:find "^/" and home .. "/.config/pcapi/config" or nil
 end
 
--- A comment may follow a value, but not within quotes.
-local function value_of(text)
-  return text:match '^"([^"]*)"%s+[#;]' or text:match '^"(.*)"$' or text:gsub("%s+[#;].*$", "")
+-- A value without its quotes and the comment that may follow it; or nil and what is wrong.
+local function value_of(text, name)
+  local quoted = text:match '^"([^"]*)"%s+[#;]' or text:match '^"(.*)"$'
+  if quoted or not text:find '^"' then
+    return quoted or (text:gsub("%s+[#;].*$", ""))
+  end
+  return nil, (text:find('"', 2, true) and "text follows the closing quote of %s"
+    or "the closing quote of %s is missing"):format(name)
 end
 
 local IN_FILE = {} -- the settings that the file may hold, for suggestions
@@ -128,7 +133,9 @@ local function read_value(line, number, section)
   elseif values[name] then
     return ("%s is already set in line %d"):format(name, values[name].line)
   end
-  values[name] = { value = value_of(value), line = number }
+  value, problem = value_of(value, name)
+  values[name] = { value = value, line = number }
+  return problem
 end
 
 -- The names of the profiles in a file, sorted.

@@ -91,6 +91,11 @@ describe("the configuration file", function()
     for name, case in pairs {
       ["an unknown setting"] = { "[a]\ntenent = x", ":2: ", 'did you mean "tenant"?' },
       ["a setting that resembles none"] = { "zzzzzzzzzzzz = x", ":1: ", "there are: " },
+      ["a quote that is not closed"] = { '[a]\ntenant = "x', ":2: ",
+        "the closing quote of tenant is missing" },
+      ["a lone quote"] = { '[a]\ntenant = "', ":2: ", "the closing quote of tenant is missing" },
+      ["text behind a closing quote"] = { 'tenant = "x" y # z', ":1: ",
+        "text follows the closing quote of tenant" },
       ["a line without ="] = { "\n\ntenant", ":3: ", "neither [section] nor name = value" },
       ["a missing bracket"] = { "[a", ":1: ", "neither [section] nor name = value" },
       ["a section without a name"] = { "[ ]", ":1: ", "a section needs a name" },
