@@ -345,8 +345,9 @@ describe("--tenants", function()
     assert.same({ contoso = 1 }, counts(result))
     assert.is_nil(result.err:find("\27", 1, true))
     assert.truthy(result.err:find("pcapi: nobody.example: sign_in_required: no profile has this "
-      .. "name or tenant. Run: pcapi login", 1, true), result.err)
-    assert.truthy(result.err:find([[pcapi: what is\x1b[2Jthis?: ]], 1, true), result.err)
+      .. "name or tenant (line 2). Run: pcapi login", 1, true), result.err)
+    assert.truthy(result.err:find([[pcapi: what is\x1b[2Jthis?: config: line 3 is neither ]]
+      .. "a profile nor the ID or domain of a tenant. Correct the list", 1, true), result.err)
   end)
 
   it("refuses a tenant that two profiles use", function()
@@ -354,9 +355,8 @@ describe("--tenants", function()
     keep("second", "records=1", { tenant = "both.example" })
     local result = list "both.example"
     assert.same({ 1, "" }, { result.status, result.out })
-    assert.truthy(result.err:find("several profiles use this tenant: first, second. Replace it", 1,
-      true),
-      result.err)
+    assert.truthy(result.err:find("several profiles use this tenant (line 1): first, second. "
+      .. "Replace it", 1, true), result.err)
     assert.same({ second = 1 }, counts(list "second"))
   end)
 

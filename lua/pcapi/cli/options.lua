@@ -160,8 +160,15 @@ local function client_id(value)
     .. " Entra shows it as \"Application (client) ID\""):format(M.shown(value))
 end
 
+--- Whether a text can be the ID or the domain of a tenant.
+-- @tparam string value
+-- @treturn boolean
+function M.is_tenant(value)
+  return value:find(GUID) ~= nil or value:find "^%w[%w%-]*%.[%w%-.]*%w$" ~= nil
+end
+
 local function tenant(value)
-  if value:find(GUID) or value:find "^%w[%w%-]*%.[%w%-.]*%w$" then
+  if M.is_tenant(value) then
     return value
   end
   return nil, ("--tenant must be a GUID or a domain such as fabrikam.onmicrosoft.com, not '%s'")

@@ -5,6 +5,7 @@ local connect = require "pcapi.cli.connect"
 local errors = require "pcapi.error"
 local exit = require "pcapi.cli.exit"
 local input = require "pcapi.input"
+local is_tenant = require("pcapi.cli.options").is_tenant
 local profiles = require "pcapi.settings.profiles"
 local read_configuration = require("pcapi.settings.config_file").read
 local visible = require("pcapi.text").visible
@@ -15,7 +16,7 @@ local LARGEST = 4 * 1024 * 1024 -- bytes of a list: a hundred thousand tenants
 
 --- Parses a list of tenants, one per line. Blank lines and comments (`#`) are ignored.
 -- @tparam string text
--- @treturn[1] table array of lines, without duplicates
+-- @treturn[1] table array of `name` and `line` (its number), without duplicates
 -- @treturn[2] nil
 -- @treturn[2] string why it is not a list, without a subject
 function M.parse(text)
@@ -23,21 +24,22 @@ function M.parse(text)
   if not read then
     return nil, why
   end
-  local lines, seen = {}, {}
-  for line in read:gmatch "[^\n]+" do
-    line = line:gsub("^#.*", ""):gsub("%s#.*", ""):match "^%s*(.-)%s*$"
-    if line ~= "" and not seen[line] then
-      seen[line] = true
-      lines[#lines + 1] = line
+  local found, seen, number = {}, {}, 0
+  for line in (read .. "\n"):gmatch "(.-)\n" do
+    local name = line:gsub("^#.*", ""):gsub("%s#.*", ""):match "^%s*(.-)%s*$"
+    number = number + 1
+    if name ~= "" and not seen[name] then
+      seen[name] = true
+      found[#found + 1] = { name = name, line = number }
     end
   end
-  if #lines == 0 then
+  if #found == 0 then
     return nil, "names no tenant"
   end
-  return lines
+  return found
 end
 
--- The lines of a file; or nil and a message without a subject.
+-- The tenants in a file; or nil and a message without a subject.
 local function read(path)
   local file, why = io.stdin, nil
   if path ~= "-" then
@@ -58,13 +60,13 @@ local function read(path)
   return M.parse(text or "")
 end
 
-local function lines_of(path)
-  local lines, why = read(path)
-  if not lines then
+local function entries_of(path)
+  local entries, why = read(path)
+  if not entries then
     exit.stop(exit.EXIT.usage, ("--tenants: %s %s"):format(
       path == "-" and "standard input" or visible(path), why))
   end
-  return lines
+  return entries
 end
 
 -- PCAPI_TENANT names one tenant, so it does not count for several. PCAPI_CLIENT_ID counts only
@@ -124,13 +126,21 @@ local function suggestion(chooser, name)
 end
 
 -- A tenant without a profile. A refresh token can serve several tenants, a stored sign-in cannot.
-local function without_profile(chooser, name, remark)
+local function without_profile(chooser, entry, remark)
+  local name, near = entry.name, suggestion(chooser, entry.name)
   local tenant = tenant_of(chooser, name, { tenant = name }, getenv)
   tenant.key = "tenant " .. name:lower()
-  if tenant.profile and not tenant.profile.settings:value "refresh_token" then
+  if not is_tenant(name) then
+    tenant.profile, tenant.err = nil, errors.new {
+      kind = "config", hint = "Correct the list: one profile, or one ID or domain, per line",
+      message = ("line %d is neither a profile nor the ID or domain of a tenant%s"):format(
+        entry.line, near),
+    }
+  elseif tenant.profile and not tenant.profile.settings:value "refresh_token" then
     tenant.profile, tenant.err = nil, errors.new {
       kind = "sign_in_required",
-      message = "no profile has this name or tenant" .. suggestion(chooser, name) .. remark,
+      message = ("no profile has this name or tenant (line %d)%s%s"):format(entry.line, near,
+        remark),
       hint = "Run: pcapi login --profile NAME --tenant TENANT --client-id ID, or set "
         .. "PCAPI_REFRESH_TOKEN",
     }
@@ -138,10 +148,11 @@ local function without_profile(chooser, name, remark)
   return tenant
 end
 
-local function ambiguous(name, candidates)
-  return { name = name, key = "tenant " .. name:lower(), err = errors.new {
+local function ambiguous(entry, candidates)
+  return { name = entry.name, key = "tenant " .. entry.name:lower(), err = errors.new {
     kind = "config", hint = "Replace it in the list with the name of one profile",
-    message = "several profiles use this tenant: " .. table.concat(candidates, ", "),
+    message = ("several profiles use this tenant (line %d): %s"):format(entry.line,
+      table.concat(candidates, ", ")),
   } }
 end
 
@@ -151,16 +162,16 @@ local function listed(chooser)
   for _, name in ipairs(chooser.names) do
     is_profile[name] = true
   end
-  for i, line in ipairs(lines_of(chooser.args.tenants)) do
-    if is_profile[line] then
-      tenants[i] = by_profile(chooser, line)
+  for i, entry in ipairs(entries_of(chooser.args.tenants)) do
+    if is_profile[entry.name] then
+      tenants[i] = by_profile(chooser, entry.name)
     else
       if not names_of then
         names_of, remark = index_of(chooser)
       end
-      local names = names_of[line:lower()] or {}
-      tenants[i] = #names == 0 and without_profile(chooser, line, remark)
-        or #names == 1 and by_profile(chooser, names[1], line) or ambiguous(line, names)
+      local names = names_of[entry.name:lower()] or {}
+      tenants[i] = #names == 0 and without_profile(chooser, entry, remark)
+        or #names == 1 and by_profile(chooser, names[1], entry.name) or ambiguous(entry, names)
     end
   end
   return tenants
