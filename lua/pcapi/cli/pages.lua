@@ -41,8 +41,10 @@ local function global(names)
 end
 
 local function add_common(sections, names)
-  sections[#sections + 1] = { title = "Options of all commands",
-                              where = "the rest: pcapi help options", { entries = options.entries(global(names or USUAL)) } }
+  sections[#sections + 1] = {
+    title = "Options of all commands", where = "the rest: pcapi help options",
+    { entries = options.entries(global(names or USUAL)) },
+  }
 end
 
 local function add_entries(sections, title, entries)
