@@ -19,7 +19,7 @@
 ---@field upn string user principal name
 ---@field mfaCompliant boolean whether the request came with MFA
 ---@field operationName string verb and route, such as `Get /v{version}/customers`
----@field ipAddress string 
+---@field ipAddress string address that sent the request
 ---@field applicationId string GUID
 ---@field objectId string GUID of the user
 ---@field tenantId string GUID of the user's tenant
