@@ -18,7 +18,7 @@ local M = {
     { "--end-date", value = "DAY", about = "Last day to request from the service",
       check = options.day "--end-date" },
     { "--by", value = "UNIT", choices = { "application", "day" },
-      about = "Add up: one row per application, the lowest share first, or per day" },
+      about = "Add up the requests of each" },
     { "--below", value = "N", check = options.number("--below", 1, 100),
       about = "Only rows whose share with MFA is below N percent" },
   },
