@@ -26,7 +26,8 @@ export LUA_CPATH := $(CURDIR)/$(OUT)/$(ABI)/?.so;;
 export PATH      := $(CURDIR)/bin:$(PATH)
 
 BUILD_NEEDS   := gcc make libc6-dev ca-certificates lua5.4 liblua5.4-dev libcurl4-openssl-dev \
-                 libssl-dev libmicrohttpd-dev zlib1g-dev lua-cjson
+                 libssl-dev libmicrohttpd-dev zlib1g-dev \
+                 lua-cjson lua-argparse
 SANDBOX_NEEDS := nginx libnginx-mod-http-lua openssl curl
 MAN_NEEDS     := scdoc
 BENCH_NEEDS   := lua-curl lua-http lua-sec lua-socket luajit2 python3-requests python3-aiohttp \

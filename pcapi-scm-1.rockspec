@@ -19,6 +19,7 @@ supported_platforms = { "linux" } -- epoll
 dependencies = {
   "lua >= 5.1, < 5.5",
   "lua-cjson >= 2.1.0",
+  "argparse >= 0.7.1",
 }
 -- by library only: Debian keeps headers in a folder per architecture, where
 -- luarocks does not look

@@ -1,6 +1,5 @@
 --- Finds the words that can follow the beginning of a command line, for the completion in a shell.
 -- @module pcapi.cli.candidates
-local arguments = require "pcapi.cli.arguments"
 local commands = require "pcapi.cli.commands"
 local options = require "pcapi.cli.options"
 
@@ -85,7 +84,7 @@ end
 local function options_of(state)
   local found = {}
   for name, option in pairs(state.known) do
-    local is_given = state.args[options.key(option)] ~= option.default
+    local is_given = state.args[options.key(option)] ~= nil
     if name == option[#option] and not is_given then
       found[#found + 1] = { name, option.about }
     end
@@ -94,6 +93,59 @@ local function options_of(state)
     return a[1] < b[1]
   end)
   return found
+end
+
+-- The option whose value the next word is, if this word asks for one.
+local function option_of(state, word)
+  local name, value = word:match "^(%-%-[^=]+)=?(.*)$"
+  local option = state.known[name or "-" .. word:sub(-1)]
+  if option then
+    state.args[options.key(option)] = option.value and value or true
+  end
+  return option and option.value and not word:find "=" and option or nil
+end
+
+local function enter(state, word)
+  local found = commands.find({ word }, state.command)
+  if not found or state.command and not state.command.subcommands then
+    state.count = state.count + 1
+    state.args.words = state.args.words or {}
+    table.insert(state.args.words, word)
+    return
+  end
+  state.command = found
+  for _, option in ipairs(found.options or {}) do
+    for _, name in ipairs(option) do
+      state.known[name] = option
+    end
+  end
+end
+
+-- What the words before the cursor mean, whatever errors they have: `command`; `known`, the options
+-- by name; `args`, the values by key; `pending`, the option whose value the next word is;
+-- `is_literal`: no option can follow; `argument`, the argument that the next word would be.
+local function scan(words)
+  local state = { known = {}, args = {}, count = 0 }
+  for _, option in ipairs(options.GLOBAL) do
+    for _, name in ipairs(option) do
+      state.known[name] = option
+    end
+  end
+  for _, word in ipairs(words) do
+    if state.pending then
+      state.args[options.key(state.pending)], state.pending = word, nil
+    elseif state.is_literal or not word:find "^%-." then
+      enter(state, word)
+    elseif word == "--" then
+      state.is_literal = true
+    else
+      state.pending = option_of(state, word)
+    end
+  end
+  local declared = state.command and state.command.arguments or {}
+  local last = declared[#declared]
+  state.argument = declared[state.count + 1] or last and last.many and last or nil
+  return state
 end
 
 local function all_of(state, typed)
@@ -127,7 +179,7 @@ function M.of(words)
   for i = 1, #words - 1 do
     before[i] = words[i]
   end
-  local all, kind = all_of(arguments.scan(before), typed)
+  local all, kind = all_of(scan(before), typed)
   local found = {}
   for _, candidate in ipairs(all) do
     if candidate[1]:sub(1, #typed) == typed then

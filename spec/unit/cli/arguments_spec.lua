@@ -82,13 +82,3 @@ describe("the parser", function()
     assert.same({ "status" }, loaded)
   end)
 end)
-
-describe("the beginning of a command line", function()
-  it("is read whatever errors it has", function()
-    local state = arguments.scan { "--bogus", "--timeout", "nan", "non-mfa", "--parallel=0",
-                                   "--profile" }
-    assert.same({ "non-mfa" }, state.path)
-    assert.equal("--profile", state.pending[1])
-    assert.is_nil(arguments.scan({ "nonmfa", "more" }).command)
-  end)
-end)

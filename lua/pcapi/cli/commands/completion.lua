@@ -118,6 +118,6 @@ return {
     { "fish", "pcapi completion fish > ~/.config/fish/completions/pcapi.fish" },
   },
   run = function(args)
-    output.write(args.words and candidates_text(args.shell, args.words) or SCRIPTS[args.shell])
+    output.write(#args.words > 0 and candidates_text(args.shell, args.words) or SCRIPTS[args.shell])
   end,
 }

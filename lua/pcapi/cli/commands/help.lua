@@ -17,6 +17,6 @@ return {
     { "All variables that pcapi reads", "pcapi help environment" },
   },
   run = function(args)
-    output.write(help.of(args.words or {}))
+    output.write(help.of(args.words))
   end,
 }
