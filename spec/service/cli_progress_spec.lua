@@ -140,6 +140,6 @@ describe("--verbose", function()
   it("excludes --quiet", function()
     local result = sandbox.pcapi { "-q", "-v", "non-mfa" }
     assert.equal(2, result.status)
-    shows(result.err, "-v", "-q")
+    shows(result.err, "--quiet and --verbose exclude each other")
   end)
 end)
