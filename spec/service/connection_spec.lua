@@ -1,5 +1,6 @@
 --- Servers that misuse a connection of the transport over libcurl, and the requests after that.
 local core = require "pcapi.core"
+local files = require "spec.support.files"
 local pcapi = require "pcapi"
 local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
@@ -249,7 +250,7 @@ describe("a lack of file descriptors", function()
         files[#files]:close()
         files[#files] = nil
       end]]
-    local name = os.tmpname()
+    local name = files.temporary()
     local file = assert(io.open(name, "w"))
     file:write(script)
     file:close()
