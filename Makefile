@@ -34,7 +34,7 @@ BENCH_NEEDS   := lua-curl lua-http lua-sec lua-socket luajit2 python3-requests p
                  python3-ujson golang-go nodejs
 TEST_NEEDS    := lua-busted luajit2 libluajit2-5.1-dev luarocks binutils bsdutils procps \
                  lua-luv lua-cqueues lua-luaossl redis-server lua-nginx-redis tinyproxy locales \
-                 zsh fish scdoc mandoc man-db
+                 zsh fish scdoc mandoc man-db faketime
 
 all:
 	@dev/need $(BUILD_NEEDS) $(MAN_NEEDS)
@@ -123,8 +123,8 @@ test-page: page-needs
 screenshot: page-needs
 	@sandbox/run dev/node spec/browser/screenshot.mjs docs/nginx-page.png
 
-C_TESTS := $(patsubst %,$(OUT)/spec/%_test,buf jsontext crypto inflate head sockets file failure \
-                pool http binding)
+C_TESTS := $(patsubst %,$(OUT)/spec/%_test,buf jsontext crypto certificate inflate head sockets \
+                file failure pool http binding)
 WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=fdopendir,--wrap=flock \
   -Wl,--wrap=fstat,--wrap=fstatat,--wrap=fsync,--wrap=mkdir,--wrap=open,--wrap=openat,--wrap=read \

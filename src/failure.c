@@ -61,6 +61,11 @@ static bool is_of_another(const char *words) {
 
 #define TOO_LARGE 100 /* CURLE_TOO_LARGE, since 8.6 */
 
+static bool is_head_too_large(CURLcode code, const char *words) {
+  return (int)code == TOO_LARGE || strstr(words, "Too large response headers") ||
+         (code == CURLE_WEIRD_SERVER_REPLY && !words[0]);
+}
+
 /* Some codes of libcurl are ambiguous. If the peer closes the connection during the handshake, the
  * network is at fault and not the certificate: only OpenSSL's message shows it. */
 static enum http_code refined_code(CURL *easy, CURLcode code, const char *words) {
@@ -70,8 +75,7 @@ static enum http_code refined_code(CURL *easy, CURLcode code, const char *words)
     return HTTP_NETWORK;
   if (code == CURLE_COULDNT_RESOLVE_PROXY && strstr(words, "syntax"))
     return HTTP_CONFIG; /* the proxy's address is invalid; an unknown name is HTTP_NETWORK */
-  if ((int)code == TOO_LARGE || strstr(words, "Too large response headers") ||
-      strstr(words, "chunked-encoding"))
+  if (strstr(words, "chunked-encoding"))
     return HTTP_PROTOCOL;
   const enum http_code plain = failure_code(code);
   return plain == HTTP_CONFIG && was_sent(easy) ? HTTP_PROTOCOL : plain;
@@ -141,15 +145,35 @@ static enum http_cause proxy_cause(CURL *easy) {
                                                                  : HTTP_CAUSE_UNKNOWN;
 }
 
-static enum http_cause cause_of(CURL *easy, CURLcode code) {
+/* Why a handshake failed, by OpenSSL's message. */
+static enum http_cause handshake_cause(const char *words) {
+  static const char *const of_another_protocol[] = {"wrong version number", "packet length too long",
+                                                    "http request"};
+  static const char *const of_version[] = {"unsupported protocol", "alert protocol version"};
+  for (size_t i = 0; i < sizeof of_another_protocol / sizeof of_another_protocol[0]; i++)
+    if (strstr(words, of_another_protocol[i]))
+      return HTTP_CAUSE_NO_TLS;
+  for (size_t i = 0; i < sizeof of_version / sizeof of_version[0]; i++)
+    if (strstr(words, of_version[i]))
+      return HTTP_CAUSE_TLS_VERSION;
+  return HTTP_CAUSE_UNKNOWN;
+}
+
+static enum http_cause cause_of(CURL *easy, CURLcode code, const char *words) {
   if (code == CURLE_PEER_FAILED_VERIFICATION)
     return certificate_cause(easy);
-  if (code == CURLE_OPERATION_TIMEDOUT || was_sent(easy))
+  if (code == CURLE_OPERATION_TIMEDOUT)
+    return was_sent(easy) ? HTTP_CAUSE_UNKNOWN : HTTP_CAUSE_CONNECT;
+  if (was_sent(easy))
     return HTTP_CAUSE_UNKNOWN;
   const enum http_cause refusal = proxy_cause(easy);
-  if (refusal == HTTP_CAUSE_UNKNOWN && are_descriptors_short())
+  if (refusal != HTTP_CAUSE_UNKNOWN)
+    return refusal;
+  if (are_descriptors_short())
     return HTTP_CAUSE_DESCRIPTORS;
-  return refusal;
+  if (code == CURLE_SSL_CACERT_BADFILE)
+    return HTTP_CAUSE_CA_FILE;
+  return code == CURLE_SSL_CONNECT_ERROR ? handshake_cause(words) : HTTP_CAUSE_UNKNOWN;
 }
 
 /* Returns libcurl's message if it is about this failure, else libcurl's text for the code. */
@@ -160,7 +184,7 @@ static const char *message_of(CURLcode code, const char *words) {
 
 /* Adds the cause to a failure for which libcurl's message is precise enough. */
 static struct http_failure failure_with_cause(CURL *easy, CURLcode code, const char *words) {
-  struct http_failure f = {.cause = cause_of(easy, code)};
+  struct http_failure f = {.cause = cause_of(easy, code, words)};
   switch (f.cause) {
   case HTTP_CAUSE_DESCRIPTORS:
     f.code = HTTP_CONFIG;
@@ -192,7 +216,7 @@ struct http_failure failure_of(CURL *easy, CURLcode code, const char *words) {
   if (code == CURLE_ABORTED_BY_CALLBACK)
     return without_cause(HTTP_NETWORK, "the connection broke; the request may have been carried "
                                        "out, so it is not sent again");
-  if (code == CURLE_WEIRD_SERVER_REPLY && !words[0])
+  if (is_head_too_large(code, words))
     return without_cause(HTTP_PROTOCOL, head_message(HEAD_TOO_LARGE));
   return failure_with_cause(easy, code, words);
 }

@@ -26,7 +26,11 @@ enum http_cause {
   HTTP_CAUSE_NOT_YET_VALID, /* the certificate; or the clock of this machine is behind */
   HTTP_CAUSE_EXPIRED,       /* the certificate; or the clock of this machine is ahead */
   HTTP_CAUSE_CA,            /* no known CA has signed the certificate */
-  HTTP_CAUSE_HOST           /* the certificate is for another host */
+  HTTP_CAUSE_HOST,          /* the certificate is for another host */
+  HTTP_CAUSE_CA_FILE,       /* the file of CAs, or a certificate in it, cannot be read */
+  HTTP_CAUSE_NO_TLS,        /* the peer speaks something else than TLS */
+  HTTP_CAUSE_TLS_VERSION,   /* the peer does not speak TLS 1.2 or later */
+  HTTP_CAUSE_CONNECT        /* a timeout before the connection was ready for the request */
 };
 
 struct http_failure {

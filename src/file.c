@@ -46,6 +46,8 @@ bool file_is_name(const char *name, size_t len) {
 
 static enum file_code refuse(const struct site *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+static void advise(const struct site *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Sets the message of a site. Returns FILE_REFUSED. */
 static enum file_code refuse(const struct site *s, const char *format, ...) {
@@ -56,21 +58,44 @@ static enum file_code refuse(const struct site *s, const char *format, ...) {
   return FILE_REFUSED;
 }
 
+/* Sets the remedy of a site. */
+static void advise(const struct site *s, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(s->message->remedy, sizeof s->message->remedy, format, arguments);
+  va_end(arguments);
+}
+
+#define TO_OWN " {store} to a directory of your own"
+#define PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=@%:,./"
+
+/* Returns the quotation mark for a path in a command of the shell. */
+static const char *quote_for(const char *path) {
+  return path[strspn(path, PLAIN)] == '\0' ? "" : "'";
+}
+
+static void advise_mode(const struct site *s, const char *path, unsigned mode) {
+  const char *quote = quote_for(path);
+  advise(s, "Run: chmod %o %s%s%s", mode, quote, path, quote);
+}
+
 static const char *remedy_for(int error) {
   switch (error) {
   case ENOSPC:
-    return "; free space on that disk";
+    return "Free space on that disk";
   case EDQUOT:
-    return "; free space there, or raise the quota";
+    return "Free space there, or raise the quota";
   case EFBIG:
-    return "; raise the limit on file sizes (ulimit -f)";
+    return "Raise the limit on file sizes (ulimit -f)";
   case EROFS:
-    return "; choose a writable directory";
+    return "Set {store} to a directory that can be written";
   case EACCES:
   case EPERM:
-    return "; grant this user the permission, or choose another directory";
+    return "Grant this user the permission, or set" TO_OWN;
+  case ENOTDIR:
+    return "A part of that path is a file: set" TO_OWN;
   default:
-    return "";
+    return "Check that path, or set" TO_OWN;
   }
 }
 
@@ -78,34 +103,50 @@ static const char *remedy_for(int error) {
 static enum file_code fail(const struct site *s, const char *path, const char *done, int error) {
   /* in a directory that belongs to the user, the cause is its mode */
   if (error == EACCES && s->dir >= 0)
-    return refuse(s, "%s could not be %s: %s; run: chmod %o %s", path, done, strerror(error),
-                  DIRECTORY_MODE, s->directory);
-  return refuse(s, "%s could not be %s: %s%s", path, done, strerror(error), remedy_for(error));
+    advise_mode(s, s->directory, DIRECTORY_MODE);
+  else
+    advise(s, "%s", remedy_for(error));
+  return refuse(s, "%s could not be %s: %s", path, done, strerror(error));
 }
 
-static enum file_code refuse_link(const struct site *s, const char *path, const char *kind) {
-  return refuse(s, "%s is a symbolic link, which is not followed; replace it by a real %s", path,
-                kind);
+/* A directory may be one of the system, so the remedy is not to change its owner. */
+static void advise_owner(const struct site *s, const struct stat *st) {
+  const unsigned long owner = st->st_uid;
+  const char *quote = quote_for(s->path);
+  if (S_ISREG(st->st_mode) && geteuid() != 0)
+    advise(s, "Run as root: chown %lu %s%s%s", (unsigned long)geteuid(), quote, s->path, quote);
+  else
+    advise(s, "Run pcapi as user %lu, or set" TO_OWN, owner);
 }
 
-/* Refuses a path that is not the user's own alone. mode: the mode that the message suggests. */
+/* Refuses a path that is not the user's own alone. mode: the mode that the remedy suggests. */
 static enum file_code check_private(const struct site *s, const char *path, const struct stat *st,
                                     unsigned mode) {
-  if (st->st_uid != geteuid())
-    return refuse(s, "%s belongs to another user; choose a directory that is yours", path);
-  if (st->st_mode & S_ISVTX) /* such as /tmp: the message must not suggest to change its mode */
-    return refuse(s, "%s is shared by all users; choose a directory that is yours", path);
-  if (st->st_mode & OTHERS)
-    return refuse(s, "%s is open to other users (mode %04o); run: chmod %o %s", path,
-                  (unsigned)st->st_mode & 07777, mode, path);
+  if (st->st_mode & S_ISVTX) { /* such as /tmp: the remedy must not be to change its mode */
+    advise(s, "Set" TO_OWN);
+    return refuse(s, "%s is shared by all users", path);
+  }
+  if (st->st_uid != geteuid()) {
+    advise_owner(s, st);
+    return refuse(s, "%s belongs to another user (%lu)", path, (unsigned long)st->st_uid);
+  }
+  if (st->st_mode & OTHERS) {
+    advise_mode(s, path, mode);
+    return refuse(s, "%s is open to other users (mode %04o)", path, (unsigned)st->st_mode & 07777);
+  }
   return FILE_DONE;
+}
+
+static enum file_code refuse_file(const struct site *s, const char *problem) {
+  advise(s, "Remove %s", s->path);
+  return refuse(s, "%s %s", s->path, problem);
 }
 
 static enum file_code check_file(const struct site *s, const struct stat *st) {
   if (S_ISLNK(st->st_mode))
-    return refuse_link(s, s->path, "file");
+    return refuse_file(s, "is a symbolic link, which is not followed");
   if (!S_ISREG(st->st_mode))
-    return refuse(s, "%s is not a regular file; remove it", s->path);
+    return refuse_file(s, "is not a regular file");
   return check_private(s, s->path, st, FILE_MODE);
 }
 
@@ -113,9 +154,10 @@ static enum file_code set_paths(struct site *s, struct file_place place) {
   size_t len = strlen(place.directory);
   while (len > 1 && place.directory[len - 1] == '/') /* with a slash a link would be followed */
     len--;
-  if (len >= sizeof s->directory)
-    return refuse(s, "the path %.40s... is too long for this system; choose a shorter one",
-                  place.directory);
+  if (len >= sizeof s->directory) {
+    advise(s, "Set {store} to a shorter path");
+    return refuse(s, "the path %.40s... is too long for this system", place.directory);
+  }
   memcpy(s->directory, place.directory, len);
   s->directory[len] = '\0';
   snprintf(s->path, sizeof s->path, "%s/%s", s->directory, place.name);
@@ -127,8 +169,10 @@ static enum file_code fail_open_directory(const struct site *s, int error) {
   if (error == ENOENT)
     return FILE_ABSENT;
   /* for a link, Linux reports ENOTDIR, other systems ELOOP */
-  if (lstat(s->directory, &st) == 0 && S_ISLNK(st.st_mode))
-    return refuse_link(s, s->directory, "directory");
+  if (lstat(s->directory, &st) == 0 && S_ISLNK(st.st_mode)) {
+    advise(s, "Set {store} to the directory that it leads to");
+    return refuse(s, "%s is a symbolic link, which is not followed", s->directory);
+  }
   return fail(s, s->directory, "opened", error);
 }
 
@@ -239,10 +283,10 @@ static enum file_code fail_open_file(const struct site *s, int error) {
   const enum file_code code = check_name(s);
   if (code == FILE_REFUSED)
     return code;
+  const enum file_code failed = fail(s, s->path, "opened", error);
   if (code == FILE_DONE && error == EACCES)
-    return refuse(s, "%s could not be opened: %s; run: chmod %o %s", s->path, strerror(error),
-                  FILE_MODE, s->path);
-  return fail(s, s->path, "opened", error);
+    advise_mode(s, s->path, FILE_MODE);
+  return failed;
 }
 
 /* Opens the file and checks that it is private. With FILE_DONE the caller closes *fd. */
@@ -271,8 +315,7 @@ static enum file_code read_all(const struct site *s, int fd, struct buf *text) {
     if (code == BUF_NO_MEMORY)
       return FILE_NO_MEMORY;
     if (code == BUF_TOO_LARGE)
-      return refuse(s, "%s is larger than %zu bytes, so it is not a file of pcapi; remove it",
-                    s->path, text->max);
+      return refuse_file(s, "is too large to be a file of pcapi");
   }
   return FILE_DONE;
 }
@@ -354,8 +397,14 @@ enum file_code file_replace(struct file_place place, const char *text, size_t le
   return code;
 }
 
-static bool remove_name(const struct site *s, const char *name) {
-  return unlinkat(s->dir, name, 0) == 0 || errno == ENOENT;
+static enum file_code remove_name(const struct site *s, const char *name) {
+  if (unlinkat(s->dir, name, 0) == 0 || errno == ENOENT)
+    return FILE_DONE;
+  const int error = errno;
+  struct stat st;
+  if (fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+    return check_file(s, &st);
+  return fail(s, s->path, "removed", error);
 }
 
 enum file_code file_remove(struct file_place place, struct file_message *message) {
@@ -363,12 +412,12 @@ enum file_code file_remove(struct file_place place, struct file_message *message
   char name[NAME_MAX + 1];
   snprintf(name, sizeof name, NEW_NAME, place.name);
   enum file_code code = open_site(&s, place, message);
-  if (code == FILE_DONE) {
-    if (!remove_name(&s, place.name) || !remove_name(&s, name))
-      code = fail(&s, s.path, "removed", errno);
-    else
-      code = sync_directory(&s);
-  }
+  if (code == FILE_DONE)
+    code = remove_name(&s, place.name);
+  if (code == FILE_DONE)
+    code = remove_name(&s, name);
+  if (code == FILE_DONE)
+    code = sync_directory(&s);
   close_site(&s);
   return code == FILE_ABSENT ? FILE_DONE : code;
 }
@@ -378,10 +427,9 @@ static enum file_code add_name(const struct site *s, const char *name, struct bu
   case BUF_NO_MEMORY:
     return FILE_NO_MEMORY;
   case BUF_TOO_LARGE:
-    return refuse(s,
-                  "%s holds too many files (more than %zu bytes of names); move the files away "
-                  "that are not pcapi's",
-                  s->directory, names->max);
+    advise(s, "Move the files away that are not pcapi's");
+    return refuse(s, "%s holds too many files (more than %zu bytes of names)", s->directory,
+                  names->max);
   default:
     return FILE_DONE;
   }

@@ -28,9 +28,10 @@ struct file_place {
   const char *name;      /* of a file in it, see file_is_name() */
 };
 
-/* Set with FILE_REFUSED: the path, the problem and the remedy. */
+/* Set with FILE_REFUSED. In the remedy, "{store}" stands for the setting that names the directory. */
 struct file_message {
-  char text[2 * (PATH_MAX + NAME_MAX) + 512];
+  char text[PATH_MAX + NAME_MAX + 512]; /* the path and the problem */
+  char remedy[PATH_MAX + NAME_MAX + 512];
 };
 
 struct file_lock {

@@ -71,7 +71,7 @@ static size_t http_on_header(char *data, size_t size, size_t n, void *userdata) 
 
 static CURLcode set_callbacks(struct http *h) {
   CURL *e = h->session;
-  CURLcode code = pool_set_sockets(h->pool, e);
+  CURLcode code = pool_set_callbacks(h->pool, e);
   if (code == CURLE_OK)
     code = curl_easy_setopt(e, CURLOPT_ERRORBUFFER, h->error);
   if (code == CURLE_OK)
@@ -289,6 +289,16 @@ const struct http_failure *http_failure(const struct http *h) {
   return &h->failure;
 }
 
+bool http_certificate(const struct http *h, struct certificate *c) {
+  long verdict = 0;
+  if (!h->transfer.certificate)
+    return false;
+  certificate_read(h->transfer.certificate, c);
+  curl_easy_getinfo(h->transfer.easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &verdict);
+  c->is_of_proxy = verdict != 0;
+  return true;
+}
+
 struct http *http_of(struct pool_transfer *t) {
   return (struct http *)t;
 }
@@ -310,6 +320,7 @@ void http_close(struct http *h) {
   /* before the pool closes its multi handle: curl_multi_cleanup(3) requires this order */
   curl_easy_cleanup(h->transfer.easy);
   curl_easy_cleanup(h->session);
+  pool_drop_certificate(&h->transfer);
   pool_release(h->pool);
   buf_free(&h->response.head.text);
   buf_free(&h->response.body);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "buf.h"
+#include "certificate.h"
 #include "failure.h"
 #include "head.h"
 #include "options.h"
@@ -71,6 +72,10 @@ void http_timing(struct http *h, struct http_timing *timing);
 
 /* Returns the last failure. Valid until the next request. */
 const struct http_failure *http_failure(const struct http *h);
+
+/* Reads the certificate that made the last request fail. Returns false if it is unknown, or not the
+ * reason. Valid until the next request. */
+bool http_certificate(const struct http *h, struct certificate *c);
 
 /* Cancels the running request, if any, and closes its connection; removes the added headers. */
 void http_cancel(struct http *h);

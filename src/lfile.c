@@ -25,11 +25,11 @@ static struct file_place check_place(lua_State *L) {
   return place;
 }
 
-/* Returns nil and a message. */
+/* Returns nil, a message and a remedy. */
 static int lfile_fail(lua_State *L, enum file_code code, const struct file_message *message) {
   if (code == FILE_NO_MEMORY)
     return binding_no_memory(L);
-  return binding_fail(L, message->text, NULL);
+  return binding_fail(L, message->text, message->remedy);
 }
 
 /* Returns true, or what lfile_fail() returns. */
@@ -40,7 +40,7 @@ static int lfile_result(lua_State *L, enum file_code code, const struct file_mes
   return 1;
 }
 
-/* file_read(directory, name) -> text; nil if there is no such file; or nil, message */
+/* file_read(directory, name) -> text; nil if there is no such file; or nil, message, remedy */
 static int lfile_read(lua_State *L) {
   struct file_message message;
   const struct file_place place = check_place(L);
@@ -57,7 +57,7 @@ static int lfile_read(lua_State *L) {
   return 1;
 }
 
-/* file_replace(directory, name, text) -> true, or nil, message */
+/* file_replace(directory, name, text) -> true, or nil, message, remedy */
 static int lfile_replace(lua_State *L) {
   size_t len;
   struct file_message message;
@@ -67,7 +67,7 @@ static int lfile_replace(lua_State *L) {
   return lfile_result(L, file_replace(place, text, len, &message), &message);
 }
 
-/* file_remove(directory, name) -> true, or nil, message */
+/* file_remove(directory, name) -> true, or nil, message, remedy */
 static int lfile_remove(lua_State *L) {
   struct file_message message;
   return lfile_result(L, file_remove(check_place(L), &message), &message);
@@ -83,7 +83,7 @@ static void push_names(lua_State *L, const struct buf *names) {
   }
 }
 
-/* file_list(directory) -> array of names, see file.h; or nil, message */
+/* file_list(directory) -> array of names, see file.h; or nil, message, remedy */
 static int lfile_list(lua_State *L) {
   struct file_message message;
   const char *directory = check_directory(L);
@@ -96,7 +96,7 @@ static int lfile_list(lua_State *L) {
   return 1;
 }
 
-/* file_lock(directory, name) -> lock; false if the file is locked already; or nil, message */
+/* file_lock(directory, name) -> lock; false if the file is locked already; or nil, message, remedy */
 static int lfile_lock(lua_State *L) {
   struct file_message message;
   const struct file_place place = check_place(L);

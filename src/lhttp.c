@@ -43,6 +43,10 @@ static int lhttp_fail(lua_State *L, const struct http_failure *failure) {
       [HTTP_CAUSE_EXPIRED] = "expired",
       [HTTP_CAUSE_CA] = "ca",
       [HTTP_CAUSE_HOST] = "host",
+      [HTTP_CAUSE_CA_FILE] = "ca_file",
+      [HTTP_CAUSE_NO_TLS] = "no_tls",
+      [HTTP_CAUSE_TLS_VERSION] = "tls_version",
+      [HTTP_CAUSE_CONNECT] = "connect",
   };
   static const char *const kinds[] = {
       [HTTP_TIMEOUT] = "timeout",   [HTTP_NETWORK] = "network", [HTTP_TLS] = "tls",
@@ -270,6 +274,38 @@ static int lhttp_id(lua_State *L) {
   return 1;
 }
 
+static void set_text(lua_State *L, const char *name, const char *text) {
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
+static void set_number(lua_State *L, const char *name, lua_Number number) {
+  lua_pushnumber(L, number);
+  lua_setfield(L, -2, name);
+}
+
+static void set_flag(lua_State *L, const char *name, bool is_set) {
+  lua_pushboolean(L, is_set);
+  lua_setfield(L, -2, name);
+}
+
+/* session:certificate() -> {subject, issuer, hosts, not_before, not_after, is_ca, is_of_proxy}: the
+ * certificate that made the last request fail, see certificate.h; or nil */
+static int lhttp_certificate(lua_State *L) {
+  struct certificate c;
+  if (!http_certificate(lhttp_check(L), &c))
+    return 0;
+  lua_createtable(L, 0, 7);
+  set_text(L, "subject", c.subject);
+  set_text(L, "issuer", c.issuer);
+  set_text(L, "hosts", c.hosts);
+  set_number(L, "not_before", (lua_Number)c.not_before);
+  set_number(L, "not_after", (lua_Number)c.not_after);
+  set_flag(L, "is_ca", c.is_ca);
+  set_flag(L, "is_of_proxy", c.is_of_proxy);
+  return 1;
+}
+
 /* session:result() -> {status, reason, version, headers}; false while the request is running; or
  * nil, message, kind, cause */
 static int lhttp_result(lua_State *L) {
@@ -308,22 +344,17 @@ static int lhttp_body(lua_State *L) {
   return 1;
 }
 
-static void set_seconds(lua_State *L, const char *name, double seconds) {
-  lua_pushnumber(L, (lua_Number)seconds);
-  lua_setfield(L, -2, name);
-}
-
 /* session:timing() -> {name_lookup, connect, tls, first_byte, total}: seconds since the start of
  * the last request; 0 for a step that was not reached or not needed */
 static int lhttp_timing(lua_State *L) {
   struct http_timing timing;
   http_timing(lhttp_check(L), &timing);
   lua_createtable(L, 0, 5);
-  set_seconds(L, "name_lookup", timing.name_lookup);
-  set_seconds(L, "connect", timing.connect);
-  set_seconds(L, "tls", timing.tls);
-  set_seconds(L, "first_byte", timing.first_byte);
-  set_seconds(L, "total", timing.total);
+  set_number(L, "name_lookup", timing.name_lookup);
+  set_number(L, "connect", timing.connect);
+  set_number(L, "tls", timing.tls);
+  set_number(L, "first_byte", timing.first_byte);
+  set_number(L, "total", timing.total);
   return 1;
 }
 
@@ -379,8 +410,9 @@ static void open_session_class(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"start", lhttp_start}, {"result", lhttp_result},
       {"body", lhttp_body},   {"timing", lhttp_timing},
-      {"id", lhttp_id},       {"cancel", lhttp_cancel},
-      {"close", lhttp_close}, {NULL, NULL},
+      {"id", lhttp_id},       {"certificate", lhttp_certificate},
+      {"close", lhttp_close}, {"cancel", lhttp_cancel},
+      {NULL, NULL},
   };
   static const luaL_Reg metamethods[] = {
       {"__gc", lhttp_close},

@@ -4,8 +4,6 @@
 #include <unistd.h>
 #include <sys/epoll.h>
 
-#include <openssl/ssl.h>
-
 #define EVENTS 64        /* taken from epoll at once */
 #define FLOOD_RECORDS 64 /* useless TLS records in a row before the time is checked */
 #define FLOOD_TIME 250   /* ms for which libcurl may read such records */
@@ -38,16 +36,9 @@ static void on_tls_record(int is_sent, int version, int type, const void *data, 
     SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
 }
 
-static CURLcode on_tls_context(CURL *easy, void *context, void *userdata) {
-  (void)easy;
+void multi_guard(struct multi *m, SSL_CTX *context) {
   SSL_CTX_set_msg_callback(context, on_tls_record);
-  SSL_CTX_set_msg_callback_arg(context, userdata);
-  return CURLE_OK;
-}
-
-CURLcode multi_guard(struct multi *m, CURL *easy) {
-  const CURLcode code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
-  return code == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, m) : code;
+  SSL_CTX_set_msg_callback_arg(context, m);
 }
 
 static void note_result(struct multi *m, CURLMcode code) {

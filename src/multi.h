@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include <curl/curl.h>
+#include <openssl/ssl.h>
 
 #pragma GCC visibility push(hidden)
 
@@ -25,10 +26,10 @@ bool multi_open(struct multi *m, bool watched);
 
 void multi_close(struct multi *m);
 
-/* Guards the connections of a handle: a connection on which the peer sends nothing but TLS records
- * without use, for a quarter of a second, is treated as closed by the peer. The multi must outlive
- * those connections. */
-CURLcode multi_guard(struct multi *m, CURL *easy);
+/* Guards the connection of a context: if the peer sends nothing but TLS records without use, for a
+ * quarter of a second, it is treated as closed by the peer. The multi must outlive the connection.
+ */
+void multi_guard(struct multi *m, SSL_CTX *context);
 
 /* For callbacks of libcurl: useful bytes have arrived. */
 void multi_received(struct multi *m);

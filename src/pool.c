@@ -28,6 +28,11 @@ struct pool {
   struct list done;
 };
 
+/* Returns the transfer that CURLOPT_PRIVATE names. */
+static struct pool_transfer *transfer_of(void *private) {
+  return private;
+}
+
 static curl_socket_t on_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *a) {
   (void)purpose;
   struct pool *p = userdata;
@@ -39,7 +44,54 @@ static int on_close(void *userdata, curl_socket_t fd) {
   return sockets_close(&p->sockets, fd);
 }
 
-CURLcode pool_set_sockets(struct pool *p, CURL *easy) {
+void pool_drop_certificate(struct pool_transfer *t) {
+  X509_free(t->certificate);
+  t->certificate = NULL;
+}
+
+/* Keeps the certificate that OpenSSL has refused. If it has accepted all, keeps that of the server,
+ * which libcurl may refuse because of its names. */
+static void keep_certificate(struct pool_transfer *t, X509_STORE_CTX *chain, bool accepted) {
+  X509 *last = accepted ? X509_STORE_CTX_get0_cert(chain) : X509_STORE_CTX_get_current_cert(chain);
+  pool_drop_certificate(t);
+  if (last && X509_up_ref(last))
+    t->certificate = last;
+}
+
+/* Finds the transfer that has opened the connection of a TLS context. It may be gone, as a server
+ * may renegotiate at any time. */
+static struct pool_transfer *opener_of(const struct pool *p, const void *tls) {
+  struct pool_transfer *t = p->running.first;
+  while (t && t->tls != tls)
+    t = t->next;
+  return t;
+}
+
+/* OpenSSL calls this in place of X509_verify_cert(). */
+static int on_chain(X509_STORE_CTX *chain, void *userdata) {
+  const int accepted = X509_verify_cert(chain);
+  const SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
+  struct pool_transfer *t = ssl ? opener_of(userdata, SSL_get_SSL_CTX(ssl)) : NULL;
+  if (t)
+    keep_certificate(t, chain, accepted > 0);
+  return accepted;
+}
+
+static CURLcode on_tls_context(CURL *easy, void *context, void *userdata) {
+  struct pool *p = userdata;
+  char *private = NULL;
+  multi_guard(&p->multi, context);
+  SSL_CTX_set_cert_verify_callback(context, on_chain, p);
+  /* the address may be that of an earlier context, which is freed */
+  struct pool_transfer *former = opener_of(p, context);
+  if (former)
+    former->tls = NULL;
+  if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private) == CURLE_OK && private)
+    transfer_of(private)->tls = context;
+  return CURLE_OK;
+}
+
+CURLcode pool_set_callbacks(struct pool *p, CURL *easy) {
   CURLcode code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
   if (code == CURLE_OK)
     code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, p);
@@ -47,7 +99,11 @@ CURLcode pool_set_sockets(struct pool *p, CURL *easy) {
     code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
   if (code == CURLE_OK)
     code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, p);
-  return code == CURLE_OK ? multi_guard(&p->multi, easy) : code;
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, p);
+  return code;
 }
 
 /* Ends a handle without waiting for a name lookup. From 8.20 on, CURLOPT_QUICK_EXIT alone does not.
@@ -158,6 +214,8 @@ static long long check_time(const struct pool_transfer *t) {
 bool pool_add(struct pool *p, struct pool_transfer *t) {
   t->pool = p;
   t->sent = 0;
+  t->tls = NULL;
+  pool_drop_certificate(t);
   if (p->multi.failed || !start_attempt(p, t))
     return false;
   const long long now = multi_now();
@@ -287,6 +345,8 @@ static void finish(struct pool *p, struct pool_transfer *t, CURLcode result) {
     retire_connection(p, t);
   else if (result == CURLE_OUT_OF_MEMORY && !p->multi.failed && is_long_header(t))
     result = CURLE_WEIRD_SERVER_REPLY;
+  if (result != CURLE_PEER_FAILED_VERIFICATION)
+    pool_drop_certificate(t);
   stop(p, t);
   list_append(&p->done, t);
   t->state = POOL_DONE;
@@ -332,7 +392,7 @@ static void collect_results(struct pool *p) {
     char *private = NULL;
     if (msg->msg == CURLMSG_DONE &&
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private) == CURLE_OK)
-      handle_result(p, (struct pool_transfer *)(void *)private, msg->data.result);
+      handle_result(p, transfer_of(private), msg->data.result);
   }
   if (p->has_refused)
     finish_refused(p);

@@ -1,5 +1,6 @@
 /* A pool of connections and the transfers that use them: one at a time, or hundreds at once with
- * one descriptor for another event loop. Knows libcurl; knows neither HTTP headers nor Lua.
+ * one descriptor for another event loop. Knows libcurl and OpenSSL; knows neither HTTP headers nor
+ * Lua.
  *
  * Transfers share the connections of their pool, and the pool keeps idle connections for later
  * transfers. Nothing runs in the background: pool_wait() moves all transfers on, in the thread of
@@ -9,6 +10,7 @@
 #include <stdbool.h>
 
 #include <curl/curl.h>
+#include <openssl/x509.h>
 
 #pragma GCC visibility push(hidden)
 
@@ -48,6 +50,10 @@ struct pool_transfer {
   long long lost_ms;           /* from there to the start of the last attempt */
   long long deadline;          /* ms */
   long long silence_check;     /* ms: when to check whether the connection is silent */
+  const void *tls; /* SSL_CTX of its last new connection, to compare; may be freed */
+  /* After CURLE_PEER_FAILED_VERIFICATION: the certificate that was refused, see
+   * pool_drop_certificate(). NULL: unknown. */
+  X509 *certificate;
   enum { POOL_IDLE, POOL_RUNNING, POOL_DONE } state;
   CURLcode result; /* in POOL_DONE */
   bool refused;
@@ -90,8 +96,11 @@ void pool_wait(struct pool *p, int timeout_ms);
 /* Takes the transfer that was done first; it is idle then. Returns NULL if none is done. */
 struct pool_transfer *pool_next(struct pool *p);
 
-/* Makes a handle's connections use the sockets of the pool, which must outlive them. */
-CURLcode pool_set_sockets(struct pool *p, CURL *easy);
+/* Frees the certificate of a transfer. So does the next pool_add(). */
+void pool_drop_certificate(struct pool_transfer *t);
+
+/* Prepares a handle for transfers of the pool, which must outlive their connections. */
+CURLcode pool_set_callbacks(struct pool *p, CURL *easy);
 
 /* For another event loop, with a watched pool: a descriptor that is readable when pool_wait(p, 0)
  * has work (-1: the pool is not watched), and the milliseconds until it has work in any case (-1:

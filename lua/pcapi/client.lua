@@ -122,7 +122,8 @@ end
 local function read(self, call, ids, token, response, err)
   if not response then
     err.request_id, err.correlation_id = ids.request_id, ids.correlation_id
-    err.hint = err.hint or limits.cure(err.message)
+    limits.explain(err, { timeout = call.timeout or self.timeout,
+                          max_body = self.max_body or call.max_body })
     return nil, err
   end
   local has_failed = response.status >= 300
@@ -219,10 +220,11 @@ end
 
 --- Carries out one logical call: one `MS-RequestId` for all its attempts.
 -- @local
--- @tparam table call `method`, `url`, `deadline` (by the transport's clock); optional
--- `headers`, `body`, `content_type`, `correlation_id`, `request_id`, `must_be_json`,
--- `max_body` (bytes, if the client has no own), `ceilings` (of its JSON, from
--- `pcapi.http.limits`), `users_only` (an application's own token is refused before it is sent)
+-- @tparam table call `method`, `url`, `deadline` (by the transport's clock); optional `timeout`
+-- (seconds of the whole call, if not the client's own), `headers`, `body`, `content_type`,
+-- `correlation_id`, `request_id`, `must_be_json`, `max_body` (bytes, if the client has no own),
+-- `ceilings` (of its JSON, from `pcapi.http.limits`), `users_only` (an application's own token is
+-- refused before it is sent)
 -- @treturn[1] table the response: `status`, `reason`, `version`, `headers`, `body`,
 -- `json`, `request_id`, `correlation_id`, `is_mfa_compliant`, `attempts`
 -- @treturn[2] nil
@@ -336,6 +338,7 @@ function Client:request(method, path, options)
     method = method,
     url = self.base.origin .. self.base.path .. target,
     headers = options.headers,
+    timeout = options.timeout,
     deadline = self:deadline(options.timeout),
     correlation_id = options.correlation_id,
     request_id = options.request_id,

@@ -25,6 +25,9 @@ local M = {}
 -- @tfield ?string problem the `type` of problem details (RFC 9457), an address
 -- @tfield ?number page the page of a list that failed, from 2
 -- @tfield ?table timing as for a response of `pcapi.http.curl`, if the request asked for it
+-- @tfield ?table certificate of kind tls: the certificate that was refused, if it is known:
+-- `subject`, `issuer`, `hosts` (texts), `not_before`, `not_after` (UTC epoch seconds), `is_ca`,
+-- `is_of_proxy` (booleans)
 -- @tfield ?any cause the error that caused this one
 
 --- Every kind, and what it means.
@@ -131,6 +134,21 @@ end
 -- @tparam table fields changed in place
 function M.explain() end
 
+--- How the user of this program sets an option: name of the option to words. A hint writes an
+-- option as `{timeout}`; without an entry here that becomes `timeout`. The command fills it.
+-- @local
+M.settings = {}
+
+--- Replaces the options in a hint by the words of @{settings}.
+-- @local
+-- @tparam string hint
+-- @treturn string
+function M.hint(hint)
+  return (hint:gsub("{([%l_]+)}", function(name)
+    return M.settings[name] or name
+  end))
+end
+
 --- Makes an error object. Message, codes and ids become safe to print.
 -- @tparam table fields at least `kind` and `message`; it becomes the object
 -- @treturn pcapi.error the same table
@@ -143,6 +161,7 @@ function M.new(fields)
       fields[name] = M.harmless(fact, LONGEST_FACT)
     end
   end
+  fields.hint = fields.hint and M.hint(fields.hint)
   M.explain(fields)
   return setmetatable(fields, Error)
 end

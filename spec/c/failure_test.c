@@ -31,12 +31,35 @@ static void has_codes(void) {
 static void distinguishes_ambiguous_codes(void) {
   check(is(CURLE_SSL_CONNECT_ERROR, "unexpected eof while reading", HTTP_NETWORK),
         "a connection that is closed within the handshake is the network");
-  check(is(CURLE_SSL_CONNECT_ERROR, "wrong version number", HTTP_TLS), "a failed handshake is TLS");
+  check(is(CURLE_SSL_CONNECT_ERROR, "no shared cipher", HTTP_TLS), "a failed handshake is TLS");
   check(is(CURLE_COULDNT_RESOLVE_PROXY, "Unsupported proxy syntax", HTTP_CONFIG),
         "an invalid proxy is the configuration");
   check(is(CURLE_COULDNT_RESOLVE_PROXY, "no such host", HTTP_NETWORK),
         "a proxy with an unknown name is the network");
   check(is(CURLE_ABORTED_BY_CALLBACK, "", HTTP_NETWORK), "a request not sent twice is the network");
+}
+
+static bool has_cause(CURLcode code, const char *words, enum http_cause expected) {
+  return failure_of(easy, code, words).cause == expected;
+}
+
+static void has_causes(void) {
+  check(has_cause(CURLE_SSL_CONNECT_ERROR, "SSL routines::wrong version number",
+                  HTTP_CAUSE_NO_TLS),
+        "a peer may speak something else than TLS");
+  check(has_cause(CURLE_SSL_CONNECT_ERROR, "SSL routines::unsupported protocol",
+                  HTTP_CAUSE_TLS_VERSION) &&
+            has_cause(CURLE_SSL_CONNECT_ERROR, "SSL routines::tlsv1 alert protocol version",
+                      HTTP_CAUSE_TLS_VERSION),
+        "or an old version of it");
+  check(has_cause(CURLE_SSL_CACERT_BADFILE, "error setting certificate file: /none",
+                  HTTP_CAUSE_CA_FILE),
+        "the file of CAs may be unusable");
+  check(has_cause(CURLE_OPERATION_TIMEDOUT, "Connection timed out after 5 ms",
+                  HTTP_CAUSE_CONNECT),
+        "a timeout may come before the request was sent");
+  check(has_cause(CURLE_OPERATION_TIMEDOUT, "", HTTP_CAUSE_UNKNOWN),
+        "or while it waits for a connection");
 }
 
 static void has_messages(void) {
@@ -58,6 +81,7 @@ int main(void) {
   easy = curl_easy_init();
   has_codes();
   distinguishes_ambiguous_codes();
+  has_causes();
   has_messages();
   curl_easy_cleanup(easy);
   return check_result("failure");

@@ -182,7 +182,8 @@ static bool starts_with_path(void) {
 static bool is_sound(enum file_code (*act)(void), enum file_code code) {
   if (act == afresh && code == FILE_DONE) /* if the parent cannot be opened, it syncs everything */
     return strcmp(failed, "open") == 0 && fail_errno == EACCES && whole_syncs > 0;
-  if (code != FILE_REFUSED || !starts_with_path() || !strstr(message.text, strerror(fail_errno)))
+  if (code != FILE_REFUSED || !starts_with_path() || !message.remedy[0] ||
+      !strstr(message.text, strerror(fail_errno)))
     return false;
   if (act == afresh || act == removing)
     return true;
@@ -256,12 +257,13 @@ static void names_the_remedy(void) {
   static const struct {
     int error;
     const char *remedy;
-  } remedies[] = {{ENOSPC, "free space"}, {EDQUOT, "quota"}, {EFBIG, "ulimit -f"},
-                  {EROFS, "choose"},      {EPERM, "choose"}, {EACCES, "run: chmod 700 "}};
+  } remedies[] = {{ENOSPC, "Free space"},  {EDQUOT, "quota"},   {EFBIG, "ulimit -f"},
+                  {EROFS, "Set {store}"},  {EPERM, "{store}"},  {EACCES, "Run: chmod 700 "},
+                  {ENOTDIR, "{store}"},    {EIO, "{store}"}};
   for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++) {
     fail_call(1, "write", remedies[i].error);
     check(replace("new") == FILE_REFUSED && failed, "a failed write is reported");
-    check(strstr(message.text, remedies[i].remedy) != NULL, "the message names the remedy");
+    check(strstr(message.remedy, remedies[i].remedy) != NULL, "the message names the remedy");
   }
 }
 

@@ -66,14 +66,24 @@ describe("pcapi non-mfa", function()
     local result = query(8)
     assert.same({ 1, "" }, { result.status, result.out })
     assert.truthy(result.err:find("more than 7 records", 1, true), result.err)
-    assert.truthy(result.err:find("Raise max_records", 1, true), result.err)
+    assert.truthy(result.err:find("Raise PCAPI_MAX_RECORDS (or max_records in the "
+      .. "configuration file)", 1, true), result.err)
   end)
 
   it("names the limit of a response body, and its variable raises it", function()
     local result = sandbox.pcapi({ "-q", "non-mfa" }, { PCAPI_MAX_BODY = "100" })
     assert.same({ 1, "" }, { result.status, result.out })
-    assert.truthy(result.err:find("Raise max_body", 1, true), result.err)
+    assert.truthy(result.err:find("larger than 100 bytes. Raise PCAPI_MAX_BODY (or max_body in "
+      .. "the configuration file)", 1, true), result.err)
     assert.equal(0, sandbox.pcapi({ "-q", "non-mfa" }, { PCAPI_MAX_BODY = "1e6" }).status)
+  end)
+
+  it("names the flag that gives it more time", function()
+    local result = sandbox.pcapi({ "--timeout", "0.5", "non-mfa" },
+      { PCAPI_TOKEN = sandbox.token { scenario = "delay=5" } })
+    assert.equal(6, result.status)
+    assert.truthy(result.err:find("Raise --timeout (now 0.5 s), or try again later", 1, true),
+      result.err)
   end)
 
   it("writes no summary with -q", function()

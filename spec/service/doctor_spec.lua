@@ -1,5 +1,6 @@
 --- `pcapi doctor`, against the sandbox.
 local cjson = require("cjson").new()
+local clock = require "spec.support.clock"
 local files = require "spec.support.files"
 local homes = require "spec.support.home"
 local sandbox = require "spec.support.sandbox"
@@ -67,17 +68,30 @@ describe("pcapi doctor", function()
     end
   end)
 
+  -- The row of a step.
+  local function row_of(result, step)
+    for _, row in ipairs(cjson.decode(result.out)) do
+      if row.step == step then
+        return row
+      end
+    end
+  end
+
   it("distinguishes the causes of a TLS failure, each with its next step", function()
-    local today = os.date "!%Y-%m-%d"
     for name, expected in pairs {
-      UNTRUSTED = "Set ca_file", OTHER_HOST = "another host",
-      EXPIRED = "clock of this machine says " .. today,
+      UNTRUSTED = { "not trusted here: pcapi sandbox stranger",
+                    "which --ca-file (PCAPI_CA_FILE) names" },
+      OTHER_HOST = { "is for other.example, not for localhost", "Check the address" },
+      EXPIRED = { "the clock of this machine says " .. os.date "!%Y-%m-%d", "Set the clock" },
+      TLS11 = { "does not speak TLS 1.2", "must offer TLS 1.2" },
     } do
-      local result = home:run({ "doctor" }, { PCAPI_TOKEN = sandbox.token(),
+      local result = home:run({ "doctor", "--json" }, { PCAPI_TOKEN = sandbox.token(),
         PCAPI_BASE_URL = sandbox.env("PCAPI_SANDBOX_" .. name .. "_URL") })
       assert.equal(6, result.status, result.out)
-      local hint = result.out:match "failed +service TLS: [^\n]*\n *([^\n]*)"
-      assert.truthy(hint and hint:find(expected, 1, true), result.out)
+      local row = row_of(result, "service TLS")
+      assert.equal("failed", row.status)
+      assert.matches(expected[1], row.detail, 1, true)
+      assert.matches(expected[2], row.next_step, 1, true)
     end
   end)
 
@@ -102,6 +116,67 @@ describe("pcapi doctor", function()
       assert.truthy(result.out:find("ok +call"), result.out)
     end)
   end
+
+  describe("checks the clock", function()
+    local function clock_row(environment)
+      return row_of(home:run({ "doctor", "--json" }, environment), "clock")
+    end
+
+    local SIGNED_IN = { PCAPI_REFRESH_TOKEN = "r", PCAPI_TENANT = "t.example",
+                        PCAPI_CLIENT_ID = "c" }
+
+    local function with_sign_in_at(name)
+      return sandbox.merged(SIGNED_IN, { PCAPI_LOGIN_URL =
+        sandbox.env("PCAPI_SANDBOX_" .. name .. "_URL") .. "/login/-" })
+    end
+
+    it("by the service if there is no sign-in, or if TLS of the sign-in service fails", function()
+      for _, environment in ipairs { {}, { PCAPI_TOKEN = sandbox.token() },
+                                     with_sign_in_at "EXPIRED", with_sign_in_at "CLOSED" } do
+        local row = clock_row(environment)
+        assert.same({ "ok", "differs by 0 s" }, { row.status, row.detail })
+      end
+    end)
+
+    it("by the certificate if TLS fails everywhere", function()
+      local expired = sandbox.env "PCAPI_SANDBOX_EXPIRED_URL"
+      local row = clock_row(sandbox.merged(with_sign_in_at "EXPIRED",
+        { PCAPI_BASE_URL = expired }))
+      assert.equal("not tested", row.status) -- the clock may be right
+      assert.matches("certificate of localhost:%d+ was valid until %d%d%d%d%-", row.detail)
+      assert.matches("^Set the clock if it is wrong", row.next_step)
+      row = clock_row { PCAPI_TOKEN = sandbox.token(),
+                        PCAPI_BASE_URL = sandbox.env "PCAPI_SANDBOX_UNTRUSTED_URL" }
+      assert.equal("not tested", row.status)
+      assert.matches("fits the certificate; but that was not verified", row.detail, 1, true)
+    end)
+
+    for time, expected in pairs {
+      ["2019-01-01 10:00:00"] =
+        "^this machine's clock says 2019%-01%-01T10:00:0%dZ, before pcapi was made$",
+      [os.date("!%Y-%m-%d %H:%M:%S", os.time() - 5 * 86400)] =
+        "^this machine's clock says %S+Z, and the certificate of localhost:%d+ is valid from %S+Z$",
+    } do
+      it("of a machine that is behind, at " .. (time:find "2019" and "2019" or "last week"),
+        function()
+          for _, more in ipairs { { PCAPI_TOKEN = sandbox.token() }, SIGNED_IN } do
+            local result = home:run({ "doctor", "--json" }, sandbox.merged(clock.at(time), more))
+            assert.is_true(result.status ~= 0)
+            local row = row_of(result, "clock")
+            assert.equal("failed", row.status, result.out)
+            assert.matches(expected, row.detail)
+            assert.equal("Set the clock, for example by NTP", row.next_step)
+          end
+        end)
+    end
+
+    it("not at all if no server responds", function()
+      local closed = sandbox.env "PCAPI_SANDBOX_CLOSED_URL"
+      local row = clock_row { PCAPI_TOKEN = sandbox.token(), PCAPI_BASE_URL = closed }
+      assert.equal("not tested", row.status)
+      assert.is_nil(row.detail)
+    end)
+  end)
 
   for settings, expected in pairs {
     ["aadsts=700082"] = { "failed +token endpoint", "Sign in again: pcapi login" },

@@ -276,7 +276,7 @@ describe("a store that fails", function()
       assert(account():token(nil, context()))
       os.execute("chmod go+rx " .. directory .. path)
       local err = store_error(account(), 1)
-      assert.truthy(err.message:find("chmod", 1, true))
+      assert.truthy(err.hint:find("Run: chmod", 1, true))
     end)
   end
 end)

@@ -158,6 +158,10 @@ function Session:body(is_json)
   return self.outcome.body or ""
 end
 
+function Session:certificate()
+  return self.outcome.certificate
+end
+
 function Session:timing()
   return self.core.timing
 end

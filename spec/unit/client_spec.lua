@@ -202,13 +202,25 @@ describe("a request of a client", function()
     end)
 
     it("what to do if the response is larger than max_body", function()
-      for _, message in ipairs { "the response is larger than max_body",
-                                 "the response is larger than max_body" } do
-        local _, err = get { { kind = "protocol", message = message } }
-        assert.equal("Raise max_body if you expect so much", err.hint)
-      end
-      local _, err = get { { kind = "protocol", message = "the response is not valid" } }
+      local failure = { kind = "protocol", message = "the response is larger than max_body" }
+      local _, err = get({ failure }, { max_body = 3 * 2 ^ 20 })
+      assert.same({ "the response is larger than 3 MiB", "Raise max_body if you expect so much" },
+        { err.message, err.hint })
+      _, err = get { { kind = "protocol", message = "the response is not valid" } }
       assert.is_nil(err.hint)
+    end)
+
+    it("what to do after a timeout, with the seconds of the call", function()
+      local slow = { kind = "timeout", message = "too slow" }
+      local options = { timeout = 20, retry = { attempts = 1 } }
+      local client = fake.client({ slow }, options)
+      local _, err = client:request("GET", "/v1/customers")
+      assert.equal("Raise timeout (now 20 s), or try again later", err.hint)
+      client = fake.client({ slow, slow }, options)
+      _, err = client:request("GET", "/v1/customers", { timeout = 7 })
+      assert.equal("Raise timeout (now 7 s), or try again later", err.hint)
+      _, err = client.security:partner_requests { timeout = 8 }
+      assert.equal("Raise timeout (now 8 s), or try again later", err.hint)
     end)
   end)
 

@@ -80,6 +80,20 @@ describe("pcapi.error", function()
     end)
   end)
 
+  it("has the names of options in its hint, or the words of the program for them", function()
+    local function hint(text)
+      return errors.new({ kind = "config", message = "m", hint = text }).hint
+    end
+    assert.equal("Set ca_file or timeout", hint "Set {ca_file} or {timeout}")
+    errors.settings = { timeout = "--timeout" }
+    local words = hint "Set {ca_file} or {timeout}"
+    errors.settings = {}
+    assert.equal("Set ca_file or --timeout", words)
+    for _, text in ipairs { [[run: x '{"access_token":1}']], "{}", "{ a }", "100%" } do
+      assert.equal(text, hint(text))
+    end
+  end)
+
   describe("message", function()
     for given, expected in pairs {
       ["a\27[31mb"] = "a\\x1b[31mb",

@@ -24,11 +24,25 @@ local RESEND = { resend = true }
 
 local SHORTEST = 8 -- bytes of a secret that is hidden; a shorter one may be part of any word
 local LONGEST_TOKEN = 65536 -- bytes
-local CHECK_ADDRESS = "Check login_url and token_url, and whether a proxy responded instead"
+local CHECK_ADDRESS = "Check {login_url} and token_url, and whether a proxy responded instead"
 
 -- The secrets of a form, which a server may echo.
 local SECRETS = { "client_secret", "client_assertion", "refresh_token", "code", "code_verifier",
                  "device_code" }
+
+-- Adds to an error of the transport what it means here; left: seconds that the call had.
+local function explain(err, left)
+  if err.kind == "timeout" and not err.hint then
+    err.hint = left < ATTEMPT and errors.hint "Raise {timeout}, or try again later"
+      or "Try again later; if it happens again, check the network and the proxy settings"
+  end
+  limits.explain(err, { max_body = MAX_BODY })
+  err.message = "the sign-in service: " .. err.message
+  if err.kind == "protocol" then
+    err.hint = errors.hint(CHECK_ADDRESS)
+  end
+  return err
+end
 
 --- Sends a form to an address of the sign-in service, once.
 -- @tparam table context `transport`, `clock`, `deadline` (of the transport's clock)
@@ -47,8 +61,7 @@ function M.send(context, address, form)
                 "client-request-id: " .. ids.correlation_id },
   }, math.min(left, ATTEMPT), { max_body = MAX_BODY }))
   if not response then
-    err.message = "the sign-in service: " .. err.message
-    return nil, err
+    return nil, explain(err, left)
   end
   return M.read(response, form, ids, context.clock())
 end

@@ -61,11 +61,15 @@ end
 -- optionally `tenant`, `origin`, `signed_in_at` (UTC epoch seconds), `settings` (name to
 -- text), `tried` (array of fingerprints)
 -- @treturn[2] nil the text is no record
+-- @treturn[2] string the end of a sentence that says so
+-- @treturn[2] ?string a remedy
 function M.decode(text)
   local json = core.decode(text)
-  if type(json) ~= "table" or json.version ~= VERSION or type(json.client_id) ~= "string"
+  if type(json) == "table" and type(json.version) == "number" and json.version > VERSION then
+    return nil, "was written by a later version of pcapi", "Use that version"
+  elseif type(json) ~= "table" or json.version ~= VERSION or type(json.client_id) ~= "string"
     or type(json.refresh_token) ~= "string" or json.refresh_token == "" then
-    return nil
+    return nil, "cannot be read"
   end
   return {
     client_id = json.client_id, refresh_token = json.refresh_token, tokens = read_tokens(json),

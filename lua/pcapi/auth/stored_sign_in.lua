@@ -14,10 +14,12 @@ StoredSignIn.__name = "pcapi.auth.stored_sign_in"
 -- @tparam table store see `pcapi.auth.store.memory`
 -- @tparam string name of the account
 -- @tparam ?string how_to_sign_in what the user does to sign in again, for hints
+-- @tparam ?string how_to_start what the user does if the stored sign-in cannot be read, so that its
+-- settings are lost; default how_to_sign_in
 -- @treturn pcapi.auth.stored_sign_in
-function M.new(store, name, how_to_sign_in)
-  return setmetatable({ store = store, name = name, how_to_sign_in = how_to_sign_in },
-    StoredSignIn)
+function M.new(store, name, how_to_sign_in, how_to_start)
+  return setmetatable({ store = store, name = name, how_to_sign_in = how_to_sign_in,
+                        how_to_start = how_to_start or how_to_sign_in }, StoredSignIn)
 end
 
 --- Where it is stored, for messages.
@@ -46,6 +48,19 @@ local function store_error(why)
   return errors.new { kind = "store", cause = why, message = "the token store: " .. tostring(why) }
 end
 
+--- Makes the error for a stored sign-in that cannot be used. A new sign-in replaces it.
+-- @tparam string problem the end of a sentence
+-- @tparam ?string other another remedy than a new sign-in
+-- @treturn pcapi.error of kind store
+function StoredSignIn:unusable(problem, other)
+  local how = self.how_to_start
+  return errors.new {
+    kind = "store",
+    hint = (other and other .. ", or s" or "S") .. "ign in again" .. (how and ": " .. how or ""),
+    message = ("the sign-in stored in %s %s; it was not changed"):format(self:location(), problem),
+  }
+end
+
 --- Reads the record.
 -- @treturn[1] table see `pcapi.auth.sign_in_record`
 -- @treturn[2] nil nobody is signed in
@@ -58,13 +73,9 @@ function StoredSignIn:read()
   elseif type(text) ~= "string" then
     return nil, store_error(why or "store.get must return a text, or nil")
   end
-  local record = sign_in_record.decode(text)
+  local record, problem, other = sign_in_record.decode(text)
   if not record then
-    return errors.fail {
-      kind = "store", hint = self:advice(),
-      message = ("the sign-in stored in %s cannot be read; it was not changed")
-        :format(self:location()),
-    }
+    return nil, self:unusable(problem, other)
   end
   return record
 end

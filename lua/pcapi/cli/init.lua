@@ -8,6 +8,7 @@ local errors = require "pcapi.error"
 local exit = require "pcapi.cli.exit"
 local output = require "pcapi.cli.output"
 local terminal = require "pcapi.cli.terminal"
+local setting_words = require "pcapi.cli.setting_words"
 
 local M = {}
 
@@ -58,6 +59,7 @@ end
 -- @treturn number exit status
 function M.main(argv)
   local ok, failure = xpcall(function()
+    errors.settings = setting_words
     guard_streams()
     command(argv)
   end, function(failure)

@@ -59,7 +59,7 @@ function M.of_environment(getenv)
       if not kind then
         return errors.fail {
           kind = "config", message = ("%s names %s: %s"):format(variable, path, why),
-          hint = "Correct or unset " .. variable .. ", or give ca_file or ca_path",
+          hint = "Correct or unset " .. variable .. ", or set {ca_file} or {ca_path}",
         }
       end
       return kind == "file" and "ca_file" or "ca_path", path, variable
@@ -76,23 +76,58 @@ local function has_certificate(path)
   return text:find("%-%-%-%-%-BEGIN [%w ]-CERTIFICATE%-%-%-%-%-") ~= nil
 end
 
---- Finds the mistake in the option that names the CAs, after a server could not be verified.
--- @tparam table options `ca_file` or `ca_path`
--- @treturn ?string the next step for the user; nil if the option can be used
-function M.hint(options)
-  local name = options.ca_file and "ca_file" or options.ca_path and "ca_path"
-  if not name then
-    return nil
+-- The option or the variable that names the CAs; hints write an option in braces.
+local function setting_of(name, path)
+  for _, variable in ipairs(M.variables) do
+    if os.getenv(variable) == path then
+      return variable
+    end
   end
-  local path = options[name]
+  return "{" .. name .. "}"
+end
+
+-- What is wrong with an option, and a hint; nil if it can be used.
+local function problem_of(name, path)
   local kind, why = (name == "ca_path" and kind_of_list or kind_of)(path)
+  local hint = "Correct " .. setting_of(name, path)
   if not kind then
-    return ("Correct %s: %s cannot be used: %s"):format(name, path, why)
+    return ("the CA certificates cannot be read: %s: %s"):format(path, why), hint
   elseif name == "ca_file" and kind == "directory" then
-    return ("Correct ca_file: %s is a directory; use ca_path for it"):format(path)
+    return ("the CA certificates cannot be read: %s is a directory"):format(path),
+      "Set {ca_path} in place of " .. setting_of(name, path)
   elseif name == "ca_file" and not has_certificate(path) then
-    return ("Correct ca_file: %s holds no certificate in PEM form"):format(path)
+    return ("%s holds no CA certificate in PEM form"):format(path), hint
   end
+end
+
+-- How to trust another CA.
+local function advice(name, path)
+  if name == "ca_file" then
+    return ("Add that CA to %s, which %s names"):format(path, setting_of(name, path))
+  elseif name == "ca_path" then
+    return ("Add that CA to %s, which %s names, and run: openssl rehash %s"):format(path,
+      setting_of(name, path), path:match "^[^:]*")
+  end
+  local used = core.build.ca_path or core.build.ca_file
+  return "Set {ca_file} to a PEM file with that CA"
+    .. (used and ("; %s is used now"):format(used) or "")
+end
+
+--- Explains why the CA certificates could not be used, or did not verify a server.
+-- @tparam table options `ca_file` or `ca_path`; none for the CAs of the system
+-- @tparam boolean were_usable libcurl could load them
+-- @treturn ?string what is wrong with them; nil if that is unknown
+-- @treturn string the next step for the user
+function M.explain(options, were_usable)
+  local name = options.ca_file and "ca_file" or options.ca_path and "ca_path"
+  if name then
+    local problem, hint = problem_of(name, options[name])
+    return problem, hint or advice(name, options[name])
+  elseif were_usable then
+    return nil, advice()
+  end
+  return ("this machine has no CA certificates in %s"):format(tostring(core.build.ca_file)),
+    "Install the package ca-certificates, or set {ca_file} or {ca_path}"
 end
 
 return M

@@ -121,7 +121,7 @@ function M.fetch(address, options)
     response, err = repeat_request(transport, request, options, deadline, response, err)
   end
   if not response then
-    err.hint = err.hint or limits.cure(err.message)
+    limits.explain(err, options)
     return nil, err
   end
   local ok, message, why = json_body.decode(response, false, transport,

@@ -52,7 +52,7 @@ end
 -- @tparam ?string message
 -- @treturn ?table `kind` and `hint` for @{unreadable}; nil for any other message
 function M.timed_out(message)
-  return message == TIMED_OUT and { kind = "timeout", hint = "Raise timeout" } or nil
+  return message == TIMED_OUT and { kind = "timeout", hint = "Raise {timeout}" } or nil
 end
 
 -- Decodes within the ceilings, in pieces if the text is long. Returns what core.decode returns;
@@ -109,7 +109,7 @@ function M.unreadable(response, message, why)
   return errors.new {
     kind = why and why.kind or "protocol", status = response.status, message = message,
     hint = why and why.hint
-      or "Check base_url, and whether a proxy responds in place of the service",
+      or "Check {base_url}, and whether a proxy responds in place of the service",
     request_id = response.request_id, correlation_id = response.correlation_id,
   }
 end

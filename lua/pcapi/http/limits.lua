@@ -2,6 +2,7 @@
 -- @module pcapi.http.limits
 local core = require "pcapi.core"
 local defaults = require "pcapi.defaults"
+local errors = require "pcapi.error"
 
 local M = {}
 
@@ -52,12 +53,40 @@ function M.apply(request, timeout, options)
   return request
 end
 
---- Returns the hint for a response that a transport refused as too large.
--- @tparam string message of the transport
--- @treturn[1] string
--- @treturn[2] nil the message is about something else
-function M.cure(message)
-  return message:find("max_body", 1, true) and "Raise max_body if you expect so much" or nil
+-- Loaded late: a program without errors does not need it.
+local function number(value)
+  return require("pcapi.text").number(value)
+end
+
+-- Returns bytes for people, such as "64 MiB".
+local function size_of(bytes)
+  local size, unit = bytes, "bytes"
+  for _, larger in ipairs { "KiB", "MiB", "GiB" } do
+    if size < 1024 then
+      break
+    end
+    size, unit = size / 1024, larger
+  end
+  return number(math.floor(size * 10 + 0.5) / 10) .. " " .. unit
+end
+
+--- Adds to an error of a transport the value of the limit that the response exceeded, and a hint.
+-- @tparam pcapi.error err changed in place
+-- @tparam table options the values of the request, if they differ from the defaults: `max_body`
+-- (bytes), `timeout` (seconds of the whole call)
+function M.explain(err, options)
+  if err.kind == "timeout" and not err.hint then
+    err.hint = errors.hint(("Raise {timeout} (now %s s), or try again later"):format(
+      number(options.timeout or defaults.timeout)))
+  elseif err.message:find("larger than max_body", 1, true) then
+    local size = size_of(options.max_body or defaults.max_body)
+    err.message = err.message:gsub("larger than max_body", "larger than " .. size)
+    err.hint = errors.hint "Raise {max_body} if you expect so much"
+  elseif err.message:find("exceed the size limit", 1, true) then
+    local size = size_of(MAX_HEADERS)
+    err.message = err.message:gsub("exceed the size limit", "are larger than " .. size)
+    err.hint = "Check whether a proxy or another server responds in place of the service"
+  end
 end
 
 --- Returns the ceilings for the JSON of any response.
@@ -119,7 +148,7 @@ function M.count(text, ceilings)
   local is_records = records and records > ceilings.records
   if is_records or values > ceilings.values then
     local name = ceilings.max_records and "max_records" or "max_values"
-    return nil, too_many(ceilings, is_records), "Raise " .. name .. " if you expect so many"
+    return nil, too_many(ceilings, is_records), "Raise {" .. name .. "} if you expect so many"
   end
   ceilings.counted = values
   return values

@@ -8,28 +8,34 @@ local errors = require "pcapi.error"
 local hints = require "pcapi.http.hints"
 local limits = require "pcapi.http.limits"
 local retry = require "pcapi.http.retry"
+local url = require "pcapi.url"
 
 local M = {}
 
-local hint_for = hints.new {
-  config = "Check ca_file, ca_path, proxy and the address",
-  tls_settings = "ca_file and ca_path",
-  ca = "Set ca_file (PCAPI_CA_FILE for the command) to a PEM file with the CA that signed it",
-  proxy = '"proxy" or https_proxy', without_proxy = "name the host in no_proxy",
+local word = hints.new {
+  config = "Check {proxy} and the address",
+  tls_settings = "{ca_file}", ca = "{advice}",
+  proxy = "{proxy}", without_proxy = "name the host in {no_proxy}",
 }
 
 --- Makes the error of a request, with a hint.
 -- @tparam string kind
 -- @tparam string message
--- @tparam ?table timing
--- @tparam ?string cause as the core names it
--- @tparam ?table options connection options, for hints that name a path in them
+-- @tparam ?table more `timing`, and facts for @{pcapi.http.hints}: `cause`, `host`, `certificate`;
+-- `options` of the connection
 -- @treturn[1] nil
 -- @treturn[2] pcapi.error
-function M.fail(kind, message, timing, cause, options)
-  local is_about_cas = options and (cause == "ca" or kind == "config")
-  return errors.fail { kind = kind, message = message, timing = timing,
-                       hint = is_about_cas and ca.hint(options) or hint_for(kind, cause) }
+function M.fail(kind, message, more)
+  local failure = more or {}
+  failure.kind, failure.message = kind, message
+  local problem
+  if failure.cause == "ca" or failure.cause == "ca_file" then
+    problem, failure.advice = ca.explain(failure.options, failure.cause == "ca")
+  end
+  local worded, hint = word(failure)
+  return errors.fail { kind = kind, message = problem or worded,
+                       hint = problem and failure.advice or hint,
+                       timing = failure.timing, certificate = failure.certificate }
 end
 
 local Sessions = {}
@@ -83,7 +89,7 @@ function Sessions:open()
     self.bounds.silence = self.bounds.silence or limits.SILENCE
     local pool, message, kind, cause = core.pool(self.bounds)
     if not pool then
-      return M.fail(kind, message, nil, cause)
+      return M.fail(kind, message, { cause = cause })
     end
     self.pool = pool
   end
@@ -164,9 +170,16 @@ local function read_body(session, response, max_body)
   return response
 end
 
+-- The facts about a failure that its message and hint name.
+local function facts_of(self, session, reading, kind)
+  local address = url.parse(reading.url)
+  return { options = options_of[self.busy[session]], host = address and address.host,
+           certificate = kind == "tls" and session:certificate() or nil }
+end
+
 --- Returns the response of a request. Then the session is idle.
 -- @tparam userdata session
--- @tparam table reading fields of the request: `max_body` (bytes), and optionally `timing`
+-- @tparam table reading fields of the request: `url`, `max_body` (bytes), and optionally `timing`
 -- @treturn[1] table the response
 -- @treturn[2] boolean false: the request is still in flight
 -- @treturn[3] nil
@@ -179,16 +192,18 @@ function Sessions:response(session, reading)
   if response == false then
     return false
   end
-  local connection = self.busy[session]
   local timing = reading.timing and session:timing() or nil
   if response then
     response.timing = timing
     response, message, kind = read_body(session, response, reading.max_body)
   end
-  give_back(self, session)
   if not response then
-    return M.fail(kind, message, timing, cause, options_of[connection])
+    local more = facts_of(self, session, reading, kind)
+    more.timing, more.cause = timing, cause
+    give_back(self, session)
+    return M.fail(kind, message, more)
   end
+  give_back(self, session)
   return response
 end
 

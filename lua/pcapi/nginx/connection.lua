@@ -21,13 +21,18 @@ local RESOLVER = 'Set "resolver" in http { } of nginx.conf to the address of you
   .. "as a nameserver in /etc/resolv.conf"
 local TEMPORARY = { [408] = true, [425] = true, [429] = true }
 
-local hint_for = hints.new {
+local word = hints.new {
   tls_settings = "lua_ssl_trusted_certificate in nginx.conf",
   ca = "In http { } of nginx.conf set lua_ssl_trusted_certificate to "
     .. "/etc/ssl/certs/ca-certificates.crt, and lua_ssl_verify_depth to 5",
   proxy = '"proxy"', without_proxy = "make a client without proxy for this host",
   address = "Use the name of the server in place of its IP address: nginx verifies names only",
 }
+
+local function hint_for(cause)
+  local _, hint = word { cause = cause }
+  return hint
+end
 
 -- The cause of a proxy's refusal, if the proxy will refuse the next request, too; after several
 -- attempts it may lock the account. Else nil.
@@ -51,7 +56,8 @@ local TRIES_IF_FAILED, TRIES_IF_REFUSED = 2, 5
 -- @treturn nil
 -- @treturn pcapi.error
 function M.fail(kind, message, hint)
-  return errors.fail { kind = kind, message = message, hint = hint or hint_for(kind) }
+  local _, of_kind = word { kind = kind }
+  return errors.fail { kind = kind, message = message, hint = hint or of_kind }
 end
 
 local fail = M.fail
@@ -149,7 +155,7 @@ local function not_connected(host, err)
     log_once.error("resolver", message .. ". " .. RESOLVER)
     return fail("timeout", message, RESOLVER)
   elseif err == "timeout" then
-    return fail("timeout", "timed out while connecting to " .. host)
+    return fail("timeout", "timed out while connecting to " .. host, hint_for "connect")
   end
   return fail("network", ("cannot connect to %s: %s"):format(host, err))
 end
@@ -180,7 +186,7 @@ end
 -- The third value, here and below, is the number of tries in all: the reason may be unknown.
 local function not_verified(host, err)
   if err == "timeout" then
-    return fail("timeout", "timed out during the TLS handshake with " .. host)
+    return fail("timeout", "timed out during the TLS handshake with " .. host, hint_for "connect")
   elseif err == "closed" or err:find("reset by peer", 1, true) then
     return fail("network", host .. " closed the connection during the TLS handshake")
   elseif err:find("handshake failed", 1, true) then
@@ -188,11 +194,13 @@ local function not_verified(host, err)
     return nil, failure, TRIES_IF_FAILED -- a server that is closing looks like one that refuses
   elseif err == cosocket.REFUSED then
     local _, failure = fail("tls", host .. " could not be verified: its certificate was refused, "
-      .. "see nginx's error log", hint_for("tls", url.is_address(host) and "address" or "ca"))
+      .. "see nginx's error log", hint_for(url.is_address(host) and "address" or "ca"))
     return nil, failure, TRIES_IF_REFUSED
   end
-  local message, cause = ("%s could not be verified: %s"):format(host, err), cause_of(host, err)
-  local hint = hint_for("tls", cause)
+  local cause = cause_of(host, err)
+  local message, hint = word {
+    kind = "tls", cause = cause, message = ("%s could not be verified: %s"):format(host, err),
+  }
   if cause == "ca" then
     log_once.error("trusted " .. host, message .. ". " .. hint)
   end
@@ -219,7 +227,7 @@ local function open_tunnel(self, address, proxy)
   elseif response.status < 200 or response.status >= 300 then
     local cause = cause_of_refusal(response.status)
     return fail(cause and "config" or "network", ("the proxy refused the connection: %d %s")
-      :format(response.status, response.reason), cause and hint_for("config", cause))
+      :format(response.status, response.reason), cause and hint_for(cause))
   end
   return true
 end

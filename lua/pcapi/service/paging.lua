@@ -236,7 +236,7 @@ local function read_pages(client, resource, call, root, response)
     end
     seen[key] = true
     response, err = client:call(new_call(resource, {
-      url = page.url, headers = page.headers, deadline = call.deadline,
+      url = page.url, headers = page.headers, timeout = call.timeout, deadline = call.deadline,
       correlation_id = call.correlation_id, ceilings = call.ceilings,
     }))
     local more
@@ -326,7 +326,7 @@ end
 function M.list(client, resource, options)
   local deadline = client:deadline(options.timeout)
   local call = new_call(resource, {
-    query = options.query, deadline = deadline, began = client.clock(),
+    query = options.query, timeout = options.timeout, deadline = deadline, began = client.clock(),
     ceilings = limits.of_list(client, deadline),
     correlation_id = options.correlation_id or core.uuid(),
   })

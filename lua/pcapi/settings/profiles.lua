@@ -49,6 +49,18 @@ local function settings_of(entry)
   return settings
 end
 
+-- The command that signs in if nothing is stored.
+local function how_to_start(self)
+  local how = M.how_to_sign_in(self.name)
+  for _, name in ipairs { "tenant", "client_id" } do
+    local origin = self.settings.origins[name]
+    if not origin or origin:find "^flag" then
+      return how .. " --tenant TENANT --client-id ID"
+    end
+  end
+  return how
+end
+
 -- Adds the settings of the stored sign-in. An unreadable store is reported only when the
 -- sign-in is needed: with a token, or for a new sign-in, the caller may go on.
 local function add_stored(self, getenv)
@@ -56,10 +68,13 @@ local function add_stored(self, getenv)
   self.store, self.store_error = store_of(self.settings, getenv)
   if self.store then
     self.stored = require("pcapi.auth.stored_sign_in").new(self.store, self.name,
-      M.how_to_sign_in(self.name))
+      M.how_to_sign_in(self.name), how_to_start(self))
     entry, self.store_error = self.stored:read()
   end
-  return self.settings:add_stored(entry and settings_of(entry))
+  local ok, err = self.settings:add_stored(entry and settings_of(entry))
+  if not ok then
+    self.store_error = self.stored:unusable("has a setting that cannot be used: " .. err.message)
+  end
 end
 
 -- The names of all accounts in the store of profiles that set no store of their own.
@@ -74,7 +89,7 @@ local function stored_names(config, getenv)
   end
   local names, why = store:names()
   if not names then
-    return errors.fail { kind = "store", message = "the token store: " .. why, cause = why }
+    return nil, why
   end
   return names
 end
@@ -126,13 +141,11 @@ function M.open(options)
     return nil, err
   end
   local self = setmetatable({ name = settings.profile, settings = settings }, Profile)
-  local ok = options.given_token
-  if not ok then
-    ok, err = add_stored(self, options.getenv)
+  if not options.given_token then
+    add_stored(self, options.getenv)
   end
-  if ok then
-    ok, err = settings:add_cas(options.getenv)
-  end
+  local ok
+  ok, err = settings:add_cas(options.getenv)
   if not ok then
     return nil, err
   end
@@ -150,7 +163,7 @@ local function account_error(self)
   return errors.new {
     kind = "sign_in_required", message = "not signed in as profile " .. self.name,
     -- a profile that is named does not use PCAPI_TOKEN
-    hint = "Run: " .. M.how_to_sign_in(self.name) .. " --tenant TENANT --client-id ID"
+    hint = "Run: " .. how_to_start(self)
       .. (self.settings.is_named and "" or ", or set PCAPI_TOKEN"),
   }
 end

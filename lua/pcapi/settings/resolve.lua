@@ -133,21 +133,20 @@ local function given_by(self, layer, setting)
   return nil, nil, err
 end
 
--- Adds a layer below those that were added. Alternatives within one layer are all taken:
--- the account or the transport that uses them reports the conflict.
+-- Adds a layer below those that were added, or nothing of it after an error. Alternatives within
+-- one layer are all taken: the account or the transport that uses them reports the conflict.
 local function add_layer(self, layer)
-  local origins = {}
+  local values, origins = {}, {}
   for _, setting in ipairs(schema.settings) do
     local value, origin, err = given_by(self, layer, setting)
     if err then
       return nil, err
-    elseif value ~= nil then
-      local values = setting.secret and secrets[self] or self.values
-      values[setting.name], origins[setting.name] = value, origin
     end
+    values[setting.name], origins[setting.name] = value, origin
   end
   for name, origin in pairs(origins) do
-    self.origins[name] = origin
+    local all = schema.by_name[name].secret and secrets[self] or self.values
+    all[name], self.origins[name] = values[name], origin
   end
   return true
 end

@@ -1,4 +1,5 @@
 --- Errors that name the directive or the option to change, and other transports.
+local certificates = require "spec.support.certificates"
 local curl = require "spec.support.curl"
 local folder = require "spec.support.folder"
 local free_port = require "spec.support.free_port"
@@ -45,59 +46,6 @@ local function fails(server, kind, ...)
   assert.is_nil(server:log():find("SECRET", 1, true))
 end
 
--- Directives of a server on loopback with so many CAs between its certificate and the root; its
--- address; and the file of the root.
-local function long_chain(between)
-  local path, port = folder.new(), free_port()
-  curl.shell(([[
-    exec 2>/dev/null
-    cd %s
-    make() { # NAME SUBJECT ISSUER EXTENSION
-      openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $1.key \
-        -subj "/CN=$2" -addext "$4" | openssl x509 -req -CA $3.pem -CAkey $3.key \
-        -CAcreateserial -days 2 -copy_extensions copy -out $1.pem
-    }
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=root \
-      -keyout 0.key -out 0.pem
-    for i in $(seq %d); do
-      make $i "between $i" $((i - 1)) basicConstraints=critical,CA:TRUE
-    done
-    make leaf leaf %d subjectAltName=DNS:localhost
-    cat leaf.pem $(seq -f %%g.pem %d -1 1) >chain.pem
-  ]]):format(path, between, between, between))
-  return ([[server {
-    listen 127.0.0.1:%s ssl;
-    ssl_certificate %s/chain.pem;
-    ssl_certificate_key %s/leaf.key;
-    location / { return 200 done; }
-  }]]):format(port, path, path), "https://localhost:" .. port, path .. "/0.pem"
-end
-
--- The same of a server whose certificate is valid from tomorrow on.
-local function valid_tomorrow()
-  local path, port = folder.new(), free_port()
-  curl.shell(([[
-    exec 2>/dev/null
-    cd %s
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=root \
-      -keyout root.key -out root.pem
-    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout leaf.key \
-      -subj /CN=leaf -addext subjectAltName=DNS:localhost -out leaf.csr
-    printf '[ca]\ndefault_ca = d\n[d]\ndatabase = index\nserial = serial\nnew_certs_dir = .\n
-default_md = sha256\npolicy = p\ncopy_extensions = copy\n[p]\ncommonName = supplied\n' >ca.conf
-    : >index
-    echo 01 >serial
-    openssl ca -batch -config ca.conf -cert root.pem -keyfile root.key -in leaf.csr -notext \
-      -startdate $(date -u -d tomorrow +%%Y%%m%%d%%H%%M%%SZ) -days 5 -out leaf.pem
-  ]]):format(path))
-  return ([[server {
-    listen 127.0.0.1:%s ssl;
-    ssl_certificate %s/leaf.pem;
-    ssl_certificate_key %s/leaf.key;
-    location / { return 200 done; }
-  }]]):format(port, path, path), "https://localhost:" .. port, path .. "/root.pem"
-end
-
 describe("a call inside nginx", function()
   after_each(clean_up)
 
@@ -137,7 +85,7 @@ describe("a call inside nginx", function()
   end)
 
   it("with a chain that is too long is an error that names both directives, logged once", function()
-    local other, url, root = long_chain(3)
+    local other, url, root = certificates.long_chain(3)
     local init = ("client = pcapi.new { base_url = %q, token = 'SECRET' }"):format(url)
     local server = workers.start { http = other, trusted = root, init = init,
                                    server = "lua_ssl_verify_depth 2;" }
@@ -176,7 +124,7 @@ describe("a call inside nginx", function()
   end)
 
   it("to a server whose certificate is not yet valid is an error with the time here", function()
-    local other, url, root = valid_tomorrow()
+    local other, url, root = certificates.valid_tomorrow()
     local err = error_for(url, { http = other, trusted = root })
     assert.matches("certificate is not yet valid. The clock of this machine says " .. TODAY, err,
       1, true)

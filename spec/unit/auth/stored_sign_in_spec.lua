@@ -7,7 +7,8 @@ local GOOD = '{"version":1,"client_id":"me","refresh_token":"SECRET","settings":
 
 local function stored_with(text)
   local store = new_store { name = text }
-  return stored_sign_in.new(store, "name", "pcapi login"), store, sign_in.context(fake.new())
+  return stored_sign_in.new(store, "name", "pcapi login", "pcapi login --tenant TENANT"), store,
+    sign_in.context(fake.new())
 end
 
 describe("a stored sign-in", function()
@@ -24,7 +25,17 @@ describe("a stored sign-in", function()
     local record, err = stored_with("{"):read()
     assert.is_nil(record)
     assert.equal("store", err.kind)
-    assert.equal("Sign in again: pcapi login", err.hint)
+    assert.equal("Sign in again: pcapi login --tenant TENANT", err.hint)
+    assert.equal("Sign in again",
+      (select(2, stored_sign_in.new(new_store { name = "{" }, "name"):read()).hint))
+  end)
+
+  it("of a later version is not called damaged", function()
+    local _, err = stored_with(GOOD:gsub("1", "2", 1)):read()
+    assert.equal("store", err.kind)
+    assert.matches("was written by a later version of pcapi; it was not changed", err.message, 1,
+      true)
+    assert.equal("Use that version, or sign in again: pcapi login --tenant TENANT", err.hint)
   end)
 
   it("passes on the error of the store", function()

@@ -98,16 +98,16 @@ describe("a lock", function()
   it("is refused if its file is unsafe", function()
     folder.write(path ".token.lock", "")
     sh("chmod 666 '%s'", path ".token.lock")
-    assert.same({ nil, ("%s is open to other users (mode 0666); run: chmod 600 %s")
-      :format(path ".token.lock", path ".token.lock") }, { core.file_lock(directory, "token") })
+    assert.same({ nil, path ".token.lock" .. " is open to other users (mode 0666)",
+                  "Run: chmod 600 " .. path ".token.lock" }, { core.file_lock(directory, "token") })
     os.remove(path ".token.lock")
     sh("ln -s victim '%s'", path ".token.lock")
-    assert.same({ nil, path ".token.lock" .. " is a symbolic link, which is not followed; "
-      .. "replace it by a real file" }, { core.file_lock(directory, "token") })
+    assert.same({ nil, path ".token.lock" .. " is a symbolic link, which is not followed",
+                  "Remove " .. path ".token.lock" }, { core.file_lock(directory, "token") })
     assert.equal(".token.lock", names())
     os.remove(path ".token.lock")
     sh("mkfifo -m 600 '%s'", path ".token.lock")
-    assert.same({ nil, path ".token.lock" .. " is not a regular file; remove it" },
-      { core.file_lock(directory, "token") })
+    assert.same({ nil, path ".token.lock" .. " is not a regular file",
+                  "Remove " .. path ".token.lock" }, { core.file_lock(directory, "token") })
   end)
 end)

@@ -110,19 +110,23 @@ describe("a private file", function()
   it("is refused if it is too large to be a file of pcapi", function()
     folder.write(path "token", ("x"):rep(MIB + 1))
     sh("chmod 600 '%s'", path "token")
-    assert.same({ nil, path "token" .. " is larger than 1048576 bytes, so it is not a file of "
-      .. "pcapi; remove it" }, { core.file_read(directory, "token") })
+    assert.same({ nil, path "token" .. " is too large to be a file of pcapi",
+                  "Remove " .. path "token" }, { core.file_read(directory, "token") })
     assert.has_error(function() core.file_replace(directory, "token", ("x"):rep(MIB + 1)) end)
     assert.equal(MIB + 1, #files.slurp(path "token"))
   end)
 end)
 
--- The message with which reading and replacing a file fail.
+-- The message and the remedy with which reading and replacing a file fail.
 local function refusals(where, name)
-  local _, reading = core.file_read(where, name)
-  local _, replacing = core.file_replace(where, name, "new")
-  assert.equal(reading, replacing)
-  return reading
+  local reading = { select(2, core.file_read(where, name)) }
+  assert.same(reading, { select(2, core.file_replace(where, name, "new")) })
+  return table.concat(reading, ". ")
+end
+
+-- Runs the command of a remedy.
+local function obey(words)
+  sh("%s", words:match "Run: (.*)$")
 end
 
 describe("a private file is refused if", function()
@@ -130,10 +134,13 @@ describe("a private file is refused if", function()
     it("it is open to other users: mode " .. loose, function()
       folder.write(path "token", "old")
       sh("chmod %s '%s'", loose, path "token")
-      assert.equal(("%s is open to other users (mode 0%s); run: chmod 600 %s")
-        :format(path "token", loose, path "token"), refusals(directory, "token"))
+      local words = refusals(directory, "token")
+      assert.equal(("%s is open to other users (mode 0%s). Run: chmod 600 %s")
+        :format(path "token", loose, path "token"), words)
       assert.equal("old", files.slurp(path "token"))
       assert.equal("token", names())
+      obey(words)
+      assert.equal("old", core.file_read(directory, "token"))
     end)
   end
 
@@ -141,19 +148,33 @@ describe("a private file is refused if", function()
     it("its folder is open to other users: mode " .. loose, function()
       core.file_replace(directory, "token", "old")
       sh("chmod %s '%s'", loose, directory)
-      local message = ("%s is open to other users (mode 0%s); run: chmod 700 %s")
-        :format(directory, loose, directory)
-      assert.equal(message, refusals(directory, "token"))
-      assert.equal(message, select(2, core.file_lock(directory, "token")))
-      assert.equal(message, select(2, core.file_remove(directory, "token")))
+      local message = ("%s is open to other users (mode 0%s)"):format(directory, loose)
+      local remedy = "Run: chmod 700 " .. directory
+      assert.equal(message .. ". " .. remedy, refusals(directory, "token"))
+      assert.same({ nil, message, remedy }, { core.file_lock(directory, "token") })
+      assert.same({ nil, message, remedy }, { core.file_remove(directory, "token") })
       assert.equal("token", names())
+      obey(remedy)
+      assert.equal("old", core.file_read(directory, "token"))
+    end)
+  end
+
+  for name, quoted in pairs { ["a b"] = "'%s'", ["$(reboot)"] = "'%s'", ["a-b_c.d"] = "%s" } do
+    it("its folder is open, and the remedy works for a path with " .. name, function()
+      sh("mkdir -m 755 '%s'", path(name))
+      local words = refusals(path(name), "token")
+      assert.truthy(words:find("Run: chmod 700 " .. quoted:format(path(name)), 1, true), words)
+      obey(words)
+      assert.is_true(core.file_replace(path(name), "token", "new"))
     end)
   end
 
   it("its folder is shared by all users", function()
     sh("chmod 1777 '%s'", directory)
-    assert.equal(directory .. " is shared by all users; choose a directory that is yours",
+    assert.equal(directory .. " is shared by all users. Set {store} to a directory of your own",
       refusals(directory, "token"))
+    sh("chown 65534 '%s'", directory) -- only root can
+    assert.matches("shared by all users", refusals(directory, "token"), 1, true)
   end)
 
   it("it is a symbolic link, whatever its target", function()
@@ -161,8 +182,8 @@ describe("a private file is refused if", function()
     sh("chmod 600 '%s'", path "victim")
     for _, target in ipairs { "victim", path "victim", "nowhere", "." } do
       sh("ln -sfn '%s' '%s'", target, path "token")
-      assert.equal(path "token" .. " is a symbolic link, which is not followed; "
-        .. "replace it by a real file", refusals(directory, "token"))
+      assert.equal(path "token" .. " is a symbolic link, which is not followed. "
+        .. "Remove " .. path "token", refusals(directory, "token"))
     end
     assert.equal("old", files.slurp(path "victim"))
   end)
@@ -172,8 +193,9 @@ describe("a private file is refused if", function()
       directory, directory)
     core.file_replace(path "real", "token", "text")
     for _, slashes in ipairs { "", "/", "//" } do
-      assert.equal(path "link" .. " is a symbolic link, which is not followed; "
-        .. "replace it by a real directory", refusals(path "link" .. slashes, "token"))
+      assert.equal(path "link" .. " is a symbolic link, which is not followed. "
+        .. "Set {store} to the directory that it leads to",
+        refusals(path "link" .. slashes, "token"))
     end
     assert.equal("text", core.file_read(path "here/real", "token"))
   end)
@@ -181,16 +203,21 @@ describe("a private file is refused if", function()
   it("it is a FIFO, without waiting for a writer, or a folder", function()
     sh("mkfifo -m 600 '%s' && mkdir -m 700 '%s'", path "fifo", path "sub")
     for _, name in ipairs { "fifo", "sub" } do
-      assert.equal(path(name) .. " is not a regular file; remove it", refusals(directory, name))
+      assert.equal(("%s is not a regular file. Remove %s"):format(path(name), path(name)),
+        refusals(directory, name))
+    end
+    for _, name in ipairs { "fifo", "sub" } do
+      sh("rm -r '%s'", path(name))
+      assert.is_true(core.file_replace(directory, name, "new"))
     end
   end)
 
   it("its folder is a file", function()
     folder.write(path "file", "")
-    assert.equal(path "file" .. " could not be opened: Not a directory",
-      refusals(path "file", "token"))
-    assert.equal(path "file/more" .. " could not be opened: Not a directory",
-      refusals(path "file/more", "token"))
+    for _, name in ipairs { "file", "file/more" } do
+      assert.equal(path(name) .. " could not be opened: Not a directory. A part of that path is a "
+        .. "file: set {store} to a directory of your own", refusals(path(name), "token"))
+    end
   end)
 
   it("it or its folder belongs to another user", function()
@@ -198,12 +225,11 @@ describe("a private file is refused if", function()
       return pending "only root can give a file away"
     end
     core.file_replace(directory, "token", "old")
-    sh("chown 65534 '%s'", path "token")
-    assert.equal(path "token" .. " belongs to another user; choose a directory that is yours",
-      refusals(directory, "token"))
-    sh("chown 65534 '%s'", directory)
-    assert.equal(directory .. " belongs to another user; choose a directory that is yours",
-      refusals(directory, "token"))
+    for _, what in ipairs { path "token", directory } do
+      sh("chown 65534 '%s'", what)
+      assert.equal(what .. " belongs to another user (65534). Run pcapi as user 65534, or set "
+        .. "{store} to a directory of your own", refusals(directory, "token"))
+    end
   end)
 end)
 
@@ -221,8 +247,8 @@ describe("a private file is unchanged if", function()
   end
 
   -- Modes do not restrict root. It runs this code as nobody, who gets the folder and a copy of the
-  -- core, as nobody may have no access to the original.
-  local function as_owner(code)
+  -- core, as nobody may have no access to the original. `of_root`: a file that stays root's.
+  local function as_owner(code, of_root)
     if not IS_ROOT then
       return other_process(code)
     end
@@ -230,6 +256,9 @@ describe("a private file is unchanged if", function()
     local version = os.getenv("LUA_CPATH"):match "^[^;]+":gsub("%?", "pcapi/core")
     sh("mkdir '%s/pcapi' && cp '%s' '%s/pcapi' && chown -R 65534 '%s' '%s'", copy, version, copy,
       copy, directory)
+    if of_root then
+      sh("chown root '%s'", of_root)
+    end
     -- GCOV_PREFIX: without it, a build for coverage reports that it cannot write
     local said = other_process(code, ("cd / && LUA_CPATH='%s/?.so;;' GCOV_PREFIX='%s' setpriv "
       .. "--reuid=65534 --regid=65534 --clear-groups"):format(copy, copy))
@@ -241,7 +270,7 @@ describe("a private file is unchanged if", function()
     sh("chmod 500 '%s'", directory)
     local said = as_owner(WRITE .. [[ print(core.file_remove(directory, "token"))
       print(core.file_lock(directory, "token")) print(core.file_read(directory, "token"))]])
-    local message = "nil\t%s could not be %s: Permission denied; run: chmod 700 " .. directory
+    local message = "nil\t%s could not be %s: Permission denied\tRun: chmod 700 " .. directory
     assert.equal(table.concat({ message:format(path "token", "written"),
       message:format(path "token", "removed"), message:format(path ".token.lock", "opened"),
       "old" }, "\n"), said)
@@ -250,26 +279,36 @@ describe("a private file is unchanged if", function()
 
   it("its folder or the file is not readable", function()
     sh("chmod 600 '%s'", directory)
-    assert.matches("could not be .*: Permission denied; run: chmod 700 "
+    assert.matches("could not be .*: Permission denied\tRun: chmod 700 "
       .. directory:gsub("%p", "%%%0"),
       as_owner [[print(core.file_read(directory, "token"))]], 1, false)
     sh("chmod 700 '%s'; chmod 000 '%s'", directory, path "token")
-    assert.equal(("nil\t%s could not be opened: Permission denied; run: chmod 600 %s")
+    assert.equal(("nil\t%s could not be opened: Permission denied\tRun: chmod 600 %s")
       :format(path "token", path "token"), as_owner [[print(core.file_read(directory, "token"))]])
     sh("chmod 600 '%s'", path "token")
     is_untouched()
   end)
 
+  it("the file belongs to another user", function()
+    if not IS_ROOT then
+      return pending "only root can give a file away"
+    end
+    assert.equal(("nil\t%s belongs to another user (0)\tRun as root: chown 65534 %s"):format(
+      path "token", path "token"),
+      as_owner([[print(core.file_read(directory, "token"))]], path "token"))
+    is_untouched()
+  end)
+
   it("its folder cannot be created", function()
     sh("chmod 500 '%s'", directory)
-    assert.equal(("nil\t%s could not be created: Permission denied; grant this user the "
-      .. "permission, or choose another directory"):format(path "a/b"),
+    assert.equal(("nil\t%s could not be created: Permission denied\tGrant this user the "
+      .. "permission, or set {store} to a directory of your own"):format(path "a/b"),
       as_owner [[print(core.file_replace(directory .. "/a/b", "token", "new"))]])
     is_untouched()
   end)
 
   it("it would exceed the limit on file sizes", function()
-    assert.equal(("nil\t%s could not be written: File too large; raise the limit on file "
+    assert.equal(("nil\t%s could not be written: File too large\tRaise the limit on file "
       .. "sizes (ulimit -f)"):format(path "token"),
       other_process(WRITE, "trap '' XFSZ; ulimit -f 8;"))
     is_untouched()
@@ -287,7 +326,7 @@ describe("a private file is unchanged if", function()
       print(core.file_read(directory, "token"))
       io.stdout:flush()
       os.execute("ls -A " .. directory)]]):format(directory, WRITE))
-    assert.equal(("nil\t%s could not be written: No space left on device; free space on that disk\n"
+    assert.equal(("nil\t%s could not be written: No space left on device\tFree space on that disk\n"
       .. "old\ntoken"):format(path "token"), said)
   end)
 end)
@@ -315,18 +354,18 @@ describe("removing a private file", function()
 
   it("fails with the reason", function()
     sh("mkdir '%s'", path "token")
-    assert.same({ nil, path "token" .. " could not be removed: Is a directory" },
+    assert.same({ nil, path "token" .. " is not a regular file", "Remove " .. path "token" },
       { core.file_remove(directory, "token") })
   end)
 end)
 
 describe("a list of private files", function()
   local function listed(where)
-    local all, why = core.file_list(where or directory)
+    local all, why, remedy = core.file_list(where or directory)
     if all then
       table.sort(all)
     end
-    return all, why
+    return all, why, remedy
   end
 
   it("has the names of the files, without locks and temporary files", function()
@@ -358,13 +397,13 @@ describe("a list of private files", function()
 
   it("is refused if there are too many names", function()
     sh("cd '%s' && seq -f '%%.0f-%s' 6000 | xargs touch", directory, ("x"):rep(200))
-    assert.same({ nil, directory .. " holds too many files (more than 1048576 bytes of names); "
-      .. "move the files away that are not pcapi's" }, { listed() })
+    assert.same({ nil, directory .. " holds too many files (more than 1048576 bytes of names)",
+                  "Move the files away that are not pcapi's" }, { listed() })
   end)
 
   it("is refused if other users could have created the files", function()
     sh("chmod 755 '%s'", directory)
-    assert.matches("run: chmod 700 " .. directory, select(2, listed()), 1, true)
+    assert.equal("Run: chmod 700 " .. directory, (select(3, listed())))
     sh("chmod 700 '%s' && ln -s . '%s'", directory, path "link")
     assert.matches("symbolic link", select(2, listed(path "link")), 1, true)
     folder.write(path "file", "")

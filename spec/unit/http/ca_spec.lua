@@ -66,28 +66,52 @@ describe("pcapi.http.ca", function()
     assert.matches("Not a directory", select(2, of { SSL_CERT_DIR = file }).message, 1, true)
   end)
 
-  it("names the mistake in an option: a missing path, or a directory as ca_file", function()
-    assert.equal("Correct ca_file: /none.pem cannot be used: No such file or directory",
-      ca.hint { ca_file = "/none.pem" })
-    assert.equal("Correct ca_path: /none cannot be used: No such file or directory",
-      ca.hint { ca_path = "/none" })
-    assert.equal(("Correct ca_path: %s cannot be used: Not a directory"):format(file),
-      ca.hint { ca_path = file })
-    assert.equal(("Correct ca_file: %s is a directory; use ca_path for it"):format(path),
-      ca.hint { ca_file = path })
+  -- What is wrong with the option, and the hint.
+  local function explained(options, were_usable)
+    return { ca.explain(options, were_usable) }
+  end
+
+  it("names what is wrong with an option: a missing path, or a directory as ca_file", function()
+    assert.same({ "the CA certificates cannot be read: /none.pem: No such file or directory",
+                  "Correct {ca_file}" }, explained { ca_file = "/none.pem" })
+    assert.same({ "the CA certificates cannot be read: /none: No such file or directory",
+                  "Correct {ca_path}" }, explained { ca_path = "/none" })
+    assert.same({ ("the CA certificates cannot be read: %s: Not a directory"):format(file),
+                  "Correct {ca_path}" }, explained { ca_path = file })
+    assert.same({ ("the CA certificates cannot be read: %s is a directory"):format(path),
+                  "Set {ca_path} in place of {ca_file}" }, explained { ca_file = path })
   end)
 
   it("says that ca_file holds no certificate in PEM form", function()
-    assert.equal(("Correct ca_file: %s holds no certificate in PEM form"):format(file),
-      ca.hint { ca_file = file })
+    assert.same({ file .. " holds no CA certificate in PEM form", "Correct {ca_file}" },
+      explained { ca_file = file })
   end)
 
-  it("has no hint for an option that can be used, or for none", function()
+  it("names the variable that the path comes from", function()
+    local getenv = os.getenv
+    os.getenv = function(name) -- luacheck: ignore 122
+      return name == "SSL_CERT_FILE" and file or nil
+    end
+    local words = explained { ca_file = file }
+    os.getenv = getenv -- luacheck: ignore 122
+    assert.equal("Correct SSL_CERT_FILE", words[2])
+  end)
+
+  it("says how to trust another CA, with what is trusted now", function()
     for _, head in ipairs { "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE" } do
       local pem = folder.write(path .. "/good.pem", "text\n-----BEGIN " .. head .. "-----\n")
-      assert.is_nil(ca.hint { ca_file = pem })
+      assert.same({ nil, ("Add that CA to %s, which {ca_file} names"):format(pem) },
+        explained({ ca_file = pem }, true))
     end
-    assert.is_nil(ca.hint { ca_path = path })
-    assert.is_nil(ca.hint {})
+    assert.same({ nil, ("Add that CA to %s, which {ca_path} names, and run: openssl rehash %s")
+      :format(path, path) }, explained({ ca_path = path }, true))
+    assert.same({ nil, "Set {ca_file} to a PEM file with that CA; " .. core.build.ca_path
+      .. " is used now" }, explained({}, true))
+  end)
+
+  it("says how to install the CAs of the system", function()
+    assert.same({ "this machine has no CA certificates in " .. core.build.ca_file,
+                  "Install the package ca-certificates, or set {ca_file} or {ca_path}" },
+      explained({}, false))
   end)
 end)

@@ -129,8 +129,7 @@ describe("pcapi.http.curl", function()
 
   it("returns kind, message, hint and timing of a failure", function()
     core.timing = { total = 1 }
-    for kind, hint in pairs { network = "proxy", timeout = "timeout", tls = "ca_file",
-                              config = "address" } do
+    for kind, hint in pairs { network = "proxy", tls = "ca_file", config = "address" } do
       core.respond = function() return { kind = kind, message = "said" } end
       local response, err = curl.new():send(request { timing = true })
       assert.is_nil(response)

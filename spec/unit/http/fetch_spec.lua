@@ -70,9 +70,21 @@ describe("pcapi.fetch", function()
     assert.same({ 1, 2 }, assert(fetch({ body = "[1,2]" }, { max_values = 3 })).json)
   end)
 
-  it("returns a hint if a response is larger than max_body", function()
-    local _, err = fetch { kind = "protocol", message = "the response is larger than max_body" }
-    assert.equal("Raise max_body if you expect so much", err.hint)
+  it("returns the limit and a hint if a response is larger than max_body", function()
+    local failure = { kind = "protocol", message = "the response is larger than max_body" }
+    local _, err = fetch(failure)
+    assert.same({ "the response is larger than 128 MiB", "Raise max_body if you expect so much" },
+      { err.message, err.hint })
+    _, err = fetch(failure, { max_body = 1000 })
+    assert.equal("the response is larger than 1000 bytes", err.message)
+  end)
+
+  it("returns the limit and a hint after a timeout", function()
+    local failure = { kind = "timeout", message = "too slow" }
+    local _, err = fetch(failure)
+    assert.equal("Raise timeout (now 180 s), or try again later", err.hint)
+    _, err = fetch(failure, { timeout = 0.5 })
+    assert.equal("Raise timeout (now 0.5 s), or try again later", err.hint)
   end)
 
   it("returns the error of the network", function()

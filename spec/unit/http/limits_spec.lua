@@ -30,3 +30,44 @@ describe("limits.pause", function()
     assert.equal(0, limits.pause(0 / 0))
   end)
 end)
+
+describe("limits.explain", function()
+  local errors = require "pcapi.error"
+  local limits = require "pcapi.http.limits"
+
+  local function explained(fields, options)
+    fields.kind = fields.kind or "protocol"
+    local err = errors.new(fields)
+    limits.explain(err, options or {})
+    return { err.message, err.hint }
+  end
+
+  it("names the size of a body in the largest unit that fits", function()
+    for bytes, size in pairs { [1000] = "1000 bytes", [1024] = "1 KiB", [100000] = "97.7 KiB",
+                               [1e6] = "976.6 KiB", [64 * 2 ^ 20] = "64 MiB",
+                               [3 * 2 ^ 30] = "3 GiB", [5 * 2 ^ 50] = "5242880 GiB" } do
+      assert.same({ "the response is larger than " .. size,
+                    "Raise max_body if you expect so much" },
+        explained({ message = "the response is larger than max_body" }, { max_body = bytes }))
+    end
+  end)
+
+  it("names the size of the headers, which no option changes", function()
+    assert.same({ "the headers of the response are larger than 64 KiB",
+                  "Check whether a proxy or another server responds in place of the service" },
+      explained { message = "the headers of the response exceed the size limit" })
+  end)
+
+  it("names the seconds after a timeout, unless the transport knows better", function()
+    assert.same({ "slow", "Raise timeout (now 180 s), or try again later" },
+      explained { kind = "timeout", message = "slow" })
+    assert.same({ "slow", "Check the network" },
+      explained { kind = "timeout", message = "slow", hint = "Check the network" })
+  end)
+
+  it("leaves any other error as it is", function()
+    assert.same({ "not valid" }, explained { message = "not valid" })
+    assert.same({ "refused", "Check it" },
+      explained { kind = "network", message = "refused", hint = "Check it" })
+  end)
+end)

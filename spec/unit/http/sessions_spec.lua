@@ -18,7 +18,7 @@ local function send(made, to, timing, request)
   local session = assert(made:start(to, request or REQUEST))
   made.pool:wait(60)
   made.pool:next()
-  return session, made:response(session, { timing = timing, max_body = 1e6 })
+  return session, made:response(session, { url = REQUEST.url, timing = timing, max_body = 1e6 })
 end
 
 describe("pcapi.http.sessions", function()
@@ -77,20 +77,35 @@ describe("pcapi.http.sessions", function()
   end)
 
   it("give a hint for each reason to refuse a certificate", function()
-    for cause, word in pairs { ca = "ca_file", host = "address", expired = os.date "!%Y-%m-%d",
-                               not_yet_valid = os.date "!%Y-%m-%d" } do
+    for cause, word in pairs { ca = "ca_file", host = "address", expired = "clock",
+                               not_yet_valid = "clock" } do
       core.respond = function() return { kind = "tls", message = "no", cause = cause } end
       local _, _, err = send(made, usual)
       assert.truthy(err.hint:find(word, 1, true), err.hint)
     end
   end)
 
-  it("name a path of CAs that is missing in the hint", function()
+  it("return the certificate that was refused, and name its CA, and the host", function()
+    local certificate = { subject = "s", issuer = "Corp CA", hosts = "b.example", not_before = 1,
+                          not_after = 2, is_ca = false, is_of_proxy = false }
+    core.respond = function()
+      return { kind = "tls", message = "no", cause = "ca", certificate = certificate }
+    end
+    local _, _, err = send(made, usual)
+    assert.equal(certificate, err.certificate)
+    assert.matches("certificate of a.example .* not trusted here: Corp CA", err.message)
+    core.respond = function() return { kind = "network", certificate = certificate } end
+    _, _, err = send(made, usual)
+    assert.is_nil(err.certificate)
+  end)
+
+  it("name a path of CAs that is missing", function()
     for _, refused in ipairs { { kind = "tls", message = "no", cause = "ca" },
-                               { kind = "config", message = "no" } } do
+                               { kind = "config", message = "no", cause = "ca_file" } } do
       core.respond = function() return refused end
       local _, _, err = send(made, connection { ca_path = "/none" })
-      assert.equal("Correct ca_path: /none cannot be used: No such file or directory", err.hint)
+      assert.same({ "the CA certificates cannot be read: /none: No such file or directory",
+                    "Correct ca_path" }, { err.message, err.hint })
     end
     core.respond = function() return { kind = "network", message = "no" } end
     local _, _, err = send(made, connection { ca_path = "/none" })

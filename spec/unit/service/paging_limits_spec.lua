@@ -81,10 +81,11 @@ describe("a list", function()
     it("a later page larger than max_body, with what to do about it", function()
       local client = fake.client { { body = '{"items":[{}],"continuationToken":"t"}' },
                                    { kind = "protocol",
-                                     message = "the answer is larger than max_body" } }
+                                     message = "the response is larger than max_body" } }
       local records, err = client.security:partner_requests()
       assert.is_nil(records)
       assert.same({ 2, "Raise max_body if you expect so much" }, { err.page, err.hint })
+      assert.matches("the response is larger than 64 MiB", err.message, 1, true)
     end)
 
     it("but a failure is returned as what it is", function()

@@ -107,13 +107,30 @@ describe("a profile", function()
     assert.same({ "t", "c" }, { values.tenant, values.client_id })
   end)
 
-  it("does not open when a stored setting is impossible", function()
-    store("default", { settings = { cloud = "mars" } })
-    local profile, err = open()
-    assert.is_nil(profile)
-    assert.matches("cloud must be", err.message, 1, true)
-    assert.matches("(sign-in)", err.message, 1, true)
-  end)
+  it("opens without the stored settings when one is impossible, so that a user can sign in",
+    function()
+      store("default", { settings = { tenant = "t", client_id = "c", cloud = "mars" } })
+      local profile = assert(open())
+      assert.same({}, profile.settings.values)
+      assert.same({}, profile.settings.origins)
+      local _, err = profile:account()
+      assert.equal("store", err.kind)
+      assert.matches("has a setting that cannot be used: cloud must be", err.message, 1, true)
+      assert.equal("Sign in again: pcapi login --tenant TENANT --client-id ID", err.hint)
+    end)
+
+  it("hints at the flags of a first sign-in if nothing else gives tenant and application",
+    function()
+      store("default", "garbage")
+      local function hint(text, variables, flags)
+        return assert(open(text, variables, { flags = flags })).store_error.hint
+      end
+      local first = "Sign in again: pcapi login --tenant TENANT --client-id ID"
+      assert.equal(first, hint "")
+      assert.equal(first, hint "client_id = me")
+      assert.equal(first, hint("client_id = me", nil, { tenant = "t" })) -- a flag is given once
+      assert.equal("Sign in again: pcapi login", hint("client_id = me", { PCAPI_TENANT = "t" }))
+    end)
 
   it("has a command that signs in to it", function()
     assert.equal("pcapi login", profiles.how_to_sign_in "default")
@@ -171,7 +188,7 @@ describe("a profile", function()
       local all, err = names()
       assert.is_nil(all)
       assert.equal("store", err.kind)
-      assert.matches("chmod 700", err.message, 1, true)
+      assert.matches("chmod 700", err.hint, 1, true)
       all, err = names "tenent = t"
       assert.is_nil(all)
       assert.equal("config", err.kind)

@@ -7,6 +7,7 @@
 -- long that the names of their files end in a hash (200 bytes, percent-encoded).
 -- @module pcapi.auth.store.file
 local core = require "pcapi.core"
+local errors = require "pcapi.error"
 local url = require "pcapi.url"
 
 local M = {}
@@ -31,6 +32,15 @@ function M.directory(getenv)
   end
   return nil, "there is no HOME, so no folder for tokens; set HOME, XDG_STATE_HOME or "
     .. "PCAPI_STORE, or give a folder"
+end
+
+-- Makes an error of what a function of the core returned.
+local function checked(value, why, remedy)
+  if value == nil and why then
+    return errors.fail { kind = "store", message = "the token store: " .. why, hint = remedy,
+                         cause = why }
+  end
+  return value
 end
 
 --- Makes a store. Nothing is read or written yet; the folder is made when needed.
@@ -69,24 +79,24 @@ function File:path(account)
 end
 
 function File:get(account)
-  return core.file_read(self.directory, name_of(account))
+  return checked(core.file_read(self.directory, name_of(account)))
 end
 
 local LARGEST = 1024 * 1024 -- bytes that file_replace takes
 
 function File:set(account, text)
   if text == nil then
-    return core.file_remove(self.directory, name_of(account))
+    return checked(core.file_remove(self.directory, name_of(account)))
   elseif #text > LARGEST then
     return nil, "the tokens are too long to be stored"
   end
-  return core.file_replace(self.directory, name_of(account), text)
+  return checked(core.file_replace(self.directory, name_of(account), text))
 end
 
 function File:names()
-  local files, why = core.file_list(self.directory)
+  local files, err = checked(core.file_list(self.directory))
   if not files then
-    return nil, why
+    return nil, err
   end
   local accounts = {}
   for _, name in ipairs(files) do
@@ -96,9 +106,9 @@ function File:names()
 end
 
 function File:lock(account)
-  local lock, why = core.file_lock(self.directory, name_of(account))
+  local lock, err = checked(core.file_lock(self.directory, name_of(account)))
   if not lock then
-    return nil, why
+    return nil, err
   end
   return function()
     lock:release()

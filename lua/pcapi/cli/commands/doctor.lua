@@ -35,6 +35,7 @@ local M = {
 
 local HOST_TIMEOUT = 30 -- seconds to reach a host; the call itself may take minutes
 local LARGEST_DRIFT = 300 -- seconds that Entra allows a clock to differ
+local EARLIEST = 1793491200 -- 2026-11-01: no right clock says an earlier time
 
 local OK, FAILED, NOT_TESTED = "ok", "failed", "not tested"
 
@@ -128,31 +129,73 @@ local function add_steps(list, whose, host, response, err)
   return reached
 end
 
-local function check_host(list, context, whose, address)
+-- Sends a request without a secret. Returns `host`, and `response` or `err`; or `problem` of the
+-- address.
+local function probe(context, address)
   local parsed, why = url.parse(address)
   if not parsed then
-    return list.add(whose .. " name", FAILED, ("%s %s"):format(
-      url.hide_users(tostring(address), true), why),
-      "See: pcapi config show")
+    return { problem = ("%s %s"):format(url.hide_users(tostring(address), true), why) }
   end
   local response, err = context.transport:send(limits.apply({
     method = "GET", url = address, headers = {}, timing = true, -- any status is fine
   }, HOST_TIMEOUT, {}))
-  local host = ("%s:%d"):format(parsed.host, parsed.port)
-  return add_steps(list, whose, host, response, err), response
+  if err and err.kind == "timeout" then
+    err.hint = err.hint or "Try again later; check the network and the proxy settings"
+  end
+  return { host = ("%s:%d"):format(parsed.host, parsed.port), response = response, err = err }
 end
 
-local function check_clock(list, context, response)
-  local now = context.clock()
-  local sent = response and headers.date(response.headers, now)
-  if not sent then
-    return
-  elseif math.abs(sent - now) > LARGEST_DRIFT then
-    return list.add("clock", FAILED, ("this machine's clock is %.0f s %s"):format(
-      math.abs(sent - now), sent > now and "behind" or "ahead"),
-      "Set the clock, for example by NTP")
+local function add_host(list, whose, probed)
+  if probed.problem then
+    return list.add(whose .. " name", FAILED, probed.problem, "See: pcapi config show")
   end
-  return list.add("clock", OK, ("differs by %.0f s"):format(math.abs(sent - now)))
+  return add_steps(list, whose, probed.host, probed.response, probed.err)
+end
+
+local SET_CLOCK = "Set the clock, for example by NTP"
+
+local function compare_with_date(list, now, sent)
+  local drift = math.abs(sent - now)
+  if drift > LARGEST_DRIFT then
+    return list.add("clock", FAILED, ("this machine's clock is %.0f s %s"):format(drift,
+      sent > now and "behind" or "ahead"), SET_CLOCK)
+  end
+  return list.add("clock", OK, ("differs by %.0f s"):format(drift))
+end
+
+-- Without a verified response, the certificate is the only evidence. Anyone may have made it, so it
+-- does not prove that the clock is right, but a clock that does not fit it is suspect.
+local function compare_with_certificate(list, now, host, seen)
+  local here = "this machine's clock says " .. time.format(now)
+  if now < seen.not_before then
+    return list.add("clock", FAILED, ("%s, and the certificate of %s is valid from %s"):format(here,
+      host, time.format(seen.not_before)), SET_CLOCK)
+  elseif now > seen.not_after then
+    return list.add("clock", NOT_TESTED, ("%s, and the certificate of %s was valid until %s")
+      :format(here, host, time.format(seen.not_after)),
+      "Set the clock if it is wrong. If it is right, the server needs a new certificate")
+  end
+  return list.add("clock", NOT_TESTED,
+    here .. ", which fits the certificate; but that was not verified")
+end
+
+-- Checks the clock by the best evidence. sign_in: the probe of the sign-in service, if any.
+local function check_clock(list, context, sign_in, service)
+  local now = context.clock()
+  local function date_of(probed)
+    local response = probed and probed.response
+    return response and headers.date(response.headers, now)
+  end
+  local sent = date_of(sign_in) or date_of(service())
+  local refused = sign_in and sign_in.err or service().err
+  if sent then
+    compare_with_date(list, now, sent)
+  elseif now < EARLIEST then
+    list.add("clock", FAILED, ("this machine's clock says %s, before pcapi was made"):format(
+      time.format(now)), SET_CLOCK)
+  elseif refused and refused.certificate then
+    compare_with_certificate(list, now, (sign_in or service()).host, refused.certificate)
+  end
 end
 
 -- Gets a new token: a stored one proves nothing about the endpoint.
@@ -229,17 +272,32 @@ local function check_call(list, args, profile, token, account)
     compliant and "; the service reports that this token has MFA" or ""))
 end
 
-local function check_token(list, context, args, profile, account)
-  if not account then
-    local token, _, err = connect.source(args, profile)
-    if err then
-      list.fail("token claims", err)
-    end
-    return token
+local function check_given_token(list, args, profile)
+  local token, _, err = connect.source(args, profile)
+  if err then
+    list.fail("token claims", err)
   end
-  local reached, response = check_host(list, context, "sign-in", account.endpoint.token_url)
-  check_clock(list, context, response)
+  return token
+end
+
+-- Returns a token, or nothing; see `check_settings` for account and ok.
+local function check_token(list, context, args, profile, account, ok, service)
+  local sign_in = account and ok and probe(context, account.endpoint.token_url) or nil
+  local reached = sign_in and add_host(list, "sign-in", sign_in)
+  check_clock(list, context, sign_in, service)
+  if ok and not account then
+    return check_given_token(list, args, profile)
+  end
   return reached and check_endpoint(list, context, account) or nil
+end
+
+-- The function that probes the service when it is first called.
+local function service_of(context, profile)
+  local probed
+  return function()
+    probed = probed or probe(context, profile:client_options().base_url)
+    return probed
+  end
 end
 
 local function check_all(list, context, args, profile)
@@ -247,11 +305,12 @@ local function check_all(list, context, args, profile)
   if account then
     ok = check_store(list, account, profile.settings:value "refresh_token")
   end
-  local token = ok and check_token(list, context, args, profile, account)
+  local service = service_of(context, profile)
+  local token = check_token(list, context, args, profile, account, ok, service)
   if token then
     check_claims(list, token, account, profile:resource(), context.clock())
   end
-  local reached = check_host(list, context, "service", profile:client_options().base_url)
+  local reached = add_host(list, "service", service())
   if token and reached then
     check_call(list, args, profile, token, account)
   end
