@@ -36,6 +36,7 @@ build = {
       sources = {
         "src/base64.c",
         "src/buf.c",
+        "src/certificate.c",
         "src/crypto.c",
         "src/failure.c",
         "src/file.c",
@@ -122,6 +123,7 @@ build = {
     ["pcapi.cli.records"] = "lua/pcapi/cli/records.lua",
     ["pcapi.cli.registration"] = "lua/pcapi/cli/registration.lua",
     ["pcapi.cli.results"] = "lua/pcapi/cli/results.lua",
+    ["pcapi.cli.setting_words"] = "lua/pcapi/cli/setting_words.lua",
     ["pcapi.cli.sign_out"] = "lua/pcapi/cli/sign_out.lua",
     ["pcapi.cli.tenant_list"] = "lua/pcapi/cli/tenant_list.lua",
     ["pcapi.cli.terminal"] = "lua/pcapi/cli/terminal.lua",

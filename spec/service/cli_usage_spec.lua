@@ -91,8 +91,8 @@ local CASES = {
     "loign" },
   { 2, "there is no help on 'config hide'", "help", "config", "hide" },
   { 2, "--output must be one of table, json, jsonl, csv, not ''", "non-mfa", "--output=" },
-  { 2, "--output must be one of table, json, jsonl, csv, not 'xml'\npcapi: try 'pcapi non-mfa --help'",
-    "non-mfa", "-oxml" },
+  { 2, "--output must be one of table, json, jsonl, csv, not 'xml'\npcapi: try "
+    .. "'pcapi non-mfa --help'", "non-mfa", "-oxml" },
   { 2, "--cloud must be one of global, us_government, china, not 'mars'\n"
     .. "pcapi: try 'pcapi help options'", "--cloud", "mars", "non-mfa" },
   { 2, "--columns needs field names", "non-mfa", "--columns", "" },

@@ -24,7 +24,7 @@ local function obey(hint, environment)
   local command = hint:match "ign in again: pcapi (login[^,]*)$" or hint:match "^Run: pcapi ([^,]*)"
   if command then
     local words = {}
-    for word in command:gsub("TENANT", home.tenant):gsub("ID", "client"):gmatch "%S+" do
+    for word in command:gsub("TENANT", home.tenant):gsub("ID", homes.CLIENT):gmatch "%S+" do
       words[#words + 1] = word
     end
     words[#words + 1] = "--browser"
@@ -117,7 +117,7 @@ describe("the hints lead to a sign-in that works, with", function()
     home:sign_in()
     local store = home.path .. "/.local/state/pcapi"
     local result = sh([[unshare -rm sh -c '%s %s && exec env -u PCAPI_TOKEN HOME=%s %s bin/pcapi \
-      login --tenant t.example --client-id c']], mount, store, home.path, sandbox.lua)
+      login --tenant t.example --client-id %s']], mount, store, home.path, sandbox.lua, homes.CLIENT)
     assert.equal(1, result.status)
     assert.matches(store, result.err, 1, true)
     assert.matches("Set PCAPI_STORE (or store in the configuration file) to a directory that can "

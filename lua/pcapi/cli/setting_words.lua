@@ -1,14 +1,13 @@
 --- How a user of the command sets an option, for the hints of errors (see
 -- `pcapi.error.settings`): by a flag, an environment variable, or the configuration file.
 -- @module pcapi.cli.setting_words
+local options = require "pcapi.cli.options"
 local schema = require "pcapi.settings.schema"
 
 -- Settings that have a flag.
 local HAS_FLAG = {}
-for _, name in ipairs { "tenant", "client_id", "client_secret_file", "certificate",
-                        "certificate_key", "key_passphrase_file", "cloud", "login_url", "base_url",
-                        "prefix", "ca_file", "ca_path", "timeout" } do
-  HAS_FLAG[name] = true
+for _, option in ipairs(options.GLOBAL) do
+  HAS_FLAG[options.key(option)] = true
 end
 
 -- Variables that are no settings of pcapi.

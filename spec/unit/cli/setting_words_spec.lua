@@ -19,8 +19,7 @@ describe("pcapi.cli.setting_words", function()
   end)
 
   it("names only flags that the command has, and all of them", function()
-    local arguments = require "pcapi.cli.arguments"
-    local help = arguments.parse({ "--help" }).text
+    local help = require("pcapi.cli.help").of { "options" }
     for _, setting in ipairs(schema.settings) do
       local flag = "--" .. setting.name:gsub("_", "-")
       local has_flag = help:find(flag:gsub("%-", "%%-") .. "%f[^%w-]") ~= nil
