@@ -163,6 +163,7 @@ local CASES = {
   { 2, "--login-url has no valid host name", "--login-url", "https://?", "login" },
   { 2, "--login-url must not hold a fragment", "--login-url", "https://?#", "login" },
   { 2, "--claims must be JSON", "login", "--claims", "{" },
+  { 2, "--browser and --device-code exclude each other", "login", "--browser", "--device-code" },
   { 2, "--parallel needs --all-profiles or --tenants", "non-mfa", "--parallel", "5" },
 }
 
