@@ -117,7 +117,8 @@ describe("the hints lead to a sign-in that works, with", function()
     home:sign_in()
     local store = home.path .. "/.local/state/pcapi"
     local result = sh([[unshare -rm sh -c '%s %s && exec env -u PCAPI_TOKEN HOME=%s %s bin/pcapi \
-      login --tenant t.example --client-id %s']], mount, store, home.path, sandbox.lua, homes.CLIENT)
+      login --tenant t.example --client-id %s']], mount, store, home.path, sandbox.lua,
+      homes.CLIENT)
     assert.equal(1, result.status)
     assert.matches(store, result.err, 1, true)
     assert.matches("Set PCAPI_STORE (or store in the configuration file) to a directory that can "
