@@ -77,6 +77,16 @@ return function(options)
     return nil, true
   end
 
+  -- Ctrl-C raises an error, which busted takes for one of the spec that runs.
+  function handler.interrupted(_, _, message)
+    if tostring(message):find("interrupted!", 1, true) then
+      io.write "interrupted\n"
+      os.exit(130)
+    end
+    return nil, true
+  end
+
+  busted.subscribe({ "error" }, handler.interrupted)
   busted.subscribe({ "file", "start" }, handler.file_start)
   busted.subscribe({ "file", "end" }, handler.file_end)
   busted.subscribe({ "suite", "end" }, handler.suite_end)

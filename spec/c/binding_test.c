@@ -53,7 +53,7 @@ static const char *const script =
     "assert(core.file_remove(directory, 'token'))\n"
     "assert(core.file_read('.', 'token') == nil)\n";
 
-static char directory[] = "/tmp/pcapi-binding-test.XXXXXX";
+static char directory[200];
 
 static int live(lua_State *L) {
   lua_getglobal(L, "require");
@@ -116,6 +116,7 @@ int main(void) {
     fprintf(stderr, "binding_test needs the sandbox: sandbox/run build/spec/binding_test\n");
     return 2;
   }
+  check_folder(directory, sizeof directory);
   if (!mkdtemp(directory))
     return 2;
   fail_alloc_for_curl();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static int check_passed, check_failed;
 
@@ -17,4 +18,10 @@ static inline void check(int holds, const char *sentence) {
 static inline int check_result(const char *what) {
   printf("%s: %d passed, %d failed\n", what, check_passed, check_failed);
   return check_failed != 0 || check_passed == 0;
+}
+
+/* Writes a template for mkdtemp; sandbox/run removes the folders in TMPDIR. */
+static inline void check_folder(char *path, size_t size) {
+  const char *folder = getenv("TMPDIR");
+  snprintf(path, size, "%s/pcapi.XXXXXX", folder ? folder : "/tmp");
 }

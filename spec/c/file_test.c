@@ -98,7 +98,7 @@ int __wrap_openat(int fd, const char *path, int flags, ...) {
   return fails_now("openat") ? -1 : __real_openat(fd, path, flags, mode);
 }
 
-static char root[] = "/tmp/pcapi-file-test.XXXXXX";
+static char root[200];
 static char directory[sizeof root + sizeof "/a/b"];
 static const struct file_place place = {.directory = directory, .name = "token"};
 static struct file_message message;
@@ -395,6 +395,7 @@ static void refuses_a_path_that_is_too_long(void) {
 }
 
 int main(void) {
+  check_folder(root, sizeof root);
   if (!mkdtemp(root))
     return 2;
   snprintf(directory, sizeof directory, "%s/a/b", root);
