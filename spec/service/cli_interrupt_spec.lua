@@ -13,18 +13,26 @@ local function lines_in(text)
   return select(2, text:gsub("\n", "\n"))
 end
 
+-- For a microsecond the interpreter handles the signal, and has not begun to run bin/pcapi.
+local function is_too_early(result)
+  return result.status == 1 and result.err:find "interrupted!\nstack traceback:\n" ~= nil
+    and not result.err:find("require", 1, true)
+end
+
 -- Interrupts a command at moments from `first` to `last` milliseconds. Returns how many of its
 -- processes had each status.
 local function interrupt(words, first, last, step)
-  local counts = { [0] = 0, [130] = 0 }
+  local counts = { [0] = 0, [1] = 0, [130] = 0 }
   for delay = first, last, step do
     local result = interrupted_after(delay / 1000, words)
     local shown = ("after %.1f ms: status %d\n%s"):format(delay, result.status, result.err)
-    assert.is_true(result.status == 0 or result.status == 130, shown)
-    assert.is_true(lines_in(result.err) <= 1, shown)
-    assert.is_nil(result.err:find("traceback", 1, true), shown)
+    if not is_too_early(result) then
+      assert.is_true(result.status == 0 or result.status == 130, shown)
+      assert.is_true(lines_in(result.err) <= 1, shown)
+    end
     counts[result.status] = counts[result.status] + 1
   end
+  assert.is_true(counts[1] <= 1)
   return counts
 end
 

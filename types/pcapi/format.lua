@@ -12,7 +12,7 @@
 ---@field empty_array any json, jsonl: true writes an empty nested table as `[]`, not as `{}`
 ---@field titles any table: maps a field to its title, if that is not the field's name
 ---@field width any table: terminal columns. Lines are made to fit by the steps of `narrow`, then by cutting titles, then by cutting the widest column, with an ellipsis. Text keeps at least 4 columns, a number all its digits. Without it nothing is cut
----@field narrow any table: array of steps, each a field and a number of columns. The first step is done first, and no step more than needed: the column of the field is cut until the lines fit, but not below that number; with 0 it is left out. So `{ { "objectId", 9 }, { "objectId", 0 } }` keeps the other columns whole while the ids can be cut
+---@field narrow any table: array of steps, each a field and a number of columns. The first step is done first, and no step more than needed: the column of the field is cut until the lines fit, but not below that number (two more with `ascii`); with 0 it is left out. So `{ { "objectId", 9 }, { "objectId", 0 } }` keeps the other columns whole while the ids can be cut
 ---@field ascii any table: true marks cuts by three dots, for a terminal that does not show UTF-8
 ---@field color any table: true makes the header bold, and colours cells by their `state`
 ---@field state any table: maps a field to a function of its value and the record, which returns `"bad"` (red), `"warning"` (yellow), `"good"` (green) or nil

@@ -67,8 +67,8 @@ local formats, names = {}, { "table", "json", "jsonl", "csv" }
 -- columns, a number all its digits. Without it nothing is cut
 -- @field narrow table: array of steps, each a field and a number of columns. The first step is done
 -- first, and no step more than needed: the column of the field is cut until the lines fit, but not
--- below that number; with 0 it is left out. So `{ { "objectId", 9 }, { "objectId", 0 } }` keeps
--- the other columns whole while the ids can be cut
+-- below that number (two more with `ascii`); with 0 it is left out. So
+-- `{ { "objectId", 9 }, { "objectId", 0 } }` keeps the other columns whole while the ids can be cut
 -- @field ascii table: true marks cuts by three dots, for a terminal that does not show UTF-8
 -- @field color table: true makes the header bold, and colours cells by their `state`
 -- @field state table: maps a field to a function of its value and the record, which returns `"bad"`

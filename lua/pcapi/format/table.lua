@@ -93,9 +93,10 @@ local function cut_widest(columns, room, least)
   end
 end
 
--- Does one step of options.narrow. Returns the index of a column that is to be left out.
-local function narrow(columns, step, room)
-  local field, least = step[1], step[2]
+-- Does one step of options.narrow. Returns the index of a column that is to be left out. With
+-- `ascii` the ellipsis takes two columns more, so the cell has as much text.
+local function narrow(columns, step, room, ascii)
+  local field, least = step[1], step[2] + (ascii and step[2] > 0 and 2 or 0)
   for i, column in ipairs(columns) do
     if column.field == field and least == 0 then
       return #columns > 1 and i or nil
@@ -108,9 +109,10 @@ end
 
 -- Does the steps until the lines fit. When a column is left out, the others get their width back
 -- and the steps begin again. Returns whether that is so.
-local function do_steps(columns, steps, room)
-  for _, step in ipairs(steps) do
-    local left_out = excess_of(columns, room) > 0 and narrow(columns, step, room)
+local function do_steps(columns, options, room)
+  for _, step in ipairs(options.narrow or {}) do
+    local left_out = excess_of(columns, room) > 0
+      and narrow(columns, step, room, options.ascii)
     if left_out then
       table.remove(columns, left_out)
       for _, column in ipairs(columns) do
@@ -122,8 +124,8 @@ local function do_steps(columns, steps, room)
   return false
 end
 
-local function fit(columns, room, steps)
-  while do_steps(columns, steps, room) do end -- luacheck: ignore 542
+local function fit(columns, room, options)
+  while do_steps(columns, options, room) do end -- luacheck: ignore 542
   for _, column in ipairs(columns) do
     -- No column can be wider than the line; this bounds the loops of cut_widest.
     column.width = math.min(column.width, math.max(column.least, room))
@@ -228,7 +230,7 @@ return writer.format {
     end
     measure(self.columns)
     if self.options.width then
-      fit(self.columns, math.floor(self.options.width), self.options.narrow or {})
+      fit(self.columns, math.floor(self.options.width), self.options)
     end
     self.out[1], self.size = render(self.columns, self.count, self.options), 1
   end,

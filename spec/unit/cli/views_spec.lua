@@ -59,7 +59,7 @@ describe("requests", function()
                    ipAddress = "203.0.113.7", applicationId = ID }
 
   it("have time, user and MFA whole at 80 columns", function()
-    has(lines_of(view, record, 80), TIME, USER, "  no ")
+    has(lines_of(view, record, 80), TIME, USER, "  no ", "203.0.113.7")
   end)
 
   it("have time, user and MFA whole at 80 columns for a user of 50 characters", function()

@@ -246,6 +246,16 @@ describe("options.ascii", function()
       encode({ { a = ("x"):rep(20), b = "y" } }, { "a", "b" }, { width = 10, ascii = true }))
   end)
 
+  it("leaves as much text in a column of options.narrow", function()
+    local function row_of(width, ascii)
+      return encode({ { a = "2024-02-03 07:08:09", b = ("x"):rep(15) } }, { "a", "b" },
+        { width = width, narrow = { { "a", 11 } }, ascii = ascii })[2]
+    end
+    assert.equal("2024-02-03…  " .. ("x"):rep(15), row_of(28, false))
+    assert.equal("2024-02-03...  " .. ("x"):rep(15), row_of(30, true))
+    assert.equal("2024-02-03...  " .. ("x"):rep(10) .. "...", row_of(28, true))
+  end)
+
   it("leaves the text of cells alone", function()
     assert.equal("Zoë", encode({ { v = "Zoë" } }, { "v" }, { ascii = true })[2])
   end)

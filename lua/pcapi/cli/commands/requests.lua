@@ -30,9 +30,9 @@ M.view = {
   titles = { requestDateTime = "TIME (UTC)", upn = "USER", mfaCompliant = "MFA",
              operationName = "OPERATION", ipAddress = "ADDRESS",
              applicationId = "APPLICATION ID" },
-  narrow = { { "applicationId", 9 }, { "operationName", 20 }, { "ipAddress", 15 },
-             { "applicationId", 0 }, { "operationName", 12 }, { "ipAddress", 0 },
-             { "operationName", 0 }, { "requestDateTime", 11 } },
+  narrow = { { "applicationId", 9 }, { "operationName", 20 }, { "applicationId", 0 },
+             { "operationName", 0 }, { "ipAddress", 15 }, { "ipAddress", 0 },
+             { "requestDateTime", 11 } },
   state = {
     mfaCompliant = function(value)
       return value == false and "bad" or nil
