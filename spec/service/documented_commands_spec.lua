@@ -1,28 +1,67 @@
 --- Runs each command line of the README and the guides against the sandbox. A line that can run
 -- nowhere but on a user's own machine or account stands in the list below, with the reason.
+local arguments = require "pcapi.cli.arguments"
+local cjson = require("cjson").new()
 local documented = require "spec.support.documented"
 local files = require "spec.support.files"
 local homes = require "spec.support.home"
+local login = require "spec.support.login"
 local markdown = require "spec.support.markdown"
 local sandbox = require "spec.support.sandbox"
 
 local DOCUMENTS = files.lines_of "ls README.md docs/*.md examples/*/README.md"
+local COMMANDS = { "options", "login", "logout", "status", "doctor", "token", "profiles list",
+                   "profiles remove", "config show", "non-mfa", "adoption", "requests" }
 local CLIENT = "00000000-0000-0000-0000-000000000000"
 
-local CI = "CI runs it: minutes, and it changes files of this folder"
+local CI = "CI runs it: it takes minutes, or changes files of this folder"
 local SYSTEM = "changes the system"
+local PACKAGES = "apt-get update && apt-get install -y --no-install-recommends ca-certificates "
+local DOCKER = "needs Docker and images from a registry"
+local WINDOWS = "a command of Windows"
 local CANNOT_RUN = {
   ["make test"] = "this spec is part of it",
   ["make lint"] = CI, ["make docs"] = CI, ["make types"] = CI, ["make sanitize"] = CI,
-  ["make valgrind"] = CI, ["make fuzz"] = CI, ["make test-page"] = CI,
+  ["make valgrind"] = CI, ["make fuzz"] = CI, ["make test-page"] = CI, ["make test-bare"] = CI,
   ["make coverage"] = "takes minutes and builds a second core",
   ["make bench"] = "takes an hour and writes bench/RESULTS.md",
   ["make bench-nginx"] = "takes minutes and needs an idle machine",
   ["make soak"] = "takes five minutes",
   ["make long"] = "takes hours",
   ["make nginx-demo"] = "runs until Ctrl-C; make test-page starts the same page",
+  ["apt install make git"] = SYSTEM,
+  ["git clone https://github.com/pcapi/pcapi.git"] = "clones over the network",
+  ["cd pcapi"] = "needs the clone of the line before",
   ["sudo make install"] = SYSTEM, ["sudo make install-nginx"] = SYSTEM,
+  ["sudo adduser --system --group --home /var/lib/pcapi pcapi"] = SYSTEM,
+  ["sudo install -d -m 700 -o 65532 -g 65532 /srv/pcapi"] = SYSTEM,
+  ["sudo systemctl enable --now pcapi.timer"] = SYSTEM,
+  ["systemctl status pcapi.service"] = "needs the service of the lines before",
+  [PACKAGES .. "git make"] = SYSTEM,
+  [PACKAGES .. "libcurl4 libmicrohttpd12 lua5.4 lua-argparse lua-cjson "
+    .. "&& rm -rf /var/lib/apt/lists/*"] = SYSTEM,
+  ["git clone --depth 1 https://github.com/pcapi/pcapi.git && make -C pcapi install"] = SYSTEM,
+  ["git clone --depth 1 https://github.com/pcapi/pcapi.git /pcapi && make -C /pcapi install "
+    .. "DESTDIR=/image"] = "clones over the network, into the root directory",
+  ["docker build -t pcapi ."] = DOCKER,
+  ["docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges --env-file "
+    .. "pcapi.env pcapi"] = DOCKER,
+  ["docker run --rm --read-only -v /srv/pcapi:/state -e PCAPI_STORE=/state pcapi"] = DOCKER,
+  ["docker run --rm -it --read-only -v /srv/pcapi:/state -e PCAPI_STORE=/state pcapi login "
+    .. "--tenant fabrikam.onmicrosoft.com --client-id " .. CLIENT] = DOCKER,
+  ["wsl --install Debian"] = WINDOWS, ["wsl --distribution Debian --user kim"] = WINDOWS,
+  ['schtasks /create /tn pcapi /sc daily /st 06:00 /tr "wsl.exe --distribution Debian --user kim '
+    .. '/home/kim/non-mfa.sh"'] = WINDOWS,
 }
+
+-- Lines that ask a user on a terminal, who is not signed in yet: what the user types.
+local ON_TERMINAL = {
+  ["pcapi login"] = "fabrikam.onmicrosoft.com\n" .. CLIENT .. "\n",
+}
+
+-- Lines that hand what pcapi prints to a program that needs an account elsewhere: they run without
+-- that program.
+local ACCOUNTS_ELSEWHERE = { "gh secret set ", "glab variable set ", "curl -sS -H @- https://api." }
 
 local all, in_documents = {}, {}
 for _, path in ipairs(DOCUMENTS) do
@@ -37,10 +76,10 @@ local prepared
 
 setup(function()
   prepared = homes.new()
-  for _, profile in ipairs { "default", "contoso" } do
+  for _, profile in ipairs { "default", "contoso", "ci" } do
     local result = prepared:shell(("pcapi -q login --browser --profile %s --client-id %s --tenant "
       .. "%s.onmicrosoft.com"):format(profile, CLIENT,
-        profile == "default" and "fabrikam" or profile))
+        profile == "contoso" and profile or "fabrikam"))
     assert(result.status == 0, result.err)
   end
 end)
@@ -56,12 +95,31 @@ local function make(words)
   return sandbox.shell(("env -u %s make %s"):format(table.concat(OF_MAKE, " -u "), words))
 end
 
-local function run_in(home, line)
+-- Not by make -n, which runs the lines that call make.
+local function is_target(words)
+  local name = words:gsub("%u+=%S*", ""):match "%S+"
+  for names in ("\n" .. files.slurp "Makefile"):gmatch "\n([%l -]+):%f[^:=]" do
+    if not name or (" " .. names .. " "):find(" " .. name .. " ", 1, true) then
+      return true
+    end
+  end
+  return false
+end
+
+local function without_accounts(text)
+  for _, program in ipairs(ACCOUNTS_ELSEWHERE) do
+    local at = text:find(" | " .. program, 1, true)
+    text = at and text:sub(1, at - 1) or text
+  end
+  return text
+end
+
+local function run_in(home, line, environment)
   local words = line.text:match "^make ?(.*)$"
   if words then
     return make(words)
   end
-  return home:shell(line.text)
+  return home:shell(without_accounts(line.text):gsub("^sudo %-u %l+ %-H ", ""), environment)
 end
 
 local function expect_output(result, line)
@@ -73,35 +131,100 @@ local function expect_output(result, line)
   end
 end
 
+local function write_script(home, text)
+  local path = home:write("script", text)
+  os.execute("chmod +x " .. path)
+  return path
+end
+
+local function run_on_terminal(line)
+  local home = homes.new()
+  local result = home:run_on_terminal({ line.text:match "^pcapi (%l+)$" }, { BROWSER = false },
+    ON_TERMINAL[line.text])
+  assert.equal(0, result.status, result.screen)
+  home:remove()
+end
+
+local CLOSED = { PCAPI_BASE_URL = sandbox.env "PCAPI_SANDBOX_CLOSED_URL" }
+
 local RUN = {}
 
 function RUN.sh(home, line)
-  local result = run_in(home, line)
+  if ON_TERMINAL[line.text] then
+    return run_on_terminal(line)
+  end
+  local is_script = line.text:find "^#!"
+  local text = is_script and write_script(home, line.text) or line.text
+  local result = run_in(home, { text = text })
   assert.equal(0, result.status, result.err)
   expect_output(result, line)
+  if is_script then
+    assert.equal(6, home:shell(text, CLOSED).status)
+  end
 end
 RUN.console = RUN.sh
 
--- Like cron: sh, and no variables but HOME and those of the sandbox.
+-- With sh, and without variables, except those of the sandbox.
+local function run_as_cron(home, text, environment)
+  return home:shell(text:gsub("/usr/local/bin/pcapi", home:program()),
+    sandbox.merged({ PATH = "/usr/bin:/bin", BROWSER = false }, environment))
+end
+
+local function expect_list(home, name)
+  local text = files.slurp(home.path .. "/" .. name)
+  assert.truthy(text:find "^upn,")
+  return text
+end
+
+-- cron mails what a line prints. A line that replaces a list prints errors only, and keeps the old
+-- list then; any other line prints a list only if it is not empty.
 function RUN.crontab(home, line)
   assert.is_nil(line.text:find("%", 1, true), "cron takes % for a line end")
-  local text = line.text:gsub("/usr/local/bin/pcapi", home:program())
-  local function run_as_cron(environment)
-    return home:shell(text, sandbox.merged({ PATH = "/usr/bin:/bin", BROWSER = false },
-      environment))
-  end
-  local result = run_as_cron()
-  assert.same({ 0, "", "" }, { result.status, result.out, result.err }) -- cron mails nothing
-
-  local list = assert(text:match "mv %S+ \"$HOME/([^\"]+)\"$", "replaces no list")
-  local before = files.slurp(home.path .. "/" .. list)
-  assert.truthy(before:find "^upn,")
-  result = run_as_cron { PCAPI_BASE_URL = sandbox.env "PCAPI_SANDBOX_CLOSED_URL",
-                         PCAPI_TIMEOUT = "1" }
+  local list = line.text:match 'mv %S+ "$HOME/([^"]+)"$'
+  local result = run_as_cron(home, line.text)
+  assert.same({ 0, "" }, { result.status, result.err })
+  assert.equal(list ~= nil, result.out == "")
+  local before = list and expect_list(home, list)
+  result = run_as_cron(home, line.text, CLOSED)
   assert.equal(6, result.status)
-  assert.truthy(result.err:find("network", 1, true), result.err) -- cron mails the reason
-  assert.equal(before, files.slurp(home.path .. "/" .. list))
+  assert.truthy(result.err:find("network", 1, true), result.err)
+  if list then
+    assert.equal(before, files.slurp(home.path .. "/" .. list))
+  else
+    result = run_as_cron(home, line.text, { PCAPI_TOKEN = sandbox.token { scenario = "empty" } })
+    assert.same({ 0, "", "" }, { result.status, result.out, result.err })
+  end
 end
+
+function RUN.systemd(home, line)
+  local result = run_as_cron(home, line.text)
+  assert.same({ 0, "", "" }, { result.status, result.out, result.err })
+  local before = expect_list(home, "non-mfa.csv")
+  assert.equal(6, run_as_cron(home, line.text, CLOSED).status)
+  assert.equal(before, files.slurp(home.path .. "/non-mfa.csv"))
+end
+
+-- The variables that a block names, as a CI service or a container sets them. Nobody is signed in.
+local function run_with_variables(_, line)
+  local home, environment = homes.new(), {}
+  for name, value in pairs {
+    PCAPI_TENANT = "fabrikam.onmicrosoft.com", PCAPI_CLIENT_ID = CLIENT,
+    PCAPI_REFRESH_TOKEN = login.refresh_token(CLIENT),
+  } do
+    environment[name] = (line.block.language == "dockerfile" or line.block.text:find(name, 1, true))
+      and value or nil
+  end
+  local result = home:shell(line.text:gsub("^/usr/local/bin/", ""), environment)
+  assert.same({ 0, "" }, { result.status, result.err })
+  if result.out == "" then
+    expect_list(home, "non-mfa.csv")
+  else
+    assert.matches("^upn,", result.out)
+  end
+  assert.is_false(files.exists(home.path .. "/.local")) -- pcapi stores nothing
+  home:remove()
+end
+RUN.yaml, RUN.dockerfile = run_with_variables, run_with_variables
 
 for _, path in ipairs(DOCUMENTS) do
   describe(path, function()
@@ -143,9 +266,126 @@ describe("the list of command lines that cannot run here", function()
     local words = text:match "^make (.+)$" or text:match "^sudo make (.+)$"
     if words then
       it("names a target of make: " .. text, function()
-        assert.equal(0, make("-n " .. words).status)
+        assert.is_true(is_target(words))
       end)
     end
+  end
+end)
+
+describe("the units of systemd in docs/automation.md", function()
+  local home
+
+  setup(function()
+    home = homes.new()
+    for _, text in ipairs(markdown.examples("docs/automation.md", "systemd")) do
+      home:write(text:match "^# /etc/systemd/system/(%S+)\n",
+        (text:gsub("/usr/local/bin/pcapi", home:program())))
+    end
+  end)
+
+  teardown(function()
+    home:remove()
+  end)
+
+  local function analyze(words)
+    return home:shell("env -u LD_PRELOAD systemd-analyze --no-pager " .. words)
+  end
+
+  it("are accepted by systemd without a warning", function()
+    local result = analyze "verify --man=no ./pcapi.service ./pcapi.timer"
+    assert.same({ 0, "", "" }, { result.status, result.out, result.err })
+  end)
+
+  it("are as little exposed as the text says", function()
+    local limit = tonumber(files.slurp("docs/automation.md"):match "exposure%s+below (%d)")
+    local result = analyze "security --offline=yes ./pcapi.service"
+    assert.is_true(tonumber(result.out:match "exposure level for %S+ ([%d.]+)") < limit, result.out)
+  end)
+end)
+
+describe("the text of the documents", function()
+  -- Words that stand for a value.
+  local INSTEAD = { COMMAND = "non-mfa", TOPIC = "options", SHELL = "bash", NAME = "contoso",
+                    FILE = "tenants.txt", JSON = "{}" }
+
+  -- Runs check(span, path) for code between backquotes that matches the pattern.
+  local function each_span(pattern, check)
+    local count = 0
+    for _, path in ipairs(DOCUMENTS) do
+      for _, span in ipairs(markdown.spans(path)) do
+        if span:find(pattern) then
+          check(span, path)
+          count = count + 1
+        end
+      end
+    end
+    assert.is_true(count > 10)
+  end
+
+  it("has commands of pcapi only with arguments that it accepts", function()
+    each_span("^pcapi ", function(span, path)
+      local words = {}
+      local command = without_accounts(span):gsub("^pcapi ", ""):gsub("%f[%w_]%u+%f[^%w_]", INSTEAD)
+      for word in command:gmatch "%S+" do
+        words[#words + 1] = word
+      end
+      local ok, args = pcall(arguments.parse, words)
+      assert.is_true(ok and args ~= nil, path .. ": " .. span)
+    end)
+  end)
+
+  it("has targets of make that exist", function()
+    each_span("^make", function(span, path)
+      assert.is_true(is_target(span:gsub("^make ?", "")), path .. ": " .. span)
+    end)
+  end)
+
+  -- The help of each command, as one text.
+  local function help()
+    local texts = {}
+    for _, command in ipairs(COMMANDS) do
+      local result = prepared:shell("pcapi help " .. command)
+      assert.equal(0, result.status, command)
+      texts[#texts + 1] = result.out
+    end
+    return table.concat(texts)
+  end
+
+  it("has options that the help of a command has", function()
+    local text = help()
+    each_span("^%-%-%l", function(span, path)
+      local option = span:match "^%-%-[%l-]+"
+      assert.truthy(text:find(option:gsub("%-", "%%-") .. "%f[^%l-]"), path .. ": " .. span)
+    end)
+  end)
+
+  it("has each option of the help, in docs/command.md", function()
+    local documented_options = {}
+    for _, span in ipairs(markdown.spans "docs/command.md") do
+      documented_options[span:match "^%-%-[%l-]+" or ""] = true
+    end
+    local count = 0
+    for option in help():gmatch "\n +%-?%l?,? ?(%-%-[%l-]+)" do
+      assert.is_true(documented_options[option] or false, option)
+      count = count + 1
+    end
+    assert.is_true(count > 50, count .. " options")
+  end)
+end)
+
+describe("the table of JSON in docs/command.md", function()
+  local text = files.slurp "docs/command.md"
+
+  for command, list, fields in text:gmatch "\n| `pcapi ([%l ]+) %-%-json` | `(%l+)` | ([^|]+) |" do
+    it("has the list and the fields of pcapi " .. command, function()
+      local object = cjson.decode(prepared:shell("pcapi " .. command .. " --json").out)
+      assert.is_true(#object[list] > 0)
+      for _, element in ipairs(object[list]) do
+        for field in pairs(element) do
+          assert.truthy(fields:find("`" .. field .. "`", 1, true), field)
+        end
+      end
+    end)
   end
 end)
 

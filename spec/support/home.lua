@@ -86,19 +86,19 @@ function Home:program()
   return path
 end
 
--- The command line of a shell that knows what lines before this one exported, and the variables.
-local function script(line, environment)
-  local lines = { "[ ! -e .exported ] || . ./.exported" }
+-- The command line of a shell with the variables, after those that earlier lines exported.
+local function script(line, environment, is_shared)
+  local lines = { is_shared and "[ ! -e .exported ] || . ./.exported" or nil }
   for name, value in pairs(environment) do
     lines[#lines + 1] = value and "export " .. name .. "=" .. curl.quote(value) or "unset " .. name
   end
   lines[#lines + 1] = line
-  lines[#lines + 1] = "status=$?; export -p >.exported; exit $status"
+  lines[#lines + 1] = is_shared and "status=$?; export -p >.exported; exit $status" or nil
   return table.concat(lines, "\n")
 end
 
---- Runs a command line in the home folder, as the user would type it. Later lines see the variables
--- that it exports.
+--- Runs a command line in the home folder, as the user would type it. Lines without `environment`
+-- see the variables that the ones before export.
 -- @tparam string line
 -- @tparam ?table environment name to value; false unsets
 -- @treturn table `status`, `out`, `err`
@@ -108,7 +108,7 @@ function Home:shell(line, environment)
     BROWSER = self:browser(), PATH = self:program():match "^(.*)/" .. ":" .. os.getenv "PATH",
   }, environment)
   return sandbox.shell(("cd %s && timeout 120 sh -c %s </dev/null"):format(self.path,
-    curl.quote(script(line, all))))
+    curl.quote(script(line, all, not environment))))
 end
 
 --- Writes a file in the home folder, and makes the folders above it.
