@@ -17,7 +17,11 @@ local PRELUDE = [[
 local pcapi = require "pcapi"
 local function redirect(place, name, settings)
   local original = place[name]
-  place[name] = function(options)
+  place[name] = function(...)
+    local options = ...
+    if select("#", ...) == 0 then -- its addresses come from the environment
+      return original()
+    end
     for key, value in pairs(settings) do
       options[key] = os.getenv(value)
     end
