@@ -35,6 +35,7 @@
 ---@field problem string|nil the `type` of problem details (RFC 9457), an address
 ---@field page number|nil the page of a list that failed, from 2
 ---@field timing table|nil as for a response of `pcapi.http.curl`, if the request asked for it
+---@field certificate table|nil of kind tls: the certificate that was refused, if it is known: `subject`, `issuer`, `hosts` (texts), `not_before`, `not_after` (UTC epoch seconds), `is_ca`, `is_of_proxy` (booleans)
 ---@field cause any|nil the error that caused this one
 local pcapi_error = {}
 
