@@ -138,9 +138,8 @@ function M.of_command(path, command)
 end
 
 local EXAMPLES = {
-  { "Sign in once, and check the set-up", "pcapi login --tenant fabrikam.onmicrosoft.com "
-    .. "--client-id 00000000-0000-0000-0000-000000000000" },
-  { nil, "pcapi doctor" },
+  { "Sign in once; it asks for what it needs", "pcapi login" },
+  { "Check the set-up", "pcapi doctor" },
   { "Users of the last day without MFA", "pcapi non-mfa --since 24h" },
 }
 
