@@ -117,7 +117,7 @@ describe("a call inside nginx", function()
 
   it("to a server whose certificate has expired is an error with the time here", function()
     local err = error_for(sandbox.env "PCAPI_SANDBOX_EXPIRED_URL")
-    assert.matches("certificate has expired. The clock of this machine says " .. TODAY, err, 1,
+    assert.matches("certificate has expired; the clock of this machine says " .. TODAY, err, 1,
       true)
     assert.matches("the server needs a new certificate", err, 1, true)
     assert.is_nil(err:find("lua_ssl_trusted", 1, true))
@@ -126,15 +126,15 @@ describe("a call inside nginx", function()
   it("to a server whose certificate is not yet valid is an error with the time here", function()
     local other, url, root = certificates.valid_tomorrow()
     local err = error_for(url, { http = other, trusted = root })
-    assert.matches("certificate is not yet valid. The clock of this machine says " .. TODAY, err,
+    assert.matches("certificate is not yet valid; the clock of this machine says " .. TODAY, err,
       1, true)
     assert.is_nil(err:find("lua_ssl_trusted", 1, true))
   end)
 
   it("to a server whose certificate has another name is an error that says so", function()
     local err = error_for(sandbox.env "PCAPI_SANDBOX_OTHER_HOST_URL")
-    assert.matches("host mismatch. Check the address: the certificate is for another host", err,
-      1, true)
+    assert.matches("localhost could not be verified: certificate host mismatch. Check the address",
+      err, 1, true)
   end)
 
   it("to a server with an unknown CA is an error that names the directive", function()
