@@ -70,7 +70,7 @@ describe("pcapi doctor", function()
 
   -- The row of a step.
   local function row_of(result, step)
-    for _, row in ipairs(cjson.decode(result.out)) do
+    for _, row in ipairs(cjson.decode(result.out).steps) do
       if row.step == step then
         return row
       end
@@ -123,7 +123,7 @@ describe("pcapi doctor", function()
     end
 
     local SIGNED_IN = { PCAPI_REFRESH_TOKEN = "r", PCAPI_TENANT = "t.example",
-                        PCAPI_CLIENT_ID = "c" }
+                        PCAPI_CLIENT_ID = homes.CLIENT }
 
     local function with_sign_in_at(name)
       return sandbox.merged(SIGNED_IN, { PCAPI_LOGIN_URL =
