@@ -161,7 +161,9 @@ function M.new(fields)
       fields[name] = M.harmless(fact, LONGEST_FACT)
     end
   end
-  fields.hint = fields.hint and M.hint(fields.hint)
+  if type(fields.hint) == "string" then -- an error may come from the caller's own code
+    fields.hint = M.hint(fields.hint)
+  end
   M.explain(fields)
   return setmetatable(fields, Error)
 end
