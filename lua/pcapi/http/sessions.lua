@@ -5,18 +5,24 @@ local ca = require "pcapi.http.ca"
 local coding = require "pcapi.http.coding"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
-local hints = require "pcapi.http.hints"
 local limits = require "pcapi.http.limits"
 local retry = require "pcapi.http.retry"
 local url = require "pcapi.url"
 
 local M = {}
 
-local word = hints.new {
+local WORDS = {
   config = "Check {proxy} and the address",
   tls_settings = "{ca_file}", ca = "{advice}",
   proxy = "{proxy}", without_proxy = "name the host in {no_proxy}",
 }
+local word
+
+-- Returns the message and the hint. The module is loaded here, as most programs have no failure.
+local function worded(failure)
+  word = word or require("pcapi.http.hints").new(WORDS)
+  return word(failure)
+end
 
 --- Makes the error of a request, with a hint.
 -- @tparam string kind
@@ -32,8 +38,8 @@ function M.fail(kind, message, more)
   if failure.cause == "ca" or failure.cause == "ca_file" then
     problem, failure.advice = ca.explain(failure.options, failure.cause == "ca")
   end
-  local worded, hint = word(failure)
-  return errors.fail { kind = kind, message = problem or worded,
+  local said, hint = worded(failure)
+  return errors.fail { kind = kind, message = problem or said,
                        hint = problem and failure.advice or hint,
                        timing = failure.timing, certificate = failure.certificate }
 end
