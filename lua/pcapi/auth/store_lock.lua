@@ -83,7 +83,8 @@ function M.take(account, context, look)
     elseif pause >= left then
       return nil, nil, errors.new {
         kind = "timeout", message = "timed out while another process renews the token",
-        hint = "Raise timeout, or find the process that holds the lock of " .. account.name,
+        hint = "Raise {timeout}, or find the process that holds the lock of "
+          .. (account.store.path and account.store:path(account.name) or account.name),
       }
     end
     local _, stopped = context.transport:sleep(pause)

@@ -88,7 +88,8 @@ function File:set(account, text)
   if text == nil then
     return checked(core.file_remove(self.directory, name_of(account)))
   elseif #text > LARGEST then
-    return nil, "the tokens are too long to be stored"
+    return checked(nil, "the tokens are too long for " .. self:path(account),
+      "Sign in again, for fewer services")
   end
   return checked(core.file_replace(self.directory, name_of(account), text))
 end

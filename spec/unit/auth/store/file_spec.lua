@@ -91,6 +91,15 @@ describe("a store of files", function()
     assert.matches("/proc/pcapi", err.message, 1, true)
   end)
 
+  it("refuses a text of more than 1 MiB, and names its file", function()
+    local store = new()
+    local ok, err = store:set("default", ("x"):rep(1024 * 1024 + 1))
+    assert.is_nil(ok)
+    assert.equal("the token store: the tokens are too long for " .. store:path "default",
+      err.message)
+    assert.is_nil((store:get "default"))
+  end)
+
   it("lists no account that it did not store", function()
     local path = folder.new()
     for _, name in ipairs { "notes.txt", "a b.json", "%7E.json", "%zz.json", ".json.swp", "json",
