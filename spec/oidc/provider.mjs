@@ -1,5 +1,5 @@
 // Runs an independent OpenID provider (npm oidc-provider), configured like Entra as far as possible:
-// https://localhost:PORT/oidc/oauth2/v2.0/{token,devicecode,authorize}.
+// https://localhost:PORT/oidc.example/oauth2/v2.0/{token,devicecode,authorize}.
 // The sandbox covers the rest, such as AADSTS codes.
 //
 //     provider.mjs SETTINGS
@@ -14,7 +14,7 @@ import { createServer } from 'node:https';
 import { dirname, join } from 'node:path';
 import { Provider } from 'oidc-provider';
 
-const TENANT = 'oidc';
+const TENANT = 'oidc.example';
 const API = 'https://api.partnercenter.microsoft.com';
 const GRAPH = 'https://graph.microsoft.com';
 // The user's consent covers both services, so one refresh token works for both.

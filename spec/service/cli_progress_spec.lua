@@ -13,9 +13,9 @@ end
 local function many(words, scenario)
   local seed = curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
   return (([[printf 'a.example\nb.example\nc.example\n' | env -u PCAPI_TOKEN HOME=/nonexistent ]]
-    .. [[PCAPI_REFRESH_TOKEN=%s PCAPI_LOGIN_URL='%s' TERM=xterm %s bin/pcapi --client-id client ]]
-    .. [[%s --tenants -]]):format(seed, sandbox.url .. "/login/scenario=" .. url.escape(scenario),
-    sandbox.lua, words))
+    .. [[PCAPI_REFRESH_TOKEN=%s PCAPI_CLIENT_ID=client PCAPI_LOGIN_URL='%s' TERM=xterm ]]
+    .. [[%s bin/pcapi %s --tenants -]]):format(seed, sandbox.url .. "/login/scenario="
+    .. url.escape(scenario), sandbox.lua, words))
 end
 
 -- The texts of the progress line, one after the other.

@@ -42,7 +42,7 @@ function M.start(settings)
   -- the provider ends when its input closes, also if this process is killed
   local pipe = assert(io.popen(("{ env -u LD_PRELOAD %s spec/oidc/provider.mjs %s; touch %s.end; } "
     .. ">%s 2>%s.log"):format(node(), curl.quote(argument), output, output, output), "w"))
-  local provider = setmetatable({ pipe = pipe, output = output, tenant = "oidc" }, Provider)
+  local provider = setmetatable({ pipe = pipe, output = output, tenant = "oidc.example" }, Provider)
   provider.url, provider.pid = wait_for_start(output)
   if not provider.url then
     local log = files.slurp(output .. ".log")
@@ -56,7 +56,7 @@ end
 -- @tparam string url
 -- @treturn table as of @{start}
 function M.at(url)
-  return setmetatable({ url = url, tenant = "oidc" }, Provider)
+  return setmetatable({ url = url, tenant = "oidc.example" }, Provider)
 end
 
 --- Stops the provider, if it still runs.
