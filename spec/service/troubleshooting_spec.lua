@@ -47,7 +47,11 @@ local function list_with_store(mode, text)
   end
 end
 
--- The store is mounted read-only, for this command alone; the token has to be renewed.
+-- Whether a folder can be mounted read-only, for one command alone.
+local can_mount = os.execute "unshare -rm true 2>/dev/null"
+can_mount = can_mount == true or can_mount == 0 -- Lua 5.1 returns the status
+
+-- The token has to be renewed.
 local function list_with_read_only_store()
   home:login_by_browser "life=1"
   os.execute "sleep 1.1"
@@ -121,7 +125,8 @@ describe(PAGE, function()
   end)
 
   for _, section in ipairs(sections) do
-    it("quotes what the command prints: " .. section.heading, function()
+    local test = (can_mount or section.heading ~= "The store is read-only") and it or pending
+    test("quotes what the command prints: " .. section.heading, function()
       local result = provoke(section.heading)
       assert.is_true(result.status ~= 0)
       local printed = result.err .. result.out
