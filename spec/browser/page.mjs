@@ -109,7 +109,7 @@ export async function open(browser, url, how = {}) {
   });
   if (clock) await page.clock.install();
   await page.goto(url);
-  await page.locator('body:not(:has([aria-busy="true"]))').waitFor({ timeout: 10000 })
+  await page.locator('body:not(:has([aria-busy="true"]))').waitFor({ timeout: 60000 })
     .catch((error) => { throw new Error(`${error.message} ${complaints.join('\n')}`); });
   return { page, complaints, close: () => context.close() };
 }
