@@ -69,7 +69,7 @@ describe("a call inside nginx times out", function()
     end)
     assert.is_nil(status)
     assert.equal("timeout", kind)
-    assert.is_true(seconds > 0.45 and seconds < 1.5, ("%.2f s"):format(seconds))
+    assert.is_true(seconds > 0.45 and seconds < 3, ("%.2f s"):format(seconds))
   end
 
   for name, before in pairs {
@@ -122,16 +122,16 @@ describe("a call inside nginx times out", function()
         return err.kind
       ]]))))
     end)
-    assert.is_true(seconds > 0.6 and seconds < 1.5, ("%.2f s"):format(seconds))
+    assert.is_true(seconds > 0.6 and seconds < 2.5, ("%.2f s"):format(seconds))
   end)
 
   it("and does not delay other calls meanwhile", function()
-    local slow = server:begin_runs(5, ("return fetch(%q, { timeout = 1 })"):format(
+    local slow = server:begin_runs(5, ("return fetch(%q, { timeout = 2 })"):format(
       dripping "HTTP/1.1 200 OK\r\n\r\n"))
     local seconds = fetching.seconds_of(function()
       assert.equal(200, (fetching.fetch(server, sandbox.url .. "/_sandbox/health")))
     end)
-    assert.is_true(seconds < 0.4, ("%.2f s"):format(seconds))
+    assert.is_true(seconds < 1.5, ("%.2f s"):format(seconds))
     slow.finish()
   end)
 end)

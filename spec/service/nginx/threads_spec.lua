@@ -43,7 +43,7 @@ describe("tasks inside nginx", function()
   it("wait at the same time, and return their values in order", function()
     local values, most, seconds, failed = run_sleepers "nil"
     assert.same({ "1 2 3 4 5 6 7 8 9 10 11 12", 12, 0 }, { values, most, failed })
-    assert.is_true(seconds < 0.4, seconds)
+    assert.is_true(seconds < 1, seconds .. " s; 1.2 s one by one")
   end)
 
   it("are no more at once than the limit", function()
