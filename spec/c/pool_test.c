@@ -75,12 +75,13 @@ static void ends_waiting_transfers_at_their_deadline(bool watched) {
   struct pool_transfer first, second, third;
   const long started = now_ms();
   begin(p, &first, 60000);
-  begin(p, &second, 1200);
+  begin(p, &second, 3000);
   begin(p, &third, 300);
   check(next_within(p, 5000) == &third && third.result == CURLE_OPERATION_TIMEDOUT,
         "a transfer that waits for a connection ends at its deadline");
-  check(now_ms() - started >= 300 && now_ms() - started < 1100, "and not earlier");
-  check(next_within(p, 5000) == &second && now_ms() - started < 2500, "each at its own deadline");
+  check(now_ms() - started >= 300 && now_ms() - started < 2900,
+        "and neither earlier nor with the next one");
+  check(next_within(p, 5000) == &second && now_ms() - started < 8000, "each at its own deadline");
   check(first.state == POOL_RUNNING, "and no other transfer ends");
   end(p, &first);
   end(p, &second);
@@ -98,10 +99,10 @@ static void waits_without_work(bool watched) {
   for (; now_ms() - started < 1500 && waits < 1000; waits++)
     pool_wait(p, 500);
   /* in a pool that is not watched, libcurl's own timers end a wait too */
-  check(waits < 20 && now_ms() - started < 2500, "it waits as long as requested");
+  check(waits < 20 && now_ms() - started < 5000, "it waits as long as requested");
   check(clock() - worked < CLOCKS_PER_SEC / 20, "and uses no processor time meanwhile");
   pool_wait(p, 0);
-  check(now_ms() - started < 2500 && !pool_next(p), "it does not wait for 0 ms");
+  check(now_ms() - started < 5000 && !pool_next(p), "it does not wait for 0 ms");
   end(p, &t);
   pool_release(p);
 }
@@ -120,8 +121,8 @@ static void returns_at_a_signal(bool watched) {
   const long started = now_ms();
   sigaction(SIGALRM, &action, NULL);
   setitimer(ITIMER_REAL, &soon, NULL);
-  pool_wait(p, 900);
-  check(now_ms() - started >= 50 && now_ms() - started < 800, "it returns after a signal");
+  pool_wait(p, 5000);
+  check(now_ms() - started >= 50 && now_ms() - started < 4000, "it returns after a signal");
   end(p, &t);
   pool_release(p);
 }
@@ -141,7 +142,7 @@ static void supports_another_event_loop(void) {
     poll(&poller, 1, (int)pool_timeout(p));
     pool_wait(p, 0);
   }
-  check(now_ms() - started < 1000 && t.result == CURLE_OPERATION_TIMEDOUT,
+  check(now_ms() - started < 4000 && t.result == CURLE_OPERATION_TIMEDOUT,
         "it needs no other calls");
   end(p, &t);
   pool_release(p);
