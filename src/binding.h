@@ -22,7 +22,7 @@ void lhead_open(lua_State *L);
 void lhttp_open(lua_State *L);
 void linflate_open(lua_State *L);
 void ljson_open(lua_State *L);
-void lrecord_open(lua_State *L);
+void lreader_open(lua_State *L);
 void lsys_open(lua_State *L);
 
 /* The largest body in bytes, whatever limit the caller sets. */
@@ -31,6 +31,9 @@ void lsys_open(lua_State *L);
 /* Pushes an empty buffer that holds at most max bytes. Lua frees it with the userdata; the caller
  * may free it earlier. */
 struct buf *lbuf_push(lua_State *L, size_t max);
+
+/* Returns the buffer at an index of the stack; raises an error if it is none. */
+struct buf *lbuf_check(lua_State *L, int index);
 
 /* Pushes the reason phrase and a table of the headers of a complete head, see head.h. Names are in
  * lower case. The values of a name that occurs again are joined by ", " (RFC 9110 §5.3). */

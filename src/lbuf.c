@@ -11,12 +11,29 @@ struct buf *lbuf_push(lua_State *L, size_t max) {
   return b;
 }
 
+struct buf *lbuf_check(lua_State *L, int index) {
+  return luaL_checkudata(L, index, LBUF);
+}
+
 static int lbuf_gc(lua_State *L) {
-  buf_free(luaL_checkudata(L, 1, LBUF));
+  buf_free(lbuf_check(L, 1));
   return 0;
 }
 
+static int lbuf_len(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)lbuf_check(L, 1)->len);
+  return 1;
+}
+
+/* buffer:text() -> the bytes as a string */
+static int lbuf_text(lua_State *L) {
+  const struct buf *b = lbuf_check(L, 1);
+  lua_pushlstring(L, b->len > 0 ? b->data : "", b->len);
+  return 1;
+}
+
 void lbuf_open(lua_State *L) {
-  static const luaL_Reg metamethods[] = {{"__gc", lbuf_gc}, {NULL, NULL}};
-  binding_class(L, LBUF, NULL, metamethods);
+  static const luaL_Reg methods[] = {{"text", lbuf_text}, {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {{"__gc", lbuf_gc}, {"__len", lbuf_len}, {NULL, NULL}};
+  binding_class(L, LBUF, methods, metamethods);
 }

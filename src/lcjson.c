@@ -1,5 +1,5 @@
 #include "lcjson.h"
-#include "jsontext.h"
+#include "reader.h"
 
 #include <langinfo.h>
 #include <locale.h>
@@ -69,7 +69,7 @@ static int open_cjson(lua_State *L) {
   lua_getfield(L, -1, "new");
   lua_pushvalue(L, -1);
   lua_call(L, 0, 1);
-  lua_pushinteger(L, JSONTEXT_DEPTH);
+  lua_pushinteger(L, READER_DEPTH);
   set_option(L, "decode_max_depth");
   lua_pushboolean(L, 0);
   set_option(L, "decode_invalid_numbers"); /* NaN, Infinity and 0x10 are not JSON */
@@ -116,19 +116,20 @@ static int has_wrong_point(lua_State *L) {
 }
 
 /* Replaces the string on top of the stack by a copy without unpaired surrogates, which cjson does
- * not accept; a program that cuts a name in its middle makes them. Returns whether there were any.
- */
-static int replace_surrogates(lua_State *L) {
+ * not accept, and without invalid UTF-8, which it returns as it is. A program that cuts a name in
+ * its middle makes both. Returns whether there were any. */
+static int mend(lua_State *L) {
   size_t len;
   const char *text = lua_tolstring(L, -1, &len);
-  char *copy = memcpy(lua_newuserdata(L, len + 1), text, len);
-  const size_t count = jsontext_mend(copy, len);
-  if (count > 0) {
-    lua_pushlstring(L, copy, len);
+  char *copy = lua_newuserdata(L, 3 * len + 1);
+  const size_t mended = reader_mend(text, len, copy);
+  const int is_changed = mended != len || memcmp(copy, text, len) != 0;
+  if (is_changed) {
+    lua_pushlstring(L, copy, mended);
     lua_replace(L, -3);
   }
   lua_pop(L, 1);
-  return count > 0;
+  return is_changed;
 }
 
 /* Decodes again with the right decimal point: a new instance sets it. The string is below the error
@@ -142,25 +143,40 @@ static int decode_with_point(lua_State *L) {
   return call_codec(L);
 }
 
-/* A text that cjson refuses is decoded again if cjson itself may be at fault. */
+/* Decodes a text that cjson has refused again, as cjson itself may be at fault. The string is below
+ * the error, and stays there. Returns the status; the result replaces the error. */
+static int decode_again(lua_State *L, int is_wrong) {
+  int status = LUA_ERRRUN;
+  if (is_wrong)
+    status = decode_with_point(L);
+  if (status != LUA_ERRRUN)
+    return status;
+  lua_pushvalue(L, -2);
+  if (mend(L)) {
+    lua_replace(L, -2);
+    return call_codec(L);
+  }
+  lua_pop(L, 1);
+  return status;
+}
+
 int lcjson_decode(lua_State *L) {
   lua_pushvalue(L, -1);
   int status = call_codec(L);
-  if (status != LUA_ERRRUN || !lcjson_place(L)) {
-    lua_remove(L, -2);
-    return status;
+  if (status == LUA_ERRRUN && lcjson_place(L)) {
+    const int is_wrong = has_wrong_point(L);
+    status = decode_again(L, is_wrong);
+    if (is_wrong)
+      restore_decimal_point(L, lua_upvalueindex(LCJSON_NEW));
+  } else if (status == 0) {
+    lua_pushvalue(L, -2);
+    if (mend(L)) {
+      lua_replace(L, -2);
+      status = call_codec(L);
+    } else {
+      lua_pop(L, 1);
+    }
   }
-  const int is_wrong = has_wrong_point(L);
-  if (is_wrong)
-    status = decode_with_point(L);
-  lua_insert(L, -2);
-  if (status == LUA_ERRRUN && replace_surrogates(L)) {
-    lua_replace(L, -2);
-    status = call_codec(L);
-  } else {
-    lua_pop(L, 1);
-  }
-  if (is_wrong)
-    restore_decimal_point(L, lua_upvalueindex(LCJSON_NEW));
+  lua_remove(L, -2);
   return status;
 }

@@ -1,5 +1,6 @@
 /* An instance of lua-cjson of our own, as other code of the process may change the settings of the
- * shared one. It works in every locale of the process, and accepts unpaired surrogates. */
+ * shared one. It works in every locale of the process. Unpaired surrogates and invalid UTF-8 become
+ * U+FFFD. */
 #pragma once
 
 #include "compat.h"

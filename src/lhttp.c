@@ -1,7 +1,8 @@
 /* The Lua binding of http.h and pool.h: two userdata, a pool and a session of it. */
 #include "binding.h"
+#include "buf.h"
 #include "http.h"
-#include "jsontext.h"
+#include "reader.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -335,12 +336,21 @@ static int lhttp_result(lua_State *L) {
 static int lhttp_body(lua_State *L) {
   struct buf *body = &http_response(lhttp_check(L))->body;
   const size_t skip =
-      lua_toboolean(L, 2) && body->len > 0 ? jsontext_bom(body->data, body->len) : 0;
+      lua_toboolean(L, 2) && body->len > 0 ? reader_bom(body->data, body->len) : 0;
   if (body->len == skip)
     lua_pushliteral(L, "");
   else
     lua_pushlstring(L, body->data + skip, body->len - skip);
   buf_free(body);
+  return 1;
+}
+
+/* session:take() -> the body of the response, once, as a buffer that is no copy */
+static int lhttp_take(lua_State *L) {
+  struct buf *body = &http_response(lhttp_check(L))->body;
+  struct buf *taken = lbuf_push(L, body->max);
+  *taken = *body;
+  buf_init(body, taken->max);
   return 1;
 }
 
@@ -409,10 +419,10 @@ static void open_pool_class(lua_State *L) {
 static void open_session_class(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"start", lhttp_start}, {"result", lhttp_result},
-      {"body", lhttp_body},   {"timing", lhttp_timing},
-      {"id", lhttp_id},       {"certificate", lhttp_certificate},
-      {"close", lhttp_close}, {"cancel", lhttp_cancel},
-      {NULL, NULL},
+      {"body", lhttp_body},   {"take", lhttp_take},
+      {"id", lhttp_id},       {"timing", lhttp_timing},
+      {"close", lhttp_close}, {"certificate", lhttp_certificate},
+      {"cancel", lhttp_cancel}, {NULL, NULL},
   };
   static const luaL_Reg metamethods[] = {
       {"__gc", lhttp_close},

@@ -48,7 +48,7 @@ EXPORT int luaopen_pcapi_core(lua_State *L) {
   lhttp_open(L);
   linflate_open(L);
   ljson_open(L);
-  lrecord_open(L);
+  lreader_open(L);
   lsys_open(L);
   push_build(L);
   lua_setfield(L, -2, "build");
