@@ -15,7 +15,8 @@ struct buf *lbuf_check(lua_State *L, int index) {
   return luaL_checkudata(L, index, LBUF);
 }
 
-static int lbuf_gc(lua_State *L) {
+/* buffer:free(), and __gc: in any order, any number of times */
+static int lbuf_free(lua_State *L) {
   buf_free(lbuf_check(L, 1));
   return 0;
 }
@@ -33,7 +34,7 @@ static int lbuf_text(lua_State *L) {
 }
 
 void lbuf_open(lua_State *L) {
-  static const luaL_Reg methods[] = {{"text", lbuf_text}, {NULL, NULL}};
-  static const luaL_Reg metamethods[] = {{"__gc", lbuf_gc}, {"__len", lbuf_len}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"text", lbuf_text}, {"free", lbuf_free}, {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {{"__gc", lbuf_free}, {"__len", lbuf_len}, {NULL, NULL}};
   binding_class(L, LBUF, methods, metamethods);
 }

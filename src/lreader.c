@@ -57,6 +57,7 @@ struct sink {
   bool has_raw[READER_KEYS];
   bool is_object[READER_DEPTH + 1];
   int count[READER_DEPTH + 1]; /* elements of an open array */
+  size_t max_values;
   double max_records;
   double total; /* elements of the list, whether they were made or not */
   struct criteria criteria;
@@ -652,12 +653,19 @@ static void check_sink(lua_State *L, struct sink *s, struct reader *r) {
   s->max_records = opt_number(L, 2, "records", HUGE_VAL);
   lua_getfield(L, 2, "list");
   const bool has_spec = !lua_isnil(L, 3);
-  reader_begin(r, text, len, values < (double)SIZE_MAX ? (size_t)values : SIZE_MAX);
+  s->max_values = values < (double)SIZE_MAX ? (size_t)(values > 0 ? values : 0) : SIZE_MAX;
+  reader_begin(r, text, len, s->max_values);
   sink_begin(s, r, has_spec);
   if (has_spec) {
     luaL_checktype(L, 3, LUA_TTABLE);
     check_criteria(L, 3, &s->criteria);
   }
+}
+
+/* Collects what was made of a text that has too many values: it may be much. */
+static void collect_after(lua_State *L, const struct sink *s) {
+  if (s->is_too_long || s->reader->code == READER_VALUES)
+    lua_gc(L, LUA_GCCOLLECT, 0);
 }
 
 /* Pushes nil, a message, the place from 1, and for a failure that lua-cjson cannot judge a word. */
@@ -674,9 +682,14 @@ static int push_failure(lua_State *L, const struct sink *s) {
   return 4;
 }
 
-/* Replaces LIST and ODD on top of the stack by a table of what was found about the list. */
+/* Replaces LIST and ODD on top of the stack by a table of what was found about the list; by nil if
+ * none was wanted. */
 static void push_facts(lua_State *L, const struct sink *s) {
-  lua_createtable(L, 0, 5);
+  if (!s->has_spec) {
+    lua_pop(L, 1);
+    return; /* LIST is nil */
+  }
+  lua_createtable(L, 0, 6);
   lua_insert(L, -3);
   lua_setfield(L, -3, "odd");
   lua_setfield(L, -2, "list");
@@ -686,6 +699,8 @@ static void push_facts(lua_State *L, const struct sink *s) {
   lua_setfield(L, -2, "is_ambiguous");
   lua_pushnumber(L, (lua_Number)s->total);
   lua_setfield(L, -2, "total");
+  lua_pushnumber(L, (lua_Number)(s->max_values - s->reader->values_left));
+  lua_setfield(L, -2, "values");
 }
 
 /* Whether a text was read to its end, within its ceilings. */
@@ -701,6 +716,7 @@ static int lreader_whole(lua_State *L) {
   read_whole(L, &s, 3);
   if (!has_ended(&s)) {
     lua_settop(L, 2);
+    collect_after(L, &s);
     return push_failure(L, &s);
   }
   if (lua_type(L, -3) == LUA_TLIGHTUSERDATA) {
@@ -772,6 +788,9 @@ static int lreader_next(lua_State *L) {
   }
   if (!has_ended(&g->sink)) {
     lua_settop(L, 1);
+    lua_newtable(L); /* drop what is stored */
+    lua_replace(L, lua_upvalueindex(STORED));
+    collect_after(L, &g->sink);
     return 1 + push_failure(L, &g->sink);
   }
   if (lua_type(L, 2) == LUA_TLIGHTUSERDATA) {

@@ -18,7 +18,9 @@
 #pragma GCC visibility push(hidden)
 
 #define READER_DEPTH 100  /* deepest nesting of containers */
-#define READER_BATCH 256  /* slots of a batch */
+#ifndef READER_BATCH     /* the fuzzers set a small one, so that short texts have several */
+#define READER_BATCH 256 /* slots of a batch */
+#endif
 #define READER_KEYS 64    /* names that are remembered */
 #define READER_KEY_MAX 60 /* bytes of such a name */
 #define READER_NO_KEY 255

@@ -77,6 +77,7 @@ function M.new(options, base, transport, provider)
     max_records = options.max_records or false,
     max_values = options.max_values or false,
     on_pause = options.on_pause or false,
+    json = options.json or false,
     clock = options.clock or os.time,
     random = options.random or core.random,
   }
@@ -115,6 +116,7 @@ local function request_of(self, call, ids, authorization_header)
     url = call.url,
     headers = header_lines(self, call, ids, authorization_header),
     body = call.body,
+    buffer = call.buffer,
   }, left, { connect_timeout = self.connect_timeout, max_body = self.max_body or call.max_body })
 end
 
@@ -127,9 +129,12 @@ local function read(self, call, ids, token, response, err)
     return nil, err
   end
   local has_failed = response.status >= 300
-  local ok, message, why = json_body.decode(response, call.must_be_json, self.transport,
-    has_failed and limits.of_failure(call.deadline) or call.ceilings
-      or limits.of_text(self, call.deadline))
+  local ok, message, why = json_body.decode(response, {
+    must = call.must_be_json, transport = self.transport, json = self.json,
+    ceilings = has_failed and limits.of_failure(call.deadline) or call.ceilings
+      or limits.of_text(self, call.deadline),
+    list = not has_failed and call.describe and call:describe(response) or nil,
+  })
   if has_failed then
     service_response.hide(response, token)
     return nil, service_response.error(response, ids, self.clock())
@@ -224,7 +229,9 @@ end
 -- (seconds of the whole call, if not the client's own), `headers`, `body`, `content_type`,
 -- `correlation_id`, `request_id`, `must_be_json`, `max_body` (bytes, if the client has no own),
 -- `ceilings` (of its JSON, from `pcapi.http.limits`), `users_only` (an application's own token is
--- refused before it is sent)
+-- refused before it is sent), `describe` (method: takes the response, and returns the `list` for
+-- @{pcapi.http.json_body}), `buffer` (boolean: the response may have a `buffer` of the core in place
+-- of its body)
 -- @treturn[1] table the response: `status`, `reason`, `version`, `headers`, `body`,
 -- `json`, `request_id`, `correlation_id`, `is_mfa_compliant`, `attempts`
 -- @treturn[2] nil

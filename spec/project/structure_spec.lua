@@ -95,7 +95,7 @@ describe("a C file", function()
     ["buf.h"] = "", ["buf.c"] = "buf.h", ["base64.h"] = "", ["base64.c"] = "base64.h",
     ["crypto.h"] = "", ["crypto.c"] = "crypto.h", ["file.h"] = "buf.h", ["file.c"] = "file.h",
     ["inflate.h"] = "buf.h", ["inflate.c"] = "inflate.h",
-    ["jsontext.h"] = "", ["jsontext.c"] = "jsontext.h",
+    ["reader.h"] = "", ["reader.c"] = "reader.h", ["filter.h"] = "", ["filter.c"] = "filter.h",
     ["head.h"] = "buf.h", ["head.c"] = "head.h", ["sockets.h"] = "", ["sockets.c"] = "sockets.h",
     ["certificate.h"] = "", ["certificate.c"] = "certificate.h",
     -- libcurl, no Lua
@@ -106,11 +106,12 @@ describe("a C file", function()
     ["http.h"] = "buf.h certificate.h failure.h head.h options.h pool.h", ["http.c"] = "http.h",
     -- the Lua binding
     ["compat.h"] = "", ["binding.h"] = "compat.h", ["lbuf.c"] = "binding.h buf.h",
-    ["lcjson.h"] = "compat.h", ["lcjson.c"] = "jsontext.h lcjson.h",
+    ["lcjson.h"] = "compat.h", ["lcjson.c"] = "lcjson.h reader.h",
     ["lcrypto.c"] = "base64.h binding.h crypto.h", ["lfile.c"] = "binding.h file.h",
-    ["lhead.c"] = "binding.h head.h", ["lhttp.c"] = "binding.h http.h jsontext.h",
-    ["linflate.c"] = "binding.h inflate.h", ["ljson.c"] = "binding.h jsontext.h lcjson.h",
-    ["lrecord.c"] = "binding.h", ["lsys.c"] = "binding.h crypto.h",
+    ["lhead.c"] = "binding.h head.h", ["lhttp.c"] = "binding.h buf.h http.h reader.h",
+    ["linflate.c"] = "binding.h inflate.h", ["ljson.c"] = "binding.h lcjson.h lreader.h",
+    ["lreader.h"] = "compat.h reader.h", ["lreader.c"] = "binding.h buf.h filter.h lreader.h",
+    ["lsys.c"] = "binding.h crypto.h",
     ["pcapi_core.c"] = "binding.h",
     ["listener.h"] = "", ["listener.c"] = "listener.h",
     ["redirect.c"] = "../binding.h listener.h",
@@ -126,9 +127,9 @@ describe("a C file", function()
   end
 
   it("knows no Lua below the binding", function()
-    for _, name in ipairs { "base64", "buf", "certificate", "crypto", "failure", "file", "head",
-                            "http", "inflate", "jsontext", "multi", "options", "pool", "sockets",
-                            "redirect/listener" } do
+    for _, name in ipairs { "base64", "buf", "certificate", "crypto", "failure", "file", "filter",
+                            "head", "http", "inflate", "reader", "multi", "options", "pool",
+                            "sockets", "redirect/listener" } do
       assert.is_nil(slurp("src/" .. name .. ".c"):find("lua", 1, true))
     end
   end)

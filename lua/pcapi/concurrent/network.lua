@@ -69,7 +69,7 @@ end
 
 --- Reads a response that has come.
 -- @tparam userdata session
--- @tparam table reading `url`, `max_body` (bytes) and `timing` of the request
+-- @tparam table reading `url`, `max_body` (bytes), `timing` and `buffer` of the request
 -- @return as `send` of a transport
 function Network:response(session, reading)
   return self.sessions:response(session, reading)

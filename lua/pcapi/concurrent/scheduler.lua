@@ -193,7 +193,8 @@ function Scheduler:send(connection, request)
   if not session then
     return nil, err
   end
-  local reading = { url = request.url, timing = request.timing, max_body = request.max_body }
+  local reading = { url = request.url, timing = request.timing, max_body = request.max_body,
+                    buffer = request.buffer }
   request = nil -- luacheck: ignore 311
   if yield(WAITS) == STOPPED then
     self.network:cancel(session)

@@ -10,7 +10,7 @@ local TYPES = {
   http_version = "string", allow_http = "boolean", user_agent = "string",
   connect_timeout = "seconds", timeout = "seconds", max_body = "bytes", max_values = "count",
   on_wait = "function",
-  headers = "table", transport = "table|function",
+  headers = "table", transport = "table|function", json = "string",
 }
 
 --- Adds the shared options to a schema.
@@ -21,6 +21,11 @@ function M.add_to(schema)
     schema[name] = types
   end
   return schema
+end
+
+local function json_problem(json)
+  return json and json ~= "cjson" and json ~= "reader"
+    and 'option "json" must be "reader" or "cjson"' or nil
 end
 
 --- Finds what is wrong with options whose names and types are right.
@@ -34,7 +39,7 @@ function M.problem(options)
   elseif options.user_agent and not headers.is_valid("User-Agent", options.user_agent) then
     return 'option "user_agent" must be one line of text'
   end
-  return headers.problem(options.headers)
+  return json_problem(options.json) or headers.problem(options.headers)
 end
 
 --- Parses an address, and checks that a request may go there (see `url.is_safe`).

@@ -13,9 +13,10 @@
 --
 -- and optionally
 --
--- - `breathe(self)`: lets other tasks run. It is called between the pieces of a long body.
--- - `piece`: bytes of such a piece. Default 16,384, about a quarter of a millisecond.
--- - `at_once`: a body with at most this many JSON values is decoded in one piece. Default 0.
+-- - `breathe(self)`: lets other tasks run. It is called between the steps of reading a long body.
+-- - `step`: bytes of such a step. Default 16,384, about a tenth of a millisecond.
+-- - `judged`: bytes. A longer body that is not JSON is not given to lua-cjson, which would say more
+--   precisely what is wrong, but cannot be interrupted. Default: no limit.
 -- - `detached(self, act)`: needed if the code that waits can be cancelled from outside. It calls
 --   `act`, lets it finish even then, and returns its results. A token renewal uses it.
 --
@@ -34,8 +35,7 @@ local IDLE = 16 -- connections of a blocking transport: to the service, the sign
 local Transport = {}
 Transport.__index = Transport
 Transport.__name = "pcapi.http.curl"
-Transport.at_once = 250000 -- JSON values: decoding takes up to a quarter of a second
-Transport.piece = 256 * 1024 -- bytes: a few milliseconds
+Transport.step = 256 * 1024 -- bytes: a millisecond or two
 
 -- The trusted CAs: ca_file and ca_path of the options, else those that the environment names.
 local function cas_of(options)
@@ -123,7 +123,8 @@ end
 --- Sends a request.
 -- @tparam table request `method`; `url`; `headers`, an array of `Name: value`; `body`; `timeout`
 -- and `connect_timeout` (seconds); `max_body` and `max_headers` (bytes); optionally `on_wait`, in
--- place of the transport's own, and `timing` (boolean)
+-- place of the transport's own, `timing` (boolean) and `buffer` (boolean: the body of a good
+-- response may be a `buffer` of the core in place of a string, which saves a copy)
 -- @treturn[1] table `status`, `reason`, `version`, `headers` (names in lower case), `body`;
 -- with `request.timing` also `timing`: seconds from the start until `name_lookup`, `connect`,
 -- `tls`, `first_byte` and `total` were done, 0 for a step that was not needed

@@ -124,8 +124,8 @@ function M.fetch(address, options)
     limits.explain(err, options)
     return nil, err
   end
-  local ok, message, why = json_body.decode(response, false, transport,
-    limits.of_text(options, deadline))
+  local ok, message, why = json_body.decode(response, { transport = transport,
+    ceilings = limits.of_text(options, deadline), json = options.json })
   if not ok and response.status < 300 then
     return nil, json_body.unreadable(response, message, why)
   end

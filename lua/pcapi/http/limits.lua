@@ -1,6 +1,5 @@
 --- Limits of a request: its time, and the size and content of its response.
 -- @module pcapi.http.limits
-local core = require "pcapi.core"
 local defaults = require "pcapi.defaults"
 local errors = require "pcapi.error"
 
@@ -92,7 +91,7 @@ end
 --- Returns the ceilings for the JSON of any response.
 -- @tparam table options optionally `max_values`
 -- @tparam number deadline of the transport's clock, for decoding
--- @treturn table for @{count}
+-- @treturn table `values`, `records`, `deadline`; `max_records` for the message
 function M.of_text(options, deadline)
   return { values = options.max_values or defaults.max_values, records = NO_LIMIT,
            deadline = deadline }
@@ -101,7 +100,7 @@ end
 --- Returns the ceilings for the JSON of a failed response. If it is larger, only
 -- its status is used.
 -- @tparam number deadline of the transport's clock, for decoding
--- @treturn table for @{count}
+-- @treturn table `values`, `records`, `deadline`; `max_records` for the message
 function M.of_failure(deadline)
   return { values = VALUES_OF_A_FAILURE, records = NO_LIMIT, deadline = deadline }
 end
@@ -109,49 +108,37 @@ end
 --- Returns the ceilings for the JSON of a list, all its pages together.
 -- @tparam table options optionally `max_records`
 -- @tparam number deadline of the transport's clock, for decoding
--- @treturn table for @{count}
+-- @treturn table `values`, `records`, `deadline`; `max_records` for the message
 function M.of_list(options, deadline)
   local most = options.max_records or defaults.max_records
   return { values = most * VALUES_OF_A_RECORD, records = most, max_records = most,
            deadline = deadline }
 end
 
---- Lowers the ceilings by the page that was counted last.
+--- Lowers the ceilings by a page.
 -- @tparam table ceilings changed in place
+-- @tparam number values of the page
 -- @tparam number records of the page
-function M.spend(ceilings, records)
-  ceilings.values = ceilings.values - ceilings.counted
+function M.spend(ceilings, values, records)
+  ceilings.values = ceilings.values - values
   ceilings.records = ceilings.records - records
 end
 
-local function too_many(ceilings, is_records)
-  local most = ceilings.max_records
+--- Makes the message for a JSON text beyond its ceilings.
+-- @tparam table ceilings
+-- @tparam boolean is_records it has too many records, not too many values
+-- @treturn string message
+-- @treturn string hint
+function M.excess(ceilings, is_records)
+  local most, hint = ceilings.max_records, "Raise {max_records} if you expect so many"
   if is_records then
-    return ("the response has more than %.0f records, the limit max_records"):format(most)
+    return ("the response has more than %.0f records, the limit max_records"):format(most), hint
   elseif most then
     return ("the response has more JSON values than %.0f records, the limit max_records")
-      :format(most)
+      :format(most), hint
   end
   return ("the response has more than %.0f JSON values, the limit max_values")
-    :format(ceilings.values)
-end
-
---- Counts the values of a JSON text, before they take memory as tables.
--- @tparam string text
--- @tparam table ceilings; the count is also stored there, as `counted`
--- @treturn[1] number the most values that the text may have
--- @treturn[2] nil the text has too many
--- @treturn[2] string message
--- @treturn[2] string hint
-function M.count(text, ceilings)
-  local values, records = core.count(text, math.min(ceilings.values, ceilings.records))
-  local is_records = records and records > ceilings.records
-  if is_records or values > ceilings.values then
-    local name = ceilings.max_records and "max_records" or "max_values"
-    return nil, too_many(ceilings, is_records), "Raise {" .. name .. "} if you expect so many"
-  end
-  ceilings.counted = values
-  return values
+    :format(ceilings.values), "Raise {max_values} if you expect so many"
 end
 
 return M

@@ -162,13 +162,17 @@ function Sessions:start(connection, request)
 end
 
 -- Sets the body of a response. If that fails, returns nil, message and kind.
-local function read_body(session, response, max_body)
+local function read_body(session, response, reading)
   if not response.headers["content-encoding"] then
-    response.body = session:body(coding.is_json(response))
+    if reading.buffer and response.status < 300 then
+      response.buffer = session:take()
+    else
+      response.body = session:body(coding.is_json(response))
+    end
     return response
   end
   response.body = session:body()
-  local ok, kind, message = coding.decode(response, max_body)
+  local ok, kind, message = coding.decode(response, reading.max_body)
   if not ok then
     return nil, message, kind
   end
@@ -186,6 +190,7 @@ end
 --- Returns the response of a request. Then the session is idle.
 -- @tparam userdata session
 -- @tparam table reading fields of the request: `url`, `max_body` (bytes), and optionally `timing`
+-- and `buffer`
 -- @treturn[1] table the response
 -- @treturn[2] boolean false: the request is still in flight
 -- @treturn[3] nil
@@ -201,7 +206,7 @@ function Sessions:response(session, reading)
   local timing = reading.timing and session:timing() or nil
   if response then
     response.timing = timing
-    response, message, kind = read_body(session, response, reading.max_body)
+    response, message, kind = read_body(session, response, reading)
   end
   if not response then
     local more = facts_of(self, session, reading, kind)

@@ -136,7 +136,7 @@ local function write_response(response, clean, write)
     write(("< %s: %s"):format(clean(name),
       is_secret(name) and HIDDEN or clean(response.headers[name])))
   end
-  write(("< a body of %d bytes, not shown; %s"):format(#response.body,
+  write(("< a body of %d bytes, not shown; %s"):format(#(response.buffer or response.body),
     shown_timing(response.timing)))
 end
 

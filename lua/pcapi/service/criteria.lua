@@ -4,6 +4,9 @@ local core = require "pcapi.core"
 
 local M = {}
 
+local DAY = 24 * 60 * 60
+local SLACK = 600 -- seconds by which a period may seem longer than what the service covers
+
 -- Loaded late: a list without criteria does not need it.
 local function time()
   return require "pcapi.time"
@@ -69,8 +72,7 @@ end
 -- @tparam table criteria as @{pcapi.list.criteria}
 -- @tparam table resource declaration of the call
 -- @tparam number now UTC epoch seconds
--- @treturn[1] table `tests`, an array of functions of a record; `now`; and `since`, a function that
--- takes the time of the response and returns the earliest time (all in UTC epoch seconds), or nil
+-- @treturn[1] table for @{filter}
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with which criterion
 function M.compile(criteria, resource, now)
@@ -78,7 +80,7 @@ function M.compile(criteria, resource, now)
   if problem then
     return nil, problem
   end
-  local matching = { tests = tests_of(criteria, resource), now = now }
+  local matching = { tests = tests_of(criteria, resource), now = now, given = criteria }
   if criteria.since then
     local first, message = time().since(criteria.since, now)
     if not first then
@@ -91,17 +93,47 @@ function M.compile(criteria, resource, now)
   return matching
 end
 
---- Whether a record passes all tests.
--- @tparam table record
--- @tparam table tests from @{compile}
--- @treturn boolean
-function M.passes(record, tests)
-  for i = 1, #tests do
-    if not tests[i](record) then
+-- The criteria for the core, which applies them before it makes a record.
+local function for_core(given, since, slack)
+  return { since = since, slack = slack, mfa_compliant = given.mfa_compliant,
+           user = given.user and core.lower(given.user),
+           application = given.application and core.lower(given.application) }
+end
+
+--- Makes a filter for the records of a response. A record without a readable time passes `since`:
+-- to hide a user is the worse error.
+-- @tparam table matching from @{compile}
+-- @tparam table resource declaration of the call
+-- @tparam ?number responded_at when the service responded, UTC epoch seconds; default now
+-- @tparam[opt] boolean counts count the records without a time, even without `since`
+-- @treturn table `keeps` (function of a record that returns whether it meets the criteria),
+-- `core` (the same criteria for the core), and the facts `without_time` and `covered_since`
+function M.filter(matching, resource, responded_at, counts)
+  local now = responded_at or matching.now
+  local since = matching.since and matching.since(now)
+  local slack = resource.time_type == "date" and DAY or 0 -- a day counts until its end
+  local covered = since and resource.days and now - resource.days * DAY
+  local filter = {
+    core = for_core(matching.given, since, slack),
+    without_time = (since or counts) and 0 or nil,
+    covered_since = covered and since < covered - SLACK and covered or nil,
+  }
+  function filter.keeps(record)
+    local at = filter.without_time and time().parse_logged(record[resource.time])
+    if at and since and not (at + slack > since or at == since) then
       return false
     end
+    for i = 1, #matching.tests do
+      if not matching.tests[i](record) then
+        return false
+      end
+    end
+    if filter.without_time and not at then
+      filter.without_time = filter.without_time + 1
+    end
+    return true
   end
-  return true
+  return filter
 end
 
 return M

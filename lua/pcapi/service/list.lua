@@ -6,9 +6,6 @@ local criteria = require "pcapi.service.criteria"
 
 local M = {}
 
-local DAY = 24 * 60 * 60
-local SLACK = 600 -- seconds by which a period may seem longer than what the service covers
-
 -- Loaded late: a list whose times nobody needs does not need it.
 local function time()
   return require "pcapi.time"
@@ -79,36 +76,17 @@ function M.derive(self, records, more)
   return setmetatable(records, more and { __index = setmetatable(more, facts) } or facts)
 end
 
--- The records that pass the tests and are not before `since`, and how many of them have no time.
--- These stay in the list: to hide a user is the worse error.
-local function select_records(self, tests, since)
-  local slack = self.resource.time_type == "date" and DAY or 0 -- a day counts until its end
-  local selected, timeless = {}, 0
+-- The list of the records that meet criteria.
+local function narrow(self, matching)
+  local filter = criteria.filter(matching, self.resource, self.date, self.without_time ~= nil)
+  local selected = {}
   for _, record in ipairs(self) do
-    local at = since and self:time_of(record)
-    if (not at or at + slack > since or at == since) and criteria.passes(record, tests) then
+    if filter.keeps(record) then
       selected[#selected + 1] = record
-      timeless = timeless + (since and not at and 1 or 0)
     end
   end
-  return selected, timeless
-end
-
---- Narrows a list.
--- @local
--- @tparam pcapi.list self
--- @tparam table matching from `pcapi.service.criteria.compile`
--- @treturn pcapi.list a new list of the same records
-function M.narrow(self, matching)
-  local now = self.date or matching.now
-  local since = matching.since and matching.since(now)
-  local counts = since or self.without_time -- that of the whole list is wrong for a part of it
-  local records, timeless = select_records(self, matching.tests,
-    counts and (since or -math.huge))
-  local covered = since and self.resource.days and now - self.resource.days * DAY
-  return M.derive(self, records, {
-    without_time = counts and timeless or nil,
-    covered_since = covered and since < covered - SLACK and covered or nil,
+  return M.derive(self, selected, {
+    without_time = filter.without_time, covered_since = filter.covered_since,
   })
 end
 
@@ -133,7 +111,7 @@ function List:filter(options)
   if not matching then
     error("filter: " .. message, 2)
   end
-  return M.narrow(self, matching)
+  return narrow(self, matching)
 end
 
 local GUID = ("x"):rep(8) .. "-xxxx-xxxx-xxxx-" .. ("x"):rep(12)

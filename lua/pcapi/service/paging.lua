@@ -2,6 +2,7 @@
 -- pages there are, the result is one list.
 -- @module pcapi.service.paging
 local core = require "pcapi.core"
+local criteria = require "pcapi.service.criteria"
 local defaults = require "pcapi.defaults"
 local errors = require "pcapi.error"
 local headers = require "pcapi.http.headers"
@@ -78,32 +79,65 @@ local function other_items(object, resource)
   end
 end
 
---- The records of one response: those of a collection or a bare array, or the one object that it
--- is. The service's documents disagree about which call returns which.
--- @tparam table response `json`, `body`
--- @tparam table resource declaration of the call
--- @tparam[opt] function checkpoint as for `record.normalise`
--- @treturn[1] table array
--- @treturn[1] number how many elements were not objects; they are left out
--- @treturn[2] nil
--- @treturn[2] string what is wrong with the shape
-function M.records(response, resource, checkpoint)
+local function is_array_text(response)
+  if response.read then
+    return response.read.is_array
+  end
+  return response.body:find "^\239?\187?\191?%s*%[" ~= nil
+end
+
+-- The array of records; or nil and what is wrong with the shape of the response.
+local function items_of(response, resource)
   local json = response.json
   if type(json) ~= "table" then
     return nil, "the response is a single value, not a list of records"
   end
   local items = member(json, "items")
-  if items == nil and response.body:find "^\239?\187?\191?%s*%[" then
+  if items == nil and is_array_text(response) then
     items = json -- only the text tells an empty array from an empty object
   elseif items == nil then
     items = other_items(json, resource)
   end
   if items == nil and record.is_known(json, resource.description) then
-    items = { json }
+    return { json }
   elseif not is_array(items) then
     return nil, "the response is neither a list of records nor a record"
   end
-  return record.normalise(items, resource.description, checkpoint)
+  return items
+end
+
+--- The records of one response: those of a collection or a bare array, or the one object that it
+-- is. The service's documents disagree about which call returns which.
+-- @tparam table response `json`; and `read` or `body`
+-- @tparam table resource declaration of the call
+-- @tparam[opt] table how `checkpoint` and `keeps` as for `record.normalise`; `read_again`, a
+-- function that reads the response without a `list` for the core, and returns true, or nil and a
+-- message
+-- @treturn[1] table array
+-- @treturn[1] number how many elements were not objects; they are left out
+-- @treturn[1] number how many elements there were, with those that `keeps` removed
+-- @treturn[2] nil
+-- @treturn[2] string what is wrong with the shape
+function M.records(response, resource, how)
+  how = how or {}
+  local read = response.read or {}
+  local items, why = items_of(response, resource)
+  if read.list and (items ~= read.list or read.is_ambiguous) then
+    -- the core took another array for the list: its elements may not be records
+    local ok, message = how.read_again()
+    if not ok then
+      return nil, message
+    end
+    return M.records(response, resource, how)
+  elseif not items then
+    return nil, why
+  elseif read.list and not read.odd then
+    return items, 0, read.total
+  end
+  local total = read.list and read.total or #items
+  local records, unreadable = record.normalise(items, resource.description,
+    { checkpoint = how.checkpoint, keeps = how.keeps, only = read.odd })
+  return records, unreadable, total
 end
 
 -- The continuation token of a response: in a header or a member.
@@ -178,21 +212,63 @@ function M.next_page(response, page, base, root)
   end
 end
 
+-- What the core needs to know about the records of a resource: the names of the member that holds
+-- them, and the meaning of their fields.
+local descriptions = setmetatable({}, { __mode = "k" })
+
+local function description_of(resource)
+  local description, roles = resource.description, {}
+  local ROLES = { { resource.time }, resource.user or {}, resource.application or {},
+                  { resource.mfa_compliant } }
+  for i, names in ipairs(ROLES) do
+    for _, name in ipairs(names) do
+      roles[name] = (roles[name] or 0) + 2 ^ (i - 1)
+    end
+  end
+  return { items = { items = true, Items = true, [resource.items or "value"] = true },
+           names = description.names, columns = description.positions, kinds = description.kinds,
+           roles = roles }
+end
+
+-- The list for the core. The filter is made when the first page has come, by its time.
+local function describe(call, response)
+  local resource, reading = call.resource, call.reading
+  descriptions[resource] = descriptions[resource] or description_of(resource)
+  if not reading.matching then
+    return descriptions[resource]
+  elseif not reading.filter then
+    local date = headers.date(response.headers, reading.clock())
+    reading.filter = criteria.filter(reading.matching, resource, date)
+    reading.list = setmetatable(reading.filter.core, { __index = descriptions[resource] })
+  end
+  return reading.list
+end
+
 -- Reads a page: its records, and the page after it if there is one; or nil, nil, err. Counts in
--- the call.
+-- `call.reading`.
 local function read_page(client, resource, root, page, call, response)
-  local records, unreadable, why = M.records(response, resource,
-    json_body.checkpoint(client.transport, call.deadline))
+  local reading = call.reading
+  local json = { must = true, transport = client.transport, ceilings = reading.ceilings,
+                 json = client.json }
+  local records, unreadable, total = M.records(response, resource, {
+    checkpoint = json_body.checkpoint(client.transport, call.deadline),
+    keeps = reading.filter and reading.filter.keeps,
+    read_again = function() return json_body.decode(response, json) end,
+  })
+  if response.buffer then
+    response.buffer:free()
+  end
   local following, message
   if records then
-    limits.spend(call.ceilings, #records + unreadable)
-    call.unreadable = (call.unreadable or 0) + unreadable
+    limits.spend(reading.ceilings, response.read and response.read.values or 0, total)
+    reading.unreadable = reading.unreadable + unreadable
+    reading.total = reading.total + total
     following, message = M.next_page(response, page, client.base, root)
   else
-    message, why = unreadable, json_body.timed_out(unreadable)
+    message = unreadable
   end
   if message then
-    return nil, nil, json_body.unreadable(response, message, why)
+    return nil, nil, json_body.unreadable(response, message, json_body.timed_out(message))
   end
   return records, following
 end
@@ -203,7 +279,7 @@ local common = setmetatable({}, { __mode = "k" })
 local function new_call(resource, call)
   common[resource] = common[resource] or { __index = {
     method = "GET", must_be_json = true, users_only = resource.users_only,
-    max_body = defaults.max_list_body,
+    max_body = defaults.max_list_body, buffer = true, resource = resource, describe = describe,
   } }
   return setmetatable(call, common[resource])
 end
@@ -237,14 +313,14 @@ local function read_pages(client, resource, call, root, response)
     seen[key] = true
     response, err = client:call(new_call(resource, {
       url = page.url, headers = page.headers, timeout = call.timeout, deadline = call.deadline,
-      correlation_id = call.correlation_id, ceilings = call.ceilings,
+      correlation_id = call.correlation_id, ceilings = call.ceilings, reading = call.reading,
     }))
     local more
     if response then
       more, page, err = read_page(client, resource, root, page, call, response)
     end
     if not more then
-      return nil, of_later_page(err, count, #records)
+      return nil, of_later_page(err, count, call.reading.total)
     end
     for i = 1, #more do
       records[#records + 1] = more[i]
@@ -294,6 +370,7 @@ end
 
 -- The first page and those after it, as one list.
 local function whole_list(client, resource, call, root, response)
+  local reading = call.reading
   local date, offset = date_of(client, call, response)
   local facts = {
     request_id = response.request_id, correlation_id = response.correlation_id,
@@ -305,30 +382,39 @@ local function whole_list(client, resource, call, root, response)
   if not records then
     return nil, err
   end
-  local total, returned = total_of(response.json), #records + call.unreadable
-  if #records == 0 and returned > 0 then -- an empty list would say that all is well
+  local total, returned = total_of(response.json), reading.total
+  if returned > 0 and reading.unreadable == returned then
+    -- an empty list would say that all is well
     return nil, json_body.unreadable(response, "no record of the list is an object")
   end
-  facts.unreadable = call.unreadable
+  facts.unreadable = reading.unreadable
   facts.total_count = total and total >= 0 and total or returned
   facts.truncated = resource.cap ~= nil and returned >= resource.cap
     or facts.total_count > returned
+  if reading.filter then
+    facts.without_time = reading.filter.without_time
+    facts.covered_since = reading.filter.covered_since
+  end
   return list.new(records, facts)
 end
 
 --- Carries out a call and returns its records.
 -- @tparam pcapi.client client
 -- @tparam table resource declaration of the call, see `pcapi.service.resource`
--- @tparam table options `query` (name to value), `timeout` (seconds), `correlation_id`
+-- @tparam table options `query` (name to value), `timeout` (seconds), `correlation_id`, `matching`
+-- (from `criteria.compile`)
 -- @treturn[1] pcapi.list
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function M.list(client, resource, options)
   local deadline = client:deadline(options.timeout)
+  local ceilings = limits.of_list(client, deadline)
   local call = new_call(resource, {
     query = options.query, timeout = options.timeout, deadline = deadline, began = client.clock(),
-    ceilings = limits.of_list(client, deadline),
+    ceilings = ceilings,
     correlation_id = options.correlation_id or core.uuid(),
+    reading = { matching = options.matching, clock = client.clock, ceilings = ceilings,
+                total = 0, unreadable = 0 },
   })
   local response, root = first_page(client, resource, call, 1)
   if not response then

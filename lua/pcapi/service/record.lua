@@ -1,5 +1,8 @@
 --- Normalises records: gives every documented field its documented name and type. Pure.
 --
+-- The core does this for the usual records while it reads them; this module does it for the others,
+-- and for all if lua-cjson reads the text.
+--
 -- The service's documents disagree about names, and drafts show texts for numbers and booleans.
 -- A normalised record has one name for each described field, real numbers and booleans, and no
 -- empty texts. A field that is not described stays as it is.
@@ -42,19 +45,18 @@ local KIND = { string = "s", time = "s", date = "s", integer = "n", boolean = "b
 --- Prepares the description of a kind of record.
 -- @tparam table fields array of `{name, type, aliases...}`; the type is `"string"`, `"time"`,
 -- `"date"`, `"integer"` or `"boolean"`
--- @treturn table for @{normalise}: `columns` (names in order), `kinds`, `names`, `converters`,
--- `aliases` (alias, name, alias, name…)
+-- @treturn table for @{normalise} and the core: `columns` (names in order), `positions` (name to
+-- its place in `columns`), `kinds` (a character for each column), `names` (any spelling to the
+-- name), `converters`, `ranks` (alias to its place among the aliases of its field)
 function M.describe(fields)
-  local columns, kinds, exact, folded, converters, aliases = {}, {}, {}, {}, {}, {}
+  local columns, positions, kinds, exact, folded, converters, ranks = {}, {}, {}, {}, {}, {}, {}
   for i, field in ipairs(fields) do
     local name = field[1]
-    columns[i], kinds[i] = name, KIND[field[2]]
+    columns[i], positions[name], kinds[i] = name, i, KIND[field[2]]
     converters[name] = CONVERT[field[2]]
     exact[name], folded[lower(name)] = name, name
     for k = 3, #field do
-      exact[field[k]], folded[lower(field[k])] = name, name
-      aliases[#aliases + 1] = field[k]
-      aliases[#aliases + 1] = name
+      exact[field[k]], folded[lower(field[k])], ranks[field[k]] = name, name, k
     end
   end
   -- the documents show PascalCase in tables and camelCase in bodies
@@ -63,8 +65,8 @@ function M.describe(fields)
       return type(key) == "string" and folded[lower(key)] or key
     end,
   })
-  return { columns = columns, kinds = table.concat(kinds), names = names,
-           converters = converters, aliases = aliases }
+  return { columns = columns, positions = positions, kinds = table.concat(kinds), names = names,
+           converters = converters, ranks = ranks }
 end
 
 --- Whether an object holds any described field.
@@ -91,8 +93,15 @@ local function normalise_value(value, convert)
   return value
 end
 
--- An alias only fills a gap: beside a field under its own name, it stays like an unknown field.
--- Of several aliases the first in alphabetical order counts, whatever order they come in.
+-- Whether one spelling of a field counts before another: aliases in their declared order, then the
+-- others in alphabetical order.
+local function precedes(one, other, ranks)
+  local rank, other_rank = ranks[one] or math.huge, ranks[other] or math.huge
+  return rank < other_rank or rank == other_rank and one < other
+end
+
+-- An alias only fills a gap: beside a field under its own name, it stays like an unknown field. Of
+-- several aliases one counts, whatever order they come in.
 local function normalise_record(record, description)
   local names, converters, from = description.names, description.converters, nil
   for key, value in next, record do
@@ -108,7 +117,7 @@ local function normalise_record(record, description)
       from = from or {}
       if normalised == nil then
         record[key] = nil
-      elseif from[name] == nil or key < from[name] then
+      elseif from[name] == nil or precedes(key, from[name], description.ranks) then
         from[name] = key
       end
     end
@@ -123,18 +132,17 @@ local function is_object(value)
   return type(value) == "table" and value[1] == nil
 end
 
--- Removes the elements that are not objects. Returns their number.
-local function drop_unreadable(records)
-  local last, count = 0, #records
-  for i = 1, count do
+-- Removes the elements that are false.
+local function close_gaps(records)
+  local last = 0
+  for i = 1, #records do
     local record = records[i]
     records[i] = nil
-    if is_object(record) then
+    if record then
       last = last + 1
       records[last] = record
     end
   end
-  return count - last
 end
 
 local PIECE = 100 -- records; to normalise them takes about a quarter of a millisecond
@@ -142,31 +150,37 @@ local PIECE = 100 -- records; to normalise them takes about a quarter of a milli
 --- Normalises records in place, and removes the elements that are not objects.
 -- @tparam table records array as decoded
 -- @tparam table description from @{describe}
--- @tparam[opt] function checkpoint is called between pieces of long work; if it returns a message,
--- the work ends with it
+-- @tparam[opt] table how `checkpoint`, a function that is called between pieces of long work: if it
+-- returns a message, the work ends with it; `only`, an array with the indices of the records to
+-- normalise; `keeps`, a function: of these records, those for which it returns false are removed
 -- @treturn[1] table the same array
--- @treturn[1] number how many elements were removed
+-- @treturn[1] number how many elements were removed because they are not objects
 -- @treturn[2] nil
 -- @treturn[2] string the message of `checkpoint`
-function M.normalise(records, description, checkpoint)
-  local at, count, has_other = 0, 0, false
-  while true do
-    -- the core renames the plain cases, and finds the next record that needs more
-    at = core.find_unnormalised(records, description.columns, description.kinds, at + 1,
-      description.aliases)
-    if not at then
-      return records, has_other and drop_unreadable(records) or 0
-    elseif is_object(records[at]) then
-      normalise_record(records[at], description)
+function M.normalise(records, description, how)
+  how = how or {}
+  local only, keeps = how.only, how.keeps
+  local unreadable, has_gaps = 0, false
+  for i = 1, only and #only or #records do
+    local at = only and only[i] or i
+    local record = records[at]
+    if not is_object(record) then
+      unreadable, has_gaps, records[at] = unreadable + 1, true, false
     else
-      has_other = true
+      normalise_record(record, description)
+      if keeps and not keeps(record) then
+        has_gaps, records[at] = true, false
+      end
     end
-    count = count + 1
-    local stop = checkpoint and count % PIECE == 0 and checkpoint()
+    local stop = how.checkpoint and i % PIECE == 0 and how.checkpoint()
     if stop then
       return nil, stop
     end
   end
+  if has_gaps then
+    close_gaps(records)
+  end
+  return records, unreadable
 end
 
 return M

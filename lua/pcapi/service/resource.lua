@@ -5,7 +5,6 @@
 -- @module pcapi.service.resource
 local paging = require "pcapi.service.paging"
 local criteria = require "pcapi.service.criteria"
-local list = require "pcapi.service.list"
 local check = require "pcapi.check"
 
 local M = {}
@@ -126,13 +125,10 @@ local function make_method(name, declaration)
     if message then
       error(name .. ": " .. message, 2)
     end
-    local records, err = paging.list(client, declaration, {
+    return paging.list(client, declaration, {
       query = query, timeout = options.timeout, correlation_id = options.correlation_id,
+      matching = matching,
     })
-    if not records then
-      return nil, err
-    end
-    return list.narrow(records, matching)
   end
 end
 

@@ -21,7 +21,7 @@ describe("a list of a call knows", function()
     assert.equal(1, of({ totalCount = {}, items = { {} } }).total_count)
   end)
 
-  for _, odd in ipairs { "1e308", "-1e308", "1e999", "-5", "1.5", '"1e3"', '"abc"', '"0x10"',
+  for _, odd in ipairs { "1e308", "-1e308", "-5", "1.5", '"1e3"', '"abc"', '"0x10"',
                          '"' .. ("9"):rep(400) .. '"', "true", "null", "[]" } do
     it("its length if the service counts " .. odd:sub(1, 10), function()
       local records = requests { { body = '{"totalCount":' .. odd .. ',"items":[{},{}]}' } }

@@ -18,8 +18,11 @@ describe("pcapi.service.record", function()
       assert.same({ "upn", "loginTime", "count", "compliant" }, DESCRIPTION.columns)
     end)
 
-    it("returns the aliases, each with its name", function()
-      assert.same({ "requestTime", "loginTime", "seenTime", "loginTime" }, DESCRIPTION.aliases)
+    it("returns the name of each spelling", function()
+      for _, name in ipairs { "loginTime", "LOGINTIME", "requestTime", "SeenTime" } do
+        assert.equal("loginTime", DESCRIPTION.names[name])
+      end
+      assert.equal("odd", DESCRIPTION.names.odd)
     end)
   end)
 
@@ -162,11 +165,26 @@ describe("pcapi.service.record", function()
       for i = 1, 1000 do
         records[i] = { UPN = "a" }
       end
-      local found, message = record.normalise(records, DESCRIPTION, function()
+      local found, message = record.normalise(records, DESCRIPTION, { checkpoint = function()
         count = count + 1
         return count == 5 and "enough" or nil
-      end)
+      end })
       assert.same({ nil, "enough", 5 }, { found, message, count })
+    end)
+
+    it("normalises only the records that it is told to", function()
+      local records = { { UPN = "a" }, { UPN = "b" }, 5, { UPN = "c" } }
+      local found, unreadable = record.normalise(records, DESCRIPTION, { only = { 2, 3 } })
+      assert.same({ { UPN = "a" }, { upn = "b" }, { UPN = "c" } }, found)
+      assert.equal(1, unreadable)
+    end)
+
+    it("removes those of them that are not to be kept", function()
+      local records = { { UPN = "a" }, { UPN = "b" }, { UPN = "a" }, {} }
+      local found, unreadable = record.normalise(records, DESCRIPTION, {
+        only = { 2, 3, 4 }, keeps = function(one) return one.upn == "b" end })
+      assert.same({ { UPN = "a" }, { upn = "b" } }, found)
+      assert.equal(0, unreadable)
     end)
 
     it("takes an empty list", function()
