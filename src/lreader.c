@@ -13,11 +13,12 @@
 #include <string.h>
 
 /* The stack of a sink, from its base: the names of the reader's keys; the names of the same keys in
- * records; what follows here; then the open containers, each above its name if it is a member. */
+ * records; a value of each; what follows here; then the open containers, each above its name if it is a member. */
 enum {
   RAW = 0,
   EXPOSED = READER_KEYS,
-  SPEC = 2 * READER_KEYS, /* the description of the list, or nil */
+  AGAIN = 2 * READER_KEYS, /* the strings that are repeated values of the keys */
+  SPEC = 3 * READER_KEYS,  /* the description of the list, or nil */
   LIST,                   /* the array of records, or nil */
   ODD,                    /* the array of the indices of unusual records, or nil */
   OPEN,
@@ -31,6 +32,13 @@ struct field {
   char kind;     /* s, n or b; 0: the field is not described */
   uint8_t column;
   uint8_t roles;
+};
+
+/* The last string that was the value of a key, in the text. */
+struct last {
+  const char *text; /* NULL: there was none */
+  uint32_t size;
+  bool is_made; /* it came twice: its Lua string is on the stack, from AGAIN on */
 };
 
 /* The criteria of a list. A text is NULL if it is not given. */
@@ -61,6 +69,7 @@ struct sink {
   double max_records;
   double total; /* elements of the list, whether they were made or not */
   struct criteria criteria;
+  struct last last[READER_KEYS];
   struct field field[READER_KEYS];
 };
 
@@ -72,6 +81,7 @@ static void sink_begin(struct sink *s, struct reader *r, bool has_spec) {
   s->is_object[1] = true;
   s->total = 0;
   memset(s->has_raw, 0, sizeof s->has_raw);
+  memset(s->last, 0, sizeof s->last);
   if (has_spec)
     memset(s->field, 0, sizeof s->field);
 }
@@ -90,6 +100,31 @@ static void push_text(lua_State *L, const struct reader_slot *slot) {
     char *large = lua_newuserdata(L, 3 * (size_t)slot->size);
     lua_pushlstring(L, large, reader_text(slot, large));
     lua_remove(L, -2);
+  }
+}
+
+/* Pushes the string at a slot. Records often repeat a value, such as the tenant: to compare the bytes
+ * is cheaper than to look up the string that Lua has. */
+static void push_string(struct sink *s, const struct reader_slot *slot) {
+  lua_State *L = s->L;
+  if (slot->key == READER_NO_KEY || !slot->is_plain) {
+    push_text(L, slot);
+    return;
+  }
+  struct last *last = &s->last[slot->key];
+  const bool is_same = last->text && last->size == slot->size &&
+                       memcmp(last->text, slot->as.text, slot->size) == 0;
+  if (is_same && last->is_made) {
+    lua_pushvalue(L, s->base + AGAIN + slot->key);
+    return;
+  }
+  lua_pushlstring(L, slot->as.text, slot->size);
+  last->text = slot->as.text;
+  last->size = slot->size;
+  last->is_made = is_same;
+  if (is_same) {
+    lua_pushvalue(L, -1);
+    lua_replace(L, s->base + AGAIN + slot->key);
   }
 }
 
@@ -179,7 +214,7 @@ static size_t push_value(struct sink *s, size_t i) {
   const struct reader_slot *slot = slot_at(s, i);
   switch (slot->kind) {
   case READER_STRING:
-    push_text(s->L, slot);
+    push_string(s, slot);
     break;
   case READER_INTEGER:
     push_integer(s->L, slot->as.integer);
@@ -511,30 +546,6 @@ static void consume(struct sink *s) {
   }
 }
 
-/* Stops the collector, as all that is made is needed. Returns the kilobytes in use; -1 if it is
- * stopped already, or if this Lua cannot tell. */
-static int stop_collector(lua_State *L) {
-#ifdef LUA_GCISRUNNING
-  if (lua_gc(L, LUA_GCISRUNNING, 0) != 1)
-    return -1;
-  lua_gc(L, LUA_GCSTOP, 0);
-  return lua_gc(L, LUA_GCCOUNT, 0);
-#else
-  (void)L;
-  return -1;
-#endif
-}
-
-/* Restarts the collector, and lets it do the work that is due. */
-static void restart_collector(lua_State *L, int before) {
-  if (before < 0)
-    return;
-  const int grown = lua_gc(L, LUA_GCCOUNT, 0) - before;
-  lua_gc(L, LUA_GCRESTART, 0);
-  if (grown > 0)
-    lua_gc(L, LUA_GCSTEP, grown);
-}
-
 /* Reads on until the text ends, or `bytes` of it are read. Its value is then on top of the stack. */
 static enum reader_code run(struct sink *s, size_t bytes) {
   const char *start = s->reader->at;
@@ -555,40 +566,17 @@ static void push_stack(struct sink *s, lua_State *L) {
   lua_settop(L, s->base + OPEN - 1);
 }
 
-#define SHORT 32768 /* bytes of a text for which stopping the collector does not pay */
-
-/* Reads the whole text of the sink at 1; the description of the list is at 2. Returns the value,
- * LIST and ODD. */
-static int read_all(lua_State *L) {
-  struct sink *s = lua_touserdata(L, 1);
+/* Reads the whole text of a sink. Pushes the value, LIST and ODD. spec: the index of the description
+ * of the list; 0: none. */
+static void read_whole(lua_State *L, struct sink *s, int spec) {
   push_stack(s, L);
-  lua_pushvalue(L, 2);
-  lua_replace(L, s->base + SPEC);
+  if (spec) {
+    lua_pushvalue(L, spec);
+    lua_replace(L, s->base + SPEC);
+  }
   run(s, SIZE_MAX);
   lua_pushvalue(L, s->base + LIST);
   lua_pushvalue(L, s->base + ODD);
-  return 3;
-}
-
-/* Calls read_all() with the collector stopped if the text is long. Pushes what that returns. spec:
- * the index of the description of the list; 0: none. */
-static void read_whole(lua_State *L, struct sink *s, int spec) {
-  const bool is_short = s->reader->end - s->reader->at < SHORT;
-  lua_pushcfunction(L, read_all);
-  lua_pushlightuserdata(L, s);
-  if (spec)
-    lua_pushvalue(L, spec);
-  else
-    lua_pushnil(L);
-  if (is_short) {
-    lua_call(L, 2, 3);
-    return;
-  }
-  const int collector = stop_collector(L);
-  const int status = lua_pcall(L, 2, 3, 0);
-  restart_collector(L, collector);
-  if (status != 0)
-    lua_error(L);
 }
 
 enum reader_code lreader_read(lua_State *L, int index, size_t *at) {
@@ -599,7 +587,10 @@ enum reader_code lreader_read(lua_State *L, int index, size_t *at) {
   reader_begin(&r, text, len, SIZE_MAX);
   sink_begin(&s, &r, false);
   read_whole(L, &s, 0);
-  lua_pop(L, r.code == READER_END ? 2 : 3);
+  lua_pop(L, 2);
+  if (r.code == READER_END)
+    lua_replace(L, s.base);
+  lua_settop(L, s.base - (r.code != READER_END));
   *at = (size_t)(r.at - text);
   return r.code;
 }
@@ -703,30 +694,6 @@ static void push_facts(lua_State *L, const struct sink *s) {
   lua_setfield(L, -2, "values");
 }
 
-/* Whether a text was read to its end, within its ceilings. */
-static bool has_ended(const struct sink *s) {
-  return s->reader->code == READER_END && !s->is_too_long;
-}
-
-/* read(text, options) -> value, facts; or nil, message, offset in bytes from 1, word. */
-static int lreader_whole(lua_State *L) {
-  struct reader r;
-  struct sink s;
-  check_sink(L, &s, &r);
-  read_whole(L, &s, 3);
-  if (!has_ended(&s)) {
-    lua_settop(L, 2);
-    collect_after(L, &s);
-    return push_failure(L, &s);
-  }
-  if (lua_type(L, -3) == LUA_TLIGHTUSERDATA) {
-    lua_pushnil(L);
-    lua_replace(L, -4);
-  }
-  push_facts(L, &s);
-  return 2;
-}
-
 struct reading {
   struct sink sink;
   struct reader reader;
@@ -737,26 +704,54 @@ struct reading {
 /* Upvalues of the function that reader() returns. */
 enum { TEXT = 1, READING, STORED };
 
-/* Reads on: the reading is at 1, what is stored at 2, the bytes at 3. Returns the value, LIST and
- * ODD if the text has ended. */
-static int read_some(lua_State *L) {
-  struct reading *g = lua_touserdata(L, 1);
-  const size_t bytes = (size_t)lua_tointeger(L, 3);
-  lua_settop(L, 2);
+/* Whether a slot of the stack, counted from 0, is that of a key that was not met yet. */
+static bool is_unused(const struct reading *g, int i) {
+  return i < SPEC && i % READER_KEYS >= g->reader.keys;
+}
+
+/* Pushes what is stored in the table at 2, from index 3 on. */
+static void restore_stack(lua_State *L, const struct reading *g) {
   luaL_checkstack(L, g->height + 12, "too many values");
-  g->sink.L = L;
-  g->sink.base = 3;
-  for (int i = 1; i <= g->height; i++)
-    lua_rawgeti(L, 2, i);
-  if (run(&g->sink, bytes) != READER_MORE || g->sink.is_too_long) {
-    lua_pushvalue(L, 3 + LIST);
-    lua_pushvalue(L, 3 + ODD);
-    return 3;
-  }
+  for (int i = 0; i < g->height; i++)
+    if (is_unused(g, i))
+      lua_pushnil(L);
+    else
+      lua_rawgeti(L, 2, i + 1);
+}
+
+/* Stores the stack from index 3 on in the table at 2. */
+static void save_stack(lua_State *L, struct reading *g) {
   g->height = lua_gettop(L) - 2;
-  for (int i = g->height; i > 0; i--)
-    lua_rawseti(L, 2, i);
-  return 0;
+  for (int i = 0; i < g->height; i++) {
+    if (is_unused(g, i))
+      continue;
+    lua_pushvalue(L, i + 3);
+    lua_rawseti(L, 2, i + 1);
+  }
+}
+
+/* Returns what read() returns, for the value, LIST and ODD on top of the stack. */
+static int push_results(lua_State *L, const struct sink *s) {
+  if (s->reader->code != READER_END || s->is_too_long) {
+    lua_settop(L, 0); /* drop what was made */
+    collect_after(L, s);
+    return push_failure(L, s);
+  }
+  if (lua_type(L, -3) == LUA_TLIGHTUSERDATA) {
+    lua_pushnil(L);
+    lua_replace(L, -4);
+  }
+  push_facts(L, s);
+  return 2;
+}
+
+/* read(text, options) -> value, facts; or nil, message, offset in bytes from 1, word */
+static int lreader_whole(lua_State *L) {
+  struct reader r;
+  struct sink s;
+  check_sink(L, &s, &r);
+  read_whole(L, &s, 3);
+  return push_results(L, &s);
 }
 
 /* The function that reader() returns: reads on for about so many bytes. Returns true while more is
@@ -768,37 +763,25 @@ static int lreader_next(lua_State *L) {
   if (g->is_over)
     return luaL_error(L, "the text was read to its end");
   g->is_over = true; /* also after an error */
-  lua_settop(L, 0);
-  lua_pushcfunction(L, read_some);
-  lua_pushlightuserdata(L, g);
+  lua_settop(L, 1);
   lua_pushvalue(L, lua_upvalueindex(STORED));
-  lua_pushinteger(L, bytes);
-  const int collector = stop_collector(L);
-  const int status = lua_pcall(L, 3, 3, 0);
-  restart_collector(L, collector);
-  if (status != 0)
-    return lua_error(L);
-  const bool is_more = g->reader.code == READER_MORE && !g->sink.is_too_long;
-  lua_pushboolean(L, is_more);
-  lua_insert(L, 1);
-  if (is_more) {
+  restore_stack(L, g);
+  g->sink.L = L;
+  g->sink.base = 3;
+  if (run(&g->sink, (size_t)bytes) == READER_MORE && !g->sink.is_too_long) {
+    save_stack(L, g);
     g->is_over = false;
-    lua_settop(L, 1);
+    lua_pushboolean(L, 1);
     return 1;
   }
-  if (!has_ended(&g->sink)) {
-    lua_settop(L, 1);
-    lua_newtable(L); /* drop what is stored */
-    lua_replace(L, lua_upvalueindex(STORED));
-    collect_after(L, &g->sink);
-    return 1 + push_failure(L, &g->sink);
-  }
-  if (lua_type(L, 2) == LUA_TLIGHTUSERDATA) {
-    lua_pushnil(L);
-    lua_replace(L, 2);
-  }
-  push_facts(L, &g->sink);
-  return 3;
+  lua_pushnil(L); /* drop what is stored */
+  lua_replace(L, lua_upvalueindex(STORED));
+  lua_pushvalue(L, 3 + LIST);
+  lua_pushvalue(L, 3 + ODD);
+  const int results = push_results(L, &g->sink);
+  lua_pushboolean(L, 0);
+  lua_insert(L, -1 - results);
+  return results + 1;
 }
 
 /* reader(text, options) -> a function that reads like read(), in steps. */

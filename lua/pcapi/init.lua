@@ -195,6 +195,9 @@ end
 -- @tparam[opt=250000] number options.max_records the most records of one list, over all its pages.
 -- Its JSON may hold 16 values for each
 -- @tparam[opt=2000000] number options.max_values the most JSON values of any other response
+-- @tparam[opt="reader"] string options.json `"cjson"`: lua-cjson alone reads responses, and Lua
+-- code normalises records. That is slow; it is a second way in case the reader has a bug. The
+-- environment variable PCAPI_JSON=cjson does so for the whole process
 -- @tparam[opt] table options.retry `attempts` (default 4), `base` (seconds, default 0.5), `cap`
 -- (seconds, default 30)
 -- @tparam[opt] boolean options.validate_mfa false: do not send `ValidateMfa`, which makes
@@ -304,6 +307,7 @@ end
 -- @tparam[opt=15] number options.connect_timeout seconds
 -- @tparam[opt=128 MiB] number options.max_body bytes of the response, after decompression
 -- @tparam[opt=2000000] number options.max_values values of its JSON
+-- @tparam[opt="reader"] string options.json as for @{new}
 -- @tparam[opt] table|boolean options.retry true, or a table with `attempts` (in all; default 4),
 -- `base` (seconds before the second attempt; 0.5), `cap` (seconds; 30) and `resend` (boolean: the
 -- server may get the request twice, whatever its method)

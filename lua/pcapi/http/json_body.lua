@@ -60,8 +60,8 @@ local function read_by_cjson(text, ceilings)
 end
 
 -- Reads a text within the ceilings. how: `checkpoint` and `step` (bytes) for a text that is to be
--- read in steps; `list` for the core; `by_cjson`; `judged`, the most bytes of a text that lua-cjson
--- may judge. Returns the value, and facts if it knows some; or nil, a message, an offset, and `kind`
+-- read in steps; `list` for the core; `by_cjson`; `judged`, the most bytes that lua-cjson may
+-- judge. Returns the value, and facts if it knows some; or nil, a message, an offset, and `kind`
 -- and `hint` of an error that is not the fault of the text.
 local function read(body, ceilings, how)
   if how.by_cjson or core.json == "cjson" then
