@@ -37,6 +37,7 @@ void reader_begin(struct reader *r, const char *text, size_t len, size_t max_val
   for (int i = 0; i <= READER_DEPTH; i++)
     r->level[i].first = READER_NO_KEY;
   r->level[0].is_object = false;
+  r->level[0].open = 0;
 }
 
 const char *reader_message(enum reader_code code) {
@@ -152,7 +153,7 @@ static const char *odd_end(struct reader *r, const char *p) {
 }
 
 /* Reads the string whose opening quote is at r->at into a slot. */
-static bool read_string(struct reader *r, struct reader_slot *slot) {
+static inline bool read_string(struct reader *r, struct reader_slot *slot) {
   const char *start = r->at + 1;
   const char *close = plain_end(start, r->end);
   slot->is_plain = close < r->end && *close == '"';
@@ -228,11 +229,14 @@ static inline void skip_space(struct reader *r) {
 static bool read_member(struct reader *r) {
   if (!read_name(r))
     return false;
-  skip_space(r);
-  if (r->at == r->end || *r->at != ':')
-    return refuse(r, r->at);
+  if (r->at == r->end || *r->at != ':') {
+    skip_space(r);
+    if (r->at == r->end || *r->at != ':')
+      return refuse(r, r->at);
+  }
   r->at++;
-  skip_space(r);
+  if (r->at < r->end && *r->at <= ' ')
+    skip_space(r);
   return true;
 }
 
@@ -433,9 +437,9 @@ static bool read_value(struct reader *r, uint8_t key) {
   r->values_left--;
   struct reader_slot *slot = add_slot(r, READER_STRING, key);
   r->expects = EXPECTS_COMMA;
-  switch (*r->at) {
-  case '"':
+  if (*r->at == '"')
     return read_string(r, slot);
+  switch (*r->at) {
   case '{':
   case '[':
     return read_opening(r, slot);
@@ -452,22 +456,39 @@ static bool read_value(struct reader *r, uint8_t key) {
   }
 }
 
-/* Reads the next element or member, and counts it in its container. */
-static bool read_item(struct reader *r) {
-  const int depth = r->depth;
-  uint8_t key = READER_NO_KEY;
-  if (r->level[depth].is_object) {
-    if (!read_member(r))
-      return false;
-    key = r->level[depth].last;
-  }
-  const size_t open = depth > 0 ? r->level[depth].open : 0;
-  const size_t at = r->count;
-  if (!read_value(r, key))
+/* Whether the batch ends before the byte at r->at. A name and its value are never split. */
+static inline bool is_full(const struct reader *r) {
+  return r->count > READER_BATCH - 2 ||
+         (r->count > READER_BATCH - ROOM && (*r->at == '{' || *r->at == '['));
+}
+
+/* Skips the comma at r->at if what follows it directly may be read at once, as in compact JSON. */
+static inline bool skip_comma(struct reader *r) {
+  if (r->end - r->at < 2 || *r->at != ',' || r->at[1] <= ' ')
     return false;
-  if (open > 0)
-    r->slot[open - 1].size += !r->level[depth].is_object || r->slot[at].kind != READER_NULL;
-  return true;
+  r->at++;
+  if (!is_full(r))
+    return true;
+  r->at--;
+  return false;
+}
+
+/* Reads the next element or member, and those that follow it in compact JSON, up to one that is a
+ * container. Counts them in their container. */
+static bool read_items(struct reader *r) {
+  struct reader_level *level = &r->level[r->depth];
+  uint32_t size = 0;
+  bool ok;
+  do {
+    if (level->is_object && !read_member(r))
+      return false;
+    const size_t at = r->count;
+    ok = read_value(r, level->is_object ? level->last : READER_NO_KEY);
+    size += !level->is_object || r->slot[at].kind != READER_NULL;
+  } while (ok && r->expects == EXPECTS_COMMA && r->depth > 0 && skip_comma(r));
+  if (level->open > 0)
+    r->slot[level->open - 1].size += size;
+  return ok;
 }
 
 static void close_container(struct reader *r) {
@@ -488,18 +509,12 @@ static bool read_next(struct reader *r) {
     return true;
   }
   if (r->expects != EXPECTS_COMMA)
-    return read_item(r);
+    return read_items(r);
   if (r->depth == 0 || c != ',')
     return fail(r, READER_REFUSED, r->at);
   r->at++;
   r->expects = EXPECTS_VALUE;
   return true;
-}
-
-/* Whether the batch ends before the byte at r->at. A name and its value are never split. */
-static bool is_full(const struct reader *r) {
-  return r->count > READER_BATCH - 2 ||
-         (r->count > READER_BATCH - ROOM && (*r->at == '{' || *r->at == '['));
 }
 
 enum reader_code reader_read(struct reader *r) {
