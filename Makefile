@@ -175,31 +175,31 @@ lint:
 # and generators in Lua. FUZZERS= selects some of them. SECONDS= is the time of each. COUNT= ends a
 # generator after this number of cases. SEED= repeats a run of a generator.
 SECONDS    ?= 30
-GENERATORS := http1 url responses
+GENERATORS := http1 url responses texts lists
 FUZZERS    ?= $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)) $(GENERATORS)
 FUZZ_NEEDS := clang libclang-rt-dev
 FUZZ_OUT   := build/fuzz/bin
-CURL_URL   := build/fuzz/lua/curl_url.so
+FUZZ_LUA   := build/fuzz/lua/curl_url.so build/fuzz/lua/json_texts.so
 FUZZ_COMPILE = clang -std=gnu11 -O1 -g $(WARNINGS) -fno-omit-frame-pointer \
-  -fno-sanitize-recover=undefined -Isrc -Ispec/fuzz -I/usr/include/lua5.4
+  -fno-sanitize-recover=undefined -DREADER_BATCH=16 -Isrc -Ispec/fuzz -I/usr/include/lua5.4
 FUZZ_OBJECTS := $(patsubst src/%.c,build/fuzz/object/%.o,$(SOURCES) $(REDIRECT_SOURCES))
 
 build/fuzz/object/%.o: src/%.c $(HEADERS) $(wildcard src/redirect/*.h)
 	@mkdir -p $(@D)
 	$(FUZZ_COMPILE) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
 
-$(FUZZ_OUT)/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(FUZZ_OBJECTS)
+$(FUZZ_OUT)/%: spec/fuzz/%.c spec/fuzz/fuzz.h spec/fuzz/helper/json_texts.c $(FUZZ_OBJECTS)
 	@mkdir -p $(@D)
 	$(FUZZ_COMPILE) -fsanitize=fuzzer,address,undefined $< $(FUZZ_OBJECTS) -o $@ $(LIBS) \
 	  -lmicrohttpd -llua5.4
 
-$(CURL_URL): spec/fuzz/helper/curl_url.c
+build/fuzz/lua/%.so: spec/fuzz/helper/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -fPIC -shared $< -o $@ -lcurl
 
 FUZZ_ENVIRONMENT := env 'LUA_CPATH=$(LUA_CPATH)$(CURDIR)/build/fuzz/lua/?.so;;' \
   COUNT=$(COUNT) SEED=$(SEED)
-fuzz: build $(CURL_URL)
+fuzz: build $(FUZZ_LUA)
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS) $(FUZZ_NEEDS)
 	@$(MAKE) --no-print-directory -s -j2 \
 	  $(patsubst %,$(FUZZ_OUT)/%,$(filter-out $(GENERATORS),$(FUZZERS)))

@@ -60,7 +60,6 @@ struct sink {
   int list_depth;    /* that of the list; 0: none was found yet */
   bool is_in_list;   /* it is open */
   bool has_spec;     /* lists are wanted */
-  bool is_ambiguous; /* there is a second list */
   bool is_too_long;  /* the list has more than max_records elements */
   bool has_raw[READER_KEYS];
   bool is_object[READER_DEPTH + 1];
@@ -77,7 +76,7 @@ static void sink_begin(struct sink *s, struct reader *r, bool has_spec) {
   s->reader = r;
   s->depth = s->list_depth = 0;
   s->has_spec = has_spec;
-  s->is_in_list = s->is_ambiguous = s->is_too_long = false;
+  s->is_in_list = s->is_too_long = false;
   s->is_object[1] = true;
   s->total = 0;
   memset(s->has_raw, 0, sizeof s->has_raw);
@@ -244,11 +243,11 @@ static void store(struct sink *s) {
     lua_rawseti(s->L, -2, ++s->count[s->depth]);
 }
 
-/* Whether the array at a slot is a list of records: the outermost value, or a member of it with one
- * of the names that the caller wants. */
+/* Whether the array at a slot is the list of records: the first one that is the outermost value, or a
+ * member of it with one of the names that the caller wants. */
 static bool is_list(struct sink *s, const struct reader_slot *slot) {
   lua_State *L = s->L;
-  if (!s->has_spec || slot->kind != READER_ARRAY || s->depth > 1)
+  if (!s->has_spec || s->list_depth > 0 || slot->kind != READER_ARRAY || s->depth > 1)
     return false;
   if (s->depth == 1) {
     if (!s->is_object[1] || slot->key == READER_NO_KEY)
@@ -261,8 +260,7 @@ static bool is_list(struct sink *s, const struct reader_slot *slot) {
     if (!is_wanted)
       return false;
   }
-  s->is_ambiguous |= s->list_depth > 0;
-  return s->list_depth == 0;
+  return true;
 }
 
 /* Opens the container at a slot, above its name if it is a member. Its contents come later. */
@@ -680,14 +678,12 @@ static void push_facts(lua_State *L, const struct sink *s) {
     lua_pop(L, 1);
     return; /* LIST is nil */
   }
-  lua_createtable(L, 0, 6);
+  lua_createtable(L, 0, 5);
   lua_insert(L, -3);
   lua_setfield(L, -3, "odd");
   lua_setfield(L, -2, "list");
   lua_pushboolean(L, !s->is_object[1]);
   lua_setfield(L, -2, "is_array");
-  lua_pushboolean(L, s->is_ambiguous);
-  lua_setfield(L, -2, "is_ambiguous");
   lua_pushnumber(L, (lua_Number)s->total);
   lua_setfield(L, -2, "total");
   lua_pushnumber(L, (lua_Number)(s->max_values - s->reader->values_left));

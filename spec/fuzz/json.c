@@ -1,8 +1,7 @@
-/* Compares our decoder with lua-cjson; see json_check.lua. */
+/* Holds the reader against lua-cjson; see helper/json_texts.c. */
 #include "fuzz.h"
+#include "helper/json_texts.c"
 
-#include <lauxlib.h>
-#include <lua.h>
 #include <lualib.h>
 
 int luaopen_pcapi_core(lua_State *L);
@@ -11,11 +10,14 @@ static lua_State *open_state(void) {
   lua_State *L = luaL_newstate();
   luaL_openlibs(L);
   luaL_requiref(L, "pcapi.core", luaopen_pcapi_core, 0);
-  if (luaL_dofile(L, "spec/fuzz/json_check.lua")) {
+  lua_settop(L, 0);
+  lua_pushcfunction(L, luaopen_json_texts);
+  if (lua_pcall(L, 0, 1, 0)) {
     fprintf(stderr, "json: %s\n", lua_tostring(L, -1));
     exit(1);
   }
-  return L; /* with the function of json_check.lua on its stack */
+  lua_getfield(L, -1, "check");
+  return L; /* with check() on top of its stack */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

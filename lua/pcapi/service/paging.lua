@@ -122,7 +122,7 @@ function M.records(response, resource, how)
   how = how or {}
   local read = response.read or {}
   local items, why = items_of(response, resource)
-  if read.list and (items ~= read.list or read.is_ambiguous) then
+  if read.list and items ~= read.list then
     -- the core took another array for the list: its elements may not be records
     local ok, message = how.read_again()
     if not ok then
