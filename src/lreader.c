@@ -544,10 +544,27 @@ static void consume(struct sink *s) {
   }
 }
 
+/* Makes the collector do the work for the tables of so many bytes of text before they are made, and
+ * not while: it would mark them again and again, though all of them are needed. The older Lua cannot
+ * do this without a pause for the whole work. */
+static void collect_before(lua_State *L, size_t bytes) {
+#if LUA_VERSION_NUM >= 503
+  const int kilobytes = (int)(bytes / 400); /* tables take two and a half times the text */
+  if (kilobytes > 0 && lua_gc(L, LUA_GCISRUNNING, 0) == 1) {
+    lua_gc(L, LUA_GCSTEP, kilobytes);
+    lua_gc(L, LUA_GCSTEP, -kilobytes);
+  }
+#else
+  (void)L, (void)bytes;
+#endif
+}
+
 /* Reads on until the text ends, or `bytes` of it are read. Its value is then on top of the stack. */
 static enum reader_code run(struct sink *s, size_t bytes) {
   const char *start = s->reader->at;
+  const size_t left = (size_t)(s->reader->end - start);
   enum reader_code code;
+  collect_before(s->L, left < bytes ? left : bytes);
   do {
     code = reader_read(s->reader);
     if (code <= READER_END)
