@@ -144,6 +144,11 @@ LIBRARY_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audie
 test-library:
 	@$(MAKE) --no-print-directory SPECS='$(LIBRARY_SPECS) spec/project' test-lua
 
+# The same specs, and the command's, with lua-cjson in place of the core's reader.
+CJSON_SPECS := $(LIBRARY_SPECS) $(addprefix spec/service/,$(addsuffix _spec.lua,cli cli_tenants hostile))
+test-cjson:
+	@PCAPI_JSON=cjson $(MAKE) --no-print-directory SPECS='$(CJSON_SPECS)' test-lua
+
 # Runs the library's specs under AddressSanitizer and UndefinedBehaviorSanitizer.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 sanitize:
@@ -310,4 +315,4 @@ uninstall:
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill coverage bench bench-nginx soak waiting docs types man install install-nginx uninstall clean
+.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-cjson test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill coverage bench bench-nginx soak waiting docs types man install install-nginx uninstall clean
