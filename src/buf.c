@@ -1,7 +1,10 @@
 #include "buf.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define BUF_FIRST 1024 /* bytes of the first allocation */
 
@@ -44,6 +47,13 @@ enum buf_code buf_append(struct buf *b, const void *data, size_t len) {
 
 void buf_clear(struct buf *b) {
   b->len = 0;
+}
+
+void buf_release(struct buf *b, size_t len) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  const size_t skip = (page - (uintptr_t)b->data % page) % page; /* to the first whole page */
+  if (len > skip && len - skip >= page)
+    madvise(b->data + skip, (len - skip) / page * page, MADV_DONTNEED);
 }
 
 void buf_free(struct buf *b) {

@@ -24,6 +24,10 @@ enum buf_code buf_append(struct buf *b, const void *data, size_t len);
 /* Empties the buffer but keeps its memory for reuse. */
 void buf_clear(struct buf *b);
 
+/* Gives the memory of the first len bytes back to the system as far as it is whole pages: their
+ * values are lost, the rest stays in place. */
+void buf_release(struct buf *b, size_t len);
+
 /* Frees the memory; the buffer is empty and may be used again. May be called twice. */
 void buf_free(struct buf *b);
 

@@ -61,6 +61,7 @@ struct sink {
   bool is_in_list;   /* it is open */
   bool has_spec;     /* lists are wanted */
   bool is_too_long;  /* the list has more than max_records elements */
+  bool is_released;  /* the text cannot be read again */
   bool has_raw[READER_KEYS];
   bool is_object[READER_DEPTH + 1];
   int count[READER_DEPTH + 1]; /* elements of an open array */
@@ -76,7 +77,7 @@ static void sink_begin(struct sink *s, struct reader *r, bool has_spec) {
   s->reader = r;
   s->depth = s->list_depth = 0;
   s->has_spec = has_spec;
-  s->is_in_list = s->is_too_long = false;
+  s->is_in_list = s->is_too_long = s->is_released = false;
   s->is_object[1] = true;
   s->total = 0;
   memset(s->has_raw, 0, sizeof s->has_raw);
@@ -684,7 +685,8 @@ static int push_failure(lua_State *L, const struct sink *s) {
   lua_pushnil(L);
   lua_pushstring(L, reader_message(code));
   lua_pushinteger(L, (lua_Integer)(s->reader->at - s->reader->text) + 1);
-  lua_pushstring(L, s->is_too_long ? "records" : words[code]); /* nil for NULL */
+  const char *word = s->is_too_long ? "records" : words[code];
+  lua_pushstring(L, word || !s->is_released ? word : "released"); /* nil for NULL */
   return 4;
 }
 
@@ -695,21 +697,28 @@ static void push_facts(lua_State *L, const struct sink *s) {
     lua_pop(L, 1);
     return; /* LIST is nil */
   }
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 6);
   lua_insert(L, -3);
   lua_setfield(L, -3, "odd");
   lua_setfield(L, -2, "list");
   lua_pushboolean(L, !s->is_object[1]);
   lua_setfield(L, -2, "is_array");
+  lua_pushboolean(L, s->is_released);
+  lua_setfield(L, -2, "is_released");
   lua_pushnumber(L, (lua_Number)s->total);
   lua_setfield(L, -2, "total");
   lua_pushnumber(L, (lua_Number)(s->max_values - s->reader->values_left));
   lua_setfield(L, -2, "values");
 }
 
+/* From this length on, the bytes of a buffer are released as they are read: they and their tables
+ * would be in memory at once. */
+#define RELEASED ((size_t)8 * 1024 * 1024)
+
 struct reading {
   struct sink sink;
   struct reader reader;
+  struct buf *released; /* the buffer whose bytes are released; NULL: none */
   int height; /* values of the stack that are stored */
   bool is_over;
 };
@@ -783,6 +792,8 @@ static int lreader_next(lua_State *L) {
   g->sink.base = 3;
   if (run(&g->sink, (size_t)bytes) == READER_MORE && !g->sink.is_too_long) {
     save_stack(L, g);
+    if (g->released)
+      buf_release(g->released, (size_t)(g->reader.at - g->reader.text));
     g->is_over = false;
     lua_pushboolean(L, 1);
     return 1;
@@ -807,6 +818,10 @@ static int lreader_start(lua_State *L) {
   g->reader = r;
   g->sink = s;
   g->sink.reader = &g->reader;
+  g->released = lua_type(L, 1) == LUA_TUSERDATA && r.end - r.text >= (ptrdiff_t)RELEASED
+                    ? lbuf_check(L, 1)
+                    : NULL;
+  g->sink.is_released = g->released != NULL;
   g->height = OPEN;
   g->is_over = false;
   lua_createtable(L, OPEN, 0);

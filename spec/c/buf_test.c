@@ -50,8 +50,25 @@ static void survives_lack_of_memory(void) {
   buf_free(&b);
 }
 
+static void releases_its_beginning(void) {
+  struct buf b;
+  buf_init(&b, 1 << 20);
+  char block[50000];
+  memset(block, 'a', sizeof block);
+  buf_append(&b, block, sizeof block);
+  buf_append(&b, "end", 3);
+  buf_release(&b, 0);
+  buf_release(&b, 100);
+  check(memcmp(b.data, block, sizeof block) == 0, "what is less than a page stays");
+  buf_release(&b, 49999);
+  check(b.len == 50003 && memcmp(b.data + 49999, "aend", 4) == 0, "what is not released stays");
+  check(memchr(b.data, '\0', 49999) != NULL, "whole pages are released");
+  buf_free(&b);
+}
+
 int main(void) {
   keeps_what_is_appended();
+  releases_its_beginning();
   has_a_limit();
   survives_lack_of_memory();
   return check_result("buf");

@@ -1,5 +1,5 @@
---- Reads random lists twice, by the reader and by lua-cjson with the normalising in Lua. The records
--- and the facts have to be the same, whatever the filter, the size of a step, and the shape.
+--- Reads random lists twice, by the reader and by lua-cjson with the normalising in Lua. The
+-- records and the facts have to be the same, whatever the filter, the size of a step, and the shape.
 local fake = require "spec.support.fake_transport"
 local random = require "spec.fuzz.random"
 
@@ -25,12 +25,14 @@ local CALLS = {
 local TIMES = { '"2024-02-03T07:08:09"', '"2024-02-02T07:08:08.999"', '"2024-02-02T07:08:09"',
   '"2024-02-02T07:08:09.0000001Z"', '"2024-02-03T09:08:09+02:00"', '"2024-02-01"',
   '"2024-02-02"', '"2024-02-03 01:00:00"', '"2024-01-30t23:59:60z"', '"2024-02-30"',
-  '"0001-01-01T00:00:00"', '"1999-12-31T23:59:59Z"', '"1706944089"', '"Sat, 03 Feb 2024 07:08:09 GMT"', "1706944089",
+  '"0001-01-01T00:00:00"', '"1999-12-31T23:59:59Z"', '"1706944089"',
+  '"Sat, 03 Feb 2024 07:08:09 GMT"', "1706944089",
   '"2024-02-02T07:08:09.9999999-0130"', '"2024-02-0\\u0032T07:08:09"', '""', "null" }
 
 local VALUES = { "null", "true", "false", "0", "-7", "1.5", "5.0", "1e3", "1e308", '""', '"x"',
   '"true"', '"FALSE"', '"9"', '"-12"', '"007"', '"1.5"', '"9007199254740993"', '"kim@x"',
-  '"KIM@Y"', '"k\\u0069m@x"', '"\195\188"', '"\255"', '"\\ud800"', '"\\u0039"', '"tru\\u0065"', "[]", "{}", '[1,null]',
+  '"KIM@Y"', '"k\\u0069m@x"', '"\195\188"', '"\255"', '"\\ud800"', '"\\u0039"', '"tru\\u0065"',
+  "[]", "{}", '[1,null]',
   '{"upn":"x","n":null}', '"5f0b3c1e-0000-4000-8000-000000000001"' }
 
 local SPELLINGS = {

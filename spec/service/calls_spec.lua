@@ -70,6 +70,21 @@ describe("the users without MFA", function()
     assert.is_false(assert(users "records=9999").truncated)
   end)
 
+  it("are the same by the core's reader and by lua-cjson, also those of 9 MiB", function()
+    for _, settings in ipairs { "records=200", "records=45000; encoding=none",
+                                "records=3000; casing=pascal" } do
+      local ours = assert(users(settings))
+      local theirs = assert(sandbox.client(settings, { json = "cjson" }).security
+        :non_mfa_principals())
+      assert.equal(#theirs, #ours)
+      for i, user in ipairs(theirs) do
+        assert.same({ user.objectId, user.upn, user.tenantId },
+          { ours[i].objectId, ours[i].upn, ours[i].tenantId })
+        assert.is_string(ours[i].lastNonMfaCompliantLoginDateTime)
+      end
+    end
+  end)
+
   it("can be filtered by time and user", function()
     local all = assert(users "records=25")
     local recent = assert(users("records=25", { since = "24h" }))

@@ -124,7 +124,10 @@ function M.records(response, resource, how)
   local items, why = items_of(response, resource)
   if read.list and items ~= read.list then
     -- the core took another array for the list: its elements may not be records
-    local ok, message = how.read_again()
+    local ok, message = nil, "the response has more than one list"
+    if not read.is_released then
+      ok, message = how.read_again()
+    end
     if not ok then
       return nil, message
     end
