@@ -25,6 +25,7 @@ local pcapi = {}
 ---@field max_body? number the most bytes of a response, after decompression; default 64 MiB for the calls that return lists, else 128 MiB
 ---@field max_records? number the most records of one list, over all its pages. Its JSON may hold 16 values for each
 ---@field max_values? number the most JSON values of any other response
+---@field json? string `"cjson"`: lua-cjson alone reads responses, and Lua code normalises records. That is slow; it is a second way in case the reader has a bug. The environment variable PCAPI_JSON=cjson does so for the whole process
 ---@field retry? table `attempts` (default 4), `base` (seconds, default 0.5), `cap` (seconds, default 30)
 ---@field validate_mfa? boolean false: do not send `ValidateMfa`, which makes the service report whether the token is compliant
 ---@field headers? table name to value, for every request; false removes one of the client's
@@ -70,6 +71,7 @@ function pcapi.each_tenant(tenants, act, options) end
 ---@field connect_timeout? number seconds
 ---@field max_body? number bytes of the response, after decompression
 ---@field max_values? number values of its JSON
+---@field json? string as for `new`
 ---@field retry? table|boolean true, or a table with `attempts` (in all; default 4), `base` (seconds before the second attempt; 0.5), `cap` (seconds; 30) and `resend` (boolean: the server may get the request twice, whatever its method)
 ---@field ca_file? string as for `new`, like all below
 ---@field ca_path? string 

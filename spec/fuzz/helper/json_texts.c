@@ -359,6 +359,10 @@ static struct verdict check(lua_State *L, int index) {
       finding(L, "100 levels are accepted");
   }
   lua_settop(L, top + 4);
+  if (len % 4 != 0) { /* the rest takes twice as long */
+    lua_settop(L, top);
+    return verdict;
+  }
   read_in_steps(L, index, (int)(len / 5) + 1);
   if (is_refused != (lua_type(L, -1) == LUA_TSTRING))
     finding(L, "steps are accepted if and only if the whole text is");

@@ -21,7 +21,7 @@ local pcapi_http_curl = {}
 function pcapi_http_curl.new(options) end
 
 ---Sends a request.
----@param request table `method`; `url`; `headers`, an array of `Name: value`; `body`; `timeout` and `connect_timeout` (seconds); `max_body` and `max_headers` (bytes); optionally `on_wait`, in place of the transport's own, and `timing` (boolean)
+---@param request table `method`; `url`; `headers`, an array of `Name: value`; `body`; `timeout` and `connect_timeout` (seconds); `max_body` and `max_headers` (bytes); optionally `on_wait`, in place of the transport's own, `timing` (boolean) and `buffer` (boolean: the body of a good response may be a `buffer` of the core in place of a string, which saves a copy)
 ---@return table|nil # `status`, `reason`, `version`, `headers` (names in lower case), `body`; with `request.timing` also `timing`: seconds from the start until `name_lookup`, `connect`, `tls`, `first_byte` and `total` were done, 0 for a step that was not needed
 ---@return pcapi.error|nil # of kind timeout, network, tls, protocol, config or stopped; with `request.timing` it has `timing`, too
 function pcapi_http_curl:send(request) end
