@@ -230,8 +230,8 @@ end
 -- `correlation_id`, `request_id`, `must_be_json`, `max_body` (bytes, if the client has no own),
 -- `ceilings` (of its JSON, from `pcapi.http.limits`), `users_only` (an application's own token is
 -- refused before it is sent), `describe` (method: takes the response, and returns the `list` for
--- @{pcapi.http.json_body}), `buffer` (boolean: the response may have a `buffer` of the core in place
--- of its body)
+-- @{pcapi.http.json_body}), `buffer` (boolean: the response may have a `buffer` of the core in
+-- place of its body)
 -- @treturn[1] table the response: `status`, `reason`, `version`, `headers`, `body`,
 -- `json`, `request_id`, `correlation_id`, `is_mfa_compliant`, `attempts`
 -- @treturn[2] nil
