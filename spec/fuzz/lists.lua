@@ -1,5 +1,5 @@
---- Reads random lists twice, by the reader and by lua-cjson with the normalising in Lua. Records and
--- facts have to be the same, whatever the filter, the size of a step, and the shape.
+--- Reads random lists twice, by the reader and by lua-cjson with the normalising in Lua. Records
+-- and facts must be the same, whatever the filter, the size of a step, and the shape.
 local fake = require "spec.support.fake_transport"
 local random = require "spec.fuzz.random"
 
