@@ -42,6 +42,7 @@ build = {
         "src/file.c",
         "src/filter.c",
         "src/head.c",
+        "src/headers.c",
         "src/http.c",
         "src/inflate.c",
         "src/lbuf.c",

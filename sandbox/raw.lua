@@ -65,8 +65,8 @@ local function entry(list, number)
   return list[number] or list[#list]
 end
 
--- Reads one request, head and body. Returns its first line and the length of its body, or nil if
--- the client has closed the connection.
+-- Reads one request, head and body. Returns its first line, the length of its body and its
+-- User-Agent, or nil if the client has closed the connection.
 local function read_request(con, state)
   while not state.text:find("\r\n\r\n", 1, true) do
     local some = #state.text < LONGEST_HEAD and con:xread(-PIECE)
@@ -85,7 +85,7 @@ local function read_request(con, state)
     rest = rest .. some
   end
   state.text = rest:sub(length + 1)
-  return head:match "^[^\r\n]*", length
+  return head:match "^[^\r\n]*", length, head:match "\r\nUser%-Agent: ([^\r\n]*)" or ""
 end
 
 -- Returns false if the client closes the connection before everything is sent.
@@ -168,12 +168,13 @@ local function play(con, number, responses)
     count = count + 1
     local steps = entry(responses, count) or {}
     if not steps.early then
-      local line, length = read_request(con, state)
+      local line, length, agent = read_request(con, state)
       if not line then
         note("left", number)
         return
       end
       note("request", number, length, line)
+      note("agent", agent)
     end
     local goes_on, how = respond(con, steps)
     if how == "reset" then

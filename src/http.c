@@ -1,12 +1,12 @@
 #include "http.h"
+#include "headers.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <curl/curl.h>
 
@@ -21,8 +21,9 @@ struct http {
   CURL *session;                 /* holds the options of the session; each request gets a copy */
   struct pool *pool;
   unsigned long id;
-  struct curl_slist *headers;
-  bool has_accept_encoding; /* among headers */
+  struct headers headers;  /* of the next request; while one is running, of that one */
+  struct curl_slist agent; /* the line User-Agent */
+  struct address address;  /* of the last request */
   bool running;
   struct http_response response;
   struct http_failure failure; /* of a running request: HTTP_DONE unless a callback refused bytes */
@@ -85,6 +86,25 @@ static CURLcode set_callbacks(struct http *h) {
   return code;
 }
 
+static char accept_encoding[] = "Accept-Encoding: gzip, deflate";
+
+/* Sets the lines that all requests get. libcurl has options for both; but with one it prepares its
+ * own decoders, and the other formats the line twice for every request. A proxy gets User-Agent as
+ * well. Returns false if there is no memory. */
+static bool set_default_headers(struct http *h, const char *user_agent) {
+  static const char name[] = "User-Agent: ";
+  h->headers.defaults[0].line = accept_encoding;
+  if (!user_agent)
+    return true;
+  const size_t size = sizeof name + strlen(user_agent);
+  h->agent.data = malloc(size);
+  if (!h->agent.data)
+    return false;
+  snprintf(h->agent.data, size, "%s%s", name, user_agent);
+  h->headers.defaults[1].line = h->agent.data;
+  return curl_easy_setopt(h->session, CURLOPT_PROXYHEADER, &h->agent) == CURLE_OK;
+}
+
 static CURLcode global_result;
 
 static void http_global_init(void) {
@@ -117,8 +137,10 @@ struct http *http_open(struct pool *pool, const struct http_options *options,
   h->failure = no_failure;
   h->id = atomic_fetch_add(&ids, 1) + 1;
   h->pool = pool_hold(pool);
+  headers_init(&h->headers);
   h->session = curl_easy_init();
-  CURLcode code = h->session ? set_callbacks(h) : CURLE_OUT_OF_MEMORY;
+  CURLcode code = h->session && set_default_headers(h, options->user_agent) ? set_callbacks(h)
+                                                                            : CURLE_OUT_OF_MEMORY;
   if (code == CURLE_OK)
     code = options_set_session(h->session, options);
   if (code == CURLE_OK)
@@ -129,60 +151,15 @@ struct http *http_open(struct pool *pool, const struct http_options *options,
   return NULL;
 }
 
-static void http_drop_headers(struct http *h) {
-  curl_slist_free_all(h->headers);
-  h->headers = NULL;
-  h->has_accept_encoding = false;
-}
-
-#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
-
-/* Whether one of the eight bytes at text is below a space, or 127. Tokens are long: a test of
- * single bytes takes as long as copying them twice. */
-static bool may_hold_control(const char *text) {
-  uint64_t word;
-  memcpy(&word, text, sizeof word);
-  const uint64_t del = word ^ EACH_BYTE(0x7f);
-  return (((word - EACH_BYTE(' ')) | (del - EACH_BYTE(1))) & ~word & EACH_BYTE(0x80)) != 0;
-}
-
-static bool is_control(char c) {
-  return ((unsigned char)c < ' ' && c != '\t') || c == '\x7f';
-}
-
-/* A line break would begin another header; other control characters are not allowed either (RFC
- * 9110 §5.5). */
-static bool is_header_line(const char *line) {
-  const char *end = line + strlen(line);
-  while (end - line >= 8 && !may_hold_control(line))
-    line += 8;
-  while (line < end && !is_control(*line))
-    line++;
-  return line == end;
-}
-
-#define ACCEPT_ENCODING "Accept-Encoding: "
-
 enum http_code http_header(struct http *h, const char *line) {
   if (h->running)
     http_cancel(h);
-  const bool is_valid = is_header_line(line);
-  if (strncasecmp(line, ACCEPT_ENCODING, strlen(ACCEPT_ENCODING) - 1) == 0)
-    h->has_accept_encoding = true;
-  struct curl_slist *headers = is_valid ? curl_slist_append(h->headers, line) : NULL;
-  if (headers) {
-    h->headers = headers;
+  const enum headers_code code = headers_add(&h->headers, line);
+  if (code == HEADERS_OK)
     return HTTP_DONE;
-  }
-  http_drop_headers(h);
-  if (is_valid)
-    return http_fail(h, HTTP_NO_MEMORY, FAILURE_NO_MEMORY);
-  return http_fail(h, HTTP_CONFIG, "a header holds a line break or a control character");
-}
-
-/* The header is set here and not by an option, as libcurl would then prepare its own decoders. */
-static bool http_accept_encodings(struct http *h) {
-  return h->has_accept_encoding || http_header(h, ACCEPT_ENCODING "gzip, deflate") == HTTP_DONE;
+  headers_clear(&h->headers);
+  return http_fail(h, code == HEADERS_NO_MEMORY ? HTTP_NO_MEMORY : HTTP_CONFIG,
+                   headers_message(code));
 }
 
 /* Gives each request a handle of its own. libcurl before 8.1.1 keeps a pointer into the freed
@@ -219,14 +196,15 @@ enum http_code http_start(struct http *h, const struct http_request *request) {
   if (h->running)
     http_cancel(h);
   http_reset(h, request);
-  const CURLcode code = http_accept_encodings(h) && http_renew(h)
-                            ? options_set_request(h->transfer.easy, request, h->headers)
+  struct curl_slist *headers = headers_list(&h->headers);
+  const CURLcode code = headers && http_renew(h)
+                            ? options_set_request(h->transfer.easy, request, headers, &h->address)
                             : CURLE_OUT_OF_MEMORY;
   if (code == CURLE_OK && pool_add(h->pool, &h->transfer)) {
     h->running = true;
     return HTTP_RUNNING;
   }
-  http_drop_headers(h);
+  headers_clear(&h->headers);
   return http_end(h, code == CURLE_OK ? CURLE_OUT_OF_MEMORY : code);
 }
 
@@ -310,7 +288,7 @@ unsigned long http_id(const struct http *h) {
 void http_cancel(struct http *h) {
   pool_remove(h->pool, &h->transfer);
   h->running = false;
-  http_drop_headers(h);
+  headers_clear(&h->headers);
 }
 
 void http_close(struct http *h) {
@@ -322,6 +300,9 @@ void http_close(struct http *h) {
   curl_easy_cleanup(h->session);
   pool_drop_certificate(&h->transfer);
   pool_release(h->pool);
+  headers_free(&h->headers);
+  free(h->agent.data);
+  options_free_address(&h->address);
   buf_free(&h->response.head.text);
   buf_free(&h->response.body);
   free(h);

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BUFFER_SIZE 102400L /* bytes */
@@ -103,8 +104,6 @@ CURLcode options_set_session(CURL *easy, const struct http_options *o) {
   set_long(&s, CURLOPT_TCP_KEEPALIVE, 1);
   /* over HTTP/2 libcurl 7.88 waits for ever for headers that are longer than its buffer */
   set_long(&s, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
-  if (o->user_agent)
-    set_text(&s, CURLOPT_USERAGENT, o->user_agent);
   return s.code;
 }
 
@@ -123,10 +122,40 @@ static void set_method(struct setup *s, const struct http_request *r) {
     set_text(s, CURLOPT_CUSTOMREQUEST, r->method);
 }
 
-CURLcode options_set_request(CURL *easy, const struct http_request *r, struct curl_slist *headers) {
+void options_free_address(struct address *a) {
+  curl_url_cleanup(a->parsed);
+  free(a->text);
+  *a = (struct address){.text = NULL};
+}
+
+/* Parses an address as libcurl would, unless it is that of the last request. If it is not valid, or
+ * memory is short, libcurl reports so when it parses the text. */
+static void parse_address(struct address *a, const char *url) {
+  if (a->text && strcmp(a->text, url) == 0)
+    return;
+  options_free_address(a);
+  CURLU *parsed = curl_url();
+  char *text = strdup(url);
+  if (parsed && text && curl_url_set(parsed, CURLUPART_URL, url, CURLU_PATH_AS_IS) == CURLUE_OK) {
+    *a = (struct address){text, parsed};
+    return;
+  }
+  curl_url_cleanup(parsed);
+  free(text);
+}
+
+static void set_address(struct setup *s, struct address *a, const char *url) {
+  parse_address(a, url);
+  set_text(s, CURLOPT_URL, url);
+  if (s->code == CURLE_OK && a->parsed)
+    s->code = curl_easy_setopt(s->easy, CURLOPT_CURLU, a->parsed);
+}
+
+CURLcode options_set_request(CURL *easy, const struct http_request *r, struct curl_slist *headers,
+                             struct address *address) {
   struct setup s = {.easy = easy, .code = CURLE_OK};
   set_method(&s, r);
-  set_text(&s, CURLOPT_URL, r->url);
+  set_address(&s, address, r->url);
   set_headers(&s, headers);
   set_long(&s, CURLOPT_TIMEOUT_MS, r->timeout_ms);
   set_long(&s, CURLOPT_CONNECTTIMEOUT_MS, r->connect_timeout_ms);

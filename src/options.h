@@ -38,8 +38,19 @@ struct http_request {
 /* Sets the options that all requests of a session share. Returns the first failure. */
 CURLcode options_set_session(CURL *easy, const struct http_options *o);
 
-/* Sets the options of a request on a new handle. The handle uses headers, and does not copy them.
- * Returns the first failure. */
-CURLcode options_set_request(CURL *easy, const struct http_request *r, struct curl_slist *headers);
+/* An address that was parsed. To parse it takes libcurl a fifteenth of the time of a small request.
+ * All zero: none. */
+struct address {
+  char *text;
+  CURLU *parsed;
+};
+
+void options_free_address(struct address *a);
+
+/* Sets the options of a request on a new handle. The handle uses headers and *last, the address of
+ * the last request, and does not copy them; *last becomes the address of this one. Returns the
+ * first failure. */
+CURLcode options_set_request(CURL *easy, const struct http_request *r, struct curl_slist *headers,
+                             struct address *last);
 
 #pragma GCC visibility pop

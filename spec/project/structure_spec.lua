@@ -103,7 +103,9 @@ describe("a C file", function()
     ["pool.c"] = "multi.h pool.h sockets.h",
     ["failure.h"] = "", ["failure.c"] = "failure.h head.h",
     ["options.h"] = "", ["options.c"] = "options.h",
-    ["http.h"] = "buf.h certificate.h failure.h head.h options.h pool.h", ["http.c"] = "http.h",
+    ["headers.h"] = "buf.h", ["headers.c"] = "head.h headers.h",
+    ["http.h"] = "buf.h certificate.h failure.h head.h options.h pool.h",
+    ["http.c"] = "headers.h http.h",
     -- the Lua binding
     ["compat.h"] = "", ["binding.h"] = "compat.h", ["lbuf.c"] = "binding.h buf.h",
     ["lcjson.h"] = "compat.h", ["lcjson.c"] = "lcjson.h reader.h",
@@ -128,8 +130,8 @@ describe("a C file", function()
 
   it("knows no Lua below the binding", function()
     for _, name in ipairs { "base64", "buf", "certificate", "crypto", "failure", "file", "filter",
-                            "head", "http", "inflate", "reader", "multi", "options", "pool",
-                            "sockets", "redirect/listener" } do
+                            "head", "headers", "http", "inflate", "reader", "multi", "options",
+                            "pool", "sockets", "redirect/listener" } do
       assert.is_nil(slurp("src/" .. name .. ".c"):find("lua", 1, true))
     end
   end)

@@ -219,6 +219,12 @@ describe("a proxy of another kind", function()
     end)
   end
 
+  it("gets the user agent", function()
+    proxy:play { { { "HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n" } } }
+    send("http://" .. place(proxy.http))
+    assert.equal("pcapi/" .. pcapi._VERSION, proxy:seen().requests[1].agent)
+  end)
+
   it("gets further requests after a transient failure", function()
     proxy:play { { { "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n" } } }
     assert.equal("network", send("http://" .. place(proxy.http)).kind)

@@ -42,6 +42,13 @@ describe("a request", function()
     assert.truthy(headers["accept-encoding"]:find "gzip")
   end)
 
+  it("sends the caller's user agent and coding in place of its own", function()
+    local headers = assert(fetch("/_sandbox/echo", {
+      headers = { ["user-agent"] = "mine", ["ACCEPT-ENCODING"] = "identity" },
+    })).json.headers
+    assert.same({ "mine", "identity" }, { headers["user-agent"], headers["accept-encoding"] })
+  end)
+
   it("joins a header that comes more than once", function()
     assert.equal("first, second", assert(fetch "/_sandbox/echo").headers["x-twice"])
   end)

@@ -95,7 +95,7 @@ end
 
 --- Returns what the server has received since the script began.
 -- @treturn table `connections` and `relayed` (numbers), and `requests`: an array with the `line` of
---   each request, the number of its `connection` and the `length` of its body
+--   each request, the number of its `connection`, the `length` of its body and its user `agent`
 function Server:seen()
   local seen = { connections = 0, relayed = 0, requests = {} }
   for line in log_of(self):match "^.*did play [^\n]*\n(.*)$":gmatch "[^\n]+" do
@@ -104,6 +104,8 @@ function Server:seen()
       seen.requests[#seen.requests + 1] = {
         connection = tonumber(number), length = tonumber(length), line = first,
       }
+    elseif line:find "^agent" then
+      seen.requests[#seen.requests].agent = line:match "^agent (.*)$"
     elseif line:find "^connection" then
       seen.connections = seen.connections + 1
     elseif line == "relayed" then
