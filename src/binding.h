@@ -9,6 +9,7 @@
 #include "compat.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #pragma GCC visibility push(hidden)
@@ -35,9 +36,12 @@ struct buf *lbuf_push(lua_State *L, size_t max);
 /* Returns the buffer at an index of the stack; raises an error if it is none. */
 struct buf *lbuf_check(lua_State *L, int index);
 
-/* Pushes the reason phrase and a table of the headers of a complete head, see head.h. Names are in
- * lower case. The values of a name that occurs again are joined by ", " (RFC 9110 §5.3). */
-void lhead_push(lua_State *L, const struct buf *head);
+/* Sets the reason phrase and the headers of a complete head, see head.h, in the response on top of
+ * the stack: a table without a metatable. */
+void lhead_set(lua_State *L, const struct buf *head);
+
+/* Whether the content type of that response says JSON. */
+bool lhead_says_json(lua_State *L);
 
 /* Pushes nil, the message and, unless it is NULL, the kind of the failure: a word that callers
  * compare. Returns how many values those are. A caller that has a detail, such as a cause or an

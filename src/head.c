@@ -28,14 +28,15 @@ static struct span trimmed(struct span s) {
   return s;
 }
 
-/* Whether a span is the word, which is in lower case; ignores the case of the span. */
-static bool is_word(struct span s, const char *word) {
-  const size_t len = strlen(word);
+bool head_is_word(const char *text, size_t len, const char *word, size_t word_len) {
   size_t i = 0;
-  while (i < len && i < (size_t)(s.end - s.p) && head_lower(s.p[i]) == word[i])
+  while (len == word_len && i < len && head_lower(text[i]) == word[i])
     i++;
-  return i == len && (size_t)(s.end - s.p) == len;
+  return len == word_len && i == len;
 }
+
+/* Whether a span is the literal. */
+#define IS(s, word) head_is_word((s).p, (size_t)((s).end - (s).p), word, sizeof word - 1)
 
 /* Returns the three digits in a line such as "HTTP/1.1 200 OK"; NULL if it is not a status line.
  * libcurl writes the status line of HTTP/2 as "HTTP/2 200 ". */
@@ -60,7 +61,7 @@ static enum head_code begin(struct head *h, struct span line) {
     return HEAD_NOT_HTTP;
   h->text.max -= h->text.len; /* otherwise there would be no limit on interim responses */
   buf_clear(&h->text);
-  h->has_field = h->has_coding = h->has_length = false;
+  h->has_field = h->has_coding = h->has_length = h->is_encoded = false;
   h->state = status[0] == '1' ? HEAD_INTERIM : HEAD_FINAL; /* RFC 9110 §15.2 */
   return memcmp(status, "101", 3) == 0 ? HEAD_UPGRADE : HEAD_OK;
 }
@@ -92,7 +93,7 @@ static enum head_code read_length(struct head *h, struct span value) {
 /* libcurl would decompress "gzip, chunked" by itself, and with "identity" it would read until the
  * connection closes. */
 static enum head_code read_coding(struct head *h, struct span value) {
-  const bool is_sound = is_word(value, "chunked") && !h->has_coding && !h->has_length;
+  const bool is_sound = IS(value, "chunked") && !h->has_coding && !h->has_length;
   h->has_coding = true;
   return is_sound ? HEAD_OK : HEAD_FRAMING;
 }
@@ -117,9 +118,10 @@ static enum head_code read_field(struct head *h, struct span line) {
       return HEAD_NO_NAME;
   const struct span name = {line.p, colon};
   const struct span value = trimmed((struct span){colon + 1, line.end});
-  const bool is_length = is_word(name, "content-length");
+  const bool is_length = IS(name, "content-length");
   h->has_field = true;
-  h->is_framing = is_length || is_word(name, "transfer-encoding");
+  h->is_encoded |= IS(name, "content-encoding");
+  h->is_framing = is_length || IS(name, "transfer-encoding");
   if (!h->is_framing)
     return HEAD_OK;
   return is_length ? read_length(h, value) : read_coding(h, value);

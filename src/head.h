@@ -28,6 +28,7 @@ struct head {
   bool is_framing; /* that header is Content-Length or Transfer-Encoding */
   bool has_coding; /* Transfer-Encoding */
   bool has_length; /* Content-Length */
+  bool is_encoded; /* Content-Encoding */
   unsigned long long length;
 };
 
@@ -44,6 +45,9 @@ bool head_is_over(const struct head *h);
 
 /* Returns the message for a code; NULL for HEAD_OK. */
 const char *head_message(enum head_code code);
+
+/* Whether a text is the word, which is in lower case; ignores the case of the text. */
+bool head_is_word(const char *text, size_t len, const char *word, size_t word_len);
 
 /* Instead of isspace() and tolower(): headers are ASCII, whatever the locale of the process. */
 static inline bool head_is_space(char c) {

@@ -225,6 +225,13 @@ static int http_version(CURL *easy) {
   }
 }
 
+void http_wait(struct http *h, int timeout_ms) {
+  if (h->running && h->transfer.state == POOL_RUNNING)
+    pool_wait(h->pool, timeout_ms);
+  while (pool_next(h->pool) != NULL)
+    ;
+}
+
 enum http_code http_result(struct http *h) {
   if (!h->running)
     return http_fail(h, HTTP_CONFIG, "no request was started");

@@ -44,6 +44,10 @@ enum http_code http_header(struct http *h, const char *line);
  * session may be used again. The added headers are used up in both cases. */
 enum http_code http_start(struct http *h, const struct http_request *request);
 
+/* Moves all requests of the pool on until one is done, for a caller that waits for h alone: it
+ * makes the pool forget which requests are done. */
+void http_wait(struct http *h, int timeout_ms);
+
 /* Returns the outcome of the request: HTTP_RUNNING until the pool has finished it, then, once,
  * HTTP_DONE or a failure. */
 enum http_code http_result(struct http *h);

@@ -182,21 +182,21 @@ static enum http_code add_headers(lua_State *L, struct http *http) {
   return code;
 }
 
-/* session:start{method, url, headers, body, timeout, connect_timeout, max_body, max_headers,
- * may_repeat} -> true, or nil, message, kind. Timeouts are in seconds, sizes in bytes; headers is
- * an array of "Name: value". Everything is copied. */
+/* session:start({method, url, headers, body, timeout, connect_timeout, max_body, max_headers},
+ * may_repeat) -> true, or nil, message, kind. Timeouts are in seconds, sizes in bytes; headers is
+ * an array of "Name: value". Everything is copied. may_repeat: the request may be sent twice. */
 static int lhttp_start(lua_State *L) {
   struct http *http = lhttp_check(L);
   luaL_checktype(L, 2, LUA_TTABLE);
+  const bool may_repeat = lua_toboolean(L, 3);
   lua_settop(L, 2);
   http_cancel(http); /* also removes headers of a start that raised an error */
-  struct http_request r = {.body_len = 0};
+  struct http_request r = {.may_repeat = may_repeat};
   r.method = opt_string(L, 2, "method", NULL);
   r.url = opt_string(L, 2, "url", NULL);
   r.body = opt_string(L, 2, "body", &r.body_len);
   if (!r.method || !r.url)
     return luaL_error(L, "method and url are required");
-  r.may_repeat = opt_boolean(L, 2, "may_repeat");
   r.timeout_ms = check_timeout(L, 2, "timeout");
   r.connect_timeout_ms = check_timeout(L, 2, "connect_timeout");
   r.max_body = (size_t)check_positive(L, 2, "max_body", BINDING_BODY_MAX);
@@ -211,15 +211,20 @@ static int lhttp_start(lua_State *L) {
   return 1;
 }
 
+/* Returns the time to wait in an argument, in milliseconds. */
+static int check_wait(lua_State *L, int arg) {
+  const lua_Number seconds = luaL_checknumber(L, arg);
+  luaL_argcheck(L, seconds >= 0, arg, "seconds out of range");
+  /* rounded up, so that a caller that waits for a time does not return just before it */
+  const lua_Number ms = (seconds < SLICE_MAX ? seconds : SLICE_MAX) * 1000;
+  return (int)ms + (ms > (lua_Number)(int)ms);
+}
+
 /* pool:wait(seconds): moves all requests on until one is done, the time has passed or a signal
  * arrives. */
 static int lpool_wait(lua_State *L) {
   struct pool *pool = lpool_check(L);
-  const lua_Number seconds = luaL_checknumber(L, 2);
-  luaL_argcheck(L, seconds >= 0, 2, "seconds out of range");
-  /* rounded up, so that a caller that waits for a time does not return just before it */
-  const lua_Number ms = (seconds < SLICE_MAX ? seconds : SLICE_MAX) * 1000;
-  pool_wait(pool, (int)ms + (ms > (lua_Number)(int)ms));
+  pool_wait(pool, check_wait(L, 2));
   return 0;
 }
 
@@ -307,10 +312,56 @@ static int lhttp_certificate(lua_State *L) {
   return 1;
 }
 
-/* session:result() -> {status, reason, version, headers}; false while the request is running; or
- * nil, message, kind, cause */
+/* Pushes the body of a response; its buffer is freed, so that it is not in memory twice while
+ * tables are made of it. Removes a byte order mark of JSON; here that needs no second copy. The
+ * response is on top of the stack. */
+static void push_body(lua_State *L, struct http_response *response) {
+  struct buf *body = &response->body;
+  size_t skip = body->len > 0 && !response->head.is_encoded ? reader_bom(body->data, body->len) : 0;
+  if (skip > 0 && !lhead_says_json(L))
+    skip = 0;
+  if (body->len == skip)
+    lua_pushliteral(L, "");
+  else
+    lua_pushlstring(L, body->data + skip, body->len - skip);
+  buf_free(body);
+}
+
+/* Pushes the body as a buffer that is no copy. */
+static void push_buffer(lua_State *L, struct buf *body) {
+  struct buf *taken = lbuf_push(L, body->max);
+  *taken = *body;
+  buf_init(body, taken->max);
+}
+
+/* Pushes {status, reason, version, headers, body} with room for the fields that callers add, and
+ * whether the body is encoded. The body of a good response may be a buffer: then it has that in
+ * place of the body, unless it is encoded. */
+static int push_response(lua_State *L, struct http_response *response, bool may_be_buffer) {
+  const bool is_buffer = may_be_buffer && response->status < 300 && !response->head.is_encoded;
+  lua_createtable(L, 0, 12);
+  lua_pushinteger(L, (lua_Integer)response->status);
+  lua_setfield(L, -2, "status");
+  lua_pushnumber(L, (lua_Number)response->version / 10);
+  lua_setfield(L, -2, "version");
+  lhead_set(L, &response->head.text);
+  if (is_buffer)
+    push_buffer(L, &response->body);
+  else
+    push_body(L, response);
+  lua_setfield(L, -2, is_buffer ? "buffer" : "body");
+  lua_pushboolean(L, response->head.is_encoded);
+  return 2;
+}
+
+/* session:result([seconds, may_be_buffer]) -> a response, and whether its body is encoded; false
+ * while the request is running; or nil, message, kind, cause. Before that it waits until a request
+ * of the pool is done, the time has passed or a signal arrives; without seconds it does not wait.
+ */
 static int lhttp_result(lua_State *L) {
   struct http *http = lhttp_check(L);
+  if (!lua_isnoneornil(L, 2))
+    http_wait(http, check_wait(L, 2));
   const enum http_code code = http_result(http);
   if (code == HTTP_RUNNING) {
     lua_pushboolean(L, 0);
@@ -318,40 +369,7 @@ static int lhttp_result(lua_State *L) {
   }
   if (code != HTTP_DONE)
     return lhttp_fail(L, http_failure(http));
-  const struct http_response *response = http_response(http);
-  lua_createtable(L, 0, 5); /* with room for the body */
-  lua_pushinteger(L, (lua_Integer)response->status);
-  lua_setfield(L, -2, "status");
-  lua_pushnumber(L, (lua_Number)response->version / 10);
-  lua_setfield(L, -2, "version");
-  lhead_push(L, &response->head.text);
-  lua_setfield(L, -3, "headers");
-  lua_setfield(L, -2, "reason");
-  return 1;
-}
-
-/* session:body(is_json) -> the body of the response, once: its buffer is freed, so that it is not
- * in memory twice while tables are made of it. A byte order mark is removed from JSON; here that
- * needs no second copy. */
-static int lhttp_body(lua_State *L) {
-  struct buf *body = &http_response(lhttp_check(L))->body;
-  const size_t skip =
-      lua_toboolean(L, 2) && body->len > 0 ? reader_bom(body->data, body->len) : 0;
-  if (body->len == skip)
-    lua_pushliteral(L, "");
-  else
-    lua_pushlstring(L, body->data + skip, body->len - skip);
-  buf_free(body);
-  return 1;
-}
-
-/* session:take() -> the body of the response, once, as a buffer that is no copy */
-static int lhttp_take(lua_State *L) {
-  struct buf *body = &http_response(lhttp_check(L))->body;
-  struct buf *taken = lbuf_push(L, body->max);
-  *taken = *body;
-  buf_init(body, taken->max);
-  return 1;
+  return push_response(L, http_response(http), lua_toboolean(L, 3));
 }
 
 /* session:timing() -> {name_lookup, connect, tls, first_byte, total}: seconds since the start of
@@ -418,11 +436,14 @@ static void open_pool_class(lua_State *L) {
 
 static void open_session_class(lua_State *L) {
   static const luaL_Reg methods[] = {
-      {"start", lhttp_start}, {"result", lhttp_result},
-      {"body", lhttp_body},   {"take", lhttp_take},
-      {"id", lhttp_id},       {"timing", lhttp_timing},
-      {"close", lhttp_close}, {"certificate", lhttp_certificate},
-      {"cancel", lhttp_cancel}, {NULL, NULL},
+      {"start", lhttp_start},
+      {"result", lhttp_result},
+      {"certificate", lhttp_certificate},
+      {"timing", lhttp_timing},
+      {"id", lhttp_id},
+      {"cancel", lhttp_cancel},
+      {"close", lhttp_close},
+      {NULL, NULL},
   };
   static const luaL_Reg metamethods[] = {
       {"__gc", lhttp_close},

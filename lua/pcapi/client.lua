@@ -139,7 +139,7 @@ local function read(self, call, ids, token, response, err)
     service_response.hide(response, token)
     return nil, service_response.error(response, ids, self.clock())
   end
-  response.request_id, response.correlation_id = service_response.ids(response.headers, ids)
+  response.request_id, response.correlation_id = service_response.ids(response, ids)
   if not ok then
     return nil, json_body.unreadable(response, message, why)
   end

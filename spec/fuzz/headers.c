@@ -31,18 +31,40 @@ static void check_pair(lua_State *L) {
           "a name is in lower case, without colon and space");
 }
 
+/* core.header() returns the value that the table has. The names and values of the table on top of
+ * the stack are checked; the response is at index 1, and at index 2 another of the same head. */
+static void check_pairs(lua_State *L) {
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    check_pair(L);
+    lua_getglobal(L, "header");
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, -4);
+    lua_call(L, 2, 1);
+    claim(lua_rawequal(L, -1, -2), "one header has the same value as in the table");
+    lua_pop(L, 1);
+  }
+}
+
+static void push_response(lua_State *L, const struct buf *head) {
+  const int top = lua_gettop(L);
+  lua_newtable(L);
+  lhead_set(L, head);
+  claim(lua_gettop(L) == top + 1, "the response stays on the stack");
+}
+
 /* Called by lua_pcall(), as an uncaught Lua error ends the process. */
 static int check_head(lua_State *L) {
   const struct buf *head = lua_touserdata(L, 1);
-  const int top = lua_gettop(L);
-  lhead_push(L, head);
-  claim(lua_gettop(L) == top + 2, "two values are pushed");
+  lua_settop(L, 0);
+  push_response(L, head);
+  push_response(L, head);
   size_t len;
-  const char *reason = lua_tolstring(L, -2, &len);
+  lua_getfield(L, 1, "reason");
+  const char *reason = lua_tolstring(L, -1, &len);
   claim(reason && is_trimmed(reason, len), "the reason is trimmed");
+  lua_getfield(L, 1, "headers");
   claim(lua_istable(L, -1), "the headers are a table");
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
-    check_pair(L);
+  check_pairs(L);
   return 0;
 }
 
@@ -62,8 +84,14 @@ static enum head_code read_lines(struct head *head, struct input in) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static lua_State *L;
   struct head head;
-  if (!L)
+  if (!L) {
     L = luaL_newstate();
+    lua_newtable(L);
+    lhead_open(L);
+    lua_getfield(L, -1, "header");
+    lua_setglobal(L, "header");
+    lua_settop(L, 0);
+  }
   head_init(&head, HEADERS_MAX);
   const enum head_code code = read_lines(&head, (struct input){data, size});
   claim((code == HEAD_OK) == (head_message(code) == NULL), "a refusal has a message");

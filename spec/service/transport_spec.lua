@@ -6,6 +6,15 @@ local sandbox = require "spec.support.sandbox"
 
 local fetch, authorized = sandbox.fetch, sandbox.authorized
 
+-- Waits for the response of a session of the core.
+local function response_of(session)
+  local response
+  repeat
+    response = session:result(1)
+  until response ~= false
+  return assert(response)
+end
+
 describe("a request over libcurl", function()
   it("negotiates HTTP/2", function()
     assert.equal(2, assert(fetch "/_sandbox/echo").version)
@@ -15,17 +24,9 @@ describe("a request over libcurl", function()
     local pool = core.pool {}
     local session = pool:http { ca_file = sandbox.ca_file }
     local function send()
-      assert(session:start { method = "GET", url = sandbox.url .. "/_sandbox/echo", timeout = 5,
-                             connect_timeout = 5, max_body = 1e6, max_headers = 1e5,
-                             may_repeat = true })
-      local response
-      repeat
-        pool:wait(1)
-        pool:next()
-        response = session:result()
-      until response ~= false
-      assert.truthy(response)
-      return core.decode(session:body()).connection
+      assert(session:start({ method = "GET", url = sandbox.url .. "/_sandbox/echo", timeout = 5,
+                             connect_timeout = 5, max_body = 1e6, max_headers = 1e5 }, true))
+      return core.decode(response_of(session).body).connection
     end
     local first = send()
     assert.truthy(first)
@@ -44,13 +45,7 @@ describe("a request over libcurl", function()
       pcall(session.start, session, request)
       request.headers = nil
       assert(session:start(request))
-      local response
-      repeat
-        pool:wait(1)
-        pool:next()
-        response = session:result()
-      until response ~= false
-      assert.is_nil(session:body():find("LEFT", 1, true))
+      assert.is_nil(response_of(session).body:find("LEFT", 1, true))
     end
     session:close()
     pool:close()

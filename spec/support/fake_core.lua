@@ -121,13 +121,13 @@ function Session:id()
 end
 
 -- `fails` of a response is the kind of an error before anything is sent.
-function Session:start(request)
+function Session:start(request, may_repeat)
   check_open(self, "session")
   local core = self.core
   core.sent[#core.sent + 1] = { time = core.time, url = request.url, session = self,
                                 timeout = request.timeout, headers = request.headers,
                                 connect_timeout = request.connect_timeout,
-                                may_repeat = request.may_repeat }
+                                may_repeat = may_repeat }
   local response = core.respond(request, #core.sent)
   if response.fails then
     return nil, "it cannot begin", response.fails
@@ -141,21 +141,21 @@ function Session:start(request)
   return true
 end
 
-function Session:result()
+function Session:result(seconds)
   check_open(self, "session")
+  if seconds then
+    self.pool:wait(seconds)
+    self.pool.done = {}
+  end
   local outcome = self.outcome
   if self.due then
     return false
   elseif outcome.kind then
     return nil, outcome.message or "it broke", outcome.kind, outcome.cause
   end
-  return { status = outcome.status or 200, reason = "", version = 2,
-           headers = outcome.headers or {} }
-end
-
-function Session:body(is_json)
-  self.is_json = is_json
-  return self.outcome.body or ""
+  local headers = outcome.headers or {}
+  return { status = outcome.status or 200, reason = "", version = 2, headers = headers,
+           body = outcome.body or "" }, headers["content-encoding"] ~= nil
 end
 
 function Session:certificate()

@@ -72,7 +72,7 @@ end
 -- @treturn[2] string kind of error: protocol or timeout
 -- @treturn[2] string message
 function M.decode(response, max_body, breathe)
-  local codings = codings_of(response.headers["content-encoding"] or "")
+  local codings = codings_of(core.header(response, "content-encoding") or "")
   if #codings == 0 or response.body == "" then
     return true
   end
@@ -90,7 +90,7 @@ end
 -- @tparam table response `headers`
 -- @treturn boolean
 function M.is_json(response)
-  local kind = response.headers["content-type"]
+  local kind = core.header(response, "content-type")
   return kind ~= nil and kind:find "[/+]json" ~= nil
 end
 

@@ -92,8 +92,7 @@ local function warn_in_nginx()
   end
 end
 
--- on_wait may send another request. So the loop waits for its own session, and ignores which one
--- the pool reports.
+-- on_wait may send another request, or close the transport.
 local function send_blocking(self, request)
   warn_in_nginx()
   local session, err = self.sessions:start(self.connection, request)
@@ -102,22 +101,15 @@ local function send_blocking(self, request)
   end
   local on_wait = request.on_wait or self.on_wait
   local started = on_wait and core.now()
-  local pool = self.sessions.pool
-  while true do
-    pool:wait(SLICE)
-    while pool:next() do end -- luacheck: ignore 542
-    local response
-    response, err = self.sessions:response(session, request)
-    if response ~= false then
-      return response, err
-    end
+  local response
+  response, err = self.sessions:response(session, request, SLICE)
+  while response == false do
     if started then
       on_wait(core.now() - started)
-      if self.sessions.pool ~= pool then -- on_wait has closed the transport
-        return self.sessions:response(session, request)
-      end
     end
+    response, err = self.sessions:response(session, request, SLICE)
   end
+  return response, err
 end
 
 --- Sends a request.

@@ -133,8 +133,8 @@ end
 
 -- Whether a body is to be read as JSON.
 local function is_wanted(response, body, must)
-  local kind = response.headers["content-type"]
-  return must or #body > 0 and kind ~= nil and kind:find("[/+]json") ~= nil
+  local kind = not must and #body > 0 and core.header(response, "content-type")
+  return must or kind and kind:find("[/+]json") ~= nil
 end
 
 --- Reads the body into `response.json`, if its content type or its first characters say that it

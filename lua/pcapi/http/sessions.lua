@@ -104,8 +104,9 @@ end
 
 local function take_session(self, connection)
   local idle = self.idle[connection.key]
-  local session = idle and table.remove(idle)
+  local session = idle and idle[#idle]
   if session then
+    idle[#idle] = nil
     self.idle_count = self.idle_count - 1
     return session
   end
@@ -151,8 +152,7 @@ function Sessions:start(connection, request)
   if not session then
     return nil, err
   end
-  request.may_repeat = retry.IDEMPOTENT[request.method] or false
-  local ok, message, kind = session:start(request)
+  local ok, message, kind = session:start(request, retry.IDEMPOTENT[request.method])
   self.busy[session] = connection
   if not ok then
     self:cancel(session)
@@ -161,18 +161,9 @@ function Sessions:start(connection, request)
   return session
 end
 
--- Sets the body of a response. If that fails, returns nil, message and kind.
-local function read_body(session, response, reading)
-  if not response.headers["content-encoding"] then
-    if reading.buffer and response.status < 300 then
-      response.buffer = session:take()
-    else
-      response.body = session:body(coding.is_json(response))
-    end
-    return response
-  end
-  response.body = session:body()
-  local ok, kind, message = coding.decode(response, reading.max_body)
+-- Decompresses the body of a response. If that fails, returns nil, message and kind.
+local function decompress(response, max_body)
+  local ok, kind, message = coding.decode(response, max_body)
   if not ok then
     return nil, message, kind
   end
@@ -191,22 +182,26 @@ end
 -- @tparam userdata session
 -- @tparam table reading fields of the request: `url`, `max_body` (bytes), and optionally `timing`
 -- and `buffer`
+-- @tparam[opt=0] number seconds to wait for the response at most
 -- @treturn[1] table the response
 -- @treturn[2] boolean false: the request is still in flight
 -- @treturn[3] nil
 -- @treturn[3] pcapi.error
-function Sessions:response(session, reading)
-  if not self.busy[session] then
+function Sessions:response(session, reading, seconds)
+  local connection = self.busy[session]
+  if not connection then
     return M.fail("stopped", "the connection was closed before the response came")
   end
-  local response, message, kind, cause = session:result()
+  local response, message, kind, cause = session:result(seconds, reading.buffer)
   if response == false then
     return false
   end
   local timing = reading.timing and session:timing() or nil
   if response then
     response.timing = timing
-    response, message, kind = read_body(session, response, reading)
+    if message then -- the body is encoded
+      response, message, kind = decompress(response, reading.max_body)
+    end
   end
   if not response then
     local more = facts_of(self, session, reading, kind)

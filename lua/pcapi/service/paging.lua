@@ -145,7 +145,7 @@ end
 
 -- The continuation token of a response: in a header or a member.
 local function continuation(response)
-  local token = response.headers["ms-continuationtoken"]
+  local token = core.header(response, "ms-continuationtoken")
   if not token and response.json[1] == nil then
     token = member(response.json, "continuationToken")
   end

@@ -42,13 +42,15 @@ end
 
 --- The ids under which the service logged a request. The Partner API spells them `request-id` and
 -- `client-request-id`.
--- @tparam table headers of the response, names in lower case
+-- @tparam table response `headers`
 -- @tparam table sent `request_id` and `correlation_id` of the request
 -- @treturn string MS-RequestId; as sent where the response has none
 -- @treturn string MS-CorrelationId; likewise
-function M.ids(headers, sent)
-  return headers["ms-requestid"] or headers["request-id"] or sent.request_id,
-    headers["ms-correlationid"] or headers["client-request-id"] or sent.correlation_id
+function M.ids(response, sent)
+  local request_id, correlation_id, other_request_id, other_correlation_id = core.header(response,
+    "ms-requestid", "ms-correlationid", "request-id", "client-request-id")
+  return request_id or other_request_id or sent.request_id,
+    correlation_id or other_correlation_id or sent.correlation_id
 end
 
 --- Whether the service finds the token compliant with MFA. It reports this if the request has
@@ -56,7 +58,7 @@ end
 -- @tparam table response `headers`, `json`
 -- @treturn ?boolean nil: the response does not say
 function M.is_mfa_compliant(response)
-  local verdict = response.headers.ismfacompliant
+  local verdict = core.header(response, "ismfacompliant")
   if verdict == nil and type(response.json) == "table" then
     verdict = member(response.json, "isMfaCompliant")
   end
@@ -266,14 +268,14 @@ end
 -- @treturn pcapi.error
 function M.error(response, sent, now)
   local fields = read_body(response)
-  local challenge = response.headers["www-authenticate"] or ""
+  local challenge = core.header(response, "www-authenticate") or ""
   fields.status = response.status
   fields.kind = kind_of(response, fields, challenge)
   fields.claims = fields.claims or challenged_claims(challenge)
   fields.retry_after = retry.retry_after(response.headers, now)
   fields.message = message_for(fields, response)
   fields.hint = hint_for(fields)
-  fields.request_id, fields.correlation_id = M.ids(response.headers, sent)
+  fields.request_id, fields.correlation_id = M.ids(response, sent)
   fields.is_mfa_compliant = M.is_mfa_compliant(response)
   return errors.new(fields)
 end

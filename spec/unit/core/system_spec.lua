@@ -186,8 +186,7 @@ describe("pcapi.core", function()
       assert.equal("pcapi.core.http (closed)", tostring(session))
     end)
 
-    for _, case in ipairs { { "start", {} }, { "result" }, { "body" }, { "id" }, { "timing" },
-                            { "cancel" } } do
+    for _, case in ipairs { { "start", {} }, { "result" }, { "id" }, { "timing" }, { "cancel" } } do
       it("raises an error for " .. case[1] .. " after close", function()
         local session = assert(pool:http {})
         session:close()
@@ -199,8 +198,7 @@ describe("pcapi.core", function()
 
     it("raises an error for another userdata", function()
       with_session(function(session)
-        for _, method in ipairs { "start", "result", "body", "timing", "id", "cancel",
-                                  "close" } do
+        for _, method in ipairs { "start", "result", "timing", "id", "cancel", "close" } do
           assert.has_error(function() session[method](io.stdout) end)
           assert.has_error(function() session[method]() end)
         end
@@ -281,6 +279,10 @@ describe("pcapi.core", function()
     it("raises an error for a negative time to wait", function()
       assert.has_error(function() pool:wait(-1) end)
       assert.has_error(function() pool:wait(0 / 0) end)
+      with_session(function(session)
+        assert.has_error(function() session:result(-1) end)
+        assert.has_error(function() session:result "soon" end)
+      end)
     end)
   end)
 

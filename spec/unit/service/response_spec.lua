@@ -146,13 +146,14 @@ describe("the ids of a response", function()
     ["of the Partner API"] = { ["request-id"] = "r", ["client-request-id"] = "c" },
   } do
     it("are those " .. name, function()
-      assert.same({ "r", "c" }, { service_response.ids(case, SENT) })
+      assert.same({ "r", "c" }, { service_response.ids({ headers = case }, SENT) })
     end)
   end
 
   it("are those that were sent if it has none", function()
-    assert.same({ "sent-r", "sent-c" }, { service_response.ids({}, SENT) })
-    assert.same({ "r", "sent-c" }, { service_response.ids({ ["ms-requestid"] = "r" }, SENT) })
+    assert.same({ "sent-r", "sent-c" }, { service_response.ids({ headers = {} }, SENT) })
+    assert.same({ "r", "sent-c" },
+      { service_response.ids({ headers = { ["ms-requestid"] = "r" } }, SENT) })
   end)
 end)
 
