@@ -3,6 +3,7 @@
 -- @classmod pcapi.list
 local check = require "pcapi.check"
 local criteria = require "pcapi.service.criteria"
+local headers = require "pcapi.http.headers"
 
 local M = {}
 
@@ -12,6 +13,29 @@ local function time()
 end
 
 local List = {}
+
+-- Reads when the service responded, which few programs need. A difference between the clocks that
+-- is within the duration of the call counts as 0.
+local function read_date(facts)
+  local now = facts.received
+  local date = headers.date({ date = facts.sent }, now)
+  facts.sent, facts.date = nil, date
+  facts.clock_offset = date
+    and (date > now and date - now or math.min(0, date - facts.began))
+end
+
+-- The metatable of the facts of all lists.
+local FACTS = {
+  __index = function(facts, name)
+    if name == "columns" then
+      return facts.resource.description.columns
+    elseif (name == "date" or name == "clock_offset") and rawget(facts, "sent") then
+      read_date(facts)
+      return rawget(facts, name)
+    end
+    return List[name]
+  end,
+}
 
 --- The facts of a list about its response.
 -- @table fields
@@ -37,11 +61,11 @@ local List = {}
 -- @local
 -- @tparam table records becomes the list
 -- @tparam table facts become fields of the list; they need `resource`, the declaration of the
--- call, and `clock`
+-- call, and `clock`. In place of `date` and `clock_offset` there may be `sent`, the header Date,
+-- `received` and `began`, when the response came and the call began by our clock
 -- @treturn pcapi.list
 function M.new(records, facts)
-  facts.columns = facts.resource.description.columns
-  return setmetatable(records, { __index = setmetatable(facts, { __index = List }) })
+  return setmetatable(records, { __index = setmetatable(facts, FACTS) })
 end
 
 local STORED = { "total_count", "truncated", "request_id", "correlation_id", "is_mfa_compliant",

@@ -363,24 +363,9 @@ local function first_page(client, resource, call, at, first_err)
   return nil, err.kind == "not_found" and first_err or err
 end
 
--- When the service responded, by its clock, and how many seconds that clock is ahead of ours. A
--- difference within the duration of the call counts as 0.
-local function date_of(client, call, response)
-  local now = client.clock()
-  local date = headers.date(response.headers, now)
-  return date, date and (date > now and date - now or math.min(0, date - call.began))
-end
-
 -- The first page and those after it, as one list.
 local function whole_list(client, resource, call, root, response)
-  local reading = call.reading
-  local date, offset = date_of(client, call, response)
-  local facts = {
-    request_id = response.request_id, correlation_id = response.correlation_id,
-    is_mfa_compliant = response.is_mfa_compliant,
-    date = date, clock_offset = offset,
-    resource = resource, clock = client.clock,
-  }
+  local reading, received = call.reading, client.clock()
   local records, err = read_pages(client, resource, call, root, response)
   if not records then
     return nil, err
@@ -390,15 +375,18 @@ local function whole_list(client, resource, call, root, response)
     -- an empty list would say that all is well
     return nil, json_body.unreadable(response, "no record of the list is an object")
   end
-  facts.unreadable = reading.unreadable
-  facts.total_count = total and total >= 0 and total or returned
-  facts.truncated = resource.cap ~= nil and returned >= resource.cap
-    or facts.total_count > returned
-  if reading.filter then
-    facts.without_time = reading.filter.without_time
-    facts.covered_since = reading.filter.covered_since
-  end
-  return list.new(records, facts)
+  total = total and total >= 0 and total or returned
+  local filter = reading.filter
+  return list.new(records, {
+    request_id = response.request_id, correlation_id = response.correlation_id,
+    is_mfa_compliant = response.is_mfa_compliant, unreadable = reading.unreadable,
+    total_count = total,
+    truncated = resource.cap ~= nil and returned >= resource.cap or total > returned,
+    sent = core.header(response, "date"), received = received, began = call.began,
+    without_time = filter and filter.without_time,
+    covered_since = filter and filter.covered_since,
+    resource = resource, clock = client.clock,
+  })
 end
 
 --- Carries out a call and returns its records.

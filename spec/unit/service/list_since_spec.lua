@@ -171,6 +171,15 @@ describe("the clock of a list", function()
     assert.equal(100, call("Sat, 03 Feb 2024 07:24:49 GMT", {}, NOW, 900).clock_offset)
   end)
 
+  it("is compared when the response comes, however late that is asked", function()
+    local now = NOW
+    local client = fake.client({ { body = "[]", headers = {
+      date = "Sat, 03 Feb 2024 08:08:09 GMT" } } }, { clock = function() return now end })
+    local some = assert(client.security:partner_requests())
+    now = NOW + 5 * DAY
+    assert.same({ 3600, NOW + 3600 }, { some.clock_offset, some.date })
+  end)
+
   it("is stored with the list", function()
     local facts = list.facts(call("Sat, 03 Feb 2024 08:08:09 GMT", { since = "30d" }))
     assert.equal(NOW + 3600, facts.date)
