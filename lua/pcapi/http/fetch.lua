@@ -19,19 +19,13 @@ local RETRY = { attempts = "count", base = "seconds", cap = "seconds", resend = 
 local SESSION = { "ca_file", "ca_path", "proxy", "no_proxy", "http_version", "allow_http",
                   "user_agent" }
 
--- The last address that was found safe, and the last transport with its options: a loop over one
--- host reuses its connection.
-local cached = { session = {} }
+-- The last transport with its options: a loop over one host reuses its connection. And the last
+-- call: a loop with the same options does not check them again.
+local last = { session = {} }
 
 local function problem_of(address, options)
-  local problem
-  if address == nil or cached.address ~= address or cached.allow_http ~= options.allow_http then
-    local _
-    _, problem = connection_options.address("the address", address, options.allow_http or false)
-    if not problem then
-      cached.address, cached.allow_http = address, options.allow_http
-    end
-  end
+  local _, problem = connection_options.address("the address", address,
+    options.allow_http or false)
   local method = options.method or "GET"
   if not problem and not method:find("^%u+$") then
     problem = 'option "method" must be a word such as "GET"'
@@ -45,21 +39,74 @@ local function transport_of(options)
   if options.transport then
     return connection_options.transport(options)
   end
-  local session, is_same = cached.session, cached.transport ~= nil
+  local session, is_same = last.session, last.transport ~= nil
   for i = 1, #SESSION do
     is_same = is_same and session[SESSION[i]] == options[SESSION[i]]
   end
   if not is_same then
-    if cached.transport then
-      cached.transport:close()
+    if last.transport then
+      last.transport:close()
     end
-    cached.session = {} -- without on_wait, which belongs to one call
+    last.session = {} -- without on_wait, which belongs to one call
     for _, name in ipairs(SESSION) do
-      cached.session[name] = options[name]
+      last.session[name] = options[name]
     end
-    cached.transport = require("pcapi.http.curl").new(cached.session)
+    last.transport = require("pcapi.http.curl").new(last.session)
   end
-  return cached.transport
+  return last.transport
+end
+
+local COUNT = {} -- a key that no options have
+
+-- Copies options, and the tables among them, since the caller may change them.
+local function copy(options)
+  local copied, count = {}, 0
+  for name, value in pairs(options) do
+    copied[name] = (name == "headers" or name == "retry") and type(value) == "table"
+      and copy(value) or value
+    count = count + 1
+  end
+  copied[COUNT] = count
+  return copied
+end
+
+-- Whether options are equal to a copy.
+local function is_equal(options, copied)
+  if type(options) ~= "table" then
+    return options == nil and copied[COUNT] == 0
+  end
+  local count = 0
+  for name, value in pairs(options) do
+    local same = copied[name]
+    if value ~= same and not (type(same) == "table" and same[COUNT] and is_equal(value, same)) then
+      return false
+    end
+    count = count + 1
+  end
+  return count == copied[COUNT]
+end
+
+-- Checks a call. Raises at the line of the caller's caller.
+local function checked_call(address, options)
+  options = check.options(options, FETCH, "pcapi.fetch", 3)
+  if options.retry and options.retry ~= true then
+    check.options(options.retry, RETRY, "pcapi.fetch: retry", 3)
+  end
+  local problem, transport = problem_of(address, options), nil
+  if not problem then
+    transport, problem = transport_of(options)
+  end
+  if problem then
+    error("pcapi.fetch: " .. problem, 3)
+  end
+  local call = {
+    method = options.method or "GET", url = address, body = options.body,
+    headers = headers.lines(options.headers), on_wait = options.on_wait,
+    transport = transport, options = copy(options),
+  }
+  -- remembering functions would keep alive what they use
+  last.call = not options.on_wait and not options.transport and call or nil
+  return call
 end
 
 -- The outcome of an attempt, as retry.decide takes it.
@@ -69,11 +116,12 @@ local function failure_of(response, err)
 end
 
 -- Repeats a request for as long as its outcome and the retry policy say so.
-local function repeat_request(transport, request, options, deadline, response, err)
+local function repeat_request(call, deadline, response, err)
+  local transport, options = call.transport, call.options
   local policy = options.retry ~= true and options.retry or nil
   local attempt = 1
   while true do
-    local delay = retry.decide(failure_of(response, err), request.method, attempt,
+    local delay = retry.decide(failure_of(response, err), call.method, attempt,
       deadline - transport:now(), policy, core.random)
     if not delay then
       break
@@ -84,7 +132,7 @@ local function repeat_request(transport, request, options, deadline, response, e
     end
     attempt = attempt + 1
     local left = math.max(deadline - transport:now(), 0.001) -- 0 would mean no limit
-    response, err = transport:send(limits.apply(request, left, options))
+    response, err = transport:send(limits.apply(call, left, options))
   end
   if response then
     response.attempts = attempt
@@ -99,26 +147,16 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function M.fetch(address, options)
-  options = check.options(options, FETCH, "pcapi.fetch")
-  local policy = options.retry
-  if policy and policy ~= true then
-    check.options(policy, RETRY, "pcapi.fetch: retry")
+  local call = last.call
+  if not call or call.url ~= address or not is_equal(options, call.options) then
+    call = checked_call(address, options)
   end
-  local problem, transport = problem_of(address, options), nil
-  if not problem then
-    transport, problem = transport_of(options)
-  end
-  if problem then
-    error("pcapi.fetch: " .. problem, 2)
-  end
+  local transport = call.transport
+  options = call.options
   local deadline = transport:now() + (options.timeout or defaults.timeout)
-  local request = limits.apply({
-    method = options.method or "GET", url = address, body = options.body,
-    headers = headers.lines(options.headers), on_wait = options.on_wait,
-  }, options.timeout, options)
-  local response, err = transport:send(request)
-  if policy then
-    response, err = repeat_request(transport, request, options, deadline, response, err)
+  local response, err = transport:send(limits.apply(call, options.timeout, options))
+  if options.retry then
+    response, err = repeat_request(call, deadline, response, err)
   end
   if not response then
     limits.explain(err, options)

@@ -38,18 +38,21 @@ end
 -- connection may be silent until the deadline, as the service needs minutes for a long log.
 M.SILENCE = 20
 
---- Sets the limits of a request for a transport.
--- @tparam table request changed in place
+--- Makes a request for a transport, with its limits.
+-- @tparam table call `method`, `url`; optionally `headers` (lines), `body`, `on_wait`, and
+-- `max_body` for options without one
 -- @tparam ?number timeout seconds
 -- @tparam table options optionally `connect_timeout` (seconds) and `max_body` (bytes)
--- @treturn table the request
-function M.apply(request, timeout, options)
-  request.timeout = timeout or defaults.timeout
-  request.connect_timeout = math.min(request.timeout,
-    options.connect_timeout or defaults.connect_timeout)
-  request.max_body = options.max_body or defaults.max_body
-  request.max_headers = MAX_HEADERS
-  return request
+-- @tparam[opt] table lines in place of `call.headers`
+-- @treturn table a new request
+function M.apply(call, timeout, options, lines)
+  timeout = timeout or defaults.timeout
+  return {
+    method = call.method, url = call.url, headers = lines or call.headers, body = call.body,
+    on_wait = call.on_wait, timeout = timeout,
+    connect_timeout = math.min(timeout, options.connect_timeout or defaults.connect_timeout),
+    max_body = options.max_body or call.max_body or defaults.max_body, max_headers = MAX_HEADERS,
+  }
 end
 
 -- Loaded late: a program without errors does not need it.

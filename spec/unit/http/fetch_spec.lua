@@ -335,6 +335,49 @@ describe("the transport of pcapi.fetch", function()
 
   after_each(function() restore() end)
 
+  it("gets what the options say, also if they changed since the last call", function()
+    local options = { headers = { A = "1" }, timeout = 9 }
+    local function sent()
+      assert(fetch_module.fetch(URL, options))
+      return core.sent[#core.sent]
+    end
+    assert.same({ "A: 1" }, sent().headers)
+    assert.same({ "A: 1" }, sent().headers)
+    options.headers.B = "2"
+    assert.same({ "A: 1", "B: 2" }, sent().headers)
+    options.headers.A = nil
+    assert.same({ "B: 2" }, sent().headers)
+    options.headers = nil
+    assert.same({ {}, 9 }, { sent().headers, sent().timeout })
+    options.timeout = 8
+    assert.equal(8, sent().timeout)
+    options.timeout = nil
+    assert.equal(180, sent().timeout)
+    options = nil
+    assert.equal(180, sent().timeout)
+    core.respond = function() return { body = "[1,2,3]" } end
+    assert.same({ 1, 2, 3 }, fetch_module.fetch(URL, { max_values = 9 }).json)
+    assert.is_nil((fetch_module.fetch(URL, { max_values = 2 })))
+  end)
+
+  it("refuses what became wrong since the last call", function()
+    local options = { headers = { A = "1" }, retry = { attempts = 2 } }
+    local function fetch_again() assert(fetch_module.fetch(URL, options)) end
+    fetch_again()
+    options.headers.A = "a\nb"
+    raises(fetch_again, "header A holds a line break")
+    options.headers.A, options.retry.attempt = "1", 1
+    raises(fetch_again, 'retry has no option "attempt"')
+    options.retry.attempt, options.token = nil, "x"
+    raises(fetch_again, 'no option "token"')
+    options = "text"
+    raises(fetch_again, "pcapi.fetch takes a table of options, not a string")
+    options = {}
+    fetch_again()
+    options = { [1] = "x" }
+    raises(fetch_again, 'no option "1"')
+  end)
+
   it("is reused for the next call with equal options", function()
     for _ = 1, 3 do
       assert(fetch_module.fetch(URL))
