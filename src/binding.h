@@ -9,12 +9,12 @@
 #include "compat.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #pragma GCC visibility push(hidden)
 
 struct buf;
+struct head;
 
 void lbuf_open(lua_State *L);
 void lcrypto_open(lua_State *L);
@@ -36,12 +36,9 @@ struct buf *lbuf_push(lua_State *L, size_t max);
 /* Returns the buffer at an index of the stack; raises an error if it is none. */
 struct buf *lbuf_check(lua_State *L, int index);
 
-/* Sets the reason phrase and the headers of a complete head, see head.h, in the response on top of
- * the stack: a table without a metatable. */
-void lhead_set(lua_State *L, const struct buf *head);
-
-/* Whether the content type of that response says JSON. */
-bool lhead_says_json(lua_State *L);
+/* Sets the reason phrase and the headers of a complete head in the response on top of the stack: a
+ * table without a metatable. */
+void lhead_set(lua_State *L, const struct head *head);
 
 /* Pushes nil, the message and, unless it is NULL, the kind of the failure: a word that callers
  * compare. Returns how many values those are. A caller that has a detail, such as a cause or an

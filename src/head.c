@@ -7,9 +7,21 @@ struct span {
   const char *p, *end;
 };
 
-void head_init(struct head *h, size_t max) {
-  memset(h, 0, sizeof *h);
-  buf_init(&h->text, max);
+#define LINES_MAX ((size_t)1 << 16) /* of a head, whatever its size */
+
+void head_reset(struct head *h, size_t max) {
+  struct buf text = h->text;
+  struct buf fields = h->fields;
+  buf_clear(&text);
+  buf_clear(&fields);
+  text.max = max;
+  fields.max = (max < LINES_MAX ? max : LINES_MAX) * sizeof(struct head_field);
+  *h = (struct head){.text = text, .fields = fields};
+}
+
+void head_free(struct head *h) {
+  buf_free(&h->text);
+  buf_free(&h->fields);
 }
 
 bool head_is_over(const struct head *h) {
@@ -55,12 +67,20 @@ static const char *status_of(struct span line) {
   return NULL;
 }
 
+/* Returns where a span is, counted from the begin of the text that begins at p. */
+static struct head_span span_of(const char *p, struct span s) {
+  return (struct head_span){(unsigned)(s.p - p), (unsigned)(s.end - s.p)};
+}
+
 static enum head_code begin(struct head *h, struct span line) {
   const char *status = status_of(line);
   if (!status)
     return HEAD_NOT_HTTP;
   h->text.max -= h->text.len; /* otherwise there would be no limit on interim responses */
   buf_clear(&h->text);
+  buf_clear(&h->fields);
+  const struct span reason = trimmed((struct span){status + 3, line.end});
+  h->reason = span_of(line.p, reason);
   h->has_field = h->has_coding = h->has_length = h->is_encoded = false;
   h->state = status[0] == '1' ? HEAD_INTERIM : HEAD_FINAL; /* RFC 9110 §15.2 */
   return memcmp(status, "101", 3) == 0 ? HEAD_UPGRADE : HEAD_OK;
@@ -98,13 +118,35 @@ static enum head_code read_coding(struct head *h, struct span value) {
   return is_sound ? HEAD_OK : HEAD_FRAMING;
 }
 
+static enum head_code code_of(enum buf_code code) {
+  switch (code) {
+  case BUF_OK:
+    return HEAD_OK;
+  case BUF_TOO_LARGE:
+    return HEAD_TOO_LARGE;
+  default:
+    return HEAD_NO_MEMORY;
+  }
+}
+
+/* Adds a field of a line, which is not part of the text yet. */
+static enum head_code add_field(struct head *h, struct span line, struct span name,
+                                struct span value) {
+  struct head_field field = {span_of(line.p, name), span_of(line.p, value)};
+  field.name.at += (unsigned)h->text.len;
+  field.value.at += (unsigned)h->text.len;
+  return code_of(buf_append(&h->fields, &field, sizeof field));
+}
+
 /* A line that begins with white space continues the header before it (RFC 9112 §5.2). libcurl has
  * read that header already, so a length must not be continued. */
-static enum head_code continue_field(const struct head *h, struct span line) {
+static enum head_code continue_field(struct head *h, struct span line) {
   const struct span more = trimmed(line);
   if (h->is_framing && more.p < more.end)
     return HEAD_FRAMING;
-  return h->has_field ? HEAD_OK : HEAD_NO_NAME;
+  if (!h->has_field)
+    return HEAD_NO_NAME;
+  return add_field(h, line, (struct span){line.p, line.p}, more);
 }
 
 static enum head_code read_field(struct head *h, struct span line) {
@@ -122,20 +164,10 @@ static enum head_code read_field(struct head *h, struct span line) {
   h->has_field = true;
   h->is_encoded |= IS(name, "content-encoding");
   h->is_framing = is_length || IS(name, "transfer-encoding");
-  if (!h->is_framing)
-    return HEAD_OK;
-  return is_length ? read_length(h, value) : read_coding(h, value);
-}
-
-static enum head_code append(struct head *h, const char *line, size_t len) {
-  switch (buf_append(&h->text, line, len)) {
-  case BUF_OK:
-    return HEAD_OK;
-  case BUF_TOO_LARGE:
-    return HEAD_TOO_LARGE;
-  default:
-    return HEAD_NO_MEMORY;
-  }
+  enum head_code code = HEAD_OK;
+  if (h->is_framing)
+    code = is_length ? read_length(h, value) : read_coding(h, value);
+  return code == HEAD_OK ? add_field(h, line, name, value) : code;
 }
 
 enum head_code head_line(struct head *h, const char *line, size_t len) {
@@ -158,7 +190,22 @@ enum head_code head_line(struct head *h, const char *line, size_t len) {
     code = read_field(h, content);
   else
     h->state = h->state == HEAD_FINAL ? HEAD_OVER : HEAD_START;
-  return code == HEAD_OK ? append(h, line, len) : code;
+  return code == HEAD_OK ? code_of(buf_append(&h->text, line, len)) : code;
+}
+
+bool head_says_json(const struct head *h) {
+  bool is_type = false;
+  size_t count;
+  const struct head_field *f = head_fields(h, &count);
+  for (; count > 0; count--, f++) {
+    if (f->name.len > 0)
+      is_type = head_is_word(h->text.data + f->name.at, f->name.len, "content-type", 12);
+    const char *p = h->text.data + f->value.at;
+    for (const char *end = p + f->value.len; is_type && p + 5 <= end; p++)
+      if ((*p == '/' || *p == '+') && memcmp(p + 1, "json", 4) == 0)
+        return true;
+  }
+  return false;
 }
 
 const char *head_message(enum head_code code) {

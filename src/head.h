@@ -20,8 +20,21 @@ enum head_code {
   HEAD_FRAMING /* the length of the body is contradictory, or an encoding that is never requested */
 };
 
+/* Where a part of the head is in its text. */
+struct head_span {
+  unsigned at, len;
+};
+
+/* A header; or, without a name, a line that continues the one before it (RFC 9112 §5.2). */
+struct head_field {
+  struct head_span name;
+  struct head_span value; /* without surrounding white space */
+};
+
 struct head {
-  struct buf text; /* with line ends and the empty line; complete when head_is_over() */
+  struct buf text;   /* with line ends and the empty line; complete when head_is_over() */
+  struct buf fields; /* an array of struct head_field, in their order */
+  struct head_span reason;
   enum { HEAD_START, HEAD_INTERIM, HEAD_FINAL, HEAD_OVER } state;
   size_t trailers; /* bytes */
   bool has_field;  /* a header came: a line that begins with a space continues it */
@@ -32,9 +45,11 @@ struct head {
   unsigned long long length;
 };
 
-/* Prepares for a response whose head has at most max bytes, interim responses included. The caller
- * frees h->text. */
-void head_init(struct head *h, size_t max);
+/* Prepares for a response whose head has at most max bytes, interim responses included. h is all
+ * zero, or was used before: then its memory is used again. */
+void head_reset(struct head *h, size_t max);
+
+void head_free(struct head *h);
 
 /* Adds one line with its end. Lines after the head are trailers: they are ignored, up to the same
  * limit. After any code but HEAD_OK the head is unusable. */
@@ -42,6 +57,15 @@ enum head_code head_line(struct head *h, const char *line, size_t len);
 
 /* Whether the empty line that ends the head has arrived. A connection may close before that. */
 bool head_is_over(const struct head *h);
+
+/* Returns the fields of a head. */
+static inline const struct head_field *head_fields(const struct head *h, size_t *count) {
+  *count = h->fields.len / sizeof(struct head_field);
+  return (const struct head_field *)(const void *)h->fields.data;
+}
+
+/* Whether the content type says JSON. For a complete head. */
+bool head_says_json(const struct head *h);
 
 /* Returns the message for a code; NULL for HEAD_OK. */
 const char *head_message(enum head_code code);

@@ -173,10 +173,9 @@ static bool http_renew(struct http *h) {
 
 /* Removes everything that is left of the last request. */
 static void http_reset(struct http *h, const struct http_request *request) {
-  buf_free(&h->response.head.text);
   buf_free(&h->response.body);
   h->response.status = 0;
-  head_init(&h->response.head, request->max_headers);
+  head_reset(&h->response.head, request->max_headers);
   buf_init(&h->response.body, request->max_body);
   h->failure = no_failure;
   h->error[0] = '\0';
@@ -310,7 +309,7 @@ void http_close(struct http *h) {
   headers_free(&h->headers);
   free(h->agent.data);
   options_free_address(&h->address);
-  buf_free(&h->response.head.text);
+  head_free(&h->response.head);
   buf_free(&h->response.body);
   free(h);
 }

@@ -4,48 +4,16 @@
 
 #include <string.h>
 
-#define HEADERS_EXPECTED 16
 #define NAME_EXPECTED 64 /* bytes of a header's name; a longer one takes more time */
 
-/* One header of a head; or, without a name, a line that continues the one before it (RFC 9112
- * §5.2). */
-struct field {
-  const char *name; /* NULL: none */
-  size_t name_len;
-  const char *value; /* without surrounding white space */
-  size_t len;
+/* A copy of a head, in a userdata. The text follows the fields. */
+struct copy {
+  size_t count;
+  struct head_field fields[];
 };
 
-static void trim(struct field *f) {
-  for (; f->len > 0 && head_is_space(*f->value); f->value++)
-    f->len--;
-  while (f->len > 0 && head_is_space(f->value[f->len - 1]))
-    f->len--;
-}
-
-/* Reads the next header at *p, and moves *p behind it. Returns false at the end. */
-static bool read_field(const char **p, const char *end, struct field *f) {
-  while (*p < end) {
-    const char *line = *p;
-    const char *eol = memchr(line, '\n', (size_t)(end - line));
-    eol = eol ? eol : end;
-    *p = eol < end ? eol + 1 : end;
-    const bool continues = *line == ' ' || *line == '\t';
-    const char *colon = continues ? NULL : memchr(line, ':', (size_t)(eol - line));
-    const char *value = colon ? colon + 1 : line;
-    *f = (struct field){colon ? line : NULL, (size_t)(value - line), value, (size_t)(eol - value)};
-    f->name_len -= colon != NULL;
-    trim(f);
-    if (colon || continues)
-      return true;
-  }
-  return false;
-}
-
-/* Returns the place behind the status line. */
-static const char *skip_status(const char *head, size_t len) {
-  const char *eol = memchr(head, '\n', len);
-  return eol ? eol + 1 : head + len;
+static const char *text_of(const struct copy *head, struct head_span span) {
+  return (const char *)(head->fields + head->count) + span.at;
 }
 
 static void push_lower(lua_State *L, const char *text, size_t len) {
@@ -64,35 +32,30 @@ static void push_lower(lua_State *L, const char *text, size_t len) {
 }
 
 /* Joins a field to the value on top of the stack, which it replaces; nil: there was none. */
-static void join_field(lua_State *L, const struct field *f) {
+static void join_field(lua_State *L, const struct copy *head, const struct head_field *f) {
   const bool is_first = lua_isnil(L, -1);
   if (is_first)
     lua_pop(L, 1);
   else
-    lua_pushstring(L, f->name ? ", " : " "); /* RFC 9110 §5.3 */
-  lua_pushlstring(L, f->value, f->len);
+    lua_pushstring(L, f->name.len > 0 ? ", " : " "); /* RFC 9110 §5.3 */
+  lua_pushlstring(L, text_of(head, f->value), f->value.len);
   if (!is_first)
     lua_concat(L, 3);
 }
 
-/* Pushes a table of the headers of a complete head. Names are in lower case. */
-static void push_headers(lua_State *L, const char *head, size_t len) {
-  const char *p = skip_status(head, len);
-  struct field f;
-  lua_createtable(L, 0, HEADERS_EXPECTED);
+/* Pushes a table of the headers. Names are in lower case. */
+static void push_headers(lua_State *L, const struct copy *head) {
+  lua_createtable(L, 0, (int)head->count);
   lua_pushnil(L); /* the name of the last header */
-  while (read_field(&p, head + len, &f)) {
-    if (f.name)
-      push_lower(L, f.name, f.name_len);
-    else
-      lua_pushvalue(L, -1);
-    lua_replace(L, -2);
-    if (lua_isnil(L, -1))
-      continue;
+  for (const struct head_field *f = head->fields; f < head->fields + head->count; f++) {
+    if (f->name.len > 0) {
+      lua_pop(L, 1);
+      push_lower(L, text_of(head, f->name), f->name.len);
+    }
     lua_pushvalue(L, -1);
     lua_pushvalue(L, -1);
     lua_rawget(L, -4);
-    join_field(L, &f);
+    join_field(L, head, f);
     lua_rawset(L, -4);
   }
   lua_pop(L, 1);
@@ -100,9 +63,9 @@ static void push_headers(lua_State *L, const char *head, size_t len) {
 
 static const char head_key = 0; /* its address is the key of the head in a response's metatable */
 
-/* Pushes the head of the response at index 1 and returns true; or pushes nothing, if its headers
- * are a table already. */
-static bool push_head(lua_State *L) {
+/* Pushes the head of the response at index 1 and returns it; or pushes nothing and returns NULL, if
+ * its headers are a table already. */
+static const struct copy *push_head(lua_State *L) {
   lua_pushliteral(L, "headers");
   lua_rawget(L, 1);
   if (lua_isnil(L, -1) && lua_getmetatable(L, 1)) {
@@ -111,19 +74,20 @@ static bool push_head(lua_State *L) {
     lua_replace(L, -3);
     lua_pop(L, 1);
   }
-  if (lua_type(L, -1) == LUA_TSTRING)
-    return true;
-  lua_pop(L, 1);
-  return false;
+  const struct copy *head = lua_type(L, -1) == LUA_TUSERDATA ? lua_touserdata(L, -1) : NULL;
+  if (!head)
+    lua_pop(L, 1);
+  return head;
 }
 
 /* response.headers: made at the first use, as most responses are read without it. */
 static int response_index(lua_State *L) {
-  size_t len;
-  if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "headers") != 0 || !push_head(L))
+  if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "headers") != 0)
     return 0;
-  const char *head = lua_tolstring(L, -1, &len);
-  push_headers(L, head, len);
+  const struct copy *head = push_head(L);
+  if (!head)
+    return 0;
+  push_headers(L, head);
   lua_pushvalue(L, 2);
   lua_pushvalue(L, -2);
   lua_rawset(L, 1);
@@ -132,66 +96,83 @@ static int response_index(lua_State *L) {
   return 1;
 }
 
-void lhead_set(lua_State *L, const struct buf *head) {
-  const char *eol = skip_status(head->data, head->len);
-  const char *space = memchr(head->data, ' ', (size_t)(eol - head->data));
-  const char *reason = space ? memchr(space + 1, ' ', (size_t)(eol - space - 1)) : NULL;
-  struct field f = {.value = reason ? reason : eol, .len = reason ? (size_t)(eol - reason) : 0};
-  trim(&f);
-  lua_pushlstring(L, f.value, f.len);
+static void push_copy(lua_State *L, const struct head *h) {
+  size_t count;
+  const struct head_field *fields = head_fields(h, &count);
+  const size_t size = count * sizeof *fields;
+  struct copy *head = lua_newuserdata(L, sizeof *head + size + h->text.len);
+  head->count = count;
+  if (count > 0)
+    memcpy(head->fields, fields, size);
+  memcpy(head->fields + count, h->text.data, h->text.len);
+}
+
+void lhead_set(lua_State *L, const struct head *h) {
+  lua_pushlstring(L, h->text.data + h->reason.at, h->reason.len);
   lua_setfield(L, -2, "reason");
   lua_createtable(L, 0, 2);
   lua_pushlightuserdata(L, (void *)&head_key);
-  lua_pushlstring(L, head->data, head->len);
+  push_copy(L, h);
   lua_rawset(L, -3);
   lua_pushcfunction(L, response_index);
   lua_setfield(L, -2, "__index");
   lua_setmetatable(L, -2);
 }
 
-/* Returns which of the names at the indices from 2 to last a field has; 0: none. */
-static int index_of(lua_State *L, const struct field *f, int last) {
-  for (int i = 2; i <= last; i++) {
+#define NAMES_MAX 8 /* of one call */
+
+/* The names that a caller looks for. */
+struct names {
+  int count;
+  struct {
+    const char *text;
     size_t len;
-    const char *name = lua_tolstring(L, i, &len);
-    if (head_is_word(f->name, f->name_len, name, len))
-      return i;
-  }
+  } all[NAMES_MAX];
+};
+
+/* Returns the number of the name that a field has, from 1; 0: none. */
+static int find_name(const struct names *names, const char *name, size_t len) {
+  for (int i = 0; i < names->count; i++)
+    if (names->all[i].len == len && head_is_word(name, len, names->all[i].text, len))
+      return i + 1;
   return 0;
+}
+
+/* Pushes the value of each name, nil for none. */
+static void push_values(lua_State *L, const struct copy *head, const struct names *names) {
+  const int base = lua_gettop(L);
+  int found = 0;
+  lua_settop(L, base + names->count);
+  for (const struct head_field *f = head->fields; f < head->fields + head->count; f++) {
+    if (f->name.len > 0)
+      found = find_name(names, text_of(head, f->name), f->name.len);
+    if (found > 0) {
+      lua_pushvalue(L, base + found);
+      join_field(L, head, f);
+      lua_replace(L, base + found);
+    }
+  }
 }
 
 /* header(response, name...) -> the value of each header, nil for none; names are in lower case. For
  * the response of any transport. It makes no table. */
 static int lhead_header(lua_State *L) {
-  const int last = lua_gettop(L);
+  struct names names = {.count = lua_gettop(L) - 1};
   luaL_checktype(L, 1, LUA_TTABLE);
-  for (int i = 2; i <= last; i++)
-    luaL_checktype(L, i, LUA_TSTRING);
-  luaL_checkstack(L, last + 8, NULL);
-  if (!push_head(L)) {
-    lua_getfield(L, 1, "headers");
-    for (int i = 2; i <= last; i++) {
-      lua_pushvalue(L, i);
-      lua_gettable(L, last + 1);
-    }
-    return last - 1;
+  luaL_argcheck(L, names.count <= NAMES_MAX, NAMES_MAX + 2, "too many names");
+  for (int i = 0; i < names.count; i++)
+    names.all[i].text = luaL_checklstring(L, i + 2, &names.all[i].len);
+  const struct copy *head = push_head(L);
+  if (head) {
+    push_values(L, head, &names);
+    return names.count;
   }
-  size_t len;
-  const char *head = lua_tolstring(L, -1, &len);
-  const char *p = skip_status(head, len);
-  struct field f;
-  int found = 0;
-  lua_settop(L, 2 * last); /* nil for each name */
-  while (read_field(&p, head + len, &f)) {
-    if (f.name)
-      found = index_of(L, &f, last);
-    if (!found)
-      continue;
-    lua_pushvalue(L, last + found);
-    join_field(L, &f);
-    lua_replace(L, last + found);
+  lua_getfield(L, 1, "headers");
+  for (int i = 0; i < names.count; i++) {
+    lua_pushvalue(L, i + 2);
+    lua_gettable(L, names.count + 2);
   }
-  return last - 1;
+  return names.count;
 }
 
 /* lower(text) -> text with the letters A to Z in lower case; other characters stay */
@@ -200,17 +181,6 @@ static int lhead_lower(lua_State *L) {
   const char *text = luaL_checklstring(L, 1, &len);
   push_lower(L, text, len);
   return 1;
-}
-
-bool lhead_says_json(lua_State *L) {
-  lua_pushcfunction(L, lhead_header);
-  lua_pushvalue(L, -2);
-  lua_pushliteral(L, "content-type");
-  lua_call(L, 2, 1);
-  const char *type = lua_tostring(L, -1);
-  const bool is_json = type && (strstr(type, "/json") || strstr(type, "+json"));
-  lua_pop(L, 1);
-  return is_json;
 }
 
 void lhead_open(lua_State *L) {

@@ -313,12 +313,11 @@ static int lhttp_certificate(lua_State *L) {
 }
 
 /* Pushes the body of a response; its buffer is freed, so that it is not in memory twice while
- * tables are made of it. Removes a byte order mark of JSON; here that needs no second copy. The
- * response is on top of the stack. */
+ * tables are made of it. Removes a byte order mark of JSON; here that needs no second copy. */
 static void push_body(lua_State *L, struct http_response *response) {
   struct buf *body = &response->body;
-  size_t skip = body->len > 0 && !response->head.is_encoded ? reader_bom(body->data, body->len) : 0;
-  if (skip > 0 && !lhead_says_json(L))
+  size_t skip = body->len > 0 ? reader_bom(body->data, body->len) : 0;
+  if (skip > 0 && (response->head.is_encoded || !head_says_json(&response->head)))
     skip = 0;
   if (body->len == skip)
     lua_pushliteral(L, "");
@@ -344,7 +343,7 @@ static int push_response(lua_State *L, struct http_response *response, bool may_
   lua_setfield(L, -2, "status");
   lua_pushnumber(L, (lua_Number)response->version / 10);
   lua_setfield(L, -2, "version");
-  lhead_set(L, &response->head.text);
+  lhead_set(L, &response->head);
   if (is_buffer)
     push_buffer(L, &response->body);
   else

@@ -14,6 +14,8 @@ local retry = require "pcapi.http.retry"
 local service_response = require "pcapi.service.response"
 local url = require "pcapi.url"
 
+local unpack = unpack or table.unpack -- luacheck: ignore 113 143
+
 local M = {}
 
 --- The resources of a client. Each file of `pcapi/service/resources` is one.
@@ -88,17 +90,13 @@ function M.new(options, base, transport, provider)
 end
 
 local function header_lines(self, call, ids, authorization_header)
-  local lines
+  local lines = self.lines
   if call.headers or call.content_type then
     lines = headers.lines(self.ours, { ["Content-Type"] = call.content_type },
       self.headers or nil, call.headers, RESERVED)
-  else
-    lines = {}
-    for i, ours in ipairs(self.lines) do
-      lines[i] = ours
-    end
   end
   local n = #lines
+  lines = { unpack(lines, 1, n + 4) } -- with room for more: otherwise the table would grow
   lines[n + 1] = authorization_header
   lines[n + 2] = "MS-RequestId: " .. ids.request_id
   lines[n + 3] = "MS-CorrelationId: " .. ids.correlation_id
@@ -108,16 +106,10 @@ local function header_lines(self, call, ids, authorization_header)
   return lines
 end
 
-local function request_of(self, call, ids, authorization_header)
+local function request_of(self, call, ids, authorization_header, now)
   -- never 0, which would mean no limit: after the deadline the transport returns the error
-  local left = math.max(call.deadline - self.transport:now(), 0.001)
-  return limits.apply({
-    method = call.method,
-    url = call.url,
-    headers = header_lines(self, call, ids, authorization_header),
-    body = call.body,
-    buffer = call.buffer,
-  }, left, { connect_timeout = self.connect_timeout, max_body = self.max_body or call.max_body })
+  local left = math.max(call.deadline - now, 0.001)
+  return limits.apply(call, left, self, header_lines(self, call, ids, authorization_header))
 end
 
 -- Turns the result of the transport into the result of the call.
@@ -139,11 +131,11 @@ local function read(self, call, ids, token, response, err)
     service_response.hide(response, token)
     return nil, service_response.error(response, ids, self.clock())
   end
-  response.request_id, response.correlation_id = service_response.ids(response, ids)
+  response.request_id, response.correlation_id, response.is_mfa_compliant =
+    service_response.facts(response, ids)
   if not ok then
     return nil, json_body.unreadable(response, message, why)
   end
-  response.is_mfa_compliant = service_response.is_mfa_compliant(response)
   return response
 end
 
@@ -190,7 +182,7 @@ local function sleep(self, pause)
 end
 
 -- The service throttles the tenant, not one call: the client's other calls would be refused, too,
--- so they wait.
+-- so they wait. Returns the time.
 local function await_pause(self, deadline)
   local now = self.transport:now()
   while now < self.paused_until do
@@ -208,7 +200,7 @@ local function await_pause(self, deadline)
     end
     now = self.transport:now()
   end
-  return true
+  return now
 end
 
 -- Seconds from a failed attempt to the next one; nil: there is none.
@@ -244,16 +236,16 @@ function Client:call(call)
   local token, header, err = authorize(self, call)
   local attempt, renewed = 0, false
   while token do
-    local ok
-    ok, err = await_pause(self, call.deadline)
-    if not ok then
+    local now
+    now, err = await_pause(self, call.deadline)
+    if not now then
       break
     end
     attempt = attempt + 1
     -- as little as possible stays on the stack: hundreds of tasks may wait here at once
     local response
     response, err = read(self, call, ids, token,
-      self.transport:send(request_of(self, call, ids, header)))
+      self.transport:send(request_of(self, call, ids, header, now)))
     if response then
       response.attempts = attempt
       return response

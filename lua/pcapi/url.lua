@@ -228,8 +228,11 @@ end
 -- @tparam ?table query name to string, number or boolean
 -- @treturn string with its question mark; empty for an empty table
 function M.query(query)
+  if not query then
+    return ""
+  end
   local members = {}
-  for name, value in pairs(query or {}) do
+  for name, value in pairs(query) do
     members[#members + 1] = M.escape(tostring(name)) .. "=" .. M.escape(tostring(value))
   end
   table.sort(members)

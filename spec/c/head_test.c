@@ -7,7 +7,7 @@
 
 /* Adds a text to a head line by line. Returns the first code that is not HEAD_OK. */
 static enum head_code read_all(struct head *h, const char *text, size_t max) {
-  head_init(h, max);
+  head_reset(h, max);
   while (*text) {
     const char *end = strchr(text, '\n');
     const size_t len = end ? (size_t)(end - text) + 1 : strlen(text);
@@ -20,18 +20,18 @@ static enum head_code read_all(struct head *h, const char *text, size_t max) {
 }
 
 static void expect(const char *text, enum head_code code, const char *sentence) {
-  struct head h;
+  struct head h = {.state = HEAD_START};
   check(read_all(&h, text, 1000) == code, sentence);
   check((head_message(code) == NULL) == (code == HEAD_OK), "a refusal has a message");
-  buf_free(&h.text);
+  head_free(&h);
 }
 
 static void results_in(const char *text, const char *head, const char *sentence) {
-  struct head h;
+  struct head h = {.state = HEAD_START};
   check(read_all(&h, text, 1000) == HEAD_OK && head_is_over(&h) && h.text.len == strlen(head) &&
             memcmp(h.text.data, head, h.text.len) == 0,
         sentence);
-  buf_free(&h.text);
+  head_free(&h);
 }
 
 static void stores_the_final_head(void) {
@@ -98,9 +98,55 @@ static void refuses(void) {
   }
 }
 
+static bool is_text(const struct head *h, struct head_span span, const char *text) {
+  return span.len == strlen(text) && memcmp(h->text.data + span.at, text, span.len) == 0;
+}
+
+static void finds_fields(void) {
+  struct head h = {.state = HEAD_START};
+  size_t count;
+  read_all(
+      &h,
+      "HTTP/1.1 103 Hints\r\nB: 2\r\n\r\nHTTP/1.1 200  Fine \r\nA-b:\t 1 2 \r\n  more\r\nC:\n\r\n",
+      1000);
+  const struct head_field *f = head_fields(&h, &count);
+  check(count == 3 && is_text(&h, h.reason, "Fine"), "the final head has a reason and fields");
+  check(count == 3 && is_text(&h, f[0].name, "A-b") && is_text(&h, f[0].value, "1 2") &&
+            is_text(&h, f[2].name, "C") && is_text(&h, f[2].value, ""),
+        "a field has a name, and a value without surrounding white space");
+  check(count == 3 && f[1].name.len == 0 && is_text(&h, f[1].value, "more"),
+        "a line that continues another is a field without a name");
+  read_all(&h, "HTTP/2 204 \r\nContent-encoding: x\r\nD: 1\r\n\r\n", 1000);
+  head_fields(&h, &count);
+  check(count == 2 && h.reason.len == 0 && h.is_encoded, "a head may be used again");
+  read_all(&h, "HTTP/2 204\r\n\r\n", 1000);
+  head_fields(&h, &count);
+  check(count == 0 && h.reason.len == 0 && !h.is_encoded, "and has nothing of the one before");
+  head_free(&h);
+}
+
+static void knows_json(void) {
+  static const char *const json[] = {"Content-Type: application/json; charset=utf-8",
+                                     "content-type:text/json", "CONTENT-TYPE: a/problem+json",
+                                     "Content-Type: a\r\n /json", "Content-Type: a/jsonl"};
+  static const char *const other[] = {"Content-Type: text/plain", "Content-Type: json",
+                                      "Content-Type: a/jso", "X: /json",
+                                      "Content-Type:\r\nX: /json"};
+  struct head h = {.state = HEAD_START};
+  char text[200];
+  for (int i = 0; i < 5; i++) {
+    snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\n%s\r\n\r\n", json[i]);
+    check(read_all(&h, text, 1000) == HEAD_OK && head_says_json(&h), "a content type says JSON");
+    snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\n%s\r\n\r\n", other[i]);
+    check(read_all(&h, text, 1000) == HEAD_OK && !head_says_json(&h),
+          "another type or header does not");
+  }
+  head_free(&h);
+}
+
 static void has_a_limit(void) {
-  struct head h;
-  head_init(&h, 100);
+  struct head h = {.state = HEAD_START};
+  head_reset(&h, 100);
   enum head_code code = HEAD_OK;
   int lines = 0;
   for (; lines < 100 && code == HEAD_OK; lines++) {
@@ -109,30 +155,38 @@ static void has_a_limit(void) {
       code = head_line(&h, "\r\n", 2);
   }
   check(code == HEAD_TOO_LARGE && lines <= 5, "interim responses count against its limit");
-  buf_free(&h.text);
+  head_free(&h);
   check(read_all(&h, "HTTP/1.1 200 OK\r\n\r\n", 30) == HEAD_OK, "it accepts a short head");
   for (code = HEAD_OK, lines = 0; lines < 100 && code == HEAD_OK; lines++)
     code = head_line(&h, "Trailer: 1\r\n", 12);
   check(code == HEAD_TOO_LARGE && lines <= 4, "trailers count against its limit");
-  buf_free(&h.text);
+  read_all(&h, "HTTP/1.1 200 OK\r\n", 1 << 24);
+  for (code = HEAD_OK, lines = 0; lines < 100000 && code == HEAD_OK; lines++)
+    code = head_line(&h, "A:\n", 3);
+  check(code == HEAD_TOO_LARGE && lines == 65537, "it has at most 65,536 headers");
+  head_free(&h);
 }
 
 static void survives_lack_of_memory(void) {
-  struct head h;
+  struct head h = {.state = HEAD_START};
   fail_alloc_at(1);
   check(read_all(&h, "HTTP/1.1 200 OK\r\n", 100) == HEAD_NO_MEMORY, "it reports lack of memory");
+  fail_alloc_at(2);
+  check(read_all(&h, "HTTP/1.1 200 OK\r\nA: 1\r\n", 100) == HEAD_NO_MEMORY, "also for a field");
   fail_alloc_at(0);
-  buf_free(&h.text);
+  head_free(&h);
 }
 
 int main(void) {
-  struct head h;
+  struct head h = {.state = HEAD_START};
   stores_the_final_head();
   refuses();
+  finds_fields();
+  knows_json();
   has_a_limit();
   survives_lack_of_memory();
   check(read_all(&h, "HTTP/1.1 200 OK\r\nA: 1\r\n", 100) == HEAD_OK && !head_is_over(&h),
         "it is not over before the empty line");
-  buf_free(&h.text);
+  head_free(&h);
   return check_result("head");
 }

@@ -45,7 +45,7 @@ static void check_pairs(lua_State *L) {
   }
 }
 
-static void push_response(lua_State *L, const struct buf *head) {
+static void push_response(lua_State *L, const struct head *head) {
   const int top = lua_gettop(L);
   lua_newtable(L);
   lhead_set(L, head);
@@ -54,7 +54,7 @@ static void push_response(lua_State *L, const struct buf *head) {
 
 /* Called by lua_pcall(), as an uncaught Lua error ends the process. */
 static int check_head(lua_State *L) {
-  const struct buf *head = lua_touserdata(L, 1);
+  const struct head *head = lua_touserdata(L, 1);
   lua_settop(L, 0);
   push_response(L, head);
   push_response(L, head);
@@ -83,7 +83,7 @@ static enum head_code read_lines(struct head *head, struct input in) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static lua_State *L;
-  struct head head;
+  struct head head = {.state = HEAD_START};
   if (!L) {
     L = luaL_newstate();
     lua_newtable(L);
@@ -92,14 +92,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     lua_setglobal(L, "header");
     lua_settop(L, 0);
   }
-  head_init(&head, HEADERS_MAX);
+  head_reset(&head, HEADERS_MAX);
   const enum head_code code = read_lines(&head, (struct input){data, size});
   claim((code == HEAD_OK) == (head_message(code) == NULL), "a refusal has a message");
   if (code == HEAD_OK && head_is_over(&head)) {
     lua_pushcfunction(L, check_head);
-    lua_pushlightuserdata(L, &head.text);
+    lua_pushlightuserdata(L, &head);
     claim(lua_pcall(L, 1, 0, 0) == 0, "headers cause no Lua error");
   }
-  buf_free(&head.text);
+  head_free(&head);
   return 0;
 }

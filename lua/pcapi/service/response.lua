@@ -40,34 +40,34 @@ local function claims_or_nil(value)
   return is_claims and value or nil
 end
 
---- The ids under which the service logged a request. The Partner API spells them `request-id` and
--- `client-request-id`.
--- @tparam table response `headers`
--- @tparam table sent `request_id` and `correlation_id` of the request
--- @treturn string MS-RequestId; as sent where the response has none
--- @treturn string MS-CorrelationId; likewise
-function M.ids(response, sent)
-  local request_id, correlation_id, other_request_id, other_correlation_id = core.header(response,
-    "ms-requestid", "ms-correlationid", "request-id", "client-request-id")
-  return request_id or other_request_id or sent.request_id,
-    correlation_id or other_correlation_id or sent.correlation_id
+-- Reads "true" or "false" in any case, also of JSON.
+local function boolean_or_nil(value)
+  value = value ~= nil and tostring(value):lower()
+  if value == "true" or value == "false" then
+    return value == "true"
+  end
 end
 
---- Whether the service finds the token compliant with MFA. It reports this if the request has
--- the header `ValidateMfa: true`; sources disagree whether in a header or in the body.
+--- Reads what the service says about a request, whether it succeeded or not.
+--
+-- The Partner API spells the ids `request-id` and `client-request-id`. The service reports whether
+-- the token is compliant with MFA if the request has the header `ValidateMfa: true`; sources
+-- disagree whether in a header or in the body.
 -- @tparam table response `headers`, `json`
--- @treturn ?boolean nil: the response does not say
-function M.is_mfa_compliant(response)
-  local verdict = core.header(response, "ismfacompliant")
+-- @tparam table sent `request_id` and `correlation_id` of the request
+-- @treturn string MS-RequestId, under which the service logged it; as sent where the response has
+-- none
+-- @treturn string MS-CorrelationId; likewise
+-- @treturn ?boolean whether the service finds the token compliant with MFA; nil: the response does
+-- not say
+function M.facts(response, sent)
+  local request_id, correlation_id, verdict, other_id, client_id = core.header(response,
+    "ms-requestid", "ms-correlationid", "ismfacompliant", "request-id", "client-request-id")
   if verdict == nil and type(response.json) == "table" then
     verdict = member(response.json, "isMfaCompliant")
   end
-  if verdict ~= nil then
-    verdict = tostring(verdict):lower()
-  end
-  if verdict == "true" or verdict == "false" then
-    return verdict == "true"
-  end
+  return request_id or other_id or sent.request_id,
+    correlation_id or client_id or sent.correlation_id, boolean_or_nil(verdict)
 end
 
 -- The shapes of failures. Each function takes a decoded object, and returns the fields of an error
@@ -275,8 +275,7 @@ function M.error(response, sent, now)
   fields.retry_after = retry.retry_after(response.headers, now)
   fields.message = message_for(fields, response)
   fields.hint = hint_for(fields)
-  fields.request_id, fields.correlation_id = M.ids(response, sent)
-  fields.is_mfa_compliant = M.is_mfa_compliant(response)
+  fields.request_id, fields.correlation_id, fields.is_mfa_compliant = M.facts(response, sent)
   return errors.new(fields)
 end
 

@@ -146,25 +146,29 @@ describe("the ids of a response", function()
     ["of the Partner API"] = { ["request-id"] = "r", ["client-request-id"] = "c" },
   } do
     it("are those " .. name, function()
-      assert.same({ "r", "c" }, { service_response.ids({ headers = case }, SENT) })
+      assert.same({ "r", "c" }, { service_response.facts({ headers = case }, SENT) })
     end)
   end
 
   it("are those that were sent if it has none", function()
-    assert.same({ "sent-r", "sent-c" }, { service_response.ids({ headers = {} }, SENT) })
+    assert.same({ "sent-r", "sent-c" }, { service_response.facts({ headers = {} }, SENT) })
     assert.same({ "r", "sent-c" },
-      { service_response.ids({ headers = { ["ms-requestid"] = "r" } }, SENT) })
+      { service_response.facts({ headers = { ["ms-requestid"] = "r" } }, SENT) })
   end)
 end)
 
 describe("is_mfa_compliant", function()
+  local function is_mfa_compliant(of)
+    return (select(3, service_response.facts(of, SENT)))
+  end
+
   for _, case in ipairs {
     { true, "true" }, { true, "True" }, { false, "false" }, { false, "FALSE" },
     { nil, "maybe" }, { nil, "" }, { nil, nil },
   } do
     it(("is %s for the header %s"):format(tostring(case[1]), tostring(case[2])), function()
       local headers = { ismfacompliant = case[2] }
-      assert.equal(case[1], (service_response.is_mfa_compliant { headers = headers }))
+      assert.equal(case[1], is_mfa_compliant { headers = headers })
     end)
   end
 
@@ -172,18 +176,18 @@ describe("is_mfa_compliant", function()
     for body, expected in pairs { ['{"isMfaCompliant":true}'] = true,
                                   ['{"isMfaCompliant":false}'] = false,
                                   ['{"IsMfaCompliant":"True"}'] = true } do
-      assert.equal(expected, service_response.is_mfa_compliant(response(200, body)))
+      assert.equal(expected, is_mfa_compliant(response(200, body)))
     end
   end)
 
   it("is read from the header first", function()
-    assert.is_false(service_response.is_mfa_compliant(response(200, '{"isMfaCompliant":true}',
+    assert.is_false(is_mfa_compliant(response(200, '{"isMfaCompliant":true}',
       { headers = { ismfacompliant = "false" } })))
   end)
 
   it("is unknown for a body without the field", function()
     for _, body in ipairs { "{}", "[]", "5", '"true"', "", '{"isMfaCompliant":5}' } do
-      assert.is_nil((service_response.is_mfa_compliant(response(200, body))))
+      assert.is_nil(is_mfa_compliant(response(200, body)))
     end
   end)
 end)
