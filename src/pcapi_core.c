@@ -9,7 +9,8 @@
 #include <curl/curl.h>
 
 /* Pushes a table with the versions that this library was built with and runs with, and with
- * libcurl's paths to the system's CA certificates (nil: libcurl has none). */
+ * libcurl's paths to the system's CA certificates (nil: libcurl has none). curl_version() would
+ * also ask OpenLDAP, which loads plugins for that: as long as half of the rest of the start. */
 static void push_build(lua_State *L) {
   const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
   lua_newtable(L);
@@ -17,7 +18,9 @@ static void push_build(lua_State *L) {
   lua_setfield(L, -2, "lua");
   lua_pushliteral(L, LIBCURL_VERSION);
   lua_setfield(L, -2, "libcurl_headers");
-  lua_pushstring(L, curl_version());
+  lua_pushfstring(L, "libcurl/%s %s zlib/%s", built->version,
+                  built->ssl_version ? built->ssl_version : "without TLS",
+                  built->libz_version ? built->libz_version : "none");
   lua_setfield(L, -2, "libcurl");
   lua_pushstring(L, built->cainfo);
   lua_setfield(L, -2, "ca_file");
