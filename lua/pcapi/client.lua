@@ -120,13 +120,15 @@ local function read(self, call, ids, token, response, err)
                           max_body = self.max_body or call.max_body })
     return nil, err
   end
-  local has_failed = response.status >= 300
-  local ok, message, why = json_body.decode(response, {
-    must = call.must_be_json, transport = self.transport, json = self.json,
-    ceilings = has_failed and limits.of_failure(call.deadline) or call.ceilings
-      or limits.of_text(self, call.deadline),
-    list = not has_failed and call.describe and call:describe(response) or nil,
-  })
+  local has_failed, reading = response.status >= 300, call.reading
+  if has_failed then
+    reading = limits.of_failure(self, call.deadline)
+  elseif not reading then
+    reading = limits.of_text(self, call.deadline)
+  elseif reading.describe then
+    reading:describe(response)
+  end
+  local ok, message, why = json_body.decode(response, reading)
   if has_failed then
     service_response.hide(response, token)
     return nil, service_response.error(response, ids, self.clock())
@@ -219,11 +221,10 @@ end
 -- @local
 -- @tparam table call `method`, `url`, `deadline` (by the transport's clock); optional `timeout`
 -- (seconds of the whole call, if not the client's own), `headers`, `body`, `content_type`,
--- `correlation_id`, `request_id`, `must_be_json`, `max_body` (bytes, if the client has no own),
--- `ceilings` (of its JSON, from `pcapi.http.limits`), `users_only` (an application's own token is
--- refused before it is sent), `describe` (method: takes the response, and returns the `list` for
--- @{pcapi.http.json_body}), `buffer` (boolean: the response may have a `buffer` of the core in
--- place of its body)
+-- `correlation_id`, `request_id`, `max_body` (bytes, if the client has no own), `users_only` (an
+-- application's own token is refused before it is sent), `reading` (how to read its JSON, from
+-- `pcapi.http.limits`; its method `describe`, if it has one, is called with the response before
+-- that), `buffer` (boolean: the response may have a `buffer` of the core in place of its body)
 -- @treturn[1] table the response: `status`, `reason`, `version`, `headers`, `body`,
 -- `json`, `request_id`, `correlation_id`, `is_mfa_compliant`, `attempts`
 -- @treturn[2] nil

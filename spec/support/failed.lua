@@ -1,5 +1,6 @@
 --- Failed responses of the service, and the errors that they mean.
 local json_body = require "pcapi.http.json_body"
+local limits = require "pcapi.http.limits"
 local service_response = require "pcapi.service.response"
 
 local M = {}
@@ -16,7 +17,7 @@ function M.response(status, body, changes)
   for name, value in pairs(changes or {}) do
     made[name] = value
   end
-  json_body.decode(made)
+  json_body.decode(made, limits.of_text {})
   return made
 end
 

@@ -117,14 +117,16 @@ end
 -- @return as @{send}
 function M.read(response, form, ids, now)
   local failed = response.status >= 300
-  json_body.decode(response, { must = not failed })
+  local reading = limits.of_text {}
+  reading.must = not failed
+  json_body.decode(response, reading)
   if failed or type(response.json) ~= "table" then
     hide_secrets(response, form)
   end
   if failed then
     return refused(response, ids, now)
   elseif type(response.json) ~= "table" then
-    local _, message = json_body.decode(response, { must = true })
+    local _, message = json_body.decode(response, reading)
     return errors.fail {
       kind = "protocol", status = response.status,
       message = "sign-in: " .. (message or "the response is not a JSON object"),

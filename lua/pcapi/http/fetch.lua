@@ -162,8 +162,7 @@ function M.fetch(address, options)
     limits.explain(err, options)
     return nil, err
   end
-  local ok, message, why = json_body.decode(response, { transport = transport,
-    ceilings = limits.of_text(options, deadline), json = options.json })
+  local ok, message, why = json_body.decode(response, limits.of_text(options, deadline, transport))
   if not ok and response.status < 300 then
     return nil, json_body.unreadable(response, message, why)
   end

@@ -59,32 +59,33 @@ local function read_by_cjson(text, ceilings)
   return value, { values = values, is_array = text:find "^\239?\187?\191?%s*%[" ~= nil }
 end
 
--- Reads a text within the ceilings. how: `checkpoint` and `step` (bytes) for a text that is to be
--- read in steps; `list` for the core; `by_cjson`; `judged`, the most bytes that lua-cjson may
--- judge. Returns the value, and facts if it knows some; or nil, a message, an offset, and `kind`
--- and `hint` of an error that is not the fault of the text.
-local function read(body, ceilings, how)
-  if how.by_cjson or core.json == "cjson" then
-    return read_by_cjson(text_of(body), ceilings)
+-- Reads a text within the ceilings; a long one in steps, if there is a checkpoint or a transport to
+-- make one of. Returns the value, and facts if it knows some; or nil, a message, an offset, and
+-- `kind` and `hint` of an error that is not the fault of the text.
+local function read(body, reading, checkpoint, step)
+  if reading.json == "cjson" or core.json == "cjson" then
+    return read_by_cjson(text_of(body), reading)
   end
-  local options = { values = ceilings.values, records = ceilings.records, list = how.list }
+  local transport, size = reading.transport, #body
+  step = step or transport and (transport.step or STEP) or math.huge
   local value, facts, offset, word
-  if how.checkpoint and #body >= 2 * how.step then
-    value, facts, offset, word = read_in_steps(body, options, how.checkpoint, how.step)
+  if size >= 2 * step then
+    checkpoint = checkpoint or M.checkpoint(transport, reading.deadline)
+    value, facts, offset, word = read_in_steps(body, reading, checkpoint, step)
   else
-    value, facts, offset, word = core.read(body, options)
+    value, facts, offset, word = core.read(body, reading)
   end
   if type(facts) ~= "string" then
     return value, facts
   elseif word == "values" or word == "records" then
-    local message, hint = limits.excess(ceilings, word == "records")
+    local message, hint = limits.excess(reading, word == "records")
     return nil, message, nil, { hint = hint }
   elseif word == "stopped" then
     return nil, facts, nil, M.timed_out(facts)
-  elseif word or #body > (how.judged or math.huge) then
+  elseif word or size > (transport and transport.judged or math.huge) then
     return nil, facts, offset
   end
-  return read_by_cjson(text_of(body), ceilings)
+  return read_by_cjson(text_of(body), reading)
 end
 
 --- Decodes a text, as `core.decode` does. For a text that is not JSON the message may differ.
@@ -94,8 +95,7 @@ end
 -- @tparam[opt=16384] number size bytes of a step
 -- @return the value; or nil, a message, and the offset in bytes
 function M.decode_text(text, checkpoint, size)
-  local value, message, offset = read(text, NO_CEILINGS,
-    { checkpoint = checkpoint, step = size or STEP })
+  local value, message, offset = read(text, NO_CEILINGS, checkpoint, size or STEP)
   if type(message) == "string" then
     return nil, message, offset
   end
@@ -123,14 +123,6 @@ function M.timed_out(message)
   return message == TIMED_OUT and { kind = "timeout", hint = "Raise {timeout}" } or nil
 end
 
---- How to read a body.
--- @table reading
--- @tfield[opt] boolean must the body must be JSON, whatever its content type
--- @tfield[opt] table transport its `breathe` is called between the steps of a long body
--- @tfield[opt] table ceilings from `pcapi.http.limits`; with a transport they need a deadline
--- @tfield[opt] string json `"cjson"`: by lua-cjson alone
--- @tfield[opt] table list describes records to the core, see `src/lreader.c`
-
 -- Whether a body is to be read as JSON.
 local function is_wanted(response, body, must)
   local kind = not must and #body > 0 and core.header(response, "content-type")
@@ -140,25 +132,19 @@ end
 --- Reads the body into `response.json`, if its content type or its first characters say that it
 -- is JSON. `response.read` gets what is known about it, if it is read as a list.
 -- @tparam table response `headers`, `body`; or in place of the body a `buffer` of the core
--- @tparam[opt] table reading see @{reading}
+-- @tparam table reading see `pcapi.http.limits`
 -- @treturn[1] boolean true
 -- @treturn[2] nil the body should be JSON and is not, or it cannot be read
 -- @treturn[2] string why not, with the offset in bytes
 -- @treturn[2] ?table `kind` and `hint` for @{unreadable}, if the text is not at fault
 function M.decode(response, reading)
-  reading = reading or {}
-  local body, transport = response.buffer or response.body, reading.transport
+  local body = response.buffer or response.body
   local must = is_wanted(response, body, reading.must)
   -- some proxies replace the content type
   if not must and not body:find("^\239?\187?\191?%s*[%[{]") then
     return true
   end
-  local ceilings = reading.ceilings or limits.of_text {}
-  local value, facts, offset, why = read(body, ceilings, {
-    by_cjson = reading.json == "cjson", list = reading.list,
-    checkpoint = transport and M.checkpoint(transport, ceilings.deadline),
-    step = transport and transport.step or STEP, judged = transport and transport.judged,
-  })
+  local value, facts, offset, why = read(body, reading)
   local is_read = type(facts) ~= "string"
   response.json, response.read = value, is_read and facts or nil
   if why then
@@ -167,7 +153,7 @@ function M.decode(response, reading)
     return true
   end
   return nil, ("the response is not JSON (%s): %s%s"):format(
-    response.headers["content-type"] or "no content type",
+    core.header(response, "content-type") or "no content type",
     #body == 0 and "it is empty" or is_read and "it is null" or facts,
     offset and #body > 0 and " at byte " .. offset or "")
 end

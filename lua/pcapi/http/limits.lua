@@ -91,31 +91,48 @@ function M.explain(err, options)
   end
 end
 
---- Returns the ceilings for the JSON of any response.
--- @tparam table options optionally `max_values`
--- @tparam number deadline of the transport's clock, for decoding
--- @treturn table `values`, `records`, `deadline`; `max_records` for the message
-function M.of_text(options, deadline)
+--- How to read a body: within which ceilings, and which way.
+-- @table reading
+-- @tfield number values the most JSON values
+-- @tfield number records the most records
+-- @tfield ?number max_records the option that both come from, for the message
+-- @tfield ?number deadline of the transport's clock; needed with a transport
+-- @tfield ?table transport its `breathe` is called between the steps of a long body
+-- @tfield ?string json `"cjson"`: by lua-cjson alone
+-- @tfield ?boolean must the body must be JSON, whatever its content type
+-- @tfield ?table list describes records to the core, see `src/lreader.c`
+
+--- Returns how to read any response.
+-- @tparam table options optionally `max_values`, `json` and `transport`
+-- @tparam[opt] number deadline of the transport's clock
+-- @tparam[opt] table transport in place of that of the options
+-- @treturn table @{reading}
+function M.of_text(options, deadline, transport)
   return { values = options.max_values or defaults.max_values, records = NO_LIMIT,
-           deadline = deadline }
+           deadline = deadline, transport = transport or options.transport or nil,
+           json = options.json }
 end
 
---- Returns the ceilings for the JSON of a failed response. If it is larger, only
--- its status is used.
--- @tparam number deadline of the transport's clock, for decoding
--- @treturn table `values`, `records`, `deadline`; `max_records` for the message
-function M.of_failure(deadline)
-  return { values = VALUES_OF_A_FAILURE, records = NO_LIMIT, deadline = deadline }
+--- Returns how to read a failed response. If it is larger, only its status is used.
+-- @tparam table options optionally `json` and `transport`
+-- @tparam number deadline of the transport's clock
+-- @treturn table @{reading}
+function M.of_failure(options, deadline)
+  return { values = VALUES_OF_A_FAILURE, records = NO_LIMIT, deadline = deadline,
+           transport = options.transport, json = options.json }
 end
 
---- Returns the ceilings for the JSON of a list, all its pages together.
--- @tparam table options optionally `max_records`
--- @tparam number deadline of the transport's clock, for decoding
--- @treturn table `values`, `records`, `deadline`; `max_records` for the message
-function M.of_list(options, deadline)
+--- Returns how to read a list, all its pages together.
+-- @tparam table options `clock`; optionally `max_records`, `json` and `transport`
+-- @tparam number deadline of the transport's clock
+-- @tparam table list describes the records
+-- @treturn table @{reading}, with `clock`, `total` (records so far) and `unreadable` (those among
+-- them that are not records)
+function M.of_list(options, deadline, list)
   local most = options.max_records or defaults.max_records
   return { values = most * VALUES_OF_A_RECORD, records = most, max_records = most,
-           deadline = deadline }
+           deadline = deadline, transport = options.transport, json = options.json, must = true,
+           list = list, clock = options.clock, total = 0, unreadable = 0 }
 end
 
 --- Lowers the ceilings by a page.

@@ -106,22 +106,38 @@ local function items_of(response, resource)
   return items
 end
 
+-- How to normalise the records of a response that is not as usual: as for `record.normalise`, with
+-- `read_again`, a function that reads the response without a list for the core.
+local function how_of(client, call, response)
+  return {
+    checkpoint = json_body.checkpoint(client.transport, call.deadline),
+    keeps = call.reading.filter and call.reading.filter.keeps,
+    read_again = function()
+      local plain = limits.of_list(client, call.deadline)
+      plain.values, plain.records = call.reading.values, call.reading.records
+      return json_body.decode(response, plain)
+    end,
+  }
+end
+
 --- The records of one response: those of a collection or a bare array, or the one object that it
 -- is. The service's documents disagree about which call returns which.
 -- @tparam table response `json`; and `read` or `body`
 -- @tparam table resource declaration of the call
--- @tparam[opt] table how `checkpoint` and `keeps` as for `record.normalise`; `read_again`, a
--- function that reads the response without a `list` for the core, and returns true, or nil and a
--- message
+-- @tparam[opt] pcapi.client client with `call`, if the response was `read`
+-- @tparam[opt] table call
 -- @treturn[1] table array
 -- @treturn[1] number how many elements were not objects; they are left out
--- @treturn[1] number how many elements there were, with those that `keeps` removed
+-- @treturn[1] number how many elements there were, with those that the filter of the call removed
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong with the shape
-function M.records(response, resource, how)
-  how = how or {}
-  local read = response.read or {}
+function M.records(response, resource, client, call)
+  local read = response.read or response
   local items, why = items_of(response, resource)
+  if read.list and items == read.list and not read.odd then
+    return items, 0, read.total
+  end
+  local how = call and how_of(client, call, response) or {}
   if read.list and items ~= read.list then
     -- the core took another array for the list: its elements may not be records
     local ok, message = nil, "the response has more than one list"
@@ -131,11 +147,9 @@ function M.records(response, resource, how)
     if not ok then
       return nil, message
     end
-    return M.records(response, resource, how)
+    return M.records(response, resource, client, call)
   elseif not items then
     return nil, why
-  elseif read.list and not read.odd then
-    return items, 0, read.total
   end
   local total = read.list and read.total or #items
   local records, unreadable = record.normalise(items, resource.description,
@@ -233,37 +247,37 @@ local function description_of(resource)
            roles = roles }
 end
 
--- The list for the core. The filter is made when the first page has come, by its time.
-local function describe(call, response)
-  local resource, reading = call.resource, call.reading
-  descriptions[resource] = descriptions[resource] or description_of(resource)
-  if not reading.matching then
-    return descriptions[resource]
-  elseif not reading.filter then
+-- Sets the list for the core, once the first page has come: the filter goes by its time.
+local function describe(reading, response)
+  local resource = reading.resource
+  if not reading.filter then
     local date = headers.date(response.headers, reading.clock())
     reading.filter = criteria.filter(reading.matching, resource, date)
     reading.list = setmetatable(reading.filter.core, { __index = descriptions[resource] })
   end
-  return reading.list
+end
+
+-- How to read the pages of a call.
+local function reading_of(client, resource, deadline, matching)
+  descriptions[resource] = descriptions[resource] or description_of(resource)
+  local reading = limits.of_list(client, deadline, descriptions[resource])
+  if matching then
+    reading.resource, reading.matching, reading.describe = resource, matching, describe
+  end
+  return reading
 end
 
 -- Reads a page: its records, and the page after it if there is one; or nil, nil, err. Counts in
 -- `call.reading`.
 local function read_page(client, resource, root, page, call, response)
   local reading = call.reading
-  local json = { must = true, transport = client.transport, ceilings = reading.ceilings,
-                 json = client.json }
-  local records, unreadable, total = M.records(response, resource, {
-    checkpoint = json_body.checkpoint(client.transport, call.deadline),
-    keeps = reading.filter and reading.filter.keeps,
-    read_again = function() return json_body.decode(response, json) end,
-  })
+  local records, unreadable, total = M.records(response, resource, client, call)
   if response.buffer then
     response.buffer:free()
   end
   local following, message
   if records then
-    limits.spend(reading.ceilings, response.read and response.read.values or 0, total)
+    limits.spend(reading, response.read and response.read.values or 0, total)
     reading.unreadable = reading.unreadable + unreadable
     reading.total = reading.total + total
     following, message = M.next_page(response, page, client.base, root)
@@ -281,8 +295,8 @@ local common = setmetatable({}, { __mode = "k" })
 
 local function new_call(resource, call)
   common[resource] = common[resource] or { __index = {
-    method = "GET", must_be_json = true, users_only = resource.users_only,
-    max_body = defaults.max_list_body, buffer = true, resource = resource, describe = describe,
+    method = "GET", users_only = resource.users_only, max_body = defaults.max_list_body,
+    buffer = true,
   } }
   return setmetatable(call, common[resource])
 end
@@ -316,7 +330,7 @@ local function read_pages(client, resource, call, root, response)
     seen[key] = true
     response, err = client:call(new_call(resource, {
       url = page.url, headers = page.headers, timeout = call.timeout, deadline = call.deadline,
-      correlation_id = call.correlation_id, ceilings = call.ceilings, reading = call.reading,
+      correlation_id = call.correlation_id, reading = call.reading,
     }))
     local more
     if response then
@@ -399,13 +413,11 @@ end
 -- @treturn[2] pcapi.error
 function M.list(client, resource, options)
   local deadline = client:deadline(options.timeout)
-  local ceilings = limits.of_list(client, deadline)
   local call = new_call(resource, {
     query = options.query, timeout = options.timeout, deadline = deadline, began = client.clock(),
-    ceilings = ceilings,
     correlation_id = options.correlation_id or core.uuid(),
-    reading = { matching = options.matching, clock = client.clock, ceilings = ceilings,
-                total = 0, unreadable = 0 },
+    reading = reading_of(client, resource, deadline, options.matching),
+    url = false, -- first_page sets it
   })
   local response, root = first_page(client, resource, call, 1)
   if not response then

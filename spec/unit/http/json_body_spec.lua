@@ -262,7 +262,7 @@ describe("pcapi.http.json_body", function()
   describe("decode", function()
     local function decode_body(kind, body, must)
       local made = { headers = { ["content-type"] = kind }, body = body }
-      local ok, message = json_body.decode(made, { must = must })
+      local ok, message = json_body.decode(made, { must = must, values = 1e6, records = 1e6 })
       return ok, made.json, message
     end
 
