@@ -108,7 +108,7 @@ end
 
 local function request_of(self, call, ids, authorization_header, now)
   -- never 0, which would mean no limit: after the deadline the transport returns the error
-  local left = math.max(call.deadline - now, 0.001)
+  local left = call.deadline > now + 0.001 and call.deadline - now or 0.001
   return limits.apply(call, left, self, header_lines(self, call, ids, authorization_header))
 end
 
@@ -133,7 +133,7 @@ local function read(self, call, ids, token, response, err)
     service_response.hide(response, token)
     return nil, service_response.error(response, ids, self.clock())
   end
-  response.request_id, response.correlation_id, response.is_mfa_compliant =
+  response.request_id, response.correlation_id, response.is_mfa_compliant, call.sent =
     service_response.facts(response, ids)
   if not ok then
     return nil, json_body.unreadable(response, message, why)
@@ -224,7 +224,8 @@ end
 -- `correlation_id`, `request_id`, `max_body` (bytes, if the client has no own), `users_only` (an
 -- application's own token is refused before it is sent), `reading` (how to read its JSON, from
 -- `pcapi.http.limits`; its method `describe`, if it has one, is called with the response before
--- that), `buffer` (boolean: the response may have a `buffer` of the core in place of its body)
+-- that), `buffer` (boolean: the response may have a `buffer` of the core in place of its body). Its
+-- `sent` becomes the header Date of the response
 -- @treturn[1] table the response: `status`, `reason`, `version`, `headers`, `body`,
 -- `json`, `request_id`, `correlation_id`, `is_mfa_compliant`, `attempts`
 -- @treturn[2] nil

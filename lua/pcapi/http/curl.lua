@@ -79,13 +79,13 @@ function M.new(options)
   }, Transport)
 end
 
-local has_warned = false
+local ngx = rawget(_G, "ngx")
+local has_warned = not ngx
 
 -- In a worker of nginx a blocking call stops all other requests, which is hardly intended.
 local function warn_in_nginx()
-  local ngx = rawget(_G, "ngx")
-  local phase = ngx and ngx.get_phase and ngx.get_phase()
-  if phase and phase ~= "init" and phase ~= "exit_worker" and not has_warned then
+  local phase = ngx.get_phase and ngx.get_phase()
+  if phase and phase ~= "init" and phase ~= "exit_worker" then
     has_warned = true
     ngx.log(ngx.WARN, "pcapi: this call blocks the nginx worker while it waits; require "
       .. '"pcapi.nginx" instead of "pcapi"')
@@ -94,7 +94,9 @@ end
 
 -- on_wait may send another request, or close the transport.
 local function send_blocking(self, request)
-  warn_in_nginx()
+  if not has_warned then
+    warn_in_nginx()
+  end
   local session, err = self.sessions:start(self.connection, request)
   if not session then
     return nil, err

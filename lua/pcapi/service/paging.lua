@@ -32,16 +32,18 @@ local capitalized = setmetatable({}, {
   end,
 })
 
--- A member in either casing; nil also for a value without members.
-local function member(object, name)
-  if type(object) ~= "table" then
-    return nil
-  end
+-- A member of an object in either casing.
+local function either(object, name)
   local value = object[name]
   if value == nil then
     value = object[capitalized[name]]
   end
   return value
+end
+
+-- The same; nil for a value without members.
+local function member(object, name)
+  return type(object) == "table" and either(object, name) or nil
 end
 
 -- An empty array is decoded like an empty object.
@@ -65,7 +67,7 @@ end
 
 -- The number of records that the service reports.
 local function total_of(object)
-  local total = member(object, "totalCount")
+  local total = either(object, "totalCount")
   return record.integer(total == nil and object["@odata.count"] or total)
 end
 
@@ -92,7 +94,7 @@ local function items_of(response, resource)
   if type(json) ~= "table" then
     return nil, "the response is a single value, not a list of records"
   end
-  local items = member(json, "items")
+  local items = either(json, "items")
   if items == nil and is_array_text(response) then
     items = json -- only the text tells an empty array from an empty object
   elseif items == nil then
@@ -161,7 +163,7 @@ end
 local function continuation(response)
   local token = core.header(response, "ms-continuationtoken")
   if not token and response.json[1] == nil then
-    token = member(response.json, "continuationToken")
+    token = either(response.json, "continuationToken")
   end
   return token
 end
@@ -212,19 +214,19 @@ end
 -- @treturn[3] string why the link or token cannot be followed
 function M.next_page(response, page, base, root)
   local json = response.json
-  local links = member(json, "links")
+  local links = either(json, "links")
   local link = links and member(links, "next")
   local uri = link and member(link, "uri")
-  if is_text(uri) then
+  if uri and is_text(uri) then
     return linked_page(uri, link, base, root)
   end
   local token = continuation(response)
-  if is_text(token) then
+  if token and is_text(token) then
     local ok, why = headers.is_valid("MS-ContinuationToken", token)
     return ok and { url = page.url, headers = { ["MS-ContinuationToken"] = token } } or nil, why
   end
   uri = json["@odata.nextLink"]
-  if is_text(uri) then
+  if uri and is_text(uri) then
     return linked_page(uri, nil, base, root)
   end
 end
@@ -396,7 +398,7 @@ local function whole_list(client, resource, call, root, response)
     is_mfa_compliant = response.is_mfa_compliant, unreadable = reading.unreadable,
     total_count = total,
     truncated = resource.cap ~= nil and returned >= resource.cap or total > returned,
-    sent = core.header(response, "date"), received = received, began = call.began,
+    sent = call.sent, received = received, began = call.began,
     without_time = filter and filter.without_time,
     covered_since = filter and filter.covered_since,
     resource = resource, clock = client.clock,
@@ -417,7 +419,7 @@ function M.list(client, resource, options)
     query = options.query, timeout = options.timeout, deadline = deadline, began = client.clock(),
     correlation_id = options.correlation_id or core.uuid(),
     reading = reading_of(client, resource, deadline, options.matching),
-    url = false, -- first_page sets it
+    url = false, sent = nil, -- set later
   })
   local response, root = first_page(client, resource, call, 1)
   if not response then

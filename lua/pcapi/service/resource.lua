@@ -106,17 +106,18 @@ local function query_of(declaration, options)
   return query
 end
 
+local NONE = {}
+
 local function make_method(name, declaration)
   local schema = schema_of(declaration)
   return function(self, options)
-    if type(self) ~= "table" or rawget(self, "client") == nil then
+    local client = type(self) == "table" and rawget(self, "client")
+    if not client then
       error(("call it with a colon: client.%s{…}"):format(declaration.name:gsub("%.", ":")), 2)
+    elseif options == nil then
+      return paging.list(client, declaration, NONE)
     end
     options = check.options(options, schema, name)
-    local client = self.client
-    if next(options) == nil then
-      return paging.list(client, declaration, options)
-    end
     local query, message = query_of(declaration, options)
     local matching
     if not message then

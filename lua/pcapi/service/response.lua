@@ -42,7 +42,9 @@ end
 
 -- Reads "true" or "false" in any case, also of JSON.
 local function boolean_or_nil(value)
-  value = value ~= nil and tostring(value):lower()
+  if value ~= "true" and value ~= nil then
+    value = tostring(value):lower()
+  end
   if value == "true" or value == "false" then
     return value == "true"
   end
@@ -60,14 +62,15 @@ end
 -- @treturn string MS-CorrelationId; likewise
 -- @treturn ?boolean whether the service finds the token compliant with MFA; nil: the response does
 -- not say
+-- @treturn ?string the header Date
 function M.facts(response, sent)
-  local request_id, correlation_id, verdict, other_id, client_id = core.header(response,
-    "ms-requestid", "ms-correlationid", "ismfacompliant", "request-id", "client-request-id")
+  local request_id, correlation_id, verdict, date, other_id, client_id = core.header(response,
+    "ms-requestid", "ms-correlationid", "ismfacompliant", "date", "request-id", "client-request-id")
   if verdict == nil and type(response.json) == "table" then
     verdict = member(response.json, "isMfaCompliant")
   end
   return request_id or other_id or sent.request_id,
-    correlation_id or client_id or sent.correlation_id, boolean_or_nil(verdict)
+    correlation_id or client_id or sent.correlation_id, boolean_or_nil(verdict), date
 end
 
 -- The shapes of failures. Each function takes a decoded object, and returns the fields of an error
