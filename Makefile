@@ -232,12 +232,17 @@ coverage:
 	  test-lua test-c
 	@$(LUA) dev/coverage build/coverage
 
-# Measures pcapi and those of its peers that can be installed. Each peer finds the system's CAs itself.
+# Measures pcapi, as make install installs it, and those of its peers that can be installed. Each
+# peer finds the system's CAs itself.
 DEFAULT_CAS := env -u SSL_CERT_FILE -u SSL_CERT_DIR -u CURL_CA_BUNDLE -u REQUESTS_CA_BUNDLE
+BENCHED     := $(CURDIR)/build/bench/installed
+BENCHED_LUA := $(BENCHED)/share/lua/$(ABI)
 bench: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
 	@for package in $(BENCH_NEEDS); do dev/need $$package || true; done
-	@$(DEFAULT_CAS) sandbox/run bench/run
+	@PREFIX=$(BENCHED) ABI=$(ABI) OUT=$(OUT) lua5.4 dev/install command >/dev/null
+	@LUA_PATH='$(BENCHED_LUA)/?.lua;$(BENCHED_LUA)/?/init.lua;$(CURDIR)/?.lua;;' $(DEFAULT_CAS) \
+	  sandbox/run bench/run
 
 # The measured nginx has CPU 0. The sandbox and the client that sends requests share the other CPU.
 bench-nginx:
