@@ -48,7 +48,7 @@ bool head_is_word(const char *text, size_t len, const char *word, size_t word_le
 }
 
 /* Whether a span is the literal. */
-#define IS(s, word) head_is_word((s).p, (size_t)((s).end - (s).p), word, sizeof word - 1)
+#define IS(s, word) head_is_word((s).p, (size_t)((s).end - (s).p), word, sizeof(word) - 1)
 
 /* Returns the three digits in a line such as "HTTP/1.1 200 OK"; NULL if it is not a status line.
  * libcurl writes the status line of HTTP/2 as "HTTP/2 200 ". */

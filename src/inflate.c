@@ -28,7 +28,7 @@ struct inflate {
  */
 static void *allocate(void *opaque, uInt items, uInt size) {
   (void)opaque;
-  return size == 0 || items <= SIZE_MAX / size ? malloc((size_t)items * size) : NULL;
+  return size > 0 && items <= SIZE_MAX / size ? malloc((size_t)items * size) : NULL;
 }
 
 static void release(void *opaque, void *block) {
