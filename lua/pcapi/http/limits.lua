@@ -40,7 +40,7 @@ M.SILENCE = 20
 
 --- Makes a request for a transport, with its limits.
 -- @tparam table call `method`, `url`; optionally `headers` (lines), `body`, `on_wait`, `buffer`,
--- and `max_body` for options without one
+-- `timing`, and `max_body` for options without one
 -- @tparam ?number timeout seconds
 -- @tparam table options optionally `connect_timeout` (seconds) and `max_body` (bytes)
 -- @tparam[opt] table lines in place of `call.headers`
@@ -50,7 +50,7 @@ function M.apply(call, timeout, options, lines)
   local connect_timeout = options.connect_timeout or defaults.connect_timeout
   return {
     method = call.method, url = call.url, headers = lines or call.headers, body = call.body,
-    on_wait = call.on_wait, buffer = call.buffer, timeout = timeout,
+    on_wait = call.on_wait, buffer = call.buffer, timing = call.timing, timeout = timeout,
     connect_timeout = connect_timeout < timeout and connect_timeout or timeout,
     max_body = options.max_body or call.max_body or defaults.max_body, max_headers = MAX_HEADERS,
   }
