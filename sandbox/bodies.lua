@@ -1,6 +1,7 @@
 --- Writes the bodies of successful responses, in every format that the service has used.
 local cache = require "sandbox.cache"
 local json = require "sandbox.json"
+local story = require "sandbox.story"
 
 local M = {}
 
@@ -26,13 +27,24 @@ local function write(fields, index, settings)
   return json.object(fields, settings)
 end
 
+-- The number of records in the whole list.
+local function count_of(call)
+  return call.story and #story.records(call) or call.settings.records or call.route.count
+end
+
+local function record_of(call, index, count)
+  if call.story then
+    return story.records(call)[index]:write(call.settings)
+  end
+  return call.route.record(index, count, call.settings)
+end
+
 local function items_of(call)
-  local settings, route, dates = call.settings, call.route, call.dates
-  local count = settings.records or route.count
+  local settings, dates, count = call.settings, call.dates, count_of(call)
   local size = settings.page or count
   local items = {}
   for index = (call.page - 1) * size + 1, math.min(call.page * size, count) do
-    local fields = route.record(index, count, settings)
+    local fields = record_of(call, index, count)
     local date = dates and fields[2] -- the first field of an adoption row is loginDate
     if not date or date >= dates.from and date <= dates.to then
       items[#items + 1] = write(fields, index, settings)
@@ -43,8 +55,7 @@ end
 
 local function has_next(call)
   local size = call.settings.page
-  return size and (call.settings.links == "loop"
-    or call.page * size < (call.settings.records or call.route.count))
+  return size and (call.settings.links == "loop" or call.page * size < count_of(call))
 end
 
 --- Makes the continuation token of a page. It contains characters that must be encoded in a query.
@@ -131,7 +142,7 @@ end
 -- As Microsoft Graph sends a collection (OData JSON Format).
 local function odata(call, items)
   local settings = call.settings
-  local total = call.dates and #items or settings.records or call.route.count
+  local total = call.dates and #items or count_of(call)
   local fields = {
     "@odata.context", call.scheme .. "://" .. call.host .. "/v1/$metadata#" .. call.route.name,
     "@odata.count", total, "value", json.raw(json.array(items)),
@@ -198,7 +209,7 @@ local stored = cache.new(256 * 1024 * 1024)
 -- The settings that change a successful body.
 local SHAPING = { "records", "seed", "spelling", "ip", "casing", "shape", "scalars", "nulls",
                   "extra", "hostile", "odd_times", "bom", "pretty", "page", "links", "carrier",
-                  "compliant" }
+                  "compliant", "newest" }
 
 -- Equal settings have equal keys.
 local function key_of_settings(settings)
@@ -214,7 +225,7 @@ local shapes = setmetatable({}, { __mode = "k" })
 local function key_of(call)
   local settings, dates = call.settings, call.dates
   shapes[settings] = shapes[settings] or key_of_settings(settings)
-  local key = call.path .. " " .. call.page .. " " .. shapes[settings]
+  local key = call.path .. " " .. call.page .. " " .. shapes[settings] .. (call.story or "")
   if dates then
     key = key .. " " .. dates.from .. " " .. dates.to
   end

@@ -36,11 +36,16 @@ local function faults_of(call)
   end }) or settings
 end
 
+-- The clock of the response.
+local function date()
+  return ngx.header.date or ngx.http_time(ngx.time())
+end
+
 --- Returns the Retry-After header for a value of the setting `retry_after`.
 function M.retry_after(value)
   local wait = value and value:match("^date:(%d+)$")
   if wait then
-    return ngx.http_time(ngx.time() + tonumber(wait))
+    return ngx.http_time(ngx.parse_http_time(date()) + tonumber(wait))
   end
   return value == "garbage" and "soon" or value
 end
@@ -54,7 +59,7 @@ local function refuse_by_reason(call)
   local socket = assert(ngx.req.socket(true))
   socket:send(table.concat({
     "HTTP/1.1 401 Unauthorized - MFA required", "WWW-Authenticate: " .. challenge,
-    "Date: " .. ngx.http_time(ngx.time()), "Request-Context: " .. call.request_context,
+    "Date: " .. date(), "Request-Context: " .. call.request_context,
     "MS-RequestId: " .. call.request_id, "MS-CorrelationId: " .. call.correlation_id,
     "Transfer-Encoding: chunked", "Connection: close", "", "0", "", "" }, "\r\n"))
 end
@@ -224,7 +229,7 @@ end
 -- The head of the response in HTTP/1.1. Over HTTP/2 only its length is used.
 local function head_of(call, text)
   return table.concat({
-    "HTTP/1.1 200 OK", "Date: " .. ngx.http_time(ngx.time()),
+    "HTTP/1.1 200 OK", "Date: " .. date(),
     "Content-Type: " .. ngx.header.content_type, "Content-Length: " .. #text,
     "MS-RequestId: " .. call.request_id, "MS-CorrelationId: " .. call.correlation_id, "", ""
   }, "\r\n")

@@ -11,6 +11,11 @@ function M.make()
                                                            four() % 4096, four(), four(), four())
 end
 
+--- Makes the GUID of a text: the same text has the same GUID.
+function M.from(text)
+  return (ngx.md5(text):gsub("^(%x%x%x%x%x%x%x%x)(%x%x%x%x).(%x%x%x).(%x%x%x)", "%1-%2-4%3-8%4-"))
+end
+
 local X = "%x"
 local FORM = "^" .. table.concat({ X:rep(8), X:rep(4), X:rep(4), X:rep(4), X:rep(12) }, "%-") .. "$"
 

@@ -12,6 +12,7 @@ local login = require "sandbox.login"
 local records = require "sandbox.records"
 local respond = require "sandbox.respond"
 local settings_of = require "sandbox.settings"
+local story = require "sandbox.story"
 local token = require "sandbox.token"
 
 local M = {}
@@ -19,10 +20,11 @@ local M = {}
 local AUDIENCE = "https://api.partnercenter.microsoft.com"
 
 local ROUTES = {
-  nonMfaCompliantPartnerPrincipals = { record = records.principal, count = 25 },
-  applicationmfaadoptionstatus = { record = records.adoption, count = 21, shape = "array",
-                                   takes_dates = true },
-  partnerRequests = { record = records.request, count = 60 },
+  nonMfaCompliantPartnerPrincipals = { list = "principals", record = records.principal,
+                                       count = 25 },
+  applicationmfaadoptionstatus = { list = "adoption", record = records.adoption, count = 21,
+                                   shape = "array", takes_dates = true },
+  partnerRequests = { list = "requests", record = records.request, count = 60 },
   customers = { record = records.customer, count = 3, takes_post = true },
 }
 for name, route in pairs(ROUTES) do
@@ -229,9 +231,9 @@ local function refuse(call)
 end
 
 local function add_headers(call)
-  if call.claims and tonumber(call.claims.skew) then -- the same clock as the sign-in endpoints
-    ngx.header.date = ngx.http_time(ngx.time() + tonumber(call.claims.skew))
-  end
+  local skew = call.claims and tonumber(call.claims.skew) -- as the clock of the sign-in endpoints
+  local now = call.now or skew and ngx.time() + skew
+  ngx.header.date = now and ngx.http_time(now)
   ngx.header["MS-RequestId"] = call.request_id
   ngx.header["MS-CorrelationId"] = call.correlation_id
   ngx.header["MS-CV"] = ngx.encode_base64(call.request_id:sub(1, 12)) .. ".0"
@@ -272,6 +274,16 @@ local function serve(call)
   faults.send(call, bodies.published(call))
 end
 
+-- Limits the settings to the list of the call, and plays its story. Returns an error message, or
+-- nil.
+local function find_list(call)
+  call.list = call.route and call.route.list
+  call.settings = settings_of.for_list(call.settings, call.list)
+  if call.list and call.settings.story then
+    return select(2, story.play(call))
+  end
+end
+
 --- Responds to the current request.
 function M.respond()
   local path = ngx.var.uri
@@ -296,6 +308,10 @@ function M.respond()
     gauge.arrive(call.settings.label)
   end
   call.route = route_of(path, call.settings)
+  reason = find_list(call)
+  if reason then
+    return respond(400, "text/plain", "sandbox: " .. reason .. "\n")
+  end
   add_headers(call)
   serve(call)
 end

@@ -127,29 +127,58 @@ local function address(throw)
   return string.format("2001:db8:%x::%x", throw(65535), throw(65535))
 end
 
+--- Writes a user who signed in without MFA.
+-- @tparam table who `objectId`, `tenantId`, `upn`
+-- @tparam string date when
+-- @tparam table settings
+-- @treturn table name, value, name, value…
+function M.write_principal(who, date, settings)
+  local name = settings.spelling == "login" and "lastNonMfaCompliantLoginDateTime"
+    or "lastNonMfaCompliantRequestDateTime"
+  return { "objectId", who.objectId, "tenantId", who.tenantId, "upn", who.upn, name, date }
+end
+
+--- Writes a row of adoption: the request counts of one application on one day.
+-- @tparam string date
+-- @tparam number compliant requests with MFA
+-- @tparam number total
+-- @tparam table app `id`, `name`
+function M.write_adoption(date, compliant, total, app)
+  return { "loginDate", date, "mfaCompliantRequestCount", compliant, "totalRequestCount", total,
+           "applicationId", app.id, "applicationName", app.name }
+end
+
+--- Writes a partner request.
+-- @tparam table who `objectId`, `tenantId`, `upn`
+-- @tparam table what `id`, `correlation_id`, `operation`, `date`, `ip`, `app` (its id), `mfa`
+-- @tparam table settings
+function M.write_request(who, what, settings)
+  return { "requestId", what.id, "correlationId", what.correlation_id,
+           "operationName", what.operation, "requestDateTime", what.date,
+           settings.ip or "ipAddress", what.ip,
+           "objectId", who.objectId, "tenantId", who.tenantId, "upn", who.upn,
+           "applicationId", what.app, "mfaCompliant", what.mfa }
+end
+
 --- Makes a user who signed in without MFA.
 -- @tparam number index of the record, from 1
 -- @tparam number count number of records
 -- @tparam table settings
 -- @treturn table name, value, name, value…
 function M.principal(index, count, settings)
-  local who = user(index, settings)
-  local date = settings.spelling == "login" and "lastNonMfaCompliantLoginDateTime"
-    or "lastNonMfaCompliantRequestDateTime"
-  return { "objectId", who.objectId, "tenantId", who.tenantId, "upn", who.upn,
-           date, moment(index, count, dice(settings.seed, 4, index), settings) }
+  local date = moment(index, count, dice(settings.seed, 4, index), settings)
+  return M.write_principal(user(index, settings), date, settings)
 end
 
---- Makes a row of adoption: the request counts of one application on one day.
+--- Makes a row of adoption.
 function M.adoption(index, count, settings)
   local applications = math.max(#APPLICATIONS, math.ceil(count / 7))
   local day, which = math.floor((index - 1) / applications), (index - 1) % applications + 1
   local throw = dice(settings.seed, 5, index)
-  local app = application(which, settings)
   local total = index % 17 == 0 and 0 or throw(400) -- some days have no requests
-  return { "loginDate", os.date("!%Y-%m-%d", STARTED - day * DAY),
-           "mfaCompliantRequestCount", total - math.floor(total * throw(100) / 200),
-           "totalRequestCount", total, "applicationId", app.id, "applicationName", app.name }
+  return M.write_adoption(os.date("!%Y-%m-%d", STARTED - day * DAY),
+                          total - math.floor(total * throw(100) / 200), total,
+                          application(which, settings))
 end
 
 --- Makes a partner request.
@@ -157,13 +186,11 @@ function M.request(index, count, settings)
   local throw = dice(settings.seed, 6, index)
   local who = user(throw(25), settings)
   local id = guid(throw)
-  return { "requestId", id, "correlationId", throw(3) > 1 and guid(throw) or "",
-           "operationName", hostile_or(pick(OPERATIONS, throw), settings, index),
-           "requestDateTime", moment(index, count, throw, settings),
-           settings.ip or "ipAddress", address(throw),
-           "objectId", who.objectId, "tenantId", who.tenantId, "upn", who.upn,
-           "applicationId", application(throw(#APPLICATIONS), settings).id,
-           "mfaCompliant", throw(3) > 1 }
+  return M.write_request(who, {
+    id = id, correlation_id = throw(3) > 1 and guid(throw) or "",
+    operation = hostile_or(pick(OPERATIONS, throw), settings, index),
+    date = moment(index, count, throw, settings), ip = address(throw),
+    app = application(throw(#APPLICATIONS), settings).id, mfa = throw(3) > 1 }, settings)
 end
 
 --- Makes a customer, for calls outside of security.

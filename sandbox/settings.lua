@@ -2,6 +2,8 @@
 --
 -- They are in the request header X-Sandbox or in the token's claim `scenario`. A value
 -- may be percent-encoded. Unknown names and values are errors, so that a typo fails the test.
+local guid = require "sandbox.guid"
+
 local M = {}
 
 local function whole(least, most)
@@ -41,15 +43,38 @@ local function one_of(...)
   end
 end
 
+local function id(value)
+  return guid.is(value) and value or nil
+end
+
 local function retry_after(value)
   return value:find("^%d+$") and value or value:match("^date:%d+$") or value:match("^garbage$")
 end
 
 --- Functions that parse a value; each returns the parsed value, or nil if the value is invalid.
 M.kinds = { whole = whole, seconds = seconds, flag = flag, any = any, one_of = one_of,
-            retry_after = retry_after }
+            id = id, retry_after = retry_after }
 
---- Parsers by the name of the setting.
+--- Parsers of the settings that `only` limits to one list, by the name of the setting.
+M.limited = {
+  -- error responses
+  status = whole(300, 599), error = one_of("A", "B", "C", "D", "E", "F"), code = any, text = any,
+  retry_after = retry_after, redirect = any,
+  mfa = one_of("900421", "10001", "reason", "claims401", "claims403", "html"),
+  -- the transport
+  delay = seconds, trickle = flag, cut = one_of("headers", "body", "random", "connection"),
+  stall = seconds, mishaps = share(0.25),
+  body = one_of("truncated", "garbage", "empty", "html", "text", "deep", "huge", "huge-length",
+                "bomb"),
+  bytes = whole(1, 2 ^ 40), bigheaders = whole(1, 2 ^ 20), type = any,
+  -- which requests fail
+  times = whole(1, 1000), on_page = whole(1, 200000), chance = share(1),
+  only = one_of("principals", "adoption", "requests"),
+  -- the records of a story
+  newest = whole(0, 10000),
+}
+
+--- Parsers of all settings, by the name of the setting.
 M.known = {
   -- records and their format
   records = whole(0, 200000), seed = whole(0, 1000000),
@@ -62,22 +87,14 @@ M.known = {
   -- pages
   page = whole(1, 200000), carrier = one_of("link", "body", "header"),
   links = one_of("relative", "v1", "bare", "absolute", "foreign", "http", "loop", "none"),
-  -- error responses
-  status = whole(300, 599), error = one_of("A", "B", "C", "D", "E", "F"), code = any, text = any,
-  retry_after = retry_after, redirect = any, enforce = flag,
-  mfa = one_of("900421", "10001", "reason", "claims401", "claims403", "html"),
-  compliant = one_of("true", "false", "True", "False", "none", "body"),
-  -- the transport
-  delay = seconds, trickle = flag, cut = one_of("headers", "body", "random", "connection"),
-  stall = seconds, mishaps = share(0.25),
-  body = one_of("truncated", "garbage", "empty", "html", "text", "deep", "huge", "huge-length",
-                "bomb"),
-  bytes = whole(1, 2 ^ 40), bigheaders = whole(1, 2 ^ 20), type = any,
-  -- which requests fail, and the path of the service
-  times = whole(1, 1000), on_page = whole(1, 200000), revoke_after = whole(0, 1000),
-  chance = share(1), serve = one_of("v1", "pcapi"),
-  label = any,
+  -- tokens, and the path of the service
+  enforce = flag, compliant = one_of("true", "false", "True", "False", "none", "body"),
+  revoke_after = whole(0, 1000), serve = one_of("v1", "pcapi"),
+  label = any, story = any, tenant = id,
 }
+for name, parse in pairs(M.limited) do
+  M.known[name] = parse
+end
 
 --- Presets: several settings under one name.
 M.presets = {
@@ -108,7 +125,11 @@ M.presets = {
 
 -- A setting that has no effect without another one is an error.
 local NEEDS = { links = "page", carrier = "page", on_page = "page", error = "status",
-                code = "status", text = "status", retry_after = "status", bytes = "body" }
+                code = "status", text = "status", retry_after = "status", bytes = "body",
+                newest = "story", tenant = "story" }
+
+-- The records of a story are those that it tells.
+local NOT_IN_A_STORY = { "records", "seed", "odd_times", "hostile" }
 
 local function unescape(text)
   return (text:gsub("%%(%x%x)", function(digits)
@@ -153,7 +174,7 @@ function M.read(text, settings, words)
   return settings
 end
 
---- Checks that no setting lacks another one that it needs.
+--- Checks that every setting has an effect beside the others.
 -- @treturn[1] true
 -- @treturn[2] nil
 -- @treturn[2] string the error message
@@ -163,7 +184,29 @@ function M.check(settings)
       return nil, name .. " needs " .. other
     end
   end
+  for _, name in ipairs(settings.story and NOT_IN_A_STORY or {}) do
+    if settings[name] ~= nil then
+      return nil, name .. " has no effect with story"
+    end
+  end
   return true
+end
+
+--- Returns the settings for one list: without those that `only` limits to another one.
+-- @tparam table settings
+-- @tparam ?string list a value of `only`
+-- @treturn table
+function M.for_list(settings, list)
+  if not settings.only or settings.only == list then
+    return settings
+  end
+  local rest = {}
+  for name, value in pairs(settings) do
+    if not M.limited[name] then
+      rest[name] = value
+    end
+  end
+  return rest
 end
 
 return M

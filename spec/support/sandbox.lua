@@ -81,6 +81,33 @@ function M.authorized(settings, options)
   return M.fetch("/v1/nonMfaCompliantPartnerPrincipals", options)
 end
 
+local function time_of(now)
+  return type(now) == "number" and os.date("!%Y-%m-%dT%H:%M:%SZ", now) or now
+end
+
+local function post(path, body)
+  local response = assert(M.fetch(path, { method = "POST", body = body }))
+  return response.status == 200 and true or nil, response.body
+end
+
+--- Stores a story (see sandbox/README.md), which the setting `story=LABEL` plays.
+-- @tparam string text one event a line
+-- @tparam ?string|number now its time in UTC, as text or in epoch seconds; by default the real time
+-- @tparam ?string label of a story that this text replaces
+-- @treturn string its label
+function M.story(text, now, label)
+  label = label or core.uuid()
+  assert(post("/_sandbox/story?label=" .. label .. (now and "&now=" .. time_of(now) or ""), text))
+  return label
+end
+
+--- Sets the time of a story.
+-- @tparam string label
+-- @tparam string|number now in UTC, as text or in epoch seconds
+function M.set_clock(label, now)
+  assert(post("/_sandbox/story/clock?label=" .. label .. "&now=" .. time_of(now), ""))
+end
+
 local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
