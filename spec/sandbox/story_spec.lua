@@ -1,0 +1,416 @@
+--- Tests the sandbox's stories: the lists of days, at the time that a spec sets.
+local settings = require "sandbox.settings"
+local token = require "sandbox.token"
+local api = require "spec.support.api"
+
+local URL = os.getenv("PCAPI_SANDBOX_URL")
+local sandbox = URL and require "spec.support.sandbox"
+local sandbox_it = api.needing_sandbox(it, pending)
+local PATHS = { principals = "/v1/nonMfaCompliantPartnerPrincipals",
+                adoption = "/v1/applicationmfaadoptionstatus", requests = "/v1/partnerRequests" }
+local APP = "5f0b3c1e-0000-4000-8000-0000000000bb"
+local ID = "5f0b3c1e-0000-4000-8000-000000000001"
+local OTHER_TENANT = "5f0b3c1e-0000-4000-8000-0000000000aa"
+
+local Story = {}
+Story.__index = Story
+
+-- Tells a story to the sandbox.
+local function tell(text, now)
+  return setmetatable({ label = sandbox.story(text, now) }, Story)
+end
+
+function Story:at(now)
+  sandbox.set_clock(self.label, now)
+  return self
+end
+
+-- Sends a request for a list.
+function Story:fetch(list, more, claims)
+  return api.fetch { path = PATHS[list], token = token.mint(claims),
+                     settings = "story=" .. self.label .. "; " .. (more or "") }
+end
+
+function Story:records(list, more, claims)
+  local body = api.decode(self:fetch(list, more, claims))
+  return body.items or body.Items or body
+end
+
+-- The values of a field of a list, in order.
+function Story:values(list, field, more, claims)
+  local values = {}
+  for at, record in ipairs(self:records(list, more, claims)) do
+    values[at] = record[field]
+  end
+  return values
+end
+
+function Story:upns(more, claims)
+  return self:values("principals", "upn", more, claims)
+end
+
+-- The message with which the sandbox refuses a story.
+local function refusal(text)
+  local response = api.fetch { path = "/_sandbox/story?label=wrong", token = false,
+                               args = { "--data-binary", text } }
+  return response.status .. " " .. response.body
+end
+
+describe("a sign-in of a story", function()
+  sandbox_it("is in the list for seven days", function()
+    local story = tell "2026-11-10T09:00:00Z kim@fabrikam.example signs-in"
+    assert.same({}, story:at("2026-11-10T08:59:59Z"):upns())
+    local user = story:at("2026-11-10T09:00:00Z"):records("principals")[1]
+    assert.same({ "kim@fabrikam.example", "2026-11-10T09:00:00", token.TENANT },
+                { user.upn, user.lastNonMfaCompliantRequestDateTime, user.tenantId })
+    assert.matches("^%x+%-%x+%-4%x+%-8%x+%-%x+$", user.objectId)
+    assert.same(user, story:at("2026-11-17T08:59:59Z"):records("principals")[1])
+    assert.same({}, story:at("2026-11-17T09:00:00Z"):upns())
+  end)
+
+  sandbox_it("can be repeated; the list has the last one", function()
+    local story = tell "2026-11-10T09:00:00Z kim@fabrikam.example signs-in every=1d; count=3"
+    local function last(now)
+      return story:at(now):values("principals", "lastNonMfaCompliantRequestDateTime")[1]
+    end
+    assert.equal("2026-11-11T09:00:00", last "2026-11-12T08:00:00Z")
+    assert.equal("2026-11-12T09:00:00", last "2026-11-19T08:59:59Z")
+    assert.is_nil(last "2026-11-19T09:00:00Z")
+  end)
+
+  sandbox_it("is listed by its time, with up to six digits of a second", function()
+    local story = tell([[
+      2026-11-10T09:00:00.250001Z kim@fabrikam.example signs-in
+      2026-11-10T09:00:00.25Z lee@fabrikam.example signs-in
+      2026-11-10T09:00:01Z ann@fabrikam.example signs-in]], "2026-11-11")
+    assert.same({ "ann@fabrikam.example", "kim@fabrikam.example", "lee@fabrikam.example" },
+                story:upns())
+    assert.same({ "2026-11-10T09:00:01", "2026-11-10T09:00:00.250001", "2026-11-10T09:00:00.25" },
+                story:values("principals", "lastNonMfaCompliantRequestDateTime"))
+  end)
+end)
+
+describe("requests of a story", function()
+  sandbox_it("have an application, an address, an operation and MFA or not", function()
+    local story = tell(([[
+      2026-11-10T09:00:00Z svc@fabrikam.example requests app=%s; ip=2001:db8::7; operation=Get /v1
+      2026-11-10T09:00:01Z svc@fabrikam.example requests app=%s Litware Panel; mfa=1
+      2026-11-10T09:00:02Z svc@fabrikam.example requests app=Billing%%3B new]]):format(APP, APP),
+      "2026-11-11")
+    local newest, middle, oldest = (table.unpack or unpack)(story:records "requests")
+    assert.same({ APP, "2001:db8::7", "Get /v1", false, "svc@fabrikam.example",
+                  "2026-11-10T09:00:00", token.TENANT },
+                { oldest.applicationId, oldest.ipAddress, oldest.operationName,
+                  oldest.mfaCompliant, oldest.upn, oldest.requestDateTime, oldest.tenantId })
+    assert.same({ APP, true }, { middle.applicationId, middle.mfaCompliant })
+    assert.same({ "Billing; new", "Litware Panel" }, story:values("adoption", "applicationName"))
+    assert.not_equal(APP, newest.applicationId)
+    assert.equal(story:records("principals")[1].objectId, newest.objectId)
+  end)
+
+  sandbox_it("put their user into the list of users, unless they had MFA", function()
+    local story = tell([[
+      2026-11-10 svc@fabrikam.example requests mfa=1
+      2026-11-10 kim@fabrikam.example requests mfa=0
+      2026-11-11 kim@fabrikam.example requests mfa=1]], "2026-11-12")
+    assert.same({ "kim@fabrikam.example" }, story:upns())
+    assert.same({ "2026-11-10T00:00:00" },
+                story:values("principals", "lastNonMfaCompliantRequestDateTime"))
+  end)
+
+  sandbox_it("come at even intervals, by two of count, every and until", function()
+    for _, how in ipairs { "count=4; every=6h", "count=4; until=2026-11-11",
+                           "every=6h; until=2026-11-11" } do
+      local story = tell("2026-11-10 svc@fabrikam.example requests " .. how, "2026-11-12")
+      assert.same({ "2026-11-10T18:00:00", "2026-11-10T12:00:00", "2026-11-10T06:00:00",
+                    "2026-11-10T00:00:00" }, story:values("requests", "requestDateTime"), how)
+    end
+  end)
+
+  sandbox_it("slide out of the list one by one", function()
+    local story = tell "2026-11-10 svc@fabrikam.example requests every=1h; count=48"
+    assert.equal(13, #story:at("2026-11-10T12:00:00Z"):records "requests")
+    assert.equal(48, #story:at("2026-11-15"):records "requests")
+    assert.equal(47, #story:at("2026-11-17"):records "requests")
+    assert.equal(23, #story:at("2026-11-18"):records "requests")
+    assert.equal(0, #story:at("2026-11-19"):records "requests")
+  end)
+
+  sandbox_it("have the same ids in every response, also when a line is added", function()
+    local text = "2026-11-10 svc@fabrikam.example requests every=1m; count=100"
+    local story = tell(text, "2026-11-12")
+    local ids, seen = story:values("requests", "requestId"), {}
+    for _, id in ipairs(ids) do
+      assert.is_nil(seen[id])
+      seen[id] = true
+    end
+    assert.same(ids, story:at("2026-11-13"):values("requests", "requestId"))
+    sandbox.story("2026-11-09 kim@fabrikam.example requests\n" .. text, "2026-11-12", story.label)
+    local longer = story:values("requests", "requestId")
+    assert.equal(101, #longer)
+    longer[101] = nil
+    assert.same(ids, longer)
+  end)
+
+  sandbox_it("beyond the newest 10,000 are in the adoption only", function()
+    local story = tell("2026-11-10 svc@fabrikam.example requests count=1000000; until=2026-11-12",
+                       "2026-11-12")
+    local items = story:records "requests"
+    assert.equal(10000, #items)
+    assert.equal("2026-11-11T23:59:59.8272", items[1].requestDateTime)
+    assert.equal("2026-11-11T23:31:12", items[10000].requestDateTime)
+    assert.same({ 500000, 500000 }, story:values("adoption", "totalRequestCount"))
+  end)
+
+  sandbox_it("are counted by day and application, with and without MFA, for seven days", function()
+    local story = tell(([[
+      2026-11-10T22:00Z svc@fabrikam.example requests app=%s; every=1h; count=4
+      2026-11-10T22:30Z kim@fabrikam.example requests app=%s; mfa=1
+      2026-11-11 kim@fabrikam.example requests app=Panel]]):format(APP, APP))
+    local function rows(now)
+      local list = {}
+      for at, row in ipairs(story:at(now):records "adoption") do
+        list[at] = ("%s %s %d/%d"):format(row.loginDate, row.applicationId == APP and "app" or
+          row.applicationName, row.mfaCompliantRequestCount, row.totalRequestCount)
+      end
+      table.sort(list)
+      return list
+    end
+    assert.same({ "2026-11-10 app 1/2" }, rows "2026-11-10T22:59Z")
+    local whole = { "2026-11-10 app 1/3", "2026-11-11 Panel 0/1", "2026-11-11 app 0/2" }
+    assert.same(whole, rows "2026-11-11T12:00Z")
+    assert.same(whole, rows "2026-11-16T23:59Z")
+    assert.same({ whole[2], whole[3] }, rows "2026-11-17")
+    local path = PATHS.adoption .. "?startDate=2026-11-10&endDate=2026-11-10"
+    story:at "2026-11-12"
+    assert.equal(1, #api.decode(api.fetch { path = path, settings = "story=" .. story.label }))
+  end)
+end)
+
+describe("a person of a story", function()
+  local function people(story)
+    local list = {}
+    for at, user in ipairs(story:records "principals") do
+      list[at] = user.upn:match "^[^@]+" .. " " .. user.objectId
+    end
+    return list
+  end
+
+  sandbox_it("keeps the object id when it is renamed; the log has the name of the time", function()
+    local story = tell [[
+      2026-11-10 kim@fabrikam.example requests every=1d; count=4
+      2026-11-12 kim@fabrikam.example renamed to=kim.lee@fabrikam.example]]
+    local before = story:at("2026-11-11"):records("principals")[1]
+    local after = story:at("2026-11-13"):records("principals")[1]
+    assert.same({ "kim@fabrikam.example", "kim.lee@fabrikam.example", before.objectId },
+                { before.upn, after.upn, after.objectId })
+    assert.same({ "kim.lee@fabrikam.example", "kim.lee@fabrikam.example", "kim@fabrikam.example",
+                  "kim@fabrikam.example" }, story:values("requests", "upn"))
+  end)
+
+  sandbox_it("leaves the list at once when it is deleted, and its programs stop", function()
+    local story = tell [[
+      2026-11-10 kim@fabrikam.example requests every=1h; count=100
+      2026-11-11 kim@fabrikam.example deleted]]
+    assert.same({ "kim@fabrikam.example" }, story:at("2026-11-10T23:59Z"):upns())
+    assert.same({}, story:at("2026-11-11"):upns())
+    assert.equal(24, #story:at("2026-11-13"):records "requests")
+  end)
+
+  sandbox_it("has another object id than an earlier one of the same name", function()
+    for _, event in ipairs { "deleted", "renamed to=old@fabrikam.example" } do
+      local story = tell([[
+        2026-11-10 kim@fabrikam.example signs-in
+        2026-11-11 kim@fabrikam.example ]] .. event .. [[
+
+        2026-11-12 KIM@fabrikam.example signs-in]])
+      local first = people(story:at "2026-11-10T12:00Z")[1]:match "%S+$"
+      local name, second = people(story:at "2026-11-13")[1]:match "^(%S+) (%S+)$"
+      assert.equal("KIM", name)
+      assert.not_equal(first, second)
+      assert.equal(event == "deleted" and 1 or 2, #people(story))
+    end
+  end)
+
+  sandbox_it("can be known by a given object id and tenant id, from a time on", function()
+    local story = tell(([[
+      2026-11-10 kim@fabrikam.example known id=none
+      2026-11-10 kim@fabrikam.example requests every=1d; count=3
+      2026-11-12 kim@fabrikam.example known id=%s; home=%s]]):format(ID, OTHER_TENANT))
+    local user = story:at("2026-11-11"):records("principals")[1]
+    assert.same({ "", token.TENANT }, { user.objectId, user.tenantId })
+    user = story:at("2026-11-12"):records("principals")[1]
+    assert.same({ ID, OTHER_TENANT }, { user.objectId, user.tenantId })
+    assert.same({ ID, "", "" }, story:values("requests", "objectId"))
+  end)
+end)
+
+describe("the service of a story", function()
+  sandbox_it("cuts one list to its newest, or loses it, for some days", function()
+    local story = tell [[
+      2026-11-10 kim@fabrikam.example requests every=1h; count=24
+      2026-11-11 service sends newest=5; only=requests
+      2026-11-12 service sends newest=0; only=principals; until=2026-11-13]]
+    local function sizes(now)
+      return { #story:at(now):records "requests", #story:upns(), #story:records "adoption" }
+    end
+    assert.same({ 24, 1, 1 }, sizes "2026-11-10T23:59Z")
+    assert.same({ 5, 1, 1 }, sizes "2026-11-11")
+    assert.same({ 5, 0, 1 }, sizes "2026-11-12")
+    assert.same({ 5, 1, 1 }, sizes "2026-11-13")
+    assert.equal(3, #story:records("requests", "newest=3"))
+  end)
+
+  sandbox_it("can have every other setting for some time", function()
+    local story = tell [[
+      2026-11-10 kim@fabrikam.example signs-in
+      2026-11-10 service sends spelling=login; casing=pascal
+      2026-11-11 service sends busy; only=adoption; until=2026-11-12]]
+    assert.equal("2026-11-10T00:00:00",
+                 story:at("2026-11-11"):records("principals")[1].LastNonMfaCompliantLoginDateTime)
+    assert.equal(503, story:fetch("adoption").status)
+    assert.equal(200, story:fetch("requests").status)
+    assert.equal(200, story:at("2026-11-12"):fetch("adoption").status)
+  end)
+
+  sandbox_it("obeys the settings of the call first", function()
+    local story = tell("2026-11-10 service sends status=503; only=adoption", "2026-11-11")
+    local text = "status=500; only=requests"
+    assert.same({ 503, 500, 200 }, { story:fetch("adoption", text).status,
+                                     story:fetch("requests", text).status,
+                                     story:fetch("principals", text).status })
+    assert.equal(429, story:fetch("adoption", "status=429").status)
+  end)
+end)
+
+describe("the setting `only`", function()
+  sandbox_it("makes one list fail, also without a story", function()
+    local function status(list)
+      return api.fetch({ path = PATHS[list], settings = "status=503; only=requests" }).status
+    end
+    assert.same({ 503, 200, 200 }, { status "requests", status "principals", status "adoption" })
+    assert.equal(200, api.fetch({ path = "/v1/customers", settings = "status=503; only=requests" })
+      .status)
+  end)
+end)
+
+describe("a line of a story with a tenant", function()
+  sandbox_it("is about this tenant only; the tenant is the token's, or the setting's", function()
+    local story = tell(([[
+      2026-11-10 kim@fabrikam.example signs-in
+      2026-11-11 lee@contoso.example signs-in tenant=%s
+      2026-11-11 service sends status=503; only=requests; tenant=%s]])
+      :format(OTHER_TENANT:upper(), OTHER_TENANT), "2026-11-12")
+    assert.same({ "kim@fabrikam.example" }, story:upns())
+    local other = { tid = OTHER_TENANT }
+    assert.same({ "lee@contoso.example", "kim@fabrikam.example" }, story:upns("", other))
+    assert.same({ OTHER_TENANT, OTHER_TENANT }, story:values("principals", "tenantId", "", other))
+    assert.same({ 200, 503 }, { story:fetch("requests").status,
+                                story:fetch("requests", "", other).status })
+    assert.same(story:records("principals", "", other),
+                story:records("principals", "tenant=" .. OTHER_TENANT))
+  end)
+end)
+
+describe("the clock of a story", function()
+  sandbox_it("is in the header Date, and the token's lifetime goes by the real clock", function()
+    local story = tell("2020-02-28 kim@fabrikam.example signs-in", "2020-02-29T23:59:58Z")
+    local response = story:fetch "principals"
+    assert.equal(200, response.status)
+    assert.equal("Sat, 29 Feb 2020 23:59:58 GMT", response.headers.date)
+    assert.equal(200, story:at("2036-01-01"):fetch("principals").status)
+    assert.equal(401, story:fetch("principals", "", { exp = os.time() - 60 }).status)
+    response = story:fetch("principals", "status=429; retry_after=date:57")
+    assert.equal("Tue, 01 Jan 2036 00:00:57 GMT", response.headers["retry-after"])
+  end)
+
+  sandbox_it("goes back, too", function()
+    local story = tell "2026-11-10 kim@fabrikam.example signs-in"
+    assert.equal(1, #story:at("2026-11-11"):upns())
+    assert.equal(0, #story:at("2026-11-09"):upns())
+  end)
+
+  sandbox_it("is the real one until it is set", function()
+    local day = os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() - 3600)
+    assert.same({ "kim@fabrikam.example" }, tell(day .. " kim@fabrikam.example signs-in"):upns())
+  end)
+
+  sandbox_it("is that of one story only", function()
+    local text = "2026-11-10 kim@fabrikam.example signs-in"
+    local first, second = tell(text, "2026-11-11"), tell(text, "2026-11-09")
+    assert.same({ 1, 0 }, { #first:upns(), #second:upns() })
+  end)
+end)
+
+describe("a story", function()
+  sandbox_it("has pages, as other lists have", function()
+    local story = tell("2026-11-10 svc@fabrikam.example requests every=1h; count=25", "2026-11-12")
+    local page = api.decode(story:fetch("requests", "page=10"))
+    local link = page.links.next
+    page = api.decode(api.fetch { path = "/v1" .. link.uri,
+      settings = "page=10; story=" .. story.label,
+      headers = { link.headers[1].key .. ": " .. link.headers[1].value } })
+    assert.same({ 10, "2026-11-10T14:00:00" }, { #page.items, page.items[1].requestDateTime })
+  end)
+
+  sandbox_it("is played by a sign-in, too", function()
+    local login = require "spec.support.login"
+    local story = tell("2026-11-10 kim@fabrikam.example signs-in", "2026-11-11")
+    local minted = api.decode(login.refresh(login.account("scenario=story%3D" .. story.label)))
+    local response = api.fetch { token = minted.access_token }
+    assert.equal("kim@fabrikam.example", api.decode(response).items[1].upn)
+  end)
+
+  sandbox_it("refuses what has no effect, and unknown words, with the line", function()
+    local kim = "2026-11-10 kim@fabrikam.example "
+    for text, message in pairs {
+      [kim .. "signs-in\n\n# a comment\n" .. kim .. "dances"] = "line 4: no such verb: dances",
+      [kim .. "requests colour=red"] = "line 1: no such setting: colour",
+      [kim .. "requests mfa=yes"] = "line 1: no such value: mfa=yes",
+      [kim .. "requests empty"] = "line 1: no such preset: empty",
+      [kim] = "line 1: a line is TIME WHO VERB",
+      ["2026-02-29 kim@fabrikam.example signs-in"] = "line 1: no such time: 2026-02-29",
+      ["2026-11-10T09:00 kim@fabrikam.example signs-in"] = "line 1: no such time: 2026-11-10T09:00",
+      ["2026-11-10 kim signs-in"] = "line 1: not a person (NAME@DOMAIN): kim",
+      [kim .. "sends status=503"] = "line 1: only the service sends",
+      [kim .. "requests count=2"] = "line 1: say two of count, every and until",
+      [kim .. "requests count=2; every=1d; until=2026-11-12"] =
+        "line 1: say two of count, every and until",
+      [kim .. "requests count=2; until=2026-11-10"] =
+        "line 1: until is not after the time of the line",
+      [kim .. "signs-in\n" .. kim .. "signs-in"] = "line 2: the same as line 1",
+      [kim .. "deleted"] = "line 1: nobody has this upn: kim@fabrikam.example",
+      [kim .. "signs-in\n" .. kim .. "renamed"] = "line 2: renamed needs to",
+      [kim .. "signs-in\n2026-11-10 lee@fabrikam.example signs-in\n" .. kim
+        .. "renamed to=lee@fabrikam.example"] =
+        "line 3: somebody has this upn: lee@fabrikam.example",
+      [kim .. "known"] = "line 1: known needs id or home",
+      ["2026-11-10 service sends bytes=3"] = "line 1: bytes needs body",
+      ["2026-11-10 service sends records=3"] = "line 1: records has no effect with story",
+      ["2026-11-10 service sends story=x"] = "line 1: no such setting: story",
+    } do
+      assert.equal("400 sandbox: " .. message .. "\n", refusal(text))
+    end
+    assert.is_nil(settings.check { newest = 3 })
+    assert.same({ nil, "records has no effect with story" },
+                { settings.check { records = 3, story = "x" } })
+  end)
+
+  sandbox_it("must have been told", function()
+    local response = api.fetch_with "story=never"
+    assert.same({ 400, "sandbox: no such story: never\n" }, { response.status, response.body })
+    for path, message in pairs {
+      ["clock?label=never&now=2026-11-10"] = "no such story: never",
+      ["clock?now=2026-11-10"] = "a story needs POST, label and one value of each parameter",
+    } do
+      response = api.fetch { path = "/_sandbox/story/" .. path, token = false,
+                             args = { "-X", "POST" } }
+      assert.same({ 400, "sandbox: " .. message .. "\n" }, { response.status, response.body })
+    end
+    assert.equal(400, api.fetch({ path = "/_sandbox/story?label=never", token = false }).status)
+    local story = tell "2026-11-10 kim@fabrikam.example signs-in"
+    response = api.fetch { path = "/_sandbox/story/clock?now=noon&label=" .. story.label,
+                           token = false, args = { "-X", "POST" } }
+    assert.same({ 400, "sandbox: no such time: noon\n" }, { response.status, response.body })
+  end)
+end)
