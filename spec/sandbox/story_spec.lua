@@ -2,6 +2,8 @@
 local settings = require "sandbox.settings"
 local token = require "sandbox.token"
 local api = require "spec.support.api"
+local curl = require "spec.support.curl"
+local files = require "spec.support.files"
 
 local URL = os.getenv("PCAPI_SANDBOX_URL")
 local sandbox = URL and require "spec.support.sandbox"
@@ -412,5 +414,35 @@ describe("a story", function()
     response = api.fetch { path = "/_sandbox/story/clock?now=noon&label=" .. story.label,
                            token = false, args = { "-X", "POST" } }
     assert.same({ 400, "sandbox: no such time: noon\n" }, { response.status, response.body })
+  end)
+end)
+
+-- The commands of an example, as one script, and the output that it shows.
+local function example_of(text)
+  local script, output = {}, {}
+  for line in text:gmatch("    ([^\n]*)") do
+    local command = line:match("^[$>] (.*)$")
+    local into = command and script or output
+    into[#into + 1] = command or line
+  end
+  assert(table.remove(script, 1) == "sandbox/run bash")
+  return table.concat(script, "\n"), table.concat(output, "\n") .. "\n"
+end
+
+describe("the section about days in the sandbox's README", function()
+  local section = files.slurp("sandbox/README.md"):match("\n## Days\n(.-)\n## ")
+
+  sandbox_it("has an example that runs", function()
+    local script, output = example_of(section)
+    local shown = curl.shell("HOME=/nonexistent bash -c " .. curl.quote(script) .. " 2>/dev/null")
+    assert.equal(output, (shown:gsub("\r", ""))) -- CSV has CRLF
+  end)
+
+  it("names every verb and what it can say", function()
+    for _, words in ipairs { "signs-in", "requests app=", "mfa=", "ip=", "operation=", "count=",
+                             "every=", "until=", "renamed to=", "deleted", "known id=", "home=",
+                             "service sends", "tenant=" } do
+      assert.truthy(section:find(words, 1, true), words)
+    end
   end)
 end)
