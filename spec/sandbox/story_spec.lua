@@ -434,6 +434,7 @@ describe("the section about days in the sandbox's README", function()
 
   sandbox_it("has an example that runs", function()
     local script, output = example_of(section)
+    script = ('pcapi() { %s bin/pcapi "$@"; }\n'):format(sandbox.lua) .. script
     local shown = curl.shell("HOME=/nonexistent bash -c " .. curl.quote(script) .. " 2>/dev/null")
     assert.equal(output, (shown:gsub("\r", ""))) -- CSV has CRLF
   end)
