@@ -174,6 +174,14 @@ function M.read(text, settings, words)
   return settings
 end
 
+local function has_fault(settings)
+  for name in pairs(M.limited) do
+    if name ~= "only" and settings[name] ~= nil then
+      return true
+    end
+  end
+end
+
 --- Checks that every setting has an effect beside the others.
 -- @treturn[1] true
 -- @treturn[2] nil
@@ -183,6 +191,9 @@ function M.check(settings)
     if settings[name] ~= nil and settings[other] == nil then
       return nil, name .. " needs " .. other
     end
+  end
+  if settings.only and not has_fault(settings) then
+    return nil, "only needs a fault or newest"
   end
   for _, name in ipairs(settings.story and NOT_IN_A_STORY or {}) do
     if settings[name] ~= nil then

@@ -75,7 +75,7 @@ local function add_settings(call, events)
   for _, event in ipairs(events) do
     if event.verb == "sends" and event.at <= call.now and call.now < (event.ends or math.huge)
       and (event.tenant or call.tenant) == call.tenant
-      and (event.said.only or call.list) == call.list then
+      and (event.only or call.list) == call.list then
       for name, value in pairs(event.said) do
         settings[name] = value
       end

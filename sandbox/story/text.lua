@@ -99,6 +99,10 @@ end
 
 function FINISH.sends(event, said)
   event.ends, said["until"] = said["until"], nil
+  event.only, said.only = said.only, nil
+  if next(said) == nil then
+    return nil, "sends needs a setting"
+  end
   said.story = "this one"
   local ok, reason = settings_of.check(said)
   said.story = nil
@@ -137,7 +141,8 @@ end
 --- Reads a story.
 -- @tparam string text
 -- @treturn[1] {table,...} events, the oldest first: `line` (its number), `text`, `at`, `who`,
---   `verb`, `tenant`, `said` (values by name), `count` and `every` of an act, `ends` of `sends`
+--   `verb`, `tenant`, `said` (values by name), `count` and `every` of an act, `only` and `ends` of
+--   `sends`
 -- @treturn[2] nil
 -- @treturn[2] string the error message, with the number of the line
 function M.read(text)
