@@ -21,10 +21,11 @@ describe("the server for raw bytes", function()
     assert.equal("hi", assert(fetch(server.http .. "/a")).body)
     assert(fetch(server.http .. "/b", { method = "PUT", body = "xyz" }))
     assert(fetch(server.https .. "/c"))
+    local agent = "pcapi/" .. sandbox.library._VERSION
     assert.same({ connections = 2, relayed = 0, requests = {
-      { connection = 1, length = 0, line = "GET /a HTTP/1.1" },
-      { connection = 1, length = 3, line = "PUT /b HTTP/1.1" },
-      { connection = 2, length = 0, line = "GET /c HTTP/1.1" },
+      { connection = 1, length = 0, line = "GET /a HTTP/1.1", agent = agent },
+      { connection = 1, length = 3, line = "PUT /b HTTP/1.1", agent = agent },
+      { connection = 2, length = 0, line = "GET /c HTTP/1.1", agent = agent },
     } }, server:seen())
   end)
 
