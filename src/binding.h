@@ -24,6 +24,8 @@ void lhttp_open(lua_State *L);
 void linflate_open(lua_State *L);
 void ljson_open(lua_State *L);
 void lreader_open(lua_State *L);
+void lrows_open(lua_State *L);
+void lsort_open(lua_State *L);
 void lsys_open(lua_State *L);
 
 /* The largest body in bytes, whatever limit the caller sets. */

@@ -43,6 +43,11 @@ static inline void pcapi_setmetatable(lua_State *L, const char *name) {
 
 #endif
 
+/* Lua 5.4 lacks it; 5.1 has nothing else */
+#if LUA_VERSION_NUM >= 502 && !defined lua_lessthan
+#define lua_lessthan(L, a, b) lua_compare(L, a, b, LUA_OPLT)
+#endif
+
 /* Makes the float on top of the stack an integer, if this Lua has integers and a double holds
  * that integer exactly. Returns whether it did. */
 static inline int pcapi_make_integer(lua_State *L) {

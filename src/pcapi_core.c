@@ -52,6 +52,8 @@ EXPORT int luaopen_pcapi_core(lua_State *L) {
   linflate_open(L);
   ljson_open(L);
   lreader_open(L);
+  lrows_open(L);
+  lsort_open(L);
   lsys_open(L);
   push_build(L);
   lua_setfield(L, -2, "build");

@@ -96,6 +96,7 @@ describe("a C file", function()
     ["crypto.h"] = "", ["crypto.c"] = "crypto.h", ["file.h"] = "buf.h", ["file.c"] = "file.h",
     ["inflate.h"] = "buf.h", ["inflate.c"] = "inflate.h",
     ["reader.h"] = "", ["reader.c"] = "reader.h", ["filter.h"] = "", ["filter.c"] = "filter.h",
+    ["rows.h"] = "", ["rows.c"] = "rows.h",
     ["head.h"] = "buf.h", ["head.c"] = "head.h", ["sockets.h"] = "", ["sockets.c"] = "sockets.h",
     ["certificate.h"] = "", ["certificate.c"] = "certificate.h",
     -- libcurl, no Lua
@@ -113,6 +114,7 @@ describe("a C file", function()
     ["lhead.c"] = "binding.h head.h", ["lhttp.c"] = "binding.h buf.h http.h reader.h",
     ["linflate.c"] = "binding.h inflate.h", ["ljson.c"] = "binding.h lcjson.h lreader.h",
     ["lreader.h"] = "compat.h reader.h", ["lreader.c"] = "binding.h buf.h filter.h lreader.h",
+    ["lrows.c"] = "binding.h rows.h", ["lsort.c"] = "binding.h filter.h",
     ["lsys.c"] = "binding.h crypto.h",
     ["pcapi_core.c"] = "binding.h",
     ["listener.h"] = "", ["listener.c"] = "listener.h",
@@ -131,7 +133,7 @@ describe("a C file", function()
   it("knows no Lua below the binding", function()
     for _, name in ipairs { "base64", "buf", "certificate", "crypto", "failure", "file", "filter",
                             "head", "headers", "http", "inflate", "reader", "multi", "options",
-                            "pool", "sockets", "redirect/listener" } do
+                            "pool", "rows", "sockets", "redirect/listener" } do
       assert.is_nil(slurp("src/" .. name .. ".c"):find("lua", 1, true))
     end
   end)
