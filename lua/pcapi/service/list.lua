@@ -2,6 +2,7 @@
 -- `pairs`, `ipairs`, `#` and a JSON encoder see the records alone.
 -- @classmod pcapi.list
 local check = require "pcapi.check"
+local core = require "pcapi.core"
 local criteria = require "pcapi.service.criteria"
 local headers = require "pcapi.http.headers"
 
@@ -187,19 +188,6 @@ function List:time_of(record)
   return (time().parse_logged(record[self.resource.time]))
 end
 
--- Times sort by the clock, since their fractions have different lengths.
-local function sort_key(self, field)
-  if field == self.resource.time then
-    return function(record)
-      return self:time_of(record)
-    end
-  end
-  return function(record)
-    local value = record[field]
-    return type(value) == "boolean" and (value and 1 or 0) or value
-  end
-end
-
 local RANK = { number = 1, string = 2 }
 
 -- Orders rows of {key, at}: rows without a key come last in either direction, equal keys keep
@@ -251,10 +239,14 @@ function List:sort_by(field, descending)
   elseif not self:has_field(field) then
     error(no_field("sort_by", self, field), 2)
   end
-  local key_of = sort_key(self, field)
+  if field == self.resource.time then
+    return M.derive(self, core.sort_by_time(self, field, descending, time().parse_logged))
+  end
   local rows, sorted = {}, {}
   for i, record in ipairs(self) do
-    rows[i] = { key = key_of(record), at = i, record = record }
+    local key = record[field]
+    rows[i] = { key = type(key) == "boolean" and (key and 1 or 0) or key, at = i,
+                record = record }
   end
   table.sort(rows, row_order(descending))
   for i, row in ipairs(rows) do
