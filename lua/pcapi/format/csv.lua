@@ -6,6 +6,7 @@ local json_value = require "pcapi.format.json_value"
 local text = require "pcapi.text"
 local writer = require "pcapi.format.writer"
 
+local put = writer.put
 local find, gsub, match, sub = string.find, string.gsub, string.match, string.sub
 
 -- Spreadsheets in Chinese and Japanese read the full-width signs like those of ASCII.
@@ -69,24 +70,21 @@ end
 
 -- Appends the cells of a row and its line end; returns a message if a cell cannot be written.
 local function put_row(self, record)
-  local columns, out, size = self.options.columns, self.out, self.size
+  local columns = self.options.columns
   for i = 1, #columns do
     local cell, message = encode_cell(rawget(record, columns[i]))
     if not cell then
       return columns[i] .. ": " .. message
+    elseif #columns == 1 and cell == "" then
+      cell = '""' -- readers skip an empty line
     end
-    out[size + 1] = cell
-    out[size + 2] = ","
-    size = size + 2
+    put(self, cell)
+    put(self, i < #columns and "," or "\r\n")
   end
-  if #columns == 1 and out[size - 1] == "" then
-    out[size - 1] = '""' -- readers skip an empty line
-  end
-  out[size] = "\r\n" -- in place of the last comma
-  self.size = size
 end
 
 return writer.format {
+  kind = "csv",
   needs_columns = true,
   begin = function(self)
     local titles = {}

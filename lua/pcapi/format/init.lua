@@ -18,6 +18,9 @@
 --     end)
 --     assert(writer:close())
 --
+-- A writer calls that function with pieces of text: at most about 64 KiB, or one row that is
+-- longer. No row is split between two pieces. So many records need little memory for their text.
+--
 -- **csv** is CSV by RFC 4180: a header row, commas, lines that end with CRLF, no byte order mark.
 -- It is safe to open in a spreadsheet: a text that would be read as a formula begins with `'`,
 -- also if blanks precede the formula (OWASP, CSV injection). Numbers are written as they are.
@@ -53,6 +56,8 @@ local formats, names = {}, { "table", "json", "jsonl", "csv" }
 -- `encode` does. `write` takes a text and returns a true value, or nil and an error
 -- @field needs_all true if the writer writes nothing before `close`, because it needs all
 -- records
+-- @field selects true if the format has the options `only_columns` and `shown`; to any other, the
+-- command passes records that are changed accordingly
 -- @field for_people true if the command passes it readable values and the width of the terminal,
 -- and reports the number of records
 
@@ -60,6 +65,7 @@ local formats, names = {}, { "table", "json", "jsonl", "csv" }
 -- @table options
 -- @field columns array of field names: the columns of csv and table, which need it; in JSON the
 -- fields that come first. They are fixed when a writer is opened
+-- @field only_columns json, jsonl: true leaves out the fields that `columns` does not name
 -- @field empty_array json, jsonl: true writes an empty nested table as `[]`, not as `{}`
 -- @field titles table: maps a field to its title, if that is not the field's name
 -- @field width table: terminal columns. Lines are made to fit by the steps of `narrow`, then by
@@ -70,9 +76,11 @@ local formats, names = {}, { "table", "json", "jsonl", "csv" }
 -- below that number (two more with `ascii`); with 0 it is left out. So
 -- `{ { "objectId", 9 }, { "objectId", 0 } }` keeps the other columns whole while the ids can be cut
 -- @field ascii table: true marks cuts by three dots, for a terminal that does not show UTF-8
+-- @field shown table: maps a field to a function of its value, which returns what is shown in its
+-- place; nil or false: the value itself
 -- @field color table: true makes the header bold, and colours cells by their `state`
--- @field state table: maps a field to a function of its value and the record, which returns `"bad"`
--- (red), `"warning"` (yellow), `"good"` (green) or nil
+-- @field state table: maps a field to a function of its value (as `shown` returns it) and the
+-- record, which returns `"bad"` (red), `"warning"` (yellow), `"good"` (green) or nil
 
 local function is_known(name)
   for _, known in ipairs(names) do
@@ -160,6 +168,7 @@ function M.register(name, format)
     encode = format.encode or encode_by(format.open),
     open = format.open or open_by(format.encode),
     needs_all = format.needs_all or not format.open,
+    selects = format.selects,
     for_people = format.for_people,
   }
 end

@@ -5,9 +5,10 @@
 local json_value = require "pcapi.format.json_value"
 local writer = require "pcapi.format.writer"
 
-local put = json_value.put
+local put = writer.put
 
 local M = writer.format {
+  kind = "json",
   begin = function(self)
     json_value.begin(self)
     put(self, "[")

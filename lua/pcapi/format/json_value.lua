@@ -9,6 +9,9 @@
 
 local core = require("pcapi.core")
 local text = require("pcapi.text")
+local writer = require("pcapi.format.writer")
+
+local put = writer.put
 
 local concat = table.concat
 local find, format, gsub = string.find, string.format, string.gsub
@@ -36,7 +39,7 @@ local function quote(value)
   return escape_unicode(quoted)
 end
 
--- Makes a table with `out` (pieces of text) and `size` (their number) ready for JSON.
+-- Makes a table with `out` (pieces of text), `size` (their number) and `bytes` ready for JSON.
 local function prepare(target, options)
   target.names, target.parents, target.listed = {}, {}, {}
   target.null = core.null
@@ -45,13 +48,10 @@ local function prepare(target, options)
   for _, field in ipairs(target.columns) do
     target.listed[field] = true
   end
+  if options.only_columns then
+    target.listed = nil
+  end
   return target
-end
-
-local function put(target, piece)
-  local size = target.size + 1
-  target.size = size
-  target.out[size] = piece
 end
 
 local function put_name(target, name)
@@ -74,9 +74,12 @@ local function is_array(value)
   return count > 0
 end
 
--- JSON has only strings as keys, so a number is written as a string; `keys` maps such a name
--- to its key.
+-- The names of the members that `listed` does not have; none if it is nil. JSON has only strings as
+-- keys, so a number is written as a string; `keys` maps such a name to its key.
 local function collect_names(object, listed)
+  if not listed then
+    return NONE
+  end
   local names, keys = {}, nil
   for key in next, object do
     local name = key
@@ -192,7 +195,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string why the value cannot be written
 function M.compact(value)
-  local target = prepare({ out = {}, size = 0 }, NONE)
+  local target = prepare({ out = {}, size = 0, bytes = 0 }, NONE)
   local message = put_value(target, value, 2)
   if message then
     return nil, message
@@ -201,9 +204,9 @@ function M.compact(value)
 end
 
 --- Prepares a writer of `pcapi.format.writer` for `put_record`.
--- @tparam table writer
-function M.begin(writer)
-  prepare(writer, writer.options)
+-- @tparam table target the writer
+function M.begin(target)
+  prepare(target, target.options)
 end
 
 --- Appends a record to a writer: first the fields of options.columns, in their order, then the
@@ -211,20 +214,14 @@ end
 --
 -- A record is never a string of its own: Lua 5.1 hashes only a few bytes of a long string, and
 -- similar strings, 100,000 of them, would cost minutes.
--- @tparam table writer
+-- @tparam table target the writer
 -- @tparam table record
 -- @treturn ?string why the record cannot be written
-function M.put_record(writer, record)
-  writer.parents[record] = true
-  local message = put_object(writer, record, 1, writer.columns, writer.listed)
-  writer.parents[record] = nil
+function M.put_record(target, record)
+  target.parents[record] = true
+  local message = put_object(target, record, 1, target.columns, target.listed)
+  target.parents[record] = nil
   return message
 end
-
---- Appends a piece of text to a writer.
--- @function put
--- @tparam table writer
--- @tparam string piece
-M.put = put
 
 return M

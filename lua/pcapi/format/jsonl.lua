@@ -4,10 +4,11 @@ local json_value = require "pcapi.format.json_value"
 local writer = require "pcapi.format.writer"
 
 return writer.format {
+  kind = "jsonl",
   begin = json_value.begin,
   record = function(self, record)
     local message = json_value.put_record(self, record)
-    json_value.put(self, "\n")
+    writer.put(self, "\n")
     return message
   end,
 }

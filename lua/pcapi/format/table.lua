@@ -3,6 +3,7 @@
 -- `pcapi.format` describes the options, missing values and the escapes.
 -- @module pcapi.format.table
 local color = require "pcapi.format.color"
+local core = require "pcapi.core"
 local json_value = require "pcapi.format.json_value"
 local text = require "pcapi.text"
 local writer = require "pcapi.format.writer"
@@ -31,14 +32,27 @@ end
 
 local function new_column(field, options)
   local title = text.visible(options.titles and options.titles[field] or field)
-  return { field = field, title = title, cells = {}, cells_width = 0, states = {},
-           state_of = options.color and options.state and options.state[field],
+  local state_of = options.color and options.state and options.state[field]
+  return { field = field, title = title, cells = {}, cells_width = 0,
+           shown = options.shown and options.shown[field],
+           state_of = state_of, states = state_of and {},
            has_numbers = false, has_text = false }
+end
+
+local function value_of(column, record)
+  local value = rawget(record, column.field)
+  return value ~= nil and column.shown and column.shown(value) or value
+end
+
+local function add_state(column, value, record, row)
+  if column.state_of then
+    column.states[row] = column.state_of(value, record)
+  end
 end
 
 -- Adds the cell of a record; returns a message if its value cannot be written.
 local function add_cell(column, record, row)
-  local value = rawget(record, column.field)
+  local value = value_of(column, record)
   local cell, message = cell_text(value)
   if not cell then
     return column.field .. ": " .. message
@@ -47,11 +61,23 @@ local function add_cell(column, record, row)
   column.has_numbers = column.has_numbers or is_number
   column.has_text = column.has_text or not is_number and cell ~= MISSING
   column.cells[row] = cell
-  column.states[row] = column.state_of and column.state_of(value, record) or nil
+  add_state(column, value, record, row)
   local width = text.width(cell)
   if width > column.cells_width then
     column.cells_width = width
   end
+end
+
+-- Adds the cells of records from an index on, see the step `rows`.
+local function add_rows(self, list, first)
+  local after, is_odd = core.cells(self.columns, list, first, self.count)
+  for _, column in ipairs(self.columns) do
+    for i = first, column.state_of and after - 1 or 0 do
+      local record = rawget(list, i)
+      add_state(column, value_of(column, record), record, self.count + 1 + i - first)
+    end
+  end
+  return after, is_odd
 end
 
 -- A column is numeric if it has numbers and otherwise only gaps. Its numbers are never cut:
@@ -155,21 +181,39 @@ local function join(parts)
   return line:sub(-1) == " " and line:match("^.*[^ ]") or line
 end
 
-local function render(columns, count, options)
-  local parts, lines, ascii = {}, {}, options.ascii
+local function put_header(self, columns)
+  local parts, options = {}, self.options
   for c, column in ipairs(columns) do
-    parts[c] = pad(column.title, column, c == #columns, nil, ascii)
+    parts[c] = pad(column.title, column, c == #columns, nil, options.ascii)
   end
   local header = join(parts)
-  lines[1] = options.color and color.bold(header) or header
-  for row = 1, count do
-    for c, column in ipairs(columns) do
-      parts[c] = pad(column.cells[row], column, c == #columns, column.states[row], ascii)
-    end
-    lines[row + 1] = join(parts)
+  writer.put(self, (options.color and color.bold(header) or header) .. "\n")
+end
+
+local function put_row(self, columns, row)
+  local parts = {}
+  for c, column in ipairs(columns) do
+    local state = column.states and column.states[row]
+    parts[c] = pad(column.cells[row], column, c == #columns, state, self.options.ascii)
   end
-  lines[count + 2] = ""
-  return concat(lines, "\n")
+  writer.put(self, join(parts) .. "\n")
+end
+
+local function put_rows(self, columns)
+  local row, lines = 1, core.liner()
+  while row <= self.count do
+    local piece, after, is_odd = lines(columns, row, self.count, writer.room(self),
+      self.options.ascii)
+    writer.put(self, piece)
+    if is_odd then
+      put_row(self, columns, after)
+      after = after + 1
+    end
+    row = after
+    if (not is_odd or writer.room(self) <= 0) and not writer.flush(self) then
+      return
+    end
+  end
 end
 
 -- A message if an option does not map fields to values of a type.
@@ -202,6 +246,7 @@ local function check_options(options)
     return "options.width must be a number of terminal columns"
   end
   return map_problem(options, "titles", "string", "titles") or narrow_problem(options.narrow)
+    or map_problem(options, "shown", "function", "functions")
     or map_problem(options, "state", "function", "functions")
 end
 
@@ -216,6 +261,7 @@ return writer.format {
       self.columns[i] = new_column(field, self.options)
     end
   end,
+  rows = add_rows,
   record = function(self, record)
     for _, column in ipairs(self.columns) do
       local message = add_cell(column, record, self.count)
@@ -232,6 +278,7 @@ return writer.format {
     if self.options.width then
       fit(self.columns, math.floor(self.options.width), self.options)
     end
-    self.out[1], self.size = render(self.columns, self.count, self.options), 1
+    put_header(self, self.columns)
+    put_rows(self, self.columns)
   end,
 }

@@ -43,6 +43,14 @@ describe("the JSON array", function()
       json.encode({ { a = 3, b = 4, m = 2, z = 1 } }, { columns = { "z", "none", "m" } }))
   end)
 
+  it("leaves out other fields with options.only_columns", function()
+    local options = { columns = { "z", "none", "m" }, only_columns = true }
+    assert.equal('[\n  {"z":1,"m":2}\n]\n',
+      json.encode({ { a = 3, b = 4, m = 2, z = 1, [true] = 5 } }, options))
+    assert.equal('{"z":{"a":1},"m":2}\n{}\n',
+      jsonl.encode({ { a = 3, m = 2, z = { a = 1 } }, { a = {} } }, options))
+  end)
+
   it("sorts nested objects whatever the columns", function()
     assert.equal('{"a":1,"z":{"a":1,"z":2}}',
       json.encode({ { a = 1, z = { z = 2, a = 1 } } }, { columns = { "a", "z" } }):match("{.*}"))

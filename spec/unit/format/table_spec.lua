@@ -261,6 +261,33 @@ describe("options.ascii", function()
   end)
 end)
 
+describe("options.shown", function()
+  local shown = {
+    v = function(value)
+      return value ~= "as it is" and ("<%s>"):format(tostring(value)) or nil
+    end,
+  }
+
+  it("replaces a value", function()
+    local list = { { v = "a", w = "a" }, { v = 5 }, { v = false }, { v = "a\27" }, { v = {} }, {} }
+    local cells = {}
+    for i, line in ipairs(encode(list, { "v", "w" }, { shown = shown })) do
+      cells[i] = line:match "^[^ :]+"
+    end
+    assert.same({ "v", "<a>", "<5>", "<false>", "<a\\x1b>", "<table", "-" }, cells)
+  end)
+
+  it("leaves a value for which the function returns nothing", function()
+    assert.equal("as it is", encode({ { v = "as it is" } }, { "v" }, { shown = shown })[2])
+  end)
+
+  it("gives options.state what is shown", function()
+    local state = { v = function(value) return value == "<a>" and "bad" or nil end }
+    assert.equal("\27[31m<a>\27[0m",
+      encode({ { v = "a" } }, { "v" }, { shown = shown, state = state, color = true })[2])
+  end)
+end)
+
 describe("options.state", function()
   local RED, YELLOW, GREEN, PLAIN = "\27[31m", "\27[33m", "\27[32m", "\27[0m"
   local state = {
@@ -326,6 +353,8 @@ describe("table.encode raises", function()
         { columns = { "v" }, narrow = { { "v" } } } },
       { "narrow%[2%] must be a field and a number of columns", {},
         { columns = { "v" }, narrow = { { "v", 1 }, "v" } } },
+      { "shown must map", {}, { columns = { "v" }, shown = true } },
+      { "shown.v must be a function", {}, { columns = { "v" }, shown = { v = "x" } } },
       { "state must map", {}, { columns = { "v" }, state = true } },
       { "state.v must be a function", {}, { columns = { "v" }, state = { v = "bad" } } },
     }

@@ -63,6 +63,47 @@ for _, name in ipairs { "table", "json", "jsonl", "csv" } do
       assert.equal(formats.get(name).needs_all and 0 or 2, #texts)
     end)
 
+    it("writes pieces of at most 64 KiB, each of whole rows", function()
+      local list, name_of_row = {}, ("x"):rep(100)
+      for i = 1, 3000 do
+        list[i] = { upn = name_of_row, count = i, nested = i % 7 == 0 and { i } or nil }
+      end
+      local options = { columns = { "upn", "count", "nested" } }
+      local writer, texts = open(name, options)
+      writer:rows(list)
+      assert.is_true(#texts > 1 or formats.get(name).needs_all)
+      writer:close()
+      assert.equal(encode(list, options), table.concat(texts))
+      assert.is_true(#texts >= 5)
+      for i, text in ipairs(texts) do
+        assert.is_true(#text <= 65536 + 200)
+        assert.equal(name == "json" and i < #texts and "}" or "\n", text:sub(-1))
+      end
+    end)
+
+    it("writes a row that is longer than a piece whole", function()
+      local list = { { upn = "a" }, { upn = ("x"):rep(200000) }, { upn = "b" } }
+      local writer, texts = open(name)
+      writer:rows(list)
+      writer:close()
+      assert.equal(encode(list, OPTIONS), table.concat(texts))
+    end)
+
+    it("ends with the first error of the write function", function()
+      local calls, list = 0, {}
+      for i = 1, 5000 do
+        list[i] = { upn = ("x"):rep(50), count = i }
+      end
+      local writer = formats.get(name).open(function()
+        calls = calls + 1
+        return calls < 3 or nil, "disk full"
+      end, OPTIONS)
+      local ok = writer:rows(list)
+      assert.equal(formats.get(name).needs_all, ok)
+      assert.same({ nil, "disk full" }, { writer:close() })
+      assert.equal(3, calls)
+    end)
+
     it("keeps the columns that it was opened with", function()
       local options = { columns = { "upn", "count" } }
       local expected = encode(RECORDS, options)

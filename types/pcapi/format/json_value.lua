@@ -12,18 +12,13 @@ local pcapi_format_json_value = {}
 function pcapi_format_json_value.compact(value) end
 
 ---Prepares a writer of `pcapi.format.writer` for `put_record`.
----@param writer table 
-function pcapi_format_json_value.begin(writer) end
+---@param target table the writer
+function pcapi_format_json_value.begin(target) end
 
 ---Appends a record to a writer: first the fields of options.columns, in their order, then the others, sorted. A record is never a string of its own: Lua 5.1 hashes only a few bytes of a long string, and similar strings, 100,000 of them, would cost minutes.
----@param writer table 
+---@param target table the writer
 ---@param record table 
 ---@return string|nil # why the record cannot be written
-function pcapi_format_json_value.put_record(writer, record) end
-
----Appends a piece of text to a writer.
----@param writer table 
----@param piece string 
-function pcapi_format_json_value.put(writer, piece) end
+function pcapi_format_json_value.put_record(target, record) end
 
 return pcapi_format_json_value
