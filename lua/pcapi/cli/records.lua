@@ -1,6 +1,7 @@
 --- The commands that list records: they call the service, filter the list and write it.
 -- @module pcapi.cli.records
 local connect = require "pcapi.cli.connect"
+local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
 local formats = require "pcapi.format"
 local output = require "pcapi.cli.output"
@@ -15,6 +16,10 @@ local M = {}
 -- @tparam string value
 -- @treturn string
 function M.readable_time(value)
+  local shown = type(value) == "string" and core.readable_time(value)
+  if shown then
+    return shown
+  end
   local epoch = time.parse_logged(value)
   return epoch and time.format(epoch):gsub("T", " "):gsub("Z$", "") or value
 end
@@ -105,7 +110,7 @@ local function options_for_people(args, view)
   local options = terminal.table_options(args)
   options.columns, options.titles = args.columns or view.columns, view.titles
   options.narrow = args.columns and without_losses(view.narrow) or view.narrow
-  options.state = view.state
+  options.state, options.shown = view.state, view.shown
   return options
 end
 
@@ -114,10 +119,12 @@ local function write(args, view, list)
   if args.columns then
     check_columns(args.columns, list)
   end
-  local rows, options = list, { columns = args.columns or list.columns }
+  local rows, options = list, { columns = args.columns or list.columns,
+                                only_columns = args.columns ~= nil }
   if format.for_people then
-    rows, options = readable(list, view.shown or {}), options_for_people(args, view)
-  elseif args.columns then
+    rows = format.selects and list or readable(list, view.shown or {})
+    options = options_for_people(args, view)
+  elseif args.columns and not format.selects then
     rows = only(args.columns, list)
   end
   local writer = format.open(output.write, options)
