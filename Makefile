@@ -180,7 +180,7 @@ lint:
 # and generators in Lua. FUZZERS= selects some of them. SECONDS= is the time of each. COUNT= ends a
 # generator after this number of cases. SEED= repeats a run of a generator.
 SECONDS    ?= 30
-GENERATORS := http1 url responses texts lists
+GENERATORS := http1 url responses texts lists formats
 FUZZERS    ?= $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)) $(GENERATORS)
 FUZZ_NEEDS := clang libclang-rt-dev
 FUZZ_OUT   := build/fuzz/bin
