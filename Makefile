@@ -31,7 +31,7 @@ BUILD_NEEDS   := gcc make libc6-dev ca-certificates lua5.4 liblua5.4-dev libcurl
 SANDBOX_NEEDS := nginx libnginx-mod-http-lua openssl curl
 MAN_NEEDS     := scdoc
 BENCH_NEEDS   := lua-curl lua-http lua-sec lua-socket luajit2 python3-requests python3-aiohttp \
-                 python3-ujson golang-go nodejs
+                 python3-ujson golang-go nodejs curl jq bsdextrautils
 TEST_NEEDS    := lua-busted luajit2 libluajit2-5.1-dev luarocks binutils bsdutils procps \
                  lua-luv lua-cqueues lua-luaossl redis-server lua-nginx-redis tinyproxy locales \
                  zsh fish scdoc mandoc man-db faketime jq systemd

@@ -1,9 +1,13 @@
 --- Writes the results as Markdown tables.
 local M = {}
 
+-- The candidates that others are compared with: the title of the column, and their field.
+local BASES = { { "floor = 1", "is_floor" }, { "floor + lua-cjson = 1", "is_json" } }
+local BASES_OF_ROWS = { { "curl \\| jq = 1", "is_base" } }
+
 local function find(candidates, what)
   for _, candidate in ipairs(candidates) do
-    if candidate[what] then
+    if candidate[what] and not candidate.skipped then
       return candidate
     end
   end
@@ -21,15 +25,16 @@ local function figure(show, candidate)
   return candidate[show.what] / (show.in_all and 1 or candidate.count) * show.per_second
 end
 
-local function headings(shows)
+local function headings(shows, bases)
   local row, rule = { "" }, { "---" }
   for _, show in ipairs(shows) do
     if show.what == "rate" then
       row[#row + 1] = show.unit
     else
       row[#row + 1] = show.what .. ", " .. show.unit
-      row[#row + 1] = "floor = 1"
-      row[#row + 1] = "floor + lua-cjson = 1"
+      for _, base in ipairs(bases) do
+        row[#row + 1] = base[1]
+      end
     end
   end
   row[#row + 1] = "peak memory, MB"
@@ -39,7 +44,7 @@ local function headings(shows)
   return row, rule
 end
 
-local function row_of(candidate, shows, floor, with_json)
+local function row_of(candidate, shows, bases, candidates)
   local row = { candidate.name }
   for _, show in ipairs(shows) do
     local value = figure(show, candidate)
@@ -47,8 +52,10 @@ local function row_of(candidate, shows, floor, with_json)
       row[#row + 1] = ("%.0f"):format(value)
     else
       row[#row + 1] = ("%.2f"):format(value)
-      row[#row + 1] = ratio(value, floor and figure(show, floor))
-      row[#row + 1] = ratio(value, with_json and figure(show, with_json))
+      for _, base in ipairs(bases) do
+        local other = find(candidates, base[2])
+        row[#row + 1] = ratio(value, other and figure(show, other))
+      end
     end
   end
   row[#row + 1] = ("%.1f"):format(candidate.peak / 1e6)
@@ -64,9 +71,9 @@ end
 -- @tparam table candidates measured, or skipped
 -- @treturn string
 function M.section(workload, candidates)
-  local row, rule = headings(workload.show)
+  local bases = workload.rows and BASES_OF_ROWS or BASES
+  local row, rule = headings(workload.show, bases)
   local lines = { ("\n## %s: %s\n"):format(workload.id, workload.title), line(row), line(rule) }
-  local floor, with_json = find(candidates, "is_floor"), find(candidates, "is_json")
   for _, candidate in ipairs(candidates) do
     if candidate.skipped then
       row = { candidate.name, "skipped: " .. candidate.skipped }
@@ -74,7 +81,7 @@ function M.section(workload, candidates)
         row[i] = ""
       end
     else
-      row = row_of(candidate, workload.show, floor, with_json)
+      row = row_of(candidate, workload.show, bases, candidates)
     end
     lines[#lines + 1] = line(row)
   end

@@ -1,10 +1,11 @@
---- Lists the workloads W1 to W6: the requests, their number, and the figures to show.
+--- Lists the workloads W1 to W7: the requests, their number, and the figures to show.
 --
 -- at_once: requests in flight. With 1, the whole process is measured. With more, each program sends
 -- all requests once unmeasured, then measures itself while it sends them again ("warm").
 -- few: number of calls of a slow program, instead of count; figures are per call.
 -- ours: without peers. show: figures (wall or cpu), their unit, and how many units a second has.
 -- refused: the client must refuse the server's certificate.
+-- rows: the format of the rows that the programs of row_programs.lua write.
 local SMALL = "records=1; encoding=none"
 local LARGE = "records=10000; encoding=none; spelling="
 
@@ -49,4 +50,12 @@ return {
   { id = "W6", title = "10,000 tasks of one small request, 200 at a time, warm, HTTP/2",
     at_once = 200, count = 10000, few = 1000, version = "2", settings = SMALL,
     show = { CPU_US, PER_CORE } },
+  { id = "W7", title = "a whole process: 10,000 requests, the newest first, as csv", rows = "csv",
+    show = { WALL_MS_IN_ALL, CPU_MS_IN_ALL } },
+  { id = "W7", title = "a whole process: the same as jsonl", rows = "jsonl",
+    show = { WALL_MS_IN_ALL, CPU_MS_IN_ALL } },
+  { id = "W7", title = "a whole process: the same as json", rows = "json",
+    show = { WALL_MS_IN_ALL, CPU_MS_IN_ALL } },
+  { id = "W7", title = "a whole process: the same as a table of six columns", rows = "table",
+    show = { WALL_MS_IN_ALL, CPU_MS_IN_ALL } },
 }

@@ -1,4 +1,4 @@
-"""The fastest installed JSON decoder: orjson, else ujson, else Python's own."""
+"""The fastest installed JSON library: orjson, else ujson, else Python's own."""
 BOM = b"\xef\xbb\xbf"
 
 try:
@@ -16,3 +16,10 @@ if module.__name__ != "orjson":
 
 def loads(body):
     return module.loads(body.removeprefix(BOM))
+
+
+def dumps(value):
+    if module.__name__ == "orjson":
+        return module.dumps(value).decode()
+    options = {"escape_forward_slashes": False} if module.__name__ == "ujson" else {}
+    return module.dumps(value, ensure_ascii=False, **options)

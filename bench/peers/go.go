@@ -26,7 +26,7 @@ type principal struct {
 	LastLogin string `json:"lastNonMfaCompliantRequestDateTime"`
 }
 
-type response struct {
+type list struct {
 	TotalCount int         `json:"totalCount"`
 	Items      []principal `json:"items"`
 }
@@ -76,7 +76,7 @@ func get() {
 	if mark, _ := body.Peek(3); string(mark) == "\xef\xbb\xbf" {
 		body.Discard(3)
 	}
-	var got response
+	var got list
 	must(json.NewDecoder(body).Decode(&got))
 	if response.StatusCode != 200 || len(got.Items) == 0 {
 		log.Fatal(response.Status)
