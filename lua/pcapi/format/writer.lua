@@ -34,7 +34,7 @@ function M.flush(writer)
   if writer.failure then
     return nil, writer.failure
   elseif writer.size > 0 then
-    local text = concat(writer.out, "", 1, writer.size)
+    local text = writer.size == 1 and writer.out[1] or concat(writer.out, "", 1, writer.size)
     writer.out, writer.size, writer.bytes = {}, 0, 0
     local ok, err = writer.write(text)
     if not ok and (ok == false or err ~= nil) then
