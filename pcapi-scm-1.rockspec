@@ -35,6 +35,7 @@ build = {
     ["pcapi.core"] = {
       sources = {
         "src/base64.c",
+        "src/budget.c",
         "src/buf.c",
         "src/certificate.c",
         "src/crypto.c",

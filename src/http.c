@@ -48,6 +48,8 @@ static size_t http_refuse(struct http *h, enum http_code code, const char *messa
 static size_t http_on_body(char *data, size_t size, size_t n, void *userdata) {
   struct http *h = userdata;
   pool_received(h->pool, &h->transfer);
+  if (!pool_claim(h->pool, &h->transfer, h->response.body.len + size * n))
+    return CURL_WRITEFUNC_PAUSE;
   switch (buf_append(&h->response.body, data, size * n)) {
   case BUF_OK:
     return size * n;
@@ -171,9 +173,15 @@ static bool http_renew(struct http *h) {
   return h->transfer.easy != NULL;
 }
 
+/* Frees the body. From then on, or once the caller has it, the pool does not count it. */
+static void http_free_body(struct http *h) {
+  buf_free(&h->response.body);
+  pool_unclaim(h->pool, &h->transfer);
+}
+
 /* Removes everything that is left of the last request. */
 static void http_reset(struct http *h, const struct http_request *request) {
-  buf_free(&h->response.body);
+  http_free_body(h);
   h->response.status = 0;
   head_reset(&h->response.head, request->max_headers);
   buf_init(&h->response.body, request->max_body);
@@ -185,15 +193,22 @@ static void http_reset(struct http *h, const struct http_request *request) {
 
 /* Ends a failed request. A failure that a callback or http_header() has set already stays. */
 static enum http_code http_end(struct http *h, CURLcode code) {
-  buf_free(&h->response.body);
+  http_free_body(h);
   if (h->failure.code == HTTP_DONE)
     h->failure = failure_of(h->transfer.easy, code, h->error);
   return h->failure.code;
 }
 
+/* Ends the request, whose body stays. */
+static void http_leave(struct http *h) {
+  pool_remove(h->pool, &h->transfer);
+  h->running = false;
+  headers_clear(&h->headers);
+}
+
 enum http_code http_start(struct http *h, const struct http_request *request) {
   if (h->running)
-    http_cancel(h);
+    http_leave(h);
   http_reset(h, request);
   struct curl_slist *headers = headers_list(&h->headers);
   const CURLcode code = headers && http_renew(h)
@@ -237,16 +252,17 @@ enum http_code http_result(struct http *h) {
   if (h->transfer.state == POOL_RUNNING)
     return HTTP_RUNNING;
   const CURLcode result = h->transfer.result;
-  http_cancel(h);
+  http_leave(h);
   /* libcurl may have completed a transfer that a callback had refused */
   if (h->failure.code != HTTP_DONE || result != CURLE_OK)
     return http_end(h, result);
   if (!head_is_over(&h->response.head)) {
-    buf_free(&h->response.body);
+    http_free_body(h);
     return http_fail(h, HTTP_NETWORK, "the connection was closed within the headers");
   }
   curl_easy_getinfo(h->transfer.easy, CURLINFO_RESPONSE_CODE, &h->response.status);
   h->response.version = http_version(h->transfer.easy);
+  pool_unclaim(h->pool, &h->transfer);
   return HTTP_DONE;
 }
 
@@ -292,9 +308,8 @@ unsigned long http_id(const struct http *h) {
 }
 
 void http_cancel(struct http *h) {
-  pool_remove(h->pool, &h->transfer);
-  h->running = false;
-  headers_clear(&h->headers);
+  http_leave(h);
+  http_free_body(h);
 }
 
 void http_close(struct http *h) {
@@ -310,6 +325,5 @@ void http_close(struct http *h) {
   free(h->agent.data);
   options_free_address(&h->address);
   head_free(&h->response.head);
-  buf_free(&h->response.body);
   free(h);
 }

@@ -5,12 +5,14 @@
 #include "reader.h"
 
 #include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 
 #define LHTTP "pcapi.core.http"
 #define LPOOL "pcapi.core.pool"
 #define SLICE_MAX 60    /* seconds of one wait; the caller repeats it for a longer one */
 #define SECONDS_MAX 1e6 /* of a timeout */
+#define MEMORY_MAX ((lua_Number)(SIZE_MAX / 4))
 
 struct lhttp {
   struct http *http; /* NULL: closed */
@@ -114,10 +116,17 @@ static long opt_milliseconds(lua_State *L, int t, const char *name) {
   return is_given ? (long)(check_positive(L, t, name, SECONDS_MAX) * 1000) : 0;
 }
 
-/* pool{connections, host_connections, idle, watched, silence} -> pool, or nil, message, kind,
- * cause. The first three are counts: 0 means no limit, for idle the number that libcurl chooses.
- * silence: seconds after which a request that may be repeated is sent again on a new connection,
- * see pool.h. */
+static size_t opt_bytes(lua_State *L, int t, const char *name) {
+  lua_getfield(L, t, name);
+  const bool is_given = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  return is_given ? (size_t)check_positive(L, t, name, MEMORY_MAX) + 1 : 0;
+}
+
+/* pool{connections, host_connections, idle, watched, silence, memory} -> pool, or nil, message,
+ * kind, cause. The first three are counts: 0 means no limit, for idle the number that libcurl
+ * chooses. silence: seconds after which a request that may be repeated is sent again on a new
+ * connection; memory: bytes of all bodies, see pool.h for both. */
 static int lpool_new(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -127,6 +136,7 @@ static int lpool_new(lua_State *L) {
       .idle = opt_count(L, 1, "idle"),
       .watched = opt_boolean(L, 1, "watched"),
       .silence_ms = opt_milliseconds(L, 1, "silence"),
+      .memory = opt_bytes(L, 1, "memory"),
   };
   struct http_failure failure;
   struct lpool *p = lua_newuserdata(L, sizeof *p);
@@ -228,12 +238,20 @@ static int lpool_wait(lua_State *L) {
   return 0;
 }
 
-/* pool:next() -> the id of a session whose request is done, each once; or nil */
+/* pool:next() -> the id of a session whose request is done, each once, and the bytes of the body; or
+ * nil */
 static int lpool_next(lua_State *L) {
-  struct pool_transfer *t = pool_next(lpool_check(L));
-  if (!t)
+  struct http *http = http_of(pool_next(lpool_check(L)));
+  if (!http)
     return 0;
-  lua_pushnumber(L, (lua_Number)http_id(http_of(t)));
+  lua_pushnumber(L, (lua_Number)http_id(http));
+  lua_pushnumber(L, (lua_Number)http_response(http)->body.len);
+  return 2;
+}
+
+/* pool:has_room() -> whether there is room for the response to one more request */
+static int lpool_has_room(lua_State *L) {
+  lua_pushboolean(L, pool_has_room(lpool_check(L)));
   return 1;
 }
 
@@ -419,6 +437,7 @@ static void open_pool_class(lua_State *L) {
       {"http", lhttp_new},
       {"wait", lpool_wait},
       {"next", lpool_next},
+      {"has_room", lpool_has_room},
       {"descriptor", lpool_descriptor},
       {"timeout", lpool_timeout},
       {"close", lpool_close},

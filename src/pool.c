@@ -24,6 +24,12 @@ struct pool {
   long long retire_before; /* ms: idle connections opened before are retired as well */
   bool has_refused;        /* some running transfers are refused */
   long long next_check;    /* ms: when to check all running transfers */
+  struct budget budget;
+  /* A paused transfer that may exceed the budget, as it was the oldest; NULL: none. */
+  struct pool_transfer *favourite;
+  long long favoured;      /* ms: when it claimed room last */
+  bool has_paused;         /* some running transfers are paused */
+  bool can_resume;         /* of these, some may be able to go on */
   struct list running;
   struct list done;
 };
@@ -134,6 +140,7 @@ struct pool *pool_open(const struct pool_limits *limits) {
     return NULL;
   p->users = 1;
   p->silence_ms = limits->silence_ms;
+  budget_init(&p->budget, limits->memory);
   p->checks_stray_bytes = curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
   if (multi_open(&p->multi, limits->watched) && set_limits(p->multi.handle, limits))
     return p;
@@ -221,13 +228,14 @@ bool pool_add(struct pool *p, struct pool_transfer *t) {
   const long long now = multi_now();
   t->started = now;
   t->lost_ms = 0;
-  t->has_received = t->has_head = false;
+  t->has_received = t->has_head = t->may_pause = t->is_paused = false;
   t->deadline = t->timeout_ms > 0 ? now + t->timeout_ms + GRACE : LLONG_MAX;
   t->silence_check = t->may_repeat && p->silence_ms > 0 ? now + p->silence_ms : LLONG_MAX;
   if (!p->running.first)
     p->next_check = now + CHECK_INTERVAL;
   if (check_time(t) < p->next_check)
     p->next_check = check_time(t);
+  budget_begin(&p->budget, &t->share);
   list_append(&p->running, t);
   t->state = POOL_RUNNING;
   t->refused = false;
@@ -235,6 +243,11 @@ bool pool_add(struct pool *p, struct pool_transfer *t) {
 }
 
 static void stop(struct pool *p, struct pool_transfer *t) {
+  if (p->favourite == t) {
+    p->favourite = NULL;
+    p->can_resume = true;
+  }
+  t->is_paused = false;
   curl_multi_remove_handle(p->multi.handle, t->easy);
   list_remove(&p->running, t);
   t->state = POOL_IDLE;
@@ -260,8 +273,40 @@ void pool_received(struct pool *p, struct pool_transfer *t) {
   multi_received(&p->multi);
 }
 
+static bool is_http_1(const struct pool_transfer *t) {
+  long version = 0;
+  return curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK &&
+         (version == CURL_HTTP_VERSION_1_1 || version == CURL_HTTP_VERSION_1_0);
+}
+
+bool pool_claim(struct pool *p, struct pool_transfer *t, size_t bytes) {
+  if (budget_grow(&p->budget, &t->share, bytes))
+    return true;
+  t->is_paused = p->favourite && p->favourite != t && t->may_pause;
+  if (t->is_paused) {
+    p->has_paused = true;
+    return false;
+  }
+  if (t->may_pause) {
+    p->favourite = t;
+    p->favoured = multi_now();
+  }
+  budget_exceed(&p->budget, &t->share, bytes);
+  return true;
+}
+
+void pool_unclaim(struct pool *p, struct pool_transfer *t) {
+  budget_end(&p->budget, &t->share);
+  p->can_resume = true;
+}
+
+bool pool_has_room(const struct pool *p) {
+  return budget_has_room(&p->budget);
+}
+
 void pool_allow_reuse(struct pool_transfer *t) {
   t->has_head = true;
+  t->may_pause = t->pool->budget.limit > 0 && is_http_1(t);
   curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 0L);
 }
 
@@ -291,8 +336,11 @@ static void retire_silent(struct pool *p, const struct pool_transfer *t,
   p->has_retired = true;
 }
 
-/* After a timeout. A connection on which other transfers receive bytes is alive. */
+/* After a timeout. A connection on which other transfers receive bytes is alive; that of a paused
+ * transfer was silent because we did not read. */
 static void retire_if_silent(struct pool *p, const struct pool_transfer *t) {
+  if (t->is_paused)
+    return;
   const long long now = multi_now();
   const long long sent = time_sent(t);
   struct socket_entry *socket = socket_of(p, t);
@@ -330,13 +378,16 @@ static bool is_long_header(const struct pool_transfer *t) {
 }
 
 static void note_version(struct pool *p, const struct pool_transfer *t) {
-  long version = 0;
   struct socket_entry *socket = p->checks_stray_bytes ? socket_of(p, t) : NULL;
-  if (socket && curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version) == CURLE_OK)
-    socket->is_http1 = version == CURL_HTTP_VERSION_1_1 || version == CURL_HTTP_VERSION_1_0;
+  if (socket)
+    socket->is_http1 = is_http_1(t);
 }
 
 static void finish(struct pool *p, struct pool_transfer *t, CURLcode result) {
+  if (result == CURLE_OK && t->is_paused)
+    result = CURLE_PARTIAL_FILE; /* libcurl 8.3.0 drops the bytes of a paused transfer */
+  if (result == CURLE_OK)
+    budget_complete(&p->budget, &t->share);
   if (result == CURLE_OK)
     note_version(p, t);
   else if (result == CURLE_OPERATION_TIMEDOUT)
@@ -449,6 +500,34 @@ static void check_all(struct pool *p) {
   check_deadlines(p);
 }
 
+/* libcurl calls the write callback with the bytes that it stores, which may pause the transfer
+ * again. */
+static void resume(struct pool *p, struct pool_transfer *t) {
+  t->is_paused = false;
+  const CURLcode code = curl_easy_pause(t->easy, CURLPAUSE_CONT);
+  if (code != CURLE_OK && t->state == POOL_RUNNING)
+    finish(p, t, code);
+}
+
+/* Lets paused transfers go on, the oldest first, as far as there is room for their bodies. If there
+ * is none, one goes on; another one too, if that one has been silent for a while. */
+static void resume_paused(struct pool *p) {
+  struct pool_transfer *next;
+  if (p->favourite && multi_now() - p->favoured > CHECK_INTERVAL) {
+    p->favourite = NULL;
+    p->can_resume = true;
+  }
+  if (!p->can_resume || p->multi.failed)
+    return;
+  p->can_resume = p->has_paused = false;
+  for (struct pool_transfer *t = p->running.first; t; t = next) {
+    next = t->next;
+    if (t->is_paused && (budget_extend(&p->budget, &t->share) || !p->favourite))
+      resume(p, t);
+    p->has_paused |= t->state == POOL_RUNNING && t->is_paused;
+  }
+}
+
 static int time_left(const struct pool *p, long long end) {
   const long long now = multi_now();
   long long first = p->multi.timer >= 0 && p->multi.timer < end ? p->multi.timer : end;
@@ -460,6 +539,8 @@ static int time_left(const struct pool *p, long long end) {
 void pool_wait(struct pool *p, int timeout_ms) {
   const long long end = multi_now() + timeout_ms;
   int ready = 1;
+  if (p->has_paused)
+    resume_paused(p);
   for (int batch = 0; batch < BATCHES; batch++) {
     multi_act(&p->multi);
     if (!p->multi.failed && p->running.first && p->next_check <= multi_now())
@@ -476,7 +557,7 @@ int pool_descriptor(const struct pool *p) {
 }
 
 long pool_timeout(const struct pool *p) {
-  if (p->done.first)
+  if (p->done.first || (p->has_paused && p->can_resume))
     return 0;
   if (p->running.first)
     return time_left(p, p->next_check);

@@ -12,6 +12,8 @@
 #include <curl/curl.h>
 #include <openssl/x509.h>
 
+#include "budget.h"
+
 #pragma GCC visibility push(hidden)
 
 struct pool;
@@ -24,6 +26,7 @@ struct pool_limits {
   long host_connections;
   long idle;       /* connections to keep; 0: as many as libcurl chooses */
   long silence_ms; /* see pool_transfer.may_repeat; 0 disables it */
+  size_t memory;   /* bytes of all bodies, see pool_claim(); 0: no limit */
   /* With epoll: only sockets that are ready are handled, and there is a descriptor. Without it
    * every transfer is checked each time, which costs less for one and too much for hundreds. */
   bool watched;
@@ -44,6 +47,9 @@ struct pool_transfer {
   bool has_received;           /* bytes of the response have arrived */
   bool has_head;               /* the head of the response is complete */
   bool had_stray_bytes;        /* its connection held unread bytes before the request was sent */
+  bool may_pause;              /* libcurl can stop its bytes, see pool_claim() */
+  bool is_paused;
+  struct share share;          /* of the pool's memory */
   int sent;                    /* how often libcurl has begun to send the request */
   int local_port, remote_port; /* of its connection; 0: none yet */
   long long started;           /* ms, of the first attempt */
@@ -73,7 +79,7 @@ void pool_release(struct pool *p);
 bool pool_add(struct pool *p, struct pool_transfer *t);
 
 /* Ends a transfer in any state; it is idle then. A running transfer loses its connection, or its
- * stream of an HTTP/2 connection. */
+ * stream of an HTTP/2 connection. What it has claimed stays counted. */
 void pool_remove(struct pool *p, struct pool_transfer *t);
 
 /* For callbacks of libcurl: ends the transfer with CURLE_WRITE_ERROR as soon as possible. A
@@ -83,6 +89,22 @@ void pool_refuse(struct pool *p, struct pool_transfer *t);
 
 /* For callbacks of libcurl: bytes of the response have arrived. */
 void pool_received(struct pool *p, struct pool_transfer *t);
+
+/* For callbacks of libcurl: claims room for a body of so many bytes in all. Returns false if the
+ * transfer has to wait for room: then the callback returns CURL_WRITEFUNC_PAUSE, and is called again
+ * with the same bytes. One transfer is always allowed to go on, so that a body that is larger than
+ * the memory arrives.
+ *
+ * Over HTTP/2 it returns true in any case. The server may send what the window of the stream allows
+ * (32 MiB with libcurl 7.88, 10 MiB with 8.5), and libcurl would store it itself. */
+bool pool_claim(struct pool *p, struct pool_transfer *t, size_t bytes);
+
+/* Returns what a transfer that is idle has claimed: its body was freed, or is not the core's any
+ * more. May be called twice. */
+void pool_unclaim(struct pool *p, struct pool_transfer *t);
+
+/* Whether there is room for the response to one more request. */
+bool pool_has_room(const struct pool *p);
 
 /* For callbacks of libcurl: the head of the response is complete and valid, so the connection may
  * be reused. Before this call, and after pool_refuse(), the connection is closed when its last

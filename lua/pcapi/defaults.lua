@@ -20,4 +20,5 @@ return {
   retry = { attempts = 4, base = 0.5, cap = 30 },
 
   concurrency = 50, -- requests in flight at once, of all tasks
+  memory = 64 * 1024 * 1024, -- bytes of their responses
 }

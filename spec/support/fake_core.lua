@@ -99,7 +99,14 @@ end
 
 function Pool:next()
   check_open(self, "pool")
-  return table.remove(self.done, 1)
+  local number = table.remove(self.done, 1)
+  return number, number and #(self.core.sessions[number].outcome.body or "")
+end
+
+-- `core.is_full` says that there is no room.
+function Pool:has_room()
+  check_open(self, "pool")
+  return not self.core.is_full
 end
 
 function Pool:descriptor()

@@ -47,7 +47,7 @@ function M.new(options)
   local limit = whole(options.limit or defaults.concurrency)
   local opened, err = network.open {
     connections = whole(options.connections), host_connections = whole(options.host_connections),
-    idle = limit, watched = true,
+    idle = limit, watched = true, memory = options.memory or defaults.memory,
   }
   if not opened then
     return nil, err

@@ -4,6 +4,9 @@ local sessions = require "pcapi.http.sessions"
 
 local M = {}
 
+-- Bytes of a body, which may be compressed. What is made of it may take fifty times as much memory.
+local LARGE = 16 * 1024
+
 local Network = {}
 Network.__index = Network
 Network.__name = "pcapi.concurrent.network"
@@ -52,19 +55,26 @@ end
 --- Waits for responses.
 -- @tparam number seconds at most
 -- @tparam table ready the queue that takes the tasks whose response has come
+-- @tparam table large the queue that takes those whose response is large
 -- @treturn number responses that have come
-function Network:receive(seconds, ready)
+function Network:receive(seconds, ready, large)
   local pool, count = self.sessions.pool, 0
   pool:wait(seconds)
-  for id in pool.next, pool do
+  for id, bytes in pool.next, pool do
     local task = self.tasks[id]
     self.tasks[id] = nil
     if task then -- else its task was dropped
-      ready:push(task)
+      (bytes < LARGE and ready or large):push(task)
       count = count + 1
     end
   end
   return count
+end
+
+--- Whether the memory has room for one more response.
+-- @treturn boolean
+function Network:has_room()
+  return self.sessions.pool:has_room()
 end
 
 --- Reads a response that has come.

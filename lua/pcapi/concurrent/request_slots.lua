@@ -1,5 +1,6 @@
 --- The slots for requests: how many requests can be in flight at once, and how many may be sent in
--- a second. A task without a slot waits in a queue, first come, first served.
+-- a second. While there is no memory for another response, no slot is free. A task without a slot
+-- waits in a queue, first come, first served.
 -- @classmod pcapi.concurrent.request_slots
 local core = require "pcapi.core"
 local queue = require "pcapi.concurrent.queue"
@@ -17,10 +18,11 @@ Slots.__name = "pcapi.concurrent.request_slots"
 --- Makes slots, all of them free.
 -- @tparam number limit requests in flight
 -- @tparam ?number rate requests per second; nil for no limit
+-- @tparam function has_room returns whether there is memory for one more response
 -- @treturn pcapi.concurrent.request_slots
-function M.new(limit, rate)
+function M.new(limit, rate, has_room)
   local self = setmetatable({
-    limit = limit, interval = rate and 1 / rate,
+    limit = limit, interval = rate and 1 / rate, has_room = has_room,
     next_at = 0, -- when the rate allows the next request, by the core's clock
   }, Slots)
   self:clear()
@@ -37,6 +39,7 @@ end
 
 local function is_free(self, now)
   return self.in_use < self.limit and (not self.interval or self.next_at <= now)
+    and self.has_room()
 end
 
 --- Whether a request can be sent at once: a slot is free, and no task waits for it.

@@ -13,6 +13,8 @@ local M = {}
 local MOST_BEGUN = 10000 -- tasks that have begun and not ended; most of them sleep
 local RUNNING = 0.0005 -- seconds for ready tasks until the network is looked at again
 local BEGINNING = 8 -- tasks that begin until the network is looked at again
+local LONGEST_READ = 1 -- seconds that a task may keep others from reading large responses
+local BLIND = 0.05 -- seconds without a look at the network, if there is no memory for more
 
 local yield = coroutine.yield
 local check_wait, stopped = tasks.check_wait, tasks.stopped
@@ -25,9 +27,16 @@ Scheduler.__name = "pcapi.concurrent.scheduler"
 -- Forgets what tasks wait for.
 local function forget_waits(self)
   self.ready = queue.new() -- tasks whose response has come, and those that let other tasks run
+  self.large = queue.new() -- tasks whose response has come and is large: they read one at a time
+  self.reader = nil -- the task that reads a large response, until it waits or ends
   self.sleepers = {} -- a heap of tasks
   self.slots:clear()
   self.network:forget()
+end
+
+-- Whether responses wait to be read.
+local function has_responses(self)
+  return not (self.ready:is_empty() and self.large:is_empty())
 end
 
 --- Makes a scheduler without tasks.
@@ -39,15 +48,19 @@ end
 function M.new(loop, network, options, on_end)
   local self = setmetatable({
     loop = loop, network = network, on_end = on_end, limit = options.limit,
-    slots = request_slots.new(options.limit, options.rate),
     tasks = {}, -- the set of those that have not ended
     threads = {}, -- coroutines for other tasks
     pending = queue.new(), -- tasks that have not begun
     running = nil, -- the task that runs
     begun = 0, -- tasks that have begun and not ended
     unfinished = 0, -- tasks that have not ended
+    read_until = 0, -- seconds of the core's clock: when another task may read a large response
+    looked_at = 0, -- seconds of the core's clock: when the network was looked at
     is_stopping = false,
   }, Scheduler)
+  self.slots = request_slots.new(options.limit, options.rate, function()
+    return network:has_room() or self.slots.in_use == 0 and not has_responses(self)
+  end)
   forget_waits(self)
   return self
 end
@@ -80,6 +93,9 @@ local function resume(self, task, first, second)
   self.running = task
   local state, thread = tasks.resume(task, self.loop, first, second)
   self.running = nil
+  if state ~= "ready" and task == self.reader then
+    self.reader = nil
+  end
   if state == "waiting" then
     return
   elseif state == "ended" then
@@ -205,7 +221,7 @@ end
 
 local function may_begin(self, now)
   return not self.pending:is_empty() and not self.is_stopping and self.begun < MOST_BEGUN
-    and self.slots:is_free_at_once(now) and self.ready:count() < self.limit
+    and self.slots:is_free_at_once(now) and self.ready:count() + self.large:count() < self.limit
 end
 
 local function wake_sleepers(self, now)
@@ -235,21 +251,33 @@ local function fill_slots(self, now)
   return true
 end
 
+-- The task that runs next: one with a large response only if no other reads one, so that the tables
+-- of one are made at a time. A task that does not end its reading does not stop the others for ever.
+local function next_ready(self, now)
+  if not self.large:is_empty() and (not self.reader or now >= self.read_until) then
+    self.reader, self.read_until = self.large:pop(), now + LONGEST_READ
+    return self.reader
+  end
+  return not self.ready:is_empty() and self.ready:pop() or nil
+end
+
 local function run_ready(self, now)
   local finished = now + RUNNING
   repeat
-    if self.ready:is_empty() then
+    local task = next_ready(self, now)
+    if not task then
       return
     end
-    resume(self, self.ready:pop())
-  until core.now() >= finished
+    resume(self, task)
+    now = core.now()
+  until now >= finished
 end
 
 --- Seconds until there is something to do, apart from the network.
 -- @tparam number now seconds of the core's clock
 -- @treturn number infinity for never
 function Scheduler:idle_time(now)
-  if self.is_stopping or not self.ready:is_empty() or may_begin(self, now)
+  if self.is_stopping or has_responses(self) or may_begin(self, now)
     or self.slots:has_next(now) then
     return 0
   end
@@ -260,19 +288,29 @@ function Scheduler:idle_time(now)
   return math.max(at - now, 0)
 end
 
+-- Whether responses are to be read before the network is looked at, as they use up the memory.
+local function is_full(self, now)
+  return now < self.looked_at + BLIND and has_responses(self) and not self.network:has_room()
+end
+
 --- Runs the tasks that can run, and waits for the network if none can. Responses are decoded only
--- when no other response has come, so that the network never waits for decoding.
+-- when no other response has come, so that the network never waits for decoding; or if there is no
+-- memory for more.
 -- @tparam number seconds to wait at most
 function Scheduler:step(seconds)
   local now = core.now()
   wake_sleepers(self, now)
-  local is_busy = fill_slots(self, now) or not self.ready:is_empty() or self.unfinished == 0
+  local is_busy = fill_slots(self, now) or has_responses(self) or self.unfinished == 0
+  if is_full(self, now) then
+    return run_ready(self, now)
+  end
   seconds = is_busy and 0 or math.min(self:idle_time(now), seconds)
-  local count = self.network:receive(seconds, self.ready)
+  local count = self.network:receive(seconds, self.ready, self.large)
+  self.looked_at = core.now()
   if count > 0 then
     self.slots:release(count)
   else
-    run_ready(self, core.now())
+    run_ready(self, self.looked_at)
   end
 end
 
@@ -302,10 +340,12 @@ end
 -- have come while a task moved from one queue to another.
 -- @treturn boolean whether all tasks have ended
 function Scheduler:step_stop()
-  for _ = 1, self.ready:count() do -- a response that has come is not lost
-    local task = self.ready:pop()
-    if task and tasks.is_suspended(task) then
-      resume(self, task)
+  for _, waiting in ipairs { self.ready, self.large } do -- a response that has come is not lost
+    for _ = 1, waiting:count() do
+      local task = waiting:pop()
+      if task and tasks.is_suspended(task) then
+        resume(self, task)
+      end
     end
   end
   forget_waits(self)

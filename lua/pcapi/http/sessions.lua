@@ -51,13 +51,15 @@ Sessions.__name = "pcapi.http.sessions"
 --- Makes an empty set of sessions. It opens nothing.
 -- @tparam table bounds `connections`, `host_connections` (open at once; nil for no limit), `idle`
 -- (connections, and sessions, that stay open for the next request), `watched` (boolean: many
--- requests at once), `silence` (seconds, see @{pcapi.http.limits.SILENCE})
+-- requests at once), `silence` (seconds, see @{pcapi.http.limits.SILENCE}), `memory` (bytes of all
+-- bodies that have come; nil for no limit)
 -- @treturn table
 function M.new(bounds)
   return setmetatable({
     bounds = {
       connections = bounds.connections, host_connections = bounds.host_connections,
       idle = bounds.idle, watched = bounds.watched, silence = bounds.silence,
+      memory = bounds.memory,
     },
     idle = {}, idle_count = 0,
     busy = {}, -- sessions with a request in flight; close() finds those whose wait raised an error
