@@ -1,9 +1,11 @@
 --- Sends the request of a command to several tenants at once.
 -- @module pcapi.cli.each
 local connect = require "pcapi.cli.connect"
+local errors = require "pcapi.error"
 local exit = require "pcapi.cli.exit"
 local pcapi = require "pcapi"
 local progress = require "pcapi.cli.progress"
+local results = require "pcapi.cli.results"
 local tenant_list = require "pcapi.cli.tenant_list"
 
 local M = {}
@@ -20,8 +22,9 @@ local function opener_of(tenant, line)
 end
 
 local function outcome_of(list)
-  return not list and "failed" or #list == 1 and "done, 1 record"
-    or ("done, %d records"):format(#list)
+  local count = list and results.size(list)
+  return not count and "failed" or count == 1 and "done, 1 record"
+    or ("done, %d records"):format(count)
 end
 
 local function report_duration(args, count)
@@ -34,32 +37,44 @@ end
 --- Calls the service for each tenant that the arguments select.
 -- @tparam table args with `parallel` (requests in flight at once) and `rate` (requests per
 -- second) of all tenants together
--- @tparam function call takes a client; returns a list, or nil and an error
+-- @tparam function call takes a client, the name of the tenant, and a function that raises a value
+-- which ends the command; returns a list, or nil and an error
 -- @treturn table results of `pcapi.each_tenant`, sorted by the names of the tenants
 function M.query(args, call)
   local line = progress.new(args, "%d of %d tenants done", true)
-  local tenants = {}
+  local show, tenants, failure = line:on_wait(), {}, nil
+  local function abort(why)
+    failure = not errors.is_interruption(why) and why or nil
+    error(why, 0)
+  end
   for i, tenant in ipairs(tenant_list.choose(args)) do
     tenants[i] = { name = tenant.name, open = opener_of(tenant, line) }
   end
   report_duration(args, #tenants)
   line:update(0, #tenants)
-  local results, err = pcapi.each_tenant(tenants, function(client, name)
-    local list, failure = call(client)
+  local all, err = pcapi.each_tenant(tenants, function(client, name)
+    local list, problem = call(client, name, abort)
     client:close()
     line:event(name, outcome_of(list))
-    return list, failure
+    return list, problem
   end, {
-    limit = args.parallel, rate = args.rate, progress = line:on_wait(),
+    limit = args.parallel, rate = args.rate,
+    progress = function(done, total)
+      if failure then
+        error(failure, 0)
+      elseif show then
+        show(done, total)
+      end
+    end,
     on_wait = function()
       line:refresh()
     end,
   })
   progress.wipe()
-  if not results then
+  if not all then
     exit.fail(err)
   end
-  return results
+  return all
 end
 
 return M

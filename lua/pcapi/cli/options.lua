@@ -224,6 +224,8 @@ local LIST = {
   { "--rate", value = "N", group = SEVERAL, once = true,
     check = M.number("--rate", 0.001, 1000000),
     about = "Maximum number of requests per second (default: no limit)" },
+  { "--sorted", group = SEVERAL,
+    about = "Write the newest record of all tenants first; needs memory for all of them" },
 }
 
 --- The options of a command that lists records.

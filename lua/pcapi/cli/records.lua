@@ -4,6 +4,8 @@ local connect = require "pcapi.cli.connect"
 local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
 local formats = require "pcapi.format"
+local lists = require "pcapi.service.list"
+local load_resource = require("pcapi.service.resource").load
 local output = require "pcapi.cli.output"
 local progress = require "pcapi.cli.progress"
 local results = require "pcapi.cli.results"
@@ -114,21 +116,31 @@ local function options_for_people(args, view)
   return options
 end
 
-local function write(args, view, list)
+-- Opens a writer for lists with these columns, and returns a function that writes a list. A
+-- registered format may not know the options that choose columns and readable values.
+local function open(args, view, columns)
   local format = formats.get(args.output)
+  local options = format.for_people and options_for_people(args, view)
+    or { columns = args.columns or columns, only_columns = args.columns ~= nil }
+  local writer = format.open(output.write, options)
+  local function write(list)
+    local rows = list
+    if not format.selects and format.for_people then
+      rows = readable(list, view.shown or {})
+    elseif not format.selects and args.columns then
+      rows = only(args.columns, list)
+    end
+    assert(writer:rows(rows))
+  end
+  return write, writer
+end
+
+local function write_all(args, view, list)
   if args.columns then
     check_columns(args.columns, list)
   end
-  local rows, options = list, { columns = args.columns or list.columns,
-                                only_columns = args.columns ~= nil }
-  if format.for_people then
-    rows = format.selects and list or readable(list, view.shown or {})
-    options = options_for_people(args, view)
-  elseif args.columns and not format.selects then
-    rows = only(args.columns, list)
-  end
-  local writer = format.open(output.write, options)
-  assert(writer:rows(rows))
+  local write, writer = open(args, view, list.columns)
+  write(list)
   assert(writer:close())
 end
 
@@ -155,24 +167,84 @@ end
 
 local function run_one(args, view, call)
   local list = query_one(args, call)
-  write(args, view, (view.sort or newest_first)(list))
+  write_all(args, view, (view.sort or newest_first)(list))
   if wants_summary(args) then
     exit.say(summary_of(args, view, list))
   end
   results.report { { value = list } }
 end
 
-local function run_many(args, view, call)
+local function run_merged(args, view, call)
   local all = require("pcapi.cli.each").query(args, call)
   local list = results.merge(all)
   if list then
-    write(args, results.view(view), (view.sort or newest_first)(list))
+    write_all(args, results.view(view), (view.sort or newest_first)(list))
   end
   results.report(all)
   if list and wants_summary(args) then
     exit.say(results.with_tenants(all, summary_of(args, view, list)))
   end
   results.finish(all)
+end
+
+-- The merged list of tenants without records.
+local function empty_list(view)
+  local list = lists.new({}, {
+    resource = load_resource(view.resource)[view.call], clock = os.time, total_count = 0,
+  })
+  return results.merge { { value = view.prepare and view.prepare(list) or list } }
+end
+
+-- The columns, if the list of each tenant can be written once it has come; else nil. A field that is
+-- not documented is one that a record of any tenant may have.
+local function columns_at_once(args, view)
+  local format = formats.get(args.output)
+  if args.sorted or view.sort or format.needs_all or format.for_people then
+    return nil
+  end
+  local list = empty_list(view)
+  for _, name in ipairs(args.columns or {}) do
+    if not list:has_field(name) then
+      return nil
+    end
+  end
+  return list.columns
+end
+
+-- Writes the list of each tenant once it has come, and forgets its records. A failure to write ends
+-- the command.
+local function run_at_once(args, view, call, columns)
+  local write, writer, writing
+  local all = require("pcapi.cli.each").query(args, function(client, name, abort)
+    local list, err = call(client)
+    if not list then
+      return nil, err
+    elseif not write then
+      write, writer = open(args, view, columns)
+    end
+    progress.wipe()
+    writing = name
+    local ok, failure = pcall(write, newest_first(results.label(list, name)))
+    if not ok then
+      return abort(failure)
+    end
+    writing = nil
+    return results.written(list)
+  end)
+  if writer and not writing then
+    assert(writer:close())
+  end
+  results.report(all, writing)
+  results.finish(all)
+end
+
+local function run_many(args, view, call)
+  local columns = columns_at_once(args, view)
+  if columns then
+    run_at_once(args, view, call, columns)
+  else
+    run_merged(args, view, call)
+  end
 end
 
 --- Runs a command.

@@ -37,6 +37,31 @@ function M.view(view)
     { __index = view })
 end
 
+--- Keeps the facts of a list whose records were written.
+-- @tparam pcapi.list list
+-- @treturn pcapi.list without records
+function M.written(list)
+  return lists.derive(list, {}, { written = #list })
+end
+
+--- Counts the records of a list, also of one from @{written}.
+-- @tparam pcapi.list list
+-- @treturn number
+function M.size(list)
+  return list.written or #list
+end
+
+--- Sets the field `tenant` of each record.
+-- @tparam pcapi.list list
+-- @tparam ?string name
+-- @treturn pcapi.list the same list
+function M.label(list, name)
+  for _, record in ipairs(list) do
+    record.tenant = name
+  end
+  return list
+end
+
 --- Merges the lists. The field `tenant` of each record is set to the name of its tenant.
 -- @tparam table results
 -- @treturn ?pcapi.list nil if all tenants failed
@@ -47,8 +72,7 @@ function M.merge(results)
     first = first or list
     total = total + (list and list.total_count or 0)
     unreadable = unreadable + (list and list.unreadable or 0)
-    for _, record in ipairs(list or {}) do
-      record.tenant = result.name
+    for _, record in ipairs(list and M.label(list, result.name) or {}) do
       records[#records + 1] = record
     end
   end
@@ -73,7 +97,7 @@ local function count(results)
     local outcome = result.value and "succeeded" or is_stopped(result.err) and "stopped"
       or "failed"
     counted[outcome] = counted[outcome] + 1
-    counted.found = counted.found + (result.value and #result.value > 0 and 1 or 0)
+    counted.found = counted.found + (result.value and M.size(result.value) > 0 and 1 or 0)
   end
   return counted
 end
@@ -175,7 +199,9 @@ end
 
 --- Reports warnings and failures, and whether the output is complete; with --quiet, too.
 -- @tparam table results
-function M.report(results)
+-- @tparam[opt] string partial name of the tenant whose list was being written when the command was
+-- interrupted
+function M.report(results, partial)
   local counted = count(results)
   for _, result in ipairs(results) do
     if result.value then
@@ -187,9 +213,12 @@ function M.report(results)
   warn_of_clock(results)
   warn_of_period(results)
   local missing = ("%d of %d tenants"):format(counted.failed + counted.stopped, counted.all)
+  if partial then
+    say({ name = partial }, "interrupted while writing; some of its records may be missing")
+  end
   if counted.stopped > 0 then
     exit.say("interrupted; " .. (counted.succeeded > 0 and "the output does not include "
-      .. missing or "nothing was written"))
+      .. missing or partial and "the output is incomplete" or "nothing was written"))
   elseif counted.failed > 0 then
     exit.say(missing .. " failed; " .. (counted.succeeded > 0
       and "the output does not include them" or "nothing was written"))
