@@ -211,30 +211,65 @@ local function columns_at_once(args, view)
   return list.columns
 end
 
--- Writes the list of each tenant once it has come, and forgets its records. A failure to write ends
--- the command.
-local function run_at_once(args, view, call, columns)
+local COLLECTED = 10000 -- records that are written before the collector frees their memory
+
+-- Makes a function that collects the garbage once so many records were written. The collector alone
+-- would let it grow to as much as the records of the next list.
+local function new_collector()
+  local written = 0
+  return function(count)
+    written = written + count
+    if written >= COLLECTED then
+      written = 0
+      collectgarbage()
+    end
+  end
+end
+
+-- Makes a function that writes the list of a tenant, and returns its facts without its records; and
+-- one that ends the output. A failure to write ends the command.
+local function new_output(args, view, columns)
   local write, writer, writing
-  local all = require("pcapi.cli.each").query(args, function(client, name, abort)
-    local list, err = call(client)
-    if not list then
-      return nil, err
-    elseif not write then
+  local function write_list(list, name, abort)
+    if not write then
       write, writer = open(args, view, columns)
     end
     progress.wipe()
     writing = name
     local ok, failure = pcall(write, newest_first(results.label(list, name)))
     if not ok then
-      return abort(failure)
+      abort(failure)
     end
     writing = nil
     return results.written(list)
-  end)
-  if writer and not writing then
-    assert(writer:close())
   end
-  results.report(all, writing)
+  -- Returns the name of the tenant whose list was being written when the command was interrupted.
+  local function finish()
+    if writer and not writing then
+      assert(writer:close())
+    end
+    return writing
+  end
+  return write_list, finish
+end
+
+-- Writes the list of each tenant once it has come.
+local function run_at_once(args, view, call, columns)
+  local write_list, finish = new_output(args, view, columns)
+  local collect = new_collector()
+  local function call_and_write(client, name, abort)
+    local list, err = call(client)
+    if not list then
+      return nil, err
+    end
+    return write_list(list, name, abort)
+  end
+  local all = require("pcapi.cli.each").query(args, function(client, name, abort)
+    local facts, err = call_and_write(client, name, abort)
+    collect(facts and results.size(facts) or 0)
+    return facts, err
+  end)
+  results.report(all, finish())
   results.finish(all)
 end
 

@@ -153,8 +153,7 @@ end
 function Scheduler:breathe()
   if self.running and not self.is_stopping then
     check_wait()
-    self.ready:push(self.running)
-    yield(WAITS)
+    yield() -- it is ready at once
   end
 end
 
