@@ -123,8 +123,8 @@ test-page: page-needs
 screenshot: page-needs
 	@sandbox/run dev/node spec/browser/screenshot.mjs docs/nginx-page.png
 
-C_TESTS := $(patsubst %,$(OUT)/spec/%_test,buf reader filter rows crypto certificate inflate head \
-                headers sockets file failure pool http binding)
+C_TESTS := $(patsubst %,$(OUT)/spec/%_test,buf budget reader filter rows crypto certificate \
+                inflate head headers sockets file failure pool http binding)
 WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=fdopendir,--wrap=flock \
   -Wl,--wrap=fstat,--wrap=fstatat,--wrap=fsync,--wrap=mkdir,--wrap=open,--wrap=openat,--wrap=read \

@@ -24,8 +24,8 @@ static void set(struct budget *b, struct share *s, size_t bytes) {
 
 void budget_begin(struct budget *b, struct share *s) {
   budget_end(b, s);
-  if (b->limit > 0)
-    set(b, s, b->expected);
+  if (b->used < b->limit)
+    set(b, s, b->expected < b->limit - b->used ? b->expected : b->limit - b->used);
 }
 
 static bool fits(const struct budget *b, size_t more) {

@@ -24,7 +24,7 @@ void budget_init(struct budget *b, size_t limit);
 /* Whether there is room for one more response. One alone always has room. */
 bool budget_has_room(const struct budget *b);
 
-/* Begins a share. It may exceed the limit. */
+/* Begins a share: what is expected, or what is left. */
 void budget_begin(struct budget *b, struct share *s);
 
 /* Tells that a body is to grow to so many bytes. Returns false, and changes nothing, if that exceeds

@@ -32,10 +32,11 @@ static enum http_code finish(struct http *h) {
   return code;
 }
 
-static bool watched; /* the option of the next pool */
+static bool watched;  /* options of the next pool */
+static size_t memory;
 
 static struct http *open_session(bool allow_http, struct http_failure *failure) {
-  const struct pool_limits limits = {.idle = 4, .watched = watched};
+  const struct pool_limits limits = {.idle = 4, .watched = watched, .memory = memory};
   const struct http_options options = {.allow_http = allow_http, .proxy = ""};
   pool = http_pool(&limits, failure);
   struct http *h = pool ? http_open(pool, &options, failure) : NULL;
@@ -179,6 +180,118 @@ static void sends_many_at_once(void) {
   close_session(sessions[0]);
 }
 
+#define AT_ONCE 6
+#define BODY ((size_t)2000000) /* bytes of a large body, roughly */
+
+/* A list of 10,000 users, which is larger than the memory of the pool. */
+static struct http_request large_request(struct http *h) {
+  static char users[600];
+  char header[8192];
+  struct http_request r = request();
+  snprintf(users, sizeof users, "%s/v1/nonMfaCompliantPartnerPrincipals",
+           getenv("PCAPI_SANDBOX_HTTP_URL"));
+  snprintf(header, sizeof header, "Authorization: Bearer %s", getenv("PCAPI_TOKEN"));
+  http_header(h, header);
+  http_header(h, "Accept: application/json");
+  http_header(h, "X-Sandbox: records=10000; encoding=none");
+  r.url = users;
+  r.max_body = 16 << 20;
+  return r;
+}
+
+static void start_large(struct http **sessions, int count) {
+  struct http_failure failure;
+  const struct http_options options = {.allow_http = true, .proxy = ""};
+  sessions[0] = open_session(true, &failure);
+  for (int i = 1; i < count; i++)
+    sessions[i] = http_open(pool, &options, &failure);
+  for (int i = 0; i < count; i++) {
+    const struct http_request r = large_request(sessions[i]);
+    check(http_start(sessions[i], &r) == HTTP_RUNNING, "each large request starts");
+  }
+}
+
+static void close_all(struct http **sessions, int count) {
+  for (int i = 1; i < count; i++)
+    http_close(sessions[i]);
+  close_session(sessions[0]);
+}
+
+static size_t held(struct http **sessions, int count) {
+  size_t bytes = 0;
+  for (int i = 0; i < count; i++)
+    bytes += http_response(sessions[i])->body.len;
+  return bytes;
+}
+
+/* Takes the responses of the sessions as they come, and frees their bodies. Returns the bytes that
+ * all bodies had together at most. */
+static size_t take_all(struct http **sessions, int count, int expected) {
+  size_t most = 0;
+  int taken = 0;
+  for (int i = 0; i < 2000 && taken < expected; i++) {
+    pool_wait(pool, 100);
+    struct http *h = http_of(pool_next(pool));
+    const size_t now = held(sessions, count);
+    most = now > most ? now : most;
+    if (!h)
+      continue;
+    check(http_result(h) == HTTP_DONE && http_response(h)->status == 200, "each response comes");
+    check(http_response(h)->body.len > BODY, "with its whole body");
+    check(http_response(h)->body.data[http_response(h)->body.len - 1] == '}', "to its end");
+    buf_free(&http_response(h)->body);
+    taken++;
+  }
+  check(taken == expected, "no request waits for ever");
+  return most;
+}
+
+static void stays_within_its_memory(void) {
+  struct http *sessions[AT_ONCE];
+  memory = 1000000;
+  start_large(sessions, AT_ONCE);
+  check(!pool_has_room(pool), "a pool has no room once large requests are sent");
+  const size_t most = take_all(sessions, AT_ONCE, AT_ONCE);
+  check(most > BODY && most < memory + BODY * 3 / 2, "one body at a time may exceed the memory");
+  check(pool_has_room(pool), "the memory is free in the end");
+  close_all(sessions, AT_ONCE);
+  memory = 10 * BODY;
+  start_large(sessions, AT_ONCE);
+  check(take_all(sessions, AT_ONCE, AT_ONCE) < memory, "more memory has room for several");
+  close_all(sessions, AT_ONCE);
+}
+
+/* Waits until some bodies have begun, and no more bytes come. */
+static void wait_for_pause(struct http **sessions) {
+  size_t last = 0;
+  size_t now = 0;
+  for (int i = 0; i < 100 && (now == 0 || now != last); i++) {
+    last = now;
+    pool_wait(pool, 20);
+    now = held(sessions, AT_ONCE);
+  }
+}
+
+static void cancels_paused_requests(void) {
+  struct http *sessions[AT_ONCE];
+  memory = 1000000;
+  start_large(sessions, AT_ONCE);
+  wait_for_pause(sessions);
+  http_cancel(sessions[0]);
+  check(http_response(sessions[0])->body.len == 0, "cancelling frees the body");
+  http_close(sessions[AT_ONCE - 1]);
+  check(take_all(sessions, AT_ONCE - 1, AT_ONCE - 2) > 0, "the others go on");
+  check(pool_has_room(pool), "a cancelled request needs no memory");
+  const struct http_request r = large_request(sessions[0]);
+  check(http_start(sessions[0], &r) == HTTP_RUNNING && take_all(sessions, 1, 1) > BODY,
+        "and its session can be used again");
+  close_all(sessions, AT_ONCE - 1);
+  start_large(sessions, AT_ONCE);
+  wait_for_pause(sessions);
+  close_all(sessions, AT_ONCE); /* a leak or a use after free is reported by the sanitizers */
+  memory = 0;
+}
+
 /* Each allocation of a request fails once. */
 static void survives_lack_of_memory(void) {
   const struct http_request r = request();
@@ -215,6 +328,8 @@ int main(void) {
     sends_headers_once();
     refuses();
     sends_many_at_once();
+    stays_within_its_memory();
+    cancels_paused_requests();
   }
   /* in a watched pool, libcurl 7.88 loses a transfer whose socket it could not register: it ends at
    * its timeout */
