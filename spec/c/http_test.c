@@ -183,7 +183,9 @@ static void sends_many_at_once(void) {
 #define AT_ONCE 6
 #define BODY ((size_t)2000000) /* bytes of a large body, roughly */
 
-/* A list of 10,000 users, which is larger than the memory of the pool. */
+static const char *settings = "X-Sandbox: records=10000; encoding=none"; /* of a large request */
+
+/* A list of users, which is larger than the memory of the pool. */
 static struct http_request large_request(struct http *h) {
   static char users[600];
   char header[8192];
@@ -193,7 +195,7 @@ static struct http_request large_request(struct http *h) {
   snprintf(header, sizeof header, "Authorization: Bearer %s", getenv("PCAPI_TOKEN"));
   http_header(h, header);
   http_header(h, "Accept: application/json");
-  http_header(h, "X-Sandbox: records=10000; encoding=none");
+  http_header(h, settings);
   r.url = users;
   r.max_body = 16 << 20;
   return r;
@@ -292,6 +294,52 @@ static void cancels_paused_requests(void) {
   memory = 0;
 }
 
+static bool is_code_of_failure(enum http_code code) {
+  /* libcurl may work without the memory, or report another failure */
+  return code == HTTP_DONE || code == HTTP_NO_MEMORY || code == HTTP_NETWORK ||
+         code == HTTP_CONFIG || code == HTTP_PROTOCOL || code == HTTP_TIMEOUT;
+}
+
+/* Sends two large requests, of which one is paused. Returns whether both end with a code. */
+static bool send_two(void) {
+  struct http_failure failure;
+  const struct http_options options = {.allow_http = true, .proxy = ""};
+  struct http *first = open_session(true, &failure);
+  struct http *second = first ? http_open(pool, &options, &failure) : NULL;
+  bool is_clean = true;
+  if (second) {
+    const struct http_request r = large_request(first);
+    const struct http_request s = large_request(second);
+    http_start(first, &r);
+    http_start(second, &s);
+    is_clean = is_code_of_failure(finish(first)) && is_code_of_failure(finish(second));
+  }
+  http_close(second);
+  if (first)
+    close_session(first);
+  return is_clean;
+}
+
+/* Each allocation of two requests fails once, while one waits for the other. */
+static void survives_lack_of_memory_while_paused(void) {
+  bool clean = true;
+  long n = 1;
+  memory = 50000;
+  settings = "X-Sandbox: records=2000; encoding=none";
+  for (; n < 5000; n++) {
+    fail_alloc_at(n);
+    clean = send_two() && clean;
+    const bool reached = fail_alloc_reached();
+    fail_alloc_at(0);
+    if (!reached)
+      break;
+  }
+  memory = 0;
+  printf("http: %ld allocations of two requests failed one after the other\n", n - 1);
+  check(n > 50 && n < 5000, "each allocation of two requests fails once");
+  check(clean, "and each time both end with a code");
+}
+
 /* Each allocation of a request fails once. */
 static void survives_lack_of_memory(void) {
   const struct http_request r = request();
@@ -304,9 +352,7 @@ static void survives_lack_of_memory(void) {
     fail_alloc_at(0);
     if (!reached)
       break;
-    /* libcurl may work without the memory, or report another failure */
-    clean = clean && (code == HTTP_DONE || code == HTTP_NO_MEMORY || code == HTTP_NETWORK ||
-                      code == HTTP_CONFIG || code == HTTP_PROTOCOL || code == HTTP_TIMEOUT);
+    clean = clean && is_code_of_failure(code);
   }
   printf("http: %ld allocations failed one after the other\n", n - 1);
   check(n > 20 && n < 5000, "each allocation of a request fails once");
@@ -335,5 +381,6 @@ int main(void) {
    * its timeout */
   watched = false;
   survives_lack_of_memory();
+  survives_lack_of_memory_while_paused();
   return check_result("http");
 }
