@@ -14,7 +14,7 @@ describe("pcapi.concurrent", function()
   it("opens a watched pool with its limits of connections", function()
     concurrent({}, { limit = 7, connections = 5, host_connections = 3 })
     assert.same({ connections = 5, host_connections = 3, idle = 7, watched = true,
-                  silence = 20 },
+                  silence = 20, memory = 64 * 1024 * 1024 },
       core.pools[1].limits)
     concurrent({}, { limit = math.huge, connections = 0.5, host_connections = 1e300 })
     local limits = core.pools[2].limits
