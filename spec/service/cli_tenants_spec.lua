@@ -1,16 +1,15 @@
 --- The command with several tenants, each with its own sign-in, against the sandbox.
-local auth = require "pcapi.auth"
 local cjson = require("cjson").new()
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local folder = require "spec.support.folder"
+local profiles = require "spec.support.profiles"
 local sandbox = require "spec.support.sandbox"
-local url = require "pcapi.url"
 
 local home, seed
 
 setup(function()
-  seed = curl.fetch { url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
+  seed = profiles.refresh_token()
 end)
 
 before_each(function()
@@ -19,20 +18,11 @@ end)
 
 teardown(folder.remove)
 
-local merged = sandbox.merged
-
-local function login_url(scenario)
-  return sandbox.url .. "/login/" .. (scenario and "scenario=" .. url.escape(scenario) or "-")
-end
+local login_url = profiles.login_url
 
 -- Stores the sign-in of a profile; the scenario sets what the sandbox returns for its tenant.
-local function keep(name, scenario, more)
-  local settings = merged({ tenant = name .. ".example", client_id = "client",
-                            login_url = login_url(scenario) }, more)
-  assert(auth.file_store(home .. "/.local/state/pcapi"):set(name, cjson.encode {
-    version = 1, client_id = settings.client_id, tenant = settings.tenant, refresh_token = seed,
-    settings = settings,
-  }))
+local function keep(...)
+  profiles.keep(home, ...)
 end
 
 local function write_config(text)
@@ -41,8 +31,7 @@ local function write_config(text)
 end
 
 local function run(arguments, environment, input)
-  return sandbox.pcapi(arguments, merged({ HOME = home, PCAPI_TOKEN = false,
-                                           PCAPI_LOGIN_URL = false }, environment), input)
+  return sandbox.pcapi(arguments, profiles.environment(home, environment), input)
 end
 
 local function all_profiles(...)
