@@ -140,7 +140,7 @@ test-c: $(C_TESTS)
 
 # Tests the library in this process. Other specs start the command or examples.
 LIBRARY_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls \
-                 concurrent request load redirect sign_in transport))
+                 concurrent request load memory redirect sign_in transport))
 test-library:
 	@$(MAKE) --no-print-directory SPECS='$(LIBRARY_SPECS) spec/project' test-lua
 
