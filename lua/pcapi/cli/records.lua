@@ -195,11 +195,12 @@ local function empty_list(view)
   return results.merge { { value = view.prepare and view.prepare(list) or list } }
 end
 
--- The columns, if the list of each tenant can be written once it has come; else nil. A field that is
--- not documented is one that a record of any tenant may have.
+-- The columns, if the list of each tenant can be written once it has come; else nil. What is missing
+-- at the end of JSON would make all of it unreadable. A field that is not documented is one that a
+-- record of any tenant may have.
 local function columns_at_once(args, view)
   local format = formats.get(args.output)
-  if args.sorted or view.sort or format.needs_all or format.for_people then
+  if args.sorted or view.sort or format.needs_all or format.for_people or args.output == "json" then
     return nil
   end
   local list = empty_list(view)
