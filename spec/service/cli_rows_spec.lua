@@ -74,8 +74,8 @@ describe("the rows of a tenant", function()
     keep("slow", "records=2; delay=4")
     local out = home .. "/out"
     local begun, rows = core.now(), {}
-    local pid = sandbox.shell(("{ %s >%s 2>%s/err & } ; echo $!"):format(command_line("-o", "jsonl"),
-      out, home)).out:match "%d+"
+    local pid = sandbox.shell(("{ %s >%s 2>%s/err & } ; echo $!"):format(
+      command_line("-o", "jsonl"), out, home)).out:match "%d+"
     while #rows < 3 and core.now() < begun + 3.5 do
       core.sleep(0.05)
       rows = records(files.slurp(out))
@@ -123,7 +123,8 @@ describe("the rows of a tenant", function()
     keep("fine", "records=10")
     local result = run("non-mfa", "-o", "jsonl")
     assert.same({ 3, { fine = 10 } }, { result.status, grouped(records(result.out)) })
-    assert.truthy(result.err:find("1 of 2 tenants failed; the output does not include them", 1, true))
+    assert.truthy(result.err:find("1 of 2 tenants failed; the output does not include them", 1,
+      true))
   end)
 
   it("have one header, also if no tenant has a record", function()

@@ -200,7 +200,8 @@ end
 -- record of any tenant may have.
 local function columns_at_once(args, view)
   local format = formats.get(args.output)
-  if args.sorted or view.sort or format.needs_all or format.for_people or args.output == "json" then
+  local needs_all = format.needs_all or format.for_people or args.output == "json"
+  if needs_all or view.sort or args.sorted then
     return nil
   end
   local list = empty_list(view)

@@ -220,7 +220,8 @@ end
 
 local function may_begin(self, now)
   return not self.pending:is_empty() and not self.is_stopping and self.begun < MOST_BEGUN
-    and self.slots:is_free_at_once(now) and self.ready:count() + self.large:count() < self.limit
+    and self.slots:is_free_at_once(now)
+    and self.ready:count() + self.large:count() < self.limit
 end
 
 local function wake_sleepers(self, now)

@@ -46,7 +46,7 @@ describe("an error of the calling code", function()
     ["an option with the wrong type"] = { {}, { limit = "5" }, 'option "limit" must be' },
     ["a limit of 0"] = { {}, { limit = 0 }, 'option "limit" must be a positive number' },
     ["0 connections"] = { {}, { connections = 0 }, 'option "connections" must be' },
-    ["a memory of 0 bytes"] = { {}, { memory = 0 }, 'option "memory" must be a positive number of' },
+    ["a memory of 0 bytes"] = { {}, { memory = 0 }, 'option "memory" must be a positive' },
     ["a rate of 0"] = { {}, { rate = 0 }, 'option "rate" must be a positive' },
     ["a rate that is not a number"] = { {}, { rate = 0 / 0 }, 'option "rate" must be' },
     ["a rate with the wrong type"] = { {}, { rate = "5/s" }, 'option "rate" must be a positive' },
