@@ -1,4 +1,4 @@
---- Lists the workloads W1 to W7: the requests, their number, and the figures to show.
+--- Lists the workloads W1 to W8: the requests, their number, and the figures to show.
 --
 -- at_once: requests in flight. With 1, the whole process is measured. With more, each program sends
 -- all requests once unmeasured, then measures itself while it sends them again ("warm").
@@ -6,6 +6,8 @@
 -- ours: without peers. show: figures (wall or cpu), their unit, and how many units a second has.
 -- refused: the client must refuse the server's certificate.
 -- rows: the format of the rows that the programs of row_programs.lua write.
+-- tenants: number of tenants whose requests the command writes. rounds: number of measured rounds,
+-- in place of RUNS. long: left out with ONLY.
 local SMALL = "records=1; encoding=none"
 local LARGE = "records=10000; encoding=none; spelling="
 
@@ -13,6 +15,7 @@ local CPU_US = { what = "cpu", unit = "µs per call", per_second = 1e6 }
 local CPU_MS = { what = "cpu", unit = "ms per call", per_second = 1e3 }
 local CPU_MS_IN_ALL = { what = "cpu", unit = "ms", per_second = 1e3, in_all = true }
 local WALL_MS_IN_ALL = { what = "wall", unit = "ms", per_second = 1e3, in_all = true }
+local CPU_US_OF_ROWS = { what = "cpu", unit = "µs per row", per_second = 1e6 }
 local PER_CORE = { what = "rate", unit = "requests per second and core" }
 
 return {
@@ -58,4 +61,12 @@ return {
     show = { WALL_MS_IN_ALL, CPU_MS_IN_ALL } },
   { id = "W7", title = "a whole process: the same as a table of six columns", rows = "table",
     show = { WALL_MS_IN_ALL, CPU_MS_IN_ALL } },
+  { id = "W8", title = "the command: 10,000 requests of each of 10 tenants, as jsonl",
+    tenants = 10, show = { CPU_US_OF_ROWS } },
+  { id = "W8", title = "the command: the same of 100 tenants", tenants = 100, rounds = 1,
+    show = { CPU_US_OF_ROWS } },
+  { id = "W8", title = "the command: the same of 100 tenants, with --since 24h", tenants = 100,
+    rounds = 1, since = "24h", show = { CPU_US_OF_ROWS } },
+  { id = "W8", title = "the command: the same of 1,000 tenants", tenants = 1000, rounds = 1,
+    long = true, show = { CPU_US_OF_ROWS } },
 }

@@ -9,6 +9,7 @@ local pcapi_concurrent = {}
 ---@class pcapi.concurrent.new.options
 ---@field limit? number requests in flight at once; sleeping tasks, and responses that wait for decoding, do not count
 ---@field rate? number requests per second, over all tasks
+---@field memory? number bytes for the bodies of responses that no task has read yet. While there is no room, no request is sent, and responses over HTTP/1.1 pause; but one response always goes on, however large it is. Responses over HTTP/2 cannot pause. Tasks read large responses one at a time
 ---@field connections? number connections at once; HTTP/1.1 needs a connection for each request, HTTP/2 needs one for 100 requests
 ---@field host_connections? number connections at once to each host
 

@@ -195,9 +195,9 @@ local function empty_list(view)
   return results.merge { { value = view.prepare and view.prepare(list) or list } }
 end
 
--- The columns, if the list of each tenant can be written once it has come; else nil. What is missing
--- at the end of JSON would make all of it unreadable. A field that is not documented is one that a
--- record of any tenant may have.
+-- The columns, if the list of each tenant can be written once it has come; else nil. JSON cannot: cut
+-- off by Ctrl-C, none of it could be read. A field that is not documented is one that a record of any
+-- tenant may have.
 local function columns_at_once(args, view)
   local format = formats.get(args.output)
   local needs_all = format.needs_all or format.for_people or args.output == "json"
@@ -214,6 +214,7 @@ local function columns_at_once(args, view)
 end
 
 local COLLECTED = 10000 -- records that are written before the collector frees their memory
+local FAILURE = 2500 -- records that a failure counts for: its response may have been read halfway
 
 -- Makes a function that collects the garbage once so many records were written. The collector alone
 -- would let it grow to as much as the records of the next list.
@@ -268,7 +269,7 @@ local function run_at_once(args, view, call, columns)
   end
   local all = require("pcapi.cli.each").query(args, function(client, name, abort)
     local facts, err = call_and_write(client, name, abort)
-    collect(facts and results.size(facts) or 0)
+    collect(facts and results.size(facts) or FAILURE)
     return facts, err
   end)
   results.report(all, finish())

@@ -30,10 +30,10 @@ local NEW = { limit = "count", rate = "count", memory = "bytes", connections = "
 -- @tparam[opt=50] number options.limit requests in flight at once; sleeping tasks, and responses
 -- that wait for decoding, do not count
 -- @tparam[opt] number options.rate requests per second, over all tasks
--- @tparam[opt=64 MiB] number options.memory bytes for the bodies of responses that have come or are
--- arriving. While there is no room, responses over HTTP/1.1 stop arriving, and no request is sent;
--- but one response may always go on, however large it is. Over HTTP/2 a response goes on. What
--- tasks have read does not count; they read large responses one at a time
+-- @tparam[opt=64 MiB] number options.memory bytes for the bodies of responses that no task has read
+-- yet. While there is no room, no request is sent, and responses over HTTP/1.1 pause; but one
+-- response always goes on, however large it is. Responses over HTTP/2 cannot pause. Tasks read large
+-- responses one at a time
 -- @tparam[opt] number options.connections connections at once; HTTP/1.1 needs a connection for each
 -- request, HTTP/2 needs one for 100 requests
 -- @tparam[opt] number options.host_connections connections at once to each host

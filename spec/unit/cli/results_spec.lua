@@ -57,6 +57,23 @@ describe("the results of several tenants", function()
     assert.equal(3, merged.unreadable)
   end)
 
+  it("keep their facts and the number of their records once these are written", function()
+    local list = users("a", { "x", "y" }, { total_count = 5, unreadable = 1, truncated = true }).value
+    local facts = results.written(list)
+    assert.same({ 0, 2, 2 }, { #facts, results.size(facts), results.size(list) })
+    assert.same({ 5, 1, true }, { facts.total_count, facts.unreadable, facts.truncated })
+    assert.equal(5, results.merge({ { name = "a", value = facts } }).total_count)
+    local written = results.written(users("b", {}).value)
+    assert.equal("2 users, in 1 of 2 tenants.", results.with_tenants({ { name = "a", value = facts },
+      { name = "b", value = written } }, "2 users."))
+  end)
+
+  it("get the name of their tenant into each record", function()
+    local list = users("a", { "x", "y" }).value
+    assert.equal(list, results.label(list, "a"))
+    assert.same({ "a", "a" }, { list[1].tenant, list[2].tenant })
+  end)
+
   it("are no list if all tenants failed", function()
     assert.is_nil(results.merge { failed("a", "network") })
   end)
@@ -82,13 +99,27 @@ describe("the report on standard error", function()
   local exit = require "pcapi.cli.exit"
   local DAY = 86400
 
-  local function said(...)
+  local function reported(all, partial)
     local lines, say = {}, exit.say
     exit.say = function(line) lines[#lines + 1] = line end
-    results.report { ... }
+    results.report(all, partial)
     exit.say = say
     return table.concat(lines, "\n")
   end
+
+  local function said(...)
+    return reported { ... }
+  end
+
+  it("names the tenant whose records were being written at Ctrl-C", function()
+    local text = "b: interrupted while writing; some of its records may be missing\n"
+    assert.equal(text .. "interrupted; the output does not include 1 of 2 tenants",
+      reported({ users("a", { "x" }), failed("b", "stopped") }, "b"))
+    assert.equal(text .. "interrupted; the output is incomplete",
+      reported({ failed("a", "stopped"), failed("b", "stopped") }, "b"))
+    assert.equal("interrupted; nothing was written",
+      reported { failed("a", "stopped"), failed("b", "stopped") })
+  end)
 
   it("counts the elements that are not records", function()
     assert.equal("a: 2 elements of the response are not records; they were left out\n"
