@@ -2,6 +2,8 @@
 
 #define FIRST_GUESS ((size_t)1024 * 1024) /* bytes of a body, before one has come */
 #define LEAST ((size_t)128 * 1024)        /* bytes by which a share is extended */
+#define BACKLOG 4                         /* the part of the limit for complete bodies */
+
 /* With each body the estimate moves by this part of the difference: fast to a larger one, slowly to
  * a smaller one, as the short responses of a sign-in come between those of lists. */
 #define RISE 4
@@ -11,9 +13,13 @@ void budget_init(struct budget *b, size_t limit) {
   *b = (struct budget){.limit = limit, .expected = FIRST_GUESS};
 }
 
+static bool fits(const struct budget *b, size_t more) {
+  return b->used < b->limit && more <= b->limit - b->used;
+}
+
 bool budget_has_room(const struct budget *b) {
   return b->limit == 0 || b->used == 0 ||
-         (b->used < b->limit && b->expected <= b->limit - b->used);
+         (b->complete < b->limit / BACKLOG && fits(b, b->expected));
 }
 
 /* Changes the size of a share. */
@@ -26,10 +32,6 @@ void budget_begin(struct budget *b, struct share *s) {
   budget_end(b, s);
   if (b->used < b->limit)
     set(b, s, b->expected < b->limit - b->used ? b->expected : b->limit - b->used);
-}
-
-static bool fits(const struct budget *b, size_t more) {
-  return b->used < b->limit && more <= b->limit - b->used;
 }
 
 bool budget_grow(struct budget *b, struct share *s, size_t body) {
@@ -58,6 +60,8 @@ void budget_complete(struct budget *b, struct share *s) {
   if (b->limit == 0)
     return;
   set(b, s, s->body);
+  s->is_complete = true;
+  b->complete += s->bytes;
   if (s->body > b->expected)
     b->expected += (s->body - b->expected) / RISE;
   else
@@ -65,6 +69,9 @@ void budget_complete(struct budget *b, struct share *s) {
 }
 
 void budget_end(struct budget *b, struct share *s) {
+  if (s->is_complete)
+    b->complete -= s->bytes;
+  s->is_complete = false;
   set(b, s, 0);
   s->body = 0;
 }

@@ -11,17 +11,20 @@
 struct budget {
   size_t limit; /* bytes; 0: there is no limit, and nothing is counted */
   size_t used;  /* of all shares */
+  size_t complete; /* of those whose body is complete: nobody has taken it yet */
   size_t expected; /* bytes of the next body */
 };
 
 struct share {
   size_t bytes; /* of the budget */
   size_t body;  /* bytes of the body so far */
+  bool is_complete;
 };
 
 void budget_init(struct budget *b, size_t limit);
 
-/* Whether there is room for one more response. One alone always has room. */
+/* Whether there is room for one more response. There is none while many complete bodies wait: then
+ * they come faster than they are read. One response alone always has room. */
 bool budget_has_room(const struct budget *b);
 
 /* Begins a share: what is expected, or what is left. */

@@ -75,6 +75,25 @@ static void has_a_limit(void) {
   check(b.used == 0 && budget_has_room(&b), "one response has room, whatever is expected");
 }
 
+static void has_no_room_while_bodies_wait(void) {
+  struct budget b;
+  struct share first = {0};
+  struct share second = {0};
+  budget_init(&b, 40 * MIB);
+  budget_begin(&b, &first);
+  budget_grow(&b, &first, 11 * MIB);
+  budget_begin(&b, &second);
+  budget_grow(&b, &second, 3 * MIB);
+  check(budget_has_room(&b), "bodies that arrive leave room");
+  budget_complete(&b, &first);
+  check(!budget_has_room(&b), "a quarter of the limit in complete bodies leaves none");
+  budget_end(&b, &first);
+  budget_complete(&b, &second);
+  check(budget_has_room(&b), "until they are taken");
+  budget_begin(&b, &second);
+  check(b.complete == 0 && budget_has_room(&b), "a share that begins again is not complete");
+}
+
 static void extends_by_the_rest(void) {
   struct budget b;
   struct share s = {0};
@@ -101,6 +120,7 @@ int main(void) {
   counts_what_is_expected();
   follows_the_sizes();
   has_a_limit();
+  has_no_room_while_bodies_wait();
   extends_by_the_rest();
   counts_nothing_without_a_limit();
   return check_result("budget");

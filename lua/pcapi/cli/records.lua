@@ -195,9 +195,9 @@ local function empty_list(view)
   return results.merge { { value = view.prepare and view.prepare(list) or list } }
 end
 
--- The columns, if the list of each tenant can be written once it has come; else nil. JSON cannot: cut
--- off by Ctrl-C, none of it could be read. A field that is not documented is one that a record of any
--- tenant may have.
+-- The columns, if the list of each tenant can be written once it has come; else nil. JSON cannot:
+-- cut off by Ctrl-C, none of it could be read. A field that is not documented is one that a record
+-- of any tenant may have.
 local function columns_at_once(args, view)
   local format = formats.get(args.output)
   local needs_all = format.needs_all or format.for_people or args.output == "json"

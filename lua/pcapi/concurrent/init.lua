@@ -32,8 +32,8 @@ local NEW = { limit = "count", rate = "count", memory = "bytes", connections = "
 -- @tparam[opt] number options.rate requests per second, over all tasks
 -- @tparam[opt=64 MiB] number options.memory bytes for the bodies of responses that no task has read
 -- yet. While there is no room, no request is sent, and responses over HTTP/1.1 pause; but one
--- response always goes on, however large it is. Responses over HTTP/2 cannot pause. Tasks read large
--- responses one at a time
+-- response always goes on, however large it is. Responses over HTTP/2 cannot pause. Tasks read
+-- large responses one at a time
 -- @tparam[opt] number options.connections connections at once; HTTP/1.1 needs a connection for each
 -- request, HTTP/2 needs one for 100 requests
 -- @tparam[opt] number options.host_connections connections at once to each host

@@ -252,7 +252,8 @@ local function fill_slots(self, now)
 end
 
 -- The task that runs next: one with a large response only if no other reads one, so that the tables
--- of one are made at a time. A task that does not end its reading does not stop the others for ever.
+-- of one are made at a time. A task that does not end its reading does not stop the others for
+-- ever.
 local function next_ready(self, now)
   if not self.large:is_empty() and (not self.reader or now >= self.read_until) then
     self.reader, self.read_until = self.large:pop(), now + LONGEST_READ

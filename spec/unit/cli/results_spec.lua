@@ -58,20 +58,20 @@ describe("the results of several tenants", function()
   end)
 
   it("keep their facts and the number of their records once these are written", function()
-    local list = users("a", { "x", "y" }, { total_count = 5, unreadable = 1, truncated = true }).value
-    local facts = results.written(list)
-    assert.same({ 0, 2, 2 }, { #facts, results.size(facts), results.size(list) })
+    local one = users("a", { "x", "y" }, { total_count = 5, unreadable = 1, truncated = true })
+    local facts = results.written(one.value)
+    assert.same({ 0, 2, 2 }, { #facts, results.size(facts), results.size(one.value) })
     assert.same({ 5, 1, true }, { facts.total_count, facts.unreadable, facts.truncated })
     assert.equal(5, results.merge({ { name = "a", value = facts } }).total_count)
-    local written = results.written(users("b", {}).value)
-    assert.equal("2 users, in 1 of 2 tenants.", results.with_tenants({ { name = "a", value = facts },
-      { name = "b", value = written } }, "2 users."))
+    local none = results.written(users("b", {}).value)
+    assert.equal("2 users, in 1 of 2 tenants.",
+      results.with_tenants({ { name = "a", value = facts }, { name = "b", value = none } }, "2 users."))
   end)
 
   it("get the name of their tenant into each record", function()
-    local list = users("a", { "x", "y" }).value
-    assert.equal(list, results.label(list, "a"))
-    assert.same({ "a", "a" }, { list[1].tenant, list[2].tenant })
+    local found = users("a", { "x", "y" }).value
+    assert.equal(found, results.label(found, "a"))
+    assert.same({ "a", "a" }, { found[1].tenant, found[2].tenant })
   end)
 
   it("are no list if all tenants failed", function()
