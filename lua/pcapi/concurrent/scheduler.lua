@@ -13,7 +13,7 @@ local M = {}
 local MOST_BEGUN = 10000 -- tasks that have begun and not ended; most of them sleep
 local RUNNING = 0.0005 -- seconds for ready tasks until the network is looked at again
 local BEGINNING = 8 -- tasks that begin until the network is looked at again
-local LONGEST_READ = 1 -- seconds that a task may keep others from reading large responses
+local LONGEST_READ = 5 -- seconds that a task may keep others from reading large responses
 local BLIND = 0.05 -- seconds without a look at the network, if there is no memory for more
 
 local yield = coroutine.yield

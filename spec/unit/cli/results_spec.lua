@@ -63,9 +63,9 @@ describe("the results of several tenants", function()
     assert.same({ 0, 2, 2 }, { #facts, results.size(facts), results.size(one.value) })
     assert.same({ 5, 1, true }, { facts.total_count, facts.unreadable, facts.truncated })
     assert.equal(5, results.merge({ { name = "a", value = facts } }).total_count)
-    local none = results.written(users("b", {}).value)
-    assert.equal("2 users, in 1 of 2 tenants.",
-      results.with_tenants({ { name = "a", value = facts }, { name = "b", value = none } }, "2 users."))
+    local all = { { name = "a", value = facts },
+                  { name = "b", value = results.written(users("b", {}).value) } }
+    assert.equal("2 users, in 1 of 2 tenants.", results.with_tenants(all, "2 users."))
   end)
 
   it("get the name of their tenant into each record", function()
