@@ -125,7 +125,7 @@ screenshot: page-needs
 
 C_TESTS := $(patsubst %,$(OUT)/spec/%_test,buf budget reader filter rows crypto certificate \
                 inflate head headers sockets file failure pool http binding)
-WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap,--wrap=mremap
 $(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=fdopendir,--wrap=flock \
   -Wl,--wrap=fstat,--wrap=fstatat,--wrap=fsync,--wrap=mkdir,--wrap=open,--wrap=openat,--wrap=read \
   -Wl,--wrap=readdir,--wrap=renameat,--wrap=sync,--wrap=unlinkat,--wrap=write

@@ -1,3 +1,6 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* mremap */
+#endif
 #include "buf.h"
 
 #include <stdint.h>
@@ -6,12 +9,34 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define BUF_FIRST 1024 /* bytes of the first allocation */
+#define BUF_FIRST 1024               /* bytes of the first allocation */
+#define BUF_MAPPED ((size_t)128 * 1024) /* see buf.is_mapped */
 
 void buf_init(struct buf *b, size_t max) {
   b->data = NULL;
   b->len = b->cap = 0;
   b->max = max;
+  b->is_mapped = false;
+}
+
+static bool has_mapping(const struct buf *b, size_t cap) {
+  return b->is_mapped && cap >= BUF_MAPPED;
+}
+
+/* Changes the size of the memory. Returns NULL, and changes nothing, if there is no memory. */
+static char *resize(struct buf *b, size_t cap) {
+  if (!has_mapping(b, cap))
+    return realloc(b->data, cap);
+  char *data = has_mapping(b, b->cap)
+                   ? mremap(b->data, b->cap, cap, MREMAP_MAYMOVE)
+                   : mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED)
+    return NULL;
+  if (!has_mapping(b, b->cap) && b->len > 0)
+    memcpy(data, b->data, b->len);
+  if (!has_mapping(b, b->cap))
+    free(b->data);
+  return data;
 }
 
 /* Makes room for need bytes; need <= max. It doubles the capacity, so that many small appends take
@@ -22,7 +47,7 @@ static enum buf_code buf_grow(struct buf *b, size_t need) {
     cap *= 2;
   if (cap < need || cap > b->max)
     cap = b->max;
-  char *data = realloc(b->data, cap);
+  char *data = resize(b, cap);
   if (!data)
     return BUF_NO_MEMORY;
   b->data = data;
@@ -57,7 +82,10 @@ void buf_release(struct buf *b, size_t len) {
 }
 
 void buf_free(struct buf *b) {
-  free(b->data);
+  if (has_mapping(b, b->cap))
+    munmap(b->data, b->cap);
+  else
+    free(b->data);
   b->data = NULL;
   b->len = b->cap = 0;
 }

@@ -1,6 +1,7 @@
 /* A byte buffer that grows up to a limit. Uses libc only. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* hidden: another library of the process may use the same names */
@@ -13,6 +14,10 @@ struct buf {
   size_t len;
   size_t cap;
   size_t max; /* len never exceeds it */
+  /* From 128 KiB on its memory is a mapping of its own. That costs more than memory of malloc(); but
+   * it goes back to the system when the buffer is freed, whatever else was allocated meanwhile. Set
+   * it before the first byte. */
+  bool is_mapped;
 };
 
 /* Makes an empty buffer; allocates nothing. */

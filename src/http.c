@@ -185,6 +185,7 @@ static void http_reset(struct http *h, const struct http_request *request) {
   h->response.status = 0;
   head_reset(&h->response.head, request->max_headers);
   buf_init(&h->response.body, request->max_body);
+  h->response.body.is_mapped = pool_is_limited(h->pool); /* it holds many bodies */
   h->failure = no_failure;
   h->error[0] = '\0';
   h->transfer.timeout_ms = request->timeout_ms;

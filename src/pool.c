@@ -300,13 +300,17 @@ void pool_unclaim(struct pool *p, struct pool_transfer *t) {
   p->can_resume = true;
 }
 
+bool pool_is_limited(const struct pool *p) {
+  return p->budget.limit > 0;
+}
+
 bool pool_has_room(const struct pool *p) {
   return budget_has_room(&p->budget);
 }
 
 void pool_allow_reuse(struct pool_transfer *t) {
   t->has_head = true;
-  t->may_pause = t->pool->budget.limit > 0 && is_http_1(t);
+  t->may_pause = pool_is_limited(t->pool) && is_http_1(t);
   curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 0L);
 }
 

@@ -103,6 +103,9 @@ bool pool_claim(struct pool *p, struct pool_transfer *t, size_t bytes);
  * more. May be called twice. */
 void pool_unclaim(struct pool *p, struct pool_transfer *t);
 
+/* Whether the pool has a limit of memory. */
+bool pool_is_limited(const struct pool *p);
+
 /* Whether there is room for the response to one more request. */
 bool pool_has_room(const struct pool *p);
 

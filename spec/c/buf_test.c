@@ -22,6 +22,42 @@ static void keeps_what_is_appended(void) {
   buf_free(&b);
 }
 
+static void may_be_mapped(void) {
+  struct buf b;
+  char block[50000];
+  buf_init(&b, 1 << 24);
+  b.is_mapped = true;
+  for (int i = 0; i < 100; i++) {
+    memset(block, 'a' + i % 26, sizeof block);
+    check(buf_append(&b, block, sizeof block) == BUF_OK, "a mapped buffer grows");
+  }
+  int is_whole = b.len == 100 * sizeof block;
+  for (int i = 0; i < 100; i++)
+    is_whole = is_whole && b.data[(size_t)i * sizeof block] == 'a' + i % 26 &&
+               b.data[(size_t)(i + 1) * sizeof block - 1] == 'a' + i % 26;
+  check(is_whole, "and holds everything, in order");
+  buf_release(&b, 4000000);
+  check(b.data[4000000] == 'a' + 80 % 26, "it may be released in part");
+  struct buf moved = b;
+  buf_free(&moved);
+  buf_free(&moved);
+  check(moved.data == NULL, "and be freed by another owner");
+  buf_append(&moved, block, sizeof block);
+  for (long n = 1; n <= 2; n++) { /* the first mapping, and a larger one */
+    const size_t len = moved.len;
+    while (moved.len + sizeof block <= moved.cap)
+      buf_append(&moved, block, sizeof block);
+    const size_t full = moved.len;
+    fail_alloc_at(1);
+    check(buf_append(&moved, block, sizeof block) == BUF_NO_MEMORY && moved.len == full,
+          "lack of memory does not change it");
+    check(full >= len && buf_append(&moved, block, sizeof block) == BUF_OK, "it works afterwards");
+  }
+  buf_free(&moved);
+  buf_append(&moved, "small", 5);
+  buf_free(&moved);
+}
+
 static void has_a_limit(void) {
   struct buf b;
   buf_init(&b, 1500);
@@ -69,6 +105,7 @@ static void releases_its_beginning(void) {
 int main(void) {
   keeps_what_is_appended();
   releases_its_beginning();
+  may_be_mapped();
   has_a_limit();
   survives_lack_of_memory();
   return check_result("buf");

@@ -1,8 +1,12 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* mremap */
+#endif
 #include "fail_alloc.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <curl/curl.h>
 
@@ -12,6 +16,10 @@ void *__real_realloc(void *block, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *block, size_t size);
+void *__real_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+void *__real_mremap(void *block, size_t size, size_t wanted, int flags, ...);
+void *__wrap_mremap(void *block, size_t size, size_t wanted, int flags, ...);
 
 /* atomic: libcurl's resolver allocates in another thread */
 static atomic_long until_failure;
@@ -47,6 +55,14 @@ void *__wrap_calloc(size_t n, size_t size) {
 
 void *__wrap_realloc(void *block, size_t size) {
   return fails_now() ? NULL : __real_realloc(block, size);
+}
+
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset) {
+  return fails_now() ? MAP_FAILED : __real_mmap(address, size, protection, flags, fd, offset);
+}
+
+void *__wrap_mremap(void *block, size_t size, size_t wanted, int flags, ...) {
+  return fails_now() ? MAP_FAILED : __real_mremap(block, size, wanted, flags);
 }
 
 static char *fail_strdup(const char *text) {

@@ -1,5 +1,5 @@
 /* Allocators that fail on demand. With the linker option
- * -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc our own code uses them;
+ * -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap,--wrap=mremap our own code uses them;
  * fail_alloc_for_curl() makes libcurl use them too. */
 #pragma once
 
