@@ -54,6 +54,14 @@ static inline int binding_fail(lua_State *L, const char *message, const char *ki
   return 3;
 }
 
+/* Returns the number t[name], or another one if that is nil. Raises an error for any other value. */
+static inline double binding_number(lua_State *L, int t, const char *name, double otherwise) {
+  lua_getfield(L, t, name);
+  const double n = lua_isnil(L, -1) ? otherwise : (double)luaL_checknumber(L, -1);
+  lua_pop(L, 1);
+  return n;
+}
+
 /* Raises the error for lack of memory; does not return. */
 static inline int binding_no_memory(lua_State *L) {
   return luaL_error(L, "not enough memory");

@@ -101,7 +101,7 @@ end
 -- @tfield ?table transport its `breathe` is called between the steps of a long body
 -- @tfield ?string json `"cjson"`: by lua-cjson alone
 -- @tfield ?boolean must the body must be JSON, whatever its content type
--- @tfield ?table list describes records to the core, see `src/lreader.c`
+-- @tfield ?table list describes records to the core, see `src/lrecords.h`
 
 --- Returns how to read any response.
 -- @tparam table options optionally `max_values`, `json` and `transport`
