@@ -33,7 +33,7 @@ static void reading_begin(struct reading *g, const char *text, size_t len, size_
 static void collect_before(lua_State *L, size_t bytes) {
 #if LUA_VERSION_NUM >= 503
   const int kilobytes = (int)(bytes / 400); /* tables take two and a half times the text */
-  if (kilobytes > 0 && lua_gc(L, LUA_GCISRUNNING, 0) == 1) {
+  if (kilobytes > 16 && lua_gc(L, LUA_GCISRUNNING, 0) == 1) {
     lua_gc(L, LUA_GCSTEP, kilobytes);
     lua_gc(L, LUA_GCSTEP, -kilobytes);
   }
@@ -59,17 +59,10 @@ static bool run(struct reading *g, lua_State *L, size_t bytes) {
   return code == READER_MORE && !g->records.is_too_long;
 }
 
-/* Reads the whole text. Pushes its value above the stack of the sink. spec: the index of the
- * description of the list; 0: none. */
-static void read_whole(lua_State *L, struct reading *g, int spec) {
-  luaL_checkstack(L, LRECORDS_HEIGHT + 12, "too many values");
-  const int base = lua_gettop(L) + 1;
-  g->records.sink.base = base;
-  lua_settop(L, base + LRECORDS_HEIGHT - 1);
-  if (spec) {
-    lua_pushvalue(L, spec);
-    lua_replace(L, base + LRECORDS_SPEC);
-  }
+/* Reads the whole text. Pushes the stack of the sink, and above it the value. */
+static void read_whole(lua_State *L, struct reading *g, int options) {
+  g->records.sink.base = lua_gettop(L) + 1;
+  lrecords_push_stack(L, options);
   run(g, L, SIZE_MAX);
 }
 
@@ -79,7 +72,7 @@ enum reader_code lreader_read(lua_State *L, int index, size_t *at) {
   const int top = lua_gettop(L);
   struct reading g;
   reading_begin(&g, text, len, SIZE_MAX);
-  lrecords_begin(&g.records, &g.reader, L, 0, HUGE_VAL);
+  lrecords_begin(&g.records, &g.reader, L, 0);
   read_whole(L, &g, 0);
   if (g.reader.code == READER_END)
     lua_replace(L, top + 1);
@@ -97,21 +90,16 @@ static const char *check_text(lua_State *L, int index, size_t *len) {
   return b->len > 0 ? b->data : "";
 }
 
-/* Begins to read the text at 1 with the options at 2. Leaves the description of the list, or nil, at
- * 3. */
+/* Begins to read the text at 1 with the options at 2. */
 static void check_reading(lua_State *L, struct reading *g) {
   size_t len;
   const char *text = check_text(L, 1, &len);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   const double values = binding_number(L, 2, "values", HUGE_VAL);
-  const double records = binding_number(L, 2, "records", HUGE_VAL);
-  lua_getfield(L, 2, "list");
-  if (!lua_isnil(L, 3))
-    luaL_checktype(L, 3, LUA_TTABLE);
   reading_begin(g, text, len,
                 values < (double)SIZE_MAX ? (size_t)(values > 0 ? values : 0) : SIZE_MAX);
-  lrecords_begin(&g->records, &g->reader, L, lua_isnil(L, 3) ? 0 : 3, records);
+  lrecords_begin(&g->records, &g->reader, L, 2);
 }
 
 /* Pushes nil, a message, the place from 1, and for a failure that lua-cjson cannot judge a word. */
@@ -132,6 +120,14 @@ static int push_failure(lua_State *L, const struct reading *g) {
   return 4;
 }
 
+/* Sets a field of the table on top of the stack, if the flag is set. */
+static void set_flag(lua_State *L, const char *name, bool is_set) {
+  if (is_set) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, name);
+  }
+}
+
 /* Pushes a table of what was found about the list; nil if none was wanted. */
 static void push_facts(lua_State *L, const struct reading *g) {
   const struct lrecords *r = &g->records;
@@ -139,15 +135,13 @@ static void push_facts(lua_State *L, const struct reading *g) {
     lua_pushnil(L);
     return;
   }
-  lua_createtable(L, 0, 6);
+  lua_createtable(L, 0, 4);
   lua_pushvalue(L, r->sink.base + LRECORDS_LIST);
   lua_setfield(L, -2, "list");
   lua_pushvalue(L, r->sink.base + LRECORDS_ODD);
-  lua_setfield(L, -2, "odd");
-  lua_pushboolean(L, !r->sink.is_object[1]);
-  lua_setfield(L, -2, "is_array");
-  lua_pushboolean(L, g->released != NULL);
-  lua_setfield(L, -2, "is_released");
+  lua_setfield(L, -2, "odd"); /* usually nil, which takes no room */
+  set_flag(L, "is_array", !r->sink.is_object[1]);
+  set_flag(L, "is_released", g->released != NULL);
   lua_pushnumber(L, (lua_Number)r->total);
   lua_setfield(L, -2, "total");
   lua_pushnumber(L, (lua_Number)(g->max_values - g->reader.values_left));
@@ -172,7 +166,7 @@ static int push_results(lua_State *L, const struct reading *g) {
 static int lreader_whole(lua_State *L) {
   struct reading g;
   check_reading(L, &g);
-  read_whole(L, &g, 3);
+  read_whole(L, &g, 2);
   return push_results(L, &g);
 }
 
@@ -245,8 +239,10 @@ static int lreader_start(lua_State *L) {
   if (lua_type(L, 1) == LUA_TUSERDATA && (size_t)(g->reader.end - g->reader.text) >= RELEASED)
     g->released = lbuf_check(L, 1);
   lua_createtable(L, LRECORDS_HEIGHT, 0);
-  lua_pushvalue(L, 3);
+  lua_getfield(L, 2, "list");
   lua_rawseti(L, -2, LRECORDS_SPEC + 1);
+  lua_getfield(L, 2, "criteria");
+  lua_rawseti(L, -2, LRECORDS_CRITERIA + 1);
   lua_pushcclosure(L, lreader_next, STORED);
   return 1;
 }

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-/* What the criteria look at. */
 enum { ROLE_TIME = 1, ROLE_USER = 2, ROLE_APPLICATION = 4, ROLE_MFA = 8 };
 
 /* The bytes of a string in the text. */
@@ -22,30 +21,61 @@ static struct filter_text opt_text(lua_State *L, int t, const char *name) {
   return text;
 }
 
-static void check_criteria(lua_State *L, int spec, struct lrecords_criteria *c) {
-  c->since = binding_number(L, spec, "since", -HUGE_VAL);
+static void check_criteria(lua_State *L, int t, struct lrecords_criteria *c) {
+  luaL_checktype(L, t, LUA_TTABLE);
+  c->since = binding_number(L, t, "since", -HUGE_VAL);
   c->has_since = c->since != -HUGE_VAL;
-  c->slack = binding_number(L, spec, "slack", 0);
-  c->user = opt_text(L, spec, "user");
-  c->application = opt_text(L, spec, "application");
-  lua_getfield(L, spec, "mfa_compliant");
+  c->slack = binding_number(L, t, "slack", 0);
+  c->user = opt_text(L, t, "user");
+  c->application = opt_text(L, t, "application");
+  lua_getfield(L, t, "mfa_compliant");
   c->mfa = lua_isnil(L, -1) ? -1 : lua_toboolean(L, -1);
   lua_pop(L, 1);
   c->is_given = c->has_since || c->user.at || c->application.at || c->mfa >= 0;
 }
 
-void lrecords_begin(struct lrecords *r, const struct reader *reader, lua_State *L, int spec,
-                    double most) {
+static void check_description(lua_State *L, int t, struct lrecords *r) {
+  luaL_checktype(L, t, LUA_TTABLE);
+  const struct filter_text kinds = opt_text(L, t, "kinds");
+  const struct filter_text roles = opt_text(L, t, "roles");
+  if (!kinds.at || !roles.at || kinds.len != roles.len)
+    luaL_error(L, "kinds and roles must be texts of the same length");
+  r->kinds = kinds.at;
+  r->roles = roles.at;
+  r->columns = kinds.len;
+}
+
+void lrecords_begin(struct lrecords *r, const struct reader *reader, lua_State *L, int options) {
   lsink_begin(&r->sink, reader);
   r->sink.is_object[1] = true;
-  r->is_wanted = spec != 0;
-  r->is_open = r->is_too_long = false;
+  r->is_open = r->is_too_long = r->is_wanted = r->criteria.is_given = false;
   r->depth = 0;
-  r->most = most;
   r->total = 0;
-  if (spec) {
-    check_criteria(L, spec, &r->criteria);
+  if (!options)
+    return;
+  r->most = binding_number(L, options, "records", HUGE_VAL);
+  lua_getfield(L, options, "list");
+  r->is_wanted = !lua_isnil(L, -1);
+  if (r->is_wanted) {
     memset(r->field, 0, sizeof r->field);
+    check_description(L, lua_gettop(L), r);
+    lua_getfield(L, options, "criteria");
+    if (!lua_isnil(L, -1))
+      check_criteria(L, lua_gettop(L), &r->criteria);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+void lrecords_push_stack(lua_State *L, int options) {
+  luaL_checkstack(L, LRECORDS_HEIGHT + 12, "too many values");
+  const int base = lua_gettop(L) + 1;
+  lua_settop(L, base + LRECORDS_HEIGHT - 1);
+  if (options) {
+    lua_getfield(L, options, "list");
+    lua_replace(L, base + LRECORDS_SPEC);
+    lua_getfield(L, options, "criteria");
+    lua_replace(L, base + LRECORDS_CRITERIA);
   }
 }
 
@@ -104,23 +134,20 @@ static size_t add_item(struct lrecords *r, size_t i) {
 static const struct lrecords_field *find_field(struct lrecords *r, uint8_t key) {
   lua_State *L = r->sink.L;
   struct lrecords_field *f = &r->field[key];
-  lua_getfield(L, r->sink.base + LRECORDS_SPEC, "names");
+  lua_getfield(L, r->sink.base + LRECORDS_SPEC, "numbers");
   lsink_push_raw(&r->sink, key);
-  lua_gettable(L, -2); /* by its __index, whatever its case */
-  lua_pushvalue(L, -1);
-  lua_replace(L, r->sink.base + LRECORDS_NAMES + key);
-  lua_getfield(L, r->sink.base + LRECORDS_SPEC, "columns");
-  lua_pushvalue(L, -2);
-  lua_rawget(L, -2);
-  const lua_Integer column = lua_tointeger(L, -1); /* from 1; 0 for nil */
-  lua_getfield(L, r->sink.base + LRECORDS_SPEC, "kinds");
-  f->kind = (char)(column > 0 ? lua_tostring(L, -1)[column - 1] : 0);
-  f->column = (uint8_t)(column % 64);
-  lua_getfield(L, r->sink.base + LRECORDS_SPEC, "roles");
-  lua_pushvalue(L, -5);
-  lua_rawget(L, -2);
-  f->roles = (uint8_t)lua_tointeger(L, -1);
-  lua_pop(L, 7);
+  lua_gettable(L, -2); /* by its __index, whatever the case of the name */
+  const lua_Integer number = lua_tointeger(L, -1); /* 0 for nil */
+  if (number > 0 && (size_t)number <= r->columns) {
+    f->kind = r->kinds[number - 1];
+    f->roles = (uint8_t)r->roles[number - 1];
+    f->column = (uint8_t)(number % 64);
+    lua_getfield(L, r->sink.base + LRECORDS_SPEC, "columns");
+    lua_rawgeti(L, -1, (int)number);
+    lua_replace(L, r->sink.base + LRECORDS_NAMES + key);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 2);
   f->is_known = true;
   return f;
 }

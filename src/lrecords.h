@@ -12,8 +12,9 @@
 
 /* What the stack of a sink holds for records, below the open containers. */
 enum {
-  LRECORDS_NAMES = LSINK_OWNER,                 /* the names of the keys in records */
+  LRECORDS_NAMES = LSINK_OWNER,              /* the names of the keys in records */
   LRECORDS_SPEC = LSINK_OWNER + READER_KEYS, /* the description of the list, or nil */
+  LRECORDS_CRITERIA,                         /* a table, or nil */
   LRECORDS_LIST,                             /* the array of records, or nil */
   LRECORDS_ODD, /* the array of the indices of unusual records, or nil */
   LRECORDS_HEIGHT,
@@ -24,7 +25,7 @@ struct lrecords_field {
   bool is_known; /* whether the rest is set */
   char kind;     /* s, n or b; 0: the field is not described */
   uint8_t column;
-  uint8_t roles;
+  uint8_t roles; /* what the criteria use it for */
 };
 
 /* The criteria of a list. A text is NULL if it is not given. */
@@ -46,23 +47,32 @@ struct lrecords {
   int depth;        /* that of the list; 0: none was found yet */
   double most;
   double total; /* elements of the list, whether they were made or not */
+  const char *kinds; /* of the description */
+  const char *roles;
+  size_t columns;
   struct lrecords_criteria criteria;
   struct lrecords_field field[READER_KEYS];
 };
 
-/* Prepares for the text of a reader. most: elements that the list may have. spec: the index of the
- * description of the list, a table that must stay alive; 0: a list is read as any other value.
+/* Prepares for the text of a reader. options: the index of a table; 0: a list is read as any other
+ * value. The table has
  *
- * The table has
- * - items: a set of the names of the member that holds the list
- * - names: any spelling of a field to its documented name, by __index where needed
- * - columns: name to its number, from 1
- * - kinds: a character for each column: s text, n count, b boolean
- * - roles: name to a sum of what the criteria use it for: 1 time, 2 user, 4 application, 8 MFA
- * - since, slack (seconds), user, application (patterns in lower case), mfa_compliant: the criteria;
- *   each may be nil */
-void lrecords_begin(struct lrecords *r, const struct reader *reader, lua_State *L, int spec,
-                    double most);
+ * - list: the description of the list, or nil: a table with
+ *   - items: a set of the names of the member that holds the list
+ *   - columns: an array of the documented names of fields
+ *   - numbers: any spelling of a field to its number in columns, by __index where needed
+ *   - kinds: a text, a character for each column: s text, n count, b boolean
+ *   - roles: a text, a byte for each column, the sum of what the criteria use it for: 1 time, 2 user,
+ *     4 application, 8 MFA
+ * - records: how many elements the list may have; nil: any number
+ * - criteria: a table, or nil for none: since, slack (seconds), user, application (patterns in lower
+ *   case), mfa_compliant; each may be nil
+ *
+ * It must not be changed until the text is read. */
+void lrecords_begin(struct lrecords *r, const struct reader *reader, lua_State *L, int options);
+
+/* Pushes an empty stack for the sink, from its base to LRECORDS_HEIGHT. options: as above. */
+void lrecords_push_stack(lua_State *L, int options);
 
 /* Makes what the slots of a batch say. */
 void lrecords_consume(struct lrecords *r);

@@ -44,6 +44,18 @@ local function to_text(self)
   return ("%s (%s)"):format("pcapi.client", self.base.origin)
 end
 
+-- What all calls of a client share. A call is also the request of its attempts, the context for the
+-- provider of tokens, and how to read the response: each table less counts for small responses.
+local function shared_by_calls(self, options)
+  return {
+    method = "GET", max_headers = limits.MAX_HEADERS,
+    max_body = options.max_body or defaults.max_body,
+    values = options.max_values or defaults.max_values, records = math.huge, json = options.json,
+    transport = self.transport, clock = self.clock, random = self.random,
+    audience = options.audience, on_pause = options.on_pause,
+  }
+end
+
 local CLASS = { __name = "pcapi.client", __index = load_resource, __tostring = to_text }
 
 --- Makes a client of checked options. Applications call `pcapi.new`.
@@ -64,9 +76,8 @@ function M.new(options, base, transport, provider)
     transport = transport,
     provider = provider,
     authorize = bearer.from(provider),
-    audience = options.audience or false,
     prefix = options.prefix or false,
-    addresses = {}, -- path of a call to the addresses where it may be served
+    plans = {}, -- what a resource needs for its calls by this client, see pcapi.service.paging
     paused_until = 0, -- by the transport's clock
     ours = ours,
     headers = options.headers or false,
@@ -74,85 +85,93 @@ function M.new(options, base, transport, provider)
     partner_api_headers = options.partner_api_headers or false,
     policy = options.retry or false,
     timeout = options.timeout or defaults.timeout,
-    connect_timeout = options.connect_timeout or false,
+    connect_timeout = options.connect_timeout or defaults.connect_timeout,
     max_body = options.max_body or false,
     max_records = options.max_records or false,
-    max_values = options.max_values or false,
     on_pause = options.on_pause or false,
     json = options.json or false,
     clock = options.clock or os.time,
     random = options.random or core.random,
   }
+  self.class = { __index = shared_by_calls(self, options) }
   for name, method in pairs(Client) do
     self[name] = method -- not in __index, which is for resources
   end
   return setmetatable(self, CLASS)
 end
 
-local function header_lines(self, call, ids, authorization_header)
+--- Makes the metatable of calls that share more than all calls of the client.
+-- @local
+-- @tparam table fields what they share, see @{Client:call}
+-- @treturn table
+function Client:class_of(fields)
+  for name, value in pairs(self.class.__index) do
+    if fields[name] == nil then
+      fields[name] = value
+    end
+  end
+  return { __index = fields }
+end
+
+local function header_lines(self, call, authorization_header)
   local lines = self.lines
-  if call.headers or call.content_type then
+  if call.own_headers or call.content_type then
     lines = headers.lines(self.ours, { ["Content-Type"] = call.content_type },
-      self.headers or nil, call.headers, RESERVED)
+      self.headers or nil, call.own_headers, RESERVED)
   end
   local n = #lines
   lines = { unpack(lines, 1, n + 4) } -- with room for more: otherwise the table would grow
   lines[n + 1] = authorization_header
-  lines[n + 2] = "MS-RequestId: " .. ids.request_id
-  lines[n + 3] = "MS-CorrelationId: " .. ids.correlation_id
+  lines[n + 2] = "MS-RequestId: " .. call.request_id
+  lines[n + 3] = "MS-CorrelationId: " .. call.correlation_id
   if self.partner_api_headers then
-    lines[n + 4] = "client-request-id: " .. ids.request_id
+    lines[n + 4] = "client-request-id: " .. call.request_id
   end
   return lines
 end
 
-local function request_of(self, call, ids, authorization_header, now)
+-- Makes a call the request of its next attempt.
+local function prepare(self, call, authorization_header, now)
   -- never 0, which would mean no limit: after the deadline the transport returns the error
   local left = call.deadline > now + 0.001 and call.deadline - now or 0.001
-  return limits.apply(call, left, self, header_lines(self, call, ids, authorization_header))
+  local connect_timeout = self.connect_timeout
+  call.timeout = left
+  call.connect_timeout = connect_timeout < left and connect_timeout or left
+  call.headers = header_lines(self, call, authorization_header)
+  return call
 end
 
 -- Turns the result of the transport into the result of the call.
-local function read(self, call, ids, token, response, err)
+local function read(self, call, token, response, err)
   if not response then
-    err.request_id, err.correlation_id = ids.request_id, ids.correlation_id
-    limits.explain(err, { timeout = call.timeout or self.timeout,
-                          max_body = self.max_body or call.max_body })
+    err.request_id, err.correlation_id = call.request_id, call.correlation_id
+    limits.explain(err, { timeout = call.seconds or self.timeout, max_body = call.max_body })
     return nil, err
   end
-  local has_failed, reading = response.status >= 300, call.reading
+  local has_failed, reading = response.status >= 300, call.reading or call
   if has_failed then
     reading = limits.of_failure(self, call.deadline)
-  elseif not reading then
-    reading = limits.of_text(self, call.deadline)
   elseif reading.describe then
     reading:describe(response)
   end
   local ok, message, why = json_body.decode(response, reading)
   if has_failed then
     service_response.hide(response, token)
-    return nil, service_response.error(response, ids, self.clock())
+    return nil, service_response.error(response, call, self.clock())
   end
   response.request_id, response.correlation_id, response.is_mfa_compliant, call.sent =
-    service_response.facts(response, ids)
+    service_response.facts(response, call)
   if not ok then
     return nil, json_body.unreadable(response, message, why)
   end
   return response
 end
 
-local function authorize(self, call, refused)
-  return self.authorize(refused, {
-    transport = self.transport, clock = self.clock, random = self.random,
-    deadline = call.deadline, audience = self.audience or nil, on_pause = self.on_pause or nil,
-  }, call.users_only)
-end
-
 -- After a 401 the provider may have another token. (Not after a refusal for lack of MFA: the next
 -- token of the same sign-in would be refused as well.) Without one, the error is the refusal; or
 -- the reason of the provider, if it is more specific.
 local function another_token(self, call, err, refused)
-  local token, header, why = authorize(self, call, refused)
+  local token, header, why = self.authorize(refused, call, call.users_only)
   if token and token ~= refused then
     return token, header
   elseif errors.is(why) and why.kind ~= "unauthorized" then
@@ -219,23 +238,22 @@ end
 
 --- Carries out one logical call: one `MS-RequestId` for all its attempts.
 -- @local
--- @tparam table call `method`, `url`, `deadline` (by the transport's clock); optional `timeout`
--- (seconds of the whole call, if not the client's own), `headers`, `body`, `content_type`,
--- `correlation_id`, `request_id`, `max_body` (bytes, if the client has no own), `users_only` (an
--- application's own token is refused before it is sent), `reading` (how to read its JSON, from
--- `pcapi.http.limits`; its method `describe`, if it has one, is called with the response before
--- that), `buffer` (boolean: the response may have a `buffer` of the core in place of its body). Its
--- `sent` becomes the header Date of the response
+-- @tparam table call its metatable is the client's `class`, or one from @{Client:class_of}. It has
+-- `url` and `deadline` (by the transport's clock); optional `method`, `body`, `content_type`,
+-- `own_headers` (a table), `seconds` (of the whole call, if not the client's `timeout`),
+-- `correlation_id`, `request_id`, `max_body` (bytes), `users_only` (an application's own token is
+-- refused before it is sent), `buffer` (boolean: the response may have a `buffer` of the core in
+-- place of its body), the fields of a @{pcapi.http.limits.reading}, or `reading`, another call that
+-- has them. The method `describe` of the reading, if it has one, is called with the response before
+-- its JSON is read. Its `sent` becomes the header Date of the response
 -- @treturn[1] table the response: `status`, `reason`, `version`, `headers`, `body`,
 -- `json`, `request_id`, `correlation_id`, `is_mfa_compliant`, `attempts`
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function Client:call(call)
-  local ids = {
-    request_id = call.request_id or core.uuid(),
-    correlation_id = call.correlation_id or core.uuid(),
-  }
-  local token, header, err = authorize(self, call)
+  call.request_id = call.request_id or core.uuid()
+  call.correlation_id = call.correlation_id or core.uuid()
+  local token, header, err = self.authorize(nil, call, call.users_only)
   local attempt, renewed = 0, false
   while token do
     local now
@@ -246,8 +264,8 @@ function Client:call(call)
     attempt = attempt + 1
     -- as little as possible stays on the stack: hundreds of tasks may wait here at once
     local response
-    response, err = read(self, call, ids, token,
-      self.transport:send(request_of(self, call, ids, header, now)))
+    response, err = read(self, call, token,
+      self.transport:send(prepare(self, call, header, now)))
     if response then
       response.attempts = attempt
       return response
@@ -335,15 +353,15 @@ function Client:request(method, path, options)
   if problem then
     error("request: " .. problem, 2)
   end
-  local call = {
+  local call = setmetatable({
     method = method,
     url = self.base.origin .. self.base.path .. target,
-    headers = options.headers,
-    timeout = options.timeout,
+    own_headers = options.headers,
+    seconds = options.timeout,
     deadline = self:deadline(options.timeout),
     correlation_id = options.correlation_id,
     request_id = options.request_id,
-  }
+  }, self.class)
   local ok, why = encode_body(call, options.body)
   if not ok then
     error("request: " .. why, 2)

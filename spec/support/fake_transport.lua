@@ -34,12 +34,16 @@ local function form_of(body)
   return form
 end
 
+-- The fields of a request, which may come from a metatable.
+local FIELDS = { "method", "url", "headers", "body", "timeout", "connect_timeout", "max_body",
+                 "max_headers", "on_wait", "timing", "buffer" }
+
 -- Copies a request, and adds its headers as a table with names in lower case, and its form as a
 -- table. A repeated header is joined by commas.
 local function record(request)
   local sent = { header = {} }
-  for name, value in pairs(request) do
-    sent[name] = value
+  for _, name in ipairs(FIELDS) do
+    sent[name] = request[name]
   end
   for _, line in ipairs(request.headers) do
     local name, value = line:match("^([^:]+): (.*)$")

@@ -123,10 +123,10 @@ function M.timed_out(message)
   return message == TIMED_OUT and { kind = "timeout", hint = "Raise {timeout}" } or nil
 end
 
--- Whether a body is to be read as JSON.
-local function is_wanted(response, body, must)
-  local kind = not must and #body > 0 and core.header(response, "content-type")
-  return must or kind and kind:find("[/+]json") ~= nil
+-- Whether the content type of a body says that it is JSON.
+local function says_json(response, body)
+  local kind = #body > 0 and core.header(response, "content-type")
+  return kind and kind:find("[/+]json") ~= nil
 end
 
 --- Reads the body into `response.json`, if its content type or its first characters say that it
@@ -139,7 +139,7 @@ end
 -- @treturn[2] ?table `kind` and `hint` for @{unreadable}, if the text is not at fault
 function M.decode(response, reading)
   local body = response.buffer or response.body
-  local must = is_wanted(response, body, reading.must)
+  local must = reading.must or says_json(response, body)
   -- some proxies replace the content type
   if not must and not body:find("^\239?\187?\191?%s*[%[{]") then
     return true

@@ -5,7 +5,9 @@ local errors = require "pcapi.error"
 
 local M = {}
 
-local MAX_HEADERS = 64 * 1024 -- bytes
+--- Bytes of the head of a response.
+M.MAX_HEADERS = 64 * 1024
+
 local VALUES_OF_A_RECORD = 16 -- the longest has 10 fields
 local VALUES_OF_A_FAILURE = 10000
 local NO_LIMIT = math.huge
@@ -52,7 +54,7 @@ function M.apply(call, timeout, options, lines)
     method = call.method, url = call.url, headers = lines or call.headers, body = call.body,
     on_wait = call.on_wait, buffer = call.buffer, timing = call.timing, timeout = timeout,
     connect_timeout = connect_timeout < timeout and connect_timeout or timeout,
-    max_body = options.max_body or call.max_body or defaults.max_body, max_headers = MAX_HEADERS,
+    max_body = options.max_body or call.max_body or defaults.max_body, max_headers = M.MAX_HEADERS,
   }
 end
 
@@ -86,7 +88,7 @@ function M.explain(err, options)
     err.message = err.message:gsub("larger than max_body", "larger than " .. size)
     err.hint = errors.hint "Raise {max_body} if you expect so much"
   elseif err.message:find("exceed the size limit", 1, true) then
-    local size = size_of(MAX_HEADERS)
+    local size = size_of(M.MAX_HEADERS)
     err.message = err.message:gsub("exceed the size limit", "are larger than " .. size)
     err.hint = "Check whether a proxy or another server responds in place of the service"
   end
@@ -102,6 +104,7 @@ end
 -- @tfield ?string json `"cjson"`: by lua-cjson alone
 -- @tfield ?boolean must the body must be JSON, whatever its content type
 -- @tfield ?table list describes records to the core, see `src/lrecords.h`
+-- @tfield ?table criteria that the core applies to them, see there
 
 --- Returns how to read any response.
 -- @tparam table options optionally `max_values`, `json` and `transport`
@@ -123,17 +126,12 @@ function M.of_failure(options, deadline)
            transport = options.transport, json = options.json }
 end
 
---- Returns how to read a list, all its pages together.
--- @tparam table options `clock`; optionally `max_records`, `json` and `transport`
--- @tparam number deadline of the transport's clock
--- @tparam table list describes the records
--- @treturn table @{reading}, with `clock`, `total` (records so far) and `unreadable` (those among
--- them that are not records)
-function M.of_list(options, deadline, list)
+--- Returns the ceilings of a list, of all its pages together.
+-- @tparam table options optionally `max_records`
+-- @treturn table `values`, `records` and `max_records` of a @{reading}
+function M.of_list(options)
   local most = options.max_records or defaults.max_records
-  return { values = most * VALUES_OF_A_RECORD, records = most, max_records = most,
-           deadline = deadline, transport = options.transport, json = options.json, must = true,
-           list = list, clock = options.clock, total = 0, unreadable = 0 }
+  return { values = most * VALUES_OF_A_RECORD, records = most, max_records = most }
 end
 
 --- Lowers the ceilings by a page.

@@ -66,7 +66,8 @@ local FACTS = {
 -- `received` and `began`, when the response came and the call began by our clock
 -- @treturn pcapi.list
 function M.new(records, facts)
-  return setmetatable(records, { __index = setmetatable(facts, FACTS) })
+  facts.__index = setmetatable(facts, FACTS)
+  return setmetatable(records, facts)
 end
 
 local STORED = { "total_count", "truncated", "request_id", "correlation_id", "is_mfa_compliant",

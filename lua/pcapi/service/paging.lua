@@ -12,9 +12,12 @@ local list = require "pcapi.service.list"
 local record = require "pcapi.service.record"
 local url = require "pcapi.url"
 
+local unpack = unpack or table.unpack -- luacheck: ignore 113 143
+
 local M = {}
 
 local MAX_PAGES = 10000
+local NO_PREFIX = { "" }
 
 -- Headers that a link may not set: they identify the client, address the request, and frame its
 -- body.
@@ -108,18 +111,20 @@ local function items_of(response, resource)
   return items
 end
 
--- How to normalise the records of a response that is not as usual: as for `record.normalise`, with
--- `read_again`, a function that reads the response without a list for the core.
-local function how_of(client, call, response)
-  return {
-    checkpoint = json_body.checkpoint(client.transport, call.deadline),
-    keeps = call.reading.filter and call.reading.filter.keeps,
-    read_again = function()
-      local plain = limits.of_list(client, call.deadline)
-      plain.values, plain.records = call.reading.values, call.reading.records
-      return json_body.decode(response, plain)
-    end,
-  }
+-- Reads a response again, without a list for the core.
+local function read_again(client, call, response)
+  local reading = call.reading or call
+  return json_body.decode(response, {
+    values = reading.values, records = reading.records, max_records = reading.max_records,
+    json = reading.json, deadline = reading.deadline, transport = client.transport, must = true,
+  })
+end
+
+-- How `record.normalise` works on a response that is not as usual.
+local function how_of(client, call, read)
+  local filter = (call.reading or call).filter
+  return { checkpoint = json_body.checkpoint(client.transport, call.deadline),
+           keeps = filter and filter.keeps, only = read.odd }
 end
 
 --- The records of one response: those of a collection or a bare array, or the one object that it
@@ -136,26 +141,26 @@ end
 function M.records(response, resource, client, call)
   local read = response.read or response
   local items, why = items_of(response, resource)
-  if read.list and items == read.list and not read.odd then
-    return items, 0, read.total
-  end
-  local how = call and how_of(client, call, response) or {}
-  if read.list and items ~= read.list then
+  if not read.list then
+    if not items then
+      return nil, why
+    end
+  elseif items ~= read.list then
     -- the core took another array for the list: its elements may not be records
     local ok, message = nil, "the response has more than one list"
     if not read.is_released then
-      ok, message = how.read_again()
+      ok, message = read_again(client, call, response)
     end
     if not ok then
       return nil, message
     end
     return M.records(response, resource, client, call)
-  elseif not items then
-    return nil, why
+  elseif not read.odd then
+    return items, 0, read.total
   end
-  local total = read.list and read.total or #items
+  local total = read.total or #items
   local records, unreadable = record.normalise(items, resource.description,
-    { checkpoint = how.checkpoint, keeps = how.keeps, only = read.odd })
+    call and how_of(client, call, read))
   return records, unreadable, total
 end
 
@@ -231,76 +236,75 @@ function M.next_page(response, page, base, root)
   end
 end
 
--- What the core needs to know about the records of a resource: the names of the member that holds
--- them, and the meaning of their fields.
-local descriptions = setmetatable({}, { __mode = "k" })
-
-local function description_of(resource)
-  local description, roles = resource.description, {}
-  local ROLES = { { resource.time }, resource.user or {}, resource.application or {},
-                  { resource.mfa_compliant } }
-  for i, names in ipairs(ROLES) do
+-- What the core needs to know about the records of a resource, see `src/lrecords.h`.
+local function list_for_core(resource)
+  local description = resource.description
+  local roles = {}
+  for i = 1, #description.columns do
+    roles[i] = 0
+  end
+  local USES = { { resource.time }, resource.user or {}, resource.application or {},
+                 { resource.mfa_compliant } }
+  for use, names in ipairs(USES) do
     for _, name in ipairs(names) do
-      roles[name] = (roles[name] or 0) + 2 ^ (i - 1)
+      local number = description.numbers[name]
+      roles[number] = roles[number] + 2 ^ (use - 1)
     end
   end
   return { items = { items = true, Items = true, [resource.items or "value"] = true },
-           names = description.names, columns = description.positions, kinds = description.kinds,
-           roles = roles }
+           numbers = description.numbers, columns = description.columns,
+           kinds = description.kinds, roles = string.char(unpack(roles)) }
 end
 
--- Sets the list for the core, once the first page has come: the filter goes by its time.
-local function describe(reading, response)
-  local resource = reading.resource
-  if not reading.filter then
-    local date = headers.date(response.headers, reading.clock())
-    reading.filter = criteria.filter(reading.matching, resource, date)
-    reading.list = setmetatable(reading.filter.core, { __index = descriptions[resource] })
+-- The addresses where a call may be served, each with `root` (prefix and version) and `url`.
+local function addresses_of(client, resource)
+  local prefixes = client.prefix and { client.prefix } or resource.prefixes or NO_PREFIX
+  local addresses = {}
+  for i, prefix in ipairs(prefixes) do
+    local root = (prefix == "" and "" or "/" .. prefix) .. "/" .. (resource.version or "v1")
+    addresses[i] = { root = root, url = client.base.origin .. client.base.path .. root .. "/"
+      .. resource.path }
+  end
+  return addresses
+end
+
+-- What all calls of a resource by a client share: their `addresses`, and their `class`.
+local function plan_of(client, resource)
+  local shared = limits.of_list(client)
+  shared.must, shared.list = true, list_for_core(resource)
+  shared.users_only, shared.buffer = resource.users_only, true
+  shared.max_body = client.max_body or defaults.max_list_body
+  local plan = { addresses = addresses_of(client, resource), class = client:class_of(shared) }
+  client.plans[resource] = plan
+  return plan
+end
+
+-- Sets the criteria for the core, once the first page has come: they go by its time.
+local function describe(call, response)
+  if not call.filter then
+    local date = headers.date(response.headers, call.clock())
+    call.filter = criteria.filter(call.matching, call.resource, date)
+    call.criteria = call.filter.core
   end
 end
 
--- How to read the pages of a call.
-local function reading_of(client, resource, deadline, matching)
-  descriptions[resource] = descriptions[resource] or description_of(resource)
-  local reading = limits.of_list(client, deadline, descriptions[resource])
-  if matching then
-    reading.resource, reading.matching, reading.describe = resource, matching, describe
-  end
-  return reading
-end
-
--- Reads a page: its records, and the page after it if there is one; or nil, nil, err. Counts in
--- `call.reading`.
+-- Reads a page. Returns its records, how many elements were none, how many elements it had, and the
+-- page after it if there is one; or nil and an error.
 local function read_page(client, resource, root, page, call, response)
-  local reading = call.reading
   local records, unreadable, total = M.records(response, resource, client, call)
   if response.buffer then
     response.buffer:free()
   end
   local following, message
   if records then
-    limits.spend(reading, response.read and response.read.values or 0, total)
-    reading.unreadable = reading.unreadable + unreadable
-    reading.total = reading.total + total
     following, message = M.next_page(response, page, client.base, root)
   else
     message = unreadable
   end
   if message then
-    return nil, nil, json_body.unreadable(response, message, json_body.timed_out(message))
+    return nil, json_body.unreadable(response, message, json_body.timed_out(message))
   end
-  return records, following
-end
-
--- The fields that all requests of a resource share, as the metatable of each.
-local common = setmetatable({}, { __mode = "k" })
-
-local function new_call(resource, call)
-  common[resource] = common[resource] or { __index = {
-    method = "GET", users_only = resource.users_only, max_body = defaults.max_list_body,
-    buffer = true,
-  } }
-  return setmetatable(call, common[resource])
+  return records, unreadable, total, following
 end
 
 -- The error of a later page. It is a copy, as a provider of tokens may return the same error to
@@ -319,10 +323,10 @@ local function of_later_page(err, number, records)
   return errors.new(copy)
 end
 
--- Reads page after page. A link that repeats would never end.
-local function read_pages(client, resource, call, root, response)
-  local records, page, err = read_page(client, resource, root, call, call, response)
-  local seen, count = {}, 1
+-- Adds the pages after the first one to its records. A link that repeats would never end. Returns
+-- the same as `read_page`, for all pages.
+local function read_more(client, resource, call, root, response, records, unreadable, total, page)
+  local seen, count, last = {}, 1, total
   while page do
     local key = page.url .. "\n" .. table.concat(headers.lines(page.headers), "\n")
     count = count + 1
@@ -330,75 +334,69 @@ local function read_pages(client, resource, call, root, response)
       return nil, json_body.unreadable(response, "the pages of the list do not end")
     end
     seen[key] = true
-    response, err = client:call(new_call(resource, {
-      url = page.url, headers = page.headers, timeout = call.timeout, deadline = call.deadline,
-      correlation_id = call.correlation_id, reading = call.reading,
-    }))
-    local more
+    limits.spend(call, response.read and response.read.values or 0, last)
+    local next_call = setmetatable({
+      url = page.url, own_headers = page.headers, seconds = call.seconds, deadline = call.deadline,
+      correlation_id = call.correlation_id, reading = call,
+    }, getmetatable(call))
+    local more, odd
+    response, odd = client:call(next_call)
     if response then
-      more, page, err = read_page(client, resource, root, page, call, response)
+      more, odd, last, page = read_page(client, resource, root, page, next_call, response)
     end
     if not more then
-      return nil, of_later_page(err, count, call.reading.total)
+      return nil, of_later_page(odd, count, total)
     end
+    unreadable, total = unreadable + odd, total + last
     for i = 1, #more do
       records[#records + 1] = more[i]
     end
   end
-  return records, err
-end
-
-local NO_PREFIX = { "" }
-
--- The addresses where a call may be served, each with `root` (prefix and version) and `url`.
-local function addresses_of(client, resource)
-  local prefixes = client.prefix and { client.prefix } or resource.prefixes or NO_PREFIX
-  local addresses = {}
-  for i, prefix in ipairs(prefixes) do
-    local root = (prefix == "" and "" or "/" .. prefix) .. "/" .. (resource.version or "v1")
-    addresses[i] = { root = root, url = client.base.origin .. client.base.path .. root .. "/"
-      .. resource.path }
-  end
-  client.addresses[resource.path] = addresses
-  return addresses
+  return records, unreadable, total
 end
 
 -- Tries one address after the other, since the documents disagree on the address of a call. The one
 -- that works is remembered for this call alone: the calls moved at different times.
-local function first_page(client, resource, call, at, first_err)
-  local addresses = client.addresses[resource.path] or addresses_of(client, resource)
+local function first_page(client, plan, call, query, at, first_err)
+  local addresses = plan.addresses
   local address = addresses[at] or addresses[1] -- another task may have found it meanwhile
-  call.url = address.url .. url.query(call.query)
+  call.url = query and address.url .. url.query(query) or address.url
   local response, err = client:call(call)
   if response then
-    client.addresses[resource.path] = #addresses > 1 and { address } or addresses
+    if addresses[2] then
+      plan.addresses = { address }
+    end
     return response, address.root
   elseif err.kind == "not_found" and addresses[at + 1] then
-    return first_page(client, resource, call, at + 1, first_err or err)
+    call.request_id = nil -- another request
+    return first_page(client, plan, call, query, at + 1, first_err or err)
   end
   return nil, err.kind == "not_found" and first_err or err
 end
 
 -- The first page and those after it, as one list.
-local function whole_list(client, resource, call, root, response)
-  local reading, received = call.reading, client.clock()
-  local records, err = read_pages(client, resource, call, root, response)
-  if not records then
-    return nil, err
+local function whole_list(client, resource, call, root, response, began)
+  local received = client.clock()
+  local records, unreadable, returned, page =
+    read_page(client, resource, root, call, call, response)
+  if page then
+    records, unreadable, returned = read_more(client, resource, call, root, response, records,
+      unreadable, returned, page)
   end
-  local total, returned = total_of(response.json), reading.total
-  if returned > 0 and reading.unreadable == returned then
+  if not records then
+    return nil, unreadable
+  elseif returned > 0 and unreadable == returned then
     -- an empty list would say that all is well
     return nil, json_body.unreadable(response, "no record of the list is an object")
   end
+  local total = total_of(response.json)
   total = total and total >= 0 and total or returned
-  local filter = reading.filter
+  local filter = call.filter
   return list.new(records, {
     request_id = response.request_id, correlation_id = response.correlation_id,
-    is_mfa_compliant = response.is_mfa_compliant, unreadable = reading.unreadable,
-    total_count = total,
+    is_mfa_compliant = response.is_mfa_compliant, unreadable = unreadable, total_count = total,
     truncated = resource.cap ~= nil and returned >= resource.cap or total > returned,
-    sent = call.sent, received = received, began = call.began,
+    sent = call.sent, received = received, began = began,
     without_time = filter and filter.without_time,
     covered_since = filter and filter.covered_since,
     resource = resource, clock = client.clock,
@@ -414,18 +412,22 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 function M.list(client, resource, options)
-  local deadline = client:deadline(options.timeout)
-  local call = new_call(resource, {
-    query = options.query, timeout = options.timeout, deadline = deadline, began = client.clock(),
-    correlation_id = options.correlation_id or core.uuid(),
-    reading = reading_of(client, resource, deadline, options.matching),
-    url = false, sent = nil, -- set later
-  })
-  local response, root = first_page(client, resource, call, 1)
+  local plan = client.plans[resource] or plan_of(client, resource)
+  local began = client.clock()
+  local call = setmetatable({
+    deadline = client:deadline(options.timeout), seconds = options.timeout,
+    correlation_id = options.correlation_id,
+    -- set later; with room for them now, the table need not grow
+    url = nil, request_id = nil, headers = nil, timeout = nil, connect_timeout = nil,
+  }, plan.class)
+  if options.matching then
+    call.resource, call.matching, call.describe = resource, options.matching, describe
+  end
+  local response, root = first_page(client, plan, call, options.query, 1)
   if not response then
     return nil, root
   end
-  return whole_list(client, resource, call, root, response)
+  return whole_list(client, resource, call, root, response, began)
 end
 
 return M

@@ -45,27 +45,26 @@ local KIND = { string = "s", time = "s", date = "s", integer = "n", boolean = "b
 --- Prepares the description of a kind of record.
 -- @tparam table fields array of `{name, type, aliases...}`; the type is `"string"`, `"time"`,
 -- `"date"`, `"integer"` or `"boolean"`
--- @treturn table for @{normalise} and the core: `columns` (names in order), `positions` (name to
--- its place in `columns`), `kinds` (a character for each column), `names` (any spelling to the
--- name), `converters`, `ranks` (alias to its place among the aliases of its field)
+-- @treturn table for @{normalise} and the core: `columns` (names in order), `numbers` (any spelling
+-- to a place in `columns`), `kinds` (a character for each column), `converters`, `ranks` (alias to
+-- its place among the aliases of its field)
 function M.describe(fields)
-  local columns, positions, kinds, exact, folded, converters, ranks = {}, {}, {}, {}, {}, {}, {}
+  local columns, kinds, exact, folded, converters, ranks = {}, {}, {}, {}, {}, {}
   for i, field in ipairs(fields) do
     local name = field[1]
-    columns[i], positions[name], kinds[i] = name, i, KIND[field[2]]
-    converters[name] = CONVERT[field[2]]
-    exact[name], folded[lower(name)] = name, name
+    columns[i], kinds[i], converters[name] = name, KIND[field[2]], CONVERT[field[2]]
+    exact[name], folded[lower(name)] = i, i
     for k = 3, #field do
-      exact[field[k]], folded[lower(field[k])], ranks[field[k]] = name, name, k
+      exact[field[k]], folded[lower(field[k])], ranks[field[k]] = i, i, k
     end
   end
   -- the documents show PascalCase in tables and camelCase in bodies
-  local names = setmetatable(exact, {
+  local numbers = setmetatable(exact, {
     __index = function(_, key)
-      return type(key) == "string" and folded[lower(key)] or key
+      return type(key) == "string" and folded[lower(key)] or nil
     end,
   })
-  return { columns = columns, positions = positions, kinds = table.concat(kinds), names = names,
+  return { columns = columns, numbers = numbers, kinds = table.concat(kinds),
            converters = converters, ranks = ranks }
 end
 
@@ -75,8 +74,7 @@ end
 -- @treturn boolean
 function M.is_known(object, description)
   for key in pairs(object) do
-    local name = description.names[key]
-    if rawget(description.names, name) == name then
+    if description.numbers[key] then
       return true
     end
   end
@@ -103,19 +101,17 @@ end
 -- An alias only fills a gap: beside a field under its own name, it stays like an unknown field. Of
 -- several aliases one counts, whatever order they come in.
 local function normalise_record(record, description)
-  local names, converters, from = description.names, description.converters, nil
+  local columns, numbers, converters = description.columns, description.numbers,
+    description.converters
+  local from
   for key, value in next, record do
-    local name = names[key]
-    local is_described = rawget(names, name) == name
-    local normalised = value
-    if is_described then
-      normalised = normalise_value(value, converters[name])
-    end
-    if is_described and name == key then
-      record[key] = normalised
-    elseif is_described and normalise_value(record[name], converters[name]) == nil then
+    local number = numbers[key]
+    local name = number and columns[number]
+    if name == key then
+      record[key] = normalise_value(value, converters[name])
+    elseif name and normalise_value(record[name], converters[name]) == nil then
       from = from or {}
-      if normalised == nil then
+      if normalise_value(value, converters[name]) == nil then
         record[key] = nil
       elseif from[name] == nil or precedes(key, from[name], description.ranks) then
         from[name] = key

@@ -40,14 +40,15 @@ local function claims_or_nil(value)
   return is_claims and value or nil
 end
 
+local TRUTH = { ["true"] = true, ["false"] = false, [true] = true, [false] = false }
+
 -- Reads "true" or "false" in any case, also of JSON.
 local function boolean_or_nil(value)
-  if value ~= "true" and value ~= nil then
-    value = tostring(value):lower()
+  local truth = TRUTH[value]
+  if truth == nil and value ~= nil then
+    truth = TRUTH[tostring(value):lower()]
   end
-  if value == "true" or value == "false" then
-    return value == "true"
-  end
+  return truth
 end
 
 --- Reads what the service says about a request, whether it succeeded or not.

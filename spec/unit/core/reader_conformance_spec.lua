@@ -237,7 +237,7 @@ describe("the reader refuses", function()
   end)
 
   it("more values and records than allowed, with a word", function()
-    local list = { items = { items = true }, names = {}, columns = {}, kinds = "", roles = {} }
+    local list = { items = { items = true }, numbers = {}, columns = {}, kinds = "", roles = "" }
     assert.is_table((core.read("[1,2]", { values = 3 })))
     assert.equal("values", (select(4, core.read("[1,2]", { values = 2 }))))
     assert.equal("values", (select(4, core.read("1", { values = -5 }))))

@@ -18,11 +18,12 @@ describe("pcapi.service.record", function()
       assert.same({ "upn", "loginTime", "count", "compliant" }, DESCRIPTION.columns)
     end)
 
-    it("returns the name of each spelling", function()
+    it("returns the column of each spelling", function()
       for _, name in ipairs { "loginTime", "LOGINTIME", "requestTime", "SeenTime" } do
-        assert.equal("loginTime", DESCRIPTION.names[name])
+        assert.equal(2, DESCRIPTION.numbers[name])
       end
-      assert.equal("odd", DESCRIPTION.names.odd)
+      assert.is_nil(DESCRIPTION.numbers.odd)
+      assert.is_nil(DESCRIPTION.numbers[1])
     end)
   end)
 
