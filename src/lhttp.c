@@ -344,6 +344,8 @@ static void push_body(lua_State *L, struct http_response *response) {
   buf_free(body);
 }
 
+#define BUFFER_MIN 4096 /* bytes; a userdata with a finalizer costs more than a copy of fewer */
+
 /* Pushes the body as a buffer that is no copy. */
 static void push_buffer(lua_State *L, struct buf *body) {
   struct buf *taken = lbuf_push(L, body->max);
@@ -352,10 +354,11 @@ static void push_buffer(lua_State *L, struct buf *body) {
 }
 
 /* Pushes {status, reason, version, headers, body} with room for the fields that callers add, and
- * whether the body is encoded. The body of a good response may be a buffer: then it has that in
- * place of the body, unless it is encoded. */
+ * whether the body is encoded. The body of a good response may be a buffer: then a long one is in
+ * `buffer` in place of `body`, unless it is encoded. */
 static int push_response(lua_State *L, struct http_response *response, bool may_be_buffer) {
-  const bool is_buffer = may_be_buffer && response->status < 300 && !response->head.is_encoded;
+  const bool is_buffer = may_be_buffer && response->body.len >= BUFFER_MIN &&
+                         response->status < 300 && !response->head.is_encoded;
   lua_createtable(L, 0, 12);
   lua_pushinteger(L, (lua_Integer)response->status);
   lua_setfield(L, -2, "status");

@@ -159,8 +159,8 @@ local function read(self, call, token, response, err)
     service_response.hide(response, token)
     return nil, service_response.error(response, call, self.clock())
   end
-  response.request_id, response.correlation_id, response.is_mfa_compliant, call.sent =
-    service_response.facts(response, call)
+  response.request_id, response.correlation_id, response.is_mfa_compliant, call.sent,
+    call.continuation = service_response.facts(response, call)
   if not ok then
     return nil, json_body.unreadable(response, message, why)
   end
@@ -245,7 +245,7 @@ end
 -- refused before it is sent), `buffer` (boolean: the response may have a `buffer` of the core in
 -- place of its body), the fields of a @{pcapi.http.limits.reading}, or `reading`, another call that
 -- has them. The method `describe` of the reading, if it has one, is called with the response before
--- its JSON is read. Its `sent` becomes the header Date of the response
+-- its JSON is read. Its `sent` and `continuation` become the headers Date and MS-ContinuationToken
 -- @treturn[1] table the response: `status`, `reason`, `version`, `headers`, `body`,
 -- `json`, `request_id`, `correlation_id`, `is_mfa_compliant`, `attempts`
 -- @treturn[2] nil

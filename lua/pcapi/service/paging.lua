@@ -140,6 +140,9 @@ end
 -- @treturn[2] string what is wrong with the shape
 function M.records(response, resource, client, call)
   local read = response.read or response
+  if read.list and not read.odd and response.json.items == read.list then -- the usual form
+    return read.list, 0, read.total
+  end
   local items, why = items_of(response, resource)
   if not read.list then
     if not items then
@@ -162,15 +165,6 @@ function M.records(response, resource, client, call)
   local records, unreadable = record.normalise(items, resource.description,
     call and how_of(client, call, read))
   return records, unreadable, total
-end
-
--- The continuation token of a response: in a header or a member.
-local function continuation(response)
-  local token = core.header(response, "ms-continuationtoken")
-  if not token and response.json[1] == nil then
-    token = either(response.json, "continuationToken")
-  end
-  return token
 end
 
 local function is_text(value)
@@ -209,7 +203,8 @@ local function linked_page(uri, link, base, root)
 end
 
 --- Finds the next page: by a link (`links.next` or `@odata.nextLink`) or a continuation token.
--- @tparam table response `json`, `headers`
+-- @tparam table json of the response
+-- @tparam ?string token the header MS-ContinuationToken
 -- @tparam table page the request of this page: `url`
 -- @tparam table base address of the service, from `url.parse`
 -- @tparam string root prefix and version of the call
@@ -217,15 +212,16 @@ end
 -- @treturn[2] nil this was the last page
 -- @treturn[3] nil
 -- @treturn[3] string why the link or token cannot be followed
-function M.next_page(response, page, base, root)
-  local json = response.json
+function M.next_page(json, token, page, base, root)
   local links = either(json, "links")
   local link = links and member(links, "next")
   local uri = link and member(link, "uri")
   if uri and is_text(uri) then
     return linked_page(uri, link, base, root)
   end
-  local token = continuation(response)
+  if not token and json[1] == nil then
+    token = either(json, "continuationToken")
+  end
   if token and is_text(token) then
     local ok, why = headers.is_valid("MS-ContinuationToken", token)
     return ok and { url = page.url, headers = { ["MS-ContinuationToken"] = token } } or nil, why
@@ -297,7 +293,7 @@ local function read_page(client, resource, root, page, call, response)
   end
   local following, message
   if records then
-    following, message = M.next_page(response, page, client.base, root)
+    following, message = M.next_page(response.json, call.continuation, page, client.base, root)
   else
     message = unreadable
   end
@@ -389,8 +385,11 @@ local function whole_list(client, resource, call, root, response, began)
     -- an empty list would say that all is well
     return nil, json_body.unreadable(response, "no record of the list is an object")
   end
-  local total = total_of(response.json)
-  total = total and total >= 0 and total or returned
+  local total = response.json.totalCount
+  if total ~= returned then
+    total = total_of(response.json)
+    total = total and total >= 0 and total or returned
+  end
   local filter = call.filter
   return list.new(records, {
     request_id = response.request_id, correlation_id = response.correlation_id,

@@ -40,7 +40,8 @@ local function claims_or_nil(value)
   return is_claims and value or nil
 end
 
-local TRUTH = { ["true"] = true, ["false"] = false, [true] = true, [false] = false }
+local TRUTH = { ["true"] = true, ["false"] = false, True = true, False = false, [true] = true,
+                [false] = false }
 
 -- Reads "true" or "false" in any case, also of JSON.
 local function boolean_or_nil(value)
@@ -64,14 +65,17 @@ end
 -- @treturn ?boolean whether the service finds the token compliant with MFA; nil: the response does
 -- not say
 -- @treturn ?string the header Date
+-- @treturn ?string the header MS-ContinuationToken
 function M.facts(response, sent)
-  local request_id, correlation_id, verdict, date, other_id, client_id = core.header(response,
-    "ms-requestid", "ms-correlationid", "ismfacompliant", "date", "request-id", "client-request-id")
+  local request_id, correlation_id, verdict, date, continuation, other_id, client_id =
+    core.header(response, "ms-requestid", "ms-correlationid", "ismfacompliant", "date",
+      "ms-continuationtoken", "request-id", "client-request-id")
   if verdict == nil and type(response.json) == "table" then
     verdict = member(response.json, "isMfaCompliant")
   end
   return request_id or other_id or sent.request_id,
-    correlation_id or client_id or sent.correlation_id, boolean_or_nil(verdict), date
+    correlation_id or client_id or sent.correlation_id, boolean_or_nil(verdict), date,
+    continuation
 end
 
 -- The shapes of failures. Each function takes a decoded object, and returns the fields of an error
