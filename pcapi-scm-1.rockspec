@@ -196,6 +196,7 @@ build = {
     ["pcapi.report.diff"] = "lua/pcapi/report/diff.lua",
     ["pcapi.report.metrics"] = "lua/pcapi/report/metrics.lua",
     ["pcapi.report.summary"] = "lua/pcapi/report/summary.lua",
+    ["pcapi.service.collection"] = "lua/pcapi/service/collection.lua",
     ["pcapi.service.criteria"] = "lua/pcapi/service/criteria.lua",
     ["pcapi.service.list"] = "lua/pcapi/service/list.lua",
     ["pcapi.service.mfa"] = "lua/pcapi/service/mfa.lua",

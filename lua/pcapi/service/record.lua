@@ -9,6 +9,8 @@
 -- @module pcapi.service.record
 local core = require "pcapi.core"
 
+local unpack = unpack or table.unpack -- luacheck: ignore 113 143
+
 local M = {}
 
 local lower = core.lower -- field names are ASCII; string.lower depends on the locale
@@ -66,6 +68,28 @@ function M.describe(fields)
   })
   return { columns = columns, numbers = numbers, kinds = table.concat(kinds),
            converters = converters, ranks = ranks }
+end
+
+--- Describes the records of a resource to the core, see `src/lrecords.h`.
+-- @tparam table resource declaration of the call, see `pcapi.service.resource`
+-- @treturn table
+function M.for_core(resource)
+  local description = resource.description
+  local roles = {}
+  for i = 1, #description.columns do
+    roles[i] = 0
+  end
+  local USES = { { resource.time }, resource.user or {}, resource.application or {},
+                 { resource.mfa_compliant } }
+  for use, names in ipairs(USES) do
+    for _, name in ipairs(names) do
+      local number = description.numbers[name]
+      roles[number] = roles[number] + 2 ^ (use - 1)
+    end
+  end
+  return { items = { items = true, Items = true, [resource.items or "value"] = true },
+           numbers = description.numbers, columns = description.columns,
+           kinds = description.kinds, roles = string.char(unpack(roles)) }
 end
 
 --- Whether an object holds any described field.

@@ -1,7 +1,7 @@
 -- Collections and links in the form of OData, as Microsoft Graph sends them.
 local core = require "pcapi.core"
 local fake = require "spec.support.fake_transport"
-local paging = require "pcapi.service.paging"
+local collection = require "pcapi.service.collection"
 local pages = require "spec.support.pages"
 local record = require "pcapi.service.record"
 local security = require "pcapi.service.resources.security"
@@ -17,7 +17,7 @@ end
 
 local function records_of(text, changes)
   local call = setmetatable(changes or {}, { __index = security.partner_requests })
-  return paging.records({ json = core.decode(text), body = text }, call)
+  return collection.records({ json = core.decode(text), body = text }, call)
 end
 
 describe("a collection of OData", function()

@@ -1,7 +1,7 @@
 -- Which responses are lists of records, and how their records are normalised.
 local core = require "pcapi.core"
 local fake = require "spec.support.fake_transport"
-local paging = require "pcapi.service.paging"
+local collection = require "pcapi.service.collection"
 local security = require "pcapi.service.resources.security"
 local pages = require "spec.support.pages"
 
@@ -10,7 +10,7 @@ local json, requests = pages.json, pages.requests
 local BOM = "\239\187\191"
 
 local function records_of(text, resource)
-  return paging.records({ json = core.decode(text), body = text },
+  return collection.records({ json = core.decode(text), body = text },
     resource or security.partner_requests)
 end
 
