@@ -175,7 +175,9 @@ enum { TEXT = 1, READING, STORED };
 
 /* Whether a slot of the stack, counted from 0, is that of a key that was not met yet. */
 static bool is_unused(const struct reading *g, int i) {
-  return i < LRECORDS_SPEC && i % READER_KEYS >= g->reader.keys;
+  const int keys = g->reader.keys;
+  return (i >= LSINK_RAW + keys && i < LSINK_RAW + READER_KEYS) ||
+         (i >= LRECORDS_NAMES + keys && i < LRECORDS_NAMES + READER_KEYS);
 }
 
 /* Pushes what is stored in the table at 2, from index 3 on. */

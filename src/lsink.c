@@ -6,7 +6,9 @@ void lsink_begin(struct lsink *s, const struct reader *r) {
   s->reader = r;
   s->depth = 0;
   memset(s->has_raw, 0, sizeof s->has_raw);
-  memset(s->last, 0, sizeof s->last);
+  memset(s->news, 0, sizeof s->news);
+  s->repeated = 0;
+  memset(s->value, 0, sizeof s->value);
 }
 
 static void push_text(lua_State *L, const struct reader_slot *slot) {
@@ -22,28 +24,61 @@ static void push_text(lua_State *L, const struct reader_slot *slot) {
   }
 }
 
+#define NEWS_MAX 64 /* a key with so many values of its own, such as an id, has no repeated ones */
+
+static size_t hash_of(const char *text, size_t len) {
+  uint64_t first = 0;
+  uint64_t last = 0;
+  if (len >= 8) {
+    memcpy(&first, text, 8);
+    memcpy(&last, text + len - 8, 8);
+  } else if (len > 0) {
+    first = (unsigned char)text[0];
+    last = (unsigned char)text[len - 1];
+  }
+  return (size_t)((first ^ (last + len)) * 0x9E3779B97F4A7C15ULL >> 32) % LSINK_VALUES;
+}
+
+/* Stores the string on top of the stack for the next time that it is met. */
+static void store_value(struct lsink *s, struct lsink_value *value) {
+  lua_State *L = s->L;
+  const int t = s->base + LSINK_AGAIN;
+  if (lua_isnil(L, t)) {
+    lua_newtable(L);
+    lua_replace(L, t);
+  }
+  if (value->at == 0)
+    value->at = ++s->repeated;
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, t, value->at);
+  value->text = lua_tostring(L, -1); /* the bytes of the JSON text may be released */
+  value->is_made = true;
+}
+
 /* Pushes the string at a slot. Records often repeat a value, such as the tenant: to compare the bytes
- * is cheaper than to look up the string that Lua has. */
+ * is cheaper than to look up the string that Lua has, which hashes each byte. */
 static void push_string(struct lsink *s, const struct reader_slot *slot) {
   lua_State *L = s->L;
-  if (slot->key == READER_NO_KEY || !slot->is_plain) {
+  if (slot->key == READER_NO_KEY || !slot->is_plain || s->news[slot->key] == NEWS_MAX) {
     push_text(L, slot);
     return;
   }
-  struct lsink_last *last = &s->last[slot->key];
-  const bool is_same = last->text && last->size == slot->size &&
-                       memcmp(last->text, slot->as.text, slot->size) == 0;
-  if (is_same && last->is_made) {
-    lua_pushvalue(L, s->base + LSINK_AGAIN + slot->key);
+  struct lsink_value *value = &s->value[hash_of(slot->as.text, slot->size)];
+  const bool is_same = value->text && value->size == slot->size &&
+                       memcmp(value->text, slot->as.text, slot->size) == 0;
+  if (is_same && value->is_made) {
+    lua_rawgeti(L, s->base + LSINK_AGAIN, value->at);
+    s->news[slot->key] = 0;
     return;
   }
   lua_pushlstring(L, slot->as.text, slot->size);
-  last->text = slot->as.text;
-  last->size = slot->size;
-  last->is_made = is_same;
   if (is_same) {
-    lua_pushvalue(L, -1);
-    lua_replace(L, s->base + LSINK_AGAIN + slot->key);
+    store_value(s, value);
+  } else {
+    value->text = slot->as.text;
+    value->size = slot->size;
+    value->is_made = false;
+    s->news[slot->key]++;
   }
 }
 

@@ -7,16 +7,19 @@
 
 #pragma GCC visibility push(hidden)
 
-/* The stack of a sink, from its base: the names of the reader's keys; the strings that are repeated
- * values of the keys; what the owner of the sink adds; then the open containers, each above its name
- * if it is a member. */
-enum { LSINK_RAW = 0, LSINK_AGAIN = READER_KEYS, LSINK_OWNER = 2 * READER_KEYS };
+/* The stack of a sink, from its base: the names of the reader's keys; a table of the strings that
+ * are repeated values, or nil; what the owner of the sink adds; then the open containers, each above
+ * its name if it is a member. */
+enum { LSINK_RAW = 0, LSINK_AGAIN = READER_KEYS, LSINK_OWNER };
 
-/* The last string that was the value of a key, in the text. */
-struct lsink_last {
-  const char *text; /* NULL: there was none */
+#define LSINK_VALUES 128 /* a power of two, at most 255 */
+
+/* A string that was the value of a key lately. */
+struct lsink_value {
+  const char *text; /* in the JSON text; once its Lua string is made for good, that. NULL: none */
   uint32_t size;
-  bool is_made; /* it came twice: its Lua string is on the stack, from LSINK_AGAIN on */
+  uint8_t at; /* its place in the table of repeated strings; 0: it has none yet */
+  bool is_made;
 };
 
 struct lsink {
@@ -26,8 +29,10 @@ struct lsink {
   int depth; /* of open containers */
   bool has_raw[READER_KEYS];
   bool is_object[READER_DEPTH + 1];
-  int count[READER_DEPTH + 1]; /* elements of an open array */
-  struct lsink_last last[READER_KEYS];
+  int count[READER_DEPTH + 1];     /* elements of an open array */
+  uint8_t news[READER_KEYS];       /* values of a key since one that was repeated */
+  uint8_t repeated;                /* strings in the table */
+  struct lsink_value value[LSINK_VALUES]; /* by their hash */
 };
 
 /* Prepares a sink for the text of a reader. Its base is set later. */
