@@ -121,7 +121,12 @@ end
 --- Returns all parts as one text.
 -- @treturn string
 function Parts:text()
-  return table.concat(self.joined) .. table.concat(self.last)
+  local last = table.concat(self.last)
+  if #self.joined == 0 then
+    return last
+  end
+  self.joined[#self.joined + 1], self.last = last, {}
+  return table.concat(self.joined) -- one copy: it may be large
 end
 
 return M
