@@ -138,7 +138,7 @@ end
 -- @treturn[2] string why not, with the offset in bytes
 -- @treturn[2] ?table `kind` and `hint` for @{unreadable}, if the text is not at fault
 function M.decode(response, reading)
-  local body = response.buffer or response.body
+  local body = response.body or response.buffer
   local must = reading.must or says_json(response, body)
   -- some proxies replace the content type
   if not must and not body:find("^\239?\187?\191?%s*[%[{]") then

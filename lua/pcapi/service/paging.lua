@@ -52,7 +52,7 @@ end
 -- page after it if there is one; or nil and an error.
 local function read_page(client, call, page, response)
   local records, unreadable, total = collection.records(response, call.resource, client, call)
-  if response.buffer then
+  if not response.body then
     response.buffer:free()
   end
   local following, message
