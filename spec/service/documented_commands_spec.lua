@@ -23,6 +23,8 @@ local CANNOT_RUN = {
   ["make test"] = "this spec is part of it",
   ["make lint"] = CI, ["make docs"] = CI, ["make types"] = CI, ["make sanitize"] = CI,
   ["make valgrind"] = CI, ["make fuzz"] = CI, ["make test-page"] = CI, ["make test-bare"] = CI,
+  ["make test-cjson"] = CI, ["make fuzz FUZZERS='reader json texts lists'"] = CI,
+  ["make fuzz FUZZERS=texts COUNT=20000000"] = "takes a quarter of an hour",
   ["make coverage"] = "takes minutes and builds a second core",
   ["make bench"] = "takes an hour and writes bench/RESULTS.md",
   ["make bench-nginx"] = "takes minutes and needs an idle machine",
