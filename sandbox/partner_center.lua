@@ -233,7 +233,9 @@ end
 local function add_headers(call)
   local skew = call.claims and tonumber(call.claims.skew) -- as the clock of the sign-in endpoints
   local now = call.now or skew and ngx.time() + skew
-  ngx.header.date = now and ngx.http_time(now)
+  if now then
+    ngx.header.date = ngx.http_time(now)
+  end
   ngx.header["MS-RequestId"] = call.request_id
   ngx.header["MS-CorrelationId"] = call.correlation_id
   ngx.header["MS-CV"] = ngx.encode_base64(call.request_id:sub(1, 12)) .. ".0"

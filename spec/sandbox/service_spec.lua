@@ -18,6 +18,12 @@ local fetch_with, decode, fetch = api.fetch_with, api.decode, api.fetch
 local refusal = api.refusal
 
 describe("the sandbox's transport", function()
+  sandbox_it("sends the Date with each response", function()
+    for _, response in ipairs { fetch {}, fetch { token = "refused" } } do
+      assert.matches("^%a%a%a, %d%d %a%a%a %d%d%d%d %d%d:%d%d:%d%d GMT$", response.headers.date)
+    end
+  end)
+
   sandbox_it("speaks HTTP/2 and HTTP/1.1 over TLS, and HTTP/1.1 without", function()
     assert.equal("2", fetch({}).version)
     assert.equal("1.1", fetch({ args = { "--http1.1" } }).version)
