@@ -120,6 +120,11 @@ local function is_known(one, curls, http1s)
     return true -- libcurl writes the head of an HTTP/2 response in this form
   elseif bytes:find "[Cc]ontent%-[Ll]ength:[^\n]*\n[ \t]" then
     return true -- libcurl reads a length before it unfolds the header
+  elseif curls == "protocol" and bytes:find "^HTTP/1%.[01] 1%d%d"
+    and bytes:lower():find "\ncontent%-length:" then
+    return true -- libcurl reads the length of an interim response, too
+  elseif curls == "network" and bytes:lower() == ("http/"):sub(1, #bytes) then
+    return true -- libcurl waits for the rest of a name that is not in upper case
   end
 end
 

@@ -153,7 +153,7 @@ function M.records(response, resource, client, call)
   elseif not read.odd then
     return items, 0, read.total
   end
-  local total = read.total or #items
+  local total = read.list and read.total or #items
   local records, unreadable = record.normalise(items, resource.description,
     call and how_of(client, call, read))
   return records, unreadable, total

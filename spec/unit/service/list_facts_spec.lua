@@ -21,6 +21,12 @@ describe("a list of a call knows", function()
     assert.equal(1, of({ totalCount = {}, items = { {} } }).total_count)
   end)
 
+  it("its length if the name of its items has an escape", function()
+    local records = requests { { body = [[{"\u0069tems":[{"requestId":"a"},{"requestId":"b"}]}]] } }
+    assert.same({ "a", "b" }, ids(records))
+    assert.equal(2, records.total_count)
+  end)
+
   for _, odd in ipairs { "1e308", "-1e308", "-5", "1.5", '"1e3"', '"abc"', '"0x10"',
                          '"' .. ("9"):rep(400) .. '"', "true", "null", "[]" } do
     it("its length if the service counts " .. odd:sub(1, 10), function()
