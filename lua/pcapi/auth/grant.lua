@@ -102,7 +102,7 @@ local function refused(response, ids, now)
     read.hint = CHECK_ADDRESS
   end
   read.message = "sign-in: " .. read.message
-  local sent = headers.date(response.headers, now)
+  local sent = headers.date(response.headers.date, now)
   read.clock_drift = sent and sent - now or nil
   read.request_id = text_or_nil(json.trace_id) or response.headers["x-ms-request-id"]
   read.correlation_id = text_or_nil(json.correlation_id) or read.correlation_id

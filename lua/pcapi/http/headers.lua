@@ -57,12 +57,12 @@ function M.lines(...)
 end
 
 --- Returns when the server sent a response, by the server's clock (RFC 9110 §6.6.1).
--- @tparam table headers of the response, names in lower case
+-- @tparam ?string date the header Date
 -- @tparam number now UTC epoch seconds, for two-digit years
 -- @treturn ?number UTC epoch seconds; nil without a readable Date, or if it is more than a century
 -- from now
-function M.date(headers, now)
-  local date = headers.date -- loads pcapi.time only when needed: few responses are read for it
+function M.date(date, now)
+  -- loads pcapi.time only when needed: few responses are read for it
   local at = date and require("pcapi.time").parse_http(date, now)
   return at and math.abs(at - now) < CENTURY and at or nil
 end

@@ -106,7 +106,7 @@ function M.retry_after(of, now)
   local seconds = longest_of(value)
   if not seconds then
     local at = require("pcapi.time").parse_http(value:match "^%s*(.-)%s*$", now)
-    seconds = at and math.max(0, at - (headers.date(of, now) or now))
+    seconds = at and math.max(0, at - (headers.date(of.date, now) or now))
   end
   return seconds and math.min(seconds, LONGEST_WAIT)
 end

@@ -19,7 +19,7 @@ local List = {}
 -- is within the duration of the call counts as 0.
 local function read_date(facts)
   local now = facts.received
-  local date = headers.date({ date = facts.sent }, now)
+  local date = headers.date(facts.sent, now)
   facts.sent, facts.date = nil, date
   facts.clock_offset = date
     and (date > now and date - now or math.min(0, date - facts.began))

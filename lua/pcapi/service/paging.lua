@@ -1,6 +1,7 @@
 --- Carries out a call that returns records: however many pages there are, the result is one list.
 -- @module pcapi.service.paging
 local collection = require "pcapi.service.collection"
+local core = require "pcapi.core"
 local criteria = require "pcapi.service.criteria"
 local defaults = require "pcapi.defaults"
 local errors = require "pcapi.error"
@@ -28,7 +29,7 @@ local function addresses_of(client, resource)
   return addresses
 end
 
--- What all calls of a resource by a client share: their `addresses`, and their `class`.
+-- Makes the `addresses` and the `class` that all calls of a resource by a client share.
 local function plan_of(client, resource)
   local shared = limits.of_list(client)
   shared.resource, shared.must, shared.list = resource, true, record.for_core(resource)
@@ -42,7 +43,7 @@ end
 -- Sets the criteria for the core, once the first page has come: they go by its time.
 local function describe(call, response)
   if not call.filter then
-    local date = headers.date(response.headers, call.clock())
+    local date = headers.date(core.header(response, "date"), call.clock())
     call.filter = criteria.filter(call.matching, call.resource, date)
     call.criteria = call.filter.core
   end

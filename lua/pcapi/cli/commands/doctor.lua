@@ -184,7 +184,7 @@ local function check_clock(list, context, sign_in, service)
   local now = context.clock()
   local function date_of(probed)
     local response = probed and probed.response
-    return response and headers.date(response.headers, now)
+    return response and headers.date(response.headers.date, now)
   end
   local sent = date_of(sign_in) or date_of(service())
   local refused = sign_in and sign_in.err or service().err
