@@ -1,5 +1,5 @@
---- What a response says about its records, whatever its shape: the records, their number, and the
--- next page. The service's documents disagree about which call returns which shape.
+--- Finds in a response, whatever its shape, the records, their number, and the next page. The
+-- service's documents disagree about which call returns which shape.
 -- @module pcapi.service.collection
 local core = require "pcapi.core"
 local headers = require "pcapi.http.headers"
@@ -103,9 +103,12 @@ local function items_of(response, resource)
   return items
 end
 
--- Reads a response again, without a list for the core.
+-- Reads a response again, without a list for the core, which took another array for it.
 local function read_again(client, call, response)
   local reading = call.reading or call
+  if response.read.is_released then
+    return nil, "the response has more than one list"
+  end
   return json_body.decode(response, {
     values = reading.values, records = reading.records, max_records = reading.max_records,
     json = reading.json, deadline = reading.deadline, transport = client.transport, must = true,
@@ -132,28 +135,24 @@ end
 -- @treturn[2] string what is wrong with the shape
 function M.records(response, resource, client, call)
   local read = response.read or response
-  if read.list and not read.odd and response.json.items == read.list then -- the usual form
-    return read.list, 0, read.total
+  local list = read.list
+  local is_usual = list and response.json.items == list
+  local items, why = list, nil
+  if not is_usual then
+    items, why = items_of(response, resource)
   end
-  local items, why = items_of(response, resource)
-  if not read.list then
-    if not items then
-      return nil, why
-    end
-  elseif items ~= read.list then
-    -- the core took another array for the list: its elements may not be records
-    local ok, message = nil, "the response has more than one list"
-    if not read.is_released then
-      ok, message = read_again(client, call, response)
-    end
+  if list and items ~= list then -- its elements may not be records
+    local ok, message = read_again(client, call, response)
     if not ok then
       return nil, message
     end
     return M.records(response, resource, client, call)
-  elseif not read.odd then
-    return items, 0, read.total
+  elseif not items then
+    return nil, why
+  elseif list and not read.odd then
+    return list, 0, read.total
   end
-  local total = read.list and read.total or #items
+  local total = list and read.total or #items
   local records, unreadable = record.normalise(items, resource.description,
     call and how_of(client, call, read))
   return records, unreadable, total
