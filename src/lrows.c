@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ROOM ((size_t)65536) /* most bytes of a piece of text; PIECE of pcapi.format.writer */
+#define ROOM ((size_t)65536) /* most bytes of a piece of text */
 #define COLUMNS 64           /* most columns of a row, and most other fields of a record */
 #define NAMES 8192           /* most bytes of the names of all columns, also as JSON has them */
 #define DIGITS 24            /* most bytes of an integer */
@@ -349,7 +349,7 @@ static int lrows_new(lua_State *L) {
   return 1;
 }
 
-/* What is found out about a column of a table. */
+/* The properties of a column of a table, over all its cells. */
 struct facts {
   size_t width; /* of its cells */
   bool has_numbers;
@@ -588,4 +588,6 @@ void lrows_open(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"rows", lrows_new}, {"cells", lrows_cells}, {"liner", lrows_liner}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
+  lua_pushinteger(L, (lua_Integer)ROOM);
+  lua_setfield(L, -2, "rows_room");
 }

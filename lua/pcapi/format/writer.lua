@@ -6,8 +6,8 @@ local concat = table.concat
 
 local M = {}
 
--- Bytes of a piece of text for the caller's function `write`. The core has the same number.
-local PIECE = 65536
+-- Bytes of a piece of text for the caller's function `write`: as many as the core writes at once.
+local PIECE = core.rows_room
 
 --- Appends a piece of text.
 -- @tparam table writer
