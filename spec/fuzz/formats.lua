@@ -1,18 +1,11 @@
 --- Writes random records in each format twice, by the core as far as it can and by Lua alone. The
 -- texts must be the same, also in pieces; so must the order of a list that is sorted by time.
+local format_texts = require "spec.support.format_texts"
 local formats = require "pcapi.format"
 local random = require "spec.fuzz.random"
 local random_records = require "spec.support.random_records"
-local written_by_lua = require "spec.support.written_by_lua"
 
-local FORMATS = { "csv", "json", "jsonl", "table" }
-
-local function encode(name, list, options)
-  local _, result = pcall(formats.get(name).encode, list, options)
-  return result
-end
-
--- What a writer writes for the records in some parts.
+-- The text that a writer writes for the records in some parts.
 local function write(name, list, options)
   local texts, at = {}, 1
   local _, message = pcall(function()
@@ -33,9 +26,9 @@ local function write(name, list, options)
 end
 
 local function violation(list, options)
-  for _, name in ipairs(FORMATS) do
-    local by_lua = written_by_lua(encode, name, list, options)
-    if encode(name, list, options) ~= by_lua then
+  for _, name in ipairs(format_texts.formats) do
+    local by_lua = format_texts.by_lua(name, list, options)
+    if format_texts.encode(name, list, options) ~= by_lua then
       return name .. " by the core differs"
     elseif write(name, list, options) ~= by_lua then
       return name .. " in pieces differs"
@@ -48,7 +41,7 @@ while random.goes_on() do
   local list, options = random_records.list(30), random_records.options()
   local what = violation(list, options)
   if what then
-    random.find(what, written_by_lua(encode, "jsonl", list, {}))
+    random.find(what, format_texts.by_lua("jsonl", list, {}))
   end
   random.count_case()
 end

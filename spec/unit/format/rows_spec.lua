@@ -1,16 +1,7 @@
 --- The rows that the core writes are those that Lua code writes.
 local core = require "pcapi.core"
-local formats = require "pcapi.format"
+local format_texts = require "spec.support.format_texts"
 local random_records = require "spec.support.random_records"
-local written_by_lua = require "spec.support.written_by_lua"
-
-local FORMATS = { "csv", "json", "jsonl", "table" }
-
--- The text, or the message.
-local function encode(name, list, options)
-  local _, result = pcall(formats.get(name).encode, list, options)
-  return result
-end
 
 -- The first lines that differ.
 local function difference(one, other)
@@ -24,8 +15,9 @@ local function difference(one, other)
 end
 
 local function check_same(list, options, hint, names)
-  for _, name in ipairs(names or FORMATS) do
-    local by_core, by_lua = encode(name, list, options), written_by_lua(encode, name, list, options)
+  for _, name in ipairs(names or format_texts.formats) do
+    local by_core = format_texts.encode(name, list, options)
+    local by_lua = format_texts.by_lua(name, list, options)
     assert.is_true(by_core == by_lua,
       by_core == by_lua or ("%s %s: %s"):format(name, hint, difference(by_core, by_lua)))
   end
@@ -116,10 +108,10 @@ describe("rows by the core are those by Lua", function()
   it("up to a value that cannot be written, with the same message", function()
     for _, value in ipairs { print, io.stdout, coroutine.create(function() end) } do
       local list = { { upn = "a" }, { upn = "b" }, { upn = value } }
-      for _, name in ipairs(FORMATS) do
-        local message = encode(name, list, { columns = { "upn" } })
+      for _, name in ipairs(format_texts.formats) do
+        local message = format_texts.encode(name, list, { columns = { "upn" } })
         assert.matches("record 3: ", message)
-        assert.equal(written_by_lua(encode, name, list, { columns = { "upn" } }), message)
+        assert.equal(format_texts.by_lua(name, list, { columns = { "upn" } }), message)
       end
     end
     check_same({ { upn = "a" }, 5 }, { columns = { "upn" } }, "")

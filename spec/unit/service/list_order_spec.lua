@@ -31,6 +31,14 @@ local function time()
   return text .. one { "", "", "Z", "+01:00", "-0130", "+25:00" }
 end
 
+local function places_in(records)
+  local places = {}
+  for i, record in ipairs(records) do
+    places[i] = record.at
+  end
+  return places
+end
+
 -- The places of records in the order that a sort by pcapi.time has.
 local function expected(records, descending)
   local rows = {}
@@ -46,19 +54,7 @@ local function expected(records, descending)
     end
     return a.at < b.at
   end)
-  local places = {}
-  for i, row in ipairs(rows) do
-    places[i] = row.at
-  end
-  return places
-end
-
-local function places_in(records)
-  local places = {}
-  for i, record in ipairs(records) do
-    places[i] = record.at
-  end
-  return places
+  return places_in(rows)
 end
 
 describe("a list sorted by time", function()
