@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a walk over a decoded value has found. */
+/* The findings of a walk over a decoded value. */
 struct walk {
   lua_Number values;
   bool is_infinite; /* a number is too large for a double */

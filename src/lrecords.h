@@ -10,7 +10,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* What the stack of a sink holds for records, below the open containers. */
+/* The places on the stack of a sink for records, below the open containers. */
 enum {
   LRECORDS_NAMES = LSINK_OWNER,              /* the names of the keys in records */
   LRECORDS_SPEC = LSINK_OWNER + READER_KEYS, /* the description of the list, or nil */
@@ -20,7 +20,7 @@ enum {
   LRECORDS_HEIGHT,
 };
 
-/* What a key means in a record. */
+/* The meaning of a key in a record. */
 struct lrecords_field {
   bool is_known; /* whether the rest is set */
   char kind;     /* s, n or b; 0: the field is not described */

@@ -79,7 +79,7 @@ void pool_release(struct pool *p);
 bool pool_add(struct pool *p, struct pool_transfer *t);
 
 /* Ends a transfer in any state; it is idle then. A running transfer loses its connection, or its
- * stream of an HTTP/2 connection. What it has claimed stays counted. */
+ * stream of an HTTP/2 connection. The memory that it has claimed stays counted. */
 void pool_remove(struct pool *p, struct pool_transfer *t);
 
 /* For callbacks of libcurl: ends the transfer with CURLE_WRITE_ERROR as soon as possible. A

@@ -9,7 +9,7 @@
 #include <emmintrin.h>
 #endif
 
-/* What may come next, after white space. */
+/* The tokens that may come next, after white space. */
 enum {
   EXPECTS_VALUE, /* or a member, in an object */
   EXPECTS_FIRST, /* the same, or the end of the container */
@@ -286,7 +286,7 @@ static double convert(const char *p, const char *end) {
   return is_negative ? -value : value;
 }
 
-/* What a scan of a number has found. */
+/* The result of a scan of a number. */
 struct number {
   uint64_t mantissa; /* its digits, if there are at most 19 */
   int digits;        /* without zeros at the beginning */

@@ -1,6 +1,6 @@
 /* Writes the values of records into rows of csv, JSON and tables. It takes plain values only: what
  * needs a rule of its own, such as an invisible character, is left to pcapi.format, which has all
- * rules. What it writes is what pcapi.format writes. Uses libc only, allocates nothing, and depends
+ * rules. It writes the same text as pcapi.format. Uses libc only, allocates nothing, and depends
  * on no locale. */
 #pragma once
 

@@ -44,8 +44,9 @@ local function to_text(self)
   return ("%s (%s)"):format("pcapi.client", self.base.origin)
 end
 
--- What all calls of a client share. A call is also the request of its attempts, the context for the
--- provider of tokens, and how to read the response: each table less counts for small responses.
+-- The fields that all calls of a client share. A call is also the request of its attempts, the
+-- context for the provider of tokens, and how to read the response: each table less counts for
+-- small responses.
 local function shared_by_calls(self, options)
   return {
     method = "GET", max_headers = limits.MAX_HEADERS,

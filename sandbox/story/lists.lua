@@ -11,7 +11,7 @@ local TICK = 1e-6 -- times differ by more
 
 local OWN_APP = { id = guid.from "application Fabrikam Billing", name = "Fabrikam Billing" }
 
--- What the service knows of a person, from a time on.
+-- The facts that the service knows of a person, from a time on.
 local function learn(person, at, news)
   local versions = person.versions
   local known = { from = at }

@@ -49,7 +49,7 @@ local any, flag, id = settings_of.kinds.any, settings_of.kinds.flag, settings_of
 
 local count = settings_of.kinds.whole(1, 1e9)
 
---- What a line can say: parsers by the verb and by the name.
+--- Parsers of the values in a line, by the verb and by the name.
 M.verbs = {
   ["signs-in"] = { count = count, every = duration, ["until"] = M.time },
   requests = { count = count, every = duration, ["until"] = M.time,

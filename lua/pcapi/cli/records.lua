@@ -260,6 +260,7 @@ end
 local function run_at_once(args, view, call, columns)
   local write_list, finish = new_output(args, view, columns)
   local collect = new_collector()
+  -- Apart, as no variable may hold the records any more when the garbage is collected.
   local function call_and_write(client, name, abort)
     local list, err = call(client)
     if not list then

@@ -4,7 +4,7 @@ local sessions = require "pcapi.http.sessions"
 
 local M = {}
 
--- Bytes of a body, which may be compressed. What is made of it may take fifty times as much memory.
+-- Bytes of a body, which may be compressed. Its tables may take fifty times as much memory.
 local LARGE = 16 * 1024
 
 local Network = {}

@@ -316,7 +316,7 @@ static bool by_cjson(lua_State *L, const char *text, size_t len) {
   return lua_pcall(L, 1, 1, 0) == 0;
 }
 
-/* What is known about a text that was checked. */
+/* The properties of a text that was checked. */
 struct verdict {
   bool is_json;
   bool is_accepted;
