@@ -80,7 +80,7 @@ SUITE_in-nginx = test-in-nginx
 SUITE_c        = test-c
 suite-%:
 	@lua5.4 dev/suite run build/test $* \
-	  $(MAKE) --no-print-directory -s $(or $(SUITE_$*),LUA=$* SPECS='$(SPECS_ON_LUA)' test-lua)
+	  dev/again $(MAKE) --no-print-directory -s $(or $(SUITE_$*),LUA=$* SPECS='$(SPECS_ON_LUA)' test-lua)
 
 test-needs:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
@@ -142,12 +142,12 @@ test-c: $(C_TESTS)
 LIBRARY_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls \
                  concurrent request load memory redirect sign_in transport))
 test-library:
-	@$(MAKE) --no-print-directory SPECS='$(LIBRARY_SPECS) spec/project' test-lua
+	@$(MAKE) --no-print-directory SPECS='$(or $(SPECS),$(LIBRARY_SPECS) spec/project)' test-lua
 
 # The same specs, and the command's, with lua-cjson in place of the core's reader.
 CJSON_SPECS := $(LIBRARY_SPECS) $(addprefix spec/service/,$(addsuffix _spec.lua,cli cli_tenants hostile))
 test-cjson:
-	@PCAPI_JSON=cjson $(MAKE) --no-print-directory SPECS='$(CJSON_SPECS)' test-lua
+	@PCAPI_JSON=cjson $(MAKE) --no-print-directory SPECS='$(or $(SPECS),$(CJSON_SPECS))' test-lua
 
 # Runs the library's specs under AddressSanitizer and UndefinedBehaviorSanitizer. EVERY=1 makes each
 # allocation of binding_test fail; by default every fifth does.
@@ -156,7 +156,7 @@ sanitize:
 	@$(MAKE) --no-print-directory OUT=build/sanitize CFLAGS='-O1 -g $(SANITIZE)' \
 	  RUN='env EVERY=$(or $(EVERY),5)' test-c
 	@$(MAKE) --no-print-directory OUT=build/sanitize CFLAGS='-O1 -g $(SANITIZE)' \
-	  RUN='env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)' SPECS='$(LIBRARY_SPECS)' test-lua
+	  RUN='env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)' SPECS='$(or $(SPECS),$(LIBRARY_SPECS))' test-lua
 
 # Runs the specs that use our C code in their own process under valgrind. The test of OpenSSL with
 # failing allocations is left out: it takes minutes there, and the sanitizers run it.
@@ -165,7 +165,7 @@ VALGRIND_SPECS := spec/unit/core spec/unit/service/record_spec.lua spec/unit/aut
                   transport redirect))
 valgrind:
 	@dev/need valgrind libc6-dbg
-	@$(MAKE) --no-print-directory test-lua test-c SPECS='$(VALGRIND_SPECS)' \
+	@$(MAKE) --no-print-directory test-lua test-c SPECS='$(or $(SPECS),$(VALGRIND_SPECS))' \
 	  C_TESTS='$(filter-out %/crypto_test,$(C_TESTS))' \
 	  RUN='env EVERY=40 valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
 

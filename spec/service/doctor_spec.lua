@@ -134,7 +134,8 @@ describe("pcapi doctor", function()
       for _, environment in ipairs { {}, { PCAPI_TOKEN = sandbox.token() },
                                      with_sign_in_at "EXPIRED", with_sign_in_at "CLOSED" } do
         local row = clock_row(environment)
-        assert.same({ "ok", "differs by 0 s" }, { row.status, row.detail })
+        assert.equal("ok", row.status)
+        assert.matches("^differs by %d s$", row.detail) -- Date has whole seconds
       end
     end)
 
