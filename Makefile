@@ -14,10 +14,13 @@ LUA_INC  ?= $(firstword $(wildcard /usr/include/lua$(ABI)) /usr/include/luajit-2
 OUT      ?= build
 CORE     := $(OUT)/$(ABI)/pcapi/core.so
 REDIRECT := $(OUT)/$(ABI)/pcapi/redirect.so
+SQLITE   := $(OUT)/$(ABI)/pcapi/sqlite.so
 SOURCES  := $(sort $(wildcard src/*.c))
 HEADERS  := $(wildcard src/*.h)
 LIBS     := -lcurl -lssl -lcrypto -lz
 REDIRECT_SOURCES := $(sort $(wildcard src/redirect/*.c))
+SQLITE_SOURCES := $(sort $(wildcard src/sqlite/*.c)) src/buf.c src/file.c
+SQLITE_HEADERS := $(wildcard src/sqlite/*.h)
 COMPILE   = $(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Isrc -I$(LUA_INC)
 
 export LUA
@@ -26,7 +29,7 @@ export LUA_CPATH := $(CURDIR)/$(OUT)/$(ABI)/?.so;;
 export PATH      := $(CURDIR)/bin:$(PATH)
 
 BUILD_NEEDS   := gcc make libc6-dev ca-certificates lua5.4 liblua5.4-dev libcurl4-openssl-dev \
-                 libssl-dev libmicrohttpd-dev zlib1g-dev \
+                 libssl-dev libmicrohttpd-dev libsqlite3-dev zlib1g-dev \
                  lua-cjson lua-argparse
 SANDBOX_NEEDS := nginx libnginx-mod-http-lua openssl curl
 MAN_NEEDS     := scdoc
@@ -41,7 +44,7 @@ all:
 	@$(MAKE) --no-print-directory build man
 	@echo "pcapi: built. Next: make demo, or sudo make install"
 
-build: $(CORE) $(REDIRECT)
+build: $(CORE) $(REDIRECT) $(SQLITE)
 	@:
 
 $(CORE): $(SOURCES) $(HEADERS)
@@ -51,6 +54,10 @@ $(CORE): $(SOURCES) $(HEADERS)
 $(REDIRECT): $(REDIRECT_SOURCES) $(wildcard src/redirect/*.h) src/binding.h src/compat.h
 	@mkdir -p $(@D)
 	$(COMPILE) -fPIC -fvisibility=hidden -shared $(REDIRECT_SOURCES) -o $@ -lmicrohttpd
+
+$(SQLITE): $(SQLITE_SOURCES) $(HEADERS) $(SQLITE_HEADERS)
+	@mkdir -p $(@D)
+	$(COMPILE) -fPIC -fvisibility=hidden -shared $(SQLITE_SOURCES) -o $@ -lsqlite3
 
 demo:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)

@@ -14,6 +14,8 @@
 #if LUA_VERSION_NUM < 502
 
 #define lua_rawlen lua_objlen
+#define lua_setuservalue lua_setfenv
+#define lua_getuservalue lua_getfenv
 #define luaL_setfuncs pcapi_setfuncs
 #define luaL_setmetatable pcapi_setmetatable
 

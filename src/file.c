@@ -13,6 +13,7 @@
 #define DIRECTORY_MODE 0700
 #define FILE_MODE 0600
 #define OTHERS 0077 /* mode bits of other users */
+#define SHARED 0022 /* those that let them write */
 #define LOCK_NAME ".%s.lock"
 #define NEW_NAME ".%s.new"
 #define LONGEST_AFFIX (sizeof "..lock" - 1)
@@ -137,6 +138,16 @@ static enum file_code check_private(const struct site *s, const char *path, cons
   return FILE_DONE;
 }
 
+/* Refuses a directory in which another user can replace files. */
+static enum file_code check_unshared(const struct site *s, const struct stat *st) {
+  if (st->st_mode & SHARED || (st->st_uid != geteuid() && st->st_uid != 0)) {
+    advise(s, "Choose a directory that no other user can write to");
+    return refuse(s, "other users can write to %s (mode %04o)", s->directory,
+                  (unsigned)st->st_mode & 07777);
+  }
+  return FILE_DONE;
+}
+
 static enum file_code refuse_file(const struct site *s, const char *problem) {
   advise(s, "Remove %s", s->path);
   return refuse(s, "%s %s", s->path, problem);
@@ -182,10 +193,9 @@ static void close_site(struct site *s) {
   s->dir = -1;
 }
 
-/* Opens the directory and checks that it is private. The caller calls close_site() in any case. */
-static enum file_code open_site(struct site *s, struct file_place place,
-                                struct file_message *message) {
-  struct stat st;
+/* Opens the directory. Sets *st. The caller calls close_site() in any case. */
+static enum file_code open_directory(struct site *s, struct file_place place, struct stat *st,
+                                     struct file_message *message) {
   s->dir = -1;
   s->name = place.name;
   s->message = message;
@@ -195,9 +205,15 @@ static enum file_code open_site(struct site *s, struct file_place place,
   s->dir = open(s->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (s->dir < 0)
     return fail_open_directory(s, errno);
-  if (fstat(s->dir, &st) != 0)
-    return fail(s, s->directory, "examined", errno);
-  return check_private(s, s->directory, &st, DIRECTORY_MODE);
+  return fstat(s->dir, st) == 0 ? FILE_DONE : fail(s, s->directory, "examined", errno);
+}
+
+/* Opens the directory and checks that it is private. The caller calls close_site() in any case. */
+static enum file_code open_site(struct site *s, struct file_place place,
+                                struct file_message *message) {
+  struct stat st;
+  const enum file_code code = open_directory(s, place, &st, message);
+  return code == FILE_DONE ? check_private(s, s->directory, &st, DIRECTORY_MODE) : code;
 }
 
 /* Syncs an open directory. EINVAL comes from a file system that does not support it, and does not
@@ -395,6 +411,115 @@ enum file_code file_replace(struct file_place place, const char *text, size_t le
     code = replace(&s, text, len);
   close_site(&s);
   return code;
+}
+
+/* Creates an empty file and syncs its name to the disk. FILE_LOCKED: it exists by now. */
+static enum file_code create(const struct site *s, const char *name) {
+  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  const int fd = openat(s->dir, name, flags, FILE_MODE);
+  if (fd < 0)
+    return errno == EEXIST ? FILE_LOCKED : fail(s, s->path, "created", errno);
+  const int error = fchmod(fd, FILE_MODE) == 0 ? 0 : errno; /* as in write_new() */
+  close(fd);
+  return error ? fail(s, s->path, "created", error) : sync_directory(s);
+}
+
+enum file_code file_make(struct file_place place, struct file_message *message) {
+  struct site s;
+  enum file_code code = make_site(&s, place, message);
+  if (code == FILE_DONE)
+    code = check_name(&s);
+  if (code == FILE_ABSENT)
+    code = create(&s, s.name);
+  if (code == FILE_LOCKED) /* another process was faster */
+    code = check_name(&s);
+  if (code == FILE_ABSENT)
+    code = fail(&s, s.path, "created", ENOENT);
+  close_site(&s);
+  return code;
+}
+
+enum file_code file_check(struct file_place place, struct file_message *message) {
+  struct site s;
+  enum file_code code = open_site(&s, place, message);
+  if (code == FILE_DONE)
+    code = check_name(&s);
+  close_site(&s);
+  return code;
+}
+
+void file_name_new(struct file_place place, char name[NAME_MAX + 1]) {
+  snprintf(name, NAME_MAX + 1, NEW_NAME, place.name);
+}
+
+static enum file_code refuse_existing(const struct site *s) {
+  advise(s, "Choose a new name, or remove that file");
+  return refuse(s, "%s exists already", s->path);
+}
+
+enum file_code file_begin(struct file_place place, struct file_message *message) {
+  struct site s;
+  struct stat st;
+  char name[NAME_MAX + 1];
+  file_name_new(place, name);
+  enum file_code code = open_directory(&s, place, &st, message);
+  if (code == FILE_ABSENT)
+    code = fail(&s, s.directory, "opened", ENOENT);
+  if (code == FILE_DONE)
+    code = check_unshared(&s, &st);
+  if (code == FILE_DONE && fstatat(s.dir, s.name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    code = refuse_existing(&s);
+  if (code == FILE_DONE && unlinkat(s.dir, name, 0) != 0 && errno != ENOENT)
+    code = fail(&s, s.path, "written", errno);
+  if (code == FILE_DONE)
+    code = create(&s, name);
+  if (code == FILE_LOCKED)
+    code = fail(&s, s.path, "written", EEXIST);
+  close_site(&s);
+  return code;
+}
+
+/* Syncs a file of an open site to the disk. Returns 0 or an errno. */
+static int sync_name(const struct site *s, const char *name) {
+  const int fd = openat(s->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0)
+    return errno;
+  const int error = fsync(fd) == 0 ? 0 : errno;
+  close(fd);
+  return error;
+}
+
+enum file_code file_publish(struct file_place place, struct file_message *message) {
+  struct site s;
+  struct stat st;
+  char name[NAME_MAX + 1];
+  file_name_new(place, name);
+  enum file_code code = open_directory(&s, place, &st, message);
+  if (code == FILE_ABSENT)
+    code = fail(&s, s.directory, "opened", ENOENT);
+  const int error = code == FILE_DONE ? sync_name(&s, name) : 0;
+  if (error)
+    code = fail(&s, s.path, "synced to the disk", error);
+  /* a hard link: unlike rename(2), it never replaces a file */
+  if (code == FILE_DONE && linkat(s.dir, name, s.dir, s.name, 0) != 0)
+    code = errno == EEXIST ? refuse_existing(&s) : fail(&s, s.path, "put in place", errno);
+  if (code == FILE_DONE)
+    unlinkat(s.dir, name, 0); /* if it stays, the next file_begin() removes it */
+  if (code == FILE_DONE)
+    code = sync_directory(&s);
+  close_site(&s);
+  return code;
+}
+
+void file_abandon(struct file_place place) {
+  struct site s;
+  struct stat st;
+  struct file_message ignored;
+  char name[NAME_MAX + 1];
+  file_name_new(place, name);
+  if (open_directory(&s, place, &st, &ignored) == FILE_DONE)
+    unlinkat(s.dir, name, 0);
+  close_site(&s);
 }
 
 static enum file_code remove_name(const struct site *s, const char *name) {

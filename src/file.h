@@ -57,6 +57,28 @@ enum file_code file_read(struct file_place place, struct buf *text, struct file_
 enum file_code file_replace(struct file_place place, const char *text, size_t len,
                             struct file_message *message);
 
+/* Creates the file, empty, unless it exists; creates its directory and those above it. For a library
+ * that opens the file itself. A file that exists is checked like one that is read, but not opened:
+ * when a process closes any descriptor of a file, it loses all its fcntl(2) locks on it. */
+enum file_code file_make(struct file_place place, struct file_message *message);
+
+/* Checks the file without opening it. */
+enum file_code file_check(struct file_place place, struct file_message *message);
+
+/* A new file that is written under the temporary name, by a library that opens it itself. The
+ * directory must exist, and no other user may be able to write to it; others may read it.
+ * file_begin() refuses a file that exists, and removes a temporary file that was left behind.
+ * file_name_new() writes the temporary name. */
+enum file_code file_begin(struct file_place place, struct file_message *message);
+void file_name_new(struct file_place place, char name[NAME_MAX + 1]);
+
+/* Syncs the temporary file to the disk and gives it its name, unless there is a file with that name
+ * by now. After a failure, call file_abandon(). */
+enum file_code file_publish(struct file_place place, struct file_message *message);
+
+/* Removes the temporary file. */
+void file_abandon(struct file_place place);
+
 /* Removes the file and its temporary file. FILE_DONE also if neither exists. */
 enum file_code file_remove(struct file_place place, struct file_message *message);
 
