@@ -223,6 +223,8 @@ enum database_code database_open(struct database *d, struct file_place place,
     code = resolve(d, place.directory, place.name, path, sizeof path);
   if (code == DATABASE_DONE)
     code = result(d, sqlite3_open_v2(path, &d->db, flags, NULL));
+  if (code == DATABASE_DONE && sqlite3_db_readonly(d->db, "main")) /* SQLite opened it so instead */
+    code = database_fail(d, SQLITE_READONLY);
   if (code == DATABASE_DONE)
     code = configure(d);
   if (code == DATABASE_DONE)
@@ -259,6 +261,15 @@ static double earlier(double a, double b) {
   return a < b ? a : b;
 }
 
+/* With a write-ahead log SQLite does not see that its file was removed, and what it then writes is
+ * lost. */
+static enum database_code check_place(struct database *d) {
+  int moved = 0;
+  if (sqlite3_file_control(d->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved)
+    return database_fail(d, SQLITE_READONLY_DBMOVED);
+  return DATABASE_DONE;
+}
+
 enum database_code database_begin(struct database *d, enum database_mode mode) {
   d->until = earlier(now() + SLICE, d->deadline);
   const int code = sqlite3_exec(d->db, mode == DATABASE_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", NULL,
@@ -269,7 +280,7 @@ enum database_code database_begin(struct database *d, enum database_mode mode) {
     return database_fail(d, code);
   d->mode = mode;
   d->until = now() + d->patience;
-  return DATABASE_DONE;
+  return check_place(d) == DATABASE_DONE ? DATABASE_DONE : database_end(d, false);
 }
 
 enum database_code database_end(struct database *d, bool commit) {

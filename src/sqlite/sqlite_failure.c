@@ -6,6 +6,9 @@
 
 #define PRIMARY 0xff /* the bits of an extended result code that are the primary one */
 #define MOVE_AWAY "Move it away, or set {history} to another file"
+#define MAY_WRITE                                                                                  \
+  "Give this user the right to write to the file and its directory, or set {history} to a path "   \
+  "where it has that right"
 #define TRY_LATER "Try again when the other process has ended"
 
 void sqlite_failure_say(struct database_failure *f, const char *kind, const char *path,
@@ -33,6 +36,20 @@ bool sqlite_failure_is_memory(int code) {
   return code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM;
 }
 
+/* Returns the errno of the last failure. For some failures of a commit SQLite knows it only as that of
+ * a file: the write-ahead log, or the database. */
+static int system_error(sqlite3 *db) {
+  static const int pointers[] = {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER};
+  int error = sqlite3_system_errno(db);
+  for (size_t i = 0; error == 0 && i < sizeof pointers / sizeof *pointers; i++) {
+    sqlite3_file *file = NULL;
+    if (sqlite3_file_control(db, "main", pointers[i], &file) == SQLITE_OK && file &&
+        file->pMethods)
+      file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
+  }
+  return error;
+}
+
 /* Says what an errno means for a database that could not be read, written or opened. */
 static void say_errno(struct database_failure *f, const char *path, int error) {
   char text[128];
@@ -51,9 +68,7 @@ static void say_errno(struct database_failure *f, const char *path, int error) {
   case EACCES:
   case EPERM:
   case EROFS:
-    sqlite_failure_say(f, "readonly", path, text,
-                       "Give this user the right to write to the file and its directory, or set "
-                       "{history} to a file where it may write");
+    sqlite_failure_say(f, "readonly", path, text, MAY_WRITE);
     break;
   default:
     sqlite_failure_say(f, "io", path, text, "Check that path and its disk");
@@ -83,14 +98,17 @@ void sqlite_failure_set(struct database_failure *f, const char *path, sqlite3 *d
     snprintf(text, sizeof text, "refuses a row: %s", sqlite3_errmsg(db));
     sqlite_failure_say(f, "constraint", path, text, "");
     break;
+  case SQLITE_READONLY:
+    if (code == SQLITE_READONLY_DBMOVED)
+      sqlite_failure_say(f, "io", path, "was moved or removed while it was in use", "Try again");
+    else
+      sqlite_failure_say(f, "readonly", path, "cannot be written by this user", MAY_WRITE);
+    break;
   case SQLITE_RANGE:
     sqlite_failure_say(f, "range", path, "has an integer that is too large for this Lua",
                        "Use Lua 5.3 or later");
     break;
   default:
-    if (code == SQLITE_READONLY_DBMOVED)
-      sqlite_failure_say(f, "io", path, "was moved or removed while it was in use", "Try again");
-    else
-      say_errno(f, path, sqlite3_system_errno(db));
+    say_errno(f, path, system_error(db));
   }
 }
