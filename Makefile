@@ -130,17 +130,24 @@ test-page: page-needs
 screenshot: page-needs
 	@sandbox/run dev/node spec/browser/screenshot.mjs docs/nginx-page.png
 
-C_TESTS := $(patsubst %,$(OUT)/spec/%_test,buf budget reader filter rows crypto certificate \
-                inflate head headers sockets file failure pool http binding)
-WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap,--wrap=mremap
+C_TESTS := $(patsubst %,$(OUT)/spec/%_test,buf reader filter rows crypto certificate inflate head \
+                headers sockets file failure pool http binding sqlite)
+WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=fdopendir,--wrap=flock \
   -Wl,--wrap=fstat,--wrap=fstatat,--wrap=fsync,--wrap=mkdir,--wrap=open,--wrap=openat,--wrap=read \
   -Wl,--wrap=readdir,--wrap=renameat,--wrap=sync,--wrap=unlinkat,--wrap=write
+
+$(OUT)/spec/sqlite_test: WRAP += -Wl,--wrap=statfs
 
 $(OUT)/spec/%_test: spec/c/%_test.c spec/c/fail_alloc.c spec/c/fail_alloc.h spec/c/check.h \
                     $(SOURCES) $(HEADERS)
 	@mkdir -p $(@D)
 	$(COMPILE) -Ispec/c $< spec/c/fail_alloc.c $(SOURCES) -o $@ $(WRAP) $(LIBS) -llua5.4
+
+$(OUT)/spec/sqlite_test: spec/c/sqlite_test.c spec/c/fail_alloc.c spec/c/fail_alloc.h spec/c/check.h \
+                    $(SQLITE_SOURCES) $(HEADERS) $(SQLITE_HEADERS)
+	@mkdir -p $(@D)
+	$(COMPILE) -Ispec/c $< spec/c/fail_alloc.c $(SQLITE_SOURCES) -o $@ $(WRAP) -lsqlite3 -lcurl -llua5.4
 
 test-c: $(C_TESTS)
 	@sandbox/run sh -ec 'for test in $(C_TESTS); do $(RUN) $$test; done'
