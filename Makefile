@@ -190,7 +190,8 @@ lint:
 	  bench bench/run bench/nginx/run
 	@for cc in gcc clang; do for lua in lua5.4 luajit; do \
 	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua OUT=build/lint-$$cc || exit 1; done; done
-	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) $(REDIRECT_SOURCES) -- -std=gnu11 -I$(LUA_INC)
+	clang-tidy --quiet --warnings-as-errors='*' $(sort $(SOURCES) $(REDIRECT_SOURCES) $(SQLITE_SOURCES)) \
+	  -- -std=gnu11 -I$(LUA_INC)
 
 # Runs the fuzzers: libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer (spec/fuzz/*.c),
 # and generators in Lua. FUZZERS= selects some of them. SECONDS= is the time of each. COUNT= ends a

@@ -27,6 +27,7 @@ external_dependencies = {
   LIBCRYPTO = { library = "crypto" },
   LIBCURL = { library = "curl" },
   LIBMICROHTTPD = { library = "microhttpd" },
+  SQLITE = { library = "sqlite3" },
   ZLIB = { library = "z" },
 }
 build = {
@@ -78,6 +79,19 @@ build = {
       },
       libraries = { "microhttpd" },
       libdirs = { "$(LIBMICROHTTPD_LIBDIR)" },
+    },
+    ["pcapi.sqlite"] = {
+      sources = {
+        "src/buf.c",
+        "src/file.c",
+        "src/sqlite/database.c",
+        "src/sqlite/file_system.c",
+        "src/sqlite/sqlite.c",
+        "src/sqlite/sqlite_failure.c",
+        "src/sqlite/values.c",
+      },
+      libraries = { "sqlite3" },
+      libdirs = { "$(SQLITE_LIBDIR)" },
     },
     ["pcapi"] = "lua/pcapi/init.lua",
     ["pcapi.auth"] = "lua/pcapi/auth/init.lua",

@@ -196,6 +196,7 @@ static void close_site(struct site *s) {
 /* Opens the directory. Sets *st. The caller calls close_site() in any case. */
 static enum file_code open_directory(struct site *s, struct file_place place, struct stat *st,
                                      struct file_message *message) {
+  memset(st, 0, sizeof *st);
   s->dir = -1;
   s->name = place.name;
   s->message = message;

@@ -29,34 +29,35 @@ static const char *const script =
     "  return ok\n"
     "end\n"
     "local function write(f)\n"
-    "  if try(db:transaction(f)) then stored = stored + 1 end\n"
+    "  local ok = try(db:transaction(f))\n"
+    "  if ok then stored = stored + 1 end\n"
+    "  return ok\n"
     "end\n"
-    "for i = 1, 2 do\n"
-    "  db = try(sqlite.open(path, { application_id = 7, busy_timeout = 0.01, create = true }))\n"
-    "  if not db then return end\n"
+    "local function use()\n"
     "  write(function(tx)\n"
-    "    tx:run 'CREATE TABLE IF NOT EXISTS t (a INTEGER, b TEXT, c BLOB) STRICT'\n"
-    "    tx:run 'CREATE TABLE IF NOT EXISTS mark (n INTEGER) STRICT'\n"
-    "    tx:run('INSERT INTO mark VALUES (?)', 3 * i)\n"
-    "  end)\n"
-    "  write(function(tx)\n"
-    "    for j = 1, 20 do\n"
-    "      tx:run('INSERT INTO t VALUES (?, ?, ?)', j, ('x'):rep(200), sqlite.blob 'y')\n"
+    "    for i = 1, 4 do\n"
+    "      tx:run('INSERT INTO t VALUES (?, ?, ?)', i, ('x'):rep(2000), sqlite.blob 'y')\n"
     "    end\n"
-    "    tx:run('INSERT INTO mark VALUES (:n)', { n = 3 * i + 1 })\n"
+    "    tx:run('INSERT INTO mark VALUES (:n)', { n = stored })\n"
     "    pcall(tx.run, tx, 'nonsense')\n"
     "  end)\n"
     "  try(db:read(function(tx)\n"
-    "    for row in tx:rows 'SELECT * FROM t' do assert(#row.b == 200) end\n"
+    "    for row in tx:rows 'SELECT * FROM t' do assert(#row.b == 2000) end\n"
     "    return tx:row 'SELECT count(*) AS n FROM t'\n"
     "  end))\n"
-    "  write(function(tx)\n"
-    "    tx:run('DELETE FROM t WHERE a > ?', 10)\n"
-    "    tx:run('INSERT INTO mark VALUES (:n)', { n = 3 * i + 2 })\n"
-    "  end)\n"
     "  try(db:check())\n"
     "  try(db:checkpoint())\n"
-    "  try(db:backup(path .. '-copy' .. i))\n"
+    "  try(db:backup(path .. '-copy' .. stored))\n"
+    "end\n"
+    "for _ = 1, 2 do\n"
+    "  db = try(sqlite.open(path, { application_id = 7, busy_timeout = 0.01, create = true }))\n"
+    "  if not db then return end\n"
+    "  local made = write(function(tx)\n"
+    "    tx:run 'CREATE TABLE IF NOT EXISTS t (a INTEGER, b TEXT, c BLOB) STRICT'\n"
+    "    tx:run 'CREATE TABLE IF NOT EXISTS mark (n INTEGER) STRICT'\n"
+    "    tx:run('INSERT INTO mark VALUES (?)', stored)\n"
+    "  end)\n"
+    "  if made then use() end\n"
     "  db:close()\n"
     "end\n";
 
@@ -67,14 +68,13 @@ static const char *const inspection =
     "assert(db:check())\n"
     "local n = db:read(function(tx)\n"
     "  if not tx:row \"SELECT 1 AS n FROM sqlite_schema WHERE name = 'mark'\" then return 0 end\n"
-    "  return tx:row 'SELECT count(DISTINCT n) AS n FROM mark'.n\n"
+    "  return tx:row 'SELECT count(*) AS n FROM mark'.n\n"
     "end)\n"
-    "for i = 1, 2 do\n"
+    "for i = 1, 4 do\n"
     "  local copy, _, kind = sqlite.open(path .. '-copy' .. i, { application_id = 7, busy_timeout = 1 })\n"
     "  assert(copy or kind == 'absent')\n"
     "  if copy then assert(copy:check()) end\n"
     "end\n"
-    "assert(db:backup(path .. '-copy3'))\n"
     "return n\n";
 
 static char directory[200];
@@ -126,8 +126,10 @@ static void *my_mmap(void *at, size_t len, int protection, int flags, int fd, of
   return fails_now("mmap") ? MAP_FAILED : mmap(at, len, protection, flags, fd, from);
 }
 
+/* Only a lock fails: a lock that cannot be released keeps others out, as it should. */
 static int my_fcntl(int fd, int command, void *argument) {
-  return fails_now("fcntl") ? -1 : fcntl(fd, command, argument);
+  const bool locks = command == F_SETLK && ((struct flock *)argument)->l_type != F_UNLCK;
+  return locks && fails_now("fcntl") ? -1 : fcntl(fd, command, argument);
 }
 
 static const struct {
@@ -297,7 +299,7 @@ static bool is_whole(const struct outcome *o) {
 
 static void survives_lack_of_memory(void) {
   struct outcome o = run(0);
-  check(o.ok && o.stored == 6 && !o.text[0], "the script succeeds with enough memory");
+  check(o.ok && o.stored == 4 && !o.text[0], "the script succeeds with enough memory");
   if (o.text[0])
     fprintf(stderr, "%s\n", o.text);
   check(is_whole(&o), "and the database has all of it");
@@ -350,20 +352,17 @@ static void survives(const char *name, int error, bool again, const char *kind) 
 }
 
 static void survives_the_system(void) {
-  /* io, full, readonly, busy, corrupt, remote: two letters are enough */
+  /* two letters of a kind are enough; SQLite takes some errors of reading for a damaged file */
   survives("pwrite", ENOSPC, true, "fu");
-  survives("pwrite", ENOSPC, false, "fu");
   survives("pwrite", EIO, false, "io");
   survives("pwrite", EFBIG, true, "fu");
-  survives("pread", EIO, false, "io");
-  survives("open", EACCES, false, "io re fi");
-  survives("open", EMFILE, false, "io");
+  survives("pread", EIO, false, "io co");
+  survives("open", EACCES, true, "io re fi");
+  survives("open", EMFILE, true, "io");
   survives("ftruncate", EIO, false, "io");
   survives("unlink", EIO, false, "io");
   survives("mmap", ENOMEM, false, "io");
-  survives("fcntl", EIO, false, "io");
-  survives("fcntl", EAGAIN, false, "bu");
-  survives("fcntl", EAGAIN, true, "bu");
+  survives("fcntl", EIO, false, "io bu");
 }
 
 /* Opens the database in a directory whose file system has this number. */
@@ -373,7 +372,7 @@ static void open_on(long number, const char *expected) {
   file_system = 0;
   char sentence[160];
   snprintf(sentence, sizeof sentence, "file system %lx: %s", number, expected ? expected : "works");
-  check(expected ? strstr(o.text, expected) != NULL : o.ok && !o.text[0] && o.stored == 6, sentence);
+  check(expected ? strstr(o.text, expected) != NULL : o.ok && !o.text[0] && o.stored == 4, sentence);
 }
 
 static void refuses_network_file_systems(void) {

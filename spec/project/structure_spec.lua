@@ -122,6 +122,11 @@ describe("a C file", function()
     ["pcapi_core.c"] = "binding.h",
     ["listener.h"] = "", ["listener.c"] = "listener.h",
     ["redirect.c"] = "../binding.h listener.h",
+    ["file_system.h"] = "", ["file_system.c"] = "file_system.h",
+    ["sqlite_failure.h"] = "../file.h", ["sqlite_failure.c"] = "sqlite_failure.h",
+    ["database.h"] = "sqlite_failure.h", ["database.c"] = "database.h file_system.h",
+    ["values.h"] = "../compat.h", ["values.c"] = "../binding.h values.h",
+    ["sqlite.c"] = "../binding.h database.h values.h",
   }
 
   for _, path in ipairs(lines_of "ls src/*.[ch] src/*/*.[ch]") do
@@ -134,9 +139,10 @@ describe("a C file", function()
   end
 
   it("knows no Lua below the binding", function()
-    for _, name in ipairs { "base64", "budget", "buf", "certificate", "crypto", "failure", "file",
-                            "filter", "head", "headers", "http", "inflate", "reader", "multi",
-                            "options", "pool", "rows", "sockets", "redirect/listener" } do
+    for _, name in ipairs { "base64", "buf", "certificate", "crypto", "failure", "file", "filter",
+                            "head", "headers", "http", "inflate", "reader", "multi", "options",
+                            "pool", "rows", "sockets", "redirect/listener", "sqlite/database",
+                            "sqlite/file_system", "sqlite/sqlite_failure" } do
       assert.is_nil(slurp("src/" .. name .. ".c"):find("lua", 1, true))
     end
   end)
@@ -176,6 +182,8 @@ describe("the rockspec", function()
     assert.same(lines_of "find lua -name '*.lua' | sort", listed)
     assert.same(lines_of "ls src/*.c", rockspec.build.modules["pcapi.core"].sources)
     assert.same(lines_of "ls src/redirect/*.c", rockspec.build.modules["pcapi.redirect"].sources)
+    assert.same(lines_of "ls src/buf.c src/file.c src/sqlite/*.c",
+      rockspec.build.modules["pcapi.sqlite"].sources)
   end)
 end)
 
@@ -193,7 +201,7 @@ describe("the core that specs load", function()
   end)
 end)
 
-for _, name in ipairs { "core", "redirect" } do
+for _, name in ipairs { "core", "redirect", "sqlite" } do
   describe("the C module " .. name, function()
     local built = _VERSION:match "%d+%.%d+"
 
