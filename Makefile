@@ -134,8 +134,9 @@ C_TESTS := $(patsubst %,$(OUT)/spec/%_test,buf reader filter rows crypto certifi
                 headers sockets file failure pool http binding sqlite)
 WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=fdopendir,--wrap=flock \
-  -Wl,--wrap=fstat,--wrap=fstatat,--wrap=fsync,--wrap=mkdir,--wrap=open,--wrap=openat,--wrap=read \
-  -Wl,--wrap=readdir,--wrap=renameat,--wrap=sync,--wrap=unlinkat,--wrap=write
+  -Wl,--wrap=fstat,--wrap=fstatat,--wrap=fsync,--wrap=linkat,--wrap=mkdir,--wrap=open \
+  -Wl,--wrap=openat,--wrap=read,--wrap=readdir,--wrap=renameat,--wrap=sync,--wrap=unlinkat \
+  -Wl,--wrap=write
 
 $(OUT)/spec/sqlite_test: WRAP += -Wl,--wrap=statfs
 

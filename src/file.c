@@ -458,6 +458,14 @@ static enum file_code refuse_existing(const struct site *s) {
   return refuse(s, "%s exists already", s->path);
 }
 
+/* Refuses a name that anything has. */
+static enum file_code check_free(const struct site *s) {
+  struct stat st;
+  if (fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    return refuse_existing(s);
+  return errno == ENOENT ? FILE_DONE : fail(s, s->path, "examined", errno);
+}
+
 enum file_code file_begin(struct file_place place, struct file_message *message) {
   struct site s;
   struct stat st;
@@ -468,8 +476,8 @@ enum file_code file_begin(struct file_place place, struct file_message *message)
     code = fail(&s, s.directory, "opened", ENOENT);
   if (code == FILE_DONE)
     code = check_unshared(&s, &st);
-  if (code == FILE_DONE && fstatat(s.dir, s.name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-    code = refuse_existing(&s);
+  if (code == FILE_DONE)
+    code = check_free(&s);
   if (code == FILE_DONE && unlinkat(s.dir, name, 0) != 0 && errno != ENOENT)
     code = fail(&s, s.path, "written", errno);
   if (code == FILE_DONE)

@@ -54,6 +54,8 @@ WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode))
 WRAP(int, flock, (int fd, int operation), (fd, operation))
 WRAP(int, fstat, (int fd, struct stat *st), (fd, st))
 WRAP(int, fstatat, (int fd, const char *path, struct stat *st, int flags), (fd, path, st, flags))
+WRAP(int, linkat, (int from, const char *old, int to, const char *new, int flags),
+     (from, old, to, new, flags))
 WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode))
 WRAP(ssize_t, read, (int fd, void *data, size_t len), (fd, data, len))
 WRAP(int, renameat, (int from, const char *old, int to, const char *new), (from, old, to, new))
@@ -174,18 +176,46 @@ static enum file_code locking(void) {
   return code;
 }
 
+static enum file_code making(void) {
+  remove_all();
+  return file_make(place, &message);
+}
+
+static enum file_code checking(void) {
+  return file_check(place, &message);
+}
+
+/* A new file beside the other. */
+static enum file_code copying(void) {
+  const struct file_place copy = {.directory = directory, .name = "copy"};
+  char path[sizeof directory + sizeof "/copy"];
+  snprintf(path, sizeof path, "%s/copy", directory);
+  unlink(path);
+  enum file_code code = file_begin(copy, &message);
+  if (code == FILE_DONE)
+    code = file_publish(copy, &message);
+  until_failure = 0; /* file_abandon() cannot report a failure */
+  if (code != FILE_DONE)
+    file_abandon(copy);
+  return code;
+}
+
 static bool starts_with_path(void) {
   return strncmp(message.text, directory, strlen(root)) == 0;
 }
 
 /* Whether act() has behaved well: it ended with code, as a call has failed. */
 static bool is_sound(enum file_code (*act)(void), enum file_code code) {
-  if (act == afresh && code == FILE_DONE) /* if the parent cannot be opened, it syncs everything */
+  if (act == copying && code == FILE_DONE) /* the temporary name stays: the next one removes it */
+    return strcmp(failed, "unlinkat") == 0 && exists("copy");
+  if ((act == afresh || act == making) && code == FILE_DONE) /* if the parent cannot be opened, it syncs everything */
     return strcmp(failed, "open") == 0 && fail_errno == EACCES && whole_syncs > 0;
   if (code != FILE_REFUSED || !starts_with_path() || !message.remedy[0] ||
       !strstr(message.text, strerror(fail_errno)))
     return false;
-  if (act == afresh || act == removing)
+  if (act == copying)
+    return exists("copy") ? strstr(message.text, "synced") != NULL : !exists(".copy.new");
+  if (act == afresh || act == making || act == removing)
     return true;
   const bool synced = !strstr(message.text, "synced") || strstr(message.text, "/token could");
   return holds(synced ? "old" : "new") && (!exists(".token.new") || !strcmp(failed, "unlinkat"));
@@ -214,6 +244,38 @@ static void reports_failures(const char *sentence, enum file_code (*act)(void), 
   static const int errors[] = {EIO, ENOSPC, EDQUOT, EROFS, EACCES, EPERM};
   for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
     check(each_call_fails(act, errors[i]) >= at_least, sentence);
+}
+
+/* Closing a descriptor would release the locks that this process has on the file. */
+static void makes_without_opening(void) {
+  remove_all();
+  check(file_check(place, &message) == FILE_ABSENT, "a file that does not exist is absent");
+  check(file_make(place, &message) == FILE_DONE && holds(""), "it makes an empty file");
+  replace("old");
+  fail_call(1, "openat", EIO);
+  check(file_make(place, &message) == FILE_DONE && !failed, "it does not open a file that exists");
+  check(file_check(place, &message) == FILE_DONE && !failed, "nor to check it");
+  until_failure = 0;
+  check(holds("old"), "and does not change it");
+}
+
+static void copies_without_replacing(void) {
+  replace("old");
+  check(file_begin(place, &message) == FILE_REFUSED && strstr(message.text, "exists already"),
+        "a copy does not begin if the file exists");
+  const struct file_place copy = {.directory = directory, .name = "copy"};
+  copying();
+  file_remove(copy, &message);
+  check(file_begin(copy, &message) == FILE_DONE && exists(".copy.new"), "it has a temporary name");
+  check(file_replace(copy, "theirs", 6, &message) == FILE_DONE, "another process is faster");
+  file_begin(copy, &message);
+  char name[NAME_MAX + 1];
+  file_name_new(copy, name);
+  check(strcmp(name, ".copy.new") == 0, "the temporary name is known");
+  check(file_publish(copy, &message) == FILE_REFUSED, "then it is not published");
+  file_abandon(copy);
+  check(!exists(".copy.new") && exists("copy"), "and leaves nothing");
+  file_remove(copy, &message);
 }
 
 static bool was_synced(const char *path) {
@@ -405,6 +467,11 @@ int main(void) {
   reports_failures("removing a file reports each failure", removing, 5);
   reports_failures("taking a lock reports each failure", locking, 6);
   reports_failures("listing a directory reports each failure", listing, 4);
+  reports_failures("making an empty file reports each failure", making, 14);
+  reports_failures("checking a file reports each failure", checking, 3);
+  reports_failures("making a copy reports each failure", copying, 12);
+  makes_without_opening();
+  copies_without_replacing();
   syncs_what_it_makes();
   names_the_remedy();
   survives_interrupts();

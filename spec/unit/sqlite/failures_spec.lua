@@ -107,8 +107,8 @@ describe("a folder without the right to write", function()
     return said
   end
 
-  local REMEDY = "\tGive this user the right to write to the file and its directory, or set {history} to "
-    .. "a path where it has that right"
+  local REMEDY = "\tGive this user the right to write to the file and its directory, or set "
+    .. "{history} to a path where it has that right"
 
   it("is a failure of kind readonly", function()
     sh("chmod 500 '%s'", path "")

@@ -34,8 +34,8 @@ end
 describe("a new database", function()
   it("is a private file in a private folder, both made", function()
     local db = assert(database.open(path "a/b/db"))
-    assert.equal("700 700 600", table.concat({ mode(path "a"), mode(path "a/b"), mode(path "a/b/db") },
-      " "))
+    assert.equal("700 700 600", table.concat(
+      { mode(path "a"), mode(path "a/b"), mode(path "a/b/db") }, " "))
     database.run(db, "CREATE TABLE t (a)")
     assert.equal("600 600", mode(path "a/b/db-wal") .. " " .. mode(path "a/b/db-shm"))
   end)
@@ -57,7 +57,8 @@ describe("a new database", function()
 
   it("is not made if the caller does not want that", function()
     assert.equal("DIR/db does not exist", refused("absent", nil, nil, { create = false }))
-    assert.equal("DIR/no/db does not exist", refused("absent", nil, path "no/db", { create = false }))
+    assert.equal("DIR/no/db does not exist",
+      refused("absent", nil, path "no/db", { create = false }))
     assert.equal("", names())
     assert(database.open()):close()
     assert(database.open(nil, { create = false }))
@@ -94,8 +95,8 @@ describe("a new database", function()
         assert(sqlite.open(path, { application_id = 1, busy_timeout = 1 })):close()
       end]]
     local script = folder.write(files.temporary(), code)
-    assert.equal("", sh("cd '%s'; mkdir real; ln -s real link; mkdir -m 700 real/in; %s %s", directory,
-      os.getenv "LUA" or "lua5.4", script))
+    assert.equal("", sh("cd '%s'; mkdir real; ln -s real link; mkdir -m 700 real/in; %s %s",
+      directory, os.getenv "LUA" or "lua5.4", script))
     os.remove(script)
     assert.equal("file:x?mode=memory\nlink\nreal\nrel\nsub", names())
   end)

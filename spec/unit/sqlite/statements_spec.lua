@@ -47,7 +47,8 @@ describe("a parameter", function()
   end)
 
   it("may have zero bytes and all characters", function()
-    for _, text in ipairs { "a\0b", "\0", "é€😀", "\239\191\191", "\244\143\191\191", ("x"):rep(1e6) } do
+    for _, text in ipairs { "a\0b", "\0", "é€😀", "\239\191\191", "\244\143\191\191",
+                            ("x"):rep(1e6) } do
       assert.is_true(stored(text)[2] == text)
     end
   end)
@@ -102,10 +103,12 @@ describe("a parameter", function()
     ["the statement has 2 parameters, not 1"] = { "INSERT INTO t VALUES (?, ?)", 1 },
     ["the statement has 2 parameters, not 3"] = { "INSERT INTO t VALUES (?, ?)", 1, 2, 3 },
     ["the statement has 0 parameters, not 1"] = { "DELETE FROM t", 1 },
-    ["the statement has no parameter :frist"] = { "INSERT INTO t VALUES (:first, 1)", { frist = 1 } },
+    ["the statement has no parameter :frist"] = { "INSERT INTO t VALUES (:first, 1)",
+      { frist = 1 } },
     ["the statement has no parameter :a"] = { "DELETE FROM t", { a = 1 } },
     ["names of parameters must be strings"] = { "INSERT INTO t VALUES (:first, 1)", { 1 } },
-    ["parameter 1 has no name; pass values, not a table"] = { "INSERT INTO t VALUES (?, 1)", { a = 1 } },
+    ["parameter 1 has no name; pass values, not a table"] = { "INSERT INTO t VALUES (?, 1)",
+      { a = 1 } },
     ["parameter :first is not UTF-8"] = { "INSERT INTO t VALUES (:first, 1)", { first = "\255" } },
   } do
     it("of the wrong number, name or kind is the caller's error: " .. name, function()

@@ -85,7 +85,8 @@ describe("a transaction", function()
       return "done"
     end)
     assert.is_nil(value)
-    assert.equal(private_folder.path "db" .. " refuses a row: UNIQUE constraint failed: t.a", message)
+    assert.equal(private_folder.path "db" .. " refuses a row: UNIQUE constraint failed: t.a",
+      message)
     assert.equal("constraint", kind)
     assert.is_nil(remedy)
     assert.truthy(later:find(message, 1, true))
@@ -107,8 +108,10 @@ describe("a transaction", function()
       tx:run "CREATE TABLE strict (n INTEGER NOT NULL CHECK (n > 0), u TEXT UNIQUE) STRICT"
       tx:run "INSERT INTO strict VALUES (1, 'secret')"
     end))
-    for _, values in ipairs { { "secret", "x" }, { nil, "secret" }, { -1, "secret" }, { 2, "secret" } } do
-      local _, message, kind = database.run(db, "INSERT INTO strict VALUES (?, ?)", values[1], values[2])
+    for _, values in ipairs { { "secret", "x" }, { nil, "secret" }, { -1, "secret" },
+                              { 2, "secret" } } do
+      local _, message, kind = database.run(db, "INSERT INTO strict VALUES (?, ?)", values[1],
+        values[2])
       assert.equal("constraint", kind)
       assert.is_nil(message:find "secret")
     end
