@@ -173,15 +173,15 @@ sanitize:
 	@$(MAKE) --no-print-directory OUT=build/sanitize CFLAGS='-O1 -g $(SANITIZE)' \
 	  RUN='env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)' SPECS='$(or $(SPECS),$(LIBRARY_SPECS))' test-lua
 
-# Runs the specs that use our C code in their own process under valgrind. The test of OpenSSL with
-# failing allocations is left out: it takes minutes there, and the sanitizers run it.
-VALGRIND_SPECS := spec/unit/core spec/unit/service/record_spec.lua spec/unit/auth \
+# Runs the specs that use our C code in their own process under valgrind. The tests of OpenSSL and
+# SQLite with failing allocations are left out: they take minutes there, and the sanitizers run them.
+VALGRIND_SPECS := spec/unit/core spec/unit/sqlite spec/unit/service/record_spec.lua spec/unit/auth \
                   $(addprefix spec/service/,$(addsuffix _spec.lua,calls request \
                   transport redirect))
 valgrind:
 	@dev/need valgrind libc6-dbg
 	@$(MAKE) --no-print-directory test-lua test-c SPECS='$(or $(SPECS),$(VALGRIND_SPECS))' \
-	  C_TESTS='$(filter-out %/crypto_test,$(C_TESTS))' \
+	  C_TESTS='$(filter-out %/crypto_test %/sqlite_test,$(C_TESTS))' \
 	  RUN='env EVERY=40 valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
 
 lint:

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define SLICE 0.25 /* seconds of one wait in database_begin() */
-#define CHECK_PATH "Check that path and its disk"
+#define PATH_SIZE sizeof(((struct database *)0)->path)
 #define LONGEST_AFFIX (sizeof "-journal" - 1)
 
 static double now(void) {
@@ -63,6 +63,16 @@ static enum database_code result(struct database *d, int code) {
   return code == SQLITE_OK ? DATABASE_DONE : database_fail(d, code);
 }
 
+/* In a remedy of file.h, "{store}" is the directory of tokens. */
+static void name_setting(char *remedy, size_t size) {
+  char *at = strstr(remedy, "{store}");
+  if (!at)
+    return;
+  char rest[sizeof ((struct file_message *)0)->remedy];
+  snprintf(rest, sizeof rest, "%s", at + strlen("{store}"));
+  snprintf(at, size - (size_t)(at - remedy), "{history}%s", rest);
+}
+
 static enum database_code file_result(struct database *d, enum file_code code) {
   switch (code) {
   case FILE_DONE:
@@ -73,6 +83,7 @@ static enum database_code file_result(struct database *d, enum file_code code) {
     return DATABASE_NO_MEMORY;
   default:
     d->failure.kind = "file";
+    name_setting(d->failure.message.remedy, sizeof d->failure.message.remedy);
     return DATABASE_FAILED;
   }
 }
@@ -107,18 +118,21 @@ static enum database_code ask_number(struct database *d, const char *sql, int64_
 
 /* Writes the real path of a file of a directory: SQLite refuses a link anywhere in a path, but links
  * above the directory are allowed, and a relative path that begins with "file:" is a URI for
- * SQLite. */
+ * SQLite. shown: the path in messages. */
 static enum database_code resolve(struct database *d, const char *directory, const char *name,
-                                  char *path, size_t size) {
+                                  const char *shown, char path[PATH_SIZE]) {
   char real[PATH_MAX];
-  if (!realpath(directory, real))
-    return say(d, "io", "could not be opened: its directory has no path", CHECK_PATH);
-  const char *slash = strcmp(real, "/") == 0 ? "" : "/";
-  const int len = snprintf(path, size, "%s%s%s", real, slash, name);
+  const char *problem = NULL;
   const sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-  if (vfs && len + (int)LONGEST_AFFIX > vfs->mxPathname)
-    return say(d, "file", "has a path that is too long for SQLite", "Choose a shorter path");
-  return DATABASE_DONE;
+  if (!realpath(directory, real))
+    problem = "could not be opened: its directory has no path";
+  else if (snprintf(path, PATH_SIZE, "%s/%s", strcmp(real, "/") == 0 ? "" : real, name) +
+               (int)LONGEST_AFFIX > vfs->mxPathname)
+    problem = "has a path that is too long for SQLite";
+  if (!problem)
+    return DATABASE_DONE;
+  sqlite_failure_say(&d->failure, "file", shown, problem, "Set {history} to a shorter path");
+  return DATABASE_FAILED;
 }
 
 /* Finds or makes the file, and checks where it is. */
@@ -212,7 +226,7 @@ enum database_code database_open(struct database *d, struct file_place place,
                                  const struct database_options *options) {
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX |
                     SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
-  char path[sizeof d->path];
+  char path[PATH_SIZE];
   database_init(d);
   d->owner = getpid();
   d->patience = options->patience;
@@ -220,7 +234,7 @@ enum database_code database_open(struct database *d, struct file_place place,
   snprintf(d->path, sizeof d->path, "%s/%s", place.directory, place.name);
   enum database_code code = find_file(d, place, options->create);
   if (code == DATABASE_DONE)
-    code = resolve(d, place.directory, place.name, path, sizeof path);
+    code = resolve(d, place.directory, place.name, d->path, path);
   if (code == DATABASE_DONE)
     code = result(d, sqlite3_open_v2(path, &d->db, flags, NULL));
   if (code == DATABASE_DONE && sqlite3_db_readonly(d->db, "main")) /* SQLite opened it so instead */
@@ -341,18 +355,18 @@ static enum database_code fail_backup(struct database *d, const char *target, in
   return DATABASE_FAILED;
 }
 
-enum database_code database_backup(struct database *d, struct file_place place) {
+static enum database_code make_copy(struct database *d, struct file_place place) {
   struct file_message *message = &d->failure.message;
   char name[NAME_MAX + 1];
-  char path[sizeof d->path];
-  char target[sizeof d->path];
+  char path[PATH_SIZE];
+  char target[PATH_SIZE];
   file_name_new(place, name);
   snprintf(target, sizeof target, "%s/%s", place.directory, place.name);
   d->until = now() + d->patience;
   enum database_code code = file_result(d, file_begin(place, message));
   if (code != DATABASE_DONE)
     return code;
-  code = resolve(d, place.directory, name, path, sizeof path);
+  code = resolve(d, place.directory, name, target, path);
   if (code == DATABASE_DONE) {
     const int copied = copy_to(d, path);
     code = copied == SQLITE_OK ? DATABASE_DONE : fail_backup(d, target, copied);
@@ -361,5 +375,14 @@ enum database_code database_backup(struct database *d, struct file_place place) 
     code = file_result(d, file_publish(place, message));
   if (code != DATABASE_DONE)
     file_abandon(place);
+  return code;
+}
+
+/* A remedy with a setting is one for the database, not for its copy. */
+enum database_code database_backup(struct database *d, struct file_place place) {
+  const enum database_code code = make_copy(d, place);
+  char *remedy = d->failure.message.remedy;
+  if (code == DATABASE_FAILED && strstr(remedy, "{history}"))
+    snprintf(remedy, sizeof d->failure.message.remedy, "Choose another path for the copy");
   return code;
 }

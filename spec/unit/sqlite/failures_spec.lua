@@ -183,7 +183,7 @@ describe("a copy", function()
     sh("chmod 755 '%s'", path "shared")
     assert.is_true(db:backup(path "shared/copy"))
     assert.same({ nil, path "no" .. " could not be opened: No such file or directory", "file",
-      "Check that path, or set {store} to a directory of your own" }, { db:backup(path "no/copy") })
+      "Choose another path for the copy" }, { db:backup(path "no/copy") })
   end)
 
   it("replaces what a killed process has left", function()
@@ -215,6 +215,14 @@ describe("a copy", function()
     sh("rm -f '%s'", path "copy")
     assert.is_true(db:backup(path "copy"))
     assert.equal("copy\ndb\ndb-shm\ndb-wal\nstarted", names())
+  end)
+
+  it("is refused if its path is too long for SQLite", function()
+    local long = path(("x"):rep(200) .. "/" .. ("y"):rep(200) .. "/" .. ("z"):rep(200))
+    sh("mkdir -m 700 -p '%s'", long)
+    assert.same({ nil, long .. "/copy has a path that is too long for SQLite", "file",
+      "Choose another path for the copy" }, { db:backup(long .. "/copy") })
+    assert.equal("", sh("ls -A '%s'", long))
   end)
 
   it("has the path of a file", function()

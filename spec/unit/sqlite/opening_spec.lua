@@ -119,7 +119,7 @@ describe("a new database", function()
 end)
 
 describe("a file", function()
-  local TO_OWN = "Set {store} to a directory of your own"
+  local TO_OWN = "Set {history} to a directory of your own"
 
   it("is refused if another user can read it, or its folder", function()
     assert(database.open()):close()
@@ -138,7 +138,7 @@ describe("a file", function()
       .. path "db"))
     sh("mkdir -m 700 '%s'; ln -s real '%s'", path "real", path "link")
     assert.equal("DIR/link is a symbolic link, which is not followed",
-      refused("file", "Set {store} to the directory that it leads to", path "link/db"))
+      refused("file", "Set {history} to the directory that it leads to", path "link/db"))
     sh("mkfifo -m 600 '%s'; mkdir -m 700 '%s'", path "fifo", path "folder")
     refused("file", "Remove " .. path "fifo", path "fifo")
     refused("file", "Remove " .. path "folder", path "folder")
@@ -146,7 +146,7 @@ describe("a file", function()
 
   it("is refused if its path is too long for SQLite", function()
     local long = path(("x"):rep(200) .. "/" .. ("y"):rep(200) .. "/" .. ("z"):rep(200) .. "/db")
-    assert.truthy(refused("file", "Choose a shorter path", long)
+    assert.truthy(refused("file", "Set {history} to a shorter path", long)
       :find "has a path that is too long for SQLite$")
   end)
 
