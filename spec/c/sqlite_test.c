@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -77,6 +78,7 @@ static const char *const inspection =
     "end\n"
     "return n\n";
 
+static pid_t parent;
 static char directory[200];
 static char path[sizeof directory + 8];
 
@@ -385,7 +387,54 @@ static void refuses_network_file_systems(void) {
   open_on(-1, NULL);         /* statfs() fails */
 }
 
+/* The parent has a transaction, in which the child tries everything, and closes what it inherited. */
+static const char *const forking =
+    "local sqlite = require 'pcapi.sqlite'\n"
+    "local db = assert(sqlite.open(path, { application_id = 7, busy_timeout = 1, create = true }))\n"
+    "assert(db:transaction(function(tx)\n"
+    "  tx:run 'CREATE TABLE IF NOT EXISTS mark (n INTEGER)'\n"
+    "  tx:run 'INSERT INTO mark VALUES (1)'\n"
+    "end))\n"
+    "if fork() then\n"
+    "  for _, method in ipairs { 'transaction', 'read', 'check', 'checkpoint', 'backup' } do\n"
+    "    local ok, message = pcall(db[method], db, print)\n"
+    "    assert(not ok and message:find 'belongs to the process that opened it', message)\n"
+    "  end\n"
+    "  db:close()\n"
+    "  return 'child'\n"
+    "end\n"
+    "assert(db:transaction(function(tx) tx:run 'INSERT INTO mark VALUES (2)' end))\n"
+    "stored = 2\n";
+
+/* fork() -> whether this is the child; the parent waits until it has ended */
+static int lua_fork(lua_State *L) {
+  int status = 0;
+  const pid_t child = fork();
+  if (child > 0 && (waitpid(child, &status, 0) != child || status != 0))
+    return luaL_error(L, "the child has failed");
+  lua_pushboolean(L, child == 0);
+  return 1;
+}
+
+static void belongs_to_one_process(void) {
+  empty_directory();
+  lua_State *L = new_state(forking);
+  lua_pushcfunction(L, lua_fork);
+  lua_setglobal(L, "fork");
+  struct outcome o = {.ok = lua_pcall(L, 0, 1, 0) == 0};
+  if (!o.ok)
+    fprintf(stderr, "%s\n", lua_tostring(L, -1));
+  const bool is_child = o.ok && lua_isstring(L, -1);
+  read_outcome(L, &o);
+  lua_close(L);
+  if (getpid() != parent)
+    _exit(is_child ? 0 : 1);
+  check(o.ok && o.stored == 2, "a forked child cannot use the connection, and leaves it whole");
+  check(is_whole(&o), "what the parent stores afterwards is stored");
+}
+
 int main(void) {
+  parent = getpid();
   snprintf(directory, sizeof directory, "/dev/shm/pcapi.XXXXXX"); /* thousands of syncs */
   if (!mkdtemp(directory)) {
     check_folder(directory, sizeof directory);
@@ -396,6 +445,7 @@ int main(void) {
   use_failing_memory();
   replace_calls();
   refuses_network_file_systems();
+  belongs_to_one_process();
   survives_the_system();
   survives_lack_of_memory();
   empty_directory();
