@@ -65,14 +65,16 @@ static const char *const script =
 /* Checks what the script left, without failures: returns the number of its marks. */
 static const char *const inspection =
     "local sqlite = require 'pcapi.sqlite'\n"
-    "local db = assert(sqlite.open(path, { application_id = 7, busy_timeout = 1, create = true }))\n"
+    "local db = assert(sqlite.open(path, { application_id = 7, busy_timeout = 1, create = true "
+    "}))\n"
     "assert(db:check())\n"
     "local n = db:read(function(tx)\n"
     "  if not tx:row \"SELECT 1 AS n FROM sqlite_schema WHERE name = 'mark'\" then return 0 end\n"
     "  return tx:row 'SELECT count(*) AS n FROM mark'.n\n"
     "end)\n"
     "for i = 1, 4 do\n"
-    "  local copy, _, kind = sqlite.open(path .. '-copy' .. i, { application_id = 7, busy_timeout = 1 })\n"
+    "  local copy, _, kind = sqlite.open(path .. '-copy' .. i, { application_id = 7, busy_timeout "
+    "= 1 })\n"
     "  assert(copy or kind == 'absent')\n"
     "  if copy then assert(copy:check()) end\n"
     "end\n"
@@ -138,10 +140,10 @@ static const struct {
   const char *name;
   sqlite3_syscall_ptr call;
 } calls[] = {
-    {"open", (sqlite3_syscall_ptr)my_open},         {"pread", (sqlite3_syscall_ptr)my_pread},
-    {"pread64", (sqlite3_syscall_ptr)my_pread},     {"pwrite", (sqlite3_syscall_ptr)my_pwrite},
-    {"pwrite64", (sqlite3_syscall_ptr)my_pwrite},   {"ftruncate", (sqlite3_syscall_ptr)my_ftruncate},
-    {"unlink", (sqlite3_syscall_ptr)my_unlink},     {"mmap", (sqlite3_syscall_ptr)my_mmap},
+    {"open", (sqlite3_syscall_ptr)my_open},       {"pread", (sqlite3_syscall_ptr)my_pread},
+    {"pread64", (sqlite3_syscall_ptr)my_pread},   {"pwrite", (sqlite3_syscall_ptr)my_pwrite},
+    {"pwrite64", (sqlite3_syscall_ptr)my_pwrite}, {"ftruncate", (sqlite3_syscall_ptr)my_ftruncate},
+    {"unlink", (sqlite3_syscall_ptr)my_unlink},   {"mmap", (sqlite3_syscall_ptr)my_mmap},
     {"fcntl", (sqlite3_syscall_ptr)my_fcntl},
 };
 
@@ -251,9 +253,9 @@ static lua_State *new_state(const char *code) {
 }
 
 struct outcome {
-  bool ok;      /* the script raised nothing */
-  bool reached; /* what should fail did */
-  int stored;   /* transactions that were reported as stored */
+  bool ok;        /* the script raised nothing */
+  bool reached;   /* what should fail did */
+  int stored;     /* transactions that were reported as stored */
   char text[400]; /* what was raised, or the first failure that was returned; "" */
 };
 
@@ -374,7 +376,8 @@ static void open_on(long number, const char *expected) {
   file_system = 0;
   char sentence[160];
   snprintf(sentence, sizeof sentence, "file system %lx: %s", number, expected ? expected : "works");
-  check(expected ? strstr(o.text, expected) != NULL : o.ok && !o.text[0] && o.stored == 4, sentence);
+  check(expected ? strstr(o.text, expected) != NULL : o.ok && !o.text[0] && o.stored == 4,
+        sentence);
 }
 
 static void refuses_network_file_systems(void) {
@@ -387,10 +390,12 @@ static void refuses_network_file_systems(void) {
   open_on(-1, NULL);         /* statfs() fails */
 }
 
-/* The parent has a transaction, in which the child tries everything, and closes what it inherited. */
+/* The parent has a transaction, in which the child tries everything, and closes what it inherited.
+ */
 static const char *const forking =
     "local sqlite = require 'pcapi.sqlite'\n"
-    "local db = assert(sqlite.open(path, { application_id = 7, busy_timeout = 1, create = true }))\n"
+    "local db = assert(sqlite.open(path, { application_id = 7, busy_timeout = 1, create = true "
+    "}))\n"
     "assert(db:transaction(function(tx)\n"
     "  tx:run 'CREATE TABLE IF NOT EXISTS mark (n INTEGER)'\n"
     "  tx:run 'INSERT INTO mark VALUES (1)'\n"

@@ -68,7 +68,7 @@ static void name_setting(char *remedy, size_t size) {
   char *at = strstr(remedy, "{store}");
   if (!at)
     return;
-  char rest[sizeof ((struct file_message *)0)->remedy];
+  char rest[sizeof((struct file_message *)0)->remedy];
   snprintf(rest, sizeof rest, "%s", at + strlen("{store}"));
   snprintf(at, size - (size_t)(at - remedy), "{history}%s", rest);
 }
@@ -116,8 +116,8 @@ static enum database_code ask_number(struct database *d, const char *sql, int64_
   return code;
 }
 
-/* Writes the real path of a file of a directory: SQLite refuses a link anywhere in a path, but links
- * above the directory are allowed, and a relative path that begins with "file:" is a URI for
+/* Writes the real path of a file of a directory: SQLite refuses a link anywhere in a path, but
+ * links above the directory are allowed, and a relative path that begins with "file:" is a URI for
  * SQLite. shown: the path in messages. */
 static enum database_code resolve(struct database *d, const char *directory, const char *name,
                                   const char *shown, char path[PATH_SIZE]) {
@@ -127,7 +127,8 @@ static enum database_code resolve(struct database *d, const char *directory, con
   if (!realpath(directory, real))
     problem = "could not be opened: its directory has no path";
   else if (snprintf(path, PATH_SIZE, "%s/%s", strcmp(real, "/") == 0 ? "" : real, name) +
-               (int)LONGEST_AFFIX > vfs->mxPathname)
+               (int)LONGEST_AFFIX >
+           vfs->mxPathname)
     problem = "has a path that is too long for SQLite";
   if (!problem)
     return DATABASE_DONE;
@@ -154,8 +155,10 @@ static enum database_code configure(struct database *d) {
     int option;
     int value;
   } options[] = {
-      {SQLITE_DBCONFIG_DEFENSIVE, 1},     {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-      {SQLITE_DBCONFIG_ENABLE_FKEY, 1},   {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+      {SQLITE_DBCONFIG_DEFENSIVE, 1},
+      {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+      {SQLITE_DBCONFIG_ENABLE_FKEY, 1},
+      {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
       {SQLITE_DBCONFIG_DQS_DML, 0}, /* "text" is a name: a mistyped one is an error, not a text */
       {SQLITE_DBCONFIG_DQS_DDL, 0},
       {SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1}, /* until the database is known to be ours */
@@ -169,11 +172,11 @@ static enum database_code configure(struct database *d) {
   sqlite3_limit(d->db, SQLITE_LIMIT_WORKER_THREADS, 0);
   if (code == SQLITE_OK)
     code = sqlite3_busy_handler(d->db, on_busy, d);
-  /* temp_store: no rows in files elsewhere. mmap_size: an error of the disk is an error, no signal. */
-  return code == SQLITE_OK
-             ? execute(d, "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; "
-                          "PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON")
-             : database_fail(d, code);
+  /* temp_store: no rows in files elsewhere. mmap_size: an error of the disk is an error, no signal.
+   */
+  return code == SQLITE_OK ? execute(d, "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; "
+                                        "PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON")
+                           : database_fail(d, code);
 }
 
 /* Refuses another program's database before anything is written. *empty: a new file. */
@@ -248,8 +251,8 @@ enum database_code database_open(struct database *d, struct file_place place,
   return code;
 }
 
-/* With other connections open, closing alone would leave erased text in the log. What cannot be moved
- * now stays there. */
+/* With other connections open, closing alone would leave erased text in the log. What cannot be
+ * moved now stays there. */
 static void checkpoint_now(struct database *d) {
   d->until = 0;
   sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
@@ -286,8 +289,8 @@ static enum database_code check_place(struct database *d) {
 
 enum database_code database_begin(struct database *d, enum database_mode mode) {
   d->until = earlier(now() + SLICE, d->deadline);
-  const int code = sqlite3_exec(d->db, mode == DATABASE_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", NULL,
-                                NULL, NULL);
+  const int code =
+      sqlite3_exec(d->db, mode == DATABASE_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", NULL, NULL, NULL);
   if ((code & 0xff) == SQLITE_BUSY && now() < d->deadline)
     return DATABASE_WAITING;
   if (code != SQLITE_OK)
@@ -302,7 +305,7 @@ enum database_code database_end(struct database *d, bool commit) {
   if (code == DATABASE_DONE && commit)
     code = execute(d, "COMMIT");
   if (!sqlite3_get_autocommit(d->db)) { /* some failures have rolled back already */
-    sqlite3_step(d->rollback);           /* prepared: it works without memory */
+    sqlite3_step(d->rollback);          /* prepared: it works without memory */
     sqlite3_reset(d->rollback);
   }
   d->mode = DATABASE_IDLE;
@@ -325,12 +328,11 @@ enum database_code database_check(struct database *d) {
 
 enum database_code database_checkpoint(struct database *d) {
   d->until = now() + d->patience;
-  return result(d,
-                sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
+  return result(d, sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
 }
 
-/* VACUUM INTO copies a consistent state while others write, without what was erased. It attaches the
- * new file, which the limit forbids otherwise. */
+/* VACUUM INTO copies a consistent state while others write, without what was erased. It attaches
+ * the new file, which the limit forbids otherwise. */
 static int copy_to(struct database *d, const char *path) {
   sqlite3_stmt *stmt = NULL;
   sqlite3_limit(d->db, SQLITE_LIMIT_ATTACHED, 1);

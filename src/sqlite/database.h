@@ -20,9 +20,9 @@
 
 enum database_code {
   DATABASE_DONE,
-  DATABASE_ABSENT,   /* no such file */
-  DATABASE_WAITING,  /* another connection holds the lock; the time is not over */
-  DATABASE_FAILED,   /* d->failure says why */
+  DATABASE_ABSENT,  /* no such file */
+  DATABASE_WAITING, /* another connection holds the lock; the time is not over */
+  DATABASE_FAILED,  /* d->failure says why */
   DATABASE_NO_MEMORY
 };
 

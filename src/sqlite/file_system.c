@@ -13,11 +13,11 @@ static const struct {
   unsigned long magic;
   const char *name;
 } unsafe[] = {
-    {0x6969, "NFS"},          {0xff534d42, "SMB"},    {0xfe534d42, "SMB"},  {0x517b, "SMB"},
-    {0x65735546, "FUSE"},     {0x01021997, "9p"},     {0x00c36400, "Ceph"}, {0x5346414f, "AFS"},
-    {0x6b414653, "AFS"},      {0x73757245, "Coda"},   {0x01161970, "GFS2"}, {0x7461636f, "OCFS2"},
-    {0x0bd00bd0, "Lustre"},   {0x786f4256, "vboxsf"}, {0x564c, "NCP"},      {0x19830326, "BeeGFS"},
-    {0x47504653, "GPFS"},     {0xbacbacbc, "VMware"},
+    {0x6969, "NFS"},        {0xff534d42, "SMB"},    {0xfe534d42, "SMB"},  {0x517b, "SMB"},
+    {0x65735546, "FUSE"},   {0x01021997, "9p"},     {0x00c36400, "Ceph"}, {0x5346414f, "AFS"},
+    {0x6b414653, "AFS"},    {0x73757245, "Coda"},   {0x01161970, "GFS2"}, {0x7461636f, "OCFS2"},
+    {0x0bd00bd0, "Lustre"}, {0x786f4256, "vboxsf"}, {0x564c, "NCP"},      {0x19830326, "BeeGFS"},
+    {0x47504653, "GPFS"},   {0xbacbacbc, "VMware"},
 };
 
 const char *file_system_unsafe(const char *path) {

@@ -1,10 +1,10 @@
-/* luaopen_pcapi_sqlite: the Lua binding of database.h. A separate module, so that only programs that
- * have a history load SQLite. What its callers need, no general binding: statements run only in the
- * function that is given to transaction() or read(), and are compiled once per connection.
+/* luaopen_pcapi_sqlite: the Lua binding of database.h. A separate module, so that only programs
+ * that have a history load SQLite. What its callers need, no general binding: statements run only
+ * in the function that is given to transaction() or read(), and are compiled once per connection.
  *
- * A failure of the database raises an error there, which ends the function; transaction() and read()
- * roll back and return nil, message, kind, remedy. SQLite ends a transaction by itself after some
- * failures, so no statement may run after one. */
+ * A failure of the database raises an error there, which ends the function; transaction() and
+ * read() roll back and return nil, message, kind, remedy. SQLite ends a transaction by itself after
+ * some failures, so no statement may run after one. */
 #include "../binding.h"
 #include "database.h"
 #include "values.h"
@@ -15,8 +15,9 @@
 #define LSTATEMENT "pcapi.sqlite.statement"
 #define OLDEST 3037000 /* STRICT tables */
 #define ENDED "a statement has ended the transaction"
-#define LONGEST_AFFIX (sizeof "-journal" - 1) /* of the names that SQLite makes of a file's name */
-#define CACHE_MAX 256  /* statements; a history has far fewer */
+#define LONGEST_AFFIX (sizeof "-journal" - 1) /* of the names that SQLite makes of a file's name   \
+                                               */
+#define CACHE_MAX 256                         /* statements; a history has far fewer */
 
 struct lconnection;
 
@@ -193,8 +194,7 @@ static void compile(lua_State *L, struct lconnection *c, struct lstatement *s) {
   const char *rest = NULL;
   const char *sql = luaL_checklstring(L, 2, &len);
   luaL_argcheck(L, strlen(sql) == len, 2, "must not have zero bytes");
-  int code =
-      sqlite3_prepare_v3(c->d.db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->stmt, &rest);
+  int code = sqlite3_prepare_v3(c->d.db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->stmt, &rest);
   if (code == SQLITE_OK && *rest)
     code = is_blank(c, rest, &blank);
   if (code != SQLITE_OK)
@@ -274,7 +274,8 @@ static struct lstatement *start(lua_State *L, struct lconnection *c) {
   return s;
 }
 
-/* Returns whether there is a row. Raises an error if the statement fails, or ends the transaction. */
+/* Returns whether there is a row. Raises an error if the statement fails, or ends the transaction.
+ */
 static bool step(lua_State *L, struct lconnection *c, struct lstatement *s) {
   const int code = sqlite3_step(s->stmt);
   if (code != SQLITE_ROW && code != SQLITE_DONE)
@@ -377,8 +378,8 @@ static bool refuses(lua_State *L) {
   return lua_gettop(L) > 2 && lua_isnil(L, 2) && !lua_isnil(L, 3);
 }
 
-/* Calls the function at index 2 in a transaction. C, not Lua: a function that yields would let other
- * tasks run statements in its transaction, but no Lua yields across this call. */
+/* Calls the function at index 2 in a transaction. C, not Lua: a function that yields would let
+ * other tasks run statements in its transaction, but no Lua yields across this call. */
 static int transact(lua_State *L, enum database_mode mode) {
   struct lconnection *c = check_idle(L);
   enum database_code code;

@@ -36,15 +36,14 @@ bool sqlite_failure_is_memory(int code) {
   return code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM;
 }
 
-/* Returns the errno of the last failure. For some failures of a commit SQLite knows it only as that of
- * a file: the write-ahead log, or the database. */
+/* Returns the errno of the last failure. For some failures of a commit SQLite knows it only as that
+ * of a file: the write-ahead log, or the database. */
 static int system_error(sqlite3 *db) {
   static const int pointers[] = {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER};
   int error = sqlite3_system_errno(db);
   for (size_t i = 0; error == 0 && i < sizeof pointers / sizeof *pointers; i++) {
     sqlite3_file *file = NULL;
-    if (sqlite3_file_control(db, "main", pointers[i], &file) == SQLITE_OK && file &&
-        file->pMethods)
+    if (sqlite3_file_control(db, "main", pointers[i], &file) == SQLITE_OK && file && file->pMethods)
       file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
   }
   return error;

@@ -129,8 +129,8 @@ static int bind_array(lua_State *L, int first, sqlite3_stmt *stmt) {
   return SQLITE_OK;
 }
 
-/* Returns the number of the parameter with the name on top of the stack; raises an error if there is
- * none. */
+/* Returns the number of the parameter with the name on top of the stack; raises an error if there
+ * is none. */
 static int find_parameter(lua_State *L, sqlite3_stmt *stmt) {
   if (lua_type(L, -1) != LUA_TSTRING)
     return luaL_error(L, "names of parameters must be strings");
@@ -172,8 +172,10 @@ void values_push_names(lua_State *L, sqlite3_stmt *stmt) {
   lua_createtable(L, count, 0);
   for (int i = 0; i < count; i++) {
     const char *name = sqlite3_column_name(stmt, i);
-    if (!name)
+    if (!name) {
       binding_no_memory(L);
+      return;
+    }
     for (int j = 0; j < i; j++) {
       const char *other = sqlite3_column_name(stmt, j);
       if (other && strcmp(name, other) == 0)
