@@ -1,0 +1,357 @@
+--- Records one run of one tenant: what the service returned, what became of each user, and the
+-- events of it. It knows neither the database nor the network; see `pcapi.history` for the store.
+-- @module pcapi.history.observe
+local coverage = require "pcapi.history.coverage"
+local failures = require "pcapi.history.failures"
+local identity = require "pcapi.history.identity"
+local outcomes = require "pcapi.history.outcomes"
+local people = require "pcapi.history.people"
+local told = require "pcapi.history.told"
+
+local M = {}
+
+-- Events that nobody is told are counted, not stored: `again` would add a row for each user a day.
+-- It is told if it takes back what was told.
+local function is_stored(kind, was)
+  return kind ~= "baseline" and kind ~= "not_visible"
+    and (kind ~= "again" or was ~= nil and was.state ~= "open")
+end
+
+-- Whether a list shows everyone. An element that cannot be read may be the user that is missing.
+local function state_of(list, unidentified)
+  local is_whole = not list.truncated and (list.unreadable or 0) == 0 and (unidentified or 0) == 0
+  return is_whole and "whole" or "cut"
+end
+
+-- The oldest and the newest time of a list.
+local function period_of(list)
+  local oldest, newest
+  for _, record in ipairs(list) do
+    local at = list:time_of(record)
+    if at then
+      at = math.floor(at)
+      oldest = math.min(oldest or at, at)
+      newest = math.max(newest or at, at)
+    end
+  end
+  return oldest, newest
+end
+
+local function kind_of(err)
+  return type(err) == "table" and err.kind or "protocol"
+end
+
+local function new_tenant(id, name)
+  return { id = id, name = name, has_baseline = false }
+end
+
+-- A request as the store takes it. Of people without a finding, neither user nor address is stored.
+local function request_row(record, at, person)
+  return {
+    id = identity.request(record), at = math.floor(at), person = person,
+    application = identity.application(record), operation = record.operationName,
+    ip = person and record.ipAddress or nil, mfa = record.mfaCompliant,
+  }
+end
+
+local Run = {}
+Run.__index = Run
+
+-- Finds the person of a request; with `keep_all`, also one without a finding.
+function Run:finder(found)
+  local find = people.finder(found)
+  if not self.options.keep_all then
+    return find
+  end
+  local others = {}
+  return function(record)
+    local person, id = find(record), identity.person(record)
+    if person or not id then
+      return person
+    elseif not others[id] then
+      others[id] = self.store:person(self.tenant, id) or { id = id, upn = record.upn }
+      self.store:save_person(self.tenant, others[id])
+    end
+    return others[id]
+  end
+end
+
+function Run:add_requests(list, found)
+  local store, tenant, row = self.store, self.tenant, self.row
+  local find = self:finder(found)
+  for _, record in ipairs(list) do
+    local at = list:time_of(record)
+    if at then
+      store:add_request(tenant, request_row(record, at, find(record)))
+    else
+      row.requests_without_time = (row.requests_without_time or 0) + 1
+    end
+  end
+  local oldest, newest = period_of(list)
+  local answer = { state = state_of(list), at = list.date or self.at, oldest = oldest,
+                   newest = newest }
+  local gap
+  tenant.coverage, gap = coverage.extend(tenant.coverage, answer)
+  row.requests, row.requests_from = answer.state, oldest
+  row.gap_from, row.gap_to = gap and gap.from, gap and gap.to
+  row.next_at = coverage.next_run(answer)
+end
+
+local function count_of(value)
+  return type(value) == "number" and value >= 0 and value < 2 ^ 53 and math.floor(value) or nil
+end
+
+function Run:add_adoption(list)
+  for _, record in ipairs(list) do
+    local application, at = identity.application(record), list:time_of(record)
+    local total = count_of(record.totalRequestCount)
+    if at and total then
+      self.store:save_adoption(self.tenant, {
+        day = math.floor(at / 86400) * 86400, application = application, total = total,
+        with_mfa = count_of(record.mfaCompliantRequestCount) or 0,
+      })
+    end
+    if application ~= "" and type(record.applicationName) == "string"
+      and record.applicationName ~= "" then
+      self.store:name_application(application, record.applicationName)
+    end
+  end
+  self.row.adoption = "whole"
+end
+
+function Run:evidence_of(person)
+  return function(finding)
+    local covered = self.tenant.coverage
+    return {
+      rows = self.store:evidence(person, outcomes.evidence_from(finding),
+        outcomes.latest(finding)),
+      from = covered and covered.from,
+    }
+  end
+end
+
+-- Another user of the tenant who has or had the same name: this one was created anew.
+function Run:known_as(person)
+  local name = identity.upn(person.upn)
+  for _, other in ipairs(name and self.store:people_named(self.tenant, name) or {}) do
+    if other.id ~= person.id and other.finding then
+      return other.id
+    end
+  end
+end
+
+function Run:add_event(kind, person, was, now)
+  local counts = self.summary.counts
+  counts[kind] = (counts[kind] or 0) + 1
+  if now.exception then
+    local excepted = kind == "baseline" and "baseline_excepted" or "excepted"
+    counts[excepted] = (counts[excepted] or 0) + 1
+  end
+  if not is_stored(kind, was) then
+    return
+  end
+  local event = {
+    kind = kind, at = self.at, person = person, episode = now.episode, last_at = now.last_at,
+    mfa_at = now.mfa_at, excepted = now.exception ~= nil, was = was and was.state,
+    closed_at = kind == "back" and was.closed or nil,
+    known_as = kind == "new" and self:known_as(person) or nil,
+  }
+  event.id = self.store:add_event(self.tenant, event)
+  self.summary.events[#self.summary.events + 1] = event
+end
+
+-- The exception that holds for an open finding, and the event of one that ended.
+function Run:except(person, now, events, evidence)
+  local exceptions = self.options.exceptions
+  if outcomes.is_closed(now) then
+    return now
+  end
+  local ids
+  for i, row in ipairs(exceptions and exceptions:needs_applications()
+    and outcomes.applications(now, evidence(now)) or {}) do
+    ids = ids or {}
+    ids[i] = row.application
+  end
+  local exception, warning
+  if exceptions then
+    exception, warning = exceptions:find({
+      tenant = self.tenant.id, names = self.options.names or { self.options.name },
+      id = person.id, upn = person.upn, applications = ids,
+    }, self.bindings, self.at)
+  end
+  self.summary.warnings[#self.summary.warnings + 1] = warning
+  local before = now.exception
+  if exception or before then
+    local copy = {}
+    for name, value in pairs(now) do
+      copy[name] = value
+    end
+    now, now.exception = copy, exception
+  end
+  if before and not exception then
+    events[#events + 1] = "ended"
+  end
+  return now
+end
+
+function Run:decide(person, decide, fact)
+  local was, evidence = person.finding, self:evidence_of(person)
+  local now, events = decide(was, fact, evidence)
+  now = self:except(person, now, events, evidence)
+  if now ~= was then
+    self.store:save_finding(self.tenant, person, now)
+  end
+  for _, kind in ipairs(events) do
+    self:add_event(kind, person, was, now)
+  end
+end
+
+-- A user who appears for the first time belongs to the baseline if the list is the first whole one,
+-- or if a cut one before it can have hidden this user.
+function Run:is_baseline(last_at)
+  local tenant = self.tenant
+  return not tenant.has_baseline
+    and (self.row.users == "whole" or not tenant.at or not last_at or last_at <= tenant.at)
+end
+
+function Run:decide_all(found, open)
+  local present = {}
+  for _, entry in ipairs(found) do
+    present[entry.person.id] = true
+    self:decide(entry.person, function(was, last_at, evidence)
+      return outcomes.present(was, last_at,
+        { at = self.at, is_baseline = self:is_baseline(last_at) }, evidence)
+    end, entry.last_at)
+  end
+  for _, person in ipairs(open) do
+    if not present[person.id] then
+      self:decide(person, outcomes.absent, { at = self.at, users = self.row.users })
+    end
+  end
+  local counts = self.summary.counts
+  if counts.baseline then
+    local event = { kind = "baseline", at = self.at, count = counts.baseline, excepted = false,
+                    excepted_count = counts.baseline_excepted or 0 }
+    event.id = self.store:add_event(self.tenant, event)
+    self.summary.events[#self.summary.events + 1] = event
+  end
+end
+
+-- Everyone in the list, and everyone else with an open finding.
+local function tracked(found, open)
+  local all, seen = {}, {}
+  for _, entry in ipairs(found) do
+    all[#all + 1], seen[entry.person.id] = entry.person, true
+  end
+  for _, person in ipairs(open) do
+    if not seen[person.id] then
+      all[#all + 1] = person
+    end
+  end
+  return all
+end
+
+function Run:record()
+  local store, tenant, options, row = self.store, self.tenant, self.options, self.row
+  self.bindings = store:bindings(tenant)
+  local found, unidentified = people.of(store, tenant, options.users, function(old, id)
+    for name, bound in pairs(self.bindings) do
+      self.bindings[name] = bound == old and id or bound
+    end
+  end)
+  local open = store:open_people(tenant)
+  row.users, row.unidentified = state_of(options.users, unidentified), unidentified
+  row.users_from = period_of(options.users)
+  if options.requests then
+    self:add_requests(options.requests, tracked(found, open))
+  else
+    row.requests, row.requests_error = "failed", kind_of(options.requests_error)
+  end
+  if options.adoption then
+    self:add_adoption(options.adoption)
+  else
+    row.adoption, row.adoption_error = "failed", kind_of(options.adoption_error)
+  end
+  self:decide_all(found, open)
+  store:save_bindings(tenant, options.exceptions
+    and options.exceptions:still_bound(self.bindings) or self.bindings)
+  tenant.at, tenant.has_baseline = self.at, tenant.has_baseline or row.users == "whole"
+end
+
+-- The tenant failed: nothing is known, so nothing changes.
+local function record_failure(store, tenant, options)
+  local kind = kind_of(options.users_error)
+  local is_reported
+  tenant.failure, is_reported = failures.update(tenant.failure, kind, options.now)
+  tenant.asked = math.max(tenant.asked or 0, options.now)
+  store:save_tenant(tenant)
+  store:add_run(tenant, { at = options.now, users = "failed", users_error = kind })
+  return { failure = tenant.failure, is_reported = is_reported, events = {}, counts = {},
+           warnings = {}, tenant = tenant }
+end
+
+-- The tenant, with its readers: from now on they are told what happens.
+local function tenant_of(store, options)
+  local tenant = store:tenant(options.tenant)
+  if not tenant then
+    tenant = new_tenant(options.tenant, options.name)
+    store:save_tenant(tenant)
+  end
+  tenant.name = options.name or tenant.name
+  for _, name in ipairs(options.readers or {}) do
+    if not store:reader(tenant, name) then
+      store:save_reader(tenant, told.new_reader(name, store:newest_event(tenant), tenant.at,
+        options.now))
+    end
+  end
+  return tenant
+end
+
+--- Records one run of one tenant. Call it within one transaction of the store.
+--
+-- A run that is older than the newest one of the tenant changes nothing.
+-- @tparam table store see `pcapi.history`
+-- @tparam table options
+-- @tparam string options.tenant the tenant's key, see `pcapi.history.identity`
+-- @tparam[opt] string options.name how the user calls the tenant, a label
+-- @tparam[opt] {string,...} options.names all names by which an exception may name the tenant
+-- @tparam number options.now this machine's clock, UTC epoch seconds; used if the service says no
+-- time
+-- @tparam[opt] table options.users the list `non_mfa_principals`, without criteria; nil: it failed
+-- @tparam[opt] pcapi.error options.users_error
+-- @tparam[opt] table options.requests the list `partner_requests`; nil: it failed
+-- @tparam[opt] pcapi.error options.requests_error
+-- @tparam[opt] table options.adoption the list `application_mfa_adoption_status`; nil: it failed
+-- @tparam[opt] pcapi.error options.adoption_error
+-- @tparam[opt] table options.exceptions of `pcapi.history.exceptions`
+-- @tparam[opt] {string,...} options.readers readers that exist from now on
+-- @tparam[opt] boolean options.keep_all store user and address of all requests
+-- @treturn table `events` (array of what was stored as event), `counts` (kind of event to number;
+-- `excepted` and `baseline_excepted`: how many of them are of users with an exception), `warnings`
+-- (array of texts), `tenant`, `row` (the run as stored), `is_own_clock` (the service said no time),
+-- `ignored` (true: the run is older than the newest), `failure` (the tenant failed), `is_reported`
+-- (the failure is worth a line, or its end)
+function M.run(store, options)
+  local tenant = tenant_of(store, options)
+  if not options.users then
+    return record_failure(store, tenant, options)
+  end
+  local at = math.floor(options.users.date or options.now)
+  local summary = { events = {}, counts = {}, warnings = {}, tenant = tenant,
+                    is_own_clock = options.users.date == nil }
+  if tenant.at and at < tenant.at then
+    summary.ignored = true
+    return summary
+  end
+  local run = setmetatable({ store = store, tenant = tenant, options = options, at = at,
+                             summary = summary, row = { at = at } }, Run)
+  run:record()
+  tenant.failure, summary.is_reported = failures.update(tenant.failure, nil, at)
+  tenant.asked = math.max(tenant.asked or 0, at)
+  store:save_tenant(tenant)
+  summary.row = run.row
+  store:add_run(tenant, run.row)
+  return summary
+end
+
+return M

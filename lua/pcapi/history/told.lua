@@ -1,0 +1,158 @@
+--- What a reader is told: nothing twice as new, and nothing lost. A reader is whoever reads one
+-- output, such as cron's mail, an administrator, or a channel.
+--
+-- It takes three steps, with a commit after the first and the last: *claim* the events, write
+-- them, and note that they are *told*. After a crash between claim and told, nobody knows what was
+-- read. Those events are then `repeated`, and never new again.
+--
+-- A **reader** is a table, one of each tenant: `name`; `told` (id of the last event that was told;
+-- 0: none); `claimed` (id of the last event that may have been told; nil: as `told`); `reminded`
+-- (when it was last told of all open findings); `reminding` (the same, if it may have been); and
+-- `is_late` (it began after the tenant's first run, and has to be told what is open). Times are UTC
+-- epoch seconds; ids of events grow within a store.
+-- @module pcapi.history.told
+local M = {}
+
+local DAY = 24 * 60 * 60
+local EARLY = 2 * 60 * 60 -- a daily job may start earlier, by minutes or by summer time
+
+local NEWS = { new = true, back = true, again = true, ended = true }
+
+--- Makes a reader.
+-- @tparam string name
+-- @tparam number newest id of the newest event of the tenant; 0: none
+-- @tparam ?number ran when the tenant's newest run was; nil: this is its first
+-- @tparam number now
+-- @treturn table
+function M.new_reader(name, newest, ran, now)
+  return { name = name, told = newest, reminded = now, is_late = ran ~= nil }
+end
+
+local function copy_of(reader, fields)
+  local copy = {}
+  for name, value in pairs(reader) do
+    copy[name] = value
+  end
+  for name, value in pairs(fields) do
+    copy[name] = value
+  end
+  return copy
+end
+
+-- Sorts events into those that are told now, and those that may have been told.
+local function sort_events(plan, reader, events)
+  local claimed = reader.claimed or reader.told
+  for _, event in ipairs(events) do
+    local group = event.id <= claimed and plan.repeated or plan.fresh
+    plan.last = math.max(plan.last, event.id)
+    if event.id > reader.told and not event.excepted then
+      group[#group + 1] = event
+    end
+  end
+end
+
+-- The open findings that the reader is reminded of; empty if it is not time.
+local function reminders_of(reader, open, fresh, options)
+  local is_due, listed, told_now = reader.is_late or reader.reminding ~= nil, {}, {}
+  for _, event in ipairs(fresh) do
+    if event.person and NEWS[event.kind] then
+      told_now[event.person.id] = true
+    end
+  end
+  for _, person in ipairs(open) do
+    local finding = person.finding
+    if finding.state == "open" and not finding.exception and not told_now[person.id] then
+      local since = math.max(reader.reminded, finding.opened)
+      is_due = is_due or options.remind > 0 and options.now - since >= options.remind * DAY - EARLY
+      listed[#listed + 1] = person
+    end
+  end
+  return is_due and listed or {}
+end
+
+--- Decides what a reader is told now. Pure.
+-- @tparam table reader
+-- @tparam table events those of the tenant with an id above the reader's `told`, by id
+-- @tparam table open the people of the tenant with an open or healing finding
+-- @tparam table options `now`, and `remind` (days between reminders of open findings; 0: never)
+-- @treturn table `fresh` and `repeated` (arrays of events, without those of users with an
+-- exception), `reminders` (array of people), `is_empty` (there is nothing to tell), and `last` (id
+-- of the last event that it took into account)
+function M.plan(reader, events, open, options)
+  local plan = { fresh = {}, repeated = {}, last = reader.claimed or reader.told,
+                 now = options.now }
+  sort_events(plan, reader, events)
+  plan.reminders = reminders_of(reader, open, plan.fresh, options)
+  plan.is_empty = #plan.fresh == 0 and #plan.repeated == 0 and #plan.reminders == 0
+  return plan
+end
+
+--- The reader as it has to be stored before the first byte is written. Pure.
+-- @tparam table reader
+-- @tparam table plan from @{plan}
+-- @treturn table
+function M.claim(reader, plan)
+  return copy_of(reader, {
+    claimed = plan.last, reminding = #plan.reminders > 0 and plan.now or reader.reminding,
+  })
+end
+
+--- The reader as it has to be stored when all was written. Pure.
+-- @tparam table reader from @{claim}
+-- @treturn table
+function M.done(reader)
+  local told = copy_of(reader, { told = reader.claimed, reminded = reader.reminding
+    or reader.reminded, is_late = false })
+  told.claimed, told.reminding = nil, nil
+  return told
+end
+
+-- Claims what the reader is told of each tenant.
+local function claim_all(store, options)
+  local plans, readers = {}, {}
+  for i, tenant in ipairs(options.tenants) do
+    local reader = store:reader(tenant, options.reader)
+      or M.new_reader(options.reader, store:newest_event(tenant), tenant.at, options.now)
+    local plan = M.plan(reader, store:events(tenant, reader.told), store:open_people(tenant),
+      options)
+    plan.tenant, plans[i] = tenant, plan
+    readers[i] = M.claim(reader, plan)
+    store:save_reader(tenant, readers[i])
+  end
+  return plans, readers
+end
+
+--- Tells one reader about some tenants, in the three steps. If writing fails, nothing counts as
+-- told, and the next call repeats it.
+-- @tparam table store see `pcapi.history`
+-- @tparam table options `reader` (its name), `tenants` (array, as the store gives them), `now`,
+-- `remind`
+-- @tparam function write takes the array of plans, as of @{plan} with `tenant`; writes and flushes
+-- all, and returns true, or nil and an error
+-- @treturn[1] table the plans
+-- @treturn[2] nil
+-- @treturn[2] error of `write` or of the store
+function M.tell(store, options, write)
+  local plans, readers = store:transaction(function()
+    return claim_all(store, options)
+  end)
+  if not plans then
+    return nil, readers
+  end
+  local ok, err = write(plans)
+  if not ok then
+    return nil, err
+  end
+  ok, err = store:transaction(function()
+    for i, tenant in ipairs(options.tenants) do
+      store:save_reader(tenant, M.done(readers[i]))
+    end
+    return true
+  end)
+  if not ok then
+    return nil, err
+  end
+  return plans
+end
+
+return M

@@ -1,0 +1,248 @@
+--- A store of the history in memory, for specs. It does what `pcapi.history` asks of a store, in the
+-- plainest way. Tables that it takes and gives are copies.
+local unpack = table.unpack or unpack -- luacheck: ignore
+
+local M = {}
+
+local function copy(value)
+  if type(value) ~= "table" then
+    return value
+  end
+  local new = {}
+  for name, item in pairs(value) do
+    new[name] = copy(item)
+  end
+  return new
+end
+
+local Store = {}
+Store.__index = Store
+
+--- Makes an empty store.
+function M.new()
+  return setmetatable({ data = { tenants = {}, people = {}, events = {}, last_key = 0,
+                                 last_event = 0, names = {} } }, Store)
+end
+
+function Store:transaction(run)
+  local before = copy(self.data)
+  local results = { pcall(run) }
+  if results[1] then
+    return unpack(results, 2, 3)
+  end
+  self.data = before
+  return nil, results[2]
+end
+
+local function next_key(self)
+  self.data.last_key = self.data.last_key + 1
+  return self.data.last_key
+end
+
+-- What is stored of a tenant.
+local function of(self, tenant)
+  return self.data.tenants[tenant.key]
+end
+
+function Store:tenant(id)
+  for _, stored in pairs(self.data.tenants) do
+    if stored.row.id == id then
+      return copy(stored.row)
+    end
+  end
+end
+
+function Store:tenants()
+  local all = {}
+  for key = 1, self.data.last_key do
+    local stored = self.data.tenants[key]
+    all[#all + 1] = stored and copy(stored.row)
+  end
+  table.sort(all, function(a, b) return a.id < b.id end)
+  return all
+end
+
+function Store:save_tenant(tenant)
+  if not tenant.key then
+    tenant.key = next_key(self)
+    self.data.tenants[tenant.key] = { runs = {}, requests = {}, adoption = {}, bindings = {},
+                                      readers = {} }
+  end
+  of(self, tenant).row = copy(tenant)
+end
+
+-- The stored person as the caller gets it.
+local function shown(stored)
+  local person = copy(stored.row)
+  person.finding = copy(stored.findings[#stored.findings])
+  return person
+end
+
+local function people_where(self, tenant, test)
+  local found = {}
+  for key = 1, self.data.last_key do
+    local stored = self.data.people[key]
+    if stored and stored.tenant == tenant.key and test(stored) then
+      found[#found + 1] = shown(stored)
+    end
+  end
+  table.sort(found, function(a, b) return a.id < b.id end)
+  return found
+end
+
+function Store:person(tenant, id)
+  return people_where(self, tenant, function(stored) return stored.row.id == id end)[1]
+end
+
+function Store:people_named(tenant, upn)
+  return people_where(self, tenant, function(stored)
+    return (stored.row.upn or ""):lower() == upn:lower()
+  end)
+end
+
+function Store:open_people(tenant)
+  return people_where(self, tenant, function(stored)
+    local finding = stored.findings[#stored.findings]
+    return finding and not finding.closed
+  end)
+end
+
+function Store:save_person(tenant, person)
+  person.key = person.key or next_key(self)
+  local stored = self.data.people[person.key] or { tenant = tenant.key, findings = {} }
+  stored.row = { key = person.key, id = person.id, upn = person.upn,
+                 tenant_id = person.tenant_id }
+  self.data.people[person.key] = stored
+end
+
+function Store:absorb(tenant, old, into)
+  for _, request in pairs(of(self, tenant).requests) do
+    request.person = request.person == old.key and into.key or request.person
+  end
+  for _, event in ipairs(self.data.events) do
+    event.person = event.person == old.key and into.key or event.person
+  end
+  self.data.people[old.key] = nil
+end
+
+function Store:save_finding(_, person, finding)
+  self.data.people[person.key].findings[finding.episode] = copy(finding)
+  person.finding = copy(finding)
+end
+
+function Store:findings(person)
+  return copy(self.data.people[person.key].findings)
+end
+
+function Store:add_request(tenant, request)
+  local requests = of(self, tenant).requests
+  local key = request.at .. "/" .. request.id
+  local stored = requests[key]
+  local person = request.person and request.person.key
+  if not stored then
+    stored = copy { at = request.at, application = request.application, mfa = request.mfa,
+                    operation = request.operation }
+    requests[key] = stored
+  end
+  stored.person, stored.ip = stored.person or person, stored.ip or request.ip
+end
+
+function Store:evidence(person, from, after)
+  local rows, by_application = {}, {}
+  local stored = self.data.people[person.key]
+  for _, request in pairs(self.data.tenants[stored.tenant].requests) do
+    if request.person == person.key and request.at >= from then
+      local row = by_application[request.application]
+      if not row then
+        row = { application = request.application }
+        by_application[request.application], rows[#rows + 1] = row, row
+      end
+      local field = request.mfa == true and "with" or request.mfa == false and "without"
+      if field then
+        row[field] = math.max(row[field] or 0, request.at)
+      end
+      if request.mfa == true and request.at > after then
+        row.with_after = math.min(row.with_after or math.huge, request.at)
+      end
+    end
+  end
+  table.sort(rows, function(a, b) return a.application < b.application end)
+  return rows
+end
+
+function Store:requests(tenant)
+  return copy(of(self, tenant).requests)
+end
+
+function Store:save_adoption(tenant, row)
+  of(self, tenant).adoption[row.day .. "/" .. row.application] = copy(row)
+end
+
+function Store:adoption(tenant)
+  return copy(of(self, tenant).adoption)
+end
+
+function Store:name_application(id, name)
+  self.data.names[id] = name
+end
+
+function Store:bindings(tenant)
+  return copy(of(self, tenant).bindings)
+end
+
+function Store:save_bindings(tenant, bindings)
+  of(self, tenant).bindings = copy(bindings)
+end
+
+function Store:add_run(tenant, row)
+  local runs = of(self, tenant).runs
+  local newest = runs[#runs]
+  runs[newest and newest.at == row.at and #runs or #runs + 1] = copy(row)
+end
+
+function Store:runs(tenant)
+  return copy(of(self, tenant).runs)
+end
+
+function Store:newest_event(tenant)
+  local newest = 0
+  for _, event in ipairs(self.data.events) do
+    newest = event.tenant == tenant.key and event.id or newest
+  end
+  return newest
+end
+
+function Store:add_event(tenant, event)
+  self.data.last_event = self.data.last_event + 1
+  local stored = {}
+  for name, value in pairs(event) do
+    stored[name] = value
+  end
+  stored.id, stored.tenant = self.data.last_event, tenant.key
+  stored.person = event.person and event.person.key
+  table.insert(self.data.events, stored)
+  return stored.id
+end
+
+function Store:events(tenant, after)
+  local found = {}
+  for _, event in ipairs(self.data.events) do
+    if event.tenant == tenant.key and event.id > after then
+      local shown_event = copy(event)
+      shown_event.person = event.person and shown(self.data.people[event.person])
+      shown_event.tenant = nil
+      found[#found + 1] = shown_event
+    end
+  end
+  return found
+end
+
+function Store:reader(tenant, name)
+  return copy(of(self, tenant).readers[name])
+end
+
+function Store:save_reader(tenant, reader)
+  of(self, tenant).readers[reader.name] = copy(reader)
+end
+
+return M
