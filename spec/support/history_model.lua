@@ -10,7 +10,7 @@ Model.__index = Model
 
 --- Makes a model of one tenant.
 function M.new()
-  return setmetatable({ people = {}, requests = {}, request_of = {}, answers = {} }, Model)
+  return setmetatable({ people = {}, requests_of = {}, request_of = {}, answers = {} }, Model)
 end
 
 -- Since when requests are complete: back from the newest answer to the newest gap.
@@ -47,8 +47,8 @@ end
 -- The requests that are known of a person, from a time on.
 function Model:known(person, from)
   local found = {}
-  for _, request in ipairs(self.requests) do
-    if request.person == person and request.is_known and request.at >= from then
+  for _, request in ipairs(self.requests_of[person] or {}) do
+    if request.is_known and request.at >= from then
       found[#found + 1] = request
     end
   end
@@ -59,7 +59,7 @@ end
 -- MFA after L, and none without MFA at that time or later? Returns since when all are; and whether
 -- one came without MFA after L, and no request with MFA after that.
 function Model:proof(person, L)
-  local since = self:complete_since()
+  local since = self.since
   if not since or since > L then
     return nil, false
   end
@@ -169,12 +169,14 @@ function Model:take_requests(run, tracked)
       known = { at = request.at, person = request.person, mfa = request.mfa,
                 application = request.application }
       self.request_of[request.id] = known
-      self.requests[#self.requests + 1] = known
+      self.requests_of[request.person] = self.requests_of[request.person] or {}
+      table.insert(self.requests_of[request.person], known)
     end
     known.is_known = known.is_known or tracked[request.person]
   end
   self.answers[#self.answers + 1] = { at = run.at, cut = run.requests_cut, oldest = oldest,
                                       newest = newest }
+  self.since = self:complete_since()
 end
 
 --- Takes one run of a world. Returns the events: an array of `kind` and `person`, sorted by the

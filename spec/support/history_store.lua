@@ -4,13 +4,30 @@ local unpack = table.unpack or unpack -- luacheck: ignore
 
 local M = {}
 
-local function copy(value)
+-- A deep copy; a table that is in two places stays one.
+local function copy(value, copies)
   if type(value) ~= "table" then
     return value
   end
+  copies = copies or {}
+  if not copies[value] then
+    local new = {}
+    copies[value] = new
+    for name, item in pairs(value) do
+      new[name] = copy(item, copies)
+    end
+  end
+  return copies[value]
+end
+
+-- A copy of a row, whose tables nobody changes.
+local function row_of(value)
+  if not value then
+    return nil
+  end
   local new = {}
   for name, item in pairs(value) do
-    new[name] = copy(item)
+    new[name] = item
   end
   return new
 end
@@ -18,13 +35,17 @@ end
 local Store = {}
 Store.__index = Store
 
---- Makes an empty store.
+--- Makes an empty store. `is_atomic` may be set to false, where no transaction fails: then none is
+-- rolled back, which is faster.
 function M.new()
-  return setmetatable({ data = { tenants = {}, people = {}, events = {}, last_key = 0,
+  return setmetatable({ is_atomic = true, data = { tenants = {}, people = {}, events = {}, last_key = 0,
                                  last_event = 0, names = {} } }, Store)
 end
 
 function Store:transaction(run)
+  if not self.is_atomic then
+    return run()
+  end
   local before = copy(self.data)
   local results = { pcall(run) }
   if results[1] then
@@ -73,8 +94,8 @@ end
 
 -- The stored person as the caller gets it.
 local function shown(stored)
-  local person = copy(stored.row)
-  person.finding = copy(stored.findings[#stored.findings])
+  local person = row_of(stored.row)
+  person.finding = row_of(stored.findings[#stored.findings])
   return person
 end
 
@@ -109,15 +130,17 @@ end
 
 function Store:save_person(tenant, person)
   person.key = person.key or next_key(self)
-  local stored = self.data.people[person.key] or { tenant = tenant.key, findings = {} }
+  local stored = self.data.people[person.key] or { tenant = tenant.key, findings = {},
+                                                    requests = {} }
   stored.row = { key = person.key, id = person.id, upn = person.upn,
                  tenant_id = person.tenant_id }
   self.data.people[person.key] = stored
 end
 
-function Store:absorb(tenant, old, into)
-  for _, request in pairs(of(self, tenant).requests) do
-    request.person = request.person == old.key and into.key or request.person
+function Store:absorb(_, old, into)
+  for key, request in pairs(self.data.people[old.key].requests) do
+    request.person = into.key
+    self.data.people[into.key].requests[key] = request
   end
   for _, event in ipairs(self.data.events) do
     event.person = event.person == old.key and into.key or event.person
@@ -126,8 +149,8 @@ function Store:absorb(tenant, old, into)
 end
 
 function Store:save_finding(_, person, finding)
-  self.data.people[person.key].findings[finding.episode] = copy(finding)
-  person.finding = copy(finding)
+  self.data.people[person.key].findings[finding.episode] = row_of(finding)
+  person.finding = row_of(finding)
 end
 
 function Store:findings(person)
@@ -140,18 +163,20 @@ function Store:add_request(tenant, request)
   local stored = requests[key]
   local person = request.person and request.person.key
   if not stored then
-    stored = copy { at = request.at, application = request.application, mfa = request.mfa,
+    stored = { at = request.at, application = request.application, mfa = request.mfa,
                     operation = request.operation }
     requests[key] = stored
   end
   stored.person, stored.ip = stored.person or person, stored.ip or request.ip
+  if person and stored.person == person then
+    self.data.people[person].requests[key] = stored
+  end
 end
 
 function Store:evidence(person, from, after)
   local rows, by_application = {}, {}
-  local stored = self.data.people[person.key]
-  for _, request in pairs(self.data.tenants[stored.tenant].requests) do
-    if request.person == person.key and request.at >= from then
+  for _, request in pairs(self.data.people[person.key].requests) do
+    if request.at >= from then
       local row = by_application[request.application]
       if not row then
         row = { application = request.application }

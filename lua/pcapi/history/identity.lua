@@ -77,10 +77,13 @@ function M.application(record)
   return is_text(record.applicationId) and core.lower(record.applicationId) or ""
 end
 
+local BYTES = {} -- by their two digits
+for byte = 0, 255 do
+  BYTES[("%02x"):format(byte)] = string.char(byte)
+end
+
 local function bytes_of(guid)
-  return (guid:gsub("%-", ""):gsub("%x%x", function(digits)
-    return string.char(tonumber(digits, 16))
-  end))
+  return (guid:lower():gsub("%-", ""):gsub("%x%x", BYTES))
 end
 
 -- The fields that tell requests apart that have no requestId.

@@ -23,20 +23,6 @@ local function state_of(list, unidentified)
   return is_whole and "whole" or "cut"
 end
 
--- The oldest and the newest time of a list.
-local function period_of(list)
-  local oldest, newest
-  for _, record in ipairs(list) do
-    local at = list:time_of(record)
-    if at then
-      at = math.floor(at)
-      oldest = math.min(oldest or at, at)
-      newest = math.max(newest or at, at)
-    end
-  end
-  return oldest, newest
-end
-
 local function kind_of(err)
   return type(err) == "table" and err.kind or "protocol"
 end
@@ -48,7 +34,7 @@ end
 -- A request as the store takes it. Of people without a finding, neither user nor address is stored.
 local function request_row(record, at, person)
   return {
-    id = identity.request(record), at = math.floor(at), person = person,
+    id = identity.request(record), at = at, person = person,
     application = identity.application(record), operation = record.operationName,
     ip = person and record.ipAddress or nil, mfa = record.mfaCompliant,
   }
@@ -78,16 +64,17 @@ end
 
 function Run:add_requests(list, found)
   local store, tenant, row = self.store, self.tenant, self.row
-  local find = self:finder(found)
+  local find, oldest, newest = self:finder(found), nil, nil
   for _, record in ipairs(list) do
     local at = list:time_of(record)
     if at then
+      at = math.floor(at)
+      oldest, newest = math.min(oldest or at, at), math.max(newest or at, at)
       store:add_request(tenant, request_row(record, at, find(record)))
     else
       row.requests_without_time = (row.requests_without_time or 0) + 1
     end
   end
-  local oldest, newest = period_of(list)
   local answer = { state = state_of(list), at = list.date or self.at, oldest = oldest,
                    newest = newest }
   local gap
@@ -261,7 +248,10 @@ function Run:record()
   end)
   local open = store:open_people(tenant)
   row.users, row.unidentified = state_of(options.users, unidentified), unidentified
-  row.users_from = period_of(options.users)
+  for _, entry in ipairs(found) do
+    local at = entry.last_at
+    row.users_from = at and math.min(row.users_from or at, at) or row.users_from
+  end
   if options.requests then
     self:add_requests(options.requests, tracked(found, open))
   else

@@ -127,10 +127,12 @@ local function break_off(store, options, name)
   for key, stored in pairs(store.data.people) do
     before[key] = stored.row.id .. #stored.findings
   end
+  store.is_atomic = true
   local result = store:transaction(function()
     observe.run(store, options)
     error "killed"
   end)
+  store.is_atomic = false
   assert(result == nil, name)
   for key, stored in pairs(store.data.people) do
     assert(before[key] == stored.row.id .. #stored.findings, name)
@@ -157,6 +159,7 @@ local function live(seed, totals)
   local runs, numbers = month:month(), numbers_of(month)
   local store, expected, printed, late, late_from = stores.new(), model.new(), {}, {}, nil
   local tenant
+  store.is_atomic = false
   for i, run in ipairs(runs) do
     local name = ("SEED=%d, run %d"):format(seed, i)
     if month:rarely(20) then
