@@ -46,25 +46,34 @@ function World:add_person(upn, born)
   return person
 end
 
+-- A person uses an application.
+function World:use(person, choice, at, mfa)
+  self.requests[#self.requests + 1] = { at = at, person = person, mfa = mfa,
+    id = guid(3, #self.requests + 1), application = person.applications[choice] }
+  if not mfa then
+    self.sign_ins[#self.sign_ins + 1] = { at = at, person = person }
+  end
+end
+
 -- Everything that a person does in the month.
 function World:live(person)
   local at = START - 8 * DAY + self:random(0, person.pace)
+  at = at - at % self.grain
   while at < START + DAYS * DAY do
     local is_away = person.away and at > person.away and at < person.returns
     if at > person.born and at < person.deleted and not is_away then
       local choice = self:random(person.uses_portal and 0 or 1, #person.applications)
+      if choice > 0 and self.grain > 1 and self:rarely(3) then -- with and without at once
+        self:use(person, self:random(1, #person.applications), at, self:rarely(2))
+      end
       if choice == 0 and at < person.portal_until then
         self.sign_ins[#self.sign_ins + 1] = { at = at, person = person }
       elseif choice > 0 then
-        local mfa = at > person.repaired[choice] or self:rarely(6)
-        self.requests[#self.requests + 1] = { at = at, person = person, mfa = mfa,
-          id = guid(3, #self.requests + 1), application = person.applications[choice] }
-        if not mfa then
-          self.sign_ins[#self.sign_ins + 1] = { at = at, person = person }
-        end
+        self:use(person, choice, at, at > person.repaired[choice] or self:rarely(6))
       end
     end
-    at = at + self:random(60, person.pace)
+    at = at + math.max(self:random(60, person.pace), self.grain)
+    at = at - at % self.grain
   end
 end
 
@@ -78,6 +87,12 @@ function M.new(seed)
                               sign_ins = {}, runs = {} }, World)
   for _ = 1, 10 do -- neighbouring seeds shall not look alike
     self:random(0, 1)
+  end
+  self.grain = self:rarely(4) and 6 * HOUR or 1 -- several requests at the same time
+  self.lag = self:rarely(4) and self:random(1, 12) * HOUR or 0 -- the users are as old as this
+  if self:rarely(4) then -- nobody runs it
+    self.outage = START + self:random(2, 20) * DAY
+    self.outage_end = self.outage + self:random(5, 9) * DAY
   end
   for _ = 1, 20 do
     local person = self:add_person()
@@ -128,7 +143,7 @@ function World:users_at(now)
   local users, seen, is_cut = {}, {}, false
   for _, sign_in in ipairs(self.sign_ins) do
     local person = sign_in.person
-    if sign_in.at <= now and sign_in.at >= self:window_start(now) and not seen[person]
+    if sign_in.at <= now - self.lag and sign_in.at >= self:window_start(now) and not seen[person]
       and now < person.deleted then
       seen[person] = true
       if #users == self.user_cap then
@@ -176,7 +191,8 @@ function World:times()
       shift = shift == 0 and self:random(0, 1) * 2 - 1 or 0
     end
     local at = START + day * DAY + (6 + shift) * HOUR + self:random(0, 90)
-    if not self:rarely(10) then
+    local is_out = self.outage and at > self.outage and at < self.outage_end
+    if not is_out and not self:rarely(10) then
       times[#times + 1] = at
       times[#times + 1] = self:rarely(10) and at + self:random(1, 17 * HOUR) or nil
     end

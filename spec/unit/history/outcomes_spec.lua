@@ -125,6 +125,13 @@ describe("a user who is in the list", function()
     assert.equal("open", now.state)
   end)
 
+  it("while healing stays so if an older request without MFA comes up", function()
+    local was = finding { state = "healing", mfa_at = NOW - 2 * DAY }
+    local now, events = present(was, was.last_at, evidence { sync = { 0, 20 }, report = { -9 } })
+    assert.same({}, events)
+    assert.equal("healing", now.state)
+  end)
+
   it("while healing stays so if the evidence is out of reach", function()
     local was = finding { state = "healing", mfa_at = NOW - 2 * DAY }
     local now, events = present(was, was.last_at, evidence({}, NOW))
