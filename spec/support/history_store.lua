@@ -1,5 +1,5 @@
---- A store of the history in memory, for specs. It does what `pcapi.history` asks of a store, in the
--- plainest way. Tables that it takes and gives are copies.
+--- A store of the history in memory, for specs. It does what `pcapi.history` asks of a store, in
+-- the plainest way. Tables that it takes and gives are copies.
 local unpack = table.unpack or unpack -- luacheck: ignore
 
 local M = {}
