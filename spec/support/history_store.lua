@@ -38,8 +38,8 @@ Store.__index = Store
 --- Makes an empty store. `is_atomic` may be set to false, where no transaction fails: then none is
 -- rolled back, which is faster.
 function M.new()
-  return setmetatable({ is_atomic = true, data = { tenants = {}, people = {}, events = {}, last_key = 0,
-                                 last_event = 0, names = {} } }, Store)
+  local data = { tenants = {}, people = {}, events = {}, last_key = 0, last_event = 0, names = {} }
+  return setmetatable({ is_atomic = true, data = data }, Store)
 end
 
 function Store:transaction(run)

@@ -173,7 +173,8 @@ function Run:except(person, now, events, evidence)
     for name, value in pairs(now) do
       copy[name] = value
     end
-    now, now.exception = copy, exception
+    copy.exception = exception
+    now = copy
   end
   if before and not exception then
     events[#events + 1] = "ended"
