@@ -86,9 +86,8 @@ local function bytes_of(guid)
   return (guid:lower():gsub("%-", ""):gsub("%x%x", BYTES))
 end
 
--- The fields that tell requests apart that have no requestId.
-local PARTS = { "requestDateTime", "objectId", "upn", "applicationId", "operationName",
-                "ipAddress" }
+-- The fields that, beside the user, tell requests apart that have no requestId.
+local PARTS = { "requestDateTime", "applicationId", "operationName", "ipAddress" }
 
 --- The key of a request within a tenant.
 -- @tparam table record of a request
@@ -101,10 +100,10 @@ function M.request(record)
   elseif is_text(id) then
     return core.sha256("id\0" .. id)
   end
-  local parts = {}
-  for i, field in ipairs(PARTS) do
+  local parts = { M.person(record) or "" }
+  for _, field in ipairs(PARTS) do
     local value = record[field]
-    parts[i] = is_text(value) and #value .. ":" .. value or "-"
+    parts[#parts + 1] = is_text(value) and #value .. ":" .. value or "-"
   end
   return core.sha256(table.concat(parts, "\0"))
 end
