@@ -1,5 +1,7 @@
 --- A store of the history in memory, for specs. It does what `pcapi.history` asks of a store, in
 -- the plainest way. Tables that it takes and gives are copies.
+local retention = require "pcapi.history.retention"
+
 local unpack = table.unpack or unpack -- luacheck: ignore
 
 local M = {}
@@ -48,11 +50,13 @@ function Store:transaction(run)
   end
   local before = copy(self.data)
   local results = { pcall(run) }
-  if results[1] then
-    return unpack(results, 2, 3)
+  if not results[1] then
+    self.data = before
+    error(results[2], 0)
+  elseif results[2] == nil and results[3] ~= nil then
+    self.data = before
   end
-  self.data = before
-  return nil, results[2]
+  return unpack(results, 2, 3)
 end
 
 local function next_key(self)
@@ -92,10 +96,18 @@ function Store:save_tenant(tenant)
   of(self, tenant).row = copy(tenant)
 end
 
+local function newest_of(findings)
+  local newest
+  for episode, finding in pairs(findings) do
+    newest = (not newest or episode > newest.episode) and finding or newest
+  end
+  return newest
+end
+
 -- The stored person as the caller gets it.
 local function shown(stored)
   local person = row_of(stored.row)
-  person.finding = row_of(stored.findings[#stored.findings])
+  person.finding = row_of(newest_of(stored.findings))
   return person
 end
 
@@ -111,6 +123,10 @@ local function people_where(self, tenant, test)
   return found
 end
 
+function Store:people(tenant)
+  return people_where(self, tenant, function() return true end)
+end
+
 function Store:person(tenant, id)
   return people_where(self, tenant, function(stored) return stored.row.id == id end)[1]
 end
@@ -123,7 +139,7 @@ end
 
 function Store:open_people(tenant)
   return people_where(self, tenant, function(stored)
-    local finding = stored.findings[#stored.findings]
+    local finding = newest_of(stored.findings)
     return finding and not finding.closed
   end)
 end
@@ -154,7 +170,12 @@ function Store:save_finding(_, person, finding)
 end
 
 function Store:findings(person)
-  return copy(self.data.people[person.key].findings)
+  local found = {}
+  for _, finding in pairs(self.data.people[person.key].findings) do
+    found[#found + 1] = row_of(finding)
+  end
+  table.sort(found, function(a, b) return a.episode < b.episode end)
+  return found
 end
 
 function Store:add_request(tenant, request)
@@ -195,20 +216,58 @@ function Store:evidence(person, from, after)
   return rows
 end
 
-function Store:requests(tenant)
-  return copy(of(self, tenant).requests)
+function Store:requests_of(person)
+  local rows, next_row = {}, 0
+  for _, request in pairs(self.data.people[person.key].requests) do
+    local row = row_of(request)
+    row.person = nil
+    rows[#rows + 1] = row
+  end
+  table.sort(rows, function(a, b) return a.at > b.at end)
+  return function()
+    next_row = next_row + 1
+    return rows[next_row]
+  end
+end
+
+function Store:received(tenant, from)
+  local rows, by_key = {}, {}
+  local function row_at(day, application)
+    local key = ("%d/%s"):format(day, application)
+    if not by_key[key] then
+      by_key[key] = { day = day, application = application, received = 0 }
+      rows[#rows + 1] = by_key[key]
+    end
+    return by_key[key]
+  end
+  for _, request in pairs(of(self, tenant).requests) do
+    if request.at >= from then
+      local row = row_at(request.at - request.at % 86400, request.application)
+      row.received = row.received + 1
+    end
+  end
+  for _, adoption in pairs(of(self, tenant).adoption) do
+    if adoption.day >= from then
+      local row = row_at(adoption.day, adoption.application)
+      row.with_mfa, row.total = adoption.with_mfa, adoption.total
+    end
+  end
+  table.sort(rows, function(a, b)
+    return a.day < b.day or a.day == b.day and a.application < b.application
+  end)
+  return rows
 end
 
 function Store:save_adoption(tenant, row)
   of(self, tenant).adoption[row.day .. "/" .. row.application] = copy(row)
 end
 
-function Store:adoption(tenant)
-  return copy(of(self, tenant).adoption)
-end
-
 function Store:name_application(id, name)
   self.data.names[id] = name
+end
+
+function Store:application_names()
+  return copy(self.data.names)
 end
 
 function Store:bindings(tenant)
@@ -268,6 +327,63 @@ end
 
 function Store:save_reader(tenant, reader)
   of(self, tenant).readers[reader.name] = copy(reader)
+end
+
+local function delete(rows, test)
+  local count = 0
+  for key, row in pairs(rows) do
+    if test(row) then
+      rows[key], count = nil, count + 1
+    end
+  end
+  return count
+end
+
+local function keep(array, test)
+  local kept = {}
+  for _, item in ipairs(array) do
+    kept[#kept + 1] = test(item) and item or nil
+  end
+  return kept, #array - #kept
+end
+
+function Store:prune(tenant, limits)
+  local stored, readers, counts = of(self, tenant), {}, { findings = 0, people = 0 }
+  for _, reader in pairs(stored.readers) do
+    readers[#readers + 1] = reader
+  end
+  local function is_old(row) return row.at < limits.requests end
+  counts.requests = delete(stored.requests, is_old)
+  stored.runs, counts.runs = keep(stored.runs, function(run) return run.at >= limits.runs end)
+  self.data.events, counts.events = keep(self.data.events, function(event)
+    return event.tenant ~= tenant.key or not retention.is_over(event, limits, readers)
+  end)
+  for key, person in pairs(self.data.people) do
+    if person.tenant == tenant.key then
+      delete(person.requests, is_old)
+      counts.findings = counts.findings + delete(person.findings, function(finding)
+        return finding.closed and finding.closed < limits.findings
+      end)
+      if not next(person.findings) and not next(person.requests) then
+        self.data.people[key], counts.people = nil, counts.people + 1
+      end
+    end
+  end
+  tenant.coverage = retention.covered(tenant.coverage, limits)
+  self:save_tenant(tenant)
+  return counts
+end
+
+function Store:forget(tenant, person)
+  for _, request in pairs(self.data.people[person.key].requests) do
+    request.person, request.ip = nil, nil
+  end
+  self.data.events = keep(self.data.events, function(event) return event.person ~= person.key end)
+  for _, event in ipairs(self.data.events) do
+    event.known_as = event.known_as ~= person.id and event.known_as or nil
+  end
+  delete(of(self, tenant).bindings, function(id) return id == person.id end)
+  self.data.people[person.key] = nil
 end
 
 return M

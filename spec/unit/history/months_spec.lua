@@ -128,12 +128,11 @@ local function break_off(store, options, name)
     before[key] = stored.row.id .. #stored.findings
   end
   store.is_atomic = true
-  local result = store:transaction(function()
+  assert(not pcall(store.transaction, store, function()
     observe.run(store, options)
     error "killed"
-  end)
+  end), name)
   store.is_atomic = false
-  assert(result == nil, name)
   for key, stored in pairs(store.data.people) do
     assert(before[key] == stored.row.id .. #stored.findings, name)
   end

@@ -1,7 +1,7 @@
 local exceptions = require "pcapi.history.exceptions"
 local lists = require "spec.support.history_lists"
 local observe = require "pcapi.history.observe"
-local stores = require "spec.support.history_store"
+local stores = require "spec.support.history_stores"
 
 local NOW = 1795845600 -- 2026-11-28T06:00:00Z
 local HOUR, DAY = 3600, 86400
@@ -56,350 +56,361 @@ local function state_of(store, id)
   return person and person.finding and person.finding.state
 end
 
-describe("a run of a tenant", function()
-  local store
-  before_each(function()
-    store = stores.new()
-    run(store, NOW - 2 * DAY, {}, {})
-  end)
+for kind, make in pairs(stores.kinds()) do
+  after_each(stores.remove)
 
-  it("tells the first whole list as one number", function()
-    store = stores.new()
-    local summary = run(store, NOW, { user(KIM, NOW - DAY), user(LEE, NOW - DAY) })
-    assert.same({ "baseline" }, events_of(summary))
-    assert.equal(2, summary.events[1].count)
-    assert.equal("open", state_of(store, KIM))
-  end)
+  describe(kind .. ": a run of a tenant", function()
+    local store
+    before_each(function()
+      store = make()
+      run(store, NOW - 2 * DAY, {}, {})
+    end)
 
-  it("tells users of the first list as one number also if it is cut", function()
-    store = stores.new()
-    local cut = { users = lists.users(NOW, { user(KIM, NOW - DAY) }, { truncated = true }) }
-    assert.same({ "baseline" }, events_of(run(store, NOW, nil, {}, cut)))
-    local summary = run(store, NOW + HOUR, { user(KIM, NOW - DAY), user(LEE, NOW - 2 * DAY) })
-    assert.same({ "baseline" }, events_of(summary))
-  end)
-
-  it("tells who signed in since, even before there is a whole list", function()
-    store = stores.new()
-    run(store, NOW, nil, {}, { users = lists.users(NOW, {}, { truncated = true }) })
-    local cut = { users = lists.users(NOW + DAY, { user(KIM, NOW), user(LEE, NOW + 1) },
-      { truncated = true }) }
-    assert.same({ "new lee", "baseline" }, events_of(run(store, NOW + DAY, nil, {}, cut)))
-  end)
-
-  it("tells users of later lists as new", function()
-    assert.same({ "new kim" }, events_of(run(store, NOW, { user(KIM, NOW - HOUR) })))
-  end)
-
-  it("changes nothing if it is older than the newest run", function()
-    run(store, NOW, { user(KIM, NOW - DAY) })
-    local summary = run(store, NOW - 1, {})
-    assert.is_true(summary.ignored)
-    assert.equal("open", state_of(store, KIM))
-    assert.equal(2, #store:runs(store:tenant(TENANT)))
-  end)
-
-  it("changes nothing if the answer is the same", function()
-    local users = { user(KIM, NOW - DAY) }
-    local requests = { request(KIM, NOW - DAY, false), request(KIM, NOW - HOUR, true) }
-    assert.same({ "new kim", "healing kim" }, events_of(run(store, NOW, users, requests)))
-    local data = require("cjson").encode(store:requests(store:tenant(TENANT)))
-    assert.same({}, events_of(run(store, NOW, users, requests)))
-    assert.same({}, events_of(run(store, NOW + HOUR, users, requests)))
-    assert.equal(#data, #require("cjson").encode(store:requests(store:tenant(TENANT))))
-  end)
-
-  it("closes nobody if the list is cut, or an element of it cannot be read", function()
-    run(store, NOW, { user(KIM, NOW - DAY) })
-    for i, list in ipairs {
-      lists.users(NOW + DAY, {}, { truncated = true }),
-      lists.users(NOW + DAY, {}, { unreadable = 1 }),
-      lists.users(NOW + DAY, { { at = NOW } }),
-    } do
-      local summary = run(store, NOW + DAY, nil, {}, { users = list })
+    it("tells the first whole list as one number", function()
+      store = make()
+      local summary = run(store, NOW, { user(KIM, NOW - DAY), user(LEE, NOW - DAY) })
+      assert.same({ "baseline" }, events_of(summary))
+      assert.equal(2, summary.events[1].count)
       assert.equal("open", state_of(store, KIM))
-      assert.equal("cut", summary.row.users)
-      assert.equal(i == 1 and 1 or nil, summary.counts.not_visible)
+    end)
+
+    it("tells users of the first list as one number also if it is cut", function()
+      store = make()
+      local cut = { users = lists.users(NOW, { user(KIM, NOW - DAY) }, { truncated = true }) }
+      assert.same({ "baseline" }, events_of(run(store, NOW, nil, {}, cut)))
+      local summary = run(store, NOW + HOUR, { user(KIM, NOW - DAY), user(LEE, NOW - 2 * DAY) })
+      assert.same({ "baseline" }, events_of(summary))
+    end)
+
+    it("tells who signed in since, even before there is a whole list", function()
+      store = make()
+      run(store, NOW, nil, {}, { users = lists.users(NOW, {}, { truncated = true }) })
+      local cut = { users = lists.users(NOW + DAY, { user(KIM, NOW), user(LEE, NOW + 1) },
+        { truncated = true }) }
+      assert.same({ "new lee", "baseline" }, events_of(run(store, NOW + DAY, nil, {}, cut)))
+    end)
+
+    it("tells users of later lists as new", function()
+      assert.same({ "new kim" }, events_of(run(store, NOW, { user(KIM, NOW - HOUR) })))
+    end)
+
+    it("changes nothing if it is older than the newest run", function()
+      run(store, NOW, { user(KIM, NOW - DAY) })
+      local summary = run(store, NOW - 1, {})
+      assert.is_true(summary.ignored)
+      assert.equal("open", state_of(store, KIM))
+      assert.equal(2, #store:runs(store:tenant(TENANT)))
+    end)
+
+    it("changes nothing if the answer is the same", function()
+      local users = { user(KIM, NOW - DAY) }
+      local requests = { request(KIM, NOW - DAY, false), request(KIM, NOW - HOUR, true) }
+      assert.same({ "new kim", "healing kim" }, events_of(run(store, NOW, users, requests)))
+      local received = store:received(store:tenant(TENANT), 0)
+      assert.same({}, events_of(run(store, NOW, users, requests)))
+      assert.same({}, events_of(run(store, NOW + HOUR, users, requests)))
+      assert.same(received, store:received(store:tenant(TENANT), 0))
+    end)
+
+    it("closes nobody if the list is cut, or an element of it cannot be read", function()
+      run(store, NOW, { user(KIM, NOW - DAY) })
+      for i, list in ipairs {
+        lists.users(NOW + DAY, {}, { truncated = true }),
+        lists.users(NOW + DAY, {}, { unreadable = 1 }),
+        lists.users(NOW + DAY, { { at = NOW } }),
+      } do
+        local summary = run(store, NOW + DAY, nil, {}, { users = list })
+        assert.equal("open", state_of(store, KIM))
+        assert.equal("cut", summary.row.users)
+        assert.equal(i == 1 and 1 or nil, summary.counts.not_visible)
+      end
+      assert.same({ "lost kim" }, events_of(run(store, NOW + DAY, {}, {})))
+    end)
+
+    it("changes nothing if the users failed", function()
+      run(store, NOW, { user(KIM, NOW - DAY) })
+      local failed = { users_error = { kind = "network" } }
+      failed.tenant, failed.now = TENANT, NOW + DAY
+      local summary = observe.run(store, failed)
+      assert.equal("open", state_of(store, KIM))
+      assert.equal("network", summary.failure.kind)
+      assert.is_true(summary.is_reported)
+      failed.now = NOW + 2 * DAY
+      assert.is_false(observe.run(store, failed).is_reported)
+      assert.is_true(run(store, NOW + 3 * DAY, {}, {}).is_reported) -- it responds again
+    end)
+
+    it("stores findings without evidence if the requests failed", function()
+      local summary = run(store, NOW, { user(KIM, NOW - DAY) })
+      assert.equal("failed", summary.row.requests)
+      assert.equal("server", summary.row.requests_error)
+      assert.equal("open", state_of(store, KIM))
+    end)
+
+    it("uses this machine's clock if the service says no time", function()
+      local list = lists.users(NOW, { user(KIM, NOW - DAY) })
+      getmetatable(list).__index.date = nil
+      local summary = run(store, NOW + 5, nil, {}, { users = list })
+      assert.is_true(summary.is_own_clock)
+      assert.equal(NOW + 5, summary.row.at)
+    end)
+
+    it("keeps tenants apart", function()
+      local other = "5f0b3c1e-0000-4000-8000-0000000000ab"
+      run(store, NOW, { user(KIM, NOW - DAY) })
+      local summary = run(store, NOW, { user(KIM, NOW - DAY) }, {}, { tenant = other })
+      assert.same({ "baseline" }, events_of(summary))
+      assert.equal("open", state_of(store, KIM))
+    end)
+
+    it("takes a guest as a user of the tenant that was asked", function()
+      local guest = user(KIM, NOW - DAY)
+      guest.tenant = "5f0b3c1e-0000-4000-8000-0000000000ff"
+      assert.same({ "new kim" }, events_of(run(store, NOW, { guest })))
+      assert.equal(guest.tenant, person_of(store, KIM).tenant_id)
+      assert.same({}, events_of(run(store, NOW + HOUR, { user(KIM, NOW - DAY) })))
+    end)
+  end)
+
+  describe(kind .. ": a user", function()
+    local store
+    before_each(function()
+      store = make()
+      run(store, NOW - 2 * DAY, {}, {})
+      run(store, NOW, { user(KIM, NOW - DAY) }, {})
+    end)
+
+    it("who is renamed is the same user", function()
+      local renamed = user(KIM:upper(), NOW - DAY, "kimberly@x.example")
+      assert.same({}, events_of(run(store, NOW + DAY, { renamed })))
+      assert.equal("kimberly@x.example", person_of(store, KIM).upn)
+    end)
+
+    it("who is deleted and created anew is lost and new; the name was known", function()
+      local anew = user(LEE, NOW + HOUR, "KIM@x.example")
+      local summary = run(store, NOW + DAY, { anew })
+      assert.same({ "new KIM", "lost kim" }, events_of(summary))
+      assert.equal(KIM, summary.events[1].known_as)
+      assert.is_nil(summary.events[2].known_as)
+    end)
+
+    it("who is back is told with the day on which the finding was closed", function()
+      run(store, NOW + 10 * DAY, {}, {})
+      assert.equal("quiet", state_of(store, KIM))
+      local summary = run(store, NOW + 11 * DAY, { user(KIM, NOW + 10 * DAY + HOUR) })
+      assert.same({ "back kim" }, events_of(summary))
+      assert.equal(NOW + 10 * DAY, summary.events[1].closed_at)
+      assert.equal(2, summary.events[1].episode)
+    end)
+
+    it("without an objectId is recognised by the upn", function()
+      assert.same({}, events_of(run(store, NOW + HOUR, { user(nil, NOW - DAY, "KIM@x.example") })))
+      assert.equal(NOW + HOUR, person_of(store, KIM).finding.seen)
+    end)
+
+    it("who comes with and without an objectId in one list is one user", function()
+      local summary = run(store, NOW + DAY, { user(nil, NOW + HOUR, "kim@x.example"),
+                                              user(KIM, NOW - DAY) })
+      assert.equal(1, summary.counts.again)
+      assert.equal(NOW + HOUR, person_of(store, KIM).finding.last_at)
+    end)
+
+    it("who was known by upn keeps the finding when the objectId appears", function()
+      run(store, NOW + HOUR, { user(KIM, NOW - DAY), user(nil, NOW, "Lee@x.example") })
+      assert.equal("open", state_of(store, "upn:lee@x.example"))
+      local users = { user(KIM, NOW - DAY), user(LEE, NOW) }
+      assert.same({}, events_of(run(store, NOW + DAY, users)))
+      assert.equal("open", state_of(store, LEE))
+      assert.is_nil(person_of(store, "upn:lee@x.example"))
+    end)
+
+    it("who was known by upn and by objectId is one user when both come together", function()
+      -- Kim gets a name that was never seen, and the list lacks the objectId for a day
+      local by_name = request(nil, NOW + HOUR, false, { upn = "kimberly@x.example" })
+      run(store, NOW + DAY, { user(KIM, NOW - DAY), user(nil, NOW + HOUR, "kimberly@x.example") },
+        { by_name })
+      local summary = run(store, NOW + 2 * DAY, { user(KIM, NOW + HOUR, "kimberly@x.example") })
+      assert.same({}, events_of(summary))
+      assert.is_nil(person_of(store, "upn:kimberly@x.example"))
+      local person = person_of(store, KIM)
+      assert.equal(NOW + HOUR, person.finding.last_at)
+      assert.equal(NOW - DAY, person.finding.first_at)
+      assert.equal(NOW + HOUR, store:evidence(person, 0, 0)[1].without)
+    end)
+
+    it("who was closed keeps the open finding of the upn as the next episode", function()
+      run(store, NOW + 10 * DAY, {}, {})
+      run(store, NOW + 11 * DAY, { user(nil, NOW + 10 * DAY + HOUR, "kimberly@x.example") }, {})
+      local summary = run(store, NOW + 12 * DAY, { user(KIM, NOW + 10 * DAY + HOUR,
+        "kimberly@x.example") })
+      assert.same({}, events_of(summary))
+      assert.equal(2, person_of(store, KIM).finding.episode)
+      assert.equal("open", state_of(store, KIM))
+    end)
+  end)
+
+  describe(kind .. ": the requests of a run", function()
+    local store
+    before_each(function()
+      store = make()
+      run(store, NOW - 2 * DAY, {}, {})
+    end)
+
+    -- How many requests are stored.
+    local function count()
+      local sum = 0
+      for _, row in ipairs(store:received(store:tenant(TENANT), 0)) do
+        sum = sum + row.received
+      end
+      return sum
     end
-    assert.same({ "lost kim" }, events_of(run(store, NOW + DAY, {}, {})))
-  end)
 
-  it("changes nothing if the users failed", function()
-    run(store, NOW, { user(KIM, NOW - DAY) })
-    local failed = { users_error = { kind = "network" } }
-    failed.tenant, failed.now = TENANT, NOW + DAY
-    local summary = observe.run(store, failed)
-    assert.equal("open", state_of(store, KIM))
-    assert.equal("network", summary.failure.kind)
-    assert.is_true(summary.is_reported)
-    failed.now = NOW + 2 * DAY
-    assert.is_false(observe.run(store, failed).is_reported)
-    assert.is_true(run(store, NOW + 3 * DAY, {}, {}).is_reported) -- it responds again
-  end)
-
-  it("stores findings without evidence if the requests failed", function()
-    local summary = run(store, NOW, { user(KIM, NOW - DAY) })
-    assert.equal("failed", summary.row.requests)
-    assert.equal("server", summary.row.requests_error)
-    assert.equal("open", state_of(store, KIM))
-  end)
-
-  it("uses this machine's clock if the service says no time", function()
-    local list = lists.users(NOW, { user(KIM, NOW - DAY) })
-    getmetatable(list).__index.date = nil
-    local summary = run(store, NOW + 5, nil, {}, { users = list })
-    assert.is_true(summary.is_own_clock)
-    assert.equal(NOW + 5, summary.row.at)
-  end)
-
-  it("keeps tenants apart", function()
-    local other = "5f0b3c1e-0000-4000-8000-0000000000ab"
-    run(store, NOW, { user(KIM, NOW - DAY) })
-    local summary = run(store, NOW, { user(KIM, NOW - DAY) }, {}, { tenant = other })
-    assert.same({ "baseline" }, events_of(summary))
-    assert.equal("open", state_of(store, KIM))
-  end)
-
-  it("takes a guest as a user of the tenant that was asked", function()
-    local guest = user(KIM, NOW - DAY)
-    guest.tenant = "5f0b3c1e-0000-4000-8000-0000000000ff"
-    assert.same({ "new kim" }, events_of(run(store, NOW, { guest })))
-    assert.equal(guest.tenant, person_of(store, KIM).tenant_id)
-    assert.same({}, events_of(run(store, NOW + HOUR, { user(KIM, NOW - DAY) })))
-  end)
-end)
-
-describe("a user", function()
-  local store
-  before_each(function()
-    store = stores.new()
-    run(store, NOW - 2 * DAY, {}, {})
-    run(store, NOW, { user(KIM, NOW - DAY) }, {})
-  end)
-
-  it("who is renamed is the same user", function()
-    local renamed = user(KIM:upper(), NOW - DAY, "kimberly@x.example")
-    assert.same({}, events_of(run(store, NOW + DAY, { renamed })))
-    assert.equal("kimberly@x.example", person_of(store, KIM).upn)
-  end)
-
-  it("who is deleted and created anew is lost and new; the name was known", function()
-    local anew = user(LEE, NOW + HOUR, "KIM@x.example")
-    local summary = run(store, NOW + DAY, { anew })
-    assert.same({ "new KIM", "lost kim" }, events_of(summary))
-    assert.equal(KIM, summary.events[1].known_as)
-    assert.is_nil(summary.events[2].known_as)
-  end)
-
-  it("who is back is told with the day on which the finding was closed", function()
-    run(store, NOW + 10 * DAY, {}, {})
-    assert.equal("quiet", state_of(store, KIM))
-    local summary = run(store, NOW + 11 * DAY, { user(KIM, NOW + 10 * DAY + HOUR) })
-    assert.same({ "back kim" }, events_of(summary))
-    assert.equal(NOW + 10 * DAY, summary.events[1].closed_at)
-    assert.equal(2, summary.events[1].episode)
-  end)
-
-  it("without an objectId is recognised by the upn", function()
-    assert.same({}, events_of(run(store, NOW + HOUR, { user(nil, NOW - DAY, "KIM@x.example") })))
-    assert.equal(NOW + HOUR, person_of(store, KIM).finding.seen)
-  end)
-
-  it("who comes with and without an objectId in one list is one user", function()
-    local summary = run(store, NOW + DAY, { user(nil, NOW + HOUR, "kim@x.example"),
-                                            user(KIM, NOW - DAY) })
-    assert.equal(1, summary.counts.again)
-    assert.equal(NOW + HOUR, person_of(store, KIM).finding.last_at)
-  end)
-
-  it("who was known by upn keeps the finding when the objectId appears", function()
-    run(store, NOW + HOUR, { user(KIM, NOW - DAY), user(nil, NOW, "Lee@x.example") })
-    assert.equal("open", state_of(store, "upn:lee@x.example"))
-    local users = { user(KIM, NOW - DAY), user(LEE, NOW) }
-    assert.same({}, events_of(run(store, NOW + DAY, users)))
-    assert.equal("open", state_of(store, LEE))
-    assert.is_nil(person_of(store, "upn:lee@x.example"))
-  end)
-
-  it("who was known by upn and by objectId is one user when both come together", function()
-    -- Kim gets a name that was never seen, and the list lacks the objectId for a day
-    local by_name = request(nil, NOW + HOUR, false, { upn = "kimberly@x.example" })
-    run(store, NOW + DAY, { user(KIM, NOW - DAY), user(nil, NOW + HOUR, "kimberly@x.example") },
-      { by_name })
-    local summary = run(store, NOW + 2 * DAY, { user(KIM, NOW + HOUR, "kimberly@x.example") })
-    assert.same({}, events_of(summary))
-    assert.is_nil(person_of(store, "upn:kimberly@x.example"))
-    local person = person_of(store, KIM)
-    assert.equal(NOW + HOUR, person.finding.last_at)
-    assert.equal(NOW - DAY, person.finding.first_at)
-    assert.equal(NOW + HOUR, store:evidence(person, 0, 0)[1].without)
-  end)
-
-  it("who was closed keeps the open finding of the upn as the next episode", function()
-    run(store, NOW + 10 * DAY, {}, {})
-    run(store, NOW + 11 * DAY, { user(nil, NOW + 10 * DAY + HOUR, "kimberly@x.example") }, {})
-    local summary = run(store, NOW + 12 * DAY, { user(KIM, NOW + 10 * DAY + HOUR,
-      "kimberly@x.example") })
-    assert.same({}, events_of(summary))
-    assert.equal(2, person_of(store, KIM).finding.episode)
-    assert.equal("open", state_of(store, KIM))
-  end)
-end)
-
-describe("the requests of a run", function()
-  local store
-  before_each(function()
-    store = stores.new()
-    run(store, NOW - 2 * DAY, {}, {})
-  end)
-
-  local function stored()
-    local rows = {}
-    for _, row in pairs(store:requests(store:tenant(TENANT))) do
-      rows[#rows + 1] = row
+    local function requests_of(id)
+      local rows = {}
+      for row in store:requests_of(person_of(store, id)) do
+        rows[#rows + 1] = row
+      end
+      return rows
     end
-    return rows
-  end
 
-  it("are stored without user and address if the user has no finding", function()
-    run(store, NOW, {}, { request(KIM, NOW - HOUR, true) })
-    local rows = stored()
-    assert.equal(1, #rows)
-    assert.is_nil(rows[1].person)
-    assert.is_nil(rows[1].ip)
-    assert.equal(SYNC, rows[1].application)
+    it("are stored without user and address if the user has no finding", function()
+      run(store, NOW, {}, { request(KIM, NOW - HOUR, true) })
+      assert.equal(1, count())
+      assert.is_nil(person_of(store, KIM))
+      run(store, NOW + HOUR, { user(KIM, NOW) }, {})
+      assert.same({}, requests_of(KIM))
+    end)
+
+    it("get user and address once the user has a finding, and lose them no more", function()
+      local seen = request(KIM, NOW - HOUR, false)
+      run(store, NOW, {}, { seen })
+      run(store, NOW + HOUR, { user(KIM, NOW - HOUR) }, { seen })
+      run(store, NOW + 10 * DAY, {}, { seen })
+      assert.equal(1, count())
+      assert.same({ { at = NOW - HOUR, application = SYNC, ip = "192.0.2.7", mfa = false,
+                      operation = "Get /v{version}/customers" } }, requests_of(KIM))
+    end)
+
+    it("are all stored with user and address on request", function()
+      run(store, NOW, {}, { request(KIM, NOW - HOUR, true) }, { keep_all = true })
+      assert.equal("192.0.2.7", requests_of(KIM)[1].ip)
+      assert.is_nil(state_of(store, KIM))
+      assert.same({ "new kim" }, events_of(run(store, NOW + HOUR, { user(KIM, NOW) })))
+    end)
+
+    it("of a user who is known by upn count for this user", function()
+      local by_upn = { user(nil, NOW - DAY, "kim@x.example") }
+      run(store, NOW, by_upn, { request(KIM, NOW - DAY, false), request(KIM, NOW - HOUR, true) })
+      assert.equal("healing", state_of(store, "upn:kim@x.example"))
+    end)
+
+    it("without an id count once", function()
+      local nameless = request(KIM, NOW - HOUR, true, { id = "" })
+      nameless.id = nil
+      run(store, NOW, {}, { nameless, request(KIM, NOW - HOUR, true) })
+      run(store, NOW + HOUR, {}, { nameless })
+      assert.equal(2, count())
+    end)
+
+    it("without a readable time are counted", function()
+      assert.equal(1, run(store, NOW, {}, { request(KIM, "soon", true) }).row.requests_without_time)
+    end)
+
+    it("tell the gap behind the last run, and when to run again", function()
+      run(store, NOW, {}, { request(KIM, NOW - HOUR, true) })
+      local cut = lists.requests(NOW + DAY, { request(KIM, NOW + 23 * HOUR, true),
+                                              request(KIM, NOW + 19 * HOUR, true) },
+        { truncated = true })
+      local row = run(store, NOW + DAY, {}, nil, { requests = cut }).row
+      assert.same({ NOW, NOW + 19 * HOUR }, { row.gap_from, row.gap_to })
+      assert.equal(NOW + 26 * HOUR, row.next_at)
+      assert.equal(NOW + 19 * HOUR, store:tenant(TENANT).coverage.from)
+    end)
   end)
 
-  it("get user and address once the user has a finding, and lose them no more", function()
-    local seen = request(KIM, NOW - HOUR, false)
-    run(store, NOW, {}, { seen })
-    run(store, NOW + HOUR, { user(KIM, NOW - HOUR) }, { seen })
-    run(store, NOW + 10 * DAY, {}, { seen })
-    local rows = stored()
-    assert.equal(1, #rows)
-    assert.equal("192.0.2.7", rows[1].ip)
-    assert.truthy(rows[1].person)
+  describe(kind .. ": adoption in a run", function()
+    it("is stored by day and application; the newest answer counts", function()
+      local store = make()
+      for i, total in ipairs { 4, 9 } do
+        local list = lists.adoption(NOW, { { day = "2026-11-28", application = SYNC:upper(),
+                                             name = "Billing Sync", with_mfa = 3, total = total } })
+        run(store, NOW + i, {}, {}, { adoption = list })
+      end
+      assert.same({ { day = 1795824000, application = SYNC, received = 0, with_mfa = 3,
+                      total = 9 } }, store:received(store:tenant(TENANT), 0))
+      assert.same({ [SYNC] = "Billing Sync" }, store:application_names())
+    end)
   end)
 
-  it("are all stored with user and address on request", function()
-    run(store, NOW, {}, { request(KIM, NOW - HOUR, true) }, { keep_all = true })
-    assert.equal("192.0.2.7", stored()[1].ip)
-    assert.is_nil(state_of(store, KIM))
-    assert.same({ "new kim" }, events_of(run(store, NOW + HOUR, { user(KIM, NOW) })))
-  end)
+  describe(kind .. ": an exception in a run", function()
+    local store
+    before_each(function()
+      store = make()
+      run(store, NOW - 2 * DAY, {}, {})
+    end)
 
-  it("of a user who is known by upn count for this user", function()
-    local by_upn = { user(nil, NOW - DAY, "kim@x.example") }
-    run(store, NOW, by_upn, { request(KIM, NOW - DAY, false), request(KIM, NOW - HOUR, true) })
-    assert.equal("healing", state_of(store, "upn:kim@x.example"))
-  end)
-
-  it("without an id count once", function()
-    local nameless = request(KIM, NOW - HOUR, true, { id = "" })
-    nameless.id = nil
-    run(store, NOW, {}, { nameless, request(KIM, NOW - HOUR, true) })
-    run(store, NOW + HOUR, {}, { nameless })
-    assert.equal(2, #stored())
-  end)
-
-  it("without a readable time are counted", function()
-    assert.equal(1, run(store, NOW, {}, { request(KIM, "soon", true) }).row.requests_without_time)
-  end)
-
-  it("tell the gap behind the last run, and when to run again", function()
-    run(store, NOW, {}, { request(KIM, NOW - HOUR, true) })
-    local cut = lists.requests(NOW + DAY, { request(KIM, NOW + 23 * HOUR, true),
-                                            request(KIM, NOW + 19 * HOUR, true) },
-      { truncated = true })
-    local row = run(store, NOW + DAY, {}, nil, { requests = cut }).row
-    assert.same({ NOW, NOW + 19 * HOUR }, { row.gap_from, row.gap_to })
-    assert.equal(NOW + 26 * HOUR, row.next_at)
-    assert.equal(NOW + 19 * HOUR, store:tenant(TENANT).coverage.from)
-  end)
-end)
-
-describe("adoption in a run", function()
-  it("is stored by day and application; the newest answer counts", function()
-    local store = stores.new()
-    for i, total in ipairs { 4, 9 } do
-      local list = lists.adoption(NOW, { { day = "2026-11-28", application = SYNC:upper(),
-                                           name = "Billing Sync", with_mfa = 3, total = total } })
-      run(store, NOW + i, {}, {}, { adoption = list })
+    local function except(text)
+      return { exceptions = assert(exceptions.parse(text, NOW)) }
     end
-    local _, row = next(store:adoption(store:tenant(TENANT)))
-    assert.same({ day = 1795824000, application = SYNC, with_mfa = 3, total = 9 }, row)
-    assert.equal("Billing Sync", store.data.names[SYNC])
+
+    local UNTIL = except "kim@x.example * 2026-11-29 break-glass"
+
+    it("is stored with the finding and its events", function()
+      local summary = run(store, NOW, { user(KIM, NOW - DAY) }, {}, UNTIL)
+      assert.same({ "new kim" }, events_of(summary))
+      assert.is_true(summary.events[1].excepted)
+      assert.equal(1, summary.counts.excepted)
+      assert.equal("break-glass", person_of(store, KIM).finding.exception.why)
+    end)
+
+    it("that ends is told", function()
+      run(store, NOW, { user(KIM, NOW - DAY) }, {}, UNTIL)
+      local summary = run(store, NOW + 2 * DAY, { user(KIM, NOW - DAY) }, {}, UNTIL)
+      assert.same({ "ended kim" }, events_of(summary))
+      assert.is_false(summary.events[1].excepted)
+      assert.is_nil(person_of(store, KIM).finding.exception)
+      assert.same({}, events_of(run(store, NOW + 3 * DAY, { user(KIM, NOW - DAY) }, {}, UNTIL)))
+    end)
+
+    it("that ends while the user is not listed is told too", function()
+      run(store, NOW, { user(KIM, NOW - 4 * DAY) }, {}, UNTIL)
+      local summary = run(store, NOW + 2.5 * DAY, {}, {}, UNTIL)
+      assert.same({ "ended kim" }, events_of(summary))
+    end)
+
+    it("stays with a finding that is closed while it holds", function()
+      run(store, NOW, { user(KIM, NOW - DAY) }, {}, UNTIL)
+      local summary = run(store, NOW + HOUR, {}, {}, UNTIL)
+      assert.is_true(summary.events[1].excepted)
+      assert.equal("break-glass", person_of(store, KIM).finding.exception.why)
+    end)
+
+    it("is bound to the user, also when the objectId appears", function()
+      run(store, NOW, { user(nil, NOW - DAY, "kim@x.example") }, {}, UNTIL)
+      run(store, NOW + 1, { user(KIM, NOW - DAY) }, {}, UNTIL)
+      run(store, NOW + 2, { user(KIM, NOW - DAY, "kimberly@x.example") }, {}, UNTIL)
+      assert.equal("break-glass", person_of(store, KIM).finding.exception.why)
+      local summary = run(store, NOW + 3, { user(KIM, NOW - DAY, "kimberly@x.example"),
+                                            user(LEE, NOW, "kim@x.example") }, {}, UNTIL)
+      assert.equal(1, #summary.warnings)
+      assert.is_nil(person_of(store, LEE).finding.exception)
+    end)
+
+    it("of an application holds if all sign-ins came through it", function()
+      local of_application = except("app:" .. SYNC .. " * 2026-12-29 vendor")
+      local requests = { request(KIM, NOW - DAY, false) }
+      run(store, NOW, { user(KIM, NOW - DAY), user(LEE, NOW - DAY) }, requests, of_application)
+      assert.equal("vendor", person_of(store, KIM).finding.exception.why)
+      assert.is_nil(person_of(store, LEE).finding.exception)
+      run(store, NOW + DAY, { user(KIM, NOW + HOUR) }, requests, of_application) -- by the portal
+      assert.is_nil(person_of(store, KIM).finding.exception)
+    end)
+
+    it("counts in the number of a baseline", function()
+      store = make()
+      local summary = run(store, NOW, { user(KIM, NOW - DAY), user(LEE, NOW - DAY) }, {}, UNTIL)
+      assert.equal(2, summary.events[1].count)
+      assert.equal(1, summary.events[1].excepted_count)
+    end)
   end)
-end)
-
-describe("an exception in a run", function()
-  local store
-  before_each(function()
-    store = stores.new()
-    run(store, NOW - 2 * DAY, {}, {})
-  end)
-
-  local function except(text)
-    return { exceptions = assert(exceptions.parse(text, NOW)) }
-  end
-
-  local UNTIL = except "kim@x.example * 2026-11-29 break-glass"
-
-  it("is stored with the finding and its events", function()
-    local summary = run(store, NOW, { user(KIM, NOW - DAY) }, {}, UNTIL)
-    assert.same({ "new kim" }, events_of(summary))
-    assert.is_true(summary.events[1].excepted)
-    assert.equal(1, summary.counts.excepted)
-    assert.equal("break-glass", person_of(store, KIM).finding.exception.why)
-  end)
-
-  it("that ends is told", function()
-    run(store, NOW, { user(KIM, NOW - DAY) }, {}, UNTIL)
-    local summary = run(store, NOW + 2 * DAY, { user(KIM, NOW - DAY) }, {}, UNTIL)
-    assert.same({ "ended kim" }, events_of(summary))
-    assert.is_false(summary.events[1].excepted)
-    assert.is_nil(person_of(store, KIM).finding.exception)
-    assert.same({}, events_of(run(store, NOW + 3 * DAY, { user(KIM, NOW - DAY) }, {}, UNTIL)))
-  end)
-
-  it("that ends while the user is not listed is told too", function()
-    run(store, NOW, { user(KIM, NOW - 4 * DAY) }, {}, UNTIL)
-    local summary = run(store, NOW + 2.5 * DAY, {}, {}, UNTIL)
-    assert.same({ "ended kim" }, events_of(summary))
-  end)
-
-  it("stays with a finding that is closed while it holds", function()
-    run(store, NOW, { user(KIM, NOW - DAY) }, {}, UNTIL)
-    local summary = run(store, NOW + HOUR, {}, {}, UNTIL)
-    assert.is_true(summary.events[1].excepted)
-    assert.equal("break-glass", person_of(store, KIM).finding.exception.why)
-  end)
-
-  it("is bound to the user, also when the objectId appears", function()
-    run(store, NOW, { user(nil, NOW - DAY, "kim@x.example") }, {}, UNTIL)
-    run(store, NOW + 1, { user(KIM, NOW - DAY) }, {}, UNTIL)
-    run(store, NOW + 2, { user(KIM, NOW - DAY, "kimberly@x.example") }, {}, UNTIL)
-    assert.equal("break-glass", person_of(store, KIM).finding.exception.why)
-    local summary = run(store, NOW + 3, { user(KIM, NOW - DAY, "kimberly@x.example"),
-                                          user(LEE, NOW, "kim@x.example") }, {}, UNTIL)
-    assert.equal(1, #summary.warnings)
-    assert.is_nil(person_of(store, LEE).finding.exception)
-  end)
-
-  it("of an application holds if all sign-ins came through it", function()
-    local of_application = except("app:" .. SYNC .. " * 2026-12-29 vendor")
-    local requests = { request(KIM, NOW - DAY, false) }
-    run(store, NOW, { user(KIM, NOW - DAY), user(LEE, NOW - DAY) }, requests, of_application)
-    assert.equal("vendor", person_of(store, KIM).finding.exception.why)
-    assert.is_nil(person_of(store, LEE).finding.exception)
-    run(store, NOW + DAY, { user(KIM, NOW + HOUR) }, requests, of_application) -- by the portal
-    assert.is_nil(person_of(store, KIM).finding.exception)
-  end)
-
-  it("counts in the number of a baseline", function()
-    store = stores.new()
-    local summary = run(store, NOW, { user(KIM, NOW - DAY), user(LEE, NOW - DAY) }, {}, UNTIL)
-    assert.equal(2, summary.events[1].count)
-    assert.equal(1, summary.events[1].excepted_count)
-  end)
-end)
+end

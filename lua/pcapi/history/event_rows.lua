@@ -1,0 +1,102 @@
+--- The part of the store that has runs, events and readers, and that deletes.
+-- @module pcapi.history.event_rows
+local retention = require "pcapi.history.retention"
+local row_values = require "pcapi.history.row_values"
+
+local flag, text, with_flags = row_values.flag, row_values.text, row_values.with_flags
+
+local LAST = 2 ^ 53 -- more than any id of an event
+
+local Rows = {}
+
+function Rows:add_run(tenant, r)
+  self.db:run("INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    tenant.key, r.at, r.users, r.users_from, r.users_error, r.unidentified, r.requests,
+    r.requests_from, r.requests_error, r.requests_without_time, r.gap_from, r.gap_to, r.next_at,
+    r.adoption, r.adoption_error)
+end
+
+function Rows:runs(tenant)
+  local runs = {}
+  for row in self.db:rows("SELECT * FROM run WHERE tenant = ? ORDER BY at", tenant.key) do
+    row.tenant = nil
+    runs[#runs + 1] = row
+  end
+  return runs
+end
+
+function Rows:newest_event(tenant)
+  return self.db:row("SELECT max(event) AS newest FROM event WHERE tenant = ?", tenant.key).newest
+    or 0
+end
+
+function Rows:add_event(tenant, e)
+  return self.db:row([[
+    INSERT INTO event VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING event]],
+    tenant.key, e.at, e.kind, e.person and e.person.key, e.episode, e.last_at, e.mfa_at,
+    e.closed_at, e.was, text(e.known_as), flag(e.excepted), e.count, e.excepted_count).event
+end
+
+local function event_of(self, row)
+  local event = with_flags({
+    id = row.event, at = row.at, kind = row.kind, episode = row.episode, last_at = row.last_at,
+    mfa_at = row.mfa_at, closed_at = row.closed_at, was = row.was, known_as = row.known_as,
+    excepted = row.excepted, count = row.count, excepted_count = row.excepted_count,
+  }, "excepted")
+  event.person = row.person and self:person_by_key(row.person) or nil
+  return event
+end
+
+function Rows:events(tenant, after)
+  local events = {}
+  for row in self.db:rows("SELECT * FROM event WHERE tenant = ? AND event > ? ORDER BY event",
+    tenant.key, after) do
+    events[#events + 1] = event_of(self, row)
+  end
+  return events
+end
+
+function Rows:reader(tenant, name)
+  local row = self.db:row("SELECT name, told, claimed, reminded, reminding, is_late FROM reader "
+    .. "WHERE tenant = ? AND name = ?", tenant.key, name)
+  return row and with_flags(row, "is_late")
+end
+
+function Rows:save_reader(tenant, reader)
+  self.db:run("INSERT OR REPLACE INTO reader VALUES (?, ?, ?, ?, ?, ?, ?)", tenant.key,
+    reader.name, reader.told, reader.claimed, reader.reminded, reader.reminding,
+    flag(reader.is_late))
+end
+
+-- Deletes the events of a tenant that are over.
+local function prune_events(self, tenant, limits)
+  local told = self.db:row("SELECT min(told) AS told FROM reader WHERE tenant = ?", tenant.key).told
+  return self.db:run("DELETE FROM event WHERE tenant = ?1 AND (at < ?2 OR at < ?3 "
+    .. "AND event <= ?4)", tenant.key, limits.events_untold, limits.events, told or LAST)
+end
+
+function Rows:prune(tenant, limits)
+  local db, key = self.db, tenant.key
+  local counts = {
+    requests = db:run("DELETE FROM request WHERE tenant = ? AND at < ?", key, limits.requests),
+    findings = db:run("DELETE FROM finding WHERE tenant = ? AND closed < ?", key, limits.findings),
+    runs = db:run("DELETE FROM run WHERE tenant = ? AND at < ?", key, limits.runs),
+    events = prune_events(self, tenant, limits),
+  }
+  counts.people = db:run([[
+    DELETE FROM person WHERE tenant = ? AND NOT EXISTS (
+        SELECT 1 FROM finding WHERE person = person.person)
+      AND NOT EXISTS (SELECT 1 FROM request WHERE person = person.person)]], key)
+  tenant.coverage = retention.covered(tenant.coverage, limits)
+  self:save_tenant(tenant)
+  return counts
+end
+
+function Rows:forget(tenant, person)
+  self.db:run("UPDATE request SET person = NULL, ip = NULL WHERE person = ?", person.key)
+  self.db:run("UPDATE event SET known_as = NULL WHERE known_as = ?", person.id)
+  self.db:run("DELETE FROM binding WHERE tenant = ? AND id = ?", tenant.key, person.id)
+  self.db:run("DELETE FROM person WHERE person = ?", person.key)
+end
+
+return Rows

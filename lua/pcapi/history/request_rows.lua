@@ -1,0 +1,115 @@
+--- The part of the store that has requests, adoption and applications.
+-- @module pcapi.history.request_rows
+local row_values = require "pcapi.history.row_values"
+local sqlite = require "pcapi.sqlite"
+
+local flag, text = row_values.flag, row_values.text
+
+local CACHED = 10000 -- numbers of applications and operations that are remembered
+
+local INSERT = {
+  application = "INSERT INTO application (id) VALUES (?) ON CONFLICT DO NOTHING",
+  operation = "INSERT INTO operation (name) VALUES (?) ON CONFLICT DO NOTHING",
+}
+local SELECT = {
+  application = "SELECT application AS number FROM application WHERE id = ?",
+  operation = "SELECT operation AS number FROM operation WHERE name = ?",
+}
+
+local Rows = {}
+
+-- The number of an application or operation, which is stored once.
+local function number_of(self, kind, value)
+  local numbers = self.numbers
+  if not numbers or numbers.count == CACHED then -- names that differ each time: begin anew
+    numbers = { application = {}, operation = {}, count = 0 }
+    self.numbers = numbers
+  end
+  local number = numbers[kind][value]
+  if not number then
+    self.db:run(INSERT[kind], value)
+    number = self.db:row(SELECT[kind], value).number
+    numbers[kind][value], numbers.count = number, numbers.count + 1
+  end
+  return number
+end
+
+function Rows:add_request(tenant, request)
+  local mfa, operation = request.mfa, text(request.operation)
+  self.db:run([[
+    INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET person = excluded.person, ip = excluded.ip
+      WHERE person IS NULL AND excluded.person IS NOT NULL]],
+    tenant.key, request.at, sqlite.blob(request.id), request.person and request.person.key,
+    number_of(self, "application", text(request.application)),
+    operation and number_of(self, "operation", operation), text(request.ip),
+    type(mfa) == "boolean" and flag(mfa) or nil)
+end
+
+function Rows:evidence(person, from, after)
+  local rows = {}
+  for row in self.db:rows([[
+    SELECT a.id AS application, max(CASE mfa WHEN 0 THEN at END) AS "without",
+      max(CASE mfa WHEN 1 THEN at END) AS "with",
+      min(CASE WHEN mfa = 1 AND at > ? THEN at END) AS with_after
+    FROM request JOIN application a USING (application)
+    WHERE person = ? AND at >= ? GROUP BY a.id ORDER BY a.id]], after, person.key, from) do
+    rows[#rows + 1] = row
+  end
+  return rows
+end
+
+function Rows:requests_of(person)
+  local rows = self.db:rows([[
+    SELECT at, a.id AS application, o.name AS operation, ip, mfa
+    FROM request JOIN application a USING (application) LEFT JOIN operation o USING (operation)
+    WHERE person = ? ORDER BY at DESC]], person.key)
+  return function()
+    local row = rows()
+    if row and row.mfa then
+      row.mfa = row.mfa == 1
+    end
+    return row
+  end
+end
+
+function Rows:save_adoption(tenant, row)
+  self.db:run([[
+    INSERT INTO adoption VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET with_mfa = excluded.with_mfa, total = excluded.total]],
+    tenant.key, row.day, number_of(self, "application", text(row.application)), row.with_mfa,
+    row.total)
+end
+
+function Rows:received(tenant, from)
+  local rows = {}
+  for row in self.db:rows([[
+    SELECT c.day, a.id AS application, sum(received) AS received, sum(with_mfa) AS with_mfa,
+      sum(total) AS total
+    FROM (SELECT at - at % 86400 AS day, application, count(*) AS received, NULL AS with_mfa,
+            NULL AS total
+          FROM request WHERE tenant = ?1 AND at >= ?2 GROUP BY 1, 2
+          UNION ALL SELECT day, application, 0, with_mfa, total
+          FROM adoption WHERE tenant = ?1 AND day >= ?2) c
+    JOIN application a USING (application) GROUP BY c.day, a.id ORDER BY c.day, a.id]],
+    tenant.key, from) do
+    rows[#rows + 1] = row
+  end
+  return rows
+end
+
+function Rows:name_application(id, name)
+  number_of(self, "application", text(id))
+  self.db:run("UPDATE application SET name = ?2 WHERE id = ?1 AND name IS NOT ?2", text(id),
+    text(name))
+end
+
+function Rows:application_names()
+  local names = {}
+  for row in self.db:rows "SELECT id, name FROM application WHERE name IS NOT NULL" do
+    names[row.id] = row.name
+  end
+  return names
+end
+
+return Rows

@@ -1,0 +1,247 @@
+--- The store of a history in SQLite. `pcapi.history` says what each function does.
+-- @module pcapi.history.store
+local errors = require "pcapi.error"
+local identity = require "pcapi.history.identity"
+local event_rows = require "pcapi.history.event_rows"
+local request_rows = require "pcapi.history.request_rows"
+local row_values = require "pcapi.history.row_values"
+local schema = require "pcapi.history.schema"
+local sqlite = require "pcapi.sqlite"
+
+local M = {}
+
+local PATIENCE = 30 -- seconds to wait for another process that writes
+
+local flag, text, with_flags = row_values.flag, row_values.text, row_values.with_flags
+
+local Store = {}
+Store.__index = Store
+Store.__name = "pcapi.history.store"
+
+local function failure(message, kind, remedy)
+  if errors.is(message) then
+    return nil, message
+  end
+  return errors.fail { kind = "store", message = tostring(message), hint = remedy, code = kind }
+end
+
+-- What a transaction returned, with an error object for a failure of the database.
+local function finish(self, result, second, kind, remedy)
+  self.is_over = true
+  if result == nil and second ~= nil then
+    self.numbers = nil -- they may have been rolled back
+    return failure(second, kind, remedy)
+  end
+  return result, second
+end
+
+--- Opens a history.
+-- @tparam string path of the file
+-- @tparam[opt] table options `create` (default true: a missing file is made)
+-- @treturn[1] table
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind store
+function M.open(path, options)
+  local db, message, kind, remedy = sqlite.open(path, {
+    application_id = schema.APPLICATION_ID, busy_timeout = PATIENCE,
+    create = not options or options.create ~= false,
+  })
+  if not db then
+    return failure(message, kind, remedy)
+  end
+  local self = setmetatable({ db = db, is_over = true }, Store)
+  local ok, err = self:transaction(function()
+    return schema.migrate(db)
+  end)
+  if not ok then
+    db:close()
+    return nil, err
+  end
+  return self
+end
+
+function Store:close()
+  self.db:close()
+end
+
+function Store:transaction(run)
+  if not self.is_over then -- an error ended the last one
+    self.numbers = nil
+  end
+  self.is_over = false
+  return finish(self, self.db:transaction(run))
+end
+
+function Store:read(run)
+  return finish(self, self.db:read(run))
+end
+
+local function tenant_of(row)
+  local tenant = {
+    key = row.tenant, id = row.id, name = row.name, at = row.at, asked = row.asked,
+    has_baseline = row.has_baseline == 1,
+  }
+  if row.covered_from then
+    tenant.coverage = { from = row.covered_from, to = row.covered_to, newest = row.covered_newest }
+  end
+  if row.failure_kind then
+    tenant.failure = { kind = row.failure_kind, since = row.failure_since,
+                       reported = row.failure_reported }
+  end
+  return tenant
+end
+
+function Store:tenant(id)
+  local row = self.db:row("SELECT * FROM tenant WHERE id = ?", id)
+  return row and tenant_of(row)
+end
+
+function Store:tenants()
+  local all = {}
+  for row in self.db:rows "SELECT * FROM tenant ORDER BY id" do
+    all[#all + 1] = tenant_of(row)
+  end
+  return all
+end
+
+function Store:save_tenant(tenant)
+  local covered, failed = tenant.coverage or {}, tenant.failure or {}
+  tenant.key = self.db:row([[
+    INSERT INTO tenant VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (tenant) DO UPDATE SET name = excluded.name, at = excluded.at,
+      asked = excluded.asked, has_baseline = excluded.has_baseline,
+      covered_from = excluded.covered_from, covered_to = excluded.covered_to,
+      covered_newest = excluded.covered_newest, failure_kind = excluded.failure_kind,
+      failure_since = excluded.failure_since, failure_reported = excluded.failure_reported
+    RETURNING tenant]],
+    tenant.key, tenant.id, text(tenant.name), tenant.at, tenant.asked, flag(tenant.has_baseline),
+    covered.from, covered.to, covered.newest, failed.kind, failed.since, failed.reported).tenant
+end
+
+local FINDING = "f.episode, f.state, f.first_at, f.last_at, f.is_exact, f.times, f.mfa_at, "
+  .. "f.opened, f.seen, f.closed, f.is_visible, f.exception_who, f.exception_tenant, "
+  .. "f.exception_ends, f.exception_why"
+local PERSON = "p.person, p.id, p.upn, p.tenant_id, " .. FINDING .. [[
+  FROM person p LEFT JOIN finding f ON f.person = p.person
+    AND f.episode = (SELECT max(episode) FROM finding WHERE person = p.person) ]]
+
+local function finding_of(row)
+  local finding = with_flags({
+    episode = row.episode, state = row.state, first_at = row.first_at, last_at = row.last_at,
+    is_exact = row.is_exact, times = row.times, mfa_at = row.mfa_at, opened = row.opened,
+    seen = row.seen, closed = row.closed, is_visible = row.is_visible,
+  }, "is_exact", "is_visible")
+  finding.exception = row.exception_who and {
+    who = row.exception_who, tenant = row.exception_tenant, ends = row.exception_ends,
+    why = row.exception_why } or nil
+  return finding
+end
+
+local function person_of(row)
+  return row and { key = row.person, id = row.id, upn = row.upn, tenant_id = row.tenant_id,
+                   finding = row.episode and finding_of(row) or nil }
+end
+
+local function people(self, ...)
+  local found = {}
+  for row in self.db:rows(...) do
+    found[#found + 1] = person_of(row)
+  end
+  return found
+end
+
+function Store:person(tenant, id)
+  return person_of(self.db:row("SELECT " .. PERSON .. "WHERE p.tenant = ? AND p.id = ?",
+    tenant.key, text(id)))
+end
+
+-- The person of a row of another table.
+function Store:person_by_key(key)
+  return person_of(self.db:row("SELECT " .. PERSON .. "WHERE p.person = ?", key))
+end
+
+function Store:people(tenant)
+  return people(self, "SELECT " .. PERSON .. "WHERE p.tenant = ? ORDER BY p.id", tenant.key)
+end
+
+function Store:people_named(tenant, upn)
+  return people(self, "SELECT " .. PERSON .. "WHERE p.tenant = ? AND p.name = ? ORDER BY p.id",
+    tenant.key, text(identity.upn(upn)))
+end
+
+function Store:open_people(tenant)
+  return people(self, "SELECT p.person, p.id, p.upn, p.tenant_id, " .. FINDING .. [[
+    FROM finding f JOIN person p ON p.person = f.person
+    WHERE f.tenant = ? AND f.closed IS NULL ORDER BY p.id]], tenant.key)
+end
+
+function Store:save_person(tenant, person)
+  person.key = self.db:row([[
+    INSERT INTO person VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (person) DO UPDATE SET id = excluded.id, upn = excluded.upn, name = excluded.name,
+      tenant_id = excluded.tenant_id
+    RETURNING person]],
+    person.key, tenant.key, text(person.id), text(person.upn), text(identity.upn(person.upn)),
+    text(person.tenant_id)).person
+end
+
+function Store:absorb(_, old, into)
+  self.db:run("UPDATE request SET person = ? WHERE person = ?", into.key, old.key)
+  self.db:run("UPDATE event SET person = ? WHERE person = ?", into.key, old.key)
+  self.db:run("DELETE FROM person WHERE person = ?", old.key)
+end
+
+function Store:save_finding(tenant, person, f)
+  local exception = f.exception or {}
+  self.db:run([[
+    INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (person, episode) DO UPDATE SET state = excluded.state,
+      first_at = excluded.first_at, last_at = excluded.last_at, is_exact = excluded.is_exact,
+      times = excluded.times, mfa_at = excluded.mfa_at, opened = excluded.opened,
+      seen = excluded.seen, closed = excluded.closed, is_visible = excluded.is_visible,
+      exception_who = excluded.exception_who, exception_tenant = excluded.exception_tenant,
+      exception_ends = excluded.exception_ends, exception_why = excluded.exception_why]],
+    person.key, f.episode, tenant.key, f.state, f.first_at, f.last_at, flag(f.is_exact), f.times,
+    f.mfa_at, f.opened, f.seen, f.closed, flag(f.is_visible), text(exception.who),
+    text(exception.tenant), exception.ends, text(exception.why))
+  person.finding = f
+end
+
+function Store:findings(person)
+  local found = {}
+  for row in self.db:rows("SELECT " .. FINDING .. " FROM finding f WHERE person = ? "
+    .. "ORDER BY episode", person.key) do
+    found[#found + 1] = finding_of(row)
+  end
+  return found
+end
+
+function Store:bindings(tenant)
+  local bindings = {}
+  for row in self.db:rows("SELECT upn, id FROM binding WHERE tenant = ?", tenant.key) do
+    bindings[row.upn] = row.id
+  end
+  return bindings
+end
+
+function Store:save_bindings(tenant, bindings)
+  local before = self:bindings(tenant)
+  for upn in pairs(before) do
+    if not bindings[upn] then
+      self.db:run("DELETE FROM binding WHERE tenant = ? AND upn = ?", tenant.key, upn)
+    end
+  end
+  for upn, id in pairs(bindings) do
+    if before[upn] ~= id then
+      self.db:run("INSERT OR REPLACE INTO binding VALUES (?, ?, ?)", tenant.key, upn, text(id))
+    end
+  end
+end
+
+for _, rows in ipairs { request_rows, event_rows } do
+  for name, method in pairs(rows) do
+    Store[name] = method
+  end
+end
+
+return M
