@@ -18,11 +18,8 @@ local Store = {}
 Store.__index = Store
 Store.__name = "pcapi.history.store"
 
-local function failure(message, kind, remedy)
-  if errors.is(message) then
-    return nil, message
-  end
-  return errors.fail { kind = "store", message = tostring(message), hint = remedy, code = kind }
+local function fail(message, kind, remedy)
+  return errors.fail { kind = "store", message = message, hint = remedy, code = kind }
 end
 
 -- What a transaction returned, with an error object for a failure of the database.
@@ -30,7 +27,9 @@ local function finish(self, result, second, kind, remedy)
   self.is_over = true
   if result == nil and second ~= nil then
     self.numbers = nil -- they may have been rolled back
-    return failure(second, kind, remedy)
+    if kind then -- of the database, not of the function
+      return fail(second, kind, remedy)
+    end
   end
   return result, second
 end
@@ -47,7 +46,7 @@ function M.open(path, options)
     create = not options or options.create ~= false,
   })
   if not db then
-    return failure(message, kind, remedy)
+    return fail(message, kind, remedy)
   end
   local self = setmetatable({ db = db, is_over = true }, Store)
   local ok, err = self:transaction(function()

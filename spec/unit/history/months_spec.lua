@@ -3,7 +3,7 @@
 local lists = require "spec.support.history_lists"
 local model = require "spec.support.history_model"
 local observe = require "pcapi.history.observe"
-local stores = require "spec.support.history_store"
+local stores = require "spec.support.history_stores"
 local told = require "pcapi.history.told"
 local world = require "spec.support.history_world"
 
@@ -73,13 +73,12 @@ local function findings_of(store, tenant, expected, numbers)
     of_model[person.number] = { finding.state, finding.episode, finding.L, finding.times,
                                 finding.closed or 0, finding.mfa_at or 0, finding.visible }
   end
-  for _, stored in pairs(store.data.people) do
-    local finding = stored.findings[#stored.findings]
-    of_history[numbers[stored.row.id]] = finding and {
+  for _, person in ipairs(tenant and store:people(tenant) or {}) do
+    local finding = person.finding
+    of_history[numbers[person.id]] = finding and {
       finding.state, finding.episode, finding.last_at, finding.times, finding.closed or 0,
       finding.mfa_at or 0, finding.is_visible }
   end
-  assert(tenant)
   return of_history, of_model
 end
 
@@ -123,23 +122,22 @@ end
 
 -- A run that breaks off within its transaction leaves nothing.
 local function break_off(store, options, name)
-  local before = {}
-  for key, stored in pairs(store.data.people) do
-    before[key] = stored.row.id .. #stored.findings
-  end
+  local tenant = store:tenant(TENANT)
+  local before = tenant and store:people(tenant)
   store.is_atomic = true
   assert(not pcall(store.transaction, store, function()
     observe.run(store, options)
     error "killed"
   end), name)
   store.is_atomic = false
-  for key, stored in pairs(store.data.people) do
-    assert(before[key] == stored.row.id .. #stored.findings, name)
-  end
+  assert.same(tenant, store:tenant(TENANT), name)
+  assert.same(before, tenant and store:people(tenant), name)
 end
 
 local function check_run(store, expected, run, numbers, name)
-  local summary = observe.run(store, options_of(run))
+  local summary = store:transaction(function()
+    return observe.run(store, options_of(run))
+  end)
   local stored, counts = events_of_history(summary, numbers)
   local stored_expected, counts_expected = events_of_model(model.run(expected, run))
   assert.same(counts_expected, counts, name)
@@ -152,11 +150,11 @@ local function check_run(store, expected, run, numbers, name)
   return summary
 end
 
--- Returns what happened, by kind.
-local function live(seed, totals)
+-- Adds what happened to the totals, by kind.
+local function live(seed, make, totals)
   local month = world.new(seed)
   local runs, numbers = month:month(), numbers_of(month)
-  local store, expected, printed, late, late_from = stores.new(), model.new(), {}, {}, nil
+  local store, expected, printed, late, late_from = make(), model.new(), {}, {}, nil
   local tenant
   store.is_atomic = false
   for i, run in ipairs(runs) do
@@ -168,8 +166,8 @@ local function live(seed, totals)
     tenant = summary.tenant
     tell(month, store, tenant, READERS[1], run.now, printed)
     if i > #runs / 2 then
-      late_from = late_from or store:newest_event(tenant)
       tell(month, store, tenant, "admin", run.now, late)
+      late_from = late_from or (store:reader(tenant, "admin") or {}).told
     end
     for kind, count in pairs(summary.counts) do
       totals[kind] = (totals[kind] or 0) + count
@@ -188,14 +186,14 @@ local function live(seed, totals)
     assert(plans)
   end
   check_told(store:events(tenant, 0), printed, "SEED=" .. seed)
-  check_told({}, late, "SEED=" .. seed)
+  check_told(late_from and store:events(tenant, late_from) or {}, late, "SEED=" .. seed)
 end
 
 describe("the history", function()
   it("agrees with the table of outcomes, tells nothing twice as new, and loses nothing", function()
     local totals = {}
     for seed = SEED, SEED + MONTHS - 1 do
-      live(seed, totals)
+      live(seed, stores.memory, totals)
     end
     for _, kind in ipairs { "baseline", "new", "again", "healing", "fixed", "quiet", "lost", "back",
                             "not_visible" } do
@@ -205,6 +203,13 @@ describe("the history", function()
       for kind, count in pairs(totals) do
         print(kind, count)
       end
+    end
+  end)
+
+  it("does so with a store in SQLite", function()
+    for seed = SEED, SEED + math.ceil(MONTHS / 20) - 1 do
+      live(seed, stores.sqlite, {})
+      stores.remove()
     end
   end)
 end)

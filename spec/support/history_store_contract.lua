@@ -1,0 +1,390 @@
+--- The contract of every store of the history (see `pcapi.history`): names of specs, to functions
+-- that take a new, empty store.
+local assert = require "luassert"
+
+local NOW = 1795845600 -- 2026-11-28T06:00:00Z
+local DAY = 86400
+
+local function tenant_in(store, id)
+  local tenant = { id = id or "t", name = "Fabrikam", has_baseline = false }
+  store:save_tenant(tenant)
+  return tenant
+end
+
+local function person_in(store, tenant, id, upn)
+  local person = { id = id or "p", upn = upn or "Kim@x.example" }
+  store:save_person(tenant, person)
+  return person
+end
+
+local function finding(fields)
+  local made = { episode = 1, state = "open", first_at = 1, last_at = 2, is_exact = true,
+                 times = 3, opened = 4, seen = 5, is_visible = true }
+  for name, value in pairs(fields or {}) do
+    made[name] = value
+  end
+  return made
+end
+
+local next_id = 0
+local function request(at, person, fields)
+  next_id = next_id + 1
+  local made = { at = at, id = ("%016d"):format(next_id), person = person, application = "a",
+                 operation = "Get", ip = person and "192.0.2.7", mfa = false }
+  for name, value in pairs(fields or {}) do
+    made[name] = value
+  end
+  return made
+end
+
+local function requests_of(store, person)
+  local rows = {}
+  for row in store:requests_of(person) do
+    rows[#rows + 1] = row
+  end
+  return rows
+end
+
+local function event(store, tenant, fields)
+  local made = { kind = "new", at = NOW, excepted = false }
+  for name, value in pairs(fields or {}) do
+    made[name] = value
+  end
+  return store:add_event(tenant, made)
+end
+
+local LIMITS = { requests = NOW - 90 * DAY, findings = NOW - 400 * DAY, runs = NOW - 400 * DAY,
+                 events = NOW - 30 * DAY, events_untold = NOW - 400 * DAY }
+
+return {
+  ["gives a tenant as it was saved, and no other"] = function(store)
+    assert.is_nil(store:tenant "t")
+    local tenant = tenant_in(store)
+    tenant_in(store, "a")
+    assert.same(tenant, store:tenant "t")
+    tenant.name, tenant.at, tenant.asked, tenant.has_baseline = "F", NOW, NOW + 1, true
+    tenant.coverage = { from = 1, to = 2, newest = 3 }
+    tenant.failure = { kind = "network", since = 4, reported = 5 }
+    store:save_tenant(tenant)
+    assert.same(tenant, store:tenant "t")
+    tenant.coverage, tenant.failure = { from = 1, to = 2 }, nil
+    store:save_tenant(tenant)
+    assert.same(tenant, store:tenant "t")
+    assert.same({ "a", "t" }, { store:tenants()[1].id, store:tenants()[2].id })
+  end,
+
+  ["gives a person with the newest finding"] = function(store)
+    local tenant = tenant_in(store)
+    assert.is_nil(store:person(tenant, "p"))
+    local person = person_in(store, tenant)
+    assert.same({ key = person.key, id = "p", upn = "Kim@x.example" }, store:person(tenant, "p"))
+    local first = finding { state = "fixed", closed = 9, mfa_at = 8 }
+    local second = finding { episode = 2, is_exact = false, is_visible = false,
+      exception = { who = "w", tenant = "*", ends = "2026-12-01", why = "y" } }
+    store:save_finding(tenant, person, first)
+    assert.same(first, store:person(tenant, "p").finding)
+    store:save_finding(tenant, person, second)
+    assert.same(second, store:person(tenant, "p").finding)
+    assert.same({ first, second }, store:findings(person))
+    second.exception = nil
+    store:save_finding(tenant, person, second)
+    assert.same(second, store:person(tenant, "p").finding)
+  end,
+
+  ["keeps people of tenants apart"] = function(store)
+    local one, two = tenant_in(store, "t"), tenant_in(store, "u")
+    person_in(store, one)
+    assert.is_nil(store:person(two, "p"))
+    local person = person_in(store, two)
+    store:save_finding(two, person, finding())
+    assert.same({}, store:open_people(one))
+    assert.same({}, store:people_named(one, "nobody@x.example"))
+    assert.equal(1, #store:people(one))
+  end,
+
+  ["changes name and id of a person"] = function(store)
+    local tenant = tenant_in(store)
+    local person = person_in(store, tenant, "upn:kim@x.example")
+    store:save_finding(tenant, person, finding())
+    person.id, person.upn, person.tenant_id = "p", "kimberly@x.example", "h"
+    store:save_person(tenant, person)
+    assert.is_nil(store:person(tenant, "upn:kim@x.example"))
+    assert.same(person, store:person(tenant, "p"))
+  end,
+
+  ["finds people by name, in any case"] = function(store)
+    local tenant = tenant_in(store)
+    person_in(store, tenant, "b", "KIM@x.example")
+    person_in(store, tenant, "a", "kim@X.example")
+    person_in(store, tenant, "c", "lee@x.example")
+    local found = store:people_named(tenant, "Kim@x.example")
+    assert.same({ "a", "b" }, { found[1].id, found[2].id })
+    assert.equal(2, #found)
+  end,
+
+  ["lists people with an open finding, in a fixed order"] = function(store)
+    local tenant = tenant_in(store)
+    for i, id in ipairs { "c", "a", "b", "d" } do
+      local person = person_in(store, tenant, id)
+      store:save_finding(tenant, person, finding { state = i == 1 and "healing" or "open" })
+      if id == "b" then
+        store:save_finding(tenant, person, finding { state = "quiet", closed = 1 })
+      elseif id == "d" then
+        store:save_finding(tenant, person, finding { state = "lost", closed = 1 })
+        store:save_finding(tenant, person, finding { episode = 2 })
+      end
+    end
+    local found = store:open_people(tenant)
+    assert.same({ "a", "c", "d" }, { found[1].id, found[2].id, found[3].id })
+    assert.equal(3, #found)
+    assert.equal(2, found[3].finding.episode)
+  end,
+
+  ["gives requests and events of a person to another"] = function(store)
+    local tenant = tenant_in(store)
+    local old, into = person_in(store, tenant, "upn:kim"), person_in(store, tenant, "p")
+    store:save_finding(tenant, old, finding())
+    store:add_request(tenant, request(NOW, old))
+    event(store, tenant, { person = old })
+    store:absorb(tenant, old, into)
+    assert.is_nil(store:person(tenant, "upn:kim"))
+    assert.equal(1, #requests_of(store, into))
+    assert.equal("p", store:events(tenant, 0)[1].person.id)
+    assert.same({}, store:findings(into))
+  end,
+
+  ["stores a request once"] = function(store)
+    local tenant = tenant_in(store)
+    local person, other = person_in(store, tenant), person_in(store, tenant, "q")
+    local anonymous = request(NOW, nil)
+    store:add_request(tenant, anonymous)
+    store:add_request(tenant, anonymous)
+    assert.equal(1, store:received(tenant, 0)[1].received)
+    anonymous.person, anonymous.ip = person, "192.0.2.7"
+    store:add_request(tenant, anonymous) -- now the person is known
+    anonymous.person, anonymous.ip = other, "192.0.2.8"
+    store:add_request(tenant, anonymous)
+    assert.same({ { at = NOW, application = "a", operation = "Get", ip = "192.0.2.7",
+                    mfa = false } }, requests_of(store, person))
+    assert.same({}, requests_of(store, other))
+  end,
+
+  ["tells requests of one id but another time apart, and those of tenants"] = function(store)
+    local tenant, other = tenant_in(store), tenant_in(store, "u")
+    local one = request(NOW, nil)
+    store:add_request(tenant, one)
+    store:add_request(other, one)
+    one.at = NOW + 1
+    store:add_request(tenant, one)
+    assert.equal(2, store:received(tenant, 0)[1].received)
+    assert.equal(1, store:received(other, 0)[1].received)
+  end,
+
+  ["lists the requests of a person, the newest first"] = function(store)
+    local tenant = tenant_in(store)
+    local person = person_in(store, tenant)
+    for _, mfa in ipairs { "none", true, false } do
+      store:add_request(tenant, request(NOW + next_id, person, { mfa = mfa }))
+    end
+    local rows = requests_of(store, person)
+    assert.is_true(rows[1].at > rows[2].at and rows[2].at > rows[3].at)
+    assert.same({ false, true }, { rows[1].mfa, rows[2].mfa })
+  end,
+
+  ["gives the evidence of a person by application"] = function(store)
+    local tenant = tenant_in(store)
+    local person, other = person_in(store, tenant), person_in(store, tenant, "q")
+    for _, row in ipairs {
+      { 9, "a", false }, { 10, "a", false }, { 12, "a", false }, { 14, "a", true },
+      { 13, "a", true }, { 11, "a", true }, { 30, "b", true }, { 20, "c", "unknown" },
+      { 8, "d", false },
+    } do
+      store:add_request(tenant, request(row[1], person, { application = row[2], mfa = row[3] }))
+    end
+    store:add_request(tenant, request(50, other))
+    assert.same({
+      { application = "a", without = 12, with = 14, with_after = 13 },
+      { application = "b", with = 30, with_after = 30 }, { application = "c" },
+    }, store:evidence(person, 10, 12))
+    assert.same({}, store:evidence(person, 31, 0))
+    assert.is_nil(store:evidence(person, 30, 30)[1].with_after)
+  end,
+
+  ["counts requests by day and application, beside adoption"] = function(store)
+    local tenant = tenant_in(store)
+    local day = NOW - NOW % DAY
+    store:add_request(tenant, request(day, nil))
+    store:add_request(tenant, request(day + DAY - 1, nil))
+    store:add_request(tenant, request(day + DAY, nil))
+    store:add_request(tenant, request(day, nil, { application = "b" }))
+    store:save_adoption(tenant, { day = day, application = "a", with_mfa = 1, total = 5 })
+    store:save_adoption(tenant, { day = day, application = "a", with_mfa = 2, total = 7 })
+    store:save_adoption(tenant, { day = day, application = "c", with_mfa = 0, total = 1 })
+    assert.same({
+      { day = day, application = "a", received = 2, with_mfa = 2, total = 7 },
+      { day = day, application = "b", received = 1 },
+      { day = day, application = "c", received = 0, with_mfa = 0, total = 1 },
+      { day = day + DAY, application = "a", received = 1 },
+    }, store:received(tenant, day))
+    assert.equal(1, #store:received(tenant, day + DAY))
+  end,
+
+  ["names applications; the newest name counts"] = function(store)
+    tenant_in(store)
+    store:name_application("a", "One")
+    store:name_application("a", "Two")
+    store:name_application("b", "Other")
+    assert.same({ a = "Two", b = "Other" }, store:application_names())
+  end,
+
+  ["gives bindings as they were saved"] = function(store)
+    local tenant, other = tenant_in(store), tenant_in(store, "u")
+    assert.same({}, store:bindings(tenant))
+    store:save_bindings(tenant, { kim = "p", lee = "q" })
+    store:save_bindings(tenant, { kim = "r", pat = "s" })
+    assert.same({ kim = "r", pat = "s" }, store:bindings(tenant))
+    assert.same({}, store:bindings(other))
+  end,
+
+  ["gives runs in their order; one of the same time replaces the other"] = function(store)
+    local tenant = tenant_in(store)
+    store:add_run(tenant, { at = 2, users = "failed", users_error = "network" })
+    store:add_run(tenant, { at = 2, users = "whole", users_from = 1, unidentified = 0 })
+    local full = { at = 3, users = "cut", users_from = 1, unidentified = 2, requests = "cut",
+                   requests_from = 4, requests_without_time = 5, gap_from = 6, gap_to = 7,
+                   next_at = 8, adoption = "failed", adoption_error = "server" }
+    store:add_run(tenant, full)
+    assert.same({ { at = 2, users = "whole", users_from = 1, unidentified = 0 }, full },
+      store:runs(tenant))
+  end,
+
+  ["gives the events after an id, with the person as it is now"] = function(store)
+    local tenant, other = tenant_in(store), tenant_in(store, "u")
+    local person = person_in(store, tenant)
+    assert.equal(0, store:newest_event(tenant))
+    local first = event(store, tenant, { kind = "baseline", count = 2, excepted_count = 1 })
+    local fields = { kind = "back", person = person, episode = 2, last_at = 3, mfa_at = 4,
+                     closed_at = 5, was = "fixed", known_as = "q", excepted = true }
+    local second = event(store, tenant, fields)
+    event(store, other)
+    assert.is_true(second > first)
+    assert.equal(second, store:newest_event(tenant))
+    person.upn = "kimberly@x.example"
+    store:save_person(tenant, person)
+    fields.id, fields.at, fields.person = second, NOW, person
+    assert.same({ fields }, store:events(tenant, first))
+    assert.same({ id = first, at = NOW, kind = "baseline", count = 2, excepted_count = 1,
+                  excepted = false }, store:events(tenant, 0)[1])
+  end,
+
+  ["uses no id of an event twice, also after it deleted events"] = function(store)
+    local tenant = tenant_in(store)
+    event(store, tenant, { at = NOW - 500 * DAY })
+    local last = event(store, tenant, { at = NOW - 500 * DAY })
+    store:prune(tenant, LIMITS)
+    assert.same({}, store:events(tenant, 0))
+    assert.is_true(event(store, tenant) > last)
+  end,
+
+  ["gives a reader as it was saved"] = function(store)
+    local tenant = tenant_in(store)
+    assert.is_nil(store:reader(tenant, "r"))
+    local reader = { name = "r", told = 1, claimed = 2, reminded = 3, reminding = 4,
+                     is_late = true }
+    store:save_reader(tenant, reader)
+    assert.same(reader, store:reader(tenant, "r"))
+    reader = { name = "r", told = 2, reminded = 4, is_late = false }
+    store:save_reader(tenant, reader)
+    assert.same(reader, store:reader(tenant, "r"))
+    assert.is_nil(store:reader(tenant, "s"))
+    assert.is_nil(store:reader(tenant_in(store, "u"), "r"))
+  end,
+
+  ["stores texts that are not UTF-8, as U+FFFD"] = function(store)
+    local tenant = tenant_in(store)
+    local person = person_in(store, tenant, "upn:\255\0", "\255\0")
+    store:save_finding(tenant, person, finding())
+    store:add_request(tenant, request(NOW, person, { operation = "\255", ip = "\255",
+                                                     application = "\255" }))
+    store:name_application("\255", "\255")
+    event(store, tenant, { person = person })
+    assert.equal(1, #store:open_people(tenant))
+    assert.truthy(store:person(tenant, "upn:\255\0"))
+    assert.equal(1, #store:people_named(tenant, "\255\0"))
+  end,
+
+  ["deletes what is over, and nothing else"] = function(store)
+    local tenant, other = tenant_in(store), tenant_in(store, "u")
+    tenant.coverage = { from = NOW - 99 * DAY, to = NOW }
+    for _, of in ipairs { tenant, other } do
+      for i, age in ipairs { 401, 91, 1 } do
+        local person = person_in(store, of, "p" .. i)
+        store:add_request(of, request(NOW - age * DAY, person))
+        store:save_finding(of, person, finding { closed = NOW - age * DAY, state = "quiet" })
+        store:add_run(of, { at = NOW - age * DAY, users = "whole" })
+        event(store, of, { at = NOW - age * DAY })
+      end
+      store:save_finding(of, person_in(store, of, "open"), finding())
+      store:save_reader(of, { name = "r", told = 2 ^ 40, reminded = 0, is_late = false })
+      store:save_reader(of, { name = "s", told = 2 ^ 40, reminded = 0, is_late = false })
+    end
+    assert.same({ requests = 2, findings = 1, runs = 1, events = 2, people = 1 },
+      store:prune(tenant, LIMITS))
+    assert.equal(3, #store:people(tenant))
+    assert.equal(4, #store:people(other))
+    assert.equal(3, #store:events(other, 0))
+    assert.equal(1, #store:received(tenant, 0))
+    assert.same({ from = NOW - 90 * DAY, to = NOW }, store:tenant("t").coverage)
+    store:save_reader(tenant, { name = "s", told = 0, reminded = 0, is_late = false })
+    event(store, tenant, { at = NOW - 91 * DAY })
+    assert.equal(0, store:prune(tenant, LIMITS).events) -- a reader was not told
+  end,
+
+  ["forgets a person: nothing names the person any more"] = function(store)
+    local tenant = tenant_in(store)
+    local person, other = person_in(store, tenant), person_in(store, tenant, "q")
+    store:save_finding(tenant, person, finding())
+    store:add_request(tenant, request(NOW, person))
+    store:add_request(tenant, request(NOW, other))
+    event(store, tenant, { person = person })
+    event(store, tenant, { person = other, known_as = "p" })
+    store:save_bindings(tenant, { kim = "p", lee = "q" })
+    store:forget(tenant, person)
+    assert.is_nil(store:person(tenant, "p"))
+    assert.same({ lee = "q" }, store:bindings(tenant))
+    local events = store:events(tenant, 0)
+    assert.equal(1, #events)
+    assert.is_nil(events[1].known_as)
+    assert.equal(2, store:received(tenant, 0)[1].received) -- for the coverage
+    assert.equal(1, #requests_of(store, other))
+    local again = person_in(store, tenant)
+    assert.same({}, requests_of(store, again))
+    assert.same({}, store:findings(again))
+  end,
+
+  ["returns what the function of a transaction returns"] = function(store)
+    assert.same({ 1, "two" }, { store:transaction(function() return 1, "two" end) })
+  end,
+
+  ["stores nothing of a transaction that raises or returns an error"] = function(store)
+    local err = {}
+    local value, same = store:transaction(function()
+      local tenant = tenant_in(store)
+      store:add_request(tenant, request(NOW, nil))
+      return nil, err
+    end)
+    assert.is_nil(value)
+    assert.equal(err, same)
+    assert.is_false(pcall(store.transaction, store, function()
+      local tenant = tenant_in(store)
+      store:add_request(tenant, request(NOW, nil))
+      error "own"
+    end))
+    assert.is_nil(store:tenant "t")
+    -- numbers that were given in it mean nothing any more
+    local tenant = tenant_in(store)
+    store:name_application("other", "Other")
+    store:add_request(tenant, request(NOW, nil))
+    assert.equal("a", store:received(tenant, 0)[1].application)
+  end,
+}

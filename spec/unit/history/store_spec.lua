@@ -1,0 +1,112 @@
+local contract = require "spec.support.history_store_contract"
+local database = require "spec.support.database"
+local private_folder = require "spec.support.private_folder"
+local schema = require "pcapi.history.schema"
+local sqlite = require "pcapi.sqlite"
+local store = require "pcapi.history.store"
+local stores = require "spec.support.history_stores"
+
+after_each(stores.remove)
+
+for kind, make in pairs(stores.kinds()) do
+  describe("a store of the history in " .. kind, function()
+    for name, check in pairs(contract) do
+      it(name, function()
+        check(make())
+      end)
+    end
+  end)
+end
+
+describe("the file of a history", function()
+  local path
+  before_each(function()
+    private_folder.new()
+    path = private_folder.path "history.sqlite"
+  end)
+
+  -- Opens the file by the module below.
+  local function raw()
+    return assert(sqlite.open(path, { application_id = schema.APPLICATION_ID, busy_timeout = 1,
+                                      create = true }))
+  end
+
+  local function opened()
+    local found = assert(store.open(path))
+    finally(function() found:close() end)
+    return found
+  end
+
+  it("keeps what was stored", function()
+    local first = assert(store.open(path))
+    assert(first:transaction(function()
+      first:save_tenant { id = "t", has_baseline = true }
+    end))
+    first:close()
+    local second = opened()
+    assert.is_true(second:read(function() return second:tenant "t" end).has_baseline)
+  end)
+
+  it("is refused if a newer pcapi made it, and stays as it is", function()
+    local db = raw()
+    database.run(db, ("PRAGMA user_version = %d"):format(schema.VERSION + 1))
+    db:close()
+    local found, err = store.open(path)
+    assert.is_nil(found)
+    assert.equal("store", err.kind)
+    assert.equal(("the history has the format %d, made by a newer pcapi; this one knows up to %d")
+      :format(schema.VERSION + 1, schema.VERSION), err.message)
+    db = raw()
+    assert.equal(0, database.row(db, "SELECT count(*) AS n FROM sqlite_schema").n)
+    db:close()
+  end)
+
+  for version = 0, schema.VERSION do
+    it(("of format %d becomes one of today"):format(version), function()
+      local db = raw()
+      assert(db:transaction(function()
+        return schema.migrate(db, version)
+      end))
+      db:close()
+      local found = opened()
+      assert.equal(schema.VERSION, database.row(found.db, "PRAGMA user_version").user_version)
+      assert.is_true(found.db:check())
+    end)
+  end
+
+  it("is refused if it belongs to another program", function()
+    local db = assert(sqlite.open(path, { application_id = 7, busy_timeout = 1, create = true }))
+    database.run(db, "CREATE TABLE t (a)")
+    db:close()
+    local found, err = store.open(path)
+    assert.is_nil(found)
+    assert.equal("store", err.kind)
+  end)
+
+  it("is not made if it must exist", function()
+    local found, err = store.open(path, { create = false })
+    assert.is_nil(found)
+    assert.equal("absent", err.code)
+  end)
+
+  it("has no open statement that reads all rows for one user", function()
+    local found = opened()
+    local plans = {}
+    assert(found:read(function()
+      for _, query in ipairs {
+        "SELECT * FROM request WHERE person = 1 AND at >= 5",
+        "SELECT * FROM finding WHERE tenant = 1 AND closed IS NULL",
+        "SELECT max(event) FROM event WHERE tenant = 1",
+        "SELECT * FROM person WHERE tenant = 1 AND name = 'x'",
+      } do
+        for row in found.db:rows("EXPLAIN QUERY PLAN " .. query) do
+          plans[#plans + 1] = row.detail
+        end
+      end
+      return true
+    end))
+    for _, plan in ipairs(plans) do
+      assert.truthy(plan:find "^SEARCH", plan)
+    end
+  end)
+end)
