@@ -183,8 +183,13 @@ end
 -- number of the person.
 function M.run(self, run)
   local found = {}
-  if not run.at or self.at and run.at < self.at then
+  if not run.at then
     return found
+  elseif self.at and run.at < self.at then
+    if self.at <= run.now + DAY then
+      return found
+    end
+    self.answers, self.since = {}, nil -- the newest run is in the future
   end
   local listed, tracked = {}, {}
   for _, user in ipairs(run.users) do

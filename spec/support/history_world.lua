@@ -208,10 +208,13 @@ function World:month()
   for _, at in ipairs(self:times()) do
     local run = { now = at + self:random(-90, 90) }
     if not self:rarely(15) then
-      run.at = self:rarely(40) and at - self:random(1, 3) * DAY or at -- a clock that jumps
-      run.users, run.users_cut = self:users_at(run.at)
+      run.at = at
+      if self:rarely(40) then -- a clock that jumps
+        run.at = at + (self:rarely(2) and -1 or 1) * self:random(1, 5) * DAY
+      end
+      run.users, run.users_cut = self:users_at(at)
       if not self:rarely(12) then
-        run.requests, run.requests_cut = self:requests_at(run.at + self:random(0, 20))
+        run.requests, run.requests_cut = self:requests_at(at + self:random(0, 20))
       end
     end
     runs[#runs + 1] = run

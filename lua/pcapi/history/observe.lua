@@ -6,9 +6,13 @@ local failures = require "pcapi.history.failures"
 local identity = require "pcapi.history.identity"
 local outcomes = require "pcapi.history.outcomes"
 local people = require "pcapi.history.people"
+local retention = require "pcapi.history.retention"
+local time = require "pcapi.time"
 local told = require "pcapi.history.told"
 
 local M = {}
+
+local DAY = 24 * 60 * 60
 
 -- Events that nobody is told are counted, not stored: `again` would add a row for each user a day.
 -- It is told if it takes back what was told.
@@ -94,7 +98,7 @@ function Run:add_adoption(list)
     local total = count_of(record.totalRequestCount)
     if at and total then
       self.store:save_adoption(self.tenant, {
-        day = math.floor(at / 86400) * 86400, application = application, total = total,
+        day = math.floor(at / DAY) * DAY, application = application, total = total,
         with_mfa = count_of(record.mfaCompliantRequestCount) or 0,
       })
     end
@@ -298,6 +302,20 @@ local function tenant_of(store, options)
   return tenant
 end
 
+-- Whether the run is older than the newest one. A newest one that is ahead of the service and of
+-- this machine by more than a day came from a wrong clock; it must not stop all later runs.
+local function is_older(tenant, at, now, summary)
+  if not tenant.at or at >= tenant.at then
+    return false
+  elseif tenant.at <= now + DAY then
+    return true
+  end
+  summary.warnings[1] = ("the newest run of this tenant says %s, which is in the future; what it "
+    .. "changed stays"):format(time.format(tenant.at))
+  tenant.coverage = nil
+  return false
+end
+
 --- Records one run of one tenant. Call it within one transaction of the store.
 --
 -- A run that is older than the newest one of the tenant changes nothing.
@@ -317,11 +335,13 @@ end
 -- @tparam[opt] table options.exceptions of `pcapi.history.exceptions`
 -- @tparam[opt] {string,...} options.readers readers that exist from now on
 -- @tparam[opt] boolean options.keep_all store user and address of all requests
+-- @tparam[opt] table options.retention settings from `pcapi.history.retention`; nil: nothing is
+-- deleted
 -- @treturn table `events` (array of what was stored as event), `counts` (kind of event to number;
 -- `excepted` and `baseline_excepted`: how many of them are of users with an exception), `warnings`
 -- (array of texts), `tenant`, `row` (the run as stored), `is_own_clock` (the service said no time),
 -- `ignored` (true: the run is older than the newest), `failure` (the tenant failed), `is_reported`
--- (the failure is worth a line, or its end)
+-- (the failure is worth a line, or its end), `deleted` (how many rows of what)
 function M.run(store, options)
   local tenant = tenant_of(store, options)
   if not options.users then
@@ -330,7 +350,7 @@ function M.run(store, options)
   local at = math.floor(options.users.date or options.now)
   local summary = { events = {}, counts = {}, warnings = {}, tenant = tenant,
                     is_own_clock = options.users.date == nil }
-  if tenant.at and at < tenant.at then
+  if is_older(tenant, at, options.now, summary) then
     summary.ignored = true
     return summary
   end
@@ -342,6 +362,10 @@ function M.run(store, options)
   store:save_tenant(tenant)
   summary.row = run.row
   store:add_run(tenant, run.row)
+  if options.retention then -- where the clocks differ, the earlier one counts: nothing comes back
+    summary.deleted = store:prune(tenant,
+      retention.limits(options.retention, math.min(at, options.now)))
+  end
   return summary
 end
 

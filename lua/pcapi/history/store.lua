@@ -63,6 +63,26 @@ function Store:close()
   self.db:close()
 end
 
+-- The result of a function of the database, with an error object.
+local function result_of(ok, message, kind, remedy)
+  if not ok then
+    return fail(message, kind, remedy)
+  end
+  return true
+end
+
+function Store:check()
+  return result_of(self.db:check())
+end
+
+function Store:backup(path)
+  return result_of(self.db:backup(path))
+end
+
+function Store:erase()
+  return result_of(self.db:checkpoint())
+end
+
 function Store:transaction(run)
   if not self.is_over then -- an error ended the last one
     self.numbers = nil

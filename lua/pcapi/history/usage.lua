@@ -41,7 +41,8 @@ local function add_rhythm(application, at)
     application.seen[hour] = true
     application.hours = application.hours + 1
   end
-  application.is_weekend = application.is_weekend or weekday == 0 or weekday == 6
+  application.on_saturday = application.on_saturday or weekday == 6
+  application.on_sunday = application.on_sunday or weekday == 0
 end
 
 -- Makes plain arrays, the newest first.
@@ -62,15 +63,14 @@ end
 -- @treturn table array of applications, the one used last first. Each has `application`, `first`
 -- and `last`, `count`, `without_count` and `with_count`, `without` and `with` (times of the last
 -- request without and with MFA; nil: none), `hours` (different hours of the day of requests without
--- MFA), `is_weekend` (some came on a Saturday or Sunday, UTC), and `addresses`: an array of `ip`
--- (`""`: unknown) with the same counts and times, and `operations`: an array of `operation`
+-- MFA), `is_weekend` (they came on a Saturday and on a Sunday, UTC), and `addresses`: an array of
+-- `ip` (`""`: unknown) with the same counts and times, and `operations`: an array of `operation`
 function M.of(next_request)
   local applications = {}
   for request in next_request do
     local application = child(applications, request.application, "application")
     application.addresses = application.addresses or {}
     application.hours, application.seen = application.hours or 0, application.seen or {}
-    application.is_weekend = application.is_weekend or false
     local address = child(application.addresses, request.ip or "", "ip")
     address.operations = address.operations or {}
     add(application, request)
@@ -82,7 +82,8 @@ function M.of(next_request)
   end
   local list = sorted(applications, "application")
   for _, application in ipairs(list) do
-    application.seen = nil
+    application.is_weekend = application.on_saturday and application.on_sunday or false
+    application.seen, application.on_saturday, application.on_sunday = nil, nil, nil
     application.addresses = sorted(application.addresses, "ip")
     for _, address in ipairs(application.addresses) do
       address.operations = sorted(address.operations, "operation")

@@ -42,7 +42,8 @@ describe("a user without MFA is classed as", function()
   end)
 
   it("a program, if it sends requests on a weekend", function()
-    assert.same({ "program inference" }, (of("kim@x", used(CLI, MONDAY, 2, DAY, 1))))
+    assert.same({ "program inference" }, (of("kim@x", used(CLI, MONDAY, 3, DAY, 1))))
+    assert.same({ "tool inference" }, (of("kim@x", used(CLI, MONDAY, 2, DAY, 1))))
     assert.same({ "tool inference" }, (of("kim@x", used(CLI, MONDAY, 3, HOUR, 1))))
   end)
 
@@ -107,14 +108,15 @@ describe("the usage of a user", function()
   end)
 
   it("knows weekends in UTC", function()
-    local function is_weekend(at)
-      return used("a", at, 1, 1, 1)[1].is_weekend
-    end
     local midnight = MONDAY - 8 * HOUR
-    assert.is_false(is_weekend(midnight))
-    assert.is_true(is_weekend(midnight - 1))
-    assert.is_true(is_weekend(midnight - 2 * DAY))
-    assert.is_false(is_weekend(midnight - 2 * DAY - 1))
+    local function is_weekend(at, pace)
+      return used("a", at, 2, pace, 1)[1].is_weekend
+    end
+    assert.is_true(is_weekend(midnight - 1, DAY))
+    assert.is_true(is_weekend(midnight - DAY, 1))
+    assert.is_false(is_weekend(midnight, DAY))
+    assert.is_false(is_weekend(midnight - 1, DAY - 1))
+    assert.is_false(is_weekend(midnight - 1, 2 * DAY))
   end)
 end)
 
