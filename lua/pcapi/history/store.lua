@@ -5,8 +5,8 @@ local identity = require "pcapi.history.identity"
 local event_rows = require "pcapi.history.event_rows"
 local request_rows = require "pcapi.history.request_rows"
 local row_values = require "pcapi.history.row_values"
-local schema = require "pcapi.history.schema"
 local sqlite = require "pcapi.sqlite"
+local tables = require "pcapi.history.tables"
 
 local M = {}
 
@@ -42,7 +42,7 @@ end
 -- @treturn[2] pcapi.error of kind store
 function M.open(path, options)
   local db, message, kind, remedy = sqlite.open(path, {
-    application_id = schema.APPLICATION_ID, busy_timeout = PATIENCE,
+    application_id = tables.APPLICATION_ID, busy_timeout = PATIENCE,
     create = not options or options.create ~= false,
   })
   if not db then
@@ -50,7 +50,7 @@ function M.open(path, options)
   end
   local self = setmetatable({ db = db, is_over = true }, Store)
   local ok, err = self:transaction(function()
-    return schema.migrate(db)
+    return tables.migrate(db)
   end)
   if not ok then
     db:close()

@@ -1,10 +1,10 @@
 local contract = require "spec.support.history_store_contract"
 local database = require "spec.support.database"
 local private_folder = require "spec.support.private_folder"
-local schema = require "pcapi.history.schema"
 local sqlite = require "pcapi.sqlite"
 local store = require "pcapi.history.store"
 local stores = require "spec.support.history_stores"
+local tables = require "pcapi.history.tables"
 
 after_each(stores.remove)
 
@@ -27,7 +27,7 @@ describe("the file of a history", function()
 
   -- Opens the file by the module below.
   local function raw()
-    return assert(sqlite.open(path, { application_id = schema.APPLICATION_ID, busy_timeout = 1,
+    return assert(sqlite.open(path, { application_id = tables.APPLICATION_ID, busy_timeout = 1,
                                       create = true }))
   end
 
@@ -49,27 +49,27 @@ describe("the file of a history", function()
 
   it("is refused if a newer pcapi made it, and stays as it is", function()
     local db = raw()
-    database.run(db, ("PRAGMA user_version = %d"):format(schema.VERSION + 1))
+    database.run(db, ("PRAGMA user_version = %d"):format(tables.VERSION + 1))
     db:close()
     local found, err = store.open(path)
     assert.is_nil(found)
     assert.equal("store", err.kind)
     assert.equal(("the history has the format %d, made by a newer pcapi; this one knows up to %d")
-      :format(schema.VERSION + 1, schema.VERSION), err.message)
+      :format(tables.VERSION + 1, tables.VERSION), err.message)
     db = raw()
     assert.equal(0, database.row(db, "SELECT count(*) AS n FROM sqlite_schema").n)
     db:close()
   end)
 
-  for version = 0, schema.VERSION do
+  for version = 0, tables.VERSION do
     it(("of format %d becomes one of today"):format(version), function()
       local db = raw()
       assert(db:transaction(function()
-        return schema.migrate(db, version)
+        return tables.migrate(db, version)
       end))
       db:close()
       local found = opened()
-      assert.equal(schema.VERSION, database.row(found.db, "PRAGMA user_version").user_version)
+      assert.equal(tables.VERSION, database.row(found.db, "PRAGMA user_version").user_version)
       assert.is_true(found.db:check())
     end)
   end

@@ -3,7 +3,7 @@
 -- All times are UTC epoch seconds. `request` has no foreign keys, since it has millions of rows; a
 -- person's requests are erased before the person. `event` never uses an id twice, as readers
 -- remember ids.
--- @module pcapi.history.schema
+-- @module pcapi.history.tables
 local errors = require "pcapi.error"
 
 local M = {}
