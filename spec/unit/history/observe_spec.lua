@@ -112,6 +112,27 @@ for kind, make in pairs(stores.kinds()) do
       assert.same(received, store:received(store:tenant(TENANT), 0))
     end)
 
+    it("goes on after a run that was stored with a time in the future, and says so", function()
+      run(store, NOW + 9 * DAY, { user(KIM, NOW - DAY) }, { request(KIM, NOW - DAY, false) })
+      assert.is_true(run(store, NOW, {}, {}, { now = NOW + 8 * DAY }).ignored) -- a day is normal
+      local summary = run(store, NOW, { user(KIM, NOW - HOUR) }, {})
+      assert.is_nil(summary.ignored)
+      assert.same({ "the newest run of this tenant says 2026-12-07T06:00:00Z, which is in the "
+        .. "future; what it changed stays" }, summary.warnings)
+      assert.equal(1, summary.counts.again)
+      assert.equal(NOW - 6 * DAY, store:tenant(TENANT).coverage.from)
+      assert.same({}, run(store, NOW + DAY, {}, {}).warnings)
+    end)
+
+    it("deletes what is over by the earlier of both clocks", function()
+      local periods = { keep_requests = 90, keep_findings = 400, keep_notices = 30 }
+      run(store, NOW, {}, { request(LEE, NOW - DAY, true) })
+      local later = { retention = periods, now = NOW + DAY }
+      assert.equal(0, run(store, NOW + 91 * DAY, {}, {}, later).deleted.requests)
+      later.now = NOW + 92 * DAY
+      assert.equal(1, run(store, NOW + 91 * DAY, {}, {}, later).deleted.requests)
+    end)
+
     it("closes nobody if the list is cut, or an element of it cannot be read", function()
       run(store, NOW, { user(KIM, NOW - DAY) })
       for i, list in ipairs {
@@ -230,7 +251,7 @@ for kind, make in pairs(stores.kinds()) do
       run(store, NOW + DAY, { user(KIM, NOW - DAY), user(nil, NOW + HOUR, "kimberly@x.example") },
         { by_name })
       local summary = run(store, NOW + 2 * DAY, { user(KIM, NOW + HOUR, "kimberly@x.example") })
-      assert.same({}, events_of(summary))
+      assert.same({}, summary.counts)
       assert.is_nil(person_of(store, "upn:kimberly@x.example"))
       local person = person_of(store, KIM)
       assert.equal(NOW + HOUR, person.finding.last_at)
@@ -277,6 +298,12 @@ for kind, make in pairs(stores.kinds()) do
       run(store, NOW, {}, { request(KIM, NOW - HOUR, true) })
       assert.equal(1, count())
       assert.is_nil(person_of(store, KIM))
+      local given
+      store.add_request = function(_, _, row) given = row end
+      run(store, NOW + 1, {}, { request(KIM, NOW - HOUR, true) })
+      store.add_request = nil
+      assert.is_nil(given.person)
+      assert.is_nil(given.ip)
       run(store, NOW + HOUR, { user(KIM, NOW) }, {})
       assert.same({}, requests_of(KIM))
     end)
@@ -383,6 +410,13 @@ for kind, make in pairs(stores.kinds()) do
       local summary = run(store, NOW + HOUR, {}, {}, UNTIL)
       assert.is_true(summary.events[1].excepted)
       assert.equal("break-glass", person_of(store, KIM).finding.exception.why)
+    end)
+
+    it("that ended by the run that closes the finding is not told", function()
+      run(store, NOW, { user(KIM, NOW - DAY) }, {}, UNTIL)
+      local summary = run(store, NOW + 8 * DAY, {}, {}, UNTIL)
+      assert.same({ "quiet kim" }, events_of(summary))
+      assert.is_true(summary.events[1].excepted)
     end)
 
     it("is bound to the user, also when the objectId appears", function()
