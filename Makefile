@@ -237,6 +237,12 @@ KILLS ?= 1000
 kill:
 	@KILLS=$(KILLS) $(MAKE) --no-print-directory test-lua SPECS=spec/service/sign_in_spec.lua
 
+# Compares the history with a model over this number of random months. SEED= is the first of them.
+MONTHS ?= 10000
+months:
+	@MONTHS=$(MONTHS) SEED=$(SEED) $(MAKE) --no-print-directory test-lua \
+	  SPECS=spec/unit/history/months_spec.lua
+
 # Specs that would only repeat covered lines are left out.
 COVERAGE_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls cli \
                   cli_streams cli_tenants cli_usage concurrent config_show doctor \
@@ -273,11 +279,13 @@ soak: build
 	@sandbox/run $(LUA) bench/soak.lua $(SOAK)
 
 # Runs the tests that take hours: each fuzzer for ten minutes, each generator with a million cases,
-# the failing allocations under sanitizers, the kills, and the soak test. CI runs a sample.
+# the failing allocations under sanitizers, the kills, the months of the history, and the soak test.
+# CI runs a sample.
 long:
 	@$(MAKE) --no-print-directory sanitize EVERY=1
 	@$(MAKE) --no-print-directory fuzz SECONDS=600 COUNT=1000000
 	@$(MAKE) --no-print-directory kill
+	@$(MAKE) --no-print-directory months
 	@$(MAKE) --no-print-directory soak
 
 waiting: build
@@ -339,4 +347,4 @@ uninstall:
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-cjson test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill coverage bench bench-nginx soak waiting docs types man install install-nginx uninstall clean
+.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-cjson test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx soak waiting docs types man install install-nginx uninstall clean

@@ -9,8 +9,10 @@ local Model = {}
 Model.__index = Model
 
 --- Makes a model of one tenant.
-function M.new()
-  return setmetatable({ people = {}, requests_of = {}, request_of = {}, answers = {} }, Model)
+-- @tparam table over when the exception of a person is over, by person
+function M.new(over)
+  return setmetatable({ over = over, people = {}, requests_of = {}, request_of = {},
+                        answers = {} }, Model)
 end
 
 -- Since when requests are complete: back from the newest answer to the newest gap.
@@ -159,6 +161,16 @@ function Model:unlisted(person, run, events)
   end
 end
 
+-- Whether an open user is excepted now; an exception that ended is an event.
+function Model:except(person, run, events)
+  local now = self.people[person]
+  if now and not now.closed then
+    local holds = self.over[person] ~= nil and run.at < self.over[person]
+    events[#events + 1] = now.excepted and not holds and "ended" or nil
+    now.excepted = holds
+  end
+end
+
 function Model:take_requests(run, tracked)
   local oldest, newest
   for _, request in ipairs(run.requests) do
@@ -209,8 +221,10 @@ function M.run(self, run)
     elseif self.people[person] and not self.people[person].closed then
       self:unlisted(person, run, events)
     end
+    self:except(person, run, events)
     for _, kind in ipairs(events) do
-      found[#found + 1] = { kind = kind, person = person, was = was }
+      found[#found + 1] = { kind = kind, person = person, was = was,
+                            excepted = self.people[person].excepted }
     end
   end
   table.sort(found, function(a, b)

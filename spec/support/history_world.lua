@@ -137,14 +137,29 @@ function World:is_unique(person)
   return person.renamed == math.huge
 end
 
+--- The file of exceptions: some users, until some day of the month. Also returns when each is over,
+-- by person.
+function World:exceptions()
+  local lines, over = {}, {}
+  for _, person in ipairs(self.people) do
+    if self:is_unique(person) and self:rarely(5) then
+      local ends = START + self:random(0, DAYS) * DAY
+      lines[#lines + 1] = ("%s * %s break-glass"):format(person.upn, os.date("!%Y-%m-%d", ends))
+      over[person] = ends + DAY
+    end
+  end
+  return table.concat(lines, "\n"), over
+end
+
 --- The users whom the service lists at a time: `id`, `upn`, `at`, `person`, and whether it left
 -- some out.
 function World:users_at(now)
   local users, seen, is_cut = {}, {}, false
-  for _, sign_in in ipairs(self.sign_ins) do
+  for _, sign_in in ipairs(self.sign_ins) do -- the newest first
     local person = sign_in.person
-    if sign_in.at <= now - self.lag and sign_in.at >= self:window_start(now) and not seen[person]
-      and now < person.deleted then
+    if sign_in.at < self:window_start(now) then
+      break
+    elseif sign_in.at <= now - self.lag and not seen[person] and now < person.deleted then
       seen[person] = true
       if #users == self.user_cap then
         is_cut = true
@@ -168,7 +183,9 @@ end
 function World:requests_at(now)
   local requests = {}
   for _, request in ipairs(self.requests) do
-    if request.at <= now and request.at >= self:window_start(now) then
+    if request.at < self:window_start(now) then
+      break
+    elseif request.at <= now then
       if #requests == self.request_cap then
         return requests, true
       end

@@ -35,7 +35,9 @@ local function run(store, at, users, requests, more)
   for name, value in pairs(more or {}) do
     options[name] = value
   end
-  return observe.run(store, options)
+  return store:transaction(function()
+    return observe.run(store, options)
+  end)
 end
 
 -- The events of a run: kinds, with the end of the user's key.
