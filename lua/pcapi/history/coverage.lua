@@ -12,9 +12,12 @@ local M = {}
 
 local DAY = calendar.DAY
 
---- The period of the service's lists, and by how much it may be shorter: Microsoft does not say
--- whether it ends at this second or at midnight.
-M.WINDOW, M.SLACK = 7 * DAY, DAY
+--- The seconds that the service's lists cover.
+M.WINDOW = 7 * DAY
+
+--- By how many seconds they may cover less: Microsoft does not say whether the period ends at this
+-- second or at midnight.
+M.SLACK = DAY
 
 local SOONEST = 300 -- seconds to the next run
 local QUIETEST = 3 -- days of silence that say nothing: a weekend, and one more

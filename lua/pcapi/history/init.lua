@@ -66,7 +66,7 @@
 --
 -- `close()`, `check()`, `backup(path)` and `erase()` (what was deleted is in no file any more) run
 -- outside of transactions; the last three return true, or nil and a `pcapi.error` of kind store.
--- @classmod pcapi.history
+-- @module pcapi.history
 local advice = require "pcapi.history.advice"
 local applications = require "pcapi.history.applications"
 local check = require "pcapi.check"
@@ -87,7 +87,6 @@ History.__index = History
 History.__name = "pcapi.history"
 
 --- Opens a history, and makes it if it is missing.
--- @function open
 -- @tparam string path of its file; the folder must be private (0700)
 -- @tparam[opt] table options `create` (default true)
 -- @treturn[1] pcapi.history
@@ -100,12 +99,14 @@ function M.open(path, options)
 end
 
 --- Makes a history over another store.
--- @function new
 -- @tparam table store as described above
 -- @treturn pcapi.history
 function M.new(store)
   return setmetatable({ store = store }, History)
 end
+
+--- A history.
+-- @type History
 
 --- Closes it.
 function History:close()
@@ -175,7 +176,7 @@ end
 -- all counts as told when this function returns
 -- @treturn[1] table array of plans as of `pcapi.history.told.plan`, one a tenant, with `tenant`
 -- @treturn[2] nil
--- @treturn[2] error of `write`, or a pcapi.error of kind store
+-- @treturn[2] any the error of `write`, or a pcapi.error of kind store
 function History:changes(options)
   options = check.options(options, { reader = "string", tenant = "string", remind = "number",
                                      now = "number", write = "function" }, "changes")

@@ -131,7 +131,7 @@ end
 -- all, and returns true, or nil and an error
 -- @treturn[1] table the plans
 -- @treturn[2] nil
--- @treturn[2] error of `write` or of the store
+-- @treturn[2] any the error of `write`, or of the store
 function M.tell(store, options, write)
   local plans, readers = store:transaction(function()
     return claim_all(store, options)

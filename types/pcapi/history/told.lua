@@ -1,0 +1,43 @@
+---@meta pcapi.history.told
+-- Made by `make types` from lua/pcapi/history/told.lua; do not edit.
+
+---What a reader is told: nothing twice as new, and nothing lost.
+---@class pcapi.history.told
+local pcapi_history_told = {}
+
+---Makes a reader.
+---@param name string 
+---@param newest number id of the newest event of the tenant; 0: none
+---@param ran number|nil when the tenant's newest run was; nil: this is its first
+---@param now number 
+---@return table # 
+function pcapi_history_told.new_reader(name, newest, ran, now) end
+
+---Decides what a reader is told now. Pure.
+---@param reader table 
+---@param events table those of the tenant with an id above the reader's `told`, by id
+---@param open table the people of the tenant with an open or healing finding
+---@param options table `now`, and `remind` (days between reminders of open findings; 0: never)
+---@return table # `fresh` and `repeated` (arrays of events, without those of users with an exception), `reminders` (array of people), `is_empty` (there is nothing to tell), and `last` (id of the last event that it took into account)
+function pcapi_history_told.plan(reader, events, open, options) end
+
+---The reader as it has to be stored before the first byte is written. Pure.
+---@param reader table 
+---@param plan table from `plan`
+---@return table # 
+function pcapi_history_told.claim(reader, plan) end
+
+---The reader as it has to be stored when all was written. Pure.
+---@param reader table from `claim`
+---@return table # 
+function pcapi_history_told.done(reader) end
+
+---Tells one reader about some tenants, in the three steps. If writing fails, nothing counts as told, and the next call repeats it.
+---@param store table see `pcapi.history`
+---@param options table `reader` (its name), `tenants` (array, as the store gives them), `now`, `remind`
+---@param write function takes the array of plans, as of `plan` with `tenant`; writes and flushes all, and returns true, or nil and an error
+---@return table|nil # the plans
+---@return any|nil # the error of `write`, or of the store
+function pcapi_history_told.tell(store, options, write) end
+
+return pcapi_history_told
