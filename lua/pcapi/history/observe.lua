@@ -44,13 +44,12 @@ local function request_row(record, at, person)
   }
 end
 
-local Run = {}
-Run.__index = Run
+-- The functions below take a run: `store`, `tenant`, `options`, `at`, `summary`, `row`, `bindings`.
 
 -- Finds the person of a request; with `keep_all`, also one without a finding.
-function Run:finder(found)
+local function finder(run, found)
   local find = people.finder(found)
-  if not self.options.keep_all then
+  if not run.options.keep_all then
     return find
   end
   local others = {}
@@ -59,16 +58,16 @@ function Run:finder(found)
     if person or not id then
       return person
     elseif not others[id] then
-      others[id] = self.store:person(self.tenant, id) or { id = id, upn = record.upn }
-      self.store:save_person(self.tenant, others[id])
+      others[id] = run.store:person(run.tenant, id) or { id = id, upn = record.upn }
+      run.store:save_person(run.tenant, others[id])
     end
     return others[id]
   end
 end
 
-function Run:add_requests(list, found)
-  local store, tenant, row = self.store, self.tenant, self.row
-  local find, oldest, newest = self:finder(found), nil, nil
+local function add_requests(run, list, found)
+  local store, tenant, row = run.store, run.tenant, run.row
+  local find, oldest, newest = finder(run, found), nil, nil
   for _, record in ipairs(list) do
     local at = list:time_of(record)
     if at then
@@ -79,7 +78,7 @@ function Run:add_requests(list, found)
       row.requests_without_time = (row.requests_without_time or 0) + 1
     end
   end
-  local answer = { state = state_of(list), at = list.date or self.at, oldest = oldest,
+  local answer = { state = state_of(list), at = list.date or run.at, oldest = oldest,
                    newest = newest }
   local gap
   tenant.coverage, gap = coverage.extend(tenant.coverage, answer)
@@ -92,29 +91,29 @@ local function count_of(value)
   return type(value) == "number" and value >= 0 and value < 2 ^ 53 and math.floor(value) or nil
 end
 
-function Run:add_adoption(list)
+local function add_adoption(run, list)
   for _, record in ipairs(list) do
     local application, at = identity.application(record), list:time_of(record)
     local total = count_of(record.totalRequestCount)
     if at and total then
-      self.store:save_adoption(self.tenant, {
+      run.store:save_adoption(run.tenant, {
         day = math.floor(at / DAY) * DAY, application = application, total = total,
         with_mfa = count_of(record.mfaCompliantRequestCount) or 0,
       })
     end
     if application ~= "" and type(record.applicationName) == "string"
       and record.applicationName ~= "" then
-      self.store:name_application(application, record.applicationName)
+      run.store:name_application(application, record.applicationName)
     end
   end
-  self.row.adoption = "whole"
+  run.row.adoption = "whole"
 end
 
-function Run:evidence_of(person)
+local function evidence_of(run, person)
   return function(finding)
-    local covered = self.tenant.coverage
+    local covered = run.tenant.coverage
     return {
-      rows = self.store:evidence(person, outcomes.evidence_from(finding),
+      rows = run.store:evidence(person, outcomes.evidence_from(finding),
         outcomes.latest(finding)),
       from = covered and covered.from,
     }
@@ -122,17 +121,17 @@ function Run:evidence_of(person)
 end
 
 -- Another user of the tenant who has or had the same name: this one was created anew.
-function Run:known_as(person)
+local function known_as(run, person)
   local name = identity.upn(person.upn)
-  for _, other in ipairs(name and self.store:people_named(self.tenant, name) or {}) do
+  for _, other in ipairs(name and run.store:people_named(run.tenant, name) or {}) do
     if other.id ~= person.id and other.finding then
       return other.id
     end
   end
 end
 
-function Run:add_event(kind, person, was, now)
-  local counts = self.summary.counts
+local function add_event(run, kind, person, was, now)
+  local counts = run.summary.counts
   counts[kind] = (counts[kind] or 0) + 1
   if now.exception then
     local excepted = kind == "baseline" and "baseline_excepted" or "excepted"
@@ -142,18 +141,18 @@ function Run:add_event(kind, person, was, now)
     return
   end
   local event = {
-    kind = kind, at = self.at, person = person, episode = now.episode, last_at = now.last_at,
+    kind = kind, at = run.at, person = person, episode = now.episode, last_at = now.last_at,
     mfa_at = now.mfa_at, excepted = now.exception ~= nil, was = was and was.state,
     closed_at = kind == "back" and was.closed or nil,
-    known_as = kind == "new" and self:known_as(person) or nil,
+    known_as = kind == "new" and known_as(run, person) or nil,
   }
-  event.id = self.store:add_event(self.tenant, event)
-  self.summary.events[#self.summary.events + 1] = event
+  event.id = run.store:add_event(run.tenant, event)
+  run.summary.events[#run.summary.events + 1] = event
 end
 
 -- The exception that holds for an open finding, and the event of one that ended.
-function Run:except(person, now, events, evidence)
-  local exceptions = self.options.exceptions
+local function except(run, person, now, events, evidence)
+  local exceptions = run.options.exceptions
   if outcomes.is_closed(now) then
     return now
   end
@@ -166,11 +165,11 @@ function Run:except(person, now, events, evidence)
   local exception, warning
   if exceptions then
     exception, warning = exceptions:find({
-      tenant = self.tenant.id, names = self.options.names or { self.options.name },
+      tenant = run.tenant.id, names = run.options.names or { run.options.name },
       id = person.id, upn = person.upn, applications = ids,
-    }, self.bindings, self.at)
+    }, run.bindings, run.at)
   end
-  self.summary.warnings[#self.summary.warnings + 1] = warning
+  run.summary.warnings[#run.summary.warnings + 1] = warning
   local before = now.exception
   if exception or before then
     local copy = {}
@@ -186,46 +185,46 @@ function Run:except(person, now, events, evidence)
   return now
 end
 
-function Run:decide(person, decide, fact)
-  local was, evidence = person.finding, self:evidence_of(person)
-  local now, events = decide(was, fact, evidence)
-  now = self:except(person, now, events, evidence)
+local function decide(run, person, rule, fact)
+  local was, evidence = person.finding, evidence_of(run, person)
+  local now, events = rule(was, fact, evidence)
+  now = except(run, person, now, events, evidence)
   if now ~= was then
-    self.store:save_finding(self.tenant, person, now)
+    run.store:save_finding(run.tenant, person, now)
   end
   for _, kind in ipairs(events) do
-    self:add_event(kind, person, was, now)
+    add_event(run, kind, person, was, now)
   end
 end
 
 -- A user who appears for the first time belongs to the baseline if the list is the first whole one,
 -- or if a cut one before it can have hidden this user.
-function Run:is_baseline(last_at)
-  local tenant = self.tenant
+local function is_baseline(run, last_at)
+  local tenant = run.tenant
   return not tenant.has_baseline
-    and (self.row.users == "whole" or not tenant.at or not last_at or last_at <= tenant.at)
+    and (run.row.users == "whole" or not tenant.at or not last_at or last_at <= tenant.at)
 end
 
-function Run:decide_all(found, open)
+local function decide_all(run, found, open)
   local present = {}
   for _, entry in ipairs(found) do
     present[entry.person.id] = true
-    self:decide(entry.person, function(was, last_at, evidence)
+    decide(run, entry.person, function(was, last_at, evidence)
       return outcomes.present(was, last_at,
-        { at = self.at, is_baseline = self:is_baseline(last_at) }, evidence)
+        { at = run.at, is_baseline = is_baseline(run, last_at) }, evidence)
     end, entry.last_at)
   end
   for _, person in ipairs(open) do
     if not present[person.id] then
-      self:decide(person, outcomes.absent, { at = self.at, users = self.row.users })
+      decide(run, person, outcomes.absent, { at = run.at, users = run.row.users })
     end
   end
-  local counts = self.summary.counts
+  local counts = run.summary.counts
   if counts.baseline then
-    local event = { kind = "baseline", at = self.at, count = counts.baseline, excepted = false,
+    local event = { kind = "baseline", at = run.at, count = counts.baseline, excepted = false,
                     excepted_count = counts.baseline_excepted or 0 }
-    event.id = self.store:add_event(self.tenant, event)
-    self.summary.events[#self.summary.events + 1] = event
+    event.id = run.store:add_event(run.tenant, event)
+    run.summary.events[#run.summary.events + 1] = event
   end
 end
 
@@ -243,12 +242,12 @@ local function tracked(found, open)
   return all
 end
 
-function Run:record()
-  local store, tenant, options, row = self.store, self.tenant, self.options, self.row
-  self.bindings = store:bindings(tenant)
+local function record(run)
+  local store, tenant, options, row = run.store, run.tenant, run.options, run.row
+  run.bindings = store:bindings(tenant)
   local found, unidentified = people.of(store, tenant, options.users, function(old, id)
-    for name, bound in pairs(self.bindings) do
-      self.bindings[name] = bound == old and id or bound
+    for name, bound in pairs(run.bindings) do
+      run.bindings[name] = bound == old and id or bound
     end
   end)
   local open = store:open_people(tenant)
@@ -258,19 +257,19 @@ function Run:record()
     row.users_from = at and math.min(row.users_from or at, at) or row.users_from
   end
   if options.requests then
-    self:add_requests(options.requests, tracked(found, open))
+    add_requests(run, options.requests, tracked(found, open))
   else
     row.requests, row.requests_error = "failed", kind_of(options.requests_error)
   end
   if options.adoption then
-    self:add_adoption(options.adoption)
+    add_adoption(run, options.adoption)
   else
     row.adoption, row.adoption_error = "failed", kind_of(options.adoption_error)
   end
-  self:decide_all(found, open)
+  decide_all(run, found, open)
   store:save_bindings(tenant, options.exceptions
-    and options.exceptions:still_bound(self.bindings) or self.bindings)
-  tenant.at, tenant.has_baseline = self.at, tenant.has_baseline or row.users == "whole"
+    and options.exceptions:still_bound(run.bindings) or run.bindings)
+  tenant.at, tenant.has_baseline = run.at, tenant.has_baseline or row.users == "whole"
 end
 
 -- The tenant failed: nothing is known, so nothing changes.
@@ -354,9 +353,9 @@ function M.run(store, options)
     summary.ignored = true
     return summary
   end
-  local run = setmetatable({ store = store, tenant = tenant, options = options, at = at,
-                             summary = summary, row = { at = at } }, Run)
-  run:record()
+  local run = { store = store, tenant = tenant, options = options, at = at, summary = summary,
+                row = { at = at } }
+  record(run)
   tenant.failure, summary.is_reported = failures.update(tenant.failure, nil, at)
   tenant.asked = math.max(tenant.asked or 0, at)
   store:save_tenant(tenant)
