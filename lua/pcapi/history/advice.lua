@@ -1,11 +1,10 @@
 --- The next step for a user without MFA, by the class of how the user comes. Pure; the texts are
 -- for an administrator, and name where Microsoft says so.
 -- @module pcapi.history.advice
+local coverage = require "pcapi.history.coverage"
 local time = require "pcapi.time"
 
 local M = {}
-
-local WEEK = 7 * 24 * 60 * 60
 
 -- `step` is for a table, `text` for an explanation. {user} and {application} are replaced.
 local ADVICE = {
@@ -108,7 +107,7 @@ function M.step(finding, class, names)
     return ("none: excepted until %s"):format(finding.exception.ends)
   elseif finding.state == "healing" then
     return ("none: with MFA since %s; leaves the list about %s"):format(
-      time.format_date(finding.mfa_at), time.format_date(finding.last_at + WEEK))
+      time.format_date(finding.mfa_at), time.format_date(finding.last_at + coverage.WINDOW))
   elseif finding.state == "fixed" then
     return ("none: with MFA since %s"):format(time.format_date(finding.mfa_at))
   elseif finding.state == "quiet" then

@@ -2,12 +2,11 @@
 -- class says how certain it is, since the service's data prove little.
 -- @module pcapi.history.classes
 local applications = require "pcapi.history.applications"
+local coverage = require "pcapi.history.coverage"
 local identity = require "pcapi.history.identity"
+local outcomes = require "pcapi.history.outcomes"
 
 local M = {}
-
-local WEEK = 7 * 24 * 60 * 60
-local TOLERANCE = 600 -- as in `pcapi.history.outcomes`
 
 -- Names of accounts that no person uses.
 local SYSTEM = { "^sync_", "^adtoaadsyncserviceaccount",
@@ -68,14 +67,14 @@ function M.of(person, uses, facts)
     found[1] = { class = "system", certainty = "inference" }
   end
   for _, use in ipairs(uses) do
-    if use.without and use.without >= last_at - WEEK then
+    if use.without and use.without >= last_at - coverage.WINDOW then
       local class, certainty = class_of(use, facts)
       found[#found + 1] = { class = class, certainty = certainty, application = use.application,
                             without = use.without }
       newest = math.max(newest, use.without)
     end
   end
-  if newest < last_at - TOLERANCE then
+  if newest < last_at - outcomes.TOLERANCE then
     found[#found + 1] = facts.covered and { class = "portal", certainty = "good" }
       or { class = "unknown", certainty = "unknown" }
   end

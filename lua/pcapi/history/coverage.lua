@@ -6,7 +6,6 @@
 -- often enough that two answers overlap; where they do not, there is a gap.
 -- @module pcapi.history.coverage
 local calendar = require "pcapi.time.calendar"
-local time = require "pcapi.time"
 
 local M = {}
 
@@ -81,7 +80,7 @@ local function share(received, total)
 end
 
 --- Compares the requests received with the totals of adoption.
--- @tparam table rows array of `day` (such as `2024-02-03`), `application`, `received` (requests
+-- @tparam table rows array of `day` (its first second), `application`, `received` (requests
 -- stored), `total` and `with_mfa` (of adoption; nil: adoption has no such row)
 -- @treturn table `share` (0 to 1; nil: unknown), `received`, `total`, and `rows`: each given row
 -- with `share` and `without_mfa` (requests without MFA by adoption), the lowest share first
@@ -107,17 +106,12 @@ function M.compare(rows)
   return all
 end
 
-local function number_of(day)
-  local at = time.parse(day)
-  return at and math.floor(at / DAY)
-end
-
 -- The days, as sorted numbers, on which each application had requests.
 local function busy_days(rows, first, last)
   local by_application = {}
   for _, row in ipairs(rows) do
-    local day = row.total and row.total > 0 and number_of(row.day)
-    if day and day >= first and day <= last then
+    local day = math.floor(row.day / DAY)
+    if row.total and row.total > 0 and day >= first and day <= last then
       local days = by_application[row.application] or { seen = {} }
       by_application[row.application] = days
       if not days.seen[day] then
@@ -143,17 +137,17 @@ end
 --- Finds the applications that went silent: refused calls may not be counted by the service, so
 -- silence can mean that a program is broken. A pause counts if it is longer than 3 days and than
 -- each pause of the application in the 28 days before.
--- @tparam table rows array of adoption: `day`, `application`, `total`
+-- @tparam table rows array of adoption: `day` (its first second), `application`, `total`
 -- @tparam number as_of when the service gave the newest of them
--- @treturn table array of `application`, `last_day` and `days` (without requests, without today),
--- the longest silence first
+-- @treturn table array of `application`, `last_day` (its first second) and `days` (without
+-- requests, without today), the longest silence first
 function M.silent(rows, as_of)
   local today, found = math.floor(as_of / DAY), {}
   for application, days in pairs(busy_days(rows, today - REMEMBERED, today)) do
     local pause = today - 1 - days[#days]
     if #days >= LEARNED and pause > math.max(QUIETEST, longest_pause(days)) then
       found[#found + 1] = { application = application, days = pause,
-                            last_day = time.format_date(days[#days] * DAY) }
+                            last_day = days[#days] * DAY }
     end
   end
   table.sort(found, function(a, b)

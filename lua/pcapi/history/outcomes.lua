@@ -41,8 +41,8 @@ local M = {}
 
 local WINDOW, SLACK = coverage.WINDOW, coverage.SLACK
 
--- Seconds by which a sign-in may seem later than the request that made it.
-local TOLERANCE = 600
+--- The seconds by which a sign-in may seem later than the request that made it.
+M.TOLERANCE = 600
 
 --- Tests whether a finding is closed.
 -- @tparam table finding
@@ -107,7 +107,7 @@ function M.applications(finding, evidence)
       newest = math.max(newest, row.without)
     end
   end
-  return newest >= latest - TOLERANCE and found or nil
+  return newest >= latest - M.TOLERANCE and found or nil
 end
 
 -- Whether each application came with MFA after the last sign-in without, and none without MFA

@@ -74,16 +74,16 @@ end)
 describe("requests received over the totals of adoption", function()
   it("are compared by day and application, the lowest share first", function()
     local found = coverage.compare {
-      { day = "2026-11-27", application = "a", received = 41, total = 100, with_mfa = 30 },
-      { day = "2026-11-27", application = "b", received = 7, total = 5, with_mfa = 5 },
-      { day = "2026-11-28", application = "a", received = 3 },
-      { day = "2026-11-28", application = "b", received = 0, total = 20, with_mfa = 0 },
+      { day = NOW - DAY, application = "a", received = 41, total = 100, with_mfa = 30 },
+      { day = NOW - DAY, application = "b", received = 7, total = 5, with_mfa = 5 },
+      { day = NOW, application = "a", received = 3 },
+      { day = NOW, application = "b", received = 0, total = 20, with_mfa = 0 },
     }
     assert.equal(46, found.received)
     assert.equal(125, found.total)
     assert.equal(46 / 125, found.share)
     assert.same({ 0, 0.41, 1 }, { found.rows[1].share, found.rows[2].share, found.rows[3].share })
-    assert.same({ day = "2026-11-27", application = "a", received = 41, total = 100, share = 0.41,
+    assert.same({ day = NOW - DAY, application = "a", received = 41, total = 100, share = 0.41,
                   without_mfa = 70 }, found.rows[2])
     assert.is_nil(found.rows[4].share)
   end)
@@ -94,17 +94,19 @@ describe("requests received over the totals of adoption", function()
 end)
 
 describe("a silent application", function()
-  -- Adoption on some days before 2026-11-28.
+  local TODAY = NOW - NOW % DAY
+
+  -- Adoption on some days before today.
   local function rows(days)
     local made = {}
     for i, back in ipairs(days) do
-      made[i] = { day = os.date("!%Y-%m-%d", NOW - back * DAY), application = "a", total = 3 }
+      made[i] = { day = TODAY - back * DAY, application = "a", total = 3 }
     end
     return made
   end
 
   it("had requests on 5 days, and none for longer than 3", function()
-    assert.same({ { application = "a", days = 4, last_day = "2026-11-23" } },
+    assert.same({ { application = "a", days = 4, last_day = TODAY - 5 * DAY } },
       coverage.silent(rows { 5, 6, 7, 8, 9 }, NOW))
     assert.same({}, coverage.silent(rows { 4, 5, 6, 7, 8 }, NOW))
     assert.same({}, coverage.silent(rows { 5, 6, 7, 8 }, NOW))

@@ -18,14 +18,14 @@ function pcapi_history_coverage.extend(before, answer) end
 function pcapi_history_coverage.next_run(answer) end
 
 ---Compares the requests received with the totals of adoption.
----@param rows table array of `day` (such as `2024-02-03`), `application`, `received` (requests stored), `total` and `with_mfa` (of adoption; nil: adoption has no such row)
+---@param rows table array of `day` (its first second), `application`, `received` (requests stored), `total` and `with_mfa` (of adoption; nil: adoption has no such row)
 ---@return table # `share` (0 to 1; nil: unknown), `received`, `total`, and `rows`: each given row with `share` and `without_mfa` (requests without MFA by adoption), the lowest share first
 function pcapi_history_coverage.compare(rows) end
 
 ---Finds the applications that went silent: refused calls may not be counted by the service, so silence can mean that a program is broken. A pause counts if it is longer than 3 days and than each pause of the application in the 28 days before.
----@param rows table array of adoption: `day`, `application`, `total`
+---@param rows table array of adoption: `day` (its first second), `application`, `total`
 ---@param as_of number when the service gave the newest of them
----@return table # array of `application`, `last_day` and `days` (without requests, without today), the longest silence first
+---@return table # array of `application`, `last_day` (its first second) and `days` (without requests, without today), the longest silence first
 function pcapi_history_coverage.silent(rows, as_of) end
 
 return pcapi_history_coverage
