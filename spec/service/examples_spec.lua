@@ -169,6 +169,41 @@ local DRIVERS = {
   end,
 }
 
+describe("examples/history.lua", function()
+  local home
+
+  before_each(function()
+    home = curl.shell("mktemp -d"):match "%S+"
+  end)
+
+  after_each(function()
+    os.execute("rm -rf " .. home)
+  end)
+
+  local function run(scenario)
+    return sandbox.shell(("PCAPI_TOKEN=%s %s examples/history.lua %s/history.sqlite"):format(
+      sandbox.token { scenario = scenario }, sandbox.lua, home))
+  end
+
+  it("prints the number of users first, and then what changed", function()
+    local result = run "records=3"
+    assert.same({ 0, "3 users without MFA\n", "" }, { result.status, result.out, result.err })
+    result = run "records=3"
+    assert.same({ 0, "", "" }, { result.status, result.out, result.err })
+    result = run "records=4"
+    assert.same({ 0, "" }, { result.status, result.err })
+    assert.truthy(result.out:find "^new\t[^\t]+\t[^\n]+\n$", result.out)
+  end)
+
+  it("ends with status 1 if the service failed, and forgets nobody", function()
+    assert.equal(0, run("records=3").status)
+    local result = run "status=403"
+    assert.equal(1, result.status)
+    assert.truthy(result.err:find "^forbidden: ", result.err)
+    assert.equal("", run("records=3").out)
+  end)
+end)
+
 describe("a loop that another loop drives", function()
   local loop
 
@@ -278,7 +313,9 @@ end)
 describe("the folder examples/", function()
   it("holds no program that no spec runs", function()
     -- the transport is run by spec/service/nginx/docs_spec.lua
-    assert.same({ "examples/cqueues.lua", "examples/luv.lua", "examples/resty_http.lua",
-                  "examples/tenants.lua" }, files.lines_of "ls examples/*.lua")
+    assert.same({
+      "examples/cqueues.lua", "examples/history.lua", "examples/luv.lua",
+      "examples/resty_http.lua", "examples/tenants.lua",
+    }, files.lines_of "ls examples/*.lua")
   end)
 end)

@@ -333,6 +333,15 @@ function Store:reader(tenant, name)
   return copy(of(self, tenant).readers[name])
 end
 
+function Store:readers(tenant)
+  local readers = {}
+  for _, reader in pairs(of(self, tenant).readers) do
+    readers[#readers + 1] = copy(reader)
+  end
+  table.sort(readers, function(a, b) return a.name < b.name end)
+  return readers
+end
+
 function Store:save_reader(tenant, reader)
   of(self, tenant).readers[reader.name] = copy(reader)
 end
@@ -356,10 +365,8 @@ local function keep(array, test)
 end
 
 function Store:prune(tenant, limits)
-  local stored, readers, counts = of(self, tenant), {}, { findings = 0, people = 0 }
-  for _, reader in pairs(stored.readers) do
-    readers[#readers + 1] = reader
-  end
+  local stored, counts = of(self, tenant), { findings = 0, people = 0 }
+  local readers = self:readers(tenant)
   local function is_old(row) return row.at < limits.requests end
   counts.requests = delete(stored.requests, is_old)
   stored.runs, counts.runs = keep(stored.runs, function(run) return run.at >= limits.runs end)

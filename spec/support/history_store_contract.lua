@@ -297,6 +297,9 @@ return {
     store:save_reader(tenant, reader)
     assert.same(reader, store:reader(tenant, "r"))
     assert.is_nil(store:reader(tenant, "s"))
+    local other = { name = "a", told = 0, reminded = 0, is_late = true }
+    store:save_reader(tenant, other)
+    assert.same({ other, reader }, store:readers(tenant))
     assert.is_nil(store:reader(tenant_in(store, "u"), "r"))
   end,
 

@@ -56,10 +56,19 @@ function Rows:events(tenant, after)
   return events
 end
 
+local READER = "SELECT name, told, claimed, reminded, reminding, is_late FROM reader "
+
 function Rows:reader(tenant, name)
-  local row = self.db:row("SELECT name, told, claimed, reminded, reminding, is_late FROM reader "
-    .. "WHERE tenant = ? AND name = ?", tenant.key, name)
+  local row = self.db:row(READER .. "WHERE tenant = ? AND name = ?", tenant.key, name)
   return row and with_flags(row, "is_late")
+end
+
+function Rows:readers(tenant)
+  local readers = {}
+  for row in self.db:rows(READER .. "WHERE tenant = ? ORDER BY name", tenant.key) do
+    readers[#readers + 1] = with_flags(row, "is_late")
+  end
+  return readers
 end
 
 function Rows:save_reader(tenant, reader)

@@ -59,7 +59,8 @@
 -- - `add_event(tenant, event)` returns an id that is larger than all before it, also of deleted
 --   ones. `newest_event(tenant)` returns the largest, or 0. `events(tenant, after)` returns those
 --   with an id above `after`, in their order, each with its `person`.
--- - `reader(tenant, name)` and `save_reader(tenant, reader)`: see `told`.
+-- - `reader(tenant, name)`, `readers(tenant)` (sorted by name) and `save_reader(tenant, reader)`:
+--   see `told`.
 -- - `prune(tenant, limits)` deletes what is over (see `retention`), with people of whom nothing is
 --   left, saves the tenant, and returns how many rows of what.
 -- - `forget(tenant, person)` erases a person; requests stay without user and address.

@@ -293,10 +293,7 @@ local function tenant_of(store, options)
   end
   tenant.name = options.name or tenant.name
   for _, name in ipairs(options.readers or {}) do
-    if not store:reader(tenant, name) then
-      store:save_reader(tenant, told.new_reader(name, store:newest_event(tenant), tenant.at,
-        options.now))
-    end
+    store:save_reader(tenant, told.reader(store, tenant, name, options.now))
   end
   return tenant
 end

@@ -8,7 +8,7 @@
 -- A **reader** is a table, one of each tenant: `name`; `told` (id of the last event that was told;
 -- 0: none); `claimed` (id of the last event that may have been told; nil: as `told`); `reminded`
 -- (when it was last told of all open findings); `reminding` (the same, if it may have been); and
--- `is_late` (it began after the tenant's first run, and has to be told what is open). Times are UTC
+-- `is_late` (it began after another one, and has to be told what is open). Times are UTC
 -- epoch seconds; ids of events grow within a store.
 -- @module pcapi.history.told
 local M = {}
@@ -18,14 +18,30 @@ local EARLY = 2 * 60 * 60 -- a daily job may start earlier, by minutes or by sum
 
 local NEWS = { new = true, back = true, again = true, ended = true }
 
---- Makes a reader.
+--- Makes a reader. The first one of a tenant is told all that happened; a later one is told what
+-- is open, and what happens from then on.
 -- @tparam string name
 -- @tparam number newest id of the newest event of the tenant; 0: none
--- @tparam ?number ran when the tenant's newest run was; nil: this is its first
+-- @tparam boolean is_first nobody was told anything of this tenant
 -- @tparam number now
 -- @treturn table
-function M.new_reader(name, newest, ran, now)
-  return { name = name, told = newest, reminded = now, is_late = ran ~= nil }
+function M.new_reader(name, newest, is_first, now)
+  if is_first then
+    newest = 0
+  end
+  return { name = name, told = newest, reminded = now, is_late = newest > 0 }
+end
+
+--- The reader of a tenant, who may be new.
+-- @local
+-- @tparam table store
+-- @tparam table tenant
+-- @tparam string name
+-- @tparam number now
+-- @treturn table not yet stored if it is new
+function M.reader(store, tenant, name, now)
+  return store:reader(tenant, name)
+    or M.new_reader(name, store:newest_event(tenant), #store:readers(tenant) == 0, now)
 end
 
 local function copy_of(reader, fields)
@@ -111,8 +127,7 @@ end
 local function claim_all(store, options)
   local plans, readers = {}, {}
   for i, tenant in ipairs(options.tenants) do
-    local reader = store:reader(tenant, options.reader)
-      or M.new_reader(options.reader, store:newest_event(tenant), tenant.at, options.now)
+    local reader = M.reader(store, tenant, options.reader, options.now)
     local plan = M.plan(reader, store:events(tenant, reader.told), store:open_people(tenant),
       options)
     plan.tenant, plans[i] = tenant, plan

@@ -69,7 +69,7 @@ describe("a history", function()
 
   it("tells again what could not be written", function()
     assert(observe(NOW, { KIM_TODAY }))
-    assert(opened:changes { now = NOW }) -- the reader exists from now on
+    assert.same({ "baseline" }, kinds(assert(opened:changes { now = NOW })))
     assert(observe(NOW + 1, { KIM_TODAY, LEE_TODAY }))
     local plans, err = opened:changes { now = NOW, write = function() return nil, "closed" end }
     assert.is_nil(plans)
@@ -77,6 +77,15 @@ describe("a history", function()
     plans = assert(opened:changes { now = NOW })
     assert.same({}, kinds(plans))
     assert.equal("new", plans[1].repeated[1].kind)
+  end)
+
+  it("tells a reader that begins later what is open", function()
+    assert(observe(NOW, { KIM_TODAY }))
+    assert(opened:changes { now = NOW })
+    local plans = assert(opened:changes { reader = "admin", now = NOW })
+    assert.same({}, kinds(plans))
+    assert.equal("kim@x.example", plans[1].reminders[1].upn)
+    assert.is_true(assert(opened:changes { reader = "admin", now = NOW })[1].is_empty)
   end)
 
   it("selects findings by state, tenant, user and time", function()
