@@ -35,6 +35,11 @@ describe("a user without MFA is classed as", function()
     assert.same({ "unknown unknown" }, (of("kim@x", {}, { covered = false })))
   end)
 
+  it("a user of the portal, if the client is the portal's own", function()
+    local portal = used("4990cffe-04e8-4e8b-808a-1175604b879f", MONDAY, 30, HOUR, 1)
+    assert.same({ "portal inference" }, (of("kim@x", portal)))
+  end)
+
   it("a program, if few addresses send requests around the clock", function()
     assert.same({ "program inference" }, (of("kim@x", used(OWN, MONDAY, 18, HOUR, 3))))
     assert.same({ "application inference" }, (of("kim@x", used(OWN, MONDAY, 8, HOUR, 3))))

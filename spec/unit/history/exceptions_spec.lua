@@ -42,6 +42,8 @@ describe("an exception", function()
     ["of a pattern that does not fit"] = "*@contoso.example",
     ["of a pattern whose ends overlap in the upn"] = "kim@fabrikam.example*kim@fabrikam.example",
     ["of a pattern with a magic character"] = "ki.@*",
+    ["of a pattern whose middle is missing"] = "k*z*m@fabrikam.example",
+    ["of a pattern whose middle is in its end"] = "k*fabrikam*m@fabrikam.example",
     ["of an application that is not known to be the only one"] = "app:" .. SYNC,
   } do
     it(name .. " does not hold", function()
@@ -168,6 +170,7 @@ describe("a file of exceptions", function()
     ["a name"] = { "kim * 2026-12-01 x", "who must be an objectId, a upn, a pattern" },
     ["an application by name"] = { "app:sync * 2026-12-01 x", "app: must be followed by the id" },
     ["who in another encoding"] = { "k\252m@x * 2026-12-01 x", "save the file as UTF%-8" },
+    ["who with a control character"] = { "k\1m@x * 2026-12-01 x", "control characters" },
     ["a long line"] = { "kim@x * 2026-12-01 " .. ("x"):rep(4100), "longer than 4096 bytes" },
     ["a long reason"] = { "kim@x * 2026-12-01 " .. ("x"):rep(501), "why is longer than 500 bytes" },
     ["one word"] = { "kim@x", "needs four fields" },

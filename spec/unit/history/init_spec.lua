@@ -159,6 +159,19 @@ describe("a history", function()
     assert.equal("store", err.kind)
   end)
 
+  it("returns an error if its file is gone", function()
+    assert(observe(NOW, { KIM_TODAY }))
+    private_folder.sh("rm '%s'", private_folder.path "history.sqlite")
+    for name, user in pairs { changes = false, findings = false, forget = KIM, explain = KIM } do
+      local found, err = opened[name](opened, user or nil)
+      assert.is_nil(found, name)
+      assert.equal("store", err.kind)
+    end
+    local found, err = observe(NOW + 1, {})
+    assert.is_nil(found)
+    assert.equal("store", err.kind)
+  end)
+
   it("refuses a tenant that is no GUID, and a period that is too short", function()
     local summary, err = observe(NOW, {}, { tenant = "fabrikam.onmicrosoft.com" })
     assert.is_nil(summary)

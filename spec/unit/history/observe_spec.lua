@@ -321,7 +321,8 @@ for kind, make in pairs(stores.kinds()) do
     end)
 
     it("are all stored with user and address on request", function()
-      run(store, NOW, {}, { request(KIM, NOW - HOUR, true) }, { keep_all = true })
+      run(store, NOW, {}, { request(KIM, NOW - HOUR, true), request(nil, NOW, true, { upn = "" }) },
+        { keep_all = true })
       assert.equal("192.0.2.7", requests_of(KIM)[1].ip)
       assert.is_nil(state_of(store, KIM))
       assert.same({ "new kim" }, events_of(run(store, NOW + HOUR, { user(KIM, NOW) })))

@@ -191,6 +191,17 @@ describe("telling", function()
     assert.equal("closed", err)
   end)
 
+  it("returns the error of a store that fails after the writing, and repeats it later", function()
+    local plans, err = tell(function()
+      store.transaction = function() return nil, "full" end
+      return true
+    end)
+    store.transaction = nil
+    assert.is_nil(plans)
+    assert.equal("full", err)
+    assert.same({ 0, 1 }, state())
+  end)
+
   it("writes nothing if the store cannot note it", function()
     store.transaction = function() return nil, "full" end
     local written = false
