@@ -17,11 +17,13 @@ local function entries_of(list)
     else
       local entry = by_id[id]
       if not entry then
-        entry = { id = id, upn = record.upn, tenant_id = record.tenantId }
+        entry = { id = id }
         by_id[id] = entry
         local entries = identity.is_upn(id) and without_id or with_id
         entries[#entries + 1] = entry
       end
+      entry.upn = identity.upn(record.upn) and record.upn or entry.upn
+      entry.tenant_id = record.tenantId or entry.tenant_id
       local at = list:time_of(record)
       entry.last_at = at and math.max(math.floor(at), entry.last_at or 0) or entry.last_at
     end

@@ -209,6 +209,15 @@ for kind, make in pairs(stores.kinds()) do
       assert.equal("kimberly@x.example", person_of(store, KIM).upn)
     end)
 
+    it("keeps the upn if a list lacks it", function()
+      for _, upn in ipairs { "", false } do
+        local nameless = user(KIM, NOW - DAY)
+        nameless.upn = upn or nil
+        run(store, NOW + 1, { nameless })
+        assert.equal("kim@x.example", person_of(store, KIM).upn)
+      end
+    end)
+
     it("who is deleted and created anew is lost and new; the name was known", function()
       local anew = user(LEE, NOW + HOUR, "KIM@x.example")
       local summary = run(store, NOW + DAY, { anew })
