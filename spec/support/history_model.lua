@@ -114,9 +114,8 @@ function Model:listed(person, L, run, events)
   elseif was.closed and was.state == "lost" and not (L and L > was.L) then
     events[#events + 1] = "again"
     was.state, was.closed, was.mfa_at, was.seen, was.visible = "open", nil, nil, run.at, true
-  elseif was.closed and L and L <= was.L then
-    return
   elseif was.closed then
+    if L and L <= was.L then return end
     events[#events + 1] = "back"
     now = open(was.episode + 1, L, run)
     self.people[person] = now
@@ -204,9 +203,7 @@ function M.run(self, run)
     self.answers, self.since = {}, nil -- the newest run is in the future
   end
   local listed, tracked = {}, {}
-  for _, user in ipairs(run.users) do
-    listed[user.person], tracked[user.person] = user, true
-  end
+  for _, user in ipairs(run.users) do listed[user.person], tracked[user.person] = user, true end
   for person, finding in pairs(self.people) do
     tracked[person] = tracked[person] or not finding.closed
   end

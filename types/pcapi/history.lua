@@ -1,7 +1,7 @@
 ---@meta pcapi.history
 -- Made by `make types` from lua/pcapi/history/init.lua; do not edit.
 
----A memory of what the service listed: who is new, healing, fixed, quiet, lost, back.
+---Remembers what the service listed, and what became of each user: new, healing, fixed, quiet, lost, back.
 ---@class pcapi.history
 local pcapi_history = {}
 

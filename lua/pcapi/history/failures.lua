@@ -1,5 +1,5 @@
---- When the failure of a tenant is worth a line: when it begins, when its kind changes, and every 7
--- days. Pure; times are UTC epoch seconds.
+--- Decides when to report that a tenant fails: when it begins to fail, when the kind of the error
+-- changes, and every 7 days. Pure; times are UTC epoch seconds.
 -- @module pcapi.history.failures
 local M = {}
 
@@ -24,8 +24,8 @@ function M.update(before, kind, at)
   return { kind = kind, since = since, reported = at }, true
 end
 
---- The tenants that were in the history before and were not asked now, by the oldest first.
--- Nobody of them is closed.
+--- Finds the tenants of the history that were not asked now, the one asked longest ago first. Their
+-- findings stay as they are.
 -- @tparam table tenants array of `id` and `asked` (when it was last asked)
 -- @tparam number began when the present round of runs began
 -- @treturn table array of the same tables

@@ -1,4 +1,5 @@
---- A memory of what the service listed: who is new, healing, fixed, quiet, lost, back.
+--- Remembers what the service listed, and what became of each user: new, healing, fixed, quiet,
+-- lost, back.
 --
 --     local history = assert(require("pcapi.history").open("/var/lib/pcapi/history.sqlite"))
 --     local security = client.security

@@ -1,4 +1,4 @@
---- What became of a user: open, healing, fixed, quiet, lost, back. Pure.
+--- Decides what became of a user: open, healing, fixed, quiet, lost, back. Pure.
 --
 -- The service lists a user for 7 days after the last sign-in without MFA, whatever is repaired
 -- meanwhile. So absence says something about the past week only, and presence is no proof of a
@@ -25,8 +25,8 @@
 --   difference whether the same answer comes once or twice.
 -- - A healing user with a later request without MFA, or a lost one who is listed again with the
 --   same `last_at`, is open again in the same episode, by the event `again`.
--- - A time that cannot be read is no time: the user was then seen as late as the list. Nobody is
---   lost nor healing by a time that is not known.
+-- - If the time of a sign-in cannot be read, it may be as late as the list. Such a user becomes
+--   neither lost nor healing.
 --
 -- A **finding** is a table: `episode` (from 1), `state`, `first_at` and `last_at` (sign-ins without
 -- MFA), `is_exact` (false: `last_at` could not be read), `times` (how often `last_at` moved),

@@ -1,7 +1,7 @@
---- What the history deletes, and when. Pure; times are UTC epoch seconds.
+--- Decides what the history deletes, and when. Pure; times are UTC epoch seconds.
 --
--- Users, addresses and names are personal data, so nothing stays longer than it serves a purpose.
--- Adoption names nobody and stays.
+-- Users, addresses and names are personal data: they are deleted when they serve no purpose any
+-- more. Adoption names nobody, and stays.
 -- @module pcapi.history.retention
 local M = {}
 

@@ -1,9 +1,9 @@
---- What a reader is told: nothing twice as new, and nothing lost. A reader is whoever reads one
--- output, such as cron's mail, an administrator, or a channel.
+--- Decides what a reader is told: no event twice as new, and no event lost. A reader stands for one
+-- output, such as cron's mail, an administrator's terminal, or a channel.
 --
--- It takes three steps, with a commit after the first and the last: *claim* the events, write
--- them, and note that they are *told*. After a crash between claim and told, nobody knows what was
--- read. Those events are then `repeated`, and never new again.
+-- Telling takes three steps, with a commit after the first and the last: *claim* the events, write
+-- them, and store that they were *told*. After a crash between the first and the last, nobody knows
+-- what was read. Those events are then `repeated`, and never new again.
 --
 -- A **reader** is a table, one of each tenant: `name`; `told` (id of the last event that was told;
 -- 0: none); `claimed` (id of the last event that may have been told; nil: as `told`); `reminded`

@@ -1,7 +1,7 @@
 ---@meta pcapi.history.coverage
 -- Made by `make types` from lua/pcapi/history/coverage.lua; do not edit.
 
----What the requests that were received cover: from when on they are complete, where there are gaps, when to run again, and which applications are silent.
+---Knows what the received requests cover: since when they are complete, where the gaps are, when to run again, and which applications are silent.
 ---@class pcapi.history.coverage
 local pcapi_history_coverage = {}
 

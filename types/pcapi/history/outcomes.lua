@@ -1,7 +1,7 @@
 ---@meta pcapi.history.outcomes
 -- Made by `make types` from lua/pcapi/history/outcomes.lua; do not edit.
 
----What became of a user: open, healing, fixed, quiet, lost, back.
+---Decides what became of a user: open, healing, fixed, quiet, lost, back.
 ---@class pcapi.history.outcomes
 local pcapi_history_outcomes = {}
 

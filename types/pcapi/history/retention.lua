@@ -6,7 +6,7 @@
 ---@field keep_findings any 
 ---@field keep_notices any 
 
----What the history deletes, and when.
+---Decides what the history deletes, and when.
 ---@class pcapi.history.retention
 local pcapi_history_retention = {}
 

@@ -1,17 +1,17 @@
 ---@meta pcapi.history.told
 -- Made by `make types` from lua/pcapi/history/told.lua; do not edit.
 
----What a reader is told: nothing twice as new, and nothing lost.
+---Decides what a reader is told: no event twice as new, and no event lost.
 ---@class pcapi.history.told
 local pcapi_history_told = {}
 
----Makes a reader.
+---Makes a reader. The first one of a tenant is told all that happened; a later one is told what is open, and what happens from then on.
 ---@param name string 
 ---@param newest number id of the newest event of the tenant; 0: none
----@param ran number|nil when the tenant's newest run was; nil: this is its first
+---@param is_first boolean nobody was told anything of this tenant
 ---@param now number 
 ---@return table # 
-function pcapi_history_told.new_reader(name, newest, ran, now) end
+function pcapi_history_told.new_reader(name, newest, is_first, now) end
 
 ---Decides what a reader is told now. Pure.
 ---@param reader table 
