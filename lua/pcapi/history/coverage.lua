@@ -1,5 +1,5 @@
---- Knows what the received requests cover: since when they are complete, where the gaps are, when to
--- run again, and which applications are silent. Pure; all times are UTC epoch seconds.
+--- Knows what the received requests cover: since when they are complete, where the gaps are, when
+-- to run again, and which applications are silent. Pure; all times are UTC epoch seconds.
 --
 -- The service returns the newest 10,000 requests of 7 days. A tenant with more has to be asked
 -- often enough that two answers overlap; where they do not, there is a gap.
