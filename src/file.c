@@ -12,8 +12,10 @@
 
 #define DIRECTORY_MODE 0700
 #define FILE_MODE 0600
+#define PUBLISHED_MODE 0640
 #define OTHERS 0077 /* mode bits of other users */
 #define SHARED 0022 /* those that let them write */
+#define ENTER 0011  /* those that let them enter a directory */
 #define LOCK_NAME ".%s.lock"
 #define NEW_NAME ".%s.new"
 #define LONGEST_AFFIX (sizeof "..lock" - 1)
@@ -25,6 +27,8 @@ struct site {
   const char *name;
   char directory[PATH_MAX];
   char path[PATH_MAX + NAME_MAX + 1]; /* of the file, for messages */
+  bool is_published;                  /* new files are for the group of the directory */
+  gid_t group;                        /* of the directory, if is_published */
   struct file_message *message;
 };
 
@@ -103,7 +107,7 @@ static const char *remedy_for(int error) {
 /* Sets the message that path could not be opened, written, …; error is an errno. */
 static enum file_code fail(const struct site *s, const char *path, const char *done, int error) {
   /* in a directory that belongs to the user, the cause is its mode */
-  if (error == EACCES && s->dir >= 0)
+  if (error == EACCES && s->dir >= 0 && !s->is_published)
     advise_mode(s, s->directory, DIRECTORY_MODE);
   else
     advise(s, "%s", remedy_for(error));
@@ -153,12 +157,15 @@ static enum file_code refuse_file(const struct site *s, const char *problem) {
   return refuse(s, "%s %s", s->path, problem);
 }
 
-static enum file_code check_file(const struct site *s, const struct stat *st) {
+static enum file_code check_kind(const struct site *s, const struct stat *st) {
   if (S_ISLNK(st->st_mode))
     return refuse_file(s, "is a symbolic link, which is not followed");
-  if (!S_ISREG(st->st_mode))
-    return refuse_file(s, "is not a regular file");
-  return check_private(s, s->path, st, FILE_MODE);
+  return S_ISREG(st->st_mode) ? FILE_DONE : refuse_file(s, "is not a regular file");
+}
+
+static enum file_code check_file(const struct site *s, const struct stat *st) {
+  const enum file_code code = check_kind(s, st);
+  return code == FILE_DONE ? check_private(s, s->path, st, FILE_MODE) : code;
 }
 
 static enum file_code set_paths(struct site *s, struct file_place place) {
@@ -198,6 +205,7 @@ static enum file_code open_directory(struct site *s, struct file_place place, st
                                      struct file_message *message) {
   memset(st, 0, sizeof *st);
   s->dir = -1;
+  s->is_published = false;
   s->name = place.name;
   s->message = message;
   enum file_code code = set_paths(s, place);
@@ -364,6 +372,16 @@ static bool write_all(int fd, const char *text, size_t len) {
   return true;
 }
 
+/* Sets the mode of a new file: a umask may have removed the user's own bits. The group is that of
+ * the directory, if this process may set it. */
+static bool set_access(const struct site *s, int fd) {
+  if (!s->is_published)
+    return fchmod(fd, FILE_MODE) == 0;
+  if (fchown(fd, (uid_t)-1, s->group) != 0 && errno != EPERM)
+    return false;
+  return fchmod(fd, PUBLISHED_MODE) == 0;
+}
+
 /* Writes the text to a new file of that name and syncs it to the disk. */
 static enum file_code write_new(const struct site *s, const char *name, const char *text,
                                 size_t len) {
@@ -373,10 +391,9 @@ static enum file_code write_new(const struct site *s, const char *name, const ch
       openat(s->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
   if (fd < 0)
     return fail(s, s->path, "written", errno);
-  /* fchmod: a umask may have removed the user's own bits */
-  const char *failed = fchmod(fd, FILE_MODE) != 0 || !write_all(fd, text, len) ? "written"
-                       : fsync(fd) != 0 ? "synced to the disk"
-                                        : NULL;
+  const char *failed = !set_access(s, fd) || !write_all(fd, text, len) ? "written"
+                       : fsync(fd) != 0                                ? "synced to the disk"
+                                                                       : NULL;
   const int error = errno;
   close(fd); /* after fsync() its result adds nothing */
   return failed ? fail(s, s->path, failed, error) : FILE_DONE;
@@ -388,14 +405,11 @@ static enum file_code sync_directory(const struct site *s) {
   return FILE_DONE;
 }
 
-/* Replaces the file of an open site. */
+/* Replaces the file of an open site, which was checked: renameat() would replace anything. */
 static enum file_code replace(const struct site *s, const char *text, size_t len) {
   char name[NAME_MAX + 1];
   snprintf(name, sizeof name, NEW_NAME, s->name);
-  enum file_code code = check_name(s); /* renameat() would replace anything */
-  if (code == FILE_REFUSED)
-    return code;
-  code = write_new(s, name, text, len);
+  enum file_code code = write_new(s, name, text, len);
   if (code == FILE_DONE && renameat(s->dir, name, s->dir, s->name) != 0)
     code = fail(s, s->path, "put in place", errno);
   if (code == FILE_DONE)
@@ -409,9 +423,62 @@ enum file_code file_replace(struct file_place place, const char *text, size_t le
   struct site s;
   enum file_code code = make_site(&s, place, message);
   if (code == FILE_DONE)
+    code = check_name(&s);
+  if (code == FILE_DONE || code == FILE_ABSENT)
     code = replace(&s, text, len);
   close_site(&s);
   return code;
+}
+
+/* Refuses a directory that is for this user alone, such as one of private files. */
+static enum file_code check_enterable(const struct site *s, const struct stat *st) {
+  if (st->st_mode & ENTER)
+    return FILE_DONE;
+  advise(s, "Choose a directory with mode 0750 and the group of the users who read the file");
+  return refuse(s, "no other user can enter %s (mode %04o)", s->directory,
+                (unsigned)st->st_mode & 07777);
+}
+
+/* Refuses to replace anything but a regular file. */
+static enum file_code check_replaceable(const struct site *s) {
+  struct stat st;
+  if (fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+    return errno == ENOENT ? FILE_DONE : fail(s, s->path, "examined", errno);
+  return check_kind(s, &st);
+}
+
+enum file_code file_publish_text(struct file_place place, const char *text, size_t len,
+                                 struct file_message *message) {
+  struct site s;
+  struct stat st;
+  enum file_code code = open_directory(&s, place, &st, message);
+  if (code == FILE_ABSENT)
+    code = fail(&s, s.directory, "opened", ENOENT);
+  s.is_published = true;
+  s.group = st.st_gid;
+  if (code == FILE_DONE)
+    code = check_unshared(&s, &st);
+  if (code == FILE_DONE)
+    code = check_enterable(&s, &st);
+  if (code == FILE_DONE)
+    code = check_replaceable(&s);
+  if (code == FILE_DONE)
+    code = replace(&s, text, len);
+  close_site(&s);
+  return code;
+}
+
+int file_state(const char *path, struct file_state *state) {
+  struct stat st;
+  if (stat(path, &st) != 0)
+    return errno;
+  state->kind = S_ISREG(st.st_mode) ? 'f' : S_ISDIR(st.st_mode) ? 'd' : 'o';
+  state->size = (unsigned long long)st.st_size;
+  snprintf(state->id, sizeof state->id, "%llu:%llu", (unsigned long long)st.st_dev,
+           (unsigned long long)st.st_ino);
+  snprintf(state->stamp, sizeof state->stamp, "%s:%llu:%lld.%09ld", state->id, state->size,
+           (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec);
+  return 0;
 }
 
 /* Creates an empty file and syncs its name to the disk. FILE_LOCKED: it exists by now. */

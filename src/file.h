@@ -57,6 +57,23 @@ enum file_code file_read(struct file_place place, struct buf *text, struct file_
 enum file_code file_replace(struct file_place place, const char *text, size_t len,
                             struct file_message *message);
 
+/* Replaces or creates a file that other users read: mode 0640, with the group of its directory
+ * where this process may set it. The directory must exist; another user must be able to enter it,
+ * and none to write to it. Refuses to replace anything but a regular file. Otherwise like
+ * file_replace(). */
+enum file_code file_publish_text(struct file_place place, const char *text, size_t len,
+                                 struct file_message *message);
+
+struct file_state {
+  char kind; /* f: regular file, d: directory, o: other */
+  unsigned long long size;
+  char id[44];     /* the same for two paths of one file */
+  char stamp[100]; /* differs once the file was replaced or changed */
+};
+
+/* Examines what path leads to. Links are followed. Returns 0 or an errno. */
+int file_state(const char *path, struct file_state *state);
+
 /* Creates the file, empty, unless it exists; creates its directory and those above it. For a library
  * that opens the file itself. A file that exists is checked like one that is read, but not opened:
  * when a process closes any descriptor of a file, it loses all its fcntl(2) locks on it. */

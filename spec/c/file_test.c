@@ -200,6 +200,18 @@ static enum file_code copying(void) {
   return code;
 }
 
+static const struct file_place page = {.directory = directory, .name = "page"};
+
+/* Replaces a file that other users read. */
+static enum file_code publishing(void) {
+  if (__real_chmod(directory, 0750) != 0)
+    abort();
+  const enum file_code code = file_publish_text(page, "new", 3, &message);
+  if (__real_chmod(directory, 0700) != 0)
+    abort();
+  return code;
+}
+
 static bool starts_with_path(void) {
   return strncmp(message.text, directory, strlen(root)) == 0;
 }
@@ -213,6 +225,8 @@ static bool is_sound(enum file_code (*act)(void), enum file_code code) {
   if (code != FILE_REFUSED || !starts_with_path() || !message.remedy[0] ||
       !strstr(message.text, strerror(fail_errno)))
     return false;
+  if (act == publishing)
+    return !exists(".page.new") || !strcmp(failed, "unlinkat");
   if (act == copying)
     return exists("copy") ? strstr(message.text, "synced") != NULL : !exists(".copy.new");
   if (act == afresh || act == making || act == removing)
@@ -276,6 +290,29 @@ static void copies_without_replacing(void) {
   file_abandon(copy);
   check(!exists(".copy.new") && exists("copy"), "and leaves nothing");
   file_remove(copy, &message);
+}
+
+static void publishes_for_a_group(void) {
+  char path[sizeof directory + sizeof "/page"];
+  struct stat st;
+  struct file_state before;
+  struct file_state after;
+  snprintf(path, sizeof path, "%s/page", directory);
+  const mode_t mask = umask(0777);
+  check(publishing() == FILE_DONE && stat(path, &st) == 0 && (st.st_mode & 07777) == 0640,
+        "a published file has mode 0640");
+  umask(mask);
+  check(file_state(path, &before) == 0 && before.kind == 'f' && before.size == 3,
+        "it can be examined");
+  check(publishing() == FILE_DONE && file_state(path, &after) == 0 &&
+            strcmp(before.stamp, after.stamp) != 0,
+        "a new one has another stamp");
+  fail_call(1, "write", EACCES);
+  check(publishing() == FILE_REFUSED && !strstr(message.remedy, "chmod"),
+        "its directory is not made private");
+  file_remove(page, &message);
+  unlink(path);
+  check(file_state(path, &after) == ENOENT, "a missing file has no state");
 }
 
 static bool was_synced(const char *path) {
@@ -470,7 +507,9 @@ int main(void) {
   reports_failures("making an empty file reports each failure", making, 14);
   reports_failures("checking a file reports each failure", checking, 3);
   reports_failures("making a copy reports each failure", copying, 12);
+  reports_failures("publishing a file reports each failure", publishing, 9);
   makes_without_opening();
+  publishes_for_a_group();
   copies_without_replacing();
   syncs_what_it_makes();
   names_the_remedy();
