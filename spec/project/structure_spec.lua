@@ -72,6 +72,7 @@ describe("the folders of lua/pcapi", function()
     local SAME = {
       init = "the face of a folder",
       json = "JSON for scripts, and lists as JSON", -- format/json
+      summary = "facts about a list, and the file about a history", -- report/, history/
     }
     local places = {}
     -- a command's module has the name of the command

@@ -186,6 +186,19 @@ function Store:findings(person)
   return found
 end
 
+function Store:episodes(tenant, from)
+  local found = {}
+  for _, person in pairs(self.data.people) do
+    for _, finding in pairs(person.tenant == tenant.key and person.findings or {}) do
+      if not finding.closed or finding.closed >= from then
+        found[#found + 1] = { opened = finding.opened, closed = finding.closed,
+                              state = finding.state }
+      end
+    end
+  end
+  return found
+end
+
 function Store:add_request(tenant, request)
   local requests = of(self, tenant).requests
   local key = request.at .. "/" .. request.id
@@ -296,6 +309,19 @@ function Store:runs(tenant)
   return copy(of(self, tenant).runs)
 end
 
+function Store:first_run(tenant)
+  local oldest = of(self, tenant).runs[1]
+  return oldest and oldest.at
+end
+
+function Store:last_run(tenant, limit)
+  local last
+  for _, run in ipairs(of(self, tenant).runs) do
+    last = run.at <= limit and run.users ~= "failed" and run or last
+  end
+  return copy(last)
+end
+
 function Store:newest_event(tenant)
   local newest = 0
   for _, event in ipairs(self.data.events) do
@@ -324,6 +350,19 @@ function Store:events(tenant, after)
       shown_event.person = event.person and shown(self.data.people[event.person])
       shown_event.tenant = nil
       found[#found + 1] = shown_event
+    end
+  end
+  return found
+end
+
+local NEWS = { new = true, back = true, again = true, ended = true }
+
+function Store:news(tenant, after, since)
+  local found = {}
+  for _, event in ipairs(self:events(tenant, 0)) do
+    if NEWS[event.kind] and event.person and not event.excepted
+      and (event.id > after or event.at > since) then
+      found[#found + 1] = { id = event.id, kind = event.kind, person = event.person.id }
     end
   end
   return found

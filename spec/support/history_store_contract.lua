@@ -258,6 +258,50 @@ return {
       store:runs(tenant))
   end,
 
+  ["gives the oldest run, and the newest one until a time that did not fail"] = function(store)
+    local tenant, other = tenant_in(store), tenant_in(store, "u")
+    assert.is_nil(store:first_run(tenant))
+    assert.is_nil(store:last_run(tenant, NOW))
+    for at, users in ipairs { "failed", "whole", "cut", "failed" } do
+      store:add_run(tenant, { at = at, users = users })
+    end
+    store:add_run(other, { at = 0, users = "whole" })
+    assert.equal(1, store:first_run(tenant))
+    assert.same({ at = 3, users = "cut" }, store:last_run(tenant, NOW))
+    assert.same({ at = 2, users = "whole" }, store:last_run(tenant, 2))
+    assert.is_nil(store:last_run(tenant, 1))
+  end,
+
+  ["gives the episodes that were open at a time or later"] = function(store)
+    local tenant, other = tenant_in(store), tenant_in(store, "u")
+    local person = person_in(store, tenant)
+    store:save_finding(tenant, person, finding { state = "lost", closed = 9 })
+    store:save_finding(tenant, person, finding { episode = 2, state = "fixed", closed = 10 })
+    store:save_finding(tenant, person, finding { episode = 3, opened = 11 })
+    store:save_finding(other, person_in(store, other), finding())
+    local found = store:episodes(tenant, 10)
+    table.sort(found, function(a, b) return a.opened < b.opened end)
+    assert.same({ { opened = 4, closed = 10, state = "fixed" }, { opened = 11, state = "open" } },
+      found)
+  end,
+
+  ["gives the news after an id or a time, without those of excepted users"] = function(store)
+    local tenant, other = tenant_in(store), tenant_in(store, "u")
+    local person = person_in(store, tenant)
+    local early = event(store, tenant, { person = person, at = NOW - DAY })
+    event(store, tenant, { kind = "baseline", count = 1 })
+    event(store, tenant, { kind = "quiet", person = person })
+    event(store, tenant, { kind = "back", person = person, excepted = true })
+    event(store, other, { person = person_in(store, other) })
+    local late = event(store, tenant, { kind = "ended", person = person, at = NOW - DAY })
+    local one = { id = early, kind = "new", person = "p" }
+    local two = { id = late, kind = "ended", person = "p" }
+    assert.same({ one, two }, store:news(tenant, 0, NOW))
+    assert.same({ two }, store:news(tenant, early, NOW))
+    assert.same({ one, two }, store:news(tenant, late, NOW - DAY - 1))
+    assert.same({}, store:news(tenant, late, NOW - DAY))
+  end,
+
   ["gives the events after an id, with the person as it is now"] = function(store)
     local tenant, other = tenant_in(store), tenant_in(store, "u")
     local person = person_in(store, tenant)

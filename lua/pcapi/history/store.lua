@@ -235,6 +235,15 @@ function Store:findings(person)
   return found
 end
 
+function Store:episodes(tenant, from)
+  local found = {}
+  for row in self.db:rows("SELECT opened, closed, state FROM finding WHERE tenant = ? "
+    .. "AND (closed IS NULL OR closed >= ?)", tenant.key, from) do
+    found[#found + 1] = row
+  end
+  return found
+end
+
 function Store:bindings(tenant)
   local bindings = {}
   for row in self.db:rows("SELECT upn, id FROM binding WHERE tenant = ?", tenant.key) do
