@@ -177,6 +177,7 @@ build = {
     ["pcapi.history.coverage"] = "lua/pcapi/history/coverage.lua",
     ["pcapi.history.event_rows"] = "lua/pcapi/history/event_rows.lua",
     ["pcapi.history.exceptions"] = "lua/pcapi/history/exceptions.lua",
+    ["pcapi.history.explanation"] = "lua/pcapi/history/explanation.lua",
     ["pcapi.history.failures"] = "lua/pcapi/history/failures.lua",
     ["pcapi.history.identity"] = "lua/pcapi/history/identity.lua",
     ["pcapi.history.observe"] = "lua/pcapi/history/observe.lua",

@@ -60,10 +60,10 @@
 --   `runs(tenant)` returns them in their order; `first_run(tenant)` the time of the oldest, and
 --   `last_run(tenant, limit)` the newest one until `limit` whose users did not fail (nil: none).
 -- - `add_event(tenant, event)` returns an id that is larger than all before it, also of deleted
---   ones. `newest_event(tenant)` returns the largest, or 0. `events(tenant, after)` returns those
---   with an id above `after`, in their order, each with its `person`. `news(tenant, after, since)`
---   returns `id`, `kind` and `person` (the id alone) of those that are news of a user without an
---   exception, and have an id above `after` or came after `since`, in their order.
+--   ones. `news(tenant, after, since)` returns `id`, `kind` and `person` (the id alone) of the news
+--   of users without an exception that have an id above `after` or came after `since`, in their
+--   order. `newest_event(tenant)` returns the largest, or 0. `events(tenant, after)` returns those
+--   with an id above `after`, in their order, each with its `person`.
 -- - `reader(tenant, name)`, `readers(tenant)` (sorted by name) and `save_reader(tenant, reader)`:
 --   see `told`.
 -- - `prune(tenant, limits)` deletes what is over (see `retention`), with people of whom nothing is
@@ -257,30 +257,25 @@ function History:findings(options)
   end)
 end
 
--- The classes of a person with a finding, each with its advice, and the next step.
-local function classified(tenant, person, uses, options, adoption)
-  local covered, user = tenant.coverage, person.upn or person.id
-  local found = classes.of(person, uses, {
-    own = options.own, client_id = options.client_id,
-    covered = covered ~= nil and covered.from <= outcomes.latest(person.finding),
-  })
-  for _, entry in ipairs(found) do
-    entry.name = entry.application and applications.name(entry.application, options.names, adoption)
-    entry.advice = advice.of(entry.class, { user = user, application = entry.name })
-  end
-  local first = found[1]
-  return found, advice.step(person.finding, first and first.class or "unknown",
-    { user = user, application = first and first.name })
-end
-
 -- What is known of one person.
 local function explained(self, tenant, person, options)
   local store = self.store
   local uses, found = usage.of(store:requests_of(person)), { tenant = tenant, person = person }
   found.applications, found.findings = uses, store:findings(person)
   if person.finding then
-    local adoption = store:application_names()
-    found.classes, found.step = classified(tenant, person, uses, options, adoption)
+    local covered, names = tenant.coverage, store:application_names()
+    found.classes = classes.of(person, uses, {
+      own = options.own, client_id = options.client_id,
+      covered = covered ~= nil and covered.from <= outcomes.latest(person.finding),
+    })
+    for _, entry in ipairs(found.classes) do
+      entry.name = entry.application and applications.name(entry.application, options.names, names)
+      local shown = { user = person.upn or person.id, application = entry.name }
+      entry.advice = advice.of(entry.class, shown)
+    end
+    local first = found.classes[1]
+    found.step = advice.step(person.finding, first and first.class or "unknown",
+      { user = person.upn or person.id, application = first and first.name })
   end
   return found
 end
@@ -307,23 +302,6 @@ function History:explain(user, options)
       end
     end
     return found
-  end)
-end
-
---- Reads for a summary: in one transaction, with one tenant's requests at a time.
--- @local
--- @tparam function read takes the store, and a function `(tenant, person) → classes, step`; its
--- result is returned
--- @tparam table options `names`, `own`, `client_id` as for @{explain}
--- @treturn[1] any
--- @treturn[2] nil
--- @treturn[2] pcapi.error of kind store
-function History:inspect(read, options)
-  return self.store:read(function()
-    local store, adoption = self.store, self.store:application_names()
-    return read(store, function(tenant, person)
-      return classified(tenant, person, usage.of(store:requests_of(person)), options, adoption)
-    end)
   end)
 end
 

@@ -31,6 +31,7 @@
 -- @module pcapi.history.summary
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
+local explanation = require "pcapi.history.explanation"
 local identity = require "pcapi.history.identity"
 local json_value = require "pcapi.format.json_value"
 local time = require "pcapi.time"
@@ -135,15 +136,16 @@ local function exception_of(exception)
   return exception and { ["until"] = exception.ends, who = exception.who, why = exception.why }
 end
 
-local function person_of(found, person, classify)
+local function person_of(store, found, person, options)
   local finding, news = person.finding, news_for(found, person) or {}
-  local classes, step = classify(found.tenant, person)
-  local first = classes[1] or {}
+  local explained = explanation.of(store, found.tenant, person, finding, options)
+  local first = explained.classes[1] or {}
   return {
     objectId = not identity.is_upn(person.id) and person.id or nil, user = person.upn,
     state = finding.state, since = format(finding.first_at), last = format(finding.last_at),
     mfa_since = format(finding.mfa_at), closed = format(finding.closed), episode = finding.episode,
-    class = first.class, certainty = first.certainty, step = step,
+    class = first.class, certainty = first.certainty,
+    step = explained.step,
     application = first.application and { id = first.application, name = first.name } or nil,
     exception = exception_of(finding.exception),
     news = news.kind, told = news.told,
@@ -172,10 +174,10 @@ local function open_object(object)
 end
 
 -- Writes a tenant. `room` holds the bytes that are left for people.
-local function write_tenant(store, found, now, classify, room)
+local function write_tenant(store, found, now, options, room)
   local pieces = {}
   for i = 1, found.places do
-    local text = encode(person_of(found, found.people[i], classify))
+    local text = encode(person_of(store, found, found.people[i], options))
     if room.bytes < #text then
       break
     end
@@ -187,19 +189,16 @@ local function write_tenant(store, found, now, classify, room)
     found.size - #pieces, #pieces > 0 and "\n" .. table.concat(pieces, ",\n") or "")
 end
 
--- Surveys all tenants. While all their people fit, they stay in memory, so that they are read once.
+-- Surveys all tenants. If all their people fit, they stay in memory, so that they are read once.
 local function survey_all(store, now, most)
-  local surveys, total = {}, 0
+  local surveys, total, kept = {}, 0, {}
   for i, tenant in ipairs(store:tenants()) do
-    local found = survey(store, tenant, now)
-    total = total + found.size
-    surveys[i] = found
+    surveys[i] = survey(store, tenant, now)
+    total = total + surveys[i].size
+    kept[#kept + 1] = surveys[i]
     if total > most then
-      for j = i, 1, -1 do -- those before the first one that is too many
-        if not surveys[j].people then
-          break
-        end
-        surveys[j].people = nil
+      for j, found in ipairs(kept) do
+        found.people, kept[j] = nil, nil
       end
     end
   end
@@ -210,25 +209,29 @@ end
 --- The text of the file.
 -- @tparam pcapi.history history
 -- @tparam number now UTC epoch seconds
--- @tparam[opt] table options `names`, `own` and `client_id` as for `pcapi.history:explain`
+-- @tparam[opt] table options `names` and `own` as for `pcapi.history:explain`; and `client_ids`, the
+-- applications of pcapi itself by the id of the tenant
 -- @treturn[1] string
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
 function M.text(history, now, options)
-  return history:inspect(function(store, classify)
-    local room = { bytes = M.MOST_BYTES, people = 0, more = 0 }
-    local tenants = {}
+  local store, explained = history.store, {}
+  for name, value in pairs(options or {}) do
+    explained[name] = value
+  end
+  return store:read(function()
+    local room, tenants = { bytes = M.MOST_BYTES, people = 0, more = 0 }, {}
+    explained.adoption = store:application_names()
     for i, found in ipairs(survey_all(store, now, M.MOST_PEOPLE)) do
-      if not found.people then
-        found.people = survey(store, found.tenant, now).people
-      end
-      tenants[i] = write_tenant(store, found, now, classify, room)
+      explained.client_id = (explained.client_ids or {})[found.tenant.id]
+      found.people = found.people or survey(store, found.tenant, now).people
+      tenants[i] = write_tenant(store, found, now, explained, room)
       found.people = nil
     end
     return ('{"format":"pcapi summary","schema":%d,"at":"%s","people":%d,"more_people":%d,'
       .. '"tenants":[%s]}\n'):format(M.SCHEMA, format(now), room.people, room.more,
       #tenants > 0 and "\n" .. table.concat(tenants, ",\n") or "")
-  end, options or {})
+  end)
 end
 
 local function fail(message, remedy)

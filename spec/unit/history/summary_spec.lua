@@ -116,7 +116,7 @@ describe("a summary of a history", function()
     assert.equal("network", tenant.failure.kind)
   end)
 
-  it("shows open findings first, then those closed in the last 30 days, the newest first", function()
+  it("shows open findings first, then those closed within 30 days, the newest first", function()
     observe(NOW - 40 * DAY, { user(1, NOW - 40 * DAY), user(2, NOW - 40 * DAY) })
     observe(NOW - 39 * DAY, { user(2, NOW - 40 * DAY) }) -- the first one is lost
     observe(NOW - 29 * DAY, { user(3, NOW - 30 * DAY) }) -- the second one is quiet
