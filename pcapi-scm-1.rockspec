@@ -225,6 +225,7 @@ build = {
     ["pcapi.nginx.shared"] = "lua/pcapi/nginx/shared.lua",
     ["pcapi.nginx.shared_lock"] = "lua/pcapi/nginx/shared_lock.lua",
     ["pcapi.nginx.slots"] = "lua/pcapi/nginx/slots.lua",
+    ["pcapi.nginx.summary_file"] = "lua/pcapi/nginx/summary_file.lua",
     ["pcapi.nginx.threads"] = "lua/pcapi/nginx/threads.lua",
     ["pcapi.nginx.transport"] = "lua/pcapi/nginx/transport.lua",
     ["pcapi.report.adoption"] = "lua/pcapi/report/adoption.lua",

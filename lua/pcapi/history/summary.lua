@@ -209,8 +209,8 @@ end
 --- The text of the file.
 -- @tparam pcapi.history history
 -- @tparam number now UTC epoch seconds
--- @tparam[opt] table options `names` and `own` as for `pcapi.history:explain`; and `client_ids`, the
--- applications of pcapi itself by the id of the tenant
+-- @tparam[opt] table options `names` and `own` as for `pcapi.history:explain`; and `client_ids`: by
+-- the id of the tenant, the application of pcapi itself
 -- @treturn[1] string
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store

@@ -24,6 +24,7 @@ local pcapi = require "pcapi"
 local permission_hints = require "pcapi.nginx.permission_hints"
 local shared = require "pcapi.nginx.shared"
 local slots = require "pcapi.nginx.slots"
+local summary_file = require "pcapi.nginx.summary_file"
 local each_tenant = require("pcapi.tenants").each
 local threads = require "pcapi.nginx.threads"
 local transport = require "pcapi.nginx.transport"
@@ -130,6 +131,14 @@ end
 -- @tparam[opt=1] number options.redis.timeout seconds for each step
 -- @treturn pcapi.nginx.shared
 M.shared = shared.new
+
+--- Makes a reader of the summary file of a history, see `pcapi.nginx.summary_file`. Make it once,
+-- in `init_by_lua`; this reads nothing. Wrong options raise an error.
+-- @function summary
+-- @tparam table options
+-- @tparam string options.path the file that `pcapi watch` writes, an absolute path
+-- @treturn pcapi.nginx.summary_file
+M.summary = summary_file.new
 
 --- Sets how many requests a worker sends at once, 64 by default. Others wait for a free slot, until
 -- their timeout. Call it in `init_by_lua`.

@@ -1,0 +1,34 @@
+--- Writes summary files, from histories in memory.
+local history = require "pcapi.history"
+local lists = require "spec.support.history_lists"
+local memory = require "spec.support.history_store"
+local summary = require "pcapi.history.summary"
+
+local M = {}
+
+--- The tenant of the files.
+M.TENANT = "5f0b3c1e-0000-4000-8000-0000000000aa"
+
+--- Writes a file.
+-- @tparam string path in a folder that others may enter
+-- @tparam table runs array of `at`, `users` (see `spec.support.history_lists`), and more options of
+-- `pcapi.history:observe`
+-- @tparam number now
+function M.write(path, runs, now)
+  local store = memory.new()
+  store.is_atomic = false
+  local made = history.new(store)
+  for _, run in ipairs(runs) do
+    local options = { tenant = M.TENANT, name = "Fabrikam", now = run.at,
+                      users = lists.users(run.at, run.users),
+                      requests = lists.requests(run.at, run.requests or {}),
+                      adoption = lists.adoption(run.at, {}) }
+    for _, name in ipairs { "tenant", "name", "exceptions" } do
+      options[name] = run[name] or options[name]
+    end
+    assert(made:observe(options))
+  end
+  assert(summary.write(made, path, now))
+end
+
+return M
