@@ -1,7 +1,7 @@
---- Writes summary files, from histories in memory.
+--- Writes summary files.
+local folder = require "spec.support.folder"
 local history = require "pcapi.history"
 local lists = require "spec.support.history_lists"
-local memory = require "spec.support.history_store"
 local summary = require "pcapi.history.summary"
 
 local M = {}
@@ -9,15 +9,13 @@ local M = {}
 --- The tenant of the files.
 M.TENANT = "5f0b3c1e-0000-4000-8000-0000000000aa"
 
---- Writes a file.
+--- Writes a file. The history is in a folder of `spec.support.folder`.
 -- @tparam string path in a folder that others may enter
 -- @tparam table runs array of `at`, `users` (see `spec.support.history_lists`), and more options of
 -- `pcapi.history:observe`
 -- @tparam number now
 function M.write(path, runs, now)
-  local store = memory.new()
-  store.is_atomic = false
-  local made = history.new(store)
+  local made = assert(history.open(folder.new() .. "/history.sqlite"))
   for _, run in ipairs(runs) do
     local options = { tenant = M.TENANT, name = "Fabrikam", now = run.at,
                       users = lists.users(run.at, run.users),
@@ -29,6 +27,7 @@ function M.write(path, runs, now)
     assert(made:observe(options))
   end
   assert(summary.write(made, path, now))
+  made:close()
 end
 
 return M

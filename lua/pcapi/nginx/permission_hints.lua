@@ -26,7 +26,7 @@ end
 
 --- Sets the hint of an error about permissions or the environment, and logs the error once.
 -- @tparam table fields of an error, changed in place: `kind`, `message`, `hint`, and `is_shared`
--- (true: the file is another user's, who shares it)
+-- (true: the file is another user's, who shares it; its reader logs the error)
 function M.explain(fields)
   local message = fields.message
   if fields.kind ~= "store" and fields.kind ~= "config" then
@@ -35,6 +35,9 @@ function M.explain(fields)
     or message:find("belongs to another user", 1, true) then
     local hint = fields.is_shared and SHARED or ngx.get_phase() == "init" and IN_INIT or IN_WORKER
     fields.hint = hint:format(user_id())
+    if fields.is_shared then
+      return
+    end
   elseif message:find("there is no HOME", 1, true) then
     fields.hint = ENVIRONMENT
   else
