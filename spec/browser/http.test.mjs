@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LUA, REPOSITORY, start, token, usersOf } from './page.mjs';
+import { LUA, REPOSITORY, run, start, token, usersOf } from './page.mjs';
 
 // Sends a request that no browser would send: with any Host, from any address of this machine.
 function request(url, { method = 'GET', headers = {}, from = '127.0.0.1', path = '/api/users' } = {}) {
@@ -47,7 +47,7 @@ describe('the page', () => {
 
   before(async () => {
     people = await usersOf(token());
-    page = await start({ yesterday: people.slice(2).map((user) => user.objectId) });
+    page = await start({ runs: [run(1, people.slice(2)), run(0, people)] });
   });
   after(() => page.stop());
 
@@ -61,12 +61,16 @@ describe('the page', () => {
     assert.deepEqual([body.stale, body.error, body.count], [false, null, people.length]);
   });
 
-  it('marks the users who are new since yesterday', async () => {
-    const { body } = await json(page.url, '/api/users');
+  it('says who is new, since when, and what to do', async () => {
+    const { status, body } = await json(page.url, '/api/history');
+    assert.equal(status, 200);
     const newest = people.slice(0, 2).map((user) => user.objectId).sort();
-    assert.equal(body.new_count, 2);
-    assert.equal(body.compared_with, new Date(Date.now() - 86400000).toISOString().slice(0, 10));
-    assert.deepEqual(body.items.filter((user) => user.isNew).map((user) => user.objectId).sort(), newest);
+    const news = body.people.filter((person) => person.news === 'new');
+    assert.deepEqual(news.map((person) => person.objectId).sort(), newest);
+    assert.deepEqual([body.counts.new, body.counts.open, body.people.length], [2, 25, 25]);
+    assert.ok(Math.abs(Date.parse(body.new_since) - Date.now() + 86400000) < 20000);
+    assert.equal(body.lists.users, 'whole');
+    for (const person of body.people) assert.ok(person.step && person.since && person.state === 'open');
   });
 
   it('returns adoption with the sum of each application', async () => {
@@ -223,12 +227,12 @@ describe('a page that signs in', () => {
   });
 });
 
-describe('a page without an earlier day', () => {
+describe('a page without a history', () => {
   it('marks no user as new', async () => {
     const page = await start();
     try {
-      const { body } = await json(page.url, '/api/users');
-      assert.deepEqual([body.new_count, body.compared_with, body.items[0].isNew], [undefined, undefined, undefined]);
+      assert.deepEqual((await json(page.url, '/api/history')).body, { configured: false });
+      assert.equal((await json(page.url, '/api/users')).body.new_count, undefined);
       assert.ok(!(await request(page.url, { path: '/metrics' })).body.includes('\npcapi_non_mfa_new_users '));
     } finally {
       await page.stop();

@@ -1,6 +1,6 @@
 // Starts the page, with the sandbox as its service, and a browser for the specs.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,20 +26,28 @@ export async function usersOf(bearer) {
   return JSON.parse((await response.text()).replace(/^\uFEFF/, '')).items;
 }
 
-// Lua code that stores in the shared memory which users were in the list of an earlier day.
-function seen(daysAgo, ids) {
-  const at = Math.floor((Date.now() - daysAgo * DAY) / 1000);
-  const text = `[=[${JSON.stringify(ids)}]=]`;
-  return `require("page.settings").shared:set(require("page.seen").key(${at}), ${text}, 86400)`;
+// Writes the summary file of a history: `runs` of one tenant as spec/browser/summary.lua takes them.
+// Returns its path.
+function writeSummary(directory, runs, bearer) {
+  const path = join(directory, 'summary.json');
+  const { tid } = JSON.parse(Buffer.from(bearer.split('.')[1], 'base64url'));
+  chmodSync(directory, 0o755);
+  execFileSync(LUA, ['spec/browser/summary.lua'], { cwd: REPOSITORY, input: JSON.stringify({
+    path, now: seconds(), runs: runs.map((run) => ({ tenant: tid, ...run })) }) });
+  return path;
 }
 
-function configuration(directory, { yesterday, daysAgo = 1, edit }) {
-  let text = readFileSync(CONF, 'utf8');
-  if (yesterday) {
-    text = text.replace('init_worker_by_lua_block {', `$& ${seen(daysAgo, yesterday)}`);
-  }
-  if (edit) text = edit(text);
-  writeFileSync(join(directory, 'page.conf'), text);
+const seconds = (daysAgo = 0) => Math.floor((Date.now() - daysAgo * DAY) / 1000);
+
+// A run of pcapi watch, so many days ago, with these users of the sandbox.
+export function run(daysAgo, people, more = {}) {
+  return { at: seconds(daysAgo), users: people.map((one) => ({ id: one.objectId, upn: one.upn,
+    at: Date.parse(`${one.lastNonMfaCompliantRequestDateTime.slice(0, 19)}Z`) / 1000 })), ...more };
+}
+
+function configuration(directory, edit) {
+  const text = readFileSync(CONF, 'utf8');
+  writeFileSync(join(directory, 'page.conf'), edit ? edit(text) : text);
   return join(directory, 'page.conf');
 }
 
@@ -61,15 +69,17 @@ function addressOf(child) {
   });
 }
 
-// Starts the page. `scenario` is for the sandbox, `env` for nginx; `yesterday` holds the ids of the
-// users of the day before (or `daysAgo`), and `edit` changes nginx.conf.
-export async function start({ scenario, env = {}, ...how } = {}) {
+// Starts the page. `scenario` is for the sandbox, `env` for nginx, `runs` for the history, and `edit`
+// changes nginx.conf.
+export async function start({ scenario, env = {}, runs, edit } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'pcapi-browser.'));
   // cat ends when its input is closed, also if this process is killed; the page ends with cat
   const command = ['sh', '-c', 'echo $PCAPI_PAGE_URL/; exec cat'];
+  const bearer = token(scenario);
+  const summary = runs ? { PCAPI_SUMMARY: writeSummary(directory, runs, bearer) } : {};
   const child = spawn(join(REPOSITORY, 'examples/nginx/run'), command, {
-    env: { ...process.env, PCAPI_TOKEN: token(scenario), ...env,
-      PCAPI_PAGE_CONF: configuration(directory, how), PCAPI_PAGE_PORT: 'any' },
+    env: { ...process.env, PCAPI_TOKEN: bearer, ...summary, ...env,
+      PCAPI_PAGE_CONF: configuration(directory, edit), PCAPI_PAGE_PORT: 'any' },
     stdio: 'pipe',
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -79,7 +89,7 @@ export async function start({ scenario, env = {}, ...how } = {}) {
     rmSync(directory, { recursive: true, force: true });
   };
   try {
-    return { url: await addressOf(child), stop };
+    return { url: await addressOf(child), stop, summary: summary.PCAPI_SUMMARY };
   } catch (error) {
     await stop();
     throw error;

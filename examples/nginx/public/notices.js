@@ -17,11 +17,13 @@ export function panel(title, error, tryAgain) {
 
 function notice(names, oldest, error) {
   const what = names.join(', ').replace(/, ([^,]*)$/, ' and $1');
-  const since = new Date(oldest);
+  const since = oldest ? new Date(oldest) : undefined;
+  const isHistory = names.includes('history');
   return element('div', { class: 'notice' },
-    element('p', { class: 'state-title' },
-      `Not up to date: ${what}, as of ${text.lately(since)}, ${text.ago(since)}.`),
-    element('p', {}, `The last refresh failed: ${text.visible(error.message)}`),
+    element('p', { class: 'state-title' }, since
+      ? `Not up to date: ${what}, as of ${text.lately(since)}, ${text.ago(since)}.`
+      : `Not available: ${what}.`),
+    element('p', {}, `${isHistory ? '' : 'The last refresh failed: '}${text.visible(error.message)}`),
     error.hint ? element('p', { class: 'muted' }, text.visible(error.hint)) : null);
 }
 

@@ -1,6 +1,7 @@
 // Shows the lists, and refreshes them while the page is visible.
 import * as api from './api.js';
 import * as charts from './charts.js';
+import * as past from './history.js';
 import * as notices from './notices.js';
 import * as text from './text.js';
 import * as theme from './theme.js';
@@ -10,7 +11,7 @@ import * as users from './users.js';
 const EVERY = 60 * 1000;
 const SOON = 5 * 1000; // while a list is missing or being refreshed
 
-const NAMES = ['users', 'adoption', 'requests'];
+const NAMES = ['users', 'adoption', 'requests', 'history'];
 const lists = {}; // the newest of each
 const errors = {}; // of lists that were never loaded
 let timer;
@@ -49,10 +50,11 @@ function update(part, show, ...parts) {
 }
 
 function showLists() {
-  const { users: people, adoption, requests } = lists;
-  update('tiles', () => tiles.show(people, requests, adoption), people, requests, adoption);
+  const { users: people, adoption, requests, history } = lists;
+  const shown = [people, requests, adoption, history];
+  update('tiles', () => tiles.show(...shown), ...shown);
   if (people) {
-    update('users', () => users.show(people, requests, adoption), people, requests, adoption);
+    update('users', () => users.show(...shown), ...shown);
   } else if (errors.users) {
     update('users', () => users.showError(
       notices.panel('The users cannot be shown.', errors.users, round)), errors.users);
@@ -62,7 +64,10 @@ function showLists() {
     update('charts', () => charts.showError(
       notices.panel('Adoption cannot be shown.', errors.adoption, round)), errors.adoption);
   }
-  notices.show(NAMES.filter((name) => lists[name]?.error).map((name) => [name, lists[name]]));
+  const problem = past.problem(history);
+  notices.show(NAMES.filter((name) => name !== 'history' && lists[name]?.error)
+    .map((name) => [name, lists[name]])
+    .concat(problem ? [['history', { as_of: history.last_success, error: problem }]] : []));
   showAsOf();
 }
 

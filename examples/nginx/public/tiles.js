@@ -1,4 +1,5 @@
 // The four numbers at the top.
+import * as past from './history.js';
 import * as text from './text.js';
 
 function set(id, strong, small) {
@@ -10,29 +11,26 @@ function set(id, strong, small) {
 }
 
 const NONE = '–';
-const DAY = 86400 * 1000;
-
-function showNew(users) {
+function showNew(users, history) {
   const name = document.getElementById('tile-new-name');
-  if (users.compared_with === undefined) {
-    name.textContent = 'New since yesterday';
-    set('tile-new', NONE, 'No earlier day to compare with yet');
+  const count = past.countNew(users, history);
+  name.textContent = 'New';
+  if (count === undefined) {
+    set('tile-new', NONE, 'Not known without pcapi watch');
     return;
   }
-  const before = text.parse(users.compared_with);
-  const isYesterday = Date.parse(users.as_of.slice(0, 10)) - before.getTime() === DAY;
-  name.textContent = isYesterday ? 'New since yesterday' : `New since ${text.day(before)}`;
-  set('tile-new', text.number(users.new_count),
-    users.new_count === 0 ? 'Every user was in the list before' : 'Not in the list on any earlier day');
+  name.textContent = `New since ${text.at(text.parse(past.since(history)))}`;
+  set('tile-new', text.number(count), count === 0 ? 'Every user was known before'
+    : 'Not known before, or back');
 }
 
 const capped = (list) => (list.truncated ? 'The newest ones; there may be more' : 'In the last 7 days');
 
 // Shows the lists; undefined stands for a missing list.
-export function show(users, requests, adoption) {
+export function show(users, requests, adoption, history) {
   if (users) {
     set('tile-users', text.number(users.count), capped(users));
-    showNew(users);
+    showNew(users, history);
   } else {
     set('tile-users', NONE, 'Not available now');
     set('tile-new', NONE, 'Not available now');

@@ -1,5 +1,6 @@
 // The table of users, with search, sorting, and the requests of each user without MFA.
 import { breakable, element, icon, table, time } from './dom.js';
+import * as past from './history.js';
 import * as text from './text.js';
 
 const CHUNK = 100; // rows per step, since a list may have 10,000
@@ -26,12 +27,12 @@ const filter = document.getElementById('users-filter');
 const search = document.getElementById('search');
 const onlyNew = document.getElementById('only-new');
 
-function read(user, byUser) {
+function read(user, byUser, known) {
   const id = user.objectId ?? user.upn ?? '';
   const requests = (id && byUser.get(id)) || [];
   const name = text.visible(user.upn ?? '') || '(without a name)';
   return {
-    id, name, requests, tenant: text.visible(user.tenantId ?? ''), isNew: user.isNew === true,
+    ...known(user), id, name, requests, tenant: text.visible(user.tenantId ?? ''),
     last: text.parse(user.lastNonMfaCompliantLoginDateTime),
     words: [name, id, user.tenantId, ...requests.map((one) => one.ipAddress)].join('\n')
       .toLowerCase(),
@@ -86,12 +87,43 @@ function requestsOf(user) {
     user.requests.slice(0, CHUNK).map(requestRow)));
 }
 
+// What a user's state adds to the name: nothing, if the user has to act.
+function marks({ person }) {
+  const words = [];
+  if (person?.exception) words.push(`excepted until ${text.visible(person.exception.until)}`);
+  if (person?.state && person.state !== 'open') words.push(text.visible(person.state));
+  return words.map((word) => element('span', { class: 'mark' }, word));
+}
+
+const fact = (name, ...values) => element('div', {}, element('dt', {}, name),
+  element('dd', {}, ...values));
+
+function timeOf(value) {
+  const date = text.parse(value);
+  return date ? time(date, text.at(date), text.utc(date)) : text.visible(value ?? '');
+}
+
+// What pcapi watch knows of a user.
+function knownOf({ person }) {
+  if (!person) return null;
+  const { exception, application } = person;
+  return element('dl', { class: 'known' },
+    fact('State', text.visible(person.state ?? '')),
+    fact('Since', timeOf(person.since)),
+    person.mfa_since ? fact('With MFA since', timeOf(person.mfa_since)) : null,
+    application ? fact('Application', breakable(text.visible(application.name ?? application.id)))
+      : null,
+    exception ? fact('Exception', `until ${text.visible(exception.until ?? '')}: `,
+      text.visible(exception.why ?? '')) : null,
+    fact('Next step', text.visible(person.step ?? '')));
+}
+
 function detailsRow(user, id) {
   return element('tr', { id, class: 'details' }, element('td', { colSpan: COLUMNS.length },
     element('dl', { class: 'ids' },
       element('div', {}, element('dt', {}, 'Object id'), element('dd', {}, text.visible(user.id))),
       element('div', {}, element('dt', {}, 'Tenant id'), element('dd', {}, user.tenant))),
-    requestsOf(user)));
+    knownOf(user), requestsOf(user)));
 }
 
 function toggle(user, button, row, id) {
@@ -116,7 +148,7 @@ function rowsOf(user, index) {
     'aria-controls': id, 'data-user': user.id }, icon(CHEVRON), breakable(user.name));
   const row = element('tr', {},
     element('th', { scope: 'row', class: 'col-name' }, button, ' ',
-      user.isNew ? element('span', { class: 'badge' }, 'new') : null),
+      user.badge ? element('span', { class: 'badge' }, user.badge) : null, ...marks(user)),
     lastCell(user),
     element('td', { class: 'col-requests number' },
       state.hasRequests ? text.number(user.requests.length) : '–'));
@@ -191,19 +223,20 @@ function grouped(requests) {
   return byUser;
 }
 
-// Shows the users. The other two lists may be missing.
-export function show(users, requests, adoption) {
+// Shows the users. The other lists may be missing.
+export function show(users, requests, adoption, history) {
   place.setAttribute('aria-busy', 'false');
   const byUser = grouped(requests?.items ?? []);
   state.hasRequests = requests !== undefined;
   state.applications = new Map((adoption?.applications ?? []).map((one) => [one.id, one.name]));
-  state.users = users.items.map((user) => read(user, byUser));
+  const known = past.reader(history);
+  state.users = users.items.map((user) => read(user, byUser, known));
   if (state.users.length === 0) {
     noUsers();
     return;
   }
   filter.hidden = false;
-  onlyNew.closest('label').hidden = users.compared_with === undefined;
+  onlyNew.closest('label').hidden = !past.since(history);
   render();
 }
 

@@ -1,4 +1,5 @@
---- Responds to /api/users, /api/adoption, /api/requests and /api/summary.
+--- Responds to /api/users, /api/adoption, /api/requests, /api/history and /api/summary.
+local history = require "page.history"
 local json = require "pcapi.json"
 local lists = require "page.lists"
 local notes = require "page.notes"
@@ -48,7 +49,11 @@ local function summary()
   send.json(200, "{" .. table.concat(members, ",") .. "}")
 end
 
-local RESPONSES = { ["/api/summary"] = summary }
+local function respond_history()
+  send.json(200, history.response())
+end
+
+local RESPONSES = { ["/api/summary"] = summary, ["/api/history"] = respond_history }
 for _, name in ipairs(lists.names) do
   RESPONSES["/api/" .. name] = list(name)
 end
@@ -56,7 +61,7 @@ end
 local function not_found()
   send.json(404, { error = {
     kind = "not_found", message = "this address does not exist",
-    hint = "Use /api/users, /api/adoption, /api/requests or /api/summary.",
+    hint = "Use /api/users, /api/adoption, /api/requests, /api/history or /api/summary.",
   } })
 end
 

@@ -1,4 +1,5 @@
 --- Responds to /metrics, in the text format of Prometheus.
+local history = require "page.history"
 local lists = require "page.lists"
 local metrics = require "pcapi.report.metrics"
 local notes = require "page.notes"
@@ -24,6 +25,10 @@ local function respond()
     page:set("pcapi_list_age_seconds", note.age, labels)
     page:set("pcapi_refreshes_total", notes.counted("refreshes", name), labels)
     page:set("pcapi_refresh_errors_total", notes.counted("errors", name), labels)
+  end
+  local tenant = history.tenant()
+  if tenant and facts.users then
+    facts.users.new_count = tenant.counts.new
   end
   page:set_report(facts)
   send.text(200, metrics.CONTENT_TYPE, page:text())

@@ -2,9 +2,7 @@
 -- encoded once and not for each request, and `facts`, a few numbers about them.
 local adoption = require "pcapi.report.adoption"
 local clean = require "pcapi.report.clean"
-local diff = require "pcapi.report.diff"
 local json = require "pcapi.json"
-local seen = require "page.seen"
 local summary = require "pcapi.report.summary"
 
 local M = {}
@@ -23,33 +21,11 @@ local function facts_of(list)
   return { count = facts.count, truncated = facts.truncated }
 end
 
-local function id_of(user)
-  return user.objectId or user.upn
-end
-
--- Marks users as new or not, where earlier days are known.
-local function mark(users, is_new)
-  for _, user in ipairs(users) do
-    user.isNew = is_new
-  end
-end
-
---- Users without MFA, the newest first. Each user with an id has `isNew` if an earlier day is
--- known.
+--- Users without MFA, the newest first.
 -- @tparam pcapi.list list
 function M.users(list)
-  local now = ngx.time()
-  local known, day = seen.before(now)
-  local users, facts = clean_records(list:newest_first()), facts_of(list)
-  mark(users, nil)
-  local changes = diff.of(users, known or {}, id_of)
-  if known then
-    mark(changes.new, true)
-    mark(changes.known, false)
-    facts.new_count, facts.compared_with = #changes.new, day
-  end
-  seen.store(now, changes.ids)
-  return { items = json.encode_array(users, breathe), facts = facts }
+  local users = clean_records(list:newest_first())
+  return { items = json.encode_array(users, breathe), facts = facts_of(list) }
 end
 
 --- Adoption per day and application.

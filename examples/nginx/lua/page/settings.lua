@@ -1,6 +1,8 @@
---- Reads the settings of the page: the account, the addresses, Redis, and the refresh interval.
+--- Reads the settings of the page: the account, the addresses, Redis, the refresh interval, and the
+-- summary file.
 -- They come from environment variables, which nginx.conf passes on with its `env` directives. An
 -- invalid value stops nginx at its start, with a message that names the variable.
+local claims = require "pcapi.auth.claims"
 local nginx = require "pcapi.nginx"
 local url = require "pcapi.url"
 
@@ -140,7 +142,18 @@ end
 
 local options, client
 
+-- The file that pcapi watch writes.
+local function summary()
+  local path = env "PCAPI_SUMMARY"
+  if path and path:sub(1, 1) ~= "/" then
+    refuse("PCAPI_SUMMARY", ("must be an absolute path, not %q"):format(path))
+  end
+  return path and nginx.summary { path = path }
+end
+
 local function read()
+  --- The reader of the summary file; nil without PCAPI_SUMMARY.
+  M.summary = summary()
   --- Seconds for which a list is fresh; after that a worker refreshes it in the background.
   M.fresh = whole_number("PCAPI_REFRESH", 1, DAY) or 300
   --- Seconds for which an old list is shown while the service does not respond.
@@ -188,6 +201,14 @@ function M.client()
     end
   end
   return client
+end
+
+--- Returns the name of the tenant, as the summary file may have it.
+-- @treturn ?string PCAPI_TENANT, or the id in the token of PCAPI_TOKEN; in lower case
+function M.tenant()
+  local name = env "PCAPI_TENANT" or options and options.token
+    and claims.read(options.token).tenant_id
+  return name and name:lower()
 end
 
 --- Returns the owner of the lists, for the names of keys.

@@ -1,5 +1,4 @@
---- Refreshes the lists when nobody opens the page. So a reader never waits for the service, and
--- the users of each day are stored for comparison.
+--- Refreshes the lists when nobody opens the page. So a reader never waits for the service.
 local lists = require "page.lists"
 local settings = require "page.settings"
 
