@@ -41,8 +41,10 @@ const seconds = (daysAgo = 0) => Math.floor((Date.now() - daysAgo * DAY) / 1000)
 
 // A run of pcapi watch, so many days ago, with these users of the sandbox.
 export function run(daysAgo, people, more = {}) {
-  return { at: seconds(daysAgo), users: people.map((one) => ({ id: one.objectId, upn: one.upn,
-    at: Date.parse(`${one.lastNonMfaCompliantRequestDateTime.slice(0, 19)}Z`) / 1000 })), ...more };
+  const at = seconds(daysAgo);
+  const last = (one) => Date.parse(`${one.lastNonMfaCompliantRequestDateTime.slice(0, 19)}Z`) / 1000;
+  return { at, users: people.map((one) => ({ id: one.objectId, upn: one.upn,
+    at: Math.min(last(one), at - 60) })), ...more };
 }
 
 function configuration(directory, edit) {

@@ -208,6 +208,102 @@ describe('the page', () => {
   });
 });
 
+describe('a page with a history', () => {
+  const shows = (name, runs, act, how) => it(name, () => inWindowOf({ runs: runs() }, act, how));
+  const badges = (page) => page.locator('.badge').allTextContents();
+  const notices = (page) => page.locator('#notices').textContent();
+  const detailsOf = async (page, user) => {
+    await page.getByRole('button', { name: user.upn }).click();
+    return page.locator('.known').textContent();
+  };
+
+  const excepted = () => [run(1, people.slice(1)), run(0, people, {
+    exceptions: `${people[0].upn} * ${new Date(Date.now() + 9 * 86400000).toISOString().slice(0, 10)} ticket 4711\n` })];
+  shows('says of a user the state, since when, and the next step', excepted, async (page) => {
+    assert.deepEqual(await badges(page), []);
+    assert.match(await page.locator('.mark').textContent(), /^excepted until \d{4}-\d\d-\d\d$/);
+    assert.match(await detailsOf(page, people[0]),
+      /^StateopenSince\d+ \w+, \d\d:\d\dExceptionuntil .*: ticket 4711Next stepnone: excepted until/);
+    await page.getByRole('button', { name: people[0].upn }).click();
+    assert.match(await detailsOf(page, people[1]), /Next stepRequire MFA for all cloud apps, then sign in anew$/);
+    assert.deepEqual(await complaintsOfAxe(page), []);
+  });
+
+  const back = () => [run(60, []), run(20, people.slice(0, 2)), run(10, []), run(0, people.slice(0, 4))];
+  shows('marks those who are back, and those who came after the last run', back, async (page) => {
+    const found = await badges(page);
+    assert.equal(found.filter((one) => one === 'back').length, 2);
+    assert.equal(found.filter((one) => one === 'new').length, 23);
+    assert.equal(await tile(page, 'new'), '25');
+  });
+
+  shows('compares with its first run, if there is no other', () => [run(0, people.slice(1))], async (page) => {
+    assert.equal(await tile(page, 'new'), '1');
+    assert.deepEqual(await badges(page), ['new']);
+    assert.match(await page.locator('#tile-new-name').textContent(), /^New since \d/);
+  });
+
+  shows('says if its last run is long ago', () => [run(5, people), run(4, people)], async (page) => {
+    assert.match(await notices(page), /^Not up to date: history, as of .*pcapi watch has not run since then/);
+    assert.equal((await names(page)).length, 25);
+    assert.deepEqual(await complaintsOfAxe(page), []);
+  });
+
+  it('shows its lists if the file cannot be read, and says why', async () => {
+    await inWindowOf({ env: { PCAPI_SUMMARY: '/nowhere/summary.json' } }, async (page) => {
+      assert.match(await notices(page), /^Not available: history\.the summary \/nowhere\/summary\.json cannot be read/);
+      assert.equal((await names(page)).length, 25);
+      assert.equal(await tile(page, 'new'), '–');
+      assert.deepEqual(await badges(page), []);
+    });
+  });
+
+  it('uses the part of its tenant, and says if there is none', async () => {
+    const other = '5f0b3c1e-0000-4000-8000-0000000000ff';
+    const runs = [run(1, people, { tenant: other }), run(0, people, { tenant: other })];
+    await inWindowOf({ runs: [...runs, run(1, people.slice(2)), run(0, people)] }, async (page) => {
+      assert.equal(await tile(page, 'new'), '2');
+    });
+    await inWindowOf({ runs }, async (page) => {
+      assert.match(await notices(page), /the summary has no tenant .*Set PCAPI_TENANT/);
+      assert.equal(await tile(page, 'new'), '–');
+    });
+  });
+});
+
+describe('a history with hostile names', () => {
+  const HOSTILE = ['<img src=x onerror=alert(1)>@x.example', '</script><script>alert(1)</script>',
+    'admin\u202eelpmaxe.makirbaf@example', `${'x'.repeat(500)}@x.example`, '"\'`\u0000\u001b[2J\ufeff@x.example',
+    'javascript:alert(1)', '{{constructor}}@x.example', '\ud83d\ude00@x.example'];
+  // each user comes by an application of a hostile name
+  const application = (i) => `5f0b3c1e-0000-4000-8000-00000000000${i}`;
+  const requestOf = ({ objectId, lastNonMfaCompliantRequestDateTime: at }, i) => ({ id: application(i),
+    user: objectId, at, application: application(i), mfa: false });
+  const adoptionOf = (name, i) => ({ day: new Date().toISOString().slice(0, 10), name,
+    application: application(i), total: 1, with_mfa: 0 });
+  const runs = () => [run(1, []), run(0, people.slice(0, HOSTILE.length)
+    .map((one, i) => ({ ...one, upn: HOSTILE[i] })), { name: HOSTILE[0],
+    requests: people.slice(0, HOSTILE.length).map(requestOf), adoption: HOSTILE.map(adoptionOf),
+    exceptions: `${people[0].objectId} * ${new Date(Date.now() + 86400000).toISOString().slice(0, 10)} ${HOSTILE[0]} ${HOSTILE[2]}\n` })];
+
+  for (const width of [1280, 360]) {
+    it(`harms no page, ${width} pixels wide`, () => inWindowOf({ runs: runs() }, async (page) => {
+      assert.equal(await page.locator('.badge').count(), 24); // all but the excepted one
+      await openAll(page);
+      const known = await page.locator('.known').allTextContents();
+      assert.equal(known.length, HOSTILE.length);
+      const steps = known.join('\n');
+      assert.ok(steps.includes('Find out who runs javascript:alert(1), and'), steps);
+      assert.ok(steps.includes('Find out who runs admin\\u{202e}elpmaxe'));
+      assert.ok(steps.includes(`Find out who runs ${'x'.repeat(500)}@x.example, and`));
+      assert.ok(known.some((one) => one.includes(`<img src=x onerror=alert(1)>@x.example admin\\u{202e}`)));
+      assert.equal(await page.locator('main img, main script').count(), 0);
+      await isAsWideAs(page, width);
+      assert.deepEqual(await complaintsOfAxe(page), []);
+    }, { width }));
+  }
+});
+
 describe('a user with a hostile name', () => {
   it('is shown as text, and runs nothing', () => inWindowOf({ scenario: 'hostile' }, async (page) => {
     const shown = await names(page);

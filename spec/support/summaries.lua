@@ -11,8 +11,8 @@ M.TENANT = "5f0b3c1e-0000-4000-8000-0000000000aa"
 
 --- Writes a file. The history is in a folder of `spec.support.folder`.
 -- @tparam string path in a folder that others may enter
--- @tparam table runs array of `at`, `users` (see `spec.support.history_lists`), and more options of
--- `pcapi.history:observe`
+-- @tparam table runs array of `at`, `users`, and optionally `requests` and `adoption` (see
+-- `spec.support.history_lists`), `tenant`, `name` and `exceptions`
 -- @tparam number now
 function M.write(path, runs, now)
   local made = assert(history.open(folder.new() .. "/history.sqlite"))
@@ -20,7 +20,7 @@ function M.write(path, runs, now)
     local options = { tenant = M.TENANT, name = "Fabrikam", now = run.at,
                       users = lists.users(run.at, run.users),
                       requests = lists.requests(run.at, run.requests or {}),
-                      adoption = lists.adoption(run.at, {}) }
+                      adoption = lists.adoption(run.at, run.adoption or {}) }
     for _, name in ipairs { "tenant", "name", "exceptions" } do
       options[name] = run[name] or options[name]
     end
