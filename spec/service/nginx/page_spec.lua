@@ -7,6 +7,7 @@ local free_port = require "spec.support.free_port"
 local nginx = require "spec.support.nginx"
 local redis = require "spec.support.redis"
 local sandbox = require "spec.support.sandbox"
+local summaries = require "spec.support.summaries"
 
 local ROOT = files.lines_of "pwd -P"[1]
 local TENANT, OTHER = "11111111-0000-0000-0000-000000000000", "22222222-0000-0000-0000-000000000000"
@@ -214,8 +215,6 @@ describe("pages of two tenants", function()
     end
     local _, keys = server:command("KEYS", "*"):gsub("cached:", "")
     assert.equal(2, keys)
-    local _, seen = server:command("KEYS", "*"):gsub("page/seen/", "")
-    assert.equal(2, seen)
     assert.equal(3, list_of(page_of(TENANT, 9, env), "users").count) -- from the others
   end)
 
@@ -235,7 +234,6 @@ describe("pages of two tenants", function()
     end))
     assert.is_nil(page:get "/metrics".body:find "\npcapi_non_mfa_users %d")
     assert.equal(5, list_of(page, "users").count)
-    assert.is_nil(list_of(page, "users").new_count)
   end)
 
   for order, is_less in pairs {
@@ -251,6 +249,78 @@ describe("pages of two tenants", function()
       assert.equal("", server:command("KEYS", "*"))
     end)
   end
+end)
+
+describe("the history of the page", function()
+  local OF = sandbox.token { tid = TENANT }
+  local path, now
+
+  -- Writes a summary file with the tenants of these ids; each has a new user.
+  local function write(...)
+    local runs = {}
+    for _, tenant in ipairs { ... } do
+      for day = 1, 0, -1 do
+        runs[#runs + 1] = { at = now - day * 86400, tenant = tenant, name = "Of " .. tenant,
+                            users = { day == 0 and { id = "new", at = now } or nil } }
+      end
+    end
+    summaries.write(path, runs, now)
+  end
+
+  local function history_of(page)
+    return cjson.decode(page:get "/api/history".body)
+  end
+
+  before_each(function()
+    now = os.time()
+    local place = folder.new()
+    os.execute("chmod 755 " .. place)
+    path = place .. "/summary.json"
+  end)
+
+  it("is that of the token's tenant", function()
+    write(OTHER, TENANT)
+    local page = start { PCAPI_TOKEN = OF, PCAPI_SUMMARY = path }
+    local history = history_of(page)
+    assert.same({ TENANT, "new", true, 0 }, { history.id, history.people[1].news,
+                                             history.configured, history.more_people })
+    list_of(page, "users")
+    assert.equal(1, metrics_of(page).pcapi_non_mfa_new_users)
+  end)
+
+  it("is that of PCAPI_TENANT, an id or the name that watch has for it", function()
+    write(OTHER, TENANT)
+    for _, name in ipairs { OTHER, "OF " .. OTHER } do
+      local page = start { PCAPI_TOKEN = OF, PCAPI_TENANT = name, PCAPI_SUMMARY = path }
+      assert.equal(OTHER, history_of(page).id)
+    end
+  end)
+
+  it("is an error if the tenant is not in it, and the metric is then missing", function()
+    write(OTHER)
+    local page = start { PCAPI_TOKEN = OF, PCAPI_SUMMARY = path }
+    assert.matches("has no tenant " .. TENANT, history_of(page).error.message, 1, true)
+    list_of(page, "users")
+    assert.is_nil(metrics_of(page).pcapi_non_mfa_new_users)
+    page = start { PCAPI_TOKEN = OF, PCAPI_TENANT = "fabrikam.example", PCAPI_SUMMARY = path }
+    assert.equal(OTHER, history_of(page).id) -- a domain may be this one
+    write(OTHER, TENANT)
+    page = start { PCAPI_TOKEN = OF, PCAPI_TENANT = "fabrikam.example", PCAPI_SUMMARY = path }
+    assert.matches("Set PCAPI_TENANT", history_of(page).error.hint, 1, true)
+  end)
+
+  it("comes with an error once the file cannot be read, and stays", function()
+    write(TENANT)
+    local page = start { PCAPI_TOKEN = OF, PCAPI_SUMMARY = path }
+    assert.is_nil(history_of(page).error)
+    os.remove(path)
+    assert.is_true(nginx.wait_for(function()
+      return history_of(page).error ~= nil
+    end))
+    local history = history_of(page)
+    assert.matches("cannot be read", history.error.message, 1, true)
+    assert.equal(1, #history.people)
+  end)
 end)
 
 describe("a setting of the page", function()
@@ -278,6 +348,7 @@ describe("a setting of the page", function()
 
   for name, case in pairs {
     PCAPI_REFRESH = { "0", "-5", "abc", "1e999", "99999999", "5 s", "0.5" },
+    PCAPI_SUMMARY = { "summary.json", "./s" },
     PCAPI_REDIS_TLS = { "yes", "ON", "1" }, PCAPI_REDIS_DATABASE = { "-1", "x", "1.5", "1e9" },
     PCAPI_BASE_URL = { "http://localhost", "localhost", "https://", "https://a b" },
     PCAPI_LOGIN_URL = { "http://localhost", "x" }, PCAPI_TOKEN = { "Bearer x.y.z", "a b" },
