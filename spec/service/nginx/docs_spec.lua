@@ -5,6 +5,7 @@ local folder = require "spec.support.folder"
 local markdown = require "spec.support.markdown"
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"
+local summaries = require "spec.support.summaries"
 
 local CLIENT = "00000000-0000-0000-0000-000000000000"
 
@@ -52,6 +53,17 @@ local function sign_in(store)
   assert(result.status == 0, result.err)
 end
 
+-- A summary file with one new user.
+local function new_summary()
+  local place, now = folder.new(), os.time()
+  os.execute("chmod 755 " .. place)
+  summaries.write(place .. "/summary.json", {
+    { at = now - 86400, users = {} }, { at = now, users = { { id = "kim", upn = "kim@x.example",
+                                                             at = now } } },
+  }, now)
+  return place .. "/summary.json"
+end
+
 describe("docs/nginx.md", function()
   local server, store
 
@@ -69,6 +81,7 @@ describe("docs/nginx.md", function()
           .. "\nngx.say(client and #assert(client.security:non_mfa_principals()) or "
           .. "tostring(shared))")
     end
+    locations = locations:gsub("/var/lib/pcapi%-summary/summary%.json", new_summary())
     server = nginx.start { http = http, server = (locations:gsub("pcapi%.new { profile",
       ("pcapi.new { base_url = %q, profile"):format(sandbox.url))), trusted = false, env = {
         "PCAPI_STORE=" .. store, "PCAPI_LOGIN_URL=" .. sandbox.env "PCAPI_LOGIN_URL" } }
@@ -93,6 +106,11 @@ describe("docs/nginx.md", function()
       return server:get("/portal", { args = { "--user", name .. ":some" } }).status
     end
     assert.same({ 200, 403 }, { status_for "kim@fabrikam.example", status_for(user) })
+  end)
+
+  it("has a location that lists who is new", function()
+    assert.matches("^new since %d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ: kim@x%.example%. Require MFA",
+      server:get("/new").body)
   end)
 
   it("has a store that machines share", function()
