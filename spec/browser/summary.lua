@@ -1,5 +1,5 @@
--- Writes a summary file: lua summary.lua, with JSON on the standard input: `path`, `now`, and `runs`
--- as `spec.support.summaries` takes them; `exceptions` of a run is the text of their file.
+-- Writes a summary file: lua summary.lua, with JSON on standard input: `path`, `now`, and `runs` as
+-- `spec.support.summaries` takes them; `exceptions` of a run is the text of their file.
 local cjson = require "cjson"
 local exceptions = require "pcapi.history.exceptions"
 local folder = require "spec.support.folder"

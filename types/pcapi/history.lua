@@ -14,8 +14,9 @@ function pcapi_history.open(path, options) end
 
 ---Makes a history over another store.
 ---@param store table as described above
+---@param path? string of its file
 ---@return pcapi.history # 
-function pcapi_history.new(store) end
+function pcapi_history.new(store, path) end
 
 ---Closes it.
 function pcapi_history:close() end

@@ -52,6 +52,14 @@ function pcapi_nginx.each_tenant(tenants, act, options) end
 ---@return pcapi.nginx.shared # 
 function pcapi_nginx.shared(options) end
 
+---@class pcapi.nginx.summary.options
+---@field path string the file that `pcapi watch` writes, an absolute path
+
+---Makes a reader of the summary file of a history, see `pcapi.nginx.summary_file`. Make it once, in `init_by_lua`; this reads nothing. Wrong options raise an error.
+---@param options pcapi.nginx.summary.options 
+---@return pcapi.nginx.summary_file # 
+function pcapi_nginx.summary(options) end
+
 ---Sets how many requests a worker sends at once, 64 by default. Others wait for a free slot, until their timeout. Call it in `init_by_lua`.
 ---@param n number 
 function pcapi_nginx.limit(n) end
