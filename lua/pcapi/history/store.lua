@@ -184,8 +184,7 @@ function Store:people(tenant)
 end
 
 function Store:people_named(tenant, upn)
-  -- with the plus, SQLite sorts the few that it finds; else it reads all in the order of ids
-  return people(self, "SELECT " .. PERSON .. "WHERE p.tenant = ? AND p.name = ? ORDER BY +p.id",
+  return people(self, "SELECT " .. PERSON .. "WHERE p.tenant = ? AND p.name = ? ORDER BY p.id",
     tenant.key, text(identity.upn(upn)))
 end
 

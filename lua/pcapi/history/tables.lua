@@ -20,7 +20,7 @@ local VERSIONS = {
     [[CREATE TABLE person (
       person INTEGER PRIMARY KEY, tenant INTEGER NOT NULL REFERENCES tenant ON DELETE CASCADE,
       id TEXT NOT NULL, upn TEXT, name TEXT, tenant_id TEXT, UNIQUE (tenant, id)) STRICT]],
-    "CREATE INDEX person_name ON person (tenant, name)",
+    "CREATE INDEX person_name ON person (tenant, name, id)",
     [[CREATE TABLE finding (
       person INTEGER NOT NULL REFERENCES person ON DELETE CASCADE, episode INTEGER NOT NULL,
       tenant INTEGER NOT NULL,
