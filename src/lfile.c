@@ -68,30 +68,6 @@ static int lfile_replace(lua_State *L) {
   return lfile_result(L, file_replace(place, text, len, &message), &message);
 }
 
-/* file_publish(directory, name, text) -> true, or nil, message, remedy */
-static int lfile_publish(lua_State *L) {
-  size_t len;
-  struct file_message message;
-  const struct file_place place = check_place(L);
-  const char *text = luaL_checklstring(L, 3, &len);
-  luaL_argcheck(L, len <= PUBLISHED_MAX, 3, "is longer than 64 MiB");
-  return lfile_result(L, file_publish_text(place, text, len, &message), &message);
-}
-
-/* file_state(path) -> kind ("f": regular file, "d": directory, "o": other), size in bytes, stamp,
- * id; see file.h; or nil, message */
-static int lfile_state(lua_State *L) {
-  struct file_state state;
-  const int error = file_state(check_directory(L), &state);
-  if (error)
-    return binding_fail(L, strerror(error), NULL);
-  lua_pushlstring(L, &state.kind, 1);
-  lua_pushnumber(L, (lua_Number)state.size);
-  lua_pushstring(L, state.stamp);
-  lua_pushstring(L, state.id);
-  return 4;
-}
-
 /* file_remove(directory, name) -> true, or nil, message, remedy */
 static int lfile_remove(lua_State *L) {
   struct file_message message;
@@ -136,6 +112,30 @@ static int lfile_lock(lua_State *L) {
   return 1;
 }
 
+/* file_publish(directory, name, text) -> true, or nil, message, remedy */
+static int lfile_publish(lua_State *L) {
+  size_t len;
+  struct file_message message;
+  const struct file_place place = check_place(L);
+  const char *text = luaL_checklstring(L, 3, &len);
+  luaL_argcheck(L, len <= PUBLISHED_MAX, 3, "is longer than 64 MiB");
+  return lfile_result(L, file_publish_text(place, text, len, &message), &message);
+}
+
+/* file_state(path) -> kind ("f": regular file, "d": directory, "o": other), size in bytes, stamp,
+ * id; see file.h; or nil, message */
+static int lfile_state(lua_State *L) {
+  struct file_state state;
+  const int error = file_state(check_directory(L), &state);
+  if (error)
+    return binding_fail(L, strerror(error), NULL);
+  lua_pushlstring(L, &state.kind, 1);
+  lua_pushnumber(L, (lua_Number)state.size);
+  lua_pushstring(L, state.stamp);
+  lua_pushstring(L, state.id);
+  return 4;
+}
+
 /* release, __gc and __close: in any order, any number of times. */
 static int llock_release(lua_State *L) {
   file_unlock(luaL_checkudata(L, 1, LLOCK));
@@ -161,10 +161,9 @@ static void open_lock_class(lua_State *L) {
 
 void lfile_open(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"file_read", lfile_read},     {"file_replace", lfile_replace},
-      {"file_remove", lfile_remove}, {"file_list", lfile_list},
-      {"file_lock", lfile_lock},     {"file_publish", lfile_publish},
-      {"file_state", lfile_state},   {NULL, NULL},
+      {"file_publish", lfile_publish}, {"file_state", lfile_state},
+      {"file_read", lfile_read}, {"file_replace", lfile_replace}, {"file_remove", lfile_remove},
+      {"file_list", lfile_list}, {"file_lock", lfile_lock},       {NULL, NULL},
   };
   open_lock_class(L);
   luaL_setfuncs(L, functions, 0);

@@ -322,6 +322,19 @@ function Store:last_run(tenant, limit)
   return copy(last)
 end
 
+local NEWS = { new = true, back = true, again = true, ended = true }
+
+function Store:news(tenant, after, since)
+  local found = {}
+  for _, event in ipairs(self:events(tenant, 0)) do
+    if NEWS[event.kind] and event.person and not event.excepted
+      and (event.id > after or event.at > since) then
+      found[#found + 1] = { id = event.id, kind = event.kind, person = event.person.id }
+    end
+  end
+  return found
+end
+
 function Store:newest_event(tenant)
   local newest = 0
   for _, event in ipairs(self.data.events) do
@@ -350,19 +363,6 @@ function Store:events(tenant, after)
       shown_event.person = event.person and shown(self.data.people[event.person])
       shown_event.tenant = nil
       found[#found + 1] = shown_event
-    end
-  end
-  return found
-end
-
-local NEWS = { new = true, back = true, again = true, ended = true }
-
-function Store:news(tenant, after, since)
-  local found = {}
-  for _, event in ipairs(self:events(tenant, 0)) do
-    if NEWS[event.kind] and event.person and not event.excepted
-      and (event.id > after or event.at > since) then
-      found[#found + 1] = { id = event.id, kind = event.kind, person = event.person.id }
     end
   end
   return found

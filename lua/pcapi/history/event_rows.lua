@@ -38,6 +38,17 @@ function Rows:last_run(tenant, limit)
   return row
 end
 
+function Rows:news(tenant, after, since)
+  local news = {}
+  for row in self.db:rows([[
+    SELECT event AS id, kind, p.id AS person FROM event JOIN person p USING (person)
+    WHERE event.tenant = ?1 AND (event > ?2 OR at > ?3) AND excepted = 0
+      AND kind IN ('new', 'back', 'again', 'ended') ORDER BY event]], tenant.key, after, since) do
+    news[#news + 1] = row
+  end
+  return news
+end
+
 function Rows:newest_event(tenant)
   return self.db:row("SELECT max(event) AS newest FROM event WHERE tenant = ?", tenant.key).newest
     or 0
@@ -67,17 +78,6 @@ function Rows:events(tenant, after)
     events[#events + 1] = event_of(self, row)
   end
   return events
-end
-
-function Rows:news(tenant, after, since)
-  local news = {}
-  for row in self.db:rows([[
-    SELECT event AS id, kind, p.id AS person FROM event JOIN person p USING (person)
-    WHERE event.tenant = ?1 AND (event > ?2 OR at > ?3) AND excepted = 0
-      AND kind IN ('new', 'back', 'again', 'ended') ORDER BY event]], tenant.key, after, since) do
-    news[#news + 1] = row
-  end
-  return news
 end
 
 local READER = "SELECT name, told, claimed, reminded, reminding, is_late FROM reader "

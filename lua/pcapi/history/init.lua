@@ -60,12 +60,13 @@
 --   `runs(tenant)` returns them in their order; `first_run(tenant)` the time of the oldest, and
 --   `last_run(tenant, limit)` the newest one until `limit` whose users did not fail (nil: none).
 -- - `add_event(tenant, event)` returns an id that is larger than all before it, also of deleted
---   ones. `news(tenant, after, since)` returns `id`, `kind` and `person` (the id alone) of the news
---   of users without an exception that have an id above `after` or came after `since`, in their
---   order. `newest_event(tenant)` returns the largest, or 0. `events(tenant, after)` returns those
+--   ones. `newest_event(tenant)` returns the largest, or 0. `events(tenant, after)` returns those
 --   with an id above `after`, in their order, each with its `person`.
 -- - `reader(tenant, name)`, `readers(tenant)` (sorted by name) and `save_reader(tenant, reader)`:
 --   see `told`.
+-- - `news(tenant, after, since)` returns `id`, `kind` and `person` (its id alone) of the events that
+--   are news of users without an exception, and have an id above `after` or came after `since`, in
+--   their order.
 -- - `prune(tenant, limits)` deletes what is over (see `retention`), with people of whom nothing is
 --   left, saves the tenant, and returns how many rows of what.
 -- - `forget(tenant, person)` erases a person; requests stay without user and address.

@@ -47,25 +47,6 @@ describe("the file of a history", function()
     assert.is_true(second:read(function() return second:tenant "t" end).has_baseline)
   end)
 
-  it("is not searched from end to end for a name", function()
-    local found = opened()
-    local db, asked = found.db, nil
-    found.db = { rows = function(_, text)
-      asked = text
-      return function() end
-    end }
-    found:people_named({ key = 1 }, "kim@x.example")
-    found.db = db
-    local plan = {}
-    assert(db:read(function()
-      for row in db:rows("EXPLAIN QUERY PLAN " .. asked, 1, "kim@x.example") do
-        plan[#plan + 1] = row.detail
-      end
-      return true
-    end))
-    assert.matches("person_name (tenant=? AND name=?)", plan[1], 1, true)
-  end)
-
   it("is refused if a newer pcapi made it, and stays as it is", function()
     local db = raw()
     database.run(db, ("PRAGMA user_version = %d"):format(tables.VERSION + 1))
