@@ -30,6 +30,23 @@ describe("pcapi config show", function()
     assert.equal("default", from.oauth_version)
   end)
 
+  it("shows the settings of the history", function()
+    home:write_config "[history]\nremind = 3\n"
+    local result = home:run({ "config", "show", "--json" }, { PCAPI_HISTORY = "/x/h.sqlite" })
+    local rows = {}
+    for _, row in ipairs(cjson.decode(result.out).settings) do
+      rows[row.setting] = row
+    end
+    assert.same({ setting = "[history] path", value = "/x/h.sqlite",
+                  from = "environment PCAPI_HISTORY" }, rows["[history] path"])
+    assert.same({ 3, 90 }, { rows["[history] remind"].value,
+                             rows["[history] keep_requests"].value })
+    home:write_config "[history]\nremind = soon\n"
+    result = home:run { "config", "show" }
+    assert.same({ 1, "" }, { result.status, result.out })
+    assert.truthy(result.err:find("[history] remind must be a whole number", 1, true), result.err)
+  end)
+
   it("shows no secret", function()
     local result = home:run({ "config", "show" }, { PCAPI_CLIENT_SECRET = "SECRET" })
     assert.truthy(result.out:find("client_secret +%(not shown%)"), result.out)

@@ -2,6 +2,7 @@
 -- sections of the man page pcapi(1).
 -- @module pcapi.cli.topics
 local EXIT = require("pcapi.cli.exit").EXIT
+local history = require "pcapi.settings.history"
 local options = require "pcapi.cli.options"
 local schema = require "pcapi.settings.schema"
 
@@ -29,7 +30,7 @@ M["options"] = { summary = "Options of all commands", sections = option_sections
 -- The variables of settings and options, and what they mean.
 local function variables()
   local entries = {}
-  for _, list in ipairs { options.GLOBAL, schema.settings } do
+  for _, list in ipairs { options.GLOBAL, schema.settings, history.settings } do
     for _, item in ipairs(list) do
       -- an option that overrides a setting has its variable
       if item.env and (item.name or not schema.by_name[options.key(item)]) then
@@ -56,14 +57,15 @@ M["environment"] = {
       { "https_proxy, no_proxy", "The proxy, if no setting names one" },
       { "NO_COLOR", "No colours in tables, unless --color says otherwise" },
       { "XDG_CONFIG_HOME", "Folder of pcapi/config (default: ~/.config)" },
-      { "XDG_STATE_HOME", "Folder of pcapi, with the stored sign-ins (default: ~/.local/state)" },
+      { "XDG_STATE_HOME", "Folder of pcapi, with the stored sign-ins and the history (default: "
+        .. "~/.local/state)" },
     } },
   } },
 }
 
-local function settings()
+local function settings(list)
   local entries = {}
-  for _, setting in ipairs(schema.settings) do
+  for _, setting in ipairs(list) do
     if not setting.secret then
       entries[#entries + 1] = { setting.name, options.meaning {
         about = setting.about, choices = setting.choices,
@@ -87,6 +89,12 @@ local EXAMPLE = {
   "certificate = /etc/pcapi/contoso.pem",
 }
 
+local HISTORY = {
+  "[history]",
+  "keep_findings = 730",
+  "exceptions = exceptions.txt # beside this file",
+}
+
 M["settings"] = {
   summary = "The configuration file, and which setting wins",
   sections = { {
@@ -97,7 +105,12 @@ M["settings"] = {
       .. "that overrides the values stored at sign-in. 'pcapi config show' shows each setting and "
       .. "its source.",
     "The file must not hold secrets. It names the files that hold them.",
-  }, { title = "Names", { entries = settings() } } },
+  }, { title = "Names", { entries = settings(schema.settings) } }, {
+    title = "Names in the section [history]",
+    "They are about the history, which pcapi watch writes, and are the same for all profiles.",
+    { entries = settings(history.settings) },
+    { code = HISTORY },
+  } },
 }
 
 M["exit-status"] = {

@@ -11,6 +11,7 @@ local errors = require "pcapi.error"
 local config_file = require "pcapi.settings.config_file"
 local input = require "pcapi.input"
 local schema = require "pcapi.settings.schema"
+local setting_value = require "pcapi.settings.setting_value"
 
 local M = {}
 
@@ -50,49 +51,6 @@ local function layers_of(self, options, config)
   }
 end
 
-local function is_pem(value)
-  return value:find("-----BEGIN", 1, true) ~= nil
-end
-
--- Expands `~/`, as a shell does for arguments. A relative path in the file starts at the
--- folder of the file.
-local function absolute(self, path, origin)
-  if path:find "^~/" then
-    return self.home and self.home .. path:sub(2) or path
-  elseif path:find "^/" or not origin:find(" in ", 1, true) or is_pem(path) then
-    return path
-  end
-  return (self.path:match "^(.*/)" or "") .. path
-end
-
-local MAY_BE_EMPTY = { proxy = true, prefix = true }
-
--- The text of a setting without surrounding blanks, see `pcapi.input`.
-local function cleaned(setting, value, origin)
-  if type(value) ~= "string" or is_pem(value) then
-    return value -- PEM is checked where it is used
-  end
-  local blanks_count = setting.path or setting.name == "key_passphrase"
-  local text, why = (blanks_count and input.line or input.word)(value)
-  if not text then
-    return fail(("%s %s (%s)"):format(setting.name, why, origin))
-  end
-  return text
-end
-
-local function converted(self, setting, value, origin)
-  if setting.path then
-    return absolute(self, value, origin)
-  elseif not setting.convert or type(value) ~= "string" then
-    return value
-  end
-  local result, why = setting.convert(value)
-  if result == nil then
-    return fail(("%s %s (%s)"):format(setting.name, why, origin))
-  end
-  return result
-end
-
 local Settings = {}
 Settings.__index = Settings
 
@@ -124,13 +82,9 @@ local function given_by(self, layer, setting)
   local value, origin = layer(setting)
   local err
   if value ~= nil and not is_decided(self, setting.name) then
-    value, err = cleaned(setting, value, origin)
-    if value ~= nil and (value ~= "" or MAY_BE_EMPTY[setting.name]) then
-      value, err = converted(self, setting, value, origin)
-      return value, origin, err
-    end
+    value, err = setting_value.read(setting, value, origin, self)
+    return value, value ~= nil and origin or nil, err
   end
-  return nil, nil, err
 end
 
 -- Adds a layer below those that were added, or nothing of it after an error. Alternatives within
@@ -232,7 +186,7 @@ function Settings:to_store(working_directory)
     local value, origin = self.values[setting.name], self.origins[setting.name] or ""
     if setting.stored and (origin:find "^flag" or origin == "sign-in")
       and not schema.is_secret(setting, value) then
-      local is_relative = setting.path and not value:find "^/" and not is_pem(value)
+      local is_relative = setting.path and not value:find "^/" and not setting_value.is_pem(value)
       stored[setting.name] = is_relative and working_directory
         and working_directory .. "/" .. value or value
     end

@@ -4,8 +4,10 @@ local defaults = require "pcapi.defaults"
 
 local M = {}
 
--- Converts one of several words.
-local function choice(words)
+--- Makes a function that converts one of several words.
+-- @tparam {string,...} words
+-- @treturn function for `convert`, see @{settings}
+function M.choice(words)
   return function(value)
     for _, word in ipairs(words) do
       if value == word then
@@ -110,7 +112,7 @@ M.by_name = {}
 
 for _, setting in ipairs(M.settings) do
   M.by_name[setting.name] = setting
-  setting.convert = setting.convert or setting.choices and choice(setting.choices)
+  setting.convert = setting.convert or setting.choices and M.choice(setting.choices)
 end
 
 --- The names of the settings that an account or a client takes as options.

@@ -14,6 +14,10 @@ describe("pcapi.cli.setting_words", function()
     assert.equal("scope in the configuration file", setting_words.scope)
   end)
 
+  it("names the setting of the history", function()
+    assert.equal("[history] path (or PCAPI_HISTORY)", setting_words.history)
+  end)
+
   it("has no words for an option that the command lacks", function()
     assert.is_nil(setting_words.max_values)
   end)

@@ -3,6 +3,7 @@
 local schema = require "pcapi.settings.schema"
 local connect = require "pcapi.cli.connect"
 local exit = require "pcapi.cli.exit"
+local history = require "pcapi.settings.history"
 local options = require "pcapi.cli.options"
 local output = require "pcapi.cli.output"
 local url = require "pcapi.url"
@@ -22,7 +23,7 @@ local M = {
       options = { options.json '{"settings": [ ... ]}' },
       common = COMMON,
       fields = {
-        { "setting", "name of the setting" },
+        { "setting", "name of the setting; [history] precedes those of the history" },
         { "value", "its value; (not shown) for a secret" },
         { "from", "where the value came from" },
       },
@@ -47,7 +48,22 @@ local function shown(setting, value)
   return type(value) == "string" and url.hide_users(value, setting.address) or value
 end
 
-local function rows_of(profile)
+-- Adds the settings of the history, which all profiles share.
+local function add_history(rows, args)
+  local read, err = history.read { getenv = os.getenv, path = args.config_file }
+  if not read then
+    exit.fail(err)
+  end
+  for _, setting in ipairs(history.settings) do
+    local value = read.values[setting.name]
+    if value ~= nil then
+      rows[#rows + 1] = { setting = setting.label, value = value,
+                          from = read.origins[setting.name] }
+    end
+  end
+end
+
+local function rows_of(args, profile)
   local settings = profile.settings
   settings:add_defaults()
   local rows = { { setting = "profile", value = profile.name, from = settings.profile_origin } }
@@ -60,6 +76,7 @@ local function rows_of(profile)
       }
     end
   end
+  add_history(rows, args)
   return rows
 end
 
@@ -85,7 +102,7 @@ end
 -- @tparam table args
 function M.run(args)
   local profile = connect.stored_profile(args)
-  local rows = rows_of(profile)
+  local rows = rows_of(args, profile)
   if args.json then
     output.json("settings", rows, VIEW.columns)
   else
