@@ -137,6 +137,7 @@ build = {
     ["pcapi.cli.exit"] = "lua/pcapi/cli/exit.lua",
     ["pcapi.cli.fields"] = "lua/pcapi/cli/fields.lua",
     ["pcapi.cli.help"] = "lua/pcapi/cli/help.lua",
+    ["pcapi.cli.history_file"] = "lua/pcapi/cli/history_file.lua",
     ["pcapi.cli.options"] = "lua/pcapi/cli/options.lua",
     ["pcapi.cli.output"] = "lua/pcapi/cli/output.lua",
     ["pcapi.cli.pages"] = "lua/pcapi/cli/pages.lua",

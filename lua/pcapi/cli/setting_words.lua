@@ -13,14 +13,14 @@ end
 -- Variables that are no settings of pcapi.
 local VARIABLE = { proxy = "https_proxy", no_proxy = "no_proxy" }
 
--- The history is no setting of a profile.
-local OTHER = { history = "[history] path (or PCAPI_HISTORY)" }
+-- Settings of other sections.
+local WORDS = { history = "[history] path (or PCAPI_HISTORY)" }
 
 -- The words for a setting; nil for an option that the command does not have.
 local function words_for(_, name)
   local setting = schema.by_name[name]
   if not setting then
-    return OTHER[name]
+    return WORDS[name]
   end
   local flag = HAS_FLAG[name] and "--" .. name:gsub("_", "-")
   local variable = setting.env or VARIABLE[name]

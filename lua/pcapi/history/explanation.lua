@@ -12,8 +12,8 @@ local M = {}
 
 local DAY = 24 * 60 * 60
 
--- An iterator over the requests that belong to a finding. The newest finding has all; an earlier
--- one has those from a week before it until it was closed.
+-- An iterator over the requests that belong to a finding. The newest finding has all; an earlier one
+-- has those from a week before it until it was closed.
 local function requests_of(store, person, finding)
   local next_request = store:requests_of(person)
   if not finding or finding.episode == person.finding.episode then
@@ -70,39 +70,18 @@ function M.of(store, tenant, person, finding, options)
   return found
 end
 
-local PORTAL = "Partner Center portal"
-
-local function filled(list)
-  return #list > 0 and table.concat(list, ", ") or nil
-end
-
---- The applications of an explanation, for a row.
--- @tparam table found from @{of}
--- @treturn ?string names of all through which the user comes without MFA
--- @treturn ?string their ids
-function M.applications(found)
-  local names, ids = {}, {}
-  for _, class in ipairs(found.classes or {}) do
-    names[#names + 1] = class.name or class.class == "portal" and PORTAL or nil
-    ids[#ids + 1] = class.application
-  end
-  return filled(names), filled(ids)
-end
-
 --- How far the requests of a tenant reach, and what share of them is known: on this rests what the
 -- history says of its users.
 -- @tparam table store see `pcapi.history`
 -- @tparam table tenant
 -- @treturn table `from` and `to` (the requests between are complete; nil: none were received),
 -- `share` (of the requests that adoption counts on the last days, 0 to 1; nil: unknown), and `gaps`
--- (array of `from`, `to`, and `is_cut`: there were more requests than the service returns; else no
--- run was in time), of the runs that are stored
+-- (array of `from` and `to`, of the runs that are stored)
 function M.reach(store, tenant)
   local found, covered = { gaps = {} }, tenant.coverage
   for _, run in ipairs(store:runs(tenant)) do
     if run.gap_from then
-      found.gaps[#found.gaps + 1] = { from = run.gap_from, to = run.gap_to,
-                                       is_cut = run.requests == "cut" }
+      found.gaps[#found.gaps + 1] = { from = run.gap_from, to = run.gap_to }
     end
   end
   if covered then

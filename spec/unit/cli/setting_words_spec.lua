@@ -14,7 +14,7 @@ describe("pcapi.cli.setting_words", function()
     assert.equal("scope in the configuration file", setting_words.scope)
   end)
 
-  it("names the setting of the history", function()
+  it("names the section of a setting that no profile has", function()
     assert.equal("[history] path (or PCAPI_HISTORY)", setting_words.history)
   end)
 
