@@ -334,7 +334,7 @@ return {
     local tenant = tenant_in(store)
     assert.is_nil(store:reader(tenant, "r"))
     local reader = { name = "r", told = 1, claimed = 2, reminded = 3, reminding = 4,
-                     is_late = true }
+                     is_late = true, warned = { gap = 5, ["silent: a b"] = 2 ^ 40 } }
     store:save_reader(tenant, reader)
     assert.same(reader, store:reader(tenant, "r"))
     reader = { name = "r", told = 2, reminded = 4, is_late = false }

@@ -80,25 +80,45 @@ function Rows:events(tenant, after)
   return events
 end
 
-local READER = "SELECT name, told, claimed, reminded, reminding, is_late FROM reader "
+local READER = "SELECT name, told, claimed, reminded, reminding, is_late, warned FROM reader "
+
+-- What a reader was warned of, as a text: one line of each warning. A key has no line break.
+local function text_of_warned(warned)
+  local lines = {}
+  for key, at in pairs(warned or {}) do
+    lines[#lines + 1] = ("%.0f %s"):format(at, key)
+  end
+  table.sort(lines)
+  return #lines > 0 and text(table.concat(lines, "\n")) or nil
+end
+
+local function reader_of(row)
+  local warned
+  for at, key in (row.warned or ""):gmatch "(%d+) ([^\n]+)" do
+    warned = warned or {}
+    warned[key] = tonumber(at)
+  end
+  row.warned = warned
+  return with_flags(row, "is_late")
+end
 
 function Rows:reader(tenant, name)
   local row = self.db:row(READER .. "WHERE tenant = ? AND name = ?", tenant.key, name)
-  return row and with_flags(row, "is_late")
+  return row and reader_of(row)
 end
 
 function Rows:readers(tenant)
   local readers = {}
   for row in self.db:rows(READER .. "WHERE tenant = ? ORDER BY name", tenant.key) do
-    readers[#readers + 1] = with_flags(row, "is_late")
+    readers[#readers + 1] = reader_of(row)
   end
   return readers
 end
 
 function Rows:save_reader(tenant, reader)
-  self.db:run("INSERT OR REPLACE INTO reader VALUES (?, ?, ?, ?, ?, ?, ?)", tenant.key,
+  self.db:run("INSERT OR REPLACE INTO reader VALUES (?, ?, ?, ?, ?, ?, ?, ?)", tenant.key,
     reader.name, reader.told, reader.claimed, reader.reminded, reader.reminding,
-    flag(reader.is_late))
+    flag(reader.is_late), text_of_warned(reader.warned))
 end
 
 -- Deletes the events of a tenant that are over.

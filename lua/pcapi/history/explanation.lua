@@ -12,8 +12,8 @@ local M = {}
 
 local DAY = 24 * 60 * 60
 
--- An iterator over the requests that belong to a finding. The newest finding has all; an earlier one
--- has those from a week before it until it was closed.
+-- An iterator over the requests that belong to a finding. The newest finding has all; an earlier
+-- one has those from a week before it until it was closed.
 local function requests_of(store, person, finding)
   local next_request = store:requests_of(person)
   if not finding or finding.episode == person.finding.episode then

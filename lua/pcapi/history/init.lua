@@ -125,7 +125,7 @@ local OBSERVED = {
   tenant = "string", name = "string", names = "table", users = "table", users_error = "table",
   requests = "table", requests_error = "table", adoption = "table", adoption_error = "table",
   exceptions = "table", readers = "table", keep_all = "boolean", retention = "table",
-  now = "number",
+  now = "number", preview = "function",
 }
 
 --- Looks for damage.
@@ -147,7 +147,9 @@ end
 
 --- Records what the service listed of one tenant, in one transaction.
 -- @tparam table options as @{pcapi.history.observe.run} takes them, but `now` is this machine's
--- clock by default, and `retention` holds days by name, see `pcapi.history.retention`
+-- clock by default, and `retention` holds days by name, see `pcapi.history.retention`. With
+-- `preview`, nothing is stored: this function gets what would be returned, reads the store, and its
+-- result is returned after a nil
 -- @treturn[1] table as of @{pcapi.history.observe.run}
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config (the tenant is no GUID, a wrong period) or store
@@ -164,30 +166,43 @@ function History:observe(options)
   local run = { tenant = id, now = options.now or os.time(), retention = periods }
   setmetatable(run, { __index = options })
   return self.store:transaction(function()
-    return observe.run(self.store, run)
+    local summary = observe.run(self.store, run)
+    if options.preview then
+      return nil, options.preview(summary)
+    end
+    return summary
   end)
 end
 
--- The tenants of the options: one by id, or all.
+-- The tenants of the options: one or some by id, or all.
 local function tenants_of(self, options)
-  if not options.tenant then
+  if options.tenants then
+    local found = {}
+    for _, id in ipairs(options.tenants) do
+      found[#found + 1] = self.store:tenant(id:lower())
+    end
+    return found
+  elseif not options.tenant then
     return self.store:tenants()
   end
   return { self.store:tenant(options.tenant:lower()) }
 end
 
+local CHANGES = { reader = "string", tenant = "string", tenants = "table", remind = "number",
+                  now = "number", warnings = "table", write = "function" }
+
 --- What changed since a reader was last told. See `pcapi.history.told` for what happens after a
 -- crash.
--- @tparam[opt] table options `reader` (its name; default `"lua"`), `tenant` (an id; default all),
--- `remind` (days between reminders of open findings; default 7, 0: never), `now`, and `write`: a
+-- @tparam[opt] table options `reader` (its name; default `"lua"`), `tenant` (an id) or `tenants`
+-- (array of ids; default all), `remind` (days between reminders of open findings; default 7, 0:
+-- never), `now`, `warnings` (of a tenant by its id, see @{pcapi.history.told.due}), and `write`: a
 -- function that takes the plans, writes them, and returns true, or nil and an error. Without it,
 -- all counts as told when this function returns
 -- @treturn[1] table array of plans as of `pcapi.history.told.plan`, one a tenant, with `tenant`
 -- @treturn[2] nil
 -- @treturn[2] any the error of `write`, or a pcapi.error of kind store
 function History:changes(options)
-  options = check.options(options, { reader = "string", tenant = "string", remind = "number",
-                                     now = "number", write = "function" }, "changes")
+  options = check.options(options, CHANGES, "changes")
   local tenants, err = self.store:read(function()
     return tenants_of(self, options)
   end)
@@ -196,7 +211,7 @@ function History:changes(options)
   end
   return told.tell(self.store, {
     reader = options.reader or "lua", tenants = tenants, remind = options.remind or 7,
-    now = options.now or os.time(),
+    now = options.now or os.time(), warnings = options.warnings,
   }, options.write or function() return true end)
 end
 

@@ -285,7 +285,7 @@ local function record_failure(store, tenant, options)
 end
 
 -- The tenant, with its readers: from now on they are told what happens.
-local function tenant_of(store, options)
+local function tenant_of(store, options, at)
   local tenant = store:tenant(options.tenant)
   if not tenant then
     tenant = new_tenant(options.tenant, options.name)
@@ -293,7 +293,7 @@ local function tenant_of(store, options)
   end
   tenant.name = options.name or tenant.name
   for _, name in ipairs(options.readers or {}) do
-    store:save_reader(tenant, told.reader(store, tenant, name, options.now))
+    store:save_reader(tenant, told.reader(store, tenant, name, at))
   end
   return tenant
 end
@@ -339,11 +339,11 @@ end
 -- `ignored` (true: the run is older than the newest), `failure` (the tenant failed), `is_reported`
 -- (the failure is worth a line, or its end), `deleted` (how many rows of what)
 function M.run(store, options)
-  local tenant = tenant_of(store, options)
+  local at = math.floor(options.users and options.users.date or options.now)
+  local tenant = tenant_of(store, options, at)
   if not options.users then
     return record_failure(store, tenant, options)
   end
-  local at = math.floor(options.users.date or options.now)
   local summary = { events = {}, counts = {}, warnings = {}, tenant = tenant,
                     is_own_clock = options.users.date == nil }
   if is_older(tenant, at, options.now, summary) then

@@ -66,7 +66,8 @@ local VERSIONS = {
     [[CREATE TABLE reader (
       tenant INTEGER NOT NULL REFERENCES tenant ON DELETE CASCADE, name TEXT NOT NULL,
       told INTEGER NOT NULL, claimed INTEGER, reminded INTEGER NOT NULL, reminding INTEGER,
-      is_late INTEGER NOT NULL, PRIMARY KEY (tenant, name)) STRICT, WITHOUT ROWID]],
+      is_late INTEGER NOT NULL, warned TEXT,
+      PRIMARY KEY (tenant, name)) STRICT, WITHOUT ROWID]],
   },
 }
 

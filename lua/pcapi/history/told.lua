@@ -7,13 +7,15 @@
 --
 -- A **reader** is a table, one of each tenant: `name`; `told` (id of the last event that was told;
 -- 0: none); `claimed` (id of the last event that may have been told; nil: as `told`); `reminded`
--- (when it was last told of all open findings); `reminding` (the same, if it may have been); and
--- `is_late` (it began after another one, and has to be told what is open). Times are UTC
--- epoch seconds; ids of events grow within a store.
+-- (when it was last told of all open findings); `reminding` (the same, if it may have been);
+-- `is_late` (it began after another one, and has to be told what is open); and `warned` (when it
+-- was last told of each warning that lasts, by key). Times are UTC epoch seconds; ids of events
+-- grow within a store.
 -- @module pcapi.history.told
 local M = {}
 
 local DAY = 24 * 60 * 60
+local REPEATED = 7 * DAY -- a warning that lasts is told again after this time
 local EARLY = 2 * 60 * 60 -- a daily job may start earlier, by minutes or by summer time
 
 local NEWS = { new = true, back = true, again = true, ended = true }
@@ -86,19 +88,43 @@ local function reminders_of(reader, open, fresh, options)
   return is_due and listed or {}
 end
 
+--- Decides of which warnings a reader is told now: those that begin, and every 7 days those that
+-- last. Pure.
+-- @tparam ?table warned when the reader was last told of each, by key
+-- @tparam table warnings array of those that hold now, each with `key`: a text in one line
+-- @tparam number now
+-- @treturn table array of some of them
+-- @treturn table as `warned`, once they were told; without those that do not hold any more
+function M.due(warned, warnings, now)
+  local due, after = {}, {}
+  for _, warning in ipairs(warnings) do
+    local at = warned and warned[warning.key]
+    if not at or now - at >= REPEATED - EARLY then
+      due[#due + 1], at = warning, now
+    end
+    after[warning.key] = at
+  end
+  return due, after
+end
+
 --- Decides what a reader is told now. Pure.
 -- @tparam table reader
 -- @tparam table events those of the tenant with an id above the reader's `told`, by id
 -- @tparam table open the people of the tenant with an open or healing finding
--- @tparam table options `now`, and `remind` (days between reminders of open findings; 0: never)
+-- @tparam table options `now`, `remind` (days between reminders of open findings; 0: never), and
+-- `warnings` (as for @{due}; nil: they are not known now)
 -- @treturn table `fresh` and `repeated` (arrays of events, without those of users with an
--- exception), `reminders` (array of people), `is_empty` (there is nothing to tell), and `last` (id
--- of the last event that it took into account)
+-- exception), `reminders` (array of people), `is_empty` (there is nothing of these to tell),
+-- `warnings` (array of those to tell), and `last` (id of the last event that it took into account)
 function M.plan(reader, events, open, options)
   local plan = { fresh = {}, repeated = {}, last = reader.claimed or reader.told,
                  now = options.now }
   sort_events(plan, reader, events)
   plan.reminders = reminders_of(reader, open, plan.fresh, options)
+  plan.warnings, plan.warned = {}, reader.warned
+  if options.warnings then
+    plan.warnings, plan.warned = M.due(reader.warned, options.warnings, options.now)
+  end
   plan.is_empty = #plan.fresh == 0 and #plan.repeated == 0 and #plan.reminders == 0
   return plan
 end
@@ -115,11 +141,12 @@ end
 
 --- The reader as it has to be stored when all was written. Pure.
 -- @tparam table reader from @{claim}
+-- @tparam table plan from @{plan}
 -- @treturn table
-function M.done(reader)
+function M.done(reader, plan)
   local told = copy_of(reader, { told = reader.claimed, reminded = reader.reminding
     or reader.reminded, is_late = false })
-  told.claimed, told.reminding = nil, nil
+  told.claimed, told.reminding, told.warned = nil, nil, plan.warned
   return told
 end
 
@@ -128,8 +155,10 @@ local function claim_all(store, options)
   local plans, readers = {}, {}
   for i, tenant in ipairs(options.tenants) do
     local reader = M.reader(store, tenant, options.reader, options.now)
-    local plan = M.plan(reader, store:events(tenant, reader.told), store:open_people(tenant),
-      options)
+    local plan = M.plan(reader, store:events(tenant, reader.told), store:open_people(tenant), {
+      now = options.now, remind = options.remind,
+      warnings = options.warnings and options.warnings[tenant.id],
+    })
     plan.tenant, plans[i] = tenant, plan
     readers[i] = M.claim(reader, plan)
     store:save_reader(tenant, readers[i])
@@ -141,7 +170,7 @@ end
 -- told, and the next call repeats it.
 -- @tparam table store see `pcapi.history`
 -- @tparam table options `reader` (its name), `tenants` (array, as the store gives them), `now`,
--- `remind`
+-- `remind`, and `warnings` (of a tenant by its id, as for @{plan})
 -- @tparam function write takes the array of plans, as of @{plan} with `tenant`; writes and flushes
 -- all, and returns true, or nil and an error
 -- @treturn[1] table the plans
@@ -160,7 +189,7 @@ function M.tell(store, options, write)
   end
   ok, err = store:transaction(function()
     for i, tenant in ipairs(options.tenants) do
-      store:save_reader(tenant, M.done(readers[i]))
+      store:save_reader(tenant, M.done(readers[i], plans[i]))
     end
     return true
   end)

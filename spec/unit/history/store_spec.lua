@@ -1,3 +1,4 @@
+local core = require "pcapi.core"
 local contract = require "spec.support.history_store_contract"
 local database = require "spec.support.database"
 local private_folder = require "spec.support.private_folder"
@@ -45,6 +46,26 @@ describe("the file of a history", function()
     first:close()
     local second = opened()
     assert.is_true(second:read(function() return second:tenant "t" end).has_baseline)
+  end)
+
+  it("finds people by name as fast as by id, however many the tenant has", function()
+    local found = opened()
+    assert(found:transaction(function()
+      local tenant = { id = "t", has_baseline = true }
+      found:save_tenant(tenant)
+      for i = 1, 3000 do
+        found:save_person(tenant, { id = "id" .. i, upn = "U" .. i .. "@x.example" })
+      end
+      local began = core.now()
+      for i = 1, 300 do
+        assert(found:person(tenant, "id" .. i))
+      end
+      local by_id = core.now() - began
+      for i = 1, 300 do
+        assert.equal(1, #found:people_named(tenant, "u" .. i .. "@X.example"))
+      end
+      assert.is_true(core.now() - began - by_id < 20 * by_id) -- 3,000 times, if it reads all
+    end))
   end)
 
   it("is refused if a newer pcapi made it, and stays as it is", function()

@@ -45,7 +45,7 @@ describe("a reader", function()
     local first = reader()
     local found = plan(first, { event(1, "new"), event(2, "healing") })
     assert.same({ 1, 2 }, ids(found.fresh))
-    local later = told.done(told.claim(first, found))
+    local later = told.done(told.claim(first, found), found)
     assert.is_true(plan(later, { event(1, "new"), event(2, "healing") }).is_empty)
     assert.same({ 3 }, ids(plan(later, { event(3, "new") }).fresh))
   end)
@@ -57,19 +57,19 @@ describe("a reader", function()
     assert.same({ 2 }, ids(found.fresh))
     local twice = told.claim(claimed, found)
     assert.same({ 1, 2 }, ids(plan(twice, { event(1, "new"), event(2, "new") }).repeated))
-    assert.is_true(plan(told.done(twice), { event(1, "new") }).is_empty)
+    assert.is_true(plan(told.done(twice, found), { event(1, "new") }).is_empty)
   end)
 
   it("is not told of users with an exception", function()
     local found = plan(reader(), { event(1, "new", { excepted = true }) })
     assert.is_true(found.is_empty)
-    assert.equal(1, told.done(told.claim(reader(), found)).told)
+    assert.equal(1, told.done(told.claim(reader(), found), found).told)
   end)
 
   it("is told nothing if nothing happened", function()
     local found = plan(reader(), {}, { person "a" })
     assert.is_true(found.is_empty)
-    assert.same(reader(), told.done(told.claim(reader(), found)))
+    assert.same(reader(), told.done(told.claim(reader(), found), found))
   end)
 
   it("that is the first one is told all that happened", function()
@@ -84,7 +84,8 @@ describe("a reader", function()
       { person "a", person "b" }, NOW, 0)
     assert.same({ "b" }, ids(found.reminders))
     assert.same({ 8 }, ids(found.fresh))
-    assert.is_true(plan(told.done(told.claim(late, found)), {}, { person "b" }, NOW, 0).is_empty)
+    late = told.done(told.claim(late, found), found)
+    assert.is_true(plan(late, {}, { person "b" }, NOW, 0).is_empty)
   end)
 
   it("that begins with the first run is told of it alone", function()
@@ -109,7 +110,7 @@ describe("a reminder of open findings", function()
     local found = plan(reader { reminded = 0 }, {}, { person("a", { opened = NOW - 7 * DAY }),
                                                       person "b" })
     assert.same({ "a", "b" }, ids(found.reminders))
-    assert.equal(NOW, told.done(told.claim(reader(), found)).reminded)
+    assert.equal(NOW, told.done(told.claim(reader(), found), found).reminded)
   end)
 
   it("does not come before a finding is 7 days old", function()
@@ -131,10 +132,11 @@ describe("a reminder of open findings", function()
 
   it("comes again after a crash", function()
     local old = { person("a", { opened = 0 }) }
-    local claimed = told.claim(reader { reminded = 0 }, plan(reader { reminded = 0 }, {}, old))
+    local found = plan(reader { reminded = 0 }, {}, old)
+    local claimed = told.claim(reader { reminded = 0 }, found)
     assert.equal(0, claimed.reminded)
     assert.same({ "a" }, ids(plan(claimed, {}, old).reminders))
-    assert.is_true(plan(told.done(claimed), {}, old).is_empty)
+    assert.is_true(plan(told.done(claimed, found), {}, old).is_empty)
   end)
 end)
 
@@ -209,5 +211,51 @@ describe("telling", function()
     assert.is_nil(plans)
     assert.equal("full", err)
     assert.is_false(written)
+  end)
+end)
+
+describe("a warning", function()
+  local GAP, SILENT = { key = "gap" }, { key = "silent" }
+
+  local function due(warned, warnings, now)
+    local found, after = told.due(warned, warnings, now)
+    local keys = {}
+    for i, warning in ipairs(found) do
+      keys[i] = warning.key
+    end
+    return keys, after
+  end
+
+  it("is told when it begins, then every 7 days while it lasts", function()
+    local keys, warned = due(nil, { GAP }, NOW)
+    assert.same({ "gap" }, keys)
+    assert.same({ gap = NOW }, warned)
+    for days = 1, 6 do
+      assert.same({}, (due(warned, { GAP }, NOW + days * DAY)))
+    end
+    keys, warned = due(warned, { GAP, SILENT }, NOW + 7 * DAY - HOUR) -- a day of 23 hours
+    assert.same({ "gap", "silent" }, keys)
+    assert.same({ gap = NOW + 7 * DAY - HOUR, silent = NOW + 7 * DAY - HOUR }, warned)
+  end)
+
+  it("is told again when it comes back", function()
+    local _, warned = due({ gap = NOW }, {}, NOW + DAY)
+    assert.same({}, warned)
+    assert.same({ "gap" }, (due(warned, { GAP }, NOW + 2 * DAY)))
+  end)
+
+  it("is told again after a crash, and keeps its time where nobody knows of warnings", function()
+    local options = { now = NOW, remind = 7, warnings = { GAP } }
+    local found = told.plan(reader(), {}, {}, options)
+    assert.same({ GAP }, found.warnings)
+    assert.is_true(found.is_empty)
+    local claimed = told.claim(reader(), found)
+    assert.same({ GAP }, told.plan(claimed, {}, {}, options).warnings)
+    local done = told.done(claimed, found)
+    assert.same({ gap = NOW }, done.warned)
+    assert.same({}, told.plan(done, {}, {}, options).warnings)
+    local unknown = plan(done, {})
+    assert.same({}, unknown.warnings)
+    assert.same({ gap = NOW }, told.done(told.claim(done, unknown), unknown).warned)
   end)
 end)
