@@ -12,7 +12,11 @@ local M = {}
 
 local LONG = 120 -- seconds; a rate that makes the command take longer is reported
 
-local function opener_of(tenant, line)
+--- Makes a function that makes the client of a tenant.
+-- @tparam table tenant of `pcapi.cli.tenant_list`
+-- @tparam table line of `pcapi.cli.progress`
+-- @treturn function returns a client, or nil and an error
+function M.opener(tenant, line)
   return function()
     if not tenant.profile then
       return nil, tenant.err
@@ -27,10 +31,15 @@ local function outcome_of(list)
     or ("done, %d records"):format(count)
 end
 
-local function report_duration(args, count)
-  if args.rate and count / args.rate > LONG and not args.quiet then
+--- Reports that the rate makes the command take long.
+-- @tparam table args
+-- @tparam number count of tenants
+-- @tparam[opt=1] number requests of each tenant
+function M.report_duration(args, count, requests)
+  local seconds = args.rate and count * (requests or 1) / args.rate or 0
+  if seconds > LONG and not args.quiet then
     exit.say(("%d tenants at %g requests per second take at least %.0f minutes"):format(count,
-      args.rate, count / args.rate / 60))
+      args.rate, seconds / 60))
   end
 end
 
@@ -48,9 +57,9 @@ function M.query(args, call)
     error(why, 0)
   end
   for i, tenant in ipairs(tenant_list.choose(args)) do
-    tenants[i] = { name = tenant.name, open = opener_of(tenant, line) }
+    tenants[i] = { name = tenant.name, open = M.opener(tenant, line) }
   end
-  report_duration(args, #tenants)
+  M.report_duration(args, #tenants)
   line:update(0, #tenants)
   local all, err = pcapi.each_tenant(tenants, function(client, name)
     local list, problem = call(client, name, abort)

@@ -7,7 +7,7 @@ local M = {}
 
 --- Exit statuses. They are frozen.
 M.EXIT = { ok = 0, error = 1, usage = 2, partial = 3, sign_in = 4, throttled = 5,
-           network = 6, interrupted = 130 }
+           network = 6, found = 10, interrupted = 130 }
 
 local EXIT_OF_KIND = {
   mfa_required = M.EXIT.sign_in, sign_in_required = M.EXIT.sign_in,

@@ -228,6 +228,26 @@ local LIST = {
     about = "Write the newest record of all tenants first; needs memory for all of them" },
 }
 
+--- The options of a command that asks several tenants and writes no lists.
+-- @tparam {table,...} own the options of the command; they come first. One replaces the option of
+-- the same name
+-- @treturn {table,...} with those for several tenants
+function M.several(own)
+  local all, is_own = {}, {}
+  for i, option in ipairs(own) do
+    all[i], is_own[option[#option]] = option, true
+  end
+  for _, option in ipairs(LIST) do
+    if option.group == SEVERAL and not is_own[option[#option]] then
+      all[#all + 1] = option
+    end
+  end
+  return all
+end
+
+--- The heading of options for several tenants.
+M.SEVERAL = SEVERAL
+
 --- The options of a command that lists records.
 -- @tparam {table,...} own the options that other lists do not have; they come first
 -- @treturn {table,...} with the format, the columns, and the options for several tenants

@@ -164,7 +164,10 @@ local function warn(result)
   end
 end
 
-local function period(seconds)
+--- A period of time for people.
+-- @tparam number seconds
+-- @treturn string
+function M.period(seconds)
   if seconds < 3 * 86400 then
     return ("%.0f minutes"):format(seconds / 60)
   end
@@ -180,7 +183,7 @@ local function warn_of_clock(results)
   end
   if math.abs(offset) > DRIFT then
     exit.say(("this machine's clock is %s %s the service's clock, which --since uses; correct "
-      .. "this machine's clock, for example with NTP"):format(period(math.abs(offset)),
+      .. "this machine's clock, for example with NTP"):format(M.period(math.abs(offset)),
       offset > 0 and "behind" or "ahead of"))
   end
 end

@@ -124,6 +124,7 @@ M["exit-status"] = {
       { EXIT.sign_in, "A user must sign in, or lacks MFA or a permission" },
       { EXIT.throttled, "The service is throttling: wait and try again" },
       { EXIT.network, "The service was not reached, or its certificate could not be verified" },
+      { EXIT.found, "pcapi watch --fail-on: there is what it names, and nothing failed" },
       { EXIT.interrupted, "Interrupted" },
     } },
     "If all of several tenants fail, the status is theirs if they agree, else 1.",
