@@ -1,7 +1,10 @@
 --- Runs `pcapi watch` on the days of a story of the sandbox, with a history in an empty folder.
+local auth = require "pcapi.auth"
 local cjson = require("cjson").new()
+local curl = require "spec.support.curl"
 local folder = require "spec.support.folder"
 local sandbox = require "spec.support.sandbox"
+local url = require "pcapi.url"
 
 local M = {}
 
@@ -37,12 +40,35 @@ function Watched:write(name, text)
   return folder.write(self.home .. "/" .. name, text)
 end
 
+local seed
+
+--- Stores the sign-in of a profile, for `--profile` and `--all-profiles`.
+-- @tparam string name
+-- @tparam string tenant a GUID or a domain; the sandbox gives all domains one id
+-- @tparam ?string more settings of the lists
+function Watched:sign_in(name, tenant, more)
+  seed = seed or curl.fetch {
+    url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
+  local scenario = url.escape(("story=%s; %s"):format(self.label, more or ""))
+  local login_url = sandbox.url .. "/login/scenario=" .. scenario
+  assert(auth.file_store(self.home .. "/state/pcapi"):set(name, cjson.encode {
+    version = 1, client_id = "client", tenant = tenant, refresh_token = seed,
+    settings = { tenant = tenant, client_id = "client", login_url = login_url },
+  }))
+end
+
+--- Removes a stored sign-in.
+function Watched:sign_out(name)
+  assert(os.remove(self.home .. "/state/pcapi/" .. name .. ".json"))
+end
+
 --- The variables of the command.
 -- @tparam ?table more
 -- @treturn table
 function Watched:environment(more)
   return sandbox.merged({
-    HOME = self.home, XDG_STATE_HOME = self.home .. "/state", PCAPI_CONFIG = self.config,
+    PCAPI_LOGIN_URL = false, PCAPI_CONFIG = self.config, HOME = self.home,
+    XDG_STATE_HOME = self.home .. "/state",
     PCAPI_TOKEN = sandbox.token { scenario = "story=" .. self.label, tid = self.tid },
   }, more)
 end
@@ -52,6 +78,15 @@ end
 function Watched:at(now)
   sandbox.set_clock(self.label, now)
   return self
+end
+
+--- Runs the command for all profiles, see @{run}.
+function Watched:run_all(now, arguments)
+  local words = { "--all-profiles" }
+  for _, word in ipairs(arguments or {}) do
+    words[#words + 1] = word
+  end
+  return self:run(now, words, { PCAPI_TOKEN = false })
 end
 
 --- Runs the command at a time.

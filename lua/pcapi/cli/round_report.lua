@@ -180,8 +180,9 @@ local function tell(round, found, sum)
     return true
   end
   local plans, err = round.history:changes {
-    reader = round.reader, tenants = round.ids, remind = round.settings.remind,
-    now = sum.now or round.now, warnings = sum.warnings, write = write,
+    reader = round.reader, tenants = round.ids, now = sum.now or round.now,
+    -- if all failed, nobody knows who is still open
+    remind = sum.now and round.settings.remind or 0, warnings = sum.warnings, write = write,
   }
   if not plans then
     exit.fail(err)
