@@ -1,7 +1,9 @@
 --- `pcapi watch`: tenants that fail, several tenants, and which tenant was asked.
 local cjson = require("cjson").new()
+local database = require "spec.support.database"
 local folder = require "spec.support.folder"
 local sandbox = require "spec.support.sandbox"
+local time = require "pcapi.time"
 local watched = require "spec.support.watched"
 
 local tell = watched.tell
@@ -31,12 +33,29 @@ describe("a tenant that fails, to pcapi watch,", function()
     end
     result = home:run "2026-11-16T06:00:00Z"
     assert.equal(1, result.status)
-    assert.truthy(result.err:find("^pcapi: bad_request: .*it has failed since 20"), result.err)
+    assert.truthy(result.err:find "^pcapi: bad_request: ", result.err)
     local events
     events, result = home:events "2026-11-17T06:00:00Z"
     assert.same({ "new lee" }, events)
     assert.same({ 0, "pcapi: the tenant responds again\n" }, { result.status, result.err })
     assert.equal("", home:run("2026-11-17T07:00:00Z").err)
+  end)
+
+  it("is named again after 7 days, and since when it fails", function()
+    local home = tell(STORY .. "\n2026-11-11 service sends status=403; only=principals")
+    assert.equal(4, home:run(FIRST).status)
+    local began, reported = home:failing_since(), {}
+    for _, days in ipairs { 6, 1, 1 } do -- in all 6, 7 and 8
+      local db = home:open_database()
+      database.run(db, ("UPDATE tenant SET failure_since = failure_since - %d, "
+        .. "failure_reported = failure_reported - %d"):format(days * 86400, days * 86400))
+      db:close()
+      local result = home:run(FIRST)
+      assert.same({ 4, "" }, { result.status, result.out })
+      reported[#reported + 1] = result.err:match "^pcapi: forbidden: .*it has failed since (%S+)%)"
+        or result.err
+    end
+    assert.same({ "", time.format(began - 7 * 86400), "" }, reported)
   end)
 
   it("closes nobody", function()

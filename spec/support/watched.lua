@@ -2,8 +2,11 @@
 local auth = require "pcapi.auth"
 local cjson = require("cjson").new()
 local curl = require "spec.support.curl"
+local database = require "spec.support.database"
 local folder = require "spec.support.folder"
 local sandbox = require "spec.support.sandbox"
+local sqlite = require "pcapi.sqlite"
+local tables = require "pcapi.history.tables"
 local url = require "pcapi.url"
 
 local M = {}
@@ -60,6 +63,22 @@ end
 --- Removes a stored sign-in.
 function Watched:sign_out(name)
   assert(os.remove(self.home .. "/state/pcapi/" .. name .. ".json"))
+end
+
+--- Opens the database itself.
+-- @treturn table a connection of `pcapi.sqlite`
+function Watched:open_database()
+  return assert(sqlite.open(self.history, { application_id = tables.APPLICATION_ID,
+                                            busy_timeout = 1, create = true }))
+end
+
+--- Since when the only tenant has failed.
+-- @treturn number UTC epoch seconds
+function Watched:failing_since()
+  local db = self:open_database()
+  local since = database.row(db, "SELECT failure_since FROM tenant").failure_since
+  db:close()
+  return since
 end
 
 --- The variables of the command.
