@@ -232,10 +232,11 @@ fuzz: build $(FUZZ_LUA)
 fuzz-one:
 	@$(FUZZ_ENVIRONMENT) $(ONE)
 
-# Kills a process at this number of moments while it renews its token.
-KILLS ?= 1000
+# Kills a process at this number of moments: while it renews its token, and while it runs watch.
+KILLS      ?= 1000
+KILL_SPECS := spec/service/sign_in_spec.lua spec/service/watch_kill_spec.lua
 kill:
-	@KILLS=$(KILLS) $(MAKE) --no-print-directory test-lua SPECS=spec/service/sign_in_spec.lua
+	@KILLS=$(KILLS) $(MAKE) --no-print-directory test-lua SPECS='$(KILL_SPECS)'
 
 # Compares the history with a model over this number of random months. SEED= is the first of them.
 MONTHS ?= 10000
