@@ -33,13 +33,13 @@ function pcapi_history:check() end
 function pcapi_history:backup(path) end
 
 ---Records what the service listed of one tenant, in one transaction.
----@param options table as `pcapi.history.observe.run` takes them, but `now` is this machine's clock by default, and `retention` holds days by name, see `pcapi.history.retention`
+---@param options table as `pcapi.history.observe.run` takes them, but `now` is this machine's clock by default, and `retention` holds days by name, see `pcapi.history.retention`. With `preview`, nothing is stored: this function gets what would be returned, reads the store, and its result is returned after a nil
 ---@return table|nil # as of `pcapi.history.observe.run`
 ---@return pcapi.error|nil # of kind config (the tenant is no GUID, a wrong period) or store
 function pcapi_history:observe(options) end
 
 ---What changed since a reader was last told. See `pcapi.history.told` for what happens after a crash.
----@param options? table `reader` (its name; default `"lua"`), `tenant` (an id; default all), `remind` (days between reminders of open findings; default 7, 0: never), `now`, and `write`: a function that takes the plans, writes them, and returns true, or nil and an error. Without it, all counts as told when this function returns
+---@param options? table `reader` (its name; default `"lua"`), `tenant` (an id) or `tenants` (array of ids; default all), `remind` (days between reminders of open findings; default 7, 0: never), `now`, `warnings` (of a tenant by its id, see `pcapi.history.told.due`), and `write`: a function that takes the plans, writes them, and returns true, or nil and an error. Without it, all counts as told when this function returns
 ---@return table|nil # array of plans as of `pcapi.history.told.plan`, one a tenant, with `tenant`
 ---@return any|nil # the error of `write`, or a pcapi.error of kind store
 function pcapi_history:changes(options) end

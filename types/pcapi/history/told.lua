@@ -13,12 +13,20 @@ local pcapi_history_told = {}
 ---@return table # 
 function pcapi_history_told.new_reader(name, newest, is_first, now) end
 
+---Decides of which warnings a reader is told now: those that begin, and every 7 days those that last. Pure.
+---@param warned table|nil when the reader was last told of each, by key
+---@param warnings table array of those that hold now, each with `key`: a text in one line
+---@param now number 
+---@return table # array of some of them
+---@return table # as `warned`, once they were told; without those that do not hold any more
+function pcapi_history_told.due(warned, warnings, now) end
+
 ---Decides what a reader is told now. Pure.
 ---@param reader table 
 ---@param events table those of the tenant with an id above the reader's `told`, by id
 ---@param open table the people of the tenant with an open or healing finding
----@param options table `now`, and `remind` (days between reminders of open findings; 0: never)
----@return table # `fresh` and `repeated` (arrays of events, without those of users with an exception), `reminders` (array of people), `is_empty` (there is nothing to tell), and `last` (id of the last event that it took into account)
+---@param options table `now`, `remind` (days between reminders of open findings; 0: never), and `warnings` (as for `due`; nil: they are not known now)
+---@return table # `fresh` and `repeated` (arrays of events, without those of users with an exception), `reminders` (array of people), `is_empty` (there is nothing of these to tell), `warnings` (array of those to tell), and `last` (id of the last event that it took into account)
 function pcapi_history_told.plan(reader, events, open, options) end
 
 ---The reader as it has to be stored before the first byte is written. Pure.
@@ -29,12 +37,13 @@ function pcapi_history_told.claim(reader, plan) end
 
 ---The reader as it has to be stored when all was written. Pure.
 ---@param reader table from `claim`
+---@param plan table from `plan`
 ---@return table # 
-function pcapi_history_told.done(reader) end
+function pcapi_history_told.done(reader, plan) end
 
 ---Tells one reader about some tenants, in the three steps. If writing fails, nothing counts as told, and the next call repeats it.
 ---@param store table see `pcapi.history`
----@param options table `reader` (its name), `tenants` (array, as the store gives them), `now`, `remind`
+---@param options table `reader` (its name), `tenants` (array, as the store gives them), `now`, `remind`, and `warnings` (of a tenant by its id, as for `plan`)
 ---@param write function takes the array of plans, as of `plan` with `tenant`; writes and flushes all, and returns true, or nil and an error
 ---@return table|nil # the plans
 ---@return any|nil # the error of `write`, or of the store
