@@ -2,6 +2,7 @@
 local cjson = require("cjson").new()
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
+local pty = require "spec.support.pty"
 local sandbox = require "spec.support.sandbox"
 local watched = require "spec.support.watched"
 
@@ -27,8 +28,8 @@ describe("the output of pcapi watch", function()
   it("is a table for people: user, what happened, since, application, next step", function()
     local result = begun():run(SECOND)
     assert.same({ 0, "" }, { result.status, result.err })
-    assert.equal("USER                  WHAT HAPPENED  SINCE (UTC)          APPLICATION            "
-      .. "NEXT STEP\nlee@fabrikam.example  new            2026-11-12 09:00:00  Partner Center "
+    assert.equal("USER                  WHAT HAPPENED  SINCE (UTC)       APPLICATION            "
+      .. "NEXT STEP\nlee@fabrikam.example  new            2026-11-12 09:00  Partner Center "
       .. "portal  Require MFA for all cloud apps, then sign in anew\n", result.out)
   end)
 
@@ -76,11 +77,35 @@ describe("the output of pcapi watch", function()
     assert.equal("Our Sync", home:rows(SECOND)[1].application)
   end)
 
+  it("shows user, what happened and since when whole on a terminal of 80 columns", function()
+    local home = begun():at(SECOND)
+    local screen = pty.run("stty cols 80; " .. sandbox.command_line({ "watch" },
+      home:environment())).screen:gsub("\27%[%d+m", "")
+    assert.truthy(screen:find "USER .* SINCE %(UTC%) +NEXT STEP", screen)
+    assert.truthy(screen:find("lee@fabrikam.example  new +2026%-11%-12 09:00  Require MFA for"),
+      screen)
+  end)
+
   it("has no progress of the terminal, nor a summary", function()
     local home = begun()
     local words = sandbox.command_line({ "watch" }, home:environment())
     local result = sandbox.shell(words .. " 2>&1 | cat")
     assert.is_nil(result.out:gsub("pcapi: this machine's clock[^\n]*\n", ""):find "%S")
+  end)
+end)
+
+describe("Ctrl-C during pcapi watch", function()
+  teardown(folder.remove)
+
+  it("ends it with 130, and the next run reports what was stored", function()
+    local home = begun(STORY .. "\n2026-11-13 service sends delay=20; only=adoption; "
+      .. "until=2026-11-14")
+    local line = sandbox.command_line({ "watch" }, home:at(SECOND):environment())
+    local result = sandbox.shell("timeout --preserve-status -s INT 1.5 " .. line)
+    assert.same({ 130, "" }, { result.status, result.out })
+    assert.truthy(result.err:find("^pcapi: interrupted; the next run reports what was stored\n$"),
+      result.err)
+    assert.same({ "new lee" }, home:events "2026-11-14T06:00:00Z")
   end)
 end)
 

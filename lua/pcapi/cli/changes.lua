@@ -49,7 +49,7 @@ local function readable(rows)
   for i, row in ipairs(rows) do
     shown[i] = {
       tenant = row.tenant, upn = user(row), event = happened(row), kind = row.event,
-      since = row.since and row.since:gsub("T", " "):gsub("Z$", ""),
+      since = row.since and row.since:gsub("T", " "):sub(1, 16), -- without seconds
       application = row.application,
       nextStep = row.nextStep or row.count and "To see them: pcapi non-mfa",
     }
@@ -65,7 +65,7 @@ local function view_of(is_many)
     titles = TITLES, columns = is_many
       and { "tenant", "upn", "event", "since", "application", "nextStep" }
       or { "upn", "event", "since", "application", "nextStep" },
-    narrow = { { "application", 12 }, { "since", 10 }, { "nextStep", 20 }, { "tenant", 12 } },
+    narrow = { { "application", 12 }, { "tenant", 12 }, { "application", 0 } },
     state = { event = function(_, row) return STATES[row.kind] end },
   }
 end
