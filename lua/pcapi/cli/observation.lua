@@ -146,9 +146,9 @@ local function preview(round, value, users)
 end
 
 local function options_of(round, tenant, id, lists)
-  local settings = round.settings
+  local settings, names = round.settings, round.names_of(tenant, id)
   return {
-    tenant = id, name = tenant.label, names = round.names_of(tenant, id),
+    tenant = id, name = names[1], names = names,
     users = lists.users, users_error = lists.users_error,
     requests = lists.requests, requests_error = lists.requests_error,
     adoption = lists.adoption, adoption_error = lists.adoption_error,
