@@ -211,6 +211,7 @@ function M.run(round, found)
   end
   round.ids = {}
   local sum = collect(round, found)
+  round.date, round.client_ids = sum.now, sum.client_ids -- for the summary
   report_failures(round, found)
   report_tenants(round, found)
   local rows = tell(round, found, sum)

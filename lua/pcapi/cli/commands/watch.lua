@@ -86,6 +86,20 @@ local function run_round(round)
   require("pcapi.cli.round_report").run(round, found)
 end
 
+-- Writes the summary file of the settings. Returns whether it succeeded.
+local function write_summary(round)
+  local path = round.settings.summary
+  if not path or round.is_dry then
+    return true
+  end
+  local ok, err = require("pcapi.history.summary").write(round.history, path,
+    round.date or round.now, { names = round.names, client_ids = round.client_ids })
+  if not ok then
+    exit.say(tostring(err))
+  end
+  return ok
+end
+
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
@@ -96,9 +110,12 @@ function M.run(args)
   local ok, failure = xpcall(run_round, function(failure)
     return type(failure) == "string" and debug.traceback(failure, 2) or failure
   end, round)
+  local is_written = write_summary(round) -- also after a failure
   round.history:close()
   round.remove()
-  if not ok then
+  if not is_written and (ok or exit.is_stop(failure) and failure.status == exit.EXIT.found) then
+    exit.stop(exit.EXIT.error)
+  elseif not ok then
     error(failure, 0)
   end
 end
