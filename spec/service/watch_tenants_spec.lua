@@ -212,6 +212,24 @@ describe("pcapi watch with several tenants", function()
   end)
 end)
 
+describe("pcapi watch with two profiles of one tenant that fail", function()
+  teardown(folder.remove)
+
+  it("gives its events of before once", function()
+    local home = tell(STORY .. "\n2026-11-14 service sends status=403; only=principals")
+    home:sign_in("first", A)
+    home:sign_in("second", A)
+    home:run_all(FIRST)
+    local line = sandbox.command_line({ "watch", "--all-profiles" },
+      home:at(SECOND):environment { PCAPI_TOKEN = false })
+    assert.equal(1, sandbox.shell(line .. " >/dev/full").status)
+    local result = home:run_all(THIRD, { "-o", "jsonl" })
+    assert.equal(4, result.status)
+    assert.truthy(result.out:find '^{[^\n]*"upn":"lee@[^\n]*"repeated":true[^\n]*\n$', result.out)
+    assert.equal("", home:run_all(THIRD, { "-o", "jsonl" }).out)
+  end)
+end)
+
 describe("the tenant that pcapi watch asks", function()
   teardown(folder.remove)
 

@@ -19,6 +19,12 @@ local function is_stopped(err)
   return errors.is(err) and err.kind == "stopped"
 end
 
+-- Remembers that a tenant is to be told of. It may have several profiles.
+local function add_id(round, id)
+  round.ids[#round.ids + 1] = not round.has_id[id] and id or nil
+  round.has_id[id] = true
+end
+
 -- Records a failure. Returns whether it is worth a line: when it begins, changes, and every 7 days;
 -- always on a terminal, and if the history cannot know the tenant.
 local function is_reported(round, result, succeeded)
@@ -34,7 +40,7 @@ local function is_reported(round, result, succeeded)
   if not summary then
     exit.fail(err)
   end
-  round.ids[#round.ids + 1] = id
+  add_id(round, id)
   return is_seen or summary.is_reported, summary.failure
 end
 
@@ -110,7 +116,7 @@ local function collect(round, found)
     local value = result.value
     if value and not seen[value.id] then
       seen[value.id] = true
-      round.ids[#round.ids + 1] = value.id
+      add_id(round, value.id)
       sum.warnings[value.id], sum.client_ids[value.id] = value.warnings, value.client_id
       sum.open = sum.open + value.open
       sum.plans[#sum.plans + 1] = value.plan
@@ -209,7 +215,7 @@ function M.run(round, found)
   if results.status(found) == exit.EXIT.interrupted then
     exit.stop(exit.EXIT.interrupted, "interrupted; the next run reports what was stored")
   end
-  round.ids = {}
+  round.ids, round.has_id = {}, {}
   local sum = collect(round, found)
   round.date, round.client_ids = sum.now, sum.client_ids -- for the summary
   report_failures(round, found)
