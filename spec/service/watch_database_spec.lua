@@ -14,6 +14,10 @@ local STORY = [[
 local FIRST, SECOND = "2026-11-11T06:00:00Z", "2026-11-13T06:00:00Z"
 local SETTING = "[history] path (or PCAPI_HISTORY)"
 
+-- Root may write everywhere.
+local AS_USER = sandbox.shell("id -u").out == "0\n"
+  and "setpriv --bounding-set=-all --inh-caps=-all " or ""
+
 local function begun()
   local home = watched.tell(STORY)
   assert(home:run(FIRST).status == 0)
@@ -79,10 +83,10 @@ describe("pcapi watch with a history", function()
     refuses(home:run(SECOND), "Run: chmod 700")
   end)
 
-  it("of another user, in a folder that this one may not write, says so", function()
+  it("that this user may not write says so, and loses nothing", function()
     local home = begun()
     os.execute("chmod -R a-w " .. home.history:match "^(.*)/")
-    local result = run_by(home, "setpriv --bounding-set=-all --inh-caps=-all %s")
+    local result = run_by(home, AS_USER .. "%s")
     refuses(result, home.history, SETTING)
     os.execute("chmod -R u+w " .. home.history:match "^(.*)/")
     assert.same({ "new lee" }, home:events(SECOND))
