@@ -194,6 +194,7 @@ build = {
     ["pcapi.history.request_rows"] = "lua/pcapi/history/request_rows.lua",
     ["pcapi.history.retention"] = "lua/pcapi/history/retention.lua",
     ["pcapi.history.row_values"] = "lua/pcapi/history/row_values.lua",
+    ["pcapi.history.search"] = "lua/pcapi/history/search.lua",
     ["pcapi.history.store"] = "lua/pcapi/history/store.lua",
     ["pcapi.history.summary"] = "lua/pcapi/history/summary.lua",
     ["pcapi.history.tables"] = "lua/pcapi/history/tables.lua",

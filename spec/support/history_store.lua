@@ -135,6 +135,14 @@ function Store:people(tenant)
   return people_where(self, tenant, function() return true end)
 end
 
+function Store:each_person(tenant)
+  local people, at = self:people(tenant), 0
+  return function()
+    at = at + 1
+    return people[at]
+  end
+end
+
 function Store:person(tenant, id)
   return people_where(self, tenant, function(stored) return stored.row.id == id end)[1]
 end
@@ -355,10 +363,10 @@ function Store:add_event(tenant, event)
   return stored.id
 end
 
-function Store:events(tenant, after)
+local function events_where(self, tenant, test)
   local found = {}
   for _, event in ipairs(self.data.events) do
-    if event.tenant == tenant.key and event.id > after then
+    if event.tenant == tenant.key and test(event) then
       local shown_event = copy(event)
       shown_event.person = event.person and shown(self.data.people[event.person])
       shown_event.tenant = nil
@@ -366,6 +374,16 @@ function Store:events(tenant, after)
     end
   end
   return found
+end
+
+function Store:events(tenant, after)
+  return events_where(self, tenant, function(event) return event.id > after end)
+end
+
+function Store:events_of(tenant, person)
+  return events_where(self, tenant, function(event)
+    return event.person == person.key or event.known_as == person.id
+  end)
 end
 
 function Store:reader(tenant, name)
@@ -426,6 +444,24 @@ function Store:prune(tenant, limits)
   tenant.coverage = retention.covered(tenant.coverage, limits)
   self:save_tenant(tenant)
   return counts
+end
+
+local function size(map)
+  local count = 0
+  for _ in pairs(map) do
+    count = count + 1
+  end
+  return count
+end
+
+function Store:facts()
+  local data = self.data
+  local counts = { tenants = size(data.tenants), people = size(data.people), findings = 0,
+                   events = #data.events }
+  for _, person in pairs(data.people) do
+    counts.findings = counts.findings + size(person.findings)
+  end
+  return { format = 1, application_id = 1, counts = counts }
 end
 
 function Store:forget(tenant, person)

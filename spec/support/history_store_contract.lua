@@ -100,6 +100,8 @@ return {
     assert.same({}, store:open_people(one))
     assert.same({}, store:people_named(one, "nobody@x.example"))
     assert.equal(1, #store:people(one))
+    local each = store:each_person(two)
+    assert.same({ store:people(two)[1] }, { each(), each() })
   end,
 
   ["changes name and id of a person"] = function(store)
@@ -319,6 +321,27 @@ return {
     assert.same({ fields }, store:events(tenant, first))
     assert.same({ id = first, at = NOW, kind = "baseline", count = 2, excepted_count = 1,
                   excepted = false }, store:events(tenant, 0)[1])
+  end,
+
+  ["gives the events of a person, and those that name the person"] = function(store)
+    local tenant = tenant_in(store)
+    local person, other = person_in(store, tenant), person_in(store, tenant, "q")
+    local own = event(store, tenant, { person = person })
+    event(store, tenant, { person = other })
+    local naming = event(store, tenant, { person = other, known_as = "p" })
+    local events = store:events_of(tenant, person)
+    assert.same({ own, naming, "q" }, { events[1].id, events[2].id, events[2].person.id })
+    assert.equal(2, #events)
+  end,
+
+  ["counts what it holds"] = function(store)
+    local tenant = tenant_in(store)
+    local person = person_in(store, tenant)
+    store:save_finding(tenant, person, finding())
+    person_in(store, tenant, "q")
+    event(store, tenant, { person = person })
+    local counts = store:facts().counts
+    assert.same({ 1, 2, 1, 1 }, { counts.tenants, counts.people, counts.findings, counts.events })
   end,
 
   ["uses no id of an event twice, also after it deleted events"] = function(store)

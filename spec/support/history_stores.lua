@@ -44,7 +44,7 @@ local function wrap(store)
       local result
       assert(store:transaction(function()
         result = store[name](store, unpack(args, 1, args.n))
-        result = name == "requests_of" and collected(result) or result
+        result = type(result) == "function" and collected(result) or result
         return true
       end))
       return result

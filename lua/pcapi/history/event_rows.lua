@@ -71,13 +71,22 @@ local function event_of(self, row)
   return event
 end
 
-function Rows:events(tenant, after)
-  local events = {}
-  for row in self.db:rows("SELECT * FROM event WHERE tenant = ? AND event > ? ORDER BY event",
-    tenant.key, after) do
-    events[#events + 1] = event_of(self, row)
+local function events(self, ...)
+  local found = {}
+  for row in self.db:rows(...) do
+    found[#found + 1] = event_of(self, row)
   end
-  return events
+  return found
+end
+
+function Rows:events(tenant, after)
+  return events(self, "SELECT * FROM event WHERE tenant = ? AND event > ? ORDER BY event",
+    tenant.key, after)
+end
+
+function Rows:events_of(tenant, person)
+  return events(self, "SELECT * FROM event WHERE tenant = ? AND (person = ? OR known_as = ?) "
+    .. "ORDER BY event", tenant.key, person.key, text(person.id))
 end
 
 local READER = "SELECT name, told, claimed, reminded, reminding, is_late, warned FROM reader "
@@ -143,6 +152,19 @@ function Rows:prune(tenant, limits)
   tenant.coverage = retention.covered(tenant.coverage, limits)
   self:save_tenant(tenant)
   return counts
+end
+
+local COUNTED = { tenants = "tenant", people = "person", findings = "finding", requests = "request",
+                  applications = "application", adoption = "adoption", runs = "run",
+                  events = "event", readers = "reader" }
+
+function Rows:facts()
+  local counts = {}
+  for what, name in pairs(COUNTED) do
+    counts[what] = self.db:row("SELECT count(*) AS n FROM " .. name).n
+  end
+  return { format = self.db:row("PRAGMA user_version").user_version, counts = counts,
+           application_id = self.db:row("PRAGMA application_id").application_id }
 end
 
 function Rows:forget(tenant, person)

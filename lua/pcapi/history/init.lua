@@ -20,8 +20,8 @@
 --
 -- The parts: `outcomes` decides what became of a user, `observe` records a run, `told` decides what
 -- a reader is told, `coverage` knows gaps and silence, `exceptions` reads the file of exceptions,
--- `usage`, `classes` and `advice` explain a user, `retention` says what is deleted. They know
--- neither SQLite nor the network.
+-- `search` finds users, `explanation` (of `usage`, `classes` and `advice`) explains one, and
+-- `retention` says what is deleted. They know neither SQLite nor the network.
 --
 -- ## The store
 --
@@ -36,9 +36,10 @@
 --   it failed), `has_baseline`, `coverage` (`from`, `to`, `newest`; see `coverage`), `failure`
 --   (`kind`, `since`, `reported`; see `failures`), and `key`, which only the store understands.
 --   `save_tenant(tenant)` sets `key`.
--- - `person(tenant, id)`, `people(tenant)`, `people_named(tenant, upn)` (case does not count) and
---   `open_people(tenant)` (with an open or healing finding): tables of `id`, `upn`, `tenant_id`,
---   `key`, and `finding`, the newest episode (see `outcomes`). Arrays are sorted by id.
+-- - `person(tenant, id)`, `people(tenant)`, `each_person(tenant)` (an iterator),
+--   `people_named(tenant, upn)` (case does not count) and `open_people(tenant)` (with an open or
+--   healing finding): tables of `id`, `upn`, `tenant_id`, `key`, and `finding`, the newest episode
+--   (see `outcomes`). All are sorted by id.
 --   `save_person(tenant, person)` sets `key`; `id` may change.
 -- - `absorb(tenant, old, into)` gives requests and events of one person to another, and deletes the
 --   first with its findings.
@@ -61,7 +62,8 @@
 --   `last_run(tenant, limit)` the newest one until `limit` whose users did not fail (nil: none).
 -- - `add_event(tenant, event)` returns an id that is larger than all before it, also of deleted
 --   ones. `newest_event(tenant)` returns the largest, or 0. `events(tenant, after)` returns those
---   with an id above `after`, in their order, each with its `person`.
+--   with an id above `after`, in their order, each with its `person`. `events_of(tenant, person)`
+--   returns those of a person, or that name the person by `known_as`.
 -- - `reader(tenant, name)`, `readers(tenant)` (sorted by name) and `save_reader(tenant, reader)`:
 --   see `told`.
 -- - `news(tenant, after, since)` returns `id`, `kind` and `person` (its id alone) of the events that
@@ -70,22 +72,20 @@
 -- - `prune(tenant, limits)` deletes what is over (see `retention`), with people of whom nothing is
 --   left, saves the tenant, and returns how many rows of what.
 -- - `forget(tenant, person)` erases a person; requests stay without user and address.
+-- - `facts()` returns `format` (the version of the tables), `application_id`, and `counts` (rows by
+--   the name of what they hold).
 --
 -- `close()`, `check()`, `backup(path)` and `erase()` (what was deleted is in no file any more) run
 -- outside of transactions; the last three return true, or nil and a `pcapi.error` of kind store.
 -- @module pcapi.history
-local advice = require "pcapi.history.advice"
-local applications = require "pcapi.history.applications"
 local check = require "pcapi.check"
-local classes = require "pcapi.history.classes"
-local core = require "pcapi.core"
 local errors = require "pcapi.error"
+local explanation = require "pcapi.history.explanation"
 local identity = require "pcapi.history.identity"
 local observe = require "pcapi.history.observe"
-local outcomes = require "pcapi.history.outcomes"
 local retention = require "pcapi.history.retention"
+local search = require "pcapi.history.search"
 local told = require "pcapi.history.told"
-local usage = require "pcapi.history.usage"
 
 local M = {}
 
@@ -136,6 +136,27 @@ function History:check()
   return self.store:check()
 end
 
+--- The tenants of the history.
+-- @treturn[1] table array of `id`, `name`, `at` (the newest run), `asked` (also if it failed),
+-- `failure` and `coverage`
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind store
+function History:tenants()
+  return self.store:read(function()
+    return self.store:tenants()
+  end)
+end
+
+--- What the history holds.
+-- @treturn[1] table `format`, `application_id`, and `counts` (rows by name)
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind store
+function History:facts()
+  return self.store:read(function()
+    return self.store:facts()
+  end)
+end
+
 --- Copies the history to a new file. It replaces no file.
 -- @tparam string path
 -- @treturn[1] boolean true
@@ -174,20 +195,6 @@ function History:observe(options)
   end)
 end
 
--- The tenants of the options: one or some by id, or all.
-local function tenants_of(self, options)
-  if options.tenants then
-    local found = {}
-    for _, id in ipairs(options.tenants) do
-      found[#found + 1] = self.store:tenant(id:lower())
-    end
-    return found
-  elseif not options.tenant then
-    return self.store:tenants()
-  end
-  return { self.store:tenant(options.tenant:lower()) }
-end
-
 local CHANGES = { reader = "string", tenant = "string", tenants = "table", remind = "number",
                   now = "number", warnings = "table", write = "function" }
 
@@ -204,7 +211,7 @@ local CHANGES = { reader = "string", tenant = "string", tenants = "table", remin
 function History:changes(options)
   options = check.options(options, CHANGES, "changes")
   local tenants, err = self.store:read(function()
-    return tenants_of(self, options)
+    return search.tenants(self.store, options)
   end)
   if not tenants then
     return nil, err
@@ -215,31 +222,17 @@ function History:changes(options)
   }, options.write or function() return true end)
 end
 
--- A test of people by an id, a upn, or a pattern with `*`.
-local function matcher(user)
-  local pattern = core.lower(user):gsub("[%^%$%(%)%%%.%[%]%+%-%?]", "%%%0"):gsub("%*", ".*")
-  return function(person)
-    return person.id:find("^" .. pattern .. "$") ~= nil
-      or (identity.upn(person.upn) or ""):find("^" .. pattern .. "$") ~= nil
-  end
-end
-
--- The people of a tenant that a user of the history names.
-local function people_of(self, tenant, user)
-  local store = self.store
-  if not user:find("*", 1, true) then
-    local person = store:person(tenant, core.lower(user))
-    return person and { person } or store:people_named(tenant, user)
-  end
-  local found, matches = {}, matcher(user)
-  for _, person in ipairs(store:people(tenant)) do
-    found[#found + 1] = matches(person) and person or nil
-  end
-  return found
-end
-
-local function is_listed(finding, states, since)
-  return finding and states[finding.state] and (not since or finding.last_at >= since)
+--- Finds users, with or without a finding.
+-- @tparam string user objectId or upn; `*` stands for any text
+-- @tparam[opt] table options `tenant` (an id; default all)
+-- @treturn[1] table array of `tenant` and `person`, as of @{findings}
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind store
+function History:users(user, options)
+  options = check.options(options, { tenant = "string" }, "users")
+  return self.store:read(function()
+    return search.users(self.store, user, options)
+  end)
 end
 
 --- Lists the newest finding of each user.
@@ -253,45 +246,50 @@ end
 function History:findings(options)
   options = check.options(options, { states = "table", tenant = "string", user = "string",
                                      since = "number" }, "findings")
-  local states, is_open_only = {}, true
-  for _, state in ipairs(options.states or { "open", "healing" }) do
-    states[state] = true
-    is_open_only = is_open_only and (state == "open" or state == "healing")
-  end
   return self.store:read(function()
     local found = {}
-    for _, tenant in ipairs(tenants_of(self, options)) do
-      local people = options.user and people_of(self, tenant, options.user)
-        or is_open_only and self.store:open_people(tenant) or self.store:people(tenant)
-      for _, person in ipairs(people) do
-        if is_listed(person.finding, states, options.since) then
-          found[#found + 1] = { tenant = tenant, person = person }
-        end
-      end
-    end
+    search.findings(self.store, options, function(tenant, person)
+      found[#found + 1] = { tenant = tenant, person = person }
+    end)
     return found
   end)
 end
 
--- What is known of one person.
-local function explained(self, tenant, person, options)
-  local store = self.store
-  local uses, found = usage.of(store:requests_of(person)), { tenant = tenant, person = person }
-  found.applications, found.findings = uses, store:findings(person)
-  if person.finding then
-    local covered, names = tenant.coverage, store:application_names()
-    found.classes = classes.of(person, uses, {
-      own = options.own, client_id = options.client_id,
-      covered = covered ~= nil and covered.from <= outcomes.latest(person.finding),
-    })
-    for _, entry in ipairs(found.classes) do
-      entry.name = entry.application and applications.name(entry.application, options.names, names)
-      local shown = { user = person.upn or person.id, application = entry.name }
-      entry.advice = advice.of(entry.class, shown)
-    end
-    local first = found.classes[1]
-    found.step = advice.step(person.finding, first and first.class or "unknown",
-      { user = person.upn or person.id, application = first and first.name })
+-- What the store and the options say of applications.
+local function facts_of(self, options)
+  return { names = options.names, own = options.own, client_id = options.client_id,
+           adoption = self.store:application_names() }
+end
+
+--- Passes findings with their evidence to a function, one by one, in one read of the history.
+-- @tparam table options as of @{findings} and @{explain}, and `is_all` (true: all findings of a
+-- user, not the newest alone)
+-- @tparam function visit takes a table as of `pcapi.history.explanation`
+-- @treturn[1] number of findings
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind store
+function History:each_finding(options, visit)
+  check.options(options, { states = "table", tenant = "string", user = "string",
+                           since = "number", is_all = "boolean", names = "table", own = "table",
+                           client_id = "string" }, "each_finding")
+  return self.store:read(function()
+    local count, facts = 0, facts_of(self, options)
+    search.findings(self.store, options, function(tenant, person, finding)
+      count = count + 1
+      visit(explanation.of(self.store, tenant, person, finding, facts))
+    end)
+    return count
+  end)
+end
+
+-- What is known of the users that are found, and what else to do with each.
+local function explain_all(self, user, options, also)
+  local found, facts = {}, facts_of(self, options)
+  for i, entry in ipairs(search.users(self.store, user, options)) do
+    local tenant, person = entry.tenant, entry.person
+    found[i] = explanation.of(self.store, tenant, person, person.finding, facts)
+    found[i].findings = self.store:findings(person)
+    also(tenant, person)
   end
   return found
 end
@@ -302,23 +300,55 @@ end
 -- @tparam[opt] table options `tenant` (an id; default all), `names` (of applications by id, such as
 -- from `pcapi.history.applications.read_csv`), `own` (set of your own applications by id),
 -- `client_id` (the application of pcapi itself)
--- @treturn[1] table array, one of each user that is found: `tenant`, `person`, `findings` (all
--- episodes), `applications` (see `pcapi.history.usage`), `classes` (see `pcapi.history.classes`,
--- with `name` and `advice`), and `step` (the next step; nil: no finding)
+-- @treturn[1] table array, one of each user that is found, as of `pcapi.history.explanation`, with
+-- `findings` (all episodes)
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
 function History:explain(user, options)
   options = check.options(options, { tenant = "string", names = "table", own = "table",
                                      client_id = "string" }, "explain")
   return self.store:read(function()
-    local found = {}
-    for _, tenant in ipairs(tenants_of(self, options)) do
-      for _, person in ipairs(people_of(self, tenant, user)) do
-        found[#found + 1] = explained(self, tenant, person, options)
-      end
-    end
-    return found
+    return explain_all(self, user, options, function() end)
   end)
+end
+
+--- How far the requests of a tenant reach.
+-- @tparam string tenant its id
+-- @treturn[1] table as of `pcapi.history.explanation.reach`
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind store
+function History:reach(tenant)
+  return self.store:read(function()
+    return explanation.reach(self.store, self.store:tenant(tenant))
+  end)
+end
+
+--- Passes all that is stored of users to a function, in one read of the history.
+-- @tparam string user as of @{users}
+-- @tparam table options as of @{users}
+-- @tparam function visit takes kind and fact, as of `pcapi.history.search.personal`
+-- @treturn[1] number of users
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind store
+function History:each_fact(user, options, visit)
+  check.options(options, { tenant = "string" }, "each_fact")
+  return self.store:read(function()
+    local users = search.users(self.store, user, options)
+    for _, entry in ipairs(users) do
+      search.personal(self.store, entry.tenant, entry.person, visit)
+    end
+    return #users
+  end)
+end
+
+-- Makes sure that what a transaction deleted is in no file any more. Passes on its results.
+local function erase(self, deleted, err)
+  if not deleted then
+    return nil, err
+  end
+  local ok
+  ok, err = self.store:erase()
+  return ok and deleted or nil, err
 end
 
 --- Erases a user. What the service still lists comes again with the next run.
@@ -332,24 +362,35 @@ function History:forget(user, options)
   if user:find("*", 1, true) then
     error("forget takes one user, not a pattern", 2)
   end
-  local erased, err = self.store:transaction(function()
-    local found = {}
-    for _, tenant in ipairs(tenants_of(self, options)) do
-      for _, person in ipairs(people_of(self, tenant, user)) do
-        found[#found + 1] = explained(self, tenant, person, {})
-        self.store:forget(tenant, person)
+  return erase(self, self.store:transaction(function()
+    return explain_all(self, user, options, function(tenant, person)
+      self.store:forget(tenant, person)
+    end)
+  end))
+end
+
+--- Deletes what is over.
+-- @tparam[opt] table options `retention` (days by name, see `pcapi.history.retention`), and `now`
+-- (default: this machine's clock)
+-- @treturn[1] table how many rows of what
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind config (a wrong period) or store
+function History:prune(options)
+  options = check.options(options, { retention = "table", now = "number" }, "prune")
+  local periods, problem = retention.check(options.retention or {})
+  if not periods then
+    return errors.fail { kind = "config", message = problem }
+  end
+  local limits = retention.limits(periods, options.now or os.time())
+  return erase(self, self.store:transaction(function()
+    local all = {}
+    for _, tenant in ipairs(self.store:tenants()) do
+      for what, count in pairs(self.store:prune(tenant, limits)) do
+        all[what] = (all[what] or 0) + count
       end
     end
-    return found
-  end)
-  local ok
-  if erased then
-    ok, err = self.store:erase()
-  end
-  if not ok then
-    return nil, err
-  end
-  return erased
+    return all
+  end))
 end
 
 return M

@@ -179,8 +179,17 @@ function Store:person_by_key(key)
   return person_of(self.db:row("SELECT " .. PERSON .. "WHERE p.person = ?", key))
 end
 
+local OF_TENANT = "SELECT " .. PERSON .. "WHERE p.tenant = ? ORDER BY p.id"
+
 function Store:people(tenant)
-  return people(self, "SELECT " .. PERSON .. "WHERE p.tenant = ? ORDER BY p.id", tenant.key)
+  return people(self, OF_TENANT, tenant.key)
+end
+
+function Store:each_person(tenant)
+  local rows = self.db:rows(OF_TENANT, tenant.key)
+  return function()
+    return person_of(rows())
+  end
 end
 
 function Store:people_named(tenant, upn)

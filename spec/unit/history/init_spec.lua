@@ -123,6 +123,71 @@ describe("a history", function()
     assert.same({}, assert(opened:explain("nobody@x.example")))
   end)
 
+  it("passes findings one by one, with the evidence of each", function()
+    assert(observe(NOW, { KIM_TODAY, LEE_TODAY }))
+    assert(observe(NOW + 9 * DAY, {}, { requests = lists.requests(NOW + 9 * DAY, {}) }))
+    local again = NOW + 20 * DAY
+    assert(observe(again, { { id = KIM, upn = "kim@x.example", at = again - HOUR } },
+      { requests = lists.requests(again, { { id = LEE, user = KIM, at = again - HOUR,
+                                             application = SYNC, mfa = false } }) }))
+    local found = {}
+    local function note(entry)
+      local use = entry.applications[1]
+      found[#found + 1] = { entry.person.upn, entry.finding.episode, entry.finding.state,
+                            use and use.last or false }
+    end
+    assert.equal(1, assert(opened:each_finding({}, note)))
+    assert.same({ { "kim@x.example", 2, "open", again - HOUR } }, found)
+    found = {}
+    assert.equal(3, assert(opened:each_finding({ is_all = true, states = { "open", "quiet" } },
+      note)))
+    assert.same({ { "kim@x.example", 1, "quiet", NOW - HOUR },
+                  { "kim@x.example", 2, "open", again - HOUR },
+                  { "lee@x.example", 1, "quiet", false } }, found)
+    local stop = {}
+    assert.same({ false, stop }, { pcall(opened.each_finding, opened, {}, function()
+      error(stop, 0)
+    end) })
+    assert.equal(1, #assert(opened:findings()))
+  end)
+
+  it("finds users, and all that is stored of one", function()
+    assert(observe(NOW - DAY, {}))
+    assert(observe(NOW, { KIM_TODAY, LEE_TODAY }))
+    assert.equal(2, #assert(opened:users "*@X.example"))
+    assert.equal(0, #assert(opened:users("*", { tenant = OTHER })))
+    local kinds_of = {}
+    assert.equal(1, assert(opened:each_fact(KIM, {}, function(kind, fact)
+      kinds_of[kind] = fact
+    end)))
+    assert.same({ KIM, "open", "192.0.2.7", "new" }, { kinds_of.user.id, kinds_of.finding.state,
+      kinds_of.request.ip, kinds_of.event.kind })
+  end)
+
+  it("says how far the requests reach", function()
+    assert(observe(NOW, { KIM_TODAY }))
+    local reach = assert(opened:reach(TENANT:lower()))
+    assert.same({ NOW, 1, 0 }, { reach.to, reach.share, #reach.gaps })
+    local late = NOW + 20 * DAY
+    assert(observe(late, {}, { requests = lists.requests(late, {}) }))
+    assert.same({ { from = NOW, to = late - 6 * DAY } }, assert(opened:reach(TENANT:lower())).gaps)
+  end)
+
+  it("says what it holds", function()
+    assert(observe(NOW, { KIM_TODAY }))
+    assert.same({ 1, 1 }, { assert(opened:facts()).counts.people, opened:facts().format })
+    assert.equal(NOW, assert(opened:tenants())[1].at)
+  end)
+
+  it("deletes what is over when it is told to", function()
+    assert(observe(NOW, { KIM_TODAY }))
+    local deleted = assert(opened:prune { now = NOW + 50 * DAY, retention = { keep_requests = 9 } })
+    assert.same({ 1, 0 }, { deleted.requests, deleted.findings })
+    local ok, err = opened:prune { retention = { keep_requests = 1 } }
+    assert.is_nil(ok)
+    assert.equal("config", err.kind)
+  end)
+
   it("forgets a user in all files", function()
     assert(observe(NOW, { KIM_TODAY, LEE_TODAY }))
     assert(opened:changes { now = NOW })
