@@ -68,6 +68,33 @@ static int lfile_replace(lua_State *L) {
   return lfile_result(L, file_replace(place, text, len, &message), &message);
 }
 
+/* file_begin(directory, name) -> the name of an empty, private file in the directory, to be written
+ * by the caller, and made final by file_publish() or removed by file_abandon(); or nil, message,
+ * remedy: among others, if there is a file of the name */
+static int lfile_begin(lua_State *L) {
+  char name[NAME_MAX + 1];
+  struct file_message message;
+  const struct file_place place = check_place(L);
+  const enum file_code code = file_begin(place, &message);
+  if (code != FILE_DONE)
+    return lfile_fail(L, code, &message);
+  file_name_new(place, name);
+  lua_pushstring(L, name);
+  return 1;
+}
+
+/* file_publish(directory, name) -> true, or nil, message, remedy */
+static int lfile_publish(lua_State *L) {
+  struct file_message message;
+  return lfile_result(L, file_publish(check_place(L), &message), &message);
+}
+
+/* file_abandon(directory, name) */
+static int lfile_abandon(lua_State *L) {
+  file_abandon(check_place(L));
+  return 0;
+}
+
 /* file_remove(directory, name) -> true, or nil, message, remedy */
 static int lfile_remove(lua_State *L) {
   struct file_message message;
@@ -97,7 +124,8 @@ static int lfile_list(lua_State *L) {
   return 1;
 }
 
-/* file_lock(directory, name) -> lock; false if the file is locked already; or nil, message, remedy */
+/* file_lock(directory, name) -> lock; false if the file is locked already; or nil, message, remedy
+ */
 static int lfile_lock(lua_State *L) {
   struct file_message message;
   const struct file_place place = check_place(L);
@@ -161,9 +189,15 @@ static void open_lock_class(lua_State *L) {
 
 void lfile_open(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"file_publish", lfile_publish}, {"file_state", lfile_state},
-      {"file_read", lfile_read}, {"file_replace", lfile_replace}, {"file_remove", lfile_remove},
-      {"file_list", lfile_list}, {"file_lock", lfile_lock},       {NULL, NULL},
+      {"file_read", lfile_read},
+      {"file_replace", lfile_replace},
+      {"file_remove", lfile_remove},
+      {"file_list", lfile_list},
+      {"file_lock", lfile_lock},
+      {"file_begin", lfile_begin},
+      {"file_publish", lfile_publish},
+      {"file_abandon", lfile_abandon},
+      {NULL, NULL},
   };
   open_lock_class(L);
   luaL_setfuncs(L, functions, 0);
