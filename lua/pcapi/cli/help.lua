@@ -30,6 +30,13 @@ local function wrap(text, first)
   return table.concat(lines, "\n")
 end
 
+--- Breaks a text into lines of 80 columns.
+-- @function wrap
+-- @tparam string text
+-- @tparam string first begins the first line; the others begin with as many blanks
+-- @treturn string
+M.wrap = wrap
+
 local WIDEST = 26 -- columns of labels; the meaning of a longer one begins in the next line
 
 -- Labels take at least `least` columns.

@@ -35,7 +35,7 @@ end
 -- @tparam[opt] table facts about the whole, name to value, which follow the list
 function M.json(name, rows, columns, facts)
   local json = require "pcapi.format.json"
-  local list = json.encode(rows, { columns = columns }):gsub("\n$", "")
+  local list = json.encode(rows, { columns = columns, empty_array = true }):gsub("\n$", "")
   local more = facts and "," .. json.compact(facts):sub(2, -2) or ""
   M.write(('{"%s":%s%s}\n'):format(name, list, more))
 end

@@ -224,28 +224,28 @@ end
 
 --- Finds users, with or without a finding.
 -- @tparam string user objectId or upn; `*` stands for any text
--- @tparam[opt] table options `tenant` (an id; default all)
+-- @tparam[opt] table options `tenant` (an id) or `tenants` (array of ids; default all)
 -- @treturn[1] table array of `tenant` and `person`, as of @{findings}
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
 function History:users(user, options)
-  options = check.options(options, { tenant = "string" }, "users")
+  options = check.options(options, { tenant = "string", tenants = "table" }, "users")
   return self.store:read(function()
     return search.users(self.store, user, options)
   end)
 end
 
 --- Lists the newest finding of each user.
--- @tparam[opt] table options `states` (array; default `open` and `healing`), `tenant` (an id;
--- default all), `user` (objectId or upn; `*` stands for any text), `since` (the earliest `last_at`,
--- UTC epoch seconds)
+-- @tparam[opt] table options `states` (array; default `open` and `healing`), `tenant` (an id) or
+-- `tenants` (array of ids; default all), `user` (objectId or upn; `*` stands for any text), `since`
+-- (the earliest `last_at`, UTC epoch seconds)
 -- @treturn[1] table array of `tenant` and `person`, with `person.finding` (see
 -- `pcapi.history.outcomes`), by tenant and user
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
 function History:findings(options)
-  options = check.options(options, { states = "table", tenant = "string", user = "string",
-                                     since = "number" }, "findings")
+  options = check.options(options, { states = "table", tenant = "string", tenants = "table",
+                                     user = "string", since = "number" }, "findings")
   return self.store:read(function()
     local found = {}
     search.findings(self.store, options, function(tenant, person)
@@ -269,9 +269,9 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
 function History:each_finding(options, visit)
-  check.options(options, { states = "table", tenant = "string", user = "string",
-                           since = "number", is_all = "boolean", names = "table", own = "table",
-                           client_id = "string" }, "each_finding")
+  check.options(options, { states = "table", tenant = "string", tenants = "table",
+                           user = "string", since = "number", is_all = "boolean", names = "table",
+                           own = "table", client_id = "string" }, "each_finding")
   return self.store:read(function()
     local count, facts = 0, facts_of(self, options)
     search.findings(self.store, options, function(tenant, person, finding)
@@ -359,14 +359,16 @@ end
 -- @treturn[2] pcapi.error of kind store
 function History:forget(user, options)
   options = check.options(options, { tenant = "string" }, "forget")
-  if user:find("*", 1, true) then
-    error("forget takes one user, not a pattern", 2)
-  end
-  return erase(self, self.store:transaction(function()
-    return explain_all(self, user, options, function(tenant, person)
+  local wanted = { tenant = options.tenant, is_exact = true }
+  local forgotten, err = erase(self, self.store:transaction(function()
+    return explain_all(self, user, wanted, function(tenant, person)
       self.store:forget(tenant, person)
     end)
   end))
+  if forgotten and #forgotten == 0 and user:find("*", 1, true) then
+    error("forget takes one user, not a pattern", 2)
+  end
+  return forgotten, err
 end
 
 --- Deletes what is over.

@@ -31,15 +31,17 @@ local function matcher(user)
   end
 end
 
--- The people of a tenant that a user of the history names.
-local function people_of(store, tenant, user)
-  if not user:find("*", 1, true) then
-    local person = store:person(tenant, core.lower(user))
-    return person and { person } or store:people_named(tenant, user)
+-- The people of a tenant that a user of the history names. An id that holds `*` is found, too.
+local function people_of(store, tenant, user, is_exact)
+  local person = store:person(tenant, core.lower(user))
+  if person then
+    return { person }
+  elseif is_exact or not user:find("*", 1, true) then
+    return store:people_named(tenant, user)
   end
   local found, matches = {}, matcher(user)
-  for person in store:each_person(tenant) do
-    found[#found + 1] = matches(person) and person or nil
+  for each in store:each_person(tenant) do
+    found[#found + 1] = matches(each) and each or nil
   end
   return found
 end
@@ -47,12 +49,12 @@ end
 --- Finds users.
 -- @tparam table store see `pcapi.history`
 -- @tparam string user objectId or upn; `*` stands for any text
--- @tparam table options as of @{tenants}
+-- @tparam table options as of @{tenants}, and `is_exact` (true: `*` has no meaning)
 -- @treturn table array of `tenant` and `person`
 function M.users(store, user, options)
   local found = {}
   for _, tenant in ipairs(M.tenants(store, options)) do
-    for _, person in ipairs(people_of(store, tenant, user)) do
+    for _, person in ipairs(people_of(store, tenant, user, options.is_exact)) do
       found[#found + 1] = { tenant = tenant, person = person }
     end
   end

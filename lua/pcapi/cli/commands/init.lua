@@ -23,6 +23,7 @@ local M = {}
 M.groups = {
   { title = "Every day", "watch" },
   { title = "Lists", "non-mfa", "adoption", "requests" },
+  { title = "History", "explain", "history" },
   { title = "Account", "login", "logout", "status", "token", "profiles" },
   { title = "Set-up and help", "doctor", "config", "completion", "help", "version" },
 }

@@ -1,0 +1,205 @@
+--- Writes what the history knows of one user: for people, and as JSON.
+-- @module pcapi.cli.explanation
+local advice = require "pcapi.history.advice"
+local connect = require "pcapi.cli.connect"
+local help = require "pcapi.cli.help"
+local history_file = require "pcapi.cli.history_file"
+local history_query = require "pcapi.cli.history_query"
+local history_rows = require "pcapi.cli.history_rows"
+local output = require "pcapi.cli.output"
+local terminal = require "pcapi.cli.terminal"
+local text = require "pcapi.text"
+local time = require "pcapi.time"
+
+local M = {}
+
+local at = history_rows.at
+
+local CERTAINTY = { sure = "certain", good = "very likely", inference = "likely",
+                    unknown = "unknown" }
+local CLASS = {
+  guest = "a guest of another tenant", system = "a system account", portal = "the portal",
+  program = "a program", own_program = "your program", tool = "a tool", vendor = "a vendor's panel",
+  application = "an application", suspicious = "an application that is suspicious",
+  pcapi = "pcapi itself", unknown = "unknown",
+}
+
+-- A moment for people.
+local function moment(epoch)
+  return epoch and time.format(epoch):sub(1, 16):gsub("T", " ") or nil
+end
+
+-- Lines of text. Names come from the service, so nothing in them may move the cursor.
+local function new_page()
+  local lines = {}
+  local page = {}
+  function page.add(words, first)
+    lines[#lines + 1] = help.wrap(text.visible(words), first or "")
+  end
+  function page.title(words)
+    lines[#lines + 1] = "\n" .. words
+  end
+  function page.flush()
+    output.write(terminal.plain(table.concat(lines, "\n")) .. "\n")
+    lines = {}
+  end
+  return page
+end
+
+local function say_state(page, found)
+  local finding = found.finding
+  if not finding then
+    return page.add("No finding: the user was never listed as coming without MFA.")
+  end
+  page.add(("%s since %s UTC"):format(finding.state, moment(finding.opened)), "State:      ")
+  page.add(("%s UTC%s"):format(moment(finding.last_at), finding.is_exact and ""
+    or ", or later: its time cannot be read"), "Last seen:  ")
+  if finding.exception then
+    local exception = finding.exception
+    page.add(("%s, tenant %s, until %s: %s"):format(exception.who, exception.tenant,
+      exception.ends, exception.why), "Exception:  ")
+  end
+  page.add(found.step, "Next step:  ")
+end
+
+local function say_classes(page, found)
+  page.title "How the user comes without MFA"
+  local has_portal = false
+  for _, entry in ipairs(found.classes or {}) do
+    has_portal = has_portal or entry.class == "portal"
+    page.add(("%s%s (%s)"):format(CLASS[entry.class], entry.name and ": " .. entry.name
+      .. (entry.name ~= entry.application and entry.application ~= ""
+        and ", " .. entry.application or "") or "", CERTAINTY[entry.certainty]), "  ")
+    page.add(entry.advice.text, "    ")
+    if entry.advice.source then
+      page.add("See https://" .. entry.advice.source, "    ")
+    end
+  end
+  if has_portal then
+    page.add("If the user is prompted for MFA: " .. advice.of("third_party", {}).text, "    ")
+  end
+end
+
+local VIEW = {
+  columns = { "application", "address", "operation", "without", "last_without", "with",
+              "last_with" },
+  titles = { application = "APPLICATION", address = "ADDRESS", operation = "OPERATION",
+             without = "WITHOUT MFA", last_without = "LAST (UTC)", with = "WITH MFA",
+             last_with = "LAST (UTC)" },
+  narrow = { { "operation", 24 }, { "application", 16 }, { "last_with", 0 } },
+}
+
+-- One row of each operation; an application and an address are named in their first row.
+local function rows_of(uses)
+  local rows = {}
+  for _, use in ipairs(uses) do
+    local application = use.name
+    for _, address in ipairs(use.addresses) do
+      local ip = address.ip ~= "" and address.ip or "(unknown)"
+      for _, operation in ipairs(address.operations) do
+        rows[#rows + 1] = {
+          application = application or "", address = ip or "",
+          operation = operation.operation ~= "" and operation.operation or "(unknown)",
+          without = operation.without_count, last_without = moment(operation.without),
+          with = operation.with_count, last_with = moment(operation.with),
+        }
+      end
+    end
+  end
+  return rows
+end
+
+local function say_findings(page, found)
+  if #found.findings < 2 then
+    return
+  end
+  page.title "Earlier findings"
+  for i = 1, #found.findings - 1 do
+    local finding = found.findings[i]
+    page.add(("%s: from %s to %s UTC"):format(finding.state, moment(finding.first_at),
+      moment(finding.last_at)), "  ")
+  end
+end
+
+local function say_basis(page, found, reach)
+  page.title "What this rests on"
+  if not reach.from then
+    page.add("No requests of this tenant were received.", "  ")
+  else
+    page.add(("The requests from %s to %s UTC are complete%s."):format(moment(reach.from),
+      moment(reach.to), reach.share and (", as far as the service lists them: %d%% of those that "
+      .. "adoption counts in the last days"):format(math.floor(reach.share * 100)) or ""), "  ")
+  end
+  for i = math.max(1, #reach.gaps - 2), #reach.gaps do
+    page.add(("Requests from %s to %s UTC are missing: there were more than the service returns.")
+      :format(moment(reach.gaps[i].from), moment(reach.gaps[i].to)), "  ")
+  end
+  page.add("Sign-ins to the portal are in no list of requests: neither the address nor a repair "
+    .. "can be seen there.", "  ")
+  local tenant = found.tenant
+  if tenant.failure then
+    page.add(("The tenant fails since %s UTC (%s), so this may be old."):format(
+      moment(tenant.failure.since), tenant.failure.kind), "  ")
+  end
+end
+
+local function write_text(args, opened, found, reach)
+  local page = new_page()
+  page.add(history_query.name_of(found))
+  if opened.not_asked[found.tenant.id] then
+    page.add(("not asked since %s UTC"):format(moment(found.tenant.asked)), "Tenant:     ")
+  end
+  say_state(page, found)
+  if found.finding then
+    say_classes(page, found)
+  end
+  if #found.applications > 0 then
+    page.title "Requests"
+    page.flush()
+    output.table(args, rows_of(found.applications), VIEW)
+  end
+  say_findings(page, found)
+  say_basis(page, found, reach)
+  page.flush()
+end
+
+local function write_json(opened, found, reach)
+  local row = history_rows.of(found, opened.not_asked)
+  row.classes, row.findings, row.gaps = {}, {}, {}
+  for i, entry in ipairs(found.classes or {}) do
+    row.classes[i] = {
+      class = entry.class, certainty = entry.certainty, application_id = entry.application,
+      application = entry.name, step = entry.advice.step, text = entry.advice.text,
+      source = entry.advice.source and "https://" .. entry.advice.source,
+    }
+  end
+  for i, finding in ipairs(found.findings) do
+    row.findings[i] = history_rows.episode(finding)
+  end
+  for i, gap in ipairs(reach.gaps) do
+    row.gaps[i] = { from = at(gap.from), to = at(gap.to) }
+  end
+  row.applications = history_rows.uses(found.applications)
+  row.requests_from, row.requests_to, row.coverage = at(reach.from), at(reach.to), reach.share
+  output.json("users", { row }, history_rows.COLUMNS)
+end
+
+--- Runs `pcapi explain`.
+-- @tparam table args
+function M.run(args)
+  local opened = history_query.open(args)
+  local user = history_query.user(args, opened)
+  local found = history_query.required(opened.history:explain(user.person.id, {
+    tenant = user.tenant.id, names = history_file.names(opened.settings),
+    client_id = connect.stored_profile(args).settings.values.client_id,
+  }))[1]
+  local reach = history_query.required(opened.history:reach(user.tenant.id))
+  opened.history:close()
+  if args.json then
+    write_json(opened, found, reach)
+  else
+    write_text(args, opened, found, reach)
+  end
+end
+
+return M

@@ -1,0 +1,171 @@
+--- `pcapi history forget`: erases a user.
+-- @module pcapi.cli.history_forget
+local core = require "pcapi.core"
+local coverage = require "pcapi.history.coverage"
+local errors = require "pcapi.error"
+local exit = require "pcapi.cli.exit"
+local formats = require "pcapi.format"
+local history_query = require "pcapi.cli.history_query"
+local history_rows = require "pcapi.cli.history_rows"
+local prompt = require "pcapi.cli.prompt"
+local time = require "pcapi.time"
+
+local M = {}
+
+-- What is stored, by kind: one, and many.
+local KINDS = {
+  { "finding", "1 finding", "%d findings" }, { "request", "1 request", "%d requests" },
+  { "event", "1 event", "%d events" }, { "binding", "1 exception", "%d exceptions" },
+  { "mention", "1 mention as an earlier user", "%d mentions as an earlier user" },
+}
+
+-- Passes all that is stored of a user to a function.
+local function each_fact(opened, user, visit)
+  history_query.required(opened.history:each_fact(user.person.id, { tenant = user.tenant.id },
+    visit))
+end
+
+local function contents_of(opened, user)
+  local counts, words = {}, {}
+  each_fact(opened, user, function(kind)
+    counts[kind] = (counts[kind] or 0) + 1
+  end)
+  for _, kind in ipairs(KINDS) do
+    local count = counts[kind[1]]
+    words[#words + 1] = count and (count == 1 and kind[2] or kind[3]:format(count)) or nil
+  end
+  return #words > 0 and table.concat(words, ", ") or "nothing but the name"
+end
+
+local TIMES = { "at", "first_at", "last_at", "mfa_at", "opened", "seen", "closed", "closed_at" }
+
+-- A fact as it is exported: with its kind, times as texts, and no numbers of the store.
+local function exported(kind, fact, user)
+  local row = {}
+  for name, value in pairs(fact) do
+    row[name] = value
+  end
+  for _, name in ipairs(TIMES) do
+    row[name] = history_rows.at(row[name])
+  end
+  row.kind, row.event, row.key, row.finding = kind, kind == "event" and fact.kind or nil, nil, nil
+  row.person, row.tenant_id = fact.person and fact.person.id, fact.tenant_id
+  row.tenant, row.tenant_name = user.tenant.id, user.tenant.name
+  return row
+end
+
+local function fail(message, hint)
+  exit.fail(errors.new { kind = "store", message = message, hint = hint })
+end
+
+-- Writes all that is stored of the user, one JSON object a line.
+local function write_rows(file, opened, user)
+  local writer = formats.get("jsonl").open(function(text)
+    return file:write(text)
+  end, { columns = { "kind", "tenant" } })
+  local ok, why = true, nil
+  each_fact(opened, user, function(kind, fact)
+    if ok then
+      ok, why = writer:rows { exported(kind, fact, user) }
+    end
+  end)
+  if ok then
+    ok, why = writer:close()
+  end
+  local closed, problem = file:close()
+  return ok and closed, why or problem
+end
+
+-- Writes the file of --export: 0600, and whole or not at all. It replaces no file.
+local function export(path, opened, user)
+  local folder, name = path:match "^(.*/)([^/]+)$"
+  folder, name = folder or "./", name or path
+  local made, why = nil, "must be the name of a file"
+  if name:find "^[^/]+$" and name ~= "." and name ~= ".." then
+    made, why = core.file_begin(folder, name)
+  end
+  if not made then
+    return fail("--export: " .. why, "Choose a file that does not exist, in a folder that no other "
+      .. "user can write")
+  end
+  local file, ok
+  file, why = io.open(folder .. made, "wb")
+  if file then
+    ok, why = write_rows(file, opened, user)
+  end
+  if ok then
+    ok, why = core.file_publish(folder, name)
+  end
+  if not ok then
+    core.file_abandon(folder, name)
+    fail(("--export: %s: %s"):format(path, why), "Nothing was erased")
+  end
+end
+
+local function require_answer(args)
+  if not args.yes and not prompt.can_ask() then
+    exit.stop(exit.EXIT.usage, "history forget needs --yes where nobody can be asked")
+  end
+end
+
+local function confirm(args)
+  if not args.yes and not prompt.confirm "Erase this user from the history?" then
+    exit.stop(exit.EXIT.usage, "nothing was erased")
+  end
+end
+
+-- Until when the service lists the user; nil: no more.
+local function listed_until(person)
+  local finding = person.finding
+  local ends = finding and finding.last_at + coverage.WINDOW
+  return ends and ends > os.time() and ends or nil
+end
+
+-- The summary of nginx names users; the next run of watch writes it anew.
+local function remove_summary(settings)
+  if not settings.summary then
+    return
+  end
+  local ok, why, code = os.remove(settings.summary)
+  if not ok and code ~= 2 then -- ENOENT
+    fail(("the summary still names the user: %s"):format(why), "Remove it")
+  end
+  return ok and ("removed %s, which pcapi watch writes anew"):format(settings.summary) or nil
+end
+
+local function report(args, user, removed)
+  if args.quiet then
+    return
+  end
+  exit.say(("erased %s"):format(history_query.name_of(user)))
+  if removed then
+    exit.say(removed)
+  end
+  exit.say("not reached: backups and exports of the history, reports, mails, and what other "
+    .. "programs got; erase the user there")
+  local ends = listed_until(user.person)
+  if ends then
+    exit.say(("the service lists this user until about %s: a pcapi watch before then records the "
+      .. "user again"):format(time.format(ends)))
+  end
+end
+
+--- Runs the command.
+-- @tparam table args
+function M.run(args)
+  local opened = history_query.open(args)
+  local user = history_query.user(args, opened)
+  if not args.quiet or not args.yes then
+    exit.say(("%s: %s"):format(history_query.name_of(user), contents_of(opened, user)))
+  end
+  require_answer(args)
+  if args.export then
+    export(args.export, opened, user)
+  end
+  confirm(args)
+  history_query.required(opened.history:forget(user.person.id, { tenant = user.tenant.id }))
+  opened.history:close()
+  report(args, user, remove_summary(opened.settings))
+end
+
+return M
