@@ -69,7 +69,7 @@ static int lfile_replace(lua_State *L) {
 }
 
 /* file_begin(directory, name) -> the name of an empty, private file in the directory, to be written
- * by the caller, and made final by file_publish() or removed by file_abandon(); or nil, message,
+ * by the caller, and made final by file_end() or removed by file_abandon(); or nil, message,
  * remedy: among others, if there is a file of the name */
 static int lfile_begin(lua_State *L) {
   char name[NAME_MAX + 1];
@@ -83,8 +83,8 @@ static int lfile_begin(lua_State *L) {
   return 1;
 }
 
-/* file_publish(directory, name) -> true, or nil, message, remedy */
-static int lfile_publish(lua_State *L) {
+/* file_end(directory, name) -> true, or nil, message, remedy */
+static int lfile_end(lua_State *L) {
   struct file_message message;
   return lfile_result(L, file_publish(check_place(L), &message), &message);
 }
@@ -189,15 +189,9 @@ static void open_lock_class(lua_State *L) {
 
 void lfile_open(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"file_read", lfile_read},
-      {"file_replace", lfile_replace},
-      {"file_remove", lfile_remove},
-      {"file_list", lfile_list},
-      {"file_lock", lfile_lock},
-      {"file_begin", lfile_begin},
-      {"file_publish", lfile_publish},
-      {"file_abandon", lfile_abandon},
-      {NULL, NULL},
+      {"file_read", lfile_read}, {"file_replace", lfile_replace}, {"file_remove", lfile_remove},
+      {"file_list", lfile_list}, {"file_lock", lfile_lock},       {"file_begin", lfile_begin},
+      {"file_end", lfile_end},   {"file_abandon", lfile_abandon}, {NULL, NULL},
   };
   open_lock_class(L);
   luaL_setfuncs(L, functions, 0);

@@ -89,17 +89,14 @@ local VIEW = {
   narrow = { { "operation", 24 }, { "application", 16 }, { "last_with", 0 } },
 }
 
--- One row of each operation; an application and an address are named in their first row.
+-- One row of each operation.
 local function rows_of(uses)
   local rows = {}
   for _, use in ipairs(uses) do
-    local application = use.name
     for _, address in ipairs(use.addresses) do
-      local ip = address.ip ~= "" and address.ip or "(unknown)"
       for _, operation in ipairs(address.operations) do
         rows[#rows + 1] = {
-          application = application or "", address = ip or "",
-          operation = operation.operation ~= "" and operation.operation or "(unknown)",
+          application = use.name, address = address.ip, operation = operation.operation,
           without = operation.without_count, last_without = moment(operation.without),
           with = operation.with_count, last_with = moment(operation.with),
         }
@@ -126,9 +123,9 @@ local function say_basis(page, found, reach)
   if not reach.from then
     page.add("No requests of this tenant were received.", "  ")
   else
-    page.add(("The requests from %s to %s UTC are complete%s."):format(moment(reach.from),
-      moment(reach.to), reach.share and (", as far as the service lists them: %d%% of those that "
-      .. "adoption counts in the last days"):format(math.floor(reach.share * 100)) or ""), "  ")
+    page.add(("Requests are known from %s to %s UTC%s."):format(moment(reach.from),
+      moment(reach.to), reach.share and (": %d%% of those that adoption counts on the last days")
+        :format(math.floor(reach.share * 100)) or ""), "  ")
   end
   for i = math.max(1, #reach.gaps - 2), #reach.gaps do
     page.add(("Requests from %s to %s UTC are missing: there were more than the service returns.")
@@ -145,10 +142,9 @@ end
 
 local function write_text(args, opened, found, reach)
   local page = new_page()
-  page.add(history_query.name_of(found))
-  if opened.not_asked[found.tenant.id] then
-    page.add(("not asked since %s UTC"):format(moment(found.tenant.asked)), "Tenant:     ")
-  end
+  page.add(history_query.user_name(found.person), "User:       ")
+  page.add(history_query.tenant_name(found.tenant) .. (opened.not_asked[found.tenant.id]
+    and (", not asked since %s UTC"):format(moment(found.tenant.asked)) or ""), "Tenant:     ")
   say_state(page, found)
   if found.finding then
     say_classes(page, found)

@@ -94,7 +94,7 @@ local function export(path, opened, user)
     ok, why = write_rows(file, opened, user)
   end
   if ok then
-    ok, why = core.file_publish(folder, name)
+    ok, why = core.file_end(folder, name)
   end
   if not ok then
     core.file_abandon(folder, name)

@@ -5,6 +5,7 @@ local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
 local history_file = require "pcapi.cli.history_file"
 local history_rows = require "pcapi.cli.history_rows"
+local identity = require "pcapi.history.identity"
 local options = require "pcapi.cli.options"
 
 local M = {}
@@ -77,15 +78,28 @@ function M.open(args)
            ids = selected(args, tenants) }
 end
 
---- The user of a message: upn, else objectId; of a tenant.
+--- The name of a tenant, with its id.
+-- @tparam table tenant
+-- @treturn string
+function M.tenant_name(tenant)
+  return tenant.name and ("%s (%s)"):format(tenant.name, tenant.id) or tenant.id
+end
+
+--- The name of a user, with the objectId.
+-- @tparam table person
+-- @treturn string
+function M.user_name(person)
+  if not person.upn or identity.is_upn(person.id) then
+    return person.upn or person.id
+  end
+  return ("%s (%s)"):format(person.upn, person.id)
+end
+
+--- A user of a tenant, for messages.
 -- @tparam table entry `tenant` and `person`
 -- @treturn string
 function M.name_of(entry)
-  local person, tenant = entry.person, entry.tenant
-  local name = person.upn and person.upn ~= person.id and not person.id:find "^upn:"
-    and ("%s (%s)"):format(person.upn, person.id) or person.upn or person.id
-  return ("%s in the tenant %s"):format(name, tenant.name and ("%s (%s)"):format(tenant.name,
-    tenant.id) or tenant.id)
+  return ("%s in the tenant %s"):format(M.user_name(entry.person), M.tenant_name(entry.tenant))
 end
 
 --- Finds the one user that USER names. If there is none, or if there are several, the command ends,
