@@ -135,8 +135,8 @@ function Store:people(tenant)
   return people_where(self, tenant, function() return true end)
 end
 
-function Store:each_person(tenant)
-  local people, at = self:people(tenant), 0
+function Store:each_person(tenant, is_open)
+  local people, at = is_open and self:open_people(tenant) or self:people(tenant), 0
   return function()
     at = at + 1
     return people[at]

@@ -102,6 +102,9 @@ return {
     assert.equal(1, #store:people(one))
     local each = store:each_person(two)
     assert.same({ store:people(two)[1] }, { each(), each() })
+    person_in(store, two, "q")
+    each = store:each_person(two, true)
+    assert.same({ store:people(two)[1] }, { each(), each() })
   end,
 
   ["changes name and id of a person"] = function(store)

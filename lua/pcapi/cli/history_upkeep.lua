@@ -36,8 +36,8 @@ local function confirm_clock(args, opened, now)
   end
 end
 
-local DELETED = { { "requests", "requests" }, { "findings", "closed findings" },
-                  { "runs", "runs" }, { "events", "events" }, { "people", "users" } }
+local DELETED = { { "requests", "request" }, { "findings", "closed finding" }, { "runs", "run" },
+                  { "events", "event" }, { "people", "user" } }
 
 --- Runs `pcapi history prune`.
 -- @tparam table args
@@ -55,7 +55,8 @@ function M.prune(args)
   local words = {}
   for _, entry in ipairs(DELETED) do
     local count = deleted[entry[1]] or 0
-    words[#words + 1] = count > 0 and ("%d %s"):format(count, entry[2]) or nil
+    words[#words + 1] = count > 0 and ("%d %s%s"):format(count, entry[2], count > 1 and "s" or "")
+      or nil
   end
   exit.say(#words > 0 and "deleted " .. table.concat(words, ", ") or "nothing is over")
 end

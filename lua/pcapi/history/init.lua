@@ -36,10 +36,10 @@
 --   it failed), `has_baseline`, `coverage` (`from`, `to`, `newest`; see `coverage`), `failure`
 --   (`kind`, `since`, `reported`; see `failures`), and `key`, which only the store understands.
 --   `save_tenant(tenant)` sets `key`.
--- - `person(tenant, id)`, `people(tenant)`, `each_person(tenant)` (an iterator),
---   `people_named(tenant, upn)` (case does not count) and `open_people(tenant)` (with an open or
---   healing finding): tables of `id`, `upn`, `tenant_id`, `key`, and `finding`, the newest episode
---   (see `outcomes`). All are sorted by id.
+-- - `person(tenant, id)`, `people(tenant)`, `people_named(tenant, upn)` (case does not count) and
+--   `open_people(tenant)` (with an open or healing finding): tables of `id`, `upn`, `tenant_id`,
+--   `key`, and `finding`, the newest episode (see `outcomes`). Arrays are sorted by id.
+--   `each_person(tenant, is_open)` is an iterator over the same as `people` or `open_people`.
 --   `save_person(tenant, person)` sets `key`; `id` may change.
 -- - `absorb(tenant, old, into)` gives requests and events of one person to another, and deletes the
 --   first with its findings.

@@ -96,9 +96,8 @@ function M.findings(store, options, visit)
     end
   end
   for _, tenant in ipairs(M.tenants(store, options)) do
-    local people = options.user and people_of(store, tenant, options.user)
-      or is_open_only and store:open_people(tenant)
-    for person in people and items(people) or store:each_person(tenant) do
+    for person in options.user and items(people_of(store, tenant, options.user))
+      or store:each_person(tenant, is_open_only) do
       visit_those_of(tenant, person)
     end
   end

@@ -181,12 +181,16 @@ end
 
 local OF_TENANT = "SELECT " .. PERSON .. "WHERE p.tenant = ? ORDER BY p.id"
 
+local OPEN = "SELECT p.person, p.id, p.upn, p.tenant_id, " .. FINDING .. [[
+    FROM finding f JOIN person p ON p.person = f.person
+    WHERE f.tenant = ? AND f.closed IS NULL ORDER BY p.id]]
+
 function Store:people(tenant)
   return people(self, OF_TENANT, tenant.key)
 end
 
-function Store:each_person(tenant)
-  local rows = self.db:rows(OF_TENANT, tenant.key)
+function Store:each_person(tenant, is_open)
+  local rows = self.db:rows(is_open and OPEN or OF_TENANT, tenant.key)
   return function()
     return person_of(rows())
   end
@@ -198,9 +202,7 @@ function Store:people_named(tenant, upn)
 end
 
 function Store:open_people(tenant)
-  return people(self, "SELECT p.person, p.id, p.upn, p.tenant_id, " .. FINDING .. [[
-    FROM finding f JOIN person p ON p.person = f.person
-    WHERE f.tenant = ? AND f.closed IS NULL ORDER BY p.id]], tenant.key)
+  return people(self, OPEN, tenant.key)
 end
 
 function Store:save_person(tenant, person)
