@@ -3,6 +3,7 @@ local commands = require "pcapi.cli.commands"
 local files = require "spec.support.files"
 local help = require "pcapi.cli.help"
 local homes = require "spec.support.home"
+local recorded = require "spec.support.recorded"
 local sandbox = require "spec.support.sandbox"
 
 -- The pages with examples.
@@ -36,7 +37,7 @@ local PROGRAMS = {
   gh = [[[ "$1 $2 $3" = "secret set PCAPI_REFRESH_TOKEN" ] && cat >secret]],
 }
 
--- Signed in, with the profiles that the examples name.
+-- Signed in, with the profiles that the examples name, and with a history.
 local prepared
 
 setup(function()
@@ -47,6 +48,8 @@ setup(function()
         profile == "default" and "fabrikam" or profile))
     assert(result.status == 0, result.err)
   end
+  local now = os.date "!%Y-%m-%dT%H:%M:%SZ"
+  recorded.story(prepared, now .. " kim@fabrikam.example signs-in", { now })
 end)
 
 teardown(function()

@@ -91,8 +91,8 @@ describe("pcapi explain", function()
   end)
 
   it("says that a user of the portal sends no requests", function()
-    expect(explain("max@*").out, "  the portal (very likely)\n", "signs in to partner.microsoft.com",
-      "A prompt is not a claim", "multipleauthn", "no list of requests")
+    expect(explain("max@*").out, "  the portal (very likely)\n",
+      "signs in to partner.microsoft.com", "A prompt is not a claim", "multipleauthn", "no list of requests")
     local max = explained "max@*"
     assert.same({ "portal", "good", 0 }, { max.class, max.certainty, #max.applications })
   end)
@@ -115,7 +115,8 @@ describe("pcapi explain", function()
     local own = home:copy()
     finally(function() own:remove() end)
     own:write_config("client_id = " .. SYNC .. "\n")
-    expect(own:run({ "explain", "kim@*" }).out, "pcapi itself: Sync", "(certain)", "Run pcapi login")
+    expect(own:run({ "explain", "kim@*" }).out, "pcapi itself: Sync", "(certain)",
+      "Run pcapi login")
   end)
 
   it("lists the users if several match, and names none that is missing", function()

@@ -52,7 +52,7 @@ describe("pcapi history prune", function()
     home:write_config "[history]\nkeep_findings = 8\nkeep_notices = 1\n"
     result = run "prune"
     assert.equal(0, result.status)
-    assert.truthy(result.err:find("deleted 1 closed finding, 2 runs, 1 event, 1 user", 1, true), result.err)
+    assert.equal("pcapi: deleted 1 closed finding, 2 runs, 1 event, 1 user\n", result.err)
     assert.is_nil(recorded.bytes(home):find("kim@x", 1, true))
   end)
 
