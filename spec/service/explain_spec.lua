@@ -92,7 +92,8 @@ describe("pcapi explain", function()
 
   it("says that a user of the portal sends no requests", function()
     expect(explain("max@*").out, "  the portal (very likely)\n",
-      "signs in to partner.microsoft.com", "A prompt is not a claim", "multipleauthn", "no list of requests")
+      "signs in to partner.microsoft.com", "A prompt is not a claim", "multipleauthn",
+      "no list of requests")
     local max = explained "max@*"
     assert.same({ "portal", "good", 0 }, { max.class, max.certainty, #max.applications })
   end)

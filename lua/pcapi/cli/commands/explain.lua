@@ -43,7 +43,7 @@ local M = {
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
-  require("pcapi.cli.explanation").run(args)
+  require("pcapi.cli.history_explain").run(args)
 end
 
 return M

@@ -1,5 +1,5 @@
 --- Writes what the history knows of one user: for people, and as JSON.
--- @module pcapi.cli.explanation
+-- @module pcapi.cli.history_explain
 local advice = require "pcapi.history.advice"
 local connect = require "pcapi.cli.connect"
 local help = require "pcapi.cli.help"
