@@ -7,11 +7,14 @@ local files = require "spec.support.files"
 local homes = require "spec.support.home"
 local login = require "spec.support.login"
 local markdown = require "spec.support.markdown"
+local recorded = require "spec.support.recorded"
 local sandbox = require "spec.support.sandbox"
 
 local DOCUMENTS = files.lines_of "ls README.md docs/*.md examples/*/README.md"
 local COMMANDS = { "options", "login", "logout", "status", "doctor", "token", "profiles list",
-                   "profiles remove", "config show", "watch", "non-mfa", "adoption", "requests" }
+                   "profiles remove", "config show", "watch", "non-mfa", "adoption", "requests",
+                   "explain", "history show", "history export", "history forget", "history prune",
+                   "history check", "history backup" }
 local CLIENT = "00000000-0000-0000-0000-000000000000"
 
 local CI = "CI runs it: it takes minutes, or changes files of this folder"
@@ -73,7 +76,7 @@ for _, path in ipairs(DOCUMENTS) do
   end
 end
 
--- Signed in, with the profiles and the files that the examples name.
+-- Signed in, with the profiles and the files that the examples name, and with a history.
 local prepared
 
 setup(function()
@@ -84,6 +87,8 @@ setup(function()
         profile == "contoso" and profile or "fabrikam"))
     assert(result.status == 0, result.err)
   end
+  local now = os.date "!%Y-%m-%dT%H:%M:%SZ"
+  recorded.story(prepared, now .. " kim@fabrikam.example signs-in", { now })
 end)
 
 teardown(function()
@@ -315,7 +320,7 @@ end)
 
 describe("the text of the documents", function()
   -- Words that stand for a value.
-  local INSTEAD = { COMMAND = "non-mfa", TOPIC = "options", SHELL = "bash", NAME = "contoso",
+  local INSTEAD = { USER = "kim", COMMAND = "non-mfa", TOPIC = "options", SHELL = "bash", NAME = "contoso",
                     FILE = "tenants.txt", JSON = "{}" }
 
   -- Runs check(span, path) for code between backquotes that matches the pattern.

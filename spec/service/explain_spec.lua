@@ -131,6 +131,20 @@ describe("pcapi explain", function()
     assert.equal(2, explain("").status)
   end)
 
+  it("explains a user without a finding, whose requests are stored", function()
+    local own = homes.new()
+    finally(function() own:remove() end)
+    recorded.story(own, "2026-11-25 ann@fabrikam.example requests app=Sync; count=1; mfa=1",
+      { "2026-11-26T06:00:00Z" }, { keep_all = true })
+    local result = own:run { "explain", "ann@*" }
+    assert.same({ 0, "" }, { result.status, result.err })
+    expect(result.out, "No finding: the user was never listed", "\nRequests\n", "Sync")
+    local ann = cjson.decode(own:run({ "explain", "ann@*", "--json" }).out).users[1]
+    assert.same({ 0, 0, 1 }, { #ann.classes, #ann.findings, ann.applications[1].with_mfa })
+    assert.is_nil(ann.state)
+    assert.equal("", own:run({ "history", "export" }).out)
+  end)
+
   it("says where requests are missing, and what is earlier", function()
     local own = homes.new()
     finally(function() own:remove() end)

@@ -49,9 +49,15 @@ function M.open(path, options)
     return fail(message, kind, remedy)
   end
   local self = setmetatable({ db = db, is_over = true }, Store)
-  local ok, err = self:transaction(function()
-    return tables.migrate(db)
+  -- a reader does not wait for a run that writes
+  local ok, err = self:read(function()
+    return tables.is_current(db)
   end)
+  if ok == false then
+    ok, err = self:transaction(function()
+      return tables.migrate(db)
+    end)
+  end
   if not ok then
     db:close()
     return nil, err

@@ -77,6 +77,17 @@ M.APPLICATION_ID = 0x50434150
 --- The version that this pcapi writes (`PRAGMA user_version`).
 M.VERSION = #VERSIONS
 
+local function version_of(db)
+  return db:row("PRAGMA user_version").user_version
+end
+
+--- Tests whether a database has the version that this pcapi writes.
+-- @tparam table db a connection of `pcapi.sqlite`
+-- @treturn boolean
+function M.is_current(db)
+  return version_of(db) == M.VERSION
+end
+
 --- Brings a database to a version. Call it in a transaction.
 -- @tparam table db a connection of `pcapi.sqlite`
 -- @tparam[opt] number version default @{VERSION}; specs make files of older versions
@@ -85,7 +96,7 @@ M.VERSION = #VERSIONS
 -- @treturn[2] pcapi.error of kind store: the file is of a newer pcapi
 function M.migrate(db, version)
   version = version or M.VERSION
-  local found = db:row("PRAGMA user_version").user_version
+  local found = version_of(db)
   if found > M.VERSION then
     return errors.fail {
       kind = "store", hint = "Use the pcapi that made it, or a newer one",

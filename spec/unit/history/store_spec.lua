@@ -68,6 +68,17 @@ describe("the file of a history", function()
     end))
   end)
 
+  it("is opened without waiting for another process that writes", function()
+    opened()
+    local db, found, err = raw(), nil, nil
+    finally(function() db:close() end)
+    assert(db:transaction(function()
+      found, err = store.open(path)
+      return true
+    end))
+    assert(found, err):close()
+  end)
+
   it("is refused if a newer pcapi made it, and stays as it is", function()
     local db = raw()
     database.run(db, ("PRAGMA user_version = %d"):format(tables.VERSION + 1))
