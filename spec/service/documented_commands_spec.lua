@@ -320,8 +320,8 @@ end)
 
 describe("the text of the documents", function()
   -- Words that stand for a value.
-  local INSTEAD = { USER = "kim", COMMAND = "non-mfa", TOPIC = "options", SHELL = "bash", NAME = "contoso",
-                    FILE = "tenants.txt", JSON = "{}" }
+  local INSTEAD = { COMMAND = "non-mfa", TOPIC = "options", SHELL = "bash", NAME = "contoso",
+                    FILE = "tenants.txt", JSON = "{}", USER = "kim" }
 
   -- Runs check(span, path) for code between backquotes that matches the pattern.
   local function each_span(pattern, check)

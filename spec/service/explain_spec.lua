@@ -56,6 +56,7 @@ describe("pcapi explain", function()
     assert.same({ 0, "" }, { result.status, result.err })
     expect(result.out, "User:       kim@fabrikam.example (" .. KIM .. ")\n",
       "Tenant:     fabrikam (" .. recorded.TENANT .. ")\n",
+      "Newest run: 2026-11-26 06:00 UTC\n",
       "State:      open since 2026-11-24 06:00 UTC\n", "Last seen:  2026-11-26 06:00 UTC\n",
       "Next step:  Renew the token of Sync by a sign-in with MFA\n",
       "\nHow the user comes without MFA\n  a program: Sync, " .. SYNC .. " (likely)\n",
@@ -134,7 +135,7 @@ describe("pcapi explain", function()
   it("explains a user without a finding, whose requests are stored", function()
     local own = homes.new()
     finally(function() own:remove() end)
-    recorded.story(own, "2026-11-25 ann@fabrikam.example requests app=Sync; count=1; mfa=1",
+    recorded.story(own, "2026-11-25 ann@fabrikam.example requests app=Sync; mfa=1",
       { "2026-11-26T06:00:00Z" }, { keep_all = true })
     local result = own:run { "explain", "ann@*" }
     assert.same({ 0, "" }, { result.status, result.err })

@@ -62,7 +62,8 @@ describe("pcapi history show", function()
   it("lists the open findings with the next step, and excepted ones as such", function()
     local result = run "show"
     assert.equal(0, result.status, result.err)
-    assert.equal("pcapi: 2 findings; 1 is excepted\n", result.err)
+    assert.equal("pcapi: 2 findings, 1 is excepted; the newest run is of 2026-11-26T06:00:00Z\n",
+      result.err)
     assert.truthy(result.out:find("^TENANT +USER +APPLICATION +SINCE %(UTC%) +LAST %(UTC%) +STATE +"
       .. "NEXT STEP\n"), result.out)
     assert.truthy(result.out:find("\nfabrikam +kim@fabrikam.example +Sync +2026%-11%-20 12:00 +"
@@ -105,7 +106,8 @@ describe("pcapi history show", function()
 
   it("says if no finding is open, unless --quiet hides it", function()
     local result = run("show", "--state", "lost")
-    assert.same({ 0, "", "pcapi: 0 findings\n" }, { result.status, result.out, result.err })
+    assert.same({ 0, "", "pcapi: 0 findings; the newest run is of "
+      .. "2026-11-26T06:00:00Z\n" }, { result.status, result.out, result.err })
     assert.equal("", run("show", "--state", "lost", "--quiet").err)
   end)
 

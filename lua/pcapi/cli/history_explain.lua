@@ -145,6 +145,7 @@ local function write_text(args, opened, found, reach)
   page.add(history_query.user_name(found.person), "User:       ")
   page.add(history_query.tenant_name(found.tenant) .. (opened.not_asked[found.tenant.id]
     and (", not asked since %s UTC"):format(moment(found.tenant.asked)) or ""), "Tenant:     ")
+  page.add(moment(found.tenant.at) .. " UTC", "Newest run: ")
   say_state(page, found)
   if found.finding then
     say_classes(page, found)

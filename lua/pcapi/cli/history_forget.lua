@@ -150,6 +150,17 @@ local function report(args, user, removed)
   end
 end
 
+-- Erases the user. While another process reads the history, the bytes stay in its files.
+local function erase(opened, user)
+  local which = { tenant = user.tenant.id }
+  local erased, err = opened.history:forget(user.person.id, which)
+  if not erased and #(opened.history:users(user.person.id, which) or { user }) == 0 then
+    fail(("the user is erased, but may still be found in the files of the history: %s"):format(
+      err.message), "Run pcapi history prune when no other process reads the history")
+  end
+  history_query.required(erased, err)
+end
+
 --- Runs the command.
 -- @tparam table args
 function M.run(args)
@@ -163,7 +174,7 @@ function M.run(args)
     export(args.export, opened, user)
   end
   confirm(args)
-  history_query.required(opened.history:forget(user.person.id, { tenant = user.tenant.id }))
+  erase(opened, user)
   opened.history:close()
   report(args, user, remove_summary(opened.settings))
 end

@@ -79,8 +79,10 @@ end
 -- What people should know beside the table.
 local function report(args, opened, count, excepted)
   if not args.quiet then
+    local newest = history_rows.newest_run(opened.tenants)
     exit.say(one_or_many(count, "1 finding", "%d findings") .. (excepted > 0
-      and one_or_many(excepted, "; 1 is excepted", "; %d are excepted") or ""))
+      and one_or_many(excepted, ", 1 is excepted", ", %d are excepted") or "")
+      .. (newest and "; the newest run is of " .. time.format(newest) or ""))
   end
   for _, tenant in ipairs(opened.tenants) do
     local name = tenant.name or tenant.id

@@ -56,15 +56,23 @@ end
 
 local at = M.at
 
+--- The time of the newest run.
+-- @tparam table tenants of `pcapi.history.History:tenants`
+-- @treturn ?number nil: there was none
+function M.newest_run(tenants)
+  local newest
+  for _, tenant in ipairs(tenants) do
+    newest = tenant.asked and math.max(newest or 0, tenant.asked) or newest
+  end
+  return newest
+end
+
 --- The tenants that runs do not ask any more: others were asked days later.
 -- @tparam table tenants of `pcapi.history.History:tenants`
 -- @treturn table array, the one asked longest ago first
 function M.not_asked(tenants)
-  local newest = 0
-  for _, tenant in ipairs(tenants) do
-    newest = math.max(newest, tenant.asked or 0)
-  end
-  return failures.not_asked(tenants, newest - PRESENT)
+  local newest = M.newest_run(tenants)
+  return newest and failures.not_asked(tenants, newest - PRESENT) or {}
 end
 
 -- The fields of a finding without its user.

@@ -2,6 +2,7 @@
 -- @module pcapi.cli.history_upkeep
 local exit = require "pcapi.cli.exit"
 local history_query = require "pcapi.cli.history_query"
+local history_rows = require "pcapi.cli.history_rows"
 local output = require "pcapi.cli.output"
 local prompt = require "pcapi.cli.prompt"
 local time = require "pcapi.time"
@@ -10,18 +11,10 @@ local M = {}
 
 local STALE = 8 * 24 * 60 * 60 -- seconds between the newest run and a clock that may be wrong
 
-local function newest_of(tenants)
-  local newest
-  for _, tenant in ipairs(tenants) do
-    newest = math.max(newest or tenant.asked, tenant.asked)
-  end
-  return newest
-end
-
 -- What is deleted is gone. So a clock that is far ahead of the service's last time is not believed
 -- without a question.
 local function confirm_clock(args, opened, now)
-  local newest = newest_of(opened.tenants)
+  local newest = history_rows.newest_run(opened.tenants)
   if args.yes or not newest or now - newest <= STALE then
     return
   end
@@ -73,7 +66,7 @@ function M.check(args)
   history_query.required(opened.history:check())
   local facts = history_query.required(opened.history:facts())
   opened.history:close()
-  local newest = newest_of(opened.tenants)
+  local newest = history_rows.newest_run(opened.tenants)
   local rows = {
     { fact = "file", value = opened.settings.path }, { fact = "damage", value = "none" },
     { fact = "format", value = facts.format },
