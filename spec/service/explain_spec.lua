@@ -67,28 +67,28 @@ describe("pcapi explain", function()
   end)
 
   it("takes an object ID, or a pattern that one user matches", function()
-    assert.equal(KIM, explained(KIM:upper()).object_id)
-    assert.equal(KIM, explained("kim@*").object_id)
+    assert.equal(KIM, explained(KIM:upper()).objectId)
+    assert.equal(KIM, explained("kim@*").objectId)
     assert.equal("contoso", explained("sam@*", "--tenant", "contoso").tenant)
   end)
 
   it("has all of it as JSON", function()
     local kim = explained "kim@fabrikam.example"
     assert.same({ "open", "program", "inference", SYNC, "Sync" }, { kim.state,
-      kim.classes[1].class, kim.classes[1].certainty, kim.classes[1].application_id,
+      kim.classes[1].class, kim.classes[1].certainty, kim.classes[1].applicationId,
       kim.classes[1].application })
     assert.same({ 1, 1, "2026-11-26T06:00:00Z", 0 }, { #kim.findings, kim.coverage,
-      kim.requests_to, #kim.gaps })
+      kim.requestsTo, #kim.gaps })
     local by_id = {}
     for _, use in ipairs(kim.applications) do
-      by_id[use.application_id] = use
+      by_id[use.applicationId] = use
     end
     local cli = by_id[AZURE_CLI]
-    assert.same({ 0, 1, "2026-11-25T09:00:00Z" }, { cli.without_mfa, cli.with_mfa,
-      cli.last_with_mfa_at })
-    assert.is_nil(cli.last_without_mfa_at)
+    assert.same({ 0, 1, "2026-11-25T09:00:00Z" }, { cli.withoutMfa, cli.withMfa,
+      cli.lastWithMfaAt })
+    assert.is_nil(cli.lastWithoutMfaAt)
     assert.equal("Get /v{version}/customers",
-      by_id[SYNC].addresses[1].operations[1].operation)
+      by_id[SYNC].addresses[1].operations[1].operationName)
   end)
 
   it("says that a user of the portal sends no requests", function()
@@ -141,7 +141,7 @@ describe("pcapi explain", function()
     assert.same({ 0, "" }, { result.status, result.err })
     expect(result.out, "No finding: the user was never listed", "\nRequests\n", "Sync")
     local ann = cjson.decode(own:run({ "explain", "ann@*", "--json" }).out).users[1]
-    assert.same({ 0, 0, 1 }, { #ann.classes, #ann.findings, ann.applications[1].with_mfa })
+    assert.same({ 0, 0, 1 }, { #ann.classes, #ann.findings, ann.applications[1].withMfa })
     assert.is_nil(ann.state)
     assert.equal("", own:run({ "history", "export" }).out)
   end)

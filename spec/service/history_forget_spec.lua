@@ -2,9 +2,13 @@
 local cjson = require("cjson").new()
 local exceptions = require "pcapi.history.exceptions"
 local files = require "spec.support.files"
+local folder = require "spec.support.folder"
 local homes = require "spec.support.home"
+local lists = require "spec.support.history_lists"
 local recorded = require "spec.support.recorded"
+local sandbox = require "spec.support.sandbox"
 local time = require "pcapi.time"
+local watched = require "spec.support.watched"
 
 local OTHER = "5f0b3c1e-0000-4000-8000-0000000000ab"
 local KIM = "5f0b3c1e-0000-4000-8000-000000000001"
@@ -73,7 +77,6 @@ describe("pcapi history forget", function()
   end)
 
   it("erases the mention of a user in the event of a namesake", function()
-    local lists = require "spec.support.history_lists"
     local opened = recorded.open(home)
     local anew = "5f0b3c1e-0000-4000-8000-000000000002"
     assert(opened:observe { tenant = recorded.TENANT, now = NOW, requests = lists.requests(NOW, {}),
@@ -131,12 +134,12 @@ describe("pcapi history forget", function()
     for line in files.slurp(path):gmatch "[^\n]+" do
       local row = cjson.decode(line)
       by_kind[row.kind], counts[row.kind] = row, (counts[row.kind] or 0) + 1
-      assert.same({ recorded.TENANT, "fabrikam" }, { row.tenant, row.tenant_name })
+      assert.same({ recorded.TENANT, "fabrikam" }, { row.tenantId, row.tenant })
     end
-    assert.same({ "kim@fabrikam.example", KIM }, { by_kind.user.upn, by_kind.user.id })
-    assert.same({ "open", "checked" }, { by_kind.finding.state, by_kind.finding.exception.why })
-    assert.same({ "192.0.2.7", false }, { by_kind.request.ip, by_kind.request.mfa })
-    assert.truthy(by_kind.request.at:find "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$")
+    assert.same({ "kim@fabrikam.example", KIM }, { by_kind.user.upn, by_kind.user.objectId })
+    assert.same({ "open", "checked" }, { by_kind.finding.state, by_kind.finding.exceptionWhy })
+    assert.same({ "192.0.2.7", false }, { by_kind.request.ipAddress, by_kind.request.mfaCompliant })
+    assert.truthy(by_kind.request.requestDateTime:find "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$")
     assert.equal("kim@fabrikam.example", by_kind.binding.upn)
     assert.is_true(counts.request > 100)
   end)
@@ -169,5 +172,26 @@ describe("pcapi history forget", function()
   it("says nothing with --quiet and --yes", function()
     local result = forget(KIM, "--yes", "--quiet")
     assert.same({ 0, "", "" }, { result.status, result.out, result.err })
+  end)
+end)
+
+describe("a user who was forgotten", function()
+  it("is recorded again by watch while the service lists the user, and not after that", function()
+    local tale = watched.tell(("%s kim@fabrikam.example signs-in"):format(day(1)))
+    finally(folder.remove)
+    local function run(...)
+      return sandbox.pcapi({ ... }, tale:environment())
+    end
+    local function shown()
+      return run("history", "show", "-o", "csv", "--state", "all").out:find("kim@", 1, true) ~= nil
+    end
+    assert.equal(0, tale:run(day(0)).status)
+    assert.is_true(shown())
+    assert.equal(0, run("history", "forget", "kim@*", "--yes").status)
+    assert.is_false(shown())
+    assert.same({ "new kim" }, (tale:events(day(0))))
+    assert.equal(0, run("history", "forget", "kim@*", "--yes").status)
+    assert.same({}, (tale:events(day(-8))))
+    assert.is_false(shown())
   end)
 end)

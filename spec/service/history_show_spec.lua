@@ -87,19 +87,19 @@ describe("pcapi history show", function()
     local kim, sam, lee = rows_of().kim, rows_of().sam, rows_of("--state", "fixed").lee
     assert.same({ KIM, recorded.TENANT, "fabrikam", 1, "open", false, true, "program", "inference",
                   "2026-11-20T12:00:00Z" },
-      { kim.object_id, kim.tenant_id, kim.tenant, kim.episode, kim.state, kim.excepted,
-        kim.is_asked, kim.class, kim.certainty, kim.first_at })
+      { kim.objectId, kim.tenantId, kim.tenant, kim.episode, kim.state, kim.excepted,
+        kim.isAsked, kim.class, kim.certainty, kim.since })
     assert.same({ true, "sam@fabrikam.example", "2027-01-31", "break-glass, checked monthly" },
-      { sam.excepted, sam.exception_who, sam.exception_until, sam.exception_why })
+      { sam.excepted, sam.exceptionWho, sam.exceptionUntil, sam.exceptionWhy })
     assert.same({ "2026-11-16T00:00:00Z", "2026-11-26T06:00:00Z" },
-      { lee.mfa_since, lee.closed_at })
+      { lee.mfaSince, lee.closedAt })
   end)
 
   it("has the same columns in CSV, also without a finding", function()
     local csv = run("show", "-o", "csv").out
     local empty = run("show", "-o", "csv", "--state", "lost").out
     assert.equal(csv:match "^[^\r]+\r\n", empty)
-    assert.truthy(empty:find "^tenant,tenant_id,upn,object_id,")
+    assert.truthy(empty:find "^tenant,tenantId,upn,objectId,")
     assert.equal("[]\n", run("show", "-o", "json", "--state", "lost").out)
     assert.equal("", run("show", "-o", "jsonl", "--state", "lost").out)
   end)
@@ -162,11 +162,11 @@ describe("pcapi history export", function()
     local rows, kim = exported(), nil
     assert.equal(4, #rows)
     for _, row in ipairs(rows) do
-      kim = row.object_id == KIM and row or kim
+      kim = row.objectId == KIM and row or kim
     end
     local use = kim.applications[1]
     assert.same({ "Sync", "192.0.2.7", use.requests, 0 }, { use.application,
-      use.addresses[1].address, use.without_mfa, use.with_mfa })
+      use.addresses[1].ipAddress, use.withoutMfa, use.withMfa })
     assert.equal(use.requests, use.addresses[1].operations[1].requests)
   end)
 

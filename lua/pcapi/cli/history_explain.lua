@@ -165,8 +165,8 @@ local function write_json(opened, found, reach)
   row.classes, row.findings, row.gaps = {}, {}, {}
   for i, entry in ipairs(found.classes or {}) do
     row.classes[i] = {
-      class = entry.class, certainty = entry.certainty, application_id = entry.application,
-      application = entry.name, step = entry.advice.step, text = entry.advice.text,
+      class = entry.class, certainty = entry.certainty, applicationId = entry.application,
+      application = entry.name, nextStep = entry.advice.step, text = entry.advice.text,
       source = entry.advice.source and "https://" .. entry.advice.source,
     }
   end
@@ -177,7 +177,7 @@ local function write_json(opened, found, reach)
     row.gaps[i] = { from = at(gap.from), to = at(gap.to) }
   end
   row.applications = history_rows.uses(found.applications)
-  row.requests_from, row.requests_to, row.coverage = at(reach.from), at(reach.to), reach.share
+  row.requestsFrom, row.requestsTo, row.coverage = at(reach.from), at(reach.to), reach.share
   output.json("users", { row }, history_rows.COLUMNS)
 end
 

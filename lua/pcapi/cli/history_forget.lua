@@ -37,20 +37,35 @@ local function contents_of(opened, user)
   return #words > 0 and table.concat(words, ", ") or "nothing but the name"
 end
 
-local TIMES = { "at", "first_at", "last_at", "mfa_at", "opened", "seen", "closed", "closed_at" }
+local at = history_rows.at
 
--- A fact as it is exported: with its kind, times as texts, and no numbers of the store.
+local function event_row(event)
+  return {
+    event = event.kind, at = at(event.at), objectId = event.person and event.person.id,
+    episode = event.episode, was = event.was, excepted = event.excepted, knownAs = event.known_as,
+    lastNonMfaCompliantLoginDateTime = at(event.last_at), mfaSince = at(event.mfa_at),
+    closedAt = at(event.closed_at),
+  }
+end
+
+-- The fields of a fact, by its kind.
+local ROW = {
+  user = history_rows.person, finding = history_rows.episode, event = event_row,
+  mention = event_row,
+  request = function(request)
+    return { requestDateTime = at(request.at), applicationId = request.application,
+             operationName = request.operation, ipAddress = request.ip,
+             mfaCompliant = request.mfa }
+  end,
+  binding = function(binding)
+    return binding
+  end,
+}
+
 local function exported(kind, fact, user)
-  local row = {}
-  for name, value in pairs(fact) do
-    row[name] = value
-  end
-  for _, name in ipairs(TIMES) do
-    row[name] = history_rows.at(row[name])
-  end
-  row.kind, row.event, row.key, row.finding = kind, kind == "event" and fact.kind or nil, nil, nil
-  row.person, row.tenant_id = fact.person and fact.person.id, fact.tenant_id
-  row.tenant, row.tenant_name = user.tenant.id, user.tenant.name
+  local row = ROW[kind](fact)
+  row.kind, row.tenantId = kind, user.tenant.id
+  row.tenant = user.tenant.name or user.tenant.id
   return row
 end
 
@@ -62,7 +77,7 @@ end
 local function write_rows(file, opened, user)
   local writer = formats.get("jsonl").open(function(text)
     return file:write(text)
-  end, { columns = { "kind", "tenant" } })
+  end, { columns = { "kind", "tenant", "tenantId" } })
   local ok, why = true, nil
   each_fact(opened, user, function(kind, fact)
     if ok then

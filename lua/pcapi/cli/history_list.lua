@@ -33,12 +33,12 @@ local function writer_of(args, columns)
 end
 
 local VIEW = {
-  columns = { "tenant", "user", "application", "first_at", "last_at", "state", "step" },
+  columns = { "tenant", "user", "application", "since", "last", "state", "step" },
   titles = { tenant = "TENANT", user = "USER", application = "APPLICATION",
-             first_at = "SINCE (UTC)", last_at = "LAST (UTC)", state = "STATE",
+             since = "SINCE (UTC)", last = "LAST (UTC)", state = "STATE",
              step = "NEXT STEP" },
   narrow = { { "step", 40 }, { "application", 16 }, { "tenant", 12 }, { "step", 24 },
-             { "first_at", 0 }, { "tenant", 0 } },
+             { "since", 0 }, { "tenant", 0 } },
   state = {
     state = function(value)
       return value:find "^open" and not value:find "excepted" and "bad"
@@ -56,17 +56,17 @@ end
 local function state_of(row)
   local words = { row.state }
   words[#words + 1] = row.excepted and "excepted" or nil
-  words[#words + 1] = not row.is_visible and "not visible" or nil
-  words[#words + 1] = not row.is_asked and "not asked since " .. row.asked_at:sub(1, 10) or nil
+  words[#words + 1] = not row.isVisible and "not visible" or nil
+  words[#words + 1] = not row.isAsked and "not asked since " .. row.askedAt:sub(1, 10) or nil
   return table.concat(words, ", ")
 end
 
 local function write_table(args, rows)
   for i, row in ipairs(rows) do
     rows[i] = {
-      tenant = row.tenant or row.tenant_id, user = row.upn or row.object_id,
-      application = row.application, first_at = minute(row.first_at),
-      last_at = minute(row.last_at), state = state_of(row), step = row.step,
+      tenant = row.tenant, user = row.upn or row.objectId, application = row.application,
+      since = minute(row.since), last = minute(row.lastNonMfaCompliantLoginDateTime),
+      state = state_of(row), step = row.nextStep,
     }
   end
   output.table(args, rows, VIEW)

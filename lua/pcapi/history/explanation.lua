@@ -70,6 +70,25 @@ function M.of(store, tenant, person, finding, options)
   return found
 end
 
+local PORTAL = "Partner Center portal"
+
+local function filled(list)
+  return #list > 0 and table.concat(list, ", ") or nil
+end
+
+--- The applications of an explanation, for a row.
+-- @tparam table found from @{of}
+-- @treturn ?string names of all through which the user comes without MFA
+-- @treturn ?string their ids
+function M.applications(found)
+  local names, ids = {}, {}
+  for _, class in ipairs(found.classes or {}) do
+    names[#names + 1] = class.name or class.class == "portal" and PORTAL or nil
+    ids[#ids + 1] = class.application
+  end
+  return filled(names), filled(ids)
+end
+
 --- How far the requests of a tenant reach, and what share of them is known: on this rests what the
 -- history says of its users.
 -- @tparam table store see `pcapi.history`

@@ -25,23 +25,11 @@ local function explainer(store, plan, options)
   return function(person)
     if not known[person.id] then
       local found = explanation.of(store, plan.tenant, person, person.finding, options)
-      local names, ids = {}, {}
-      for _, class in ipairs(found.classes or {}) do
-        names[#names + 1] = class.name
-        ids[#ids + 1] = class.application
-        if class.class == "portal" and not class.application then
-          names[#names + 1] = "Partner Center portal"
-        end
-      end
-      known[person.id] = { step = found.step, name = table.concat(names, ", "),
-                           id = table.concat(ids, ", ") }
+      local names, ids = explanation.applications(found)
+      known[person.id] = { step = found.step, name = names, id = ids }
     end
     return known[person.id]
   end
-end
-
-local function filled(text)
-  return text ~= "" and text or nil
 end
 
 -- Since when it is as the event says: with MFA, or without.
@@ -69,7 +57,7 @@ local function row_of(plan, event, explain, is_repeated)
     row.lastNonMfaCompliantLoginDateTime = text_of(event.last_at)
     row.mfaSince, row.closedAt = text_of(event.mfa_at), text_of(event.closed_at)
     row.was, row.knownAs = event.was, event.known_as
-    row.application, row.applicationId = filled(facts.name), filled(facts.id)
+    row.application, row.applicationId = facts.name, facts.id
     row.nextStep = facts.step
   end
   return row

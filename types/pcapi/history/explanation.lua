@@ -14,6 +14,12 @@ local pcapi_history_explanation = {}
 ---@return table # `tenant`, `person`, `finding`, `applications` (see `pcapi.history.usage`, with `name`), `classes` (see `pcapi.history.classes`, with `name` and `advice`; nil: no finding), and `step` (the next step; nil: no finding)
 function pcapi_history_explanation.of(store, tenant, person, finding, options) end
 
+---The applications of an explanation, for a row.
+---@param found table from `of`
+---@return string|nil # names of all through which the user comes without MFA
+---@return string|nil # their ids
+function pcapi_history_explanation.applications(found) end
+
 ---How far the requests of a tenant reach, and what share of them is known: on this rests what the history says of its users.
 ---@param store table see `pcapi.history`
 ---@param tenant table 

@@ -10,13 +10,13 @@ local function fields()
     all[i] = field
   end
   for _, field in ipairs {
-    { "classes", "how the user comes without MFA: class, certainty, application, step, text, and "
-      .. "source (where Microsoft says so)" },
+    { "classes", "how the user comes without MFA: class, certainty, application, nextStep, text, "
+      .. "and source (where Microsoft says so)" },
     { "applications", "each application, its addresses, and the operations of each, with counts "
       .. "and times" },
     { "findings", "all findings of the user, the earliest first" },
-    { "requests_from", "since when the requests are complete" },
-    { "requests_to", "until when" },
+    { "requestsFrom", "since when the requests are complete" },
+    { "requestsTo", "until when" },
     { "coverage", "share of the requests of the last days that are known, from 0 to 1" },
     { "gaps", "periods of which requests are missing" },
   } do
