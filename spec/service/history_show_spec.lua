@@ -64,13 +64,13 @@ describe("pcapi history show", function()
     assert.equal(0, result.status, result.err)
     assert.equal("pcapi: 2 findings, 1 is excepted; the newest run is of 2026-11-26T06:00:00Z\n",
       result.err)
-    assert.truthy(result.out:find("^TENANT +USER +APPLICATION +SINCE %(UTC%) +LAST %(UTC%) +STATE +"
-      .. "NEXT STEP\n"), result.out)
-    assert.truthy(result.out:find("\nfabrikam +kim@fabrikam.example +Sync +2026%-11%-20 12:00 +"
-      .. "2026%-11%-26 06:00 +open +Renew the token of Sync by a sign%-in with MFA\n"), result.out)
+    assert.truthy(result.out:find "^USER +APPLICATION +SINCE +LAST +STATE +NEXT STEP\n")
+    assert.truthy(result.out:find("\nkim@fabrikam.example +Sync +2026%-11%-20 +2026%-11%-26 +"
+      .. "open +Renew the token of Sync by a sign%-in with MFA\n"), result.out)
     assert.truthy(result.out:find("sam@fabrikam.example .+ open, excepted +none: excepted until "
       .. "2027%-01%-31\n"), result.out)
     assert.is_nil(result.out:find("lee@", 1, true))
+    assert.truthy(result.out:find "\nkim@.*\nsam@") -- the newest first
   end)
 
   it("lists findings of other states, tenants and times", function()
@@ -143,6 +143,7 @@ describe("pcapi history show", function()
       .. "2026-11-26 service sends status=403; until=2026-11-30", { "2026-11-26T07:00:00Z" },
       { tenant = OTHER, name = "contoso", now = time.parse "2026-11-26T07:00:00Z" })
     result = own:run { "history", "show" }
+    assert.truthy(result.out:find "^TENANT +USER ")
     assert.truthy(result.err:find("contoso: fails since 2026-11-26T07:00:00Z (forbidden)", 1, true),
       result.err)
   end)

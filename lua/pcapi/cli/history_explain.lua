@@ -46,20 +46,33 @@ local function new_page()
   return page
 end
 
+-- When the user came without MFA.
+local function period(finding)
+  local first, last = moment(finding.first_at), moment(finding.last_at)
+  return first == last and last or ("from %s to %s"):format(first, last)
+end
+
+-- The state, and since when.
+local function state_of(finding)
+  local since = finding.closed and ", closed " .. moment(finding.closed)
+    or finding.mfa_at and ", with MFA since " .. moment(finding.mfa_at)
+  return finding.state .. (since and since .. " UTC" or "")
+end
+
 local function say_state(page, found)
   local finding = found.finding
   if not finding then
     return page.add("No finding: the user was never listed as coming without MFA.")
   end
-  page.add(("%s since %s UTC"):format(finding.state, moment(finding.opened)), "State:      ")
-  page.add(("%s UTC%s"):format(moment(finding.last_at), finding.is_exact and ""
-    or ", or later: its time cannot be read"), "Last seen:  ")
+  page.add(state_of(finding), "State:       ")
+  page.add(("%s UTC%s"):format(period(finding), finding.is_exact and ""
+    or ", or later: the time cannot be read"), "Without MFA: ")
   if finding.exception then
     local exception = finding.exception
     page.add(("%s, tenant %s, until %s: %s"):format(exception.who, exception.tenant,
-      exception.ends, exception.why), "Exception:  ")
+      exception.ends, exception.why), "Exception:   ")
   end
-  page.add(found.step, "Next step:  ")
+  page.add(found.step, "Next step:   ")
 end
 
 local function say_classes(page, found)
@@ -84,9 +97,9 @@ local VIEW = {
   columns = { "application", "address", "operation", "without", "last_without", "with",
               "last_with" },
   titles = { application = "APPLICATION", address = "ADDRESS", operation = "OPERATION",
-             without = "WITHOUT MFA", last_without = "LAST (UTC)", with = "WITH MFA",
+             without = "NO MFA", last_without = "LAST (UTC)", with = "MFA",
              last_with = "LAST (UTC)" },
-  narrow = { { "operation", 24 }, { "application", 16 }, { "last_with", 0 } },
+  narrow = { { "application", 16 }, { "operation", 24 }, { "last_with", 0 } },
 }
 
 -- One row of each operation.
@@ -113,8 +126,7 @@ local function say_findings(page, found)
   page.title "Earlier findings"
   for i = 1, #found.findings - 1 do
     local finding = found.findings[i]
-    page.add(("%s: from %s to %s UTC"):format(finding.state, moment(finding.first_at),
-      moment(finding.last_at)), "  ")
+    page.add(("%s: %s UTC"):format(finding.state, period(finding)), "  ")
   end
 end
 
@@ -128,8 +140,10 @@ local function say_basis(page, found, reach)
         :format(math.floor(reach.share * 100)) or ""), "  ")
   end
   for i = math.max(1, #reach.gaps - 2), #reach.gaps do
-    page.add(("Requests from %s to %s UTC are missing: there were more than the service returns.")
-      :format(moment(reach.gaps[i].from), moment(reach.gaps[i].to)), "  ")
+    local gap = reach.gaps[i]
+    page.add(("Requests from %s to %s UTC are missing: %s."):format(moment(gap.from),
+      moment(gap.to), gap.is_cut and "there were more than the service returns"
+      or "no run was in time"), "  ")
   end
   page.add("Sign-ins to the portal are in no list of requests: neither the address nor a repair "
     .. "can be seen there.", "  ")
@@ -142,10 +156,10 @@ end
 
 local function write_text(args, opened, found, reach)
   local page = new_page()
-  page.add(history_query.user_name(found.person), "User:       ")
+  page.add(history_query.user_name(found.person), "User:        ")
   page.add(history_query.tenant_name(found.tenant) .. (opened.not_asked[found.tenant.id]
-    and (", not asked since %s UTC"):format(moment(found.tenant.asked)) or ""), "Tenant:     ")
-  page.add(moment(found.tenant.at) .. " UTC", "Newest run: ")
+    and (", not asked since %s UTC"):format(moment(found.tenant.asked)) or ""), "Tenant:      ")
+  page.add(moment(found.tenant.at) .. " UTC", "Newest run:  ")
   say_state(page, found)
   if found.finding then
     say_classes(page, found)

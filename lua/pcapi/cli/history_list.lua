@@ -34,11 +34,11 @@ end
 
 local VIEW = {
   columns = { "tenant", "user", "application", "since", "last", "state", "step" },
-  titles = { tenant = "TENANT", user = "USER", application = "APPLICATION",
-             since = "SINCE (UTC)", last = "LAST (UTC)", state = "STATE",
-             step = "NEXT STEP" },
-  narrow = { { "step", 40 }, { "application", 16 }, { "tenant", 12 }, { "step", 24 },
-             { "since", 0 }, { "tenant", 0 } },
+  titles = { tenant = "TENANT", user = "USER", application = "APPLICATION", since = "SINCE",
+             last = "LAST", state = "STATE", step = "NEXT STEP" },
+  -- the step names the application
+  narrow = { { "step", 44 }, { "application", 16 }, { "tenant", 12 }, { "application", 0 },
+             { "step", 24 }, { "since", 0 }, { "tenant", 0 } },
   state = {
     state = function(value)
       return value:find "^open" and not value:find "excepted" and "bad"
@@ -47,9 +47,8 @@ local VIEW = {
   },
 }
 
--- A time for people: to the minute.
-local function minute(text)
-  return text and text:sub(1, 16):gsub("T", " ") or nil
+local function day(text)
+  return text and text:sub(1, 10)
 end
 
 -- The state for people, with what else holds.
@@ -57,19 +56,41 @@ local function state_of(row)
   local words = { row.state }
   words[#words + 1] = row.excepted and "excepted" or nil
   words[#words + 1] = not row.isVisible and "not visible" or nil
-  words[#words + 1] = not row.isAsked and "not asked since " .. row.askedAt:sub(1, 10) or nil
+  words[#words + 1] = not row.isAsked and "not asked since " .. day(row.askedAt) or nil
   return table.concat(words, ", ")
 end
 
-local function write_table(args, rows)
+-- The tenant is a column only if there are several.
+local function view_of(tenants)
+  if #tenants > 1 then
+    return VIEW
+  end
+  local columns = {}
+  for i = 2, #VIEW.columns do
+    columns[i - 1] = VIEW.columns[i]
+  end
+  return setmetatable({ columns = columns }, { __index = VIEW })
+end
+
+-- The newest sign-in without MFA first, as in the lists of the service.
+local function is_before(a, b)
+  local left, right = a.lastNonMfaCompliantLoginDateTime, b.lastNonMfaCompliantLoginDateTime
+  return left > right or left == right and a.position < b.position
+end
+
+local function write_table(args, opened, rows)
+  for i, row in ipairs(rows) do
+    row.position = i
+  end
+  table.sort(rows, is_before)
   for i, row in ipairs(rows) do
     rows[i] = {
       tenant = row.tenant, user = row.upn or row.objectId, application = row.application,
-      since = minute(row.since), last = minute(row.lastNonMfaCompliantLoginDateTime),
+      since = day(row.since), last = day(row.lastNonMfaCompliantLoginDateTime),
       state = state_of(row), step = row.nextStep,
     }
   end
-  output.table(args, rows, VIEW)
+  output.table(args, rows, view_of(opened.tenants))
 end
 
 local function one_or_many(count, one, many)
@@ -124,7 +145,7 @@ function M.show(args)
   if writer then
     return writer.close()
   end
-  write_table(args, rows)
+  write_table(args, opened, rows)
   report(args, opened, count, excepted)
 end
 

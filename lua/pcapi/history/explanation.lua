@@ -95,12 +95,14 @@ end
 -- @tparam table tenant
 -- @treturn table `from` and `to` (the requests between are complete; nil: none were received),
 -- `share` (of the requests that adoption counts on the last days, 0 to 1; nil: unknown), and `gaps`
--- (array of `from` and `to`, of the runs that are stored)
+-- (array of `from`, `to`, and `is_cut`: there were more requests than the service returns; else no
+-- run was in time), of the runs that are stored
 function M.reach(store, tenant)
   local found, covered = { gaps = {} }, tenant.coverage
   for _, run in ipairs(store:runs(tenant)) do
     if run.gap_from then
-      found.gaps[#found.gaps + 1] = { from = run.gap_from, to = run.gap_to }
+      found.gaps[#found.gaps + 1] = { from = run.gap_from, to = run.gap_to,
+                                       is_cut = run.requests == "cut" }
     end
   end
   if covered then

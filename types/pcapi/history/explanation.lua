@@ -23,7 +23,7 @@ function pcapi_history_explanation.applications(found) end
 ---How far the requests of a tenant reach, and what share of them is known: on this rests what the history says of its users.
 ---@param store table see `pcapi.history`
 ---@param tenant table 
----@return table # `from` and `to` (the requests between are complete; nil: none were received), `share` (of the requests that adoption counts on the last days, 0 to 1; nil: unknown), and `gaps` (array of `from` and `to`, of the runs that are stored)
+---@return table # `from` and `to` (the requests between are complete; nil: none were received), `share` (of the requests that adoption counts on the last days, 0 to 1; nil: unknown), and `gaps` (array of `from`, `to`, and `is_cut`: there were more requests than the service returns; else no run was in time), of the runs that are stored
 function pcapi_history_explanation.reach(store, tenant) end
 
 return pcapi_history_explanation
