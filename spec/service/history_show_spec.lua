@@ -171,6 +171,14 @@ describe("pcapi history export", function()
     assert.equal(use.requests, use.addresses[1].operations[1].requests)
   end)
 
+  it("reports that it cannot write", function()
+    for _, words in ipairs { "export", "export -o csv", "show", "show -o json" } do
+      local result = home:shell(("pcapi history %s >/dev/full"):format(words))
+      assert.same({ 1, "" }, { result.status, result.out }, words)
+      assert.truthy(result.err:find("cannot write to standard output: No space left", 1, true))
+    end
+  end)
+
   it("has the same fields in CSV", function()
     local csv = run("export", "-o", "csv").out
     assert.truthy(csv:find "^tenant,[^\r]+,applications\r\n")
