@@ -81,6 +81,7 @@ describe("pcapi history show", function()
     assert.equal("kim", users_of("--since", "2026-11-26"))
     assert.equal("kim sam", users_of("--tenant", "Fabrikam"))
     assert.equal("kim sam", users_of("--tenant", recorded.TENANT:upper()))
+    assert.equal(2, home:run({ "--tenant", OTHER, "history", "show" }).status)
   end)
 
   it("has all facts in the formats of programs", function()

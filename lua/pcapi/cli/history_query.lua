@@ -46,18 +46,18 @@ end
 
 -- The ids of the tenants that --tenant names; nil without it.
 local function selected(args, tenants)
-  local wanted = args.of_tenant and core.lower(args.of_tenant)
-  if not wanted then
+  local given = args.of_tenant or args.tenant -- before the name of the command
+  if not given then
     return nil
   end
-  local ids = {}
+  local ids, wanted = {}, core.lower(given)
   for _, tenant in ipairs(tenants) do
     ids[#ids + 1] = (tenant.id == wanted or core.lower(tenant.name or "") == wanted)
       and tenant.id or nil
   end
   if #ids == 0 then
     exit.stop(exit.EXIT.usage, ("the history has no tenant '%s'%s"):format(
-      options.shown(args.of_tenant), #tenants > 0 and "; it has: " .. names_of(tenants) or ""))
+      options.shown(given), #tenants > 0 and "; it has: " .. names_of(tenants) or ""))
   end
   return ids
 end
