@@ -60,8 +60,8 @@ local CASES = {
   { 2, "unknown option '--porfile'; did you mean \"--profile\"?", "--porfile", "a", "status" },
   { 2, "--without-mfa is an option of pcapi requests; pcapi non-mfa does not have it\n"
     .. "pcapi: try 'pcapi requests --help'", "non-mfa", "--without-mfa" },
-  { 2, "-o is an option of pcapi watch, history show, history export, non-mfa, adoption and requests; "
-    .. "pcapi status does not have it", "status", "-o", "csv" },
+  { 2, "-o is an option of pcapi watch, history show, history export, non-mfa, adoption and "
+    .. "requests; pcapi status does not have it", "status", "-o", "csv" },
   { 2, "--browser is an option of pcapi login; write it after the command", "--browser", "login" },
   { 2, "--parallel may be given once only", "non-mfa", "--all-profiles", "--parallel", "2",
     "--parallel=3" },

@@ -16,7 +16,7 @@ end
 
 describe("completion offers", function()
   it("the commands, and those that begin like the word", function()
-    assert.truthy(words(""):find "^watch non%-mfa adoption requests explain history login ")
+    assert.truthy(words(""):find "^watch explain history non%-mfa adoption requests login ")
     assert.equal("config completion", words "co")
     assert.equal("requests", words("--profile", "a", "-q", "req"))
   end)

@@ -21,9 +21,8 @@ local M = {}
 
 --- The commands in the order of the help: arrays of names with a `title`.
 M.groups = {
-  { title = "Every day", "watch" },
+  { title = "Every day", "watch", "explain", "history" },
   { title = "Lists", "non-mfa", "adoption", "requests" },
-  { title = "History", "explain", "history" },
   { title = "Account", "login", "logout", "status", "token", "profiles" },
   { title = "Set-up and help", "doctor", "config", "completion", "help", "version" },
 }
