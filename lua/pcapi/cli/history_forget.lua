@@ -136,10 +136,17 @@ local function listed_until(person)
   return ends and ends > os.time() and ends or nil
 end
 
--- The summary of nginx names users; the next run of watch writes it anew.
-local function remove_summary(settings)
+-- The summary of nginx names users, and nginx keeps what it read until there is a new one. So it is
+-- written anew; one that cannot be written is removed.
+local function renew_summary(opened)
+  local settings = opened.settings
   if not settings.summary then
     return
+  end
+  if require("pcapi.history.summary").write(opened.history, settings.summary, os.time(), {
+    names = require("pcapi.cli.history_file").names(settings),
+  }) then
+    return ("wrote %s anew, without the user"):format(settings.summary)
   end
   local ok, why, code = os.remove(settings.summary)
   if not ok and code ~= 2 then -- ENOENT
@@ -148,13 +155,13 @@ local function remove_summary(settings)
   return ok and ("removed %s, which pcapi watch writes anew"):format(settings.summary) or nil
 end
 
-local function report(args, user, removed)
+local function report(args, user, renewed)
   if args.quiet then
     return
   end
   exit.say(("erased %s"):format(history_query.name_of(user)))
-  if removed then
-    exit.say(removed)
+  if renewed then
+    exit.say(renewed)
   end
   exit.say("not reached: backups and exports of the history, reports, mails, and what other "
     .. "programs got; erase the user there")
@@ -190,8 +197,9 @@ function M.run(args)
   end
   confirm(args)
   erase(opened, user)
+  local renewed = renew_summary(opened)
   opened.history:close()
-  report(args, user, remove_summary(opened.settings))
+  report(args, user, renewed)
 end
 
 return M
