@@ -66,8 +66,8 @@
 --   returns those of a person, or that name the person by `known_as`.
 -- - `reader(tenant, name)`, `readers(tenant)` (sorted by name) and `save_reader(tenant, reader)`:
 --   see `told`.
--- - `news(tenant, after, since)` returns `id`, `kind` and `person` (its id alone) of events that are
---   news of users without an exception, and have an id above `after` or came after `since`, in
+-- - `news(tenant, after, since)` returns `id`, `kind` and `person` (its id alone) of events that
+--   are news of users without an exception, and have an id above `after` or came after `since`, in
 --   their order.
 -- - `prune(tenant, limits)` deletes what is over (see `retention`), with people of whom nothing is
 --   left, saves the tenant, and returns how many rows of what.
