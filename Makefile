@@ -130,9 +130,9 @@ test-page: page-needs
 screenshot: page-needs
 	@sandbox/run dev/node spec/browser/screenshot.mjs docs/nginx-page.png
 
-C_TESTS := $(patsubst %,$(OUT)/spec/%_test,buf reader filter rows crypto certificate inflate head \
-                headers sockets file failure pool http binding sqlite)
-WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+C_TESTS := $(patsubst %,$(OUT)/spec/%_test,buf budget reader filter rows crypto certificate \
+                inflate head headers sockets file failure pool http binding sqlite)
+WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap,--wrap=mremap
 $(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=fdopendir,--wrap=flock \
   -Wl,--wrap=fstat,--wrap=fstatat,--wrap=fsync,--wrap=linkat,--wrap=mkdir,--wrap=open \
   -Wl,--wrap=openat,--wrap=read,--wrap=readdir,--wrap=renameat,--wrap=sync,--wrap=unlinkat \

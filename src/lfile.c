@@ -189,6 +189,7 @@ static void open_lock_class(lua_State *L) {
 
 void lfile_open(lua_State *L) {
   static const luaL_Reg functions[] = {
+      {"file_publish", lfile_publish}, {"file_state", lfile_state},
       {"file_read", lfile_read}, {"file_replace", lfile_replace}, {"file_remove", lfile_remove},
       {"file_list", lfile_list}, {"file_lock", lfile_lock},       {"file_begin", lfile_begin},
       {"file_end", lfile_end},   {"file_abandon", lfile_abandon}, {NULL, NULL},
