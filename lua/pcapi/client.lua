@@ -203,8 +203,7 @@ local function sleep(self, pause)
   return self.transport:sleep(pause.seconds)
 end
 
--- The service throttles the tenant, not one call: the client's other calls would be refused, too,
--- so they wait. Returns the time.
+-- The service throttles the tenant, so the client's other calls wait, too. Returns the time.
 local function await_pause(self, deadline)
   local now = self.transport:now()
   while now < self.paused_until do
@@ -235,6 +234,17 @@ local function delay_after(self, err, call, attempt)
       now + limits.pause(delay or err.retry_after))
   end
   return delay
+end
+
+--- Gives the token that a call would send now. It must be of a user.
+-- @local
+-- @treturn[1] string
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error
+function Client:access_token()
+  local call = setmetatable({ deadline = self.transport:now() + self.timeout }, self.class)
+  local token, _, err = self.authorize(nil, call, true)
+  return token, err
 end
 
 --- Carries out one logical call: one `MS-RequestId` for all its attempts.

@@ -40,6 +40,7 @@ local CANNOT_RUN = {
   ["sudo make install"] = SYSTEM, ["sudo make install-nginx"] = SYSTEM,
   ["sudo adduser --system --group --home /var/lib/pcapi pcapi"] = SYSTEM,
   ["sudo install -d -m 700 -o 65532 -g 65532 /srv/pcapi"] = SYSTEM,
+  ["sudo install -d -o USER -g www-data -m 2750 /var/lib/pcapi-summary"] = SYSTEM,
   ["sudo systemctl enable --now pcapi.timer"] = SYSTEM,
   ["systemctl status pcapi.service"] = "needs the service of the lines before",
   [PACKAGES .. "git make"] = SYSTEM,

@@ -1,6 +1,5 @@
 --- Asks the three lists of a tenant, and records them in the history.
 -- @module pcapi.cli.observation
-local auth_context = require "pcapi.auth.context"
 local claims = require "pcapi.auth.claims"
 local errors = require "pcapi.error"
 local identity = require "pcapi.history.identity"
@@ -18,11 +17,7 @@ local CLOCK = "this machine's clock is %s %s the service's clock; correct it, su
 
 -- The claims of the token by which the client asks; or nil and an error.
 local function claims_of(client)
-  local token, _, err = client.authorize(nil, auth_context.new {
-    transport = client.transport, timeout = client.timeout, clock = client.clock,
-    random = client.random, audience = client.audience or nil,
-    on_pause = client.on_pause or nil,
-  }, true)
+  local token, err = client:access_token()
   if not token then
     return nil, err
   end
