@@ -49,7 +49,7 @@ M.kinds = {
   protocol = "the response cannot be used: not JSON, a wrong shape, too large",
   config = "a setting cannot be used",
   stopped = "the run of tasks was stopped before this task was done",
-  store = "the token store cannot be read or written",
+  store = "the token store or the history cannot be read or written",
 }
 
 local LONGEST = 2048 -- bytes of a message
