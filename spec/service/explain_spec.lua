@@ -113,6 +113,20 @@ describe("pcapi explain", function()
     expect(own:run({ "explain", "kim@*" }).err, "applications in [history]: ", "No such file")
   end)
 
+  it("knows which applications are one's own, and takes others for a vendor's", function()
+    local own = home:copy()
+    finally(function() own:remove() end)
+    local function class()
+      return cjson.decode(own:run({ "explain", "kim@*", "--json" }).out).users[1].class
+    end
+    own:write_config("[history]\nown_applications = " .. SYNC:upper() .. "\n")
+    assert.equal("own_program", class())
+    own:write_config("[history]\nown_applications = " .. AZURE_CLI .. ", " .. KIM .. "\n")
+    assert.equal("vendor", class())
+    own:write_config "[history]\nown_applications = sync\n"
+    expect(own:run({ "explain", "kim@*" }).err, "own_applications must be application IDs (GUIDs)")
+  end)
+
   it("knows the application of pcapi itself by the profile", function()
     local own = home:copy()
     finally(function() own:remove() end)

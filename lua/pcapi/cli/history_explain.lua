@@ -202,7 +202,7 @@ function M.run(args)
   local user = history_query.user(args, opened)
   local found = history_query.required(opened.history:explain(user.person.id, {
     tenant = user.tenant.id, names = history_file.names(opened.settings),
-    client_id = connect.stored_profile(args).settings.values.client_id,
+    own = opened.settings.own, client_id = connect.stored_profile(args).settings.values.client_id,
   }))[1]
   local reach = history_query.required(opened.history:reach(user.tenant.id))
   opened.history:close()

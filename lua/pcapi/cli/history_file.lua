@@ -13,8 +13,8 @@ end
 
 --- The settings of the history. Wrong ones end the command.
 -- @tparam table args
--- @treturn table values by name, see `pcapi.settings.history`; with `path`, and `retention` as for
--- `pcapi.history.retention`
+-- @treturn table values by name, see `pcapi.settings.history`; with `path`, `retention` as for
+-- `pcapi.history.retention`, and `own` (set of one's own applications by id; nil: unknown)
 function M.settings(args)
   local read, err = require("pcapi.settings.history").read {
     getenv = os.getenv, path = args.config_file,
@@ -24,6 +24,12 @@ function M.settings(args)
   if not values.path then
     exit.stop(exit.EXIT.usage, "there is no HOME, so no folder for the history; set HOME, "
       .. "XDG_STATE_HOME or PCAPI_HISTORY")
+  end
+  if values.own_applications then
+    values.own = {}
+    for id in values.own_applications:gmatch "[^,%s]+" do
+      values.own[id] = true
+    end
   end
   values.retention = {}
   for name in pairs(require("pcapi.history.retention").DEFAULTS) do

@@ -144,7 +144,7 @@ local function renew_summary(opened)
     return
   end
   if require("pcapi.history.summary").write(opened.history, settings.summary, os.time(), {
-    names = require("pcapi.cli.history_file").names(settings),
+    names = require("pcapi.cli.history_file").names(settings), own = settings.own,
   }) then
     return ("wrote %s anew, without the user"):format(settings.summary)
   end

@@ -121,6 +121,7 @@ end
 local function selection(args, opened)
   return {
     states = args.state, tenants = opened.ids, names = history_file.names(opened.settings),
+    own = opened.settings.own,
     since = args.since and time.since(args.since, os.time()) or nil,
   }
 end

@@ -116,7 +116,7 @@ end
 -- What is read of the history after a run of a tenant, within a transaction.
 local function read_facts(round, value, summary, users)
   local store = round.history.store
-  local facts = { names = round.names, client_id = value.client_id,
+  local facts = { names = round.names, own = round.settings.own, client_id = value.client_id,
                   adoption = store:application_names() }
   value.summary, value.date = summary, users.date
   value.warnings = warnings_of(round, summary, users, facts)

@@ -177,7 +177,7 @@ local function tell(round, found, sum)
     end
     local problem
     rows, problem = news.of(round.history.store, plans, {
-      names = round.names, client_ids = sum.client_ids,
+      names = round.names, own = round.settings.own, client_ids = sum.client_ids,
     })
     if not rows then
       return nil, problem

@@ -73,7 +73,7 @@ end
 --- Makes the rows of a plan. Call it within a transaction or a read of the store.
 -- @tparam table store see `pcapi.history`
 -- @tparam table plan of `pcapi.history.told`, with `tenant`
--- @tparam table options `names` and `client_id` as of @{pcapi.history.History:explain}, and
+-- @tparam table options `names`, `own` and `client_id` as of @{pcapi.history.History:explain}, and
 -- `adoption` (names of applications that the store has)
 -- @treturn table array of rows: first what may have been told before (`repeated` is true), then
 -- what happened, then the reminders (`event` is `"open"`). The fields are those of @{COLUMNS}
@@ -94,7 +94,7 @@ end
 --- Makes the rows of several plans. Call it outside of a transaction.
 -- @tparam table store
 -- @tparam table plans array
--- @tparam table options `names`, and `client_ids` (by the id of the tenant)
+-- @tparam table options `names` and `own`, and `client_ids` (by the id of the tenant)
 -- @treturn[1] table as of @{rows}, of all plans
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
@@ -103,7 +103,8 @@ function M.of(store, plans, options)
     local all, adoption = {}, store:application_names()
     for _, plan in ipairs(plans) do
       for _, row in ipairs(M.rows(store, plan, {
-        names = options.names, adoption = adoption, client_id = options.client_ids[plan.tenant.id],
+        names = options.names, own = options.own, adoption = adoption,
+        client_id = options.client_ids[plan.tenant.id],
       })) do
         all[#all + 1] = row
       end

@@ -5,6 +5,7 @@ local check = require "pcapi.check"
 local config_file = require "pcapi.settings.config_file"
 local environment = require "pcapi.settings.environment"
 local errors = require "pcapi.error"
+local identity = require "pcapi.history.identity"
 local retention = require "pcapi.history.retention"
 local schema = require "pcapi.settings.schema"
 local setting_value = require "pcapi.settings.setting_value"
@@ -34,6 +35,16 @@ local function kept(name, about)
   end }
 end
 
+-- IDs of applications, separated by commas or spaces.
+local function ids(value)
+  for id in value:gmatch "[^,%s]+" do
+    if not identity.is_guid(id) then
+      return nil, ("must be application IDs (GUIDs), separated by commas, not %q"):format(id)
+    end
+  end
+  return value:lower()
+end
+
 --- Every setting, in the order of `pcapi config show`. Fields are as in `pcapi.settings.schema`;
 -- `label` is the name in messages.
 M.settings = {
@@ -48,6 +59,8 @@ M.settings = {
   kept("keep_notices", "Days to keep events after they were reported"),
   { name = "exceptions", path = true, about = "File of users who may sign in without MFA" },
   { name = "applications", path = true, about = "CSV file of names of applications" },
+  { name = "own_applications", convert = ids,
+    about = "IDs of your own applications, separated by commas; others are a vendor's" },
   { name = "summary", path = true, about = "File that watch writes for nginx (default: none)" },
 }
 

@@ -93,7 +93,8 @@ local function write_summary(round)
     return true
   end
   local ok, err = require("pcapi.history.summary").write(round.history, path,
-    round.date or round.now, { names = round.names, client_ids = round.client_ids })
+    round.date or round.now,
+    { names = round.names, own = round.settings.own, client_ids = round.client_ids })
   if not ok then
     exit.say(tostring(err))
   end
