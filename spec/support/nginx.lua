@@ -32,7 +32,7 @@ http {
   @TRUSTED@
   @HTTP@
   server {
-    listen 127.0.0.1:@PORT@ backlog=1024;
+    listen 127.0.0.1:@PORT@ backlog=1024@SPREAD@;
     location = /_ready { return 200; }
     @SERVER@
   }
@@ -110,7 +110,8 @@ local function configuration(options, port, dir)
   end
   return filled(CONF, {
     MODULES = modules(), ROOT = root, CPATH = cpath, PORT = port,
-    WORKERS = tostring(options.workers or 1), ENV = table.concat(names, "\n"),
+    WORKERS = tostring(options.workers or 1), SPREAD = options.spread and " reuseport" or "",
+    ENV = table.concat(names, "\n"),
     TRUSTED = trusted and 'lua_ssl_trusted_certificate "' .. trusted .. '";' or "",
     MAIN = options.main or "", HTTP = options.http or "", SERVER = options.server or "",
   })
@@ -192,7 +193,8 @@ end
 -- @tparam ?table options `workers` (1); directives for `main`, `http` and `server`; `trusted`: the
 --   file of lua_ssl_trusted_certificate in place of the sandbox's CA, false for none; `env`: an
 --   array of the variables that workers see, `NAME` or `NAME=value`; `user`: as whom they run;
---   `prints`: whether their output is shown
+--   `prints`: whether their output is shown; `spread`: whether the kernel spreads connections
+--   evenly over the workers
 -- @treturn table `url`, `dir` (its folder), `pid` (of its master), and the methods below
 function M.start(options)
   options = options or {}

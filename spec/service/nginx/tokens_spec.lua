@@ -50,14 +50,14 @@ describe("several workers", function()
 
   it("get a token with one call", function()
     local tenant = tenants.new "delay=0.3"
-    local server = workers.start { workers = 4, init = tenant:init() }
+    local server = workers.start { workers = 4, spread = true, init = tenant:init() }
     all_list(server:run_all(100, CALL))
     assert.equal(1, tenant:refreshes())
   end)
 
   it("renew a token that is about to expire with one call", function()
     local tenant = tenants.new "delay=0.3;life=8"
-    local server = workers.start { workers = 4, init = tenant:init() }
+    local server = workers.start { workers = 4, spread = true, init = tenant:init() }
     all_list(server:run_all(100, CALL))
     os.execute "sleep 4.1"
     all_list(server:run_all(100, CALL))
@@ -66,7 +66,7 @@ describe("several workers", function()
 
   it("renew a token that the service has refused with one call", function()
     local tenant = tenants.new "delay=0.3;scenario=revoke_after%3D20"
-    local server = workers.start { workers = 4, init = tenant:init() }
+    local server = workers.start { workers = 4, spread = true, init = tenant:init() }
     all_list(server:run_all(40, CALL))
     assert.equal(2, tenant:refreshes())
   end)
@@ -174,7 +174,7 @@ describe("a browser that disconnects while a token is renewed for it", function(
 
   it("again and again, loses no refresh token", function()
     local tenant = tenants.new "rotate=once;delay=0.05"
-    local machine = workers.start { workers = 4, init = tenant:init() .. CONTEXT,
+    local machine = workers.start { workers = 4, spread = true, init = tenant:init() .. CONTEXT,
                                     http = "lua_check_client_abort on;" }
     local running = machine:begin_runs(20, renew(10))
     for i = 1, 8 do
