@@ -126,8 +126,11 @@ static int my_unlink(const char *name) {
   return fails_now("unlink") ? -1 : unlink(name);
 }
 
+/* Of files: not the mmap() that fails as an allocation. */
+void *__real_mmap(void *at, size_t len, int protection, int flags, int fd, off_t from);
+
 static void *my_mmap(void *at, size_t len, int protection, int flags, int fd, off_t from) {
-  return fails_now("mmap") ? MAP_FAILED : mmap(at, len, protection, flags, fd, from);
+  return fails_now("mmap") ? MAP_FAILED : __real_mmap(at, len, protection, flags, fd, from);
 }
 
 /* Only a lock fails: a lock that cannot be released keeps others out, as it should. */
