@@ -2,11 +2,11 @@
 local core = require "pcapi.core"
 local sandbox = require "spec.support.sandbox"
 
--- timeout(1) sends SIGINT after so many seconds. Its status is that of the command: 128 and the
--- number of the signal, if that killed it.
-local function interrupted_after(seconds, words)
-  return sandbox.shell(("timeout --preserve-status -s INT %.4f %s bin/pcapi %s"):format(seconds,
-    sandbox.lua, words))
+-- timeout(1) sends SIGINT after so many seconds; without --foreground it would send a second one.
+-- Its status is that of the command: 128 and the number of the signal, if that killed it.
+local function interrupted_after(seconds, words, token)
+  return sandbox.shell(("%s timeout --foreground --preserve-status -s INT %.4f %s %s"):format(
+    token and "PCAPI_TOKEN=" .. token or "", seconds, sandbox.lua, words))
 end
 
 local function lines_in(text)
@@ -24,7 +24,7 @@ end
 local function interrupt(words, first, last, step)
   local counts = { [0] = 0, [1] = 0, [130] = 0 }
   for delay = first, last, step do
-    local result = interrupted_after(delay / 1000, words)
+    local result = interrupted_after(delay / 1000, "bin/pcapi " .. words)
     local shown = ("after %.1f ms: status %d\n%s"):format(delay, result.status, result.err)
     if not is_too_early(result) then
       assert.is_true(result.status == 0 or result.status == 130, shown)
@@ -53,20 +53,19 @@ describe("Ctrl-C", function()
   it("while modules load writes nothing", function()
     local endless = "if jit then jit.off() end " -- compiled loops do not look for an interruption
       .. "package.preload.argparse = function() while true do end end"
-    local result = sandbox.shell(("timeout --preserve-status -s INT 0.3 %s -e '%s' bin/pcapi "
-      .. "non-mfa"):format(sandbox.lua, endless))
+    local result = interrupted_after(0.3, ("-e '%s' bin/pcapi non-mfa"):format(endless))
     assert.same({ 130, "", "" }, { result.status, result.out, result.err })
   end)
 
   it("kills a program that has restored its default action", function()
-    local result = sandbox.shell(("timeout --preserve-status -s INT 0.3 %s -e '%s'"):format(
-      sandbox.lua, 'require("pcapi.core").default_interrupt() while true do end'))
+    local result = interrupted_after(0.3,
+      [[-e 'require("pcapi.core").default_interrupt() while true do end']])
     assert.same({ 130, "" }, { result.status, result.err })
   end)
 
   it("while the command waits ends it with 130 and one line", function()
-    local result = sandbox.shell(("PCAPI_TOKEN=%s timeout --preserve-status -s INT 1 %s bin/pcapi "
-      .. "non-mfa"):format(sandbox.token { scenario = "delay=20" }, sandbox.lua))
+    local result = interrupted_after(2, "bin/pcapi non-mfa",
+      sandbox.token { scenario = "delay=20" })
     assert.same({ 130, "", "pcapi: interrupted; nothing was written\n" },
       { result.status, result.out, result.err })
   end)

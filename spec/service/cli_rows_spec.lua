@@ -181,7 +181,7 @@ describe("Ctrl-C while tenants wait", function()
   it("leaves the rows of those that are done, and says what is missing", function()
     keep("fast", "records=3")
     keep("slow", "records=2; delay=20")
-    local result = sandbox.shell("timeout --preserve-status -s INT 2.5 "
+    local result = sandbox.shell("timeout --foreground --preserve-status -s INT 4 "
       .. command_line("-o", "jsonl"))
     assert.equal(130, result.status)
     assert.same({ fast = 3 }, grouped(records(result.out)))

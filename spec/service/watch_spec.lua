@@ -101,7 +101,7 @@ describe("Ctrl-C during pcapi watch", function()
     local home = begun(STORY .. "\n2026-11-13 service sends delay=20; only=adoption; "
       .. "until=2026-11-14")
     local line = sandbox.command_line({ "watch" }, home:at(SECOND):environment())
-    local result = sandbox.shell("timeout --preserve-status -s INT 1.5 " .. line)
+    local result = sandbox.shell("timeout --foreground --preserve-status -s INT 1.5 " .. line)
     assert.same({ 130, "" }, { result.status, result.out })
     assert.truthy(result.err:find("^pcapi: interrupted; the next run reports what was stored\n$"),
       result.err)
