@@ -51,7 +51,7 @@ local function readable(rows)
       tenant = row.tenant, upn = user(row), event = happened(row), kind = row.event,
       since = row.since and row.since:gsub("T", " "):sub(1, 16), -- without seconds
       application = row.application,
-      nextStep = row.nextStep or row.count and "To see them: pcapi non-mfa",
+      nextStep = row.nextStep or row.count and "To see them: pcapi history show",
     }
   end
   return shown
