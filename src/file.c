@@ -124,10 +124,16 @@ static void advise_owner(const struct site *s, const struct stat *st) {
     advise(s, "Run pcapi as user %lu, or set" TO_OWN, owner);
 }
 
+/* Whether a path is a directory such as /tmp, /etc or /var. */
+static bool is_of_system(const char *path, const struct stat *st) {
+  const bool is_top = path[0] == '/' && !strchr(path + 1, '/');
+  return st->st_mode & S_ISVTX || (is_top && S_ISDIR(st->st_mode) && st->st_mode & OTHERS);
+}
+
 /* Refuses a path that is not the user's own alone. mode: the mode that the remedy suggests. */
 static enum file_code check_private(const struct site *s, const char *path, const struct stat *st,
                                     unsigned mode) {
-  if (st->st_mode & S_ISVTX) { /* such as /tmp: the remedy must not be to change its mode */
+  if (is_of_system(path, st)) { /* the remedy must not be to change its mode */
     advise(s, "Set" TO_OWN);
     return refuse(s, "%s is shared by all users", path);
   }

@@ -129,7 +129,10 @@ describe("a file", function()
     sh("chmod 600 '%s'; chmod 755 '%s'", path "db", directory)
     assert.equal("DIR is open to other users (mode 0755)", refused("file", "Run: chmod 700 "
       .. directory))
-    assert.truthy(refused("file", TO_OWN, "/tmp/pcapi-no.sqlite"):find "is shared by all users")
+    for _, shared in ipairs { "/tmp", "/etc", "/proc", "/" } do
+      local place = shared:gsub("/$", "") .. "/pcapi-no.sqlite"
+      assert.truthy(refused("file", TO_OWN, place):find "is shared by all users")
+    end
   end)
 
   it("is refused if it is a link, or in a folder that is one", function()
