@@ -73,18 +73,22 @@ nginx-demo:
 
 # Runs the specs on every Lua in LUAS, the specs of nginx from outside, the specs of the client in a
 # worker of nginx, and the tests of the C code, side by side. build/test has the totals.
-SUITES := $(LUAS) nginx in-nginx c
+SUITES := $(LUAS) documents nginx in-nginx c
 test: test-needs
 	@rm -rf build/test && mkdir -p build/test
 	@$(MAKE) --no-print-directory -k $(if $(findstring jobserver,$(MAKEFLAGS)),,-j3) \
 	  $(SUITES:%=suite-%); lua5.4 dev/suite sum build/test $(SUITES)
 
-# The specs of code in nginx need to run on one Lua only.
-NGINX_SPECS  := spec/service/nginx
-SPECS_ON_LUA := $(filter-out $(NGINX_SPECS),$(wildcard spec/unit spec/project spec/sandbox spec/service/*))
-SUITE_nginx    = SPECS='$(NGINX_SPECS)' test-lua
-SUITE_in-nginx = test-in-nginx
-SUITE_c        = test-c
+# The specs of code in nginx, and those that run the commands of documents and help, need one Lua.
+NGINX_SPECS    := spec/service/nginx
+DOCUMENT_SPECS := $(addprefix spec/service/,$(addsuffix _spec.lua,cli_examples \
+                  documented_commands manual readme troubleshooting))
+SPECS_ON_LUA   := $(filter-out $(NGINX_SPECS) $(DOCUMENT_SPECS),\
+                  $(wildcard spec/unit spec/project spec/sandbox spec/service/*))
+SUITE_documents = SPECS='$(DOCUMENT_SPECS)' test-lua
+SUITE_nginx     = SPECS='$(NGINX_SPECS)' test-lua
+SUITE_in-nginx  = test-in-nginx
+SUITE_c         = test-c
 suite-%:
 	@lua5.4 dev/suite run build/test $* \
 	  dev/again $(MAKE) --no-print-directory -s $(or $(SUITE_$*),LUA=$* SPECS='$(SPECS_ON_LUA)' test-lua)
