@@ -109,7 +109,7 @@ static bool holds(const char *text) {
   struct buf b;
   buf_init(&b, 1 << 20);
   const bool same = file_read(place, &b, &message) == FILE_DONE && b.len == strlen(text) &&
-                    memcmp(b.data, text, b.len) == 0;
+                    (b.len == 0 || memcmp(b.data, text, b.len) == 0);
   buf_free(&b);
   return same;
 }
