@@ -291,13 +291,16 @@ function M.write(history, path, now, options)
   if not text then
     return nil, err
   end
-  local written, ok, why, remedy = pcall(core.file_publish, directory, name, text)
-  if not written then
-    return fail(("the summary cannot be named %s"):format(name), "Name it summary.json")
-  elseif not ok then
-    return fail("the summary: " .. why, remedy)
-  end
-  return true
+  -- a transaction makes processes replace it one after the other: they use one temporary name
+  return history.store:transaction(function()
+    local written, ok, why, remedy = pcall(core.file_publish, directory, name, text)
+    if not written then
+      return fail(("the summary cannot be named %s"):format(name), "Name it summary.json")
+    elseif not ok then
+      return fail("the summary: " .. why, remedy)
+    end
+    return true
+  end)
 end
 
 return M

@@ -6,6 +6,7 @@ local history = require "pcapi.history"
 local lists = require "spec.support.history_lists"
 local memory = require "spec.support.history_store"
 local private_folder = require "spec.support.private_folder"
+local sqlite = require "pcapi.sqlite"
 local summary = require "pcapi.history.summary"
 
 local NOW = 1795845600 -- 2026-11-28T06:00:00Z
@@ -336,5 +337,20 @@ describe("the file of a summary", function()
     end }, { __index = opened.store }))
     assert.is_nil((summary.write(broken, place .. "/summary.json", NOW + DAY)))
     assert.equal(before, files.slurp(place .. "/summary.json"))
+  end)
+
+  it("is replaced by one process at a time", function()
+    local publish, other = core.file_publish, nil
+    finally(function() core.file_publish = publish end)
+    core.file_publish = function(...)
+      local db = assert(sqlite.open(path "history.sqlite", { busy_timeout = 0.01, create = false,
+                                                             application_id = 0x50434150 }))
+      other = { db:transaction(function() return true end) }
+      db:close()
+      return publish(...)
+    end
+    assert.is_true(summary.write(opened, place .. "/summary.json", NOW))
+    assert.is_nil(other[1])
+    assert.matches("another process", other[2], 1, true)
   end)
 end)
