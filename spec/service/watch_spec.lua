@@ -272,5 +272,8 @@ describe("an exception, to pcapi watch,", function()
     assert.same({ "new kim" }, events)
     assert.truthy(result.err:find("line 1: kim@fabrikam.example is another user now, who has no "
       .. "exception", 1, true), result.err)
+    local stored = files.slurp(home.history)
+    assert.is_nil(stored:find("is another user", 1, true)) -- forget could not erase that
+    assert.equal("", home:run(SECOND).err)
   end)
 end)

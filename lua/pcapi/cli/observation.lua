@@ -1,6 +1,7 @@
 --- Asks the three lists of a tenant, and records them in the history.
 -- @module pcapi.cli.observation
 local claims = require "pcapi.auth.claims"
+local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local identity = require "pcapi.history.identity"
 local news = require "pcapi.history.news"
@@ -71,7 +72,12 @@ local function is_stopped(err)
 end
 
 local function add(warnings, key, text, is_common)
-  warnings[#warnings + 1] = { key = (key:gsub("%c", " ")), text = text, is_common = is_common }
+  warnings[#warnings + 1] = { key = key, text = text, is_common = is_common }
+end
+
+-- The history stores keys, and such a text may name a user, who can be forgotten.
+local function key_of(text)
+  return core.base64url(core.sha256(text))
 end
 
 -- Warnings of the run; those with `is_common` do not depend on the tenant.
@@ -96,10 +102,10 @@ local function warnings_of(round, summary, users, facts)
       .. "before the service refuses it")
   end
   for _, text in ipairs(summary.warnings) do
-    add(warnings, text, text)
+    add(warnings, key_of(text), text)
   end
   for _, text in ipairs(round.exceptions and round.exceptions:warnings(round.now) or {}) do
-    add(warnings, text, "exceptions: " .. text, true)
+    add(warnings, key_of(text), "exceptions: " .. text, true)
   end
   return warnings
 end
