@@ -126,7 +126,7 @@ static void advise_owner(const struct site *s, const struct stat *st) {
 
 /* Whether a path is a directory such as /tmp, /etc or /var. */
 static bool is_of_system(const char *path, const struct stat *st) {
-  const bool is_top = path[0] == '/' && !strchr(path + 1, '/');
+  const bool is_top = strrchr(path, '/') == path;
   return st->st_mode & S_ISVTX || (is_top && S_ISDIR(st->st_mode) && st->st_mode & OTHERS);
 }
 
