@@ -17,7 +17,7 @@ REDIRECT := $(OUT)/$(ABI)/pcapi/redirect.so
 SQLITE   := $(OUT)/$(ABI)/pcapi/sqlite.so
 SOURCES  := $(sort $(wildcard src/*.c))
 HEADERS  := $(wildcard src/*.h)
-LIBS     := -lcurl -lssl -lcrypto -lz
+LIBS     := -lcurl -lssl -lcrypto -lz -lm
 REDIRECT_SOURCES := $(sort $(wildcard src/redirect/*.c))
 SQLITE_SOURCES := $(sort $(wildcard src/sqlite/*.c)) src/buf.c src/file.c
 SQLITE_HEADERS := $(wildcard src/sqlite/*.h)
@@ -144,15 +144,22 @@ $(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=fdopendir,-
 
 $(OUT)/spec/sqlite_test: WRAP += -Wl,--wrap=statfs
 
-$(OUT)/spec/%_test: spec/c/%_test.c spec/c/fail_alloc.c spec/c/fail_alloc.h spec/c/check.h \
-                    $(SOURCES) $(HEADERS)
+# The tests share the objects of our code; --wrap works when they are linked.
+$(OUT)/object/%.o: src/%.c $(HEADERS) $(SQLITE_HEADERS)
 	@mkdir -p $(@D)
-	$(COMPILE) -Ispec/c $< spec/c/fail_alloc.c $(SOURCES) -o $@ $(WRAP) $(LIBS) -llua5.4
+	$(COMPILE) -c $< -o $@
 
-$(OUT)/spec/sqlite_test: spec/c/sqlite_test.c spec/c/fail_alloc.c spec/c/fail_alloc.h spec/c/check.h \
-                    $(SQLITE_SOURCES) $(HEADERS) $(SQLITE_HEADERS)
+OBJECTS        := $(SOURCES:src/%.c=$(OUT)/object/%.o)
+SQLITE_OBJECTS := $(SQLITE_SOURCES:src/%.c=$(OUT)/object/%.o)
+TEST_FILES     := spec/c/fail_alloc.c spec/c/fail_alloc.h spec/c/check.h
+
+$(OUT)/spec/%_test: spec/c/%_test.c $(TEST_FILES) $(OBJECTS)
 	@mkdir -p $(@D)
-	$(COMPILE) -Ispec/c $< spec/c/fail_alloc.c $(SQLITE_SOURCES) -o $@ $(WRAP) -lsqlite3 -lcurl -llua5.4
+	$(COMPILE) -Ispec/c $< spec/c/fail_alloc.c $(OBJECTS) -o $@ $(WRAP) $(LIBS) -llua5.4
+
+$(OUT)/spec/sqlite_test: spec/c/sqlite_test.c $(TEST_FILES) $(SQLITE_OBJECTS)
+	@mkdir -p $(@D)
+	$(COMPILE) -Ispec/c $< spec/c/fail_alloc.c $(SQLITE_OBJECTS) -o $@ $(WRAP) -lsqlite3 -lcurl -llua5.4
 
 test-c: $(C_TESTS)
 	@sandbox/run sh -ec 'for test in $(C_TESTS); do $(RUN) $$test; done'
