@@ -183,9 +183,10 @@ static enum database_code configure(struct database *d) {
 static enum database_code check_identity(struct database *d, int32_t id, bool *empty) {
   int64_t found = 0;
   int64_t objects = 0;
-  enum database_code code = ask_number(d, "PRAGMA application_id", &found);
+  /* in this order: another process that makes the database sets the id before it makes tables */
+  enum database_code code = ask_number(d, "SELECT count(*) FROM sqlite_schema", &objects);
   if (code == DATABASE_DONE)
-    code = ask_number(d, "SELECT count(*) FROM sqlite_schema", &objects);
+    code = ask_number(d, "PRAGMA application_id", &found);
   *empty = found == 0 && objects == 0;
   if (code == DATABASE_DONE && found != id && !*empty)
     return say(d, "foreign", "is a database of another program",
