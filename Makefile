@@ -175,14 +175,16 @@ CJSON_SPECS := $(LIBRARY_SPECS) $(addprefix spec/service/,$(addsuffix _spec.lua,
 test-cjson:
 	@PCAPI_JSON=cjson $(MAKE) --no-print-directory SPECS='$(or $(SPECS),$(CJSON_SPECS))' test-lua
 
-# Runs the library's specs under AddressSanitizer and UndefinedBehaviorSanitizer. EVERY=1 makes each
-# allocation of binding_test fail; by default every fifth does.
+# Runs the specs that use our C code under AddressSanitizer and UndefinedBehaviorSanitizer. EVERY=1
+# makes each allocation of binding_test fail; by default every fifth does.
+SANITIZE_SPECS := $(addprefix spec/unit/,auth concurrent core format http service sqlite \
+                  history/store_spec.lua) $(filter-out spec/unit,$(LIBRARY_SPECS))
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 sanitize:
 	@$(MAKE) --no-print-directory OUT=build/sanitize CFLAGS='-O1 -g $(SANITIZE)' \
 	  RUN='env EVERY=$(or $(EVERY),5)' test-c
 	@$(MAKE) --no-print-directory OUT=build/sanitize CFLAGS='-O1 -g $(SANITIZE)' \
-	  RUN='env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)' SPECS='$(or $(SPECS),$(LIBRARY_SPECS))' test-lua
+	  RUN='env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)' SPECS='$(or $(SPECS),$(SANITIZE_SPECS))' test-lua
 
 # Runs the specs that use our C code in their own process under valgrind. The tests of OpenSSL and
 # SQLite with failing allocations are left out: they take minutes there, and the sanitizers run them.
@@ -202,8 +204,8 @@ lint:
 	  bench bench/run bench/nginx/run
 	@for cc in gcc clang; do for lua in lua5.4 luajit; do \
 	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua OUT=build/lint-$$cc || exit 1; done; done
-	clang-tidy --quiet --warnings-as-errors='*' $(sort $(SOURCES) $(REDIRECT_SOURCES) $(SQLITE_SOURCES)) \
-	  -- -std=gnu11 -I$(LUA_INC)
+	@printf '%s\n' $(sort $(SOURCES) $(REDIRECT_SOURCES) $(SQLITE_SOURCES)) | xargs -P2 -I{} \
+	  clang-tidy --quiet --warnings-as-errors='*' {} -- -std=gnu11 -I$(LUA_INC)
 
 # Runs the fuzzers: libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer (spec/fuzz/*.c),
 # and generators in Lua. FUZZERS= selects some of them. SECONDS= is the time of each. COUNT= ends a

@@ -8,7 +8,7 @@ local stores = require "spec.support.history_stores"
 local told = require "pcapi.history.told"
 local world = require "spec.support.history_world"
 
-local MONTHS = tonumber(os.getenv "MONTHS") or 60
+local MONTHS = tonumber(os.getenv "MONTHS") or 20
 local SEED = tonumber(os.getenv "SEED") or os.time() % 1000000 * 1000
 
 local TENANT = "5f0b3c1e-0000-4000-8000-0000000000aa"
