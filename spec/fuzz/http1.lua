@@ -123,8 +123,11 @@ local function is_known(one, curls, http1s)
   elseif curls == "protocol" and bytes:find "^HTTP/1%.[01] 1%d%d"
     and bytes:lower():find "\ncontent%-length:" then
     return true -- libcurl reads the length of an interim response, too
-  elseif curls == "network" and bytes:lower() == ("http/"):sub(1, #bytes) then
+  elseif curls == "network" and (bytes:lower() == ("http/"):sub(1, #bytes)
+    or bytes:lower():find "^http/[%d.]*$") then
     return true -- libcurl waits for the rest of a name that is not in upper case
+  elseif curls:find "^%d+ [\v\f]" then
+    return true -- libcurl leaves these bytes before the reason
   end
 end
 
