@@ -123,11 +123,11 @@ local function is_known(one, curls, http1s)
   elseif curls == "protocol" and bytes:find "^HTTP/1%.[01] 1%d%d"
     and bytes:lower():find "\ncontent%-length:" then
     return true -- libcurl reads the length of an interim response, too
-  elseif curls == "network" and (bytes:lower() == ("http/"):sub(1, #bytes)
-    or bytes:lower():find "^http/[%d.]*$") then
-    return true -- libcurl waits for the rest of a name that is not in upper case
-  elseif curls:find "^%d+ [\v\f]" then
-    return true -- libcurl leaves these bytes before the reason
+  elseif curls == "network" and (bytes:lower() == ("http/1.1"):sub(1, #bytes)
+    or bytes:lower() == "http/1.0") then
+    return true -- libcurl waits for the rest of a line whose name is not in upper case
+  elseif curls:gsub("^(%d+ )[\v\f]+", "%1") == http1s then
+    return true -- http1 drops these bytes before the reason
   end
 end
 
