@@ -223,6 +223,13 @@ static enum file_code open_directory(struct site *s, struct file_place place, st
   return fstat(s->dir, st) == 0 ? FILE_DONE : fail(s, s->directory, "examined", errno);
 }
 
+/* Like open_directory(), but a directory that is missing is a failure. */
+static enum file_code open_existing(struct site *s, struct file_place place, struct stat *st,
+                                    struct file_message *message) {
+  const enum file_code code = open_directory(s, place, st, message);
+  return code == FILE_ABSENT ? fail(s, s->directory, "opened", ENOENT) : code;
+}
+
 /* Opens the directory and checks that it is private. The caller calls close_site() in any case. */
 static enum file_code open_site(struct site *s, struct file_place place,
                                 struct file_message *message) {
@@ -457,9 +464,7 @@ enum file_code file_publish_text(struct file_place place, const char *text, size
                                  struct file_message *message) {
   struct site s;
   struct stat st;
-  enum file_code code = open_directory(&s, place, &st, message);
-  if (code == FILE_ABSENT)
-    code = fail(&s, s.directory, "opened", ENOENT);
+  enum file_code code = open_existing(&s, place, &st, message);
   s.is_published = true;
   s.group = st.st_gid;
   if (code == FILE_DONE)
@@ -544,9 +549,7 @@ enum file_code file_begin(struct file_place place, struct file_message *message)
   struct stat st;
   char name[NAME_MAX + 1];
   file_name_new(place, name);
-  enum file_code code = open_directory(&s, place, &st, message);
-  if (code == FILE_ABSENT)
-    code = fail(&s, s.directory, "opened", ENOENT);
+  enum file_code code = open_existing(&s, place, &st, message);
   if (code == FILE_DONE)
     code = check_unshared(&s, &st);
   if (code == FILE_DONE)
@@ -576,9 +579,7 @@ enum file_code file_publish(struct file_place place, struct file_message *messag
   struct stat st;
   char name[NAME_MAX + 1];
   file_name_new(place, name);
-  enum file_code code = open_directory(&s, place, &st, message);
-  if (code == FILE_ABSENT)
-    code = fail(&s, s.directory, "opened", ENOENT);
+  enum file_code code = open_existing(&s, place, &st, message);
   const int error = code == FILE_DONE ? sync_name(&s, name) : 0;
   if (error)
     code = fail(&s, s.path, "synced to the disk", error);
