@@ -175,6 +175,7 @@ build = {
     ["pcapi.concurrent.run"] = "lua/pcapi/concurrent/run.lua",
     ["pcapi.concurrent.scheduler"] = "lua/pcapi/concurrent/scheduler.lua",
     ["pcapi.concurrent.tasks"] = "lua/pcapi/concurrent/tasks.lua",
+    ["pcapi.copy"] = "lua/pcapi/copy.lua",
     ["pcapi.defaults"] = "lua/pcapi/defaults.lua",
     ["pcapi.error"] = "lua/pcapi/error.lua",
     ["pcapi.format"] = "lua/pcapi/format/init.lua",

@@ -3,6 +3,7 @@
 -- @classmod pcapi.auth.account
 local claims = require "pcapi.auth.claims"
 local contexts = require "pcapi.auth.context"
+local copy = require "pcapi.copy"
 local credential = require "pcapi.auth.credential"
 local defaults = require "pcapi.defaults"
 local endpoints = require "pcapi.auth.endpoints"
@@ -148,11 +149,7 @@ local function context_of(given, timeout)
   if given and given.deadline then
     return given
   end
-  local options = { timeout = timeout }
-  for name, value in pairs(given or {}) do
-    options[name] = value
-  end
-  return contexts.new(options, 3)
+  return contexts.new(copy.with({ timeout = timeout }, given), 3)
 end
 
 -- Finds out before the user signs in whether the tokens can be requested and stored.

@@ -1,5 +1,6 @@
 --- Makes the functions `encode` and `open` of a format from the steps that produce its text.
 -- @module pcapi.format.writer
+local copy = require "pcapi.copy"
 local core = require "pcapi.core"
 
 local concat = table.concat
@@ -78,10 +79,7 @@ end
 
 -- A copy, so that what the caller changes later has no effect on an open writer.
 local function own(options)
-  local all = {}
-  for name, value in pairs(options or {}) do
-    all[name] = value
-  end
+  local all = copy.with(options)
   all.columns = {}
   for i, field in ipairs(options and options.columns or {}) do
     all.columns[i] = field

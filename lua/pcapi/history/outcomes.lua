@@ -35,6 +35,7 @@
 -- be beyond the end of a cut list), and `exception` (see `pcapi.history.exceptions`). All times
 -- are UTC epoch seconds.
 -- @module pcapi.history.outcomes
+local copy = require "pcapi.copy"
 local coverage = require "pcapi.history.coverage"
 
 local M = {}
@@ -51,24 +52,13 @@ function M.is_closed(finding)
   return finding.closed ~= nil
 end
 
-local function changed(finding, fields)
-  local copy = {}
-  for name, value in pairs(finding) do
-    copy[name] = value
-  end
-  for name, value in pairs(fields) do
-    copy[name] = value
-  end
-  return copy
-end
-
 local function opened(episode, last_at, at)
   return { episode = episode, state = "open", first_at = last_at or at, last_at = last_at or at,
            is_exact = last_at ~= nil, times = 1, opened = at, seen = at, is_visible = true }
 end
 
 local function reopened(finding, fields)
-  local now = changed(finding, fields)
+  local now = copy.with(finding, fields)
   now.state, now.mfa_at, now.closed = "open", nil, nil
   return now
 end
@@ -130,7 +120,7 @@ local function heal(finding, evidence, events)
   local since, is_refuted = proof(finding, evidence)
   if finding.state == "open" and since then
     events[#events + 1] = "healing"
-    return changed(finding, { state = "healing", mfa_at = since })
+    return copy.with(finding, { state = "healing", mfa_at = since })
   elseif finding.state == "healing" and is_refuted then
     events[#events + 1] = "again"
     return reopened(finding, {})
@@ -141,13 +131,13 @@ end
 -- An open or healing finding that is in the list.
 local function seen_again(was, last_at, at, events)
   if not last_at then
-    return changed(was, { is_exact = false, seen = at, is_visible = true })
+    return copy.with(was, { is_exact = false, seen = at, is_visible = true })
   elseif last_at > was.last_at then
     events[#events + 1] = "again"
     return reopened(was, { last_at = last_at, is_exact = true, times = was.times + 1, seen = at,
                            is_visible = true })
   end
-  local now = changed(was, { seen = at, is_visible = true })
+  local now = copy.with(was, { seen = at, is_visible = true })
   if not was.is_exact then -- now it is known
     now.last_at, now.is_exact = last_at, true
     now.first_at = math.min(now.first_at, last_at)
@@ -205,17 +195,17 @@ function M.absent(was, run, evidence)
     if not was.is_visible then
       return was, {}
     end
-    return changed(was, { is_visible = false }), { "not_visible" }
+    return copy.with(was, { is_visible = false }), { "not_visible" }
   elseif latest >= run.at - WINDOW + SLACK and was.is_exact then
-    return changed(was, { state = "lost", closed = run.at }), { "lost" }
+    return copy.with(was, { state = "lost", closed = run.at }), { "lost" }
   elseif latest >= run.at - WINDOW then
     return was, {}
   end
   local since = proof(was, evidence(was))
   if since then
-    return changed(was, { state = "fixed", closed = run.at, mfa_at = since }), { "fixed" }
+    return copy.with(was, { state = "fixed", closed = run.at, mfa_at = since }), { "fixed" }
   end
-  local now = changed(was, { state = "quiet", closed = run.at })
+  local now = copy.with(was, { state = "quiet", closed = run.at })
   now.mfa_at = nil
   return now, { "quiet" }
 end
@@ -225,7 +215,7 @@ end
 -- @tparam table finding of the objectId, open or healing
 -- @treturn table the second one, which now reaches back as far as the first
 function M.join(old, finding)
-  return changed(finding, {
+  return copy.with(finding, {
     first_at = math.min(old.first_at, finding.first_at),
     last_at = math.max(old.last_at, finding.last_at),
     is_exact = old.is_exact and finding.is_exact, times = old.times + finding.times - 1,

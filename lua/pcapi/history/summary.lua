@@ -29,6 +29,7 @@
 -- that this morning's run found is news until the next morning's, also if a morning was missed; and
 -- with one an hour, what the last 20 to 21 hours brought.
 -- @module pcapi.history.summary
+local copy = require "pcapi.copy"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local explanation = require "pcapi.history.explanation"
@@ -215,10 +216,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
 function M.text(history, now, options)
-  local store, explained = history.store, {}
-  for name, value in pairs(options or {}) do
-    explained[name] = value
-  end
+  local store, explained = history.store, copy.with(options)
   return store:read(function()
     local room, tenants = { bytes = M.MOST_BYTES, people = 0, more = 0 }, {}
     explained.adoption = store:application_names()

@@ -12,6 +12,8 @@
 -- was last told of each warning that lasts, by key). Times are UTC epoch seconds; ids of events
 -- grow within a store.
 -- @module pcapi.history.told
+local copy = require "pcapi.copy"
+
 local M = {}
 
 local DAY = 24 * 60 * 60
@@ -44,17 +46,6 @@ end
 function M.reader(store, tenant, name, now)
   return store:reader(tenant, name)
     or M.new_reader(name, store:newest_event(tenant), #store:readers(tenant) == 0, now)
-end
-
-local function copy_of(reader, fields)
-  local copy = {}
-  for name, value in pairs(reader) do
-    copy[name] = value
-  end
-  for name, value in pairs(fields) do
-    copy[name] = value
-  end
-  return copy
 end
 
 -- Sorts events into those that are told now, and those that may have been told.
@@ -134,7 +125,7 @@ end
 -- @tparam table plan from @{plan}
 -- @treturn table
 function M.claim(reader, plan)
-  return copy_of(reader, {
+  return copy.with(reader, {
     claimed = plan.last, reminding = #plan.reminders > 0 and plan.now or reader.reminding,
   })
 end
@@ -144,7 +135,7 @@ end
 -- @tparam table plan from @{plan}
 -- @treturn table
 function M.done(reader, plan)
-  local told = copy_of(reader, { told = reader.claimed, reminded = reader.reminding
+  local told = copy.with(reader, { told = reader.claimed, reminded = reader.reminding
     or reader.reminded, is_late = false })
   told.claimed, told.reminding, told.warned = nil, nil, plan.warned
   return told
