@@ -11,7 +11,7 @@ local function day(text)
   return text and text:sub(1, 10)
 end
 
--- What happened, for people: texts, or functions of a row.
+-- The words for an event, for people: texts, or functions of a row.
 local HAPPENED = {
   new = function(row)
     return row.knownAs and "new; another user had this name" or "new"
@@ -70,7 +70,7 @@ local function view_of(is_many)
   }
 end
 
--- What may have been reported before, and the rest.
+-- Splits the rows into those that may have been reported before, and the rest.
 local function split(rows)
   local repeated, fresh = {}, {}
   for _, row in ipairs(rows) do

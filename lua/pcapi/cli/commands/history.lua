@@ -68,7 +68,7 @@ local M = {
       fields = history_rows.FIELDS,
       examples = {
         { "Whom to care about", "pcapi history show" },
-        { "What became of all of the last month, for a spreadsheet",
+        { "All findings of the last month, for a spreadsheet",
           "pcapi history show --state all --since 30d --output csv" },
       },
     },
@@ -85,7 +85,7 @@ local M = {
       fields = with_evidence(),
       examples = {
         { "A line of JSON for each finding", "pcapi history export >findings.jsonl" },
-        { "What an auditor asks for", "pcapi history export --output csv >findings.csv" },
+        { "All findings, for an auditor", "pcapi history export --output csv >findings.csv" },
       },
     },
     {

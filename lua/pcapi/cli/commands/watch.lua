@@ -18,7 +18,7 @@ local OWN = {
   { "-o", "--output", value = "FORMAT", about = "Output format", choices = formats.names(),
     default = "table" },
   { "--reader", value = "NAME", check = reader_name, default = "watch",
-    about = "Who reads the output; each reader is told each change once" },
+    about = "Name of the reader; each reader is told each change once" },
   { "--dry-run", about = "Ask and report, but store nothing" },
   { "--baseline", about = "Store all, report nothing, and count all as reported" },
   { "--fail-on", value = "WHAT", choices = { "new", "open" },
