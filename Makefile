@@ -11,6 +11,10 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
 # one .so per ABI; LuaJIT uses that of Lua 5.1
 ABI      := $(subst luajit,5.1,$(LUA:lua5%=5%))
 LUA_INC  ?= $(firstword $(wildcard /usr/include/lua$(ABI)) /usr/include/luajit-2.1)
+# epoll, or what macOS and the BSDs have: poll() and the like, see src/platform.h
+SYSTEM   := $(shell uname -s)
+EVENTS   ?= $(if $(filter Linux,$(SYSTEM)),epoll,poll)
+$(if $(filter-out epoll poll,$(EVENTS)),$(error EVENTS is epoll or poll, not $(EVENTS)))
 OUT      ?= build
 CORE     := $(OUT)/$(ABI)/pcapi/core.so
 REDIRECT := $(OUT)/$(ABI)/pcapi/redirect.so
@@ -18,10 +22,14 @@ SQLITE   := $(OUT)/$(ABI)/pcapi/sqlite.so
 SOURCES  := $(sort $(wildcard src/*.c))
 HEADERS  := $(wildcard src/*.h)
 LIBS     := -lcurl -lssl -lcrypto -lz -lm
-REDIRECT_SOURCES := $(sort $(wildcard src/redirect/*.c))
-SQLITE_SOURCES := $(sort $(wildcard src/sqlite/*.c)) src/buf.c src/file.c
+REDIRECT_SOURCES := $(sort $(wildcard src/redirect/*.c)) src/platform.c
+SQLITE_SOURCES := $(sort $(wildcard src/sqlite/*.c)) src/buf.c src/file.c src/platform.c
 SQLITE_HEADERS := $(wildcard src/sqlite/*.h)
-COMPILE   = $(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Isrc -I$(LUA_INC)
+COMPILE   = $(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Isrc -I$(LUA_INC) \
+            $(if $(filter poll,$(EVENTS)),-DPCAPI_PORTABLE)
+# a module finds Lua's functions in the program that loads it
+SHARED   := -fPIC -fvisibility=hidden \
+            $(if $(filter Darwin,$(SYSTEM)),-bundle -undefined dynamic_lookup,-shared)
 
 export LUA
 export LUA_PATH  := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;
@@ -49,15 +57,15 @@ build: $(CORE) $(REDIRECT) $(SQLITE)
 
 $(CORE): $(SOURCES) $(HEADERS)
 	@mkdir -p $(@D)
-	$(COMPILE) -fPIC -fvisibility=hidden -shared $(SOURCES) -o $@ $(LIBS)
+	$(COMPILE) $(SHARED) $(SOURCES) -o $@ $(LDFLAGS) $(LIBS)
 
-$(REDIRECT): $(REDIRECT_SOURCES) $(wildcard src/redirect/*.h) src/binding.h src/compat.h
+$(REDIRECT): $(REDIRECT_SOURCES) $(wildcard src/redirect/*.h) src/binding.h src/compat.h src/platform.h
 	@mkdir -p $(@D)
-	$(COMPILE) -fPIC -fvisibility=hidden -shared $(REDIRECT_SOURCES) -o $@ -lmicrohttpd
+	$(COMPILE) $(SHARED) $(REDIRECT_SOURCES) -o $@ $(LDFLAGS) -lmicrohttpd
 
 $(SQLITE): $(SQLITE_SOURCES) $(HEADERS) $(SQLITE_HEADERS)
 	@mkdir -p $(@D)
-	$(COMPILE) -fPIC -fvisibility=hidden -shared $(SQLITE_SOURCES) -o $@ -lsqlite3
+	$(COMPILE) $(SHARED) $(SQLITE_SOURCES) -o $@ $(LDFLAGS) -lsqlite3
 
 demo:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
@@ -134,8 +142,8 @@ test-page: page-needs
 screenshot: page-needs
 	@sandbox/run dev/node spec/browser/screenshot.mjs docs/nginx-page.png
 
-C_TESTS := $(patsubst %,$(OUT)/spec/%_test,buf budget reader filter rows crypto certificate \
-                inflate head headers sockets file failure pool http binding sqlite)
+C_TESTS := $(patsubst %,$(OUT)/spec/%_test,buf budget reader filter rows crypto certificate platform \
+                inflate head headers events sockets file failure pool http binding sqlite)
 WRAP    := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap,--wrap=mremap
 $(OUT)/spec/file_test: WRAP += -Wl,--wrap=chmod,--wrap=fchmod,--wrap=fdopendir,--wrap=flock \
   -Wl,--wrap=fstat,--wrap=fstatat,--wrap=fsync,--wrap=linkat,--wrap=mkdir,--wrap=open \
@@ -218,7 +226,7 @@ FUZZ_OUT   := build/fuzz/bin
 FUZZ_LUA   := build/fuzz/lua/curl_url.so build/fuzz/lua/json_texts.so
 FUZZ_COMPILE = clang -std=gnu11 -O1 -g $(WARNINGS) -fno-omit-frame-pointer \
   -fno-sanitize-recover=undefined -DREADER_BATCH=16 -Isrc -Ispec/fuzz -I/usr/include/lua5.4
-FUZZ_OBJECTS := $(patsubst src/%.c,build/fuzz/object/%.o,$(SOURCES) $(REDIRECT_SOURCES))
+FUZZ_OBJECTS := $(sort $(patsubst src/%.c,build/fuzz/object/%.o,$(SOURCES) $(REDIRECT_SOURCES)))
 
 build/fuzz/object/%.o: src/%.c $(HEADERS) $(wildcard src/redirect/*.h)
 	@mkdir -p $(@D)

@@ -15,9 +15,9 @@ description = {
   license = "MIT",
   labels = { "http", "security", "microsoft" },
 }
-supported_platforms = { "linux" } -- epoll
+supported_platforms = { "linux", "macosx", "bsd" } -- see docs/portability.md
 dependencies = {
-  "lua >= 5.1, < 5.5",
+  "lua >= 5.1, < 5.6",
   "lua-cjson >= 2.1.0",
   "argparse >= 0.7.1",
 }
@@ -40,6 +40,8 @@ build = {
         "src/buf.c",
         "src/certificate.c",
         "src/crypto.c",
+        "src/events_epoll.c",
+        "src/events_poll.c",
         "src/failure.c",
         "src/file.c",
         "src/filter.c",
@@ -64,6 +66,7 @@ build = {
         "src/multi.c",
         "src/options.c",
         "src/pcapi_core.c",
+        "src/platform.c",
         "src/pool.c",
         "src/reader.c",
         "src/rows.c",
@@ -74,6 +77,7 @@ build = {
     },
     ["pcapi.redirect"] = {
       sources = {
+        "src/platform.c",
         "src/redirect/listener.c",
         "src/redirect/redirect.c",
       },
@@ -84,6 +88,7 @@ build = {
       sources = {
         "src/buf.c",
         "src/file.c",
+        "src/platform.c",
         "src/sqlite/database.c",
         "src/sqlite/file_system.c",
         "src/sqlite/sqlite.c",

@@ -1,7 +1,5 @@
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* mremap */
-#endif
 #include "buf.h"
+#include "platform.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,7 +26,7 @@ static char *resize(struct buf *b, size_t cap) {
   if (!has_mapping(b, cap))
     return realloc(b->data, cap);
   char *data = has_mapping(b, b->cap)
-                   ? mremap(b->data, b->cap, cap, MREMAP_MAYMOVE)
+                   ? platform_remap(b->data, b->cap, cap)
                    : mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED)
     return NULL;

@@ -1,8 +1,8 @@
 #include "crypto.h"
+#include "platform.h"
 
 #include <string.h>
 #include <time.h>
-#include <sys/random.h>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -16,14 +16,14 @@
 #error "pcapi needs OpenSSL 3.0 or later"
 #endif
 
-#define KEY_BITS_MIN 2048  /* RFC 7518 §3.3 and §3.5 */
-#define GETENTROPY_MAX 256 /* bytes of one call */
+#define KEY_BITS_MIN 2048 /* RFC 7518 §3.3 and §3.5 */
+#define RANDOM_MAX 256    /* bytes of one call */
 
 bool crypto_random(void *bytes, size_t n) {
   unsigned char *p = bytes;
   for (size_t part; n > 0; p += part, n -= part) {
-    part = n < GETENTROPY_MAX ? n : GETENTROPY_MAX;
-    if (getentropy(p, part) != 0)
+    part = n < RANDOM_MAX ? n : RANDOM_MAX;
+    if (!platform_random(p, part))
       return false;
   }
   return true;

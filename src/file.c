@@ -1,4 +1,5 @@
 #include "file.h"
+#include "platform.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -241,7 +242,7 @@ static enum file_code open_site(struct site *s, struct file_place place,
 /* Syncs an open directory. EINVAL comes from a file system that does not support it, and does not
  * need it. */
 static bool sync_open(int dir) {
-  return fsync(dir) == 0 || errno == EINVAL;
+  return platform_sync(dir) == 0 || errno == EINVAL;
 }
 
 /* Opens the directory above path. Leaves path unchanged. */
@@ -405,10 +406,10 @@ static enum file_code write_new(const struct site *s, const char *name, const ch
   if (fd < 0)
     return fail(s, s->path, "written", errno);
   const char *failed = !set_access(s, fd) || !write_all(fd, text, len) ? "written"
-                       : fsync(fd) != 0                                ? "synced to the disk"
+                       : platform_sync(fd) != 0                        ? "synced to the disk"
                                                                        : NULL;
   const int error = errno;
-  close(fd); /* after fsync() its result adds nothing */
+  close(fd); /* after that its result adds nothing */
   return failed ? fail(s, s->path, failed, error) : FILE_DONE;
 }
 
@@ -488,7 +489,7 @@ int file_state(const char *path, struct file_state *state) {
   snprintf(state->id, sizeof state->id, "%llu:%llu", (unsigned long long)st.st_dev,
            (unsigned long long)st.st_ino);
   snprintf(state->stamp, sizeof state->stamp, "%s:%llu:%lld.%09ld", state->id, state->size,
-           (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec);
+           (long long)st.PLATFORM_MTIM.tv_sec, (long)st.PLATFORM_MTIM.tv_nsec);
   return 0;
 }
 
@@ -569,7 +570,7 @@ static int sync_name(const struct site *s, const char *name) {
   const int fd = openat(s->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return errno;
-  const int error = fsync(fd) == 0 ? 0 : errno;
+  const int error = platform_sync(fd) == 0 ? 0 : errno;
   close(fd);
   return error;
 }

@@ -1,4 +1,5 @@
 #include "lcjson.h"
+#include "platform.h"
 #include "reader.h"
 
 #include <langinfo.h>

@@ -1,10 +1,8 @@
 #include "multi.h"
 
+#include <errno.h>
 #include <time.h>
-#include <unistd.h>
-#include <sys/epoll.h>
 
-#define EVENTS 64        /* taken from epoll at once */
 #define FLOOD_RECORDS 64 /* useless TLS records in a row before the time is checked */
 #define FLOOD_TIME 250   /* ms for which libcurl may read such records */
 
@@ -50,15 +48,12 @@ static int on_socket(CURL *easy, curl_socket_t socket, int what, void *userdata,
   (void)easy;
   struct multi *m = userdata;
   if (what == CURL_POLL_REMOVE) {
-    epoll_ctl(m->epoll, EPOLL_CTL_DEL, socket, NULL); /* may be closed already */
+    events_forget(m->events, socket);
     return 0;
   }
-  struct epoll_event event = {.events = (what & CURL_POLL_IN ? (unsigned)EPOLLIN : 0u) |
-                                        (what & CURL_POLL_OUT ? (unsigned)EPOLLOUT : 0u),
-                              .data = {.fd = socket}};
-  const int first = socket_data ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  if (epoll_ctl(m->epoll, first, socket, &event) != 0 &&
-      epoll_ctl(m->epoll, EPOLL_CTL_ADD + EPOLL_CTL_MOD - first, socket, &event) != 0) {
+  const unsigned wanted =
+      (what & CURL_POLL_IN ? EVENTS_READ : 0u) | (what & CURL_POLL_OUT ? EVENTS_WRITE : 0u);
+  if (!events_watch(m->events, socket, wanted, socket_data != NULL)) {
     m->failed = true;
     return -1;
   }
@@ -83,8 +78,8 @@ static bool set_callbacks(struct multi *m) {
 }
 
 bool multi_open(struct multi *m, bool watched) {
-  *m = (struct multi){.epoll = -1, .timer = -1};
-  if (watched && (m->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
+  *m = (struct multi){.timer = -1};
+  if (watched && (m->events = events_open()) == NULL)
     return false;
   m->handle = curl_multi_init();
   return m->handle && (!watched || set_callbacks(m));
@@ -93,8 +88,8 @@ bool multi_open(struct multi *m, bool watched) {
 void multi_close(struct multi *m) {
   if (m->handle)
     curl_multi_cleanup(m->handle);
-  if (m->epoll >= 0)
-    close(m->epoll);
+  if (m->events)
+    events_close(m->events);
 }
 
 static bool is_timer_due(const struct multi *m) {
@@ -116,7 +111,7 @@ void multi_act(struct multi *m) {
   int active = 0;
   if (m->failed)
     return;
-  if (m->epoll < 0) {
+  if (!m->events) {
     reset_guard(m);
     note_result(m, curl_multi_perform(m->handle, &active));
   } else if (is_timer_due(m)) {
@@ -127,7 +122,7 @@ void multi_act(struct multi *m) {
 /* The function is deprecated because it is slow; called once a second it is not. */
 void multi_check_all(struct multi *m) {
   int active = 0;
-  if (m->failed || m->epoll < 0)
+  if (m->failed || !m->events)
     return;
   reset_guard(m);
 #pragma GCC diagnostic push
@@ -136,25 +131,26 @@ void multi_check_all(struct multi *m) {
 #pragma GCC diagnostic pop
 }
 
-static void handle_event(struct multi *m, const struct epoll_event *event) {
-  const unsigned is = event->events;
-  const int what = (is & EPOLLIN ? CURL_CSELECT_IN : 0) | (is & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-                   (is & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+static void handle_event(struct multi *m, const struct event *event) {
+  const int what = (event->what & EVENTS_READ ? CURL_CSELECT_IN : 0) |
+                   (event->what & EVENTS_WRITE ? CURL_CSELECT_OUT : 0) |
+                   (event->what & EVENTS_FAILED ? CURL_CSELECT_ERR : 0);
   int active = 0;
   if (m->failed)
     return;
   reset_guard(m);
-  note_result(m, curl_multi_socket_action(m->handle, event->data.fd, what, &active));
+  note_result(m, curl_multi_socket_action(m->handle, event->fd, what, &active));
 }
 
 int multi_listen(struct multi *m, int timeout_ms) {
-  struct epoll_event events[EVENTS];
+  struct event events[EVENTS_MAX];
   int ready = 0;
-  if (m->epoll < 0) {
+  if (!m->events) {
     note_result(m, curl_multi_poll(m->handle, NULL, 0, timeout_ms, &ready));
     return ready > 0 ? ready : -1;
   }
-  ready = epoll_wait(m->epoll, events, EVENTS, timeout_ms);
+  ready = events_wait(m->events, events, timeout_ms);
+  m->failed |= ready < 0 && errno != EINTR;
   for (int i = 0; i < ready; i++)
     handle_event(m, &events[i]);
   return ready;

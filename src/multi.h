@@ -1,5 +1,5 @@
 /* Drives one libcurl multi handle: by libcurl's own polling, which is cheaper for a few transfers,
- * or by epoll, for hundreds. Knows libcurl, OpenSSL and epoll; knows neither HTTP nor Lua. */
+ * or by events.h, for hundreds. Knows libcurl and OpenSSL; knows neither HTTP nor Lua. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,20 +7,22 @@
 #include <curl/curl.h>
 #include <openssl/ssl.h>
 
+#include "events.h"
+
 #pragma GCC visibility push(hidden)
 
 struct multi {
   CURLM *handle;
-  int epoll;         /* -1: libcurl polls */
-  long long timer;   /* ms: when libcurl wants to be called; -1: at no time */
-  unsigned records;  /* TLS records read since libcurl was called or passed on bytes */
-  long long entered; /* ms: when that was */
-  bool failed;       /* out of memory: libcurl must not be called any more. 7.88 then divides by the
-                      * size of a table that it does not have, or makes the next transfer wait for
-                      * ever */
+  struct events *events; /* NULL: libcurl polls */
+  long long timer;       /* ms: when libcurl wants to be called; -1: at no time */
+  unsigned records;      /* TLS records read since libcurl was called or passed on bytes */
+  long long entered;     /* ms: when that was */
+  bool failed;           /* out of memory: libcurl must not be called any more. 7.88 then divides by
+                          * the size of a table that it does not have, or makes the next transfer
+                          * wait for ever */
 };
 
-/* Opens a multi handle with default options. watched: by epoll. After a failure the caller still
+/* Opens a multi handle with default options. watched: by events.h. After a failure the caller still
  * calls multi_close(); errno says whether there was no descriptor. */
 bool multi_open(struct multi *m, bool watched);
 

@@ -179,11 +179,8 @@ static struct socket_entry *socket_of(struct pool *p, const struct pool_transfer
 
 /* A server may write to an idle HTTP/1 connection, such as a late 408. libcurl before 8.0 reuses
  * that connection, and takes these bytes for the response to the next request. */
-static bool has_stray_bytes(const struct pool_transfer *t) {
-  if (!t->pool->checks_stray_bytes)
-    return false;
-  const struct socket_entry *socket = socket_of(t->pool, t);
-  return socket && socket->is_http1 && sockets_has_unread(socket);
+static bool has_stray_bytes(const struct pool_transfer *t, const struct socket_entry *socket) {
+  return t->pool->checks_stray_bytes && socket && socket->is_http1 && sockets_has_unread(socket);
 }
 
 /* libcurl calls this each time before it sends a request on a connection. A request is never sent
@@ -194,7 +191,7 @@ static int on_send(void *userdata, char *remote_ip, char *local_ip, int remote_p
   struct pool_transfer *t = userdata;
   t->remote_port = remote_port;
   t->local_port = local_port;
-  t->had_stray_bytes = has_stray_bytes(t);
+  t->had_stray_bytes = has_stray_bytes(t, socket_of(t->pool, t));
   if (t->had_stray_bytes || (t->sent > 0 && (!t->may_repeat || t->has_received)))
     return CURL_PREREQFUNC_ABORT;
   t->sent++;
@@ -271,6 +268,7 @@ struct pool_transfer *pool_next(struct pool *p) {
 void pool_received(struct pool *p, struct pool_transfer *t) {
   t->has_received = true;
   multi_received(&p->multi);
+  sockets_received(&p->sockets, t->local_port, t->remote_port, p->multi.entered);
 }
 
 static bool is_http_1(const struct pool_transfer *t) {
@@ -557,13 +555,15 @@ void pool_wait(struct pool *p, int timeout_ms) {
 }
 
 int pool_descriptor(const struct pool *p) {
-  return p->multi.epoll;
+  return p->multi.events ? events_descriptor(p->multi.events) : -1;
 }
 
 long pool_timeout(const struct pool *p) {
   if (p->done.first || (p->has_paused && p->can_resume))
     return 0;
-  if (p->running.first)
-    return time_left(p, p->next_check);
-  return p->multi.timer < 0 ? -1 : time_left(p, p->multi.timer);
+  const long interval = p->multi.events ? events_interval(p->multi.events) : -1;
+  const long left = p->running.first     ? time_left(p, p->next_check)
+                    : p->multi.timer < 0 ? -1
+                                         : time_left(p, p->multi.timer);
+  return left < 0 || (interval >= 0 && interval < left) ? interval : left;
 }

@@ -27,7 +27,7 @@ struct pool_limits {
   long idle;       /* connections to keep; 0: as many as libcurl chooses */
   long silence_ms; /* see pool_transfer.may_repeat; 0 disables it */
   size_t memory;   /* bytes of all bodies, see pool_claim(); 0: no limit */
-  /* With epoll: only sockets that are ready are handled, and there is a descriptor. Without it
+  /* By events.h: only sockets that are ready are handled, and there is a descriptor. Without it
    * every transfer is checked each time, which costs less for one and too much for hundreds. */
   bool watched;
 };
@@ -128,8 +128,9 @@ void pool_drop_certificate(struct pool_transfer *t);
 CURLcode pool_set_callbacks(struct pool *p, CURL *easy);
 
 /* For another event loop, with a watched pool: a descriptor that is readable when pool_wait(p, 0)
- * has work (-1: the pool is not watched), and the milliseconds until it has work in any case (-1:
- * only the descriptor reports work). */
+ * has work (-1: the pool is not watched), and the milliseconds until it has to be called in any case
+ * (-1: only the descriptor reports work). With poll() the descriptor is never readable, and the time
+ * is short, see events_interval(). */
 int pool_descriptor(const struct pool *p);
 long pool_timeout(const struct pool *p);
 

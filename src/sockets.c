@@ -1,7 +1,8 @@
 #include "sockets.h"
+#include "platform.h"
 
 #include <arpa/inet.h>
-#include <netinet/tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -21,18 +22,6 @@ static bool sockets_reserve(struct sockets *s) {
   return true;
 }
 
-/* False if the descriptor is no longer a socket, or the kernel has no cookies (Linux before 4.6).
- */
-static bool cookie_of(int fd, unsigned long long *cookie) {
-  socklen_t len = sizeof *cookie;
-  return getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &len) == 0;
-}
-
-static bool is_same(const struct socket_entry *socket) {
-  unsigned long long cookie = 0;
-  return cookie_of(socket->fd, &cookie) && cookie == socket->cookie;
-}
-
 /* Returns the entry of a descriptor; NULL if there is none. */
 static struct socket_entry *entry_of(const struct sockets *s, int fd) {
   for (size_t i = 0; i < s->count; i++)
@@ -45,9 +34,11 @@ int sockets_open(struct sockets *s, int family, int type, int protocol, long lon
   if (!sockets_reserve(s))
     return -1;
   struct socket_entry opened = {.opened = now};
-  opened.fd = socket(family, type | SOCK_CLOEXEC, protocol);
-  if (opened.fd < 0 || !cookie_of(opened.fd, &opened.cookie))
-    return opened.fd;
+  opened.fd = platform_socket(family, type, protocol);
+  if (opened.fd < 0)
+    return -1;
+  if (!platform_cookie(opened.fd, &opened.cookie))
+    opened.cookie = 0;
   struct socket_entry *stale = entry_of(s, opened.fd);
   *(stale ? stale : &s->all[s->count++]) = opened;
   return opened.fd;
@@ -78,21 +69,44 @@ static int port_of(int fd, address_of *end) {
   return address.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)&address)->sin_port) : 0;
 }
 
+static bool has_ports(int fd, int local_port, int remote_port) {
+  return port_of(fd, getpeername) == remote_port && port_of(fd, getsockname) == local_port;
+}
+
+/* Whether the descriptor still is the socket of the entry. */
+static bool is_same(const struct socket_entry *socket) {
+  unsigned long long cookie = 0;
+  if (socket->cookie)
+    return platform_cookie(socket->fd, &cookie) && cookie == socket->cookie;
+  return socket->local_port && has_ports(socket->fd, socket->local_port, socket->remote_port);
+}
+
 /* The ports do not change while the socket is connected. */
-static void learn_ports(struct socket_entry *socket) {
-  socket->remote_port = port_of(socket->fd, getpeername);
-  socket->local_port = socket->remote_port ? port_of(socket->fd, getsockname) : 0;
+static bool is_between(struct socket_entry *socket, int local_port, int remote_port) {
+  if (socket->local_port)
+    return socket->local_port == local_port && socket->remote_port == remote_port;
+  if (!has_ports(socket->fd, local_port, remote_port))
+    return false;
+  socket->local_port = local_port;
+  socket->remote_port = remote_port;
+  return true;
 }
 
 struct socket_entry *sockets_find(const struct sockets *s, int local_port, int remote_port) {
   for (size_t i = 0; i < s->count; i++) {
     struct socket_entry *socket = &s->all[i];
-    if (!socket->local_port)
-      learn_ports(socket);
-    if (socket->local_port == local_port && socket->remote_port == remote_port && is_same(socket))
+    if (is_between(socket, local_port, remote_port) && is_same(socket))
       return socket;
   }
   return NULL;
+}
+
+void sockets_received(struct sockets *s, int local_port, int remote_port, long long now) {
+  if (PLATFORM_KNOWS_SILENCE)
+    return;
+  for (size_t i = 0; i < s->count; i++)
+    if (s->all[i].local_port == local_port && s->all[i].remote_port == remote_port)
+      s->all[i].received = now;
 }
 
 bool sockets_has_unread(const struct socket_entry *socket) {
@@ -100,15 +114,13 @@ bool sockets_has_unread(const struct socket_entry *socket) {
   return ioctl(socket->fd, FIONREAD, &unread) == 0 && unread > 0;
 }
 
-/* If the kernel does not report it, the peer counts as silent since the socket was opened. */
+/* If nothing is known, the peer counts as silent since the socket was opened. */
 long long sockets_silence(const struct socket_entry *socket, long long now) {
   const long long age = now - socket->opened;
-  struct tcp_info info;
-  socklen_t len = sizeof info;
-  if (getsockopt(socket->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-      (long long)info.tcpi_last_data_recv < age)
-    return info.tcpi_last_data_recv;
-  return age;
+  const long long known = PLATFORM_KNOWS_SILENCE ? platform_silence(socket->fd)
+                          : socket->received     ? now - socket->received
+                                                 : -1;
+  return known >= 0 && known < age ? known : age;
 }
 
 /* Reading is shut down, which is enough to be found closed. If writing were shut down too,

@@ -129,7 +129,7 @@ static void returns_at_a_signal(bool watched) {
 
 static void supports_another_event_loop(void) {
   struct pool *p = open_pool(false, 0);
-  check(pool_descriptor(p) == -1, "without epoll it has no descriptor");
+  check(pool_descriptor(p) == -1, "without a watch it has no descriptor");
   pool_release(p);
   p = open_pool(true, 0);
   struct pollfd poller = {.fd = pool_descriptor(p), .events = POLLIN};

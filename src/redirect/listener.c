@@ -1,7 +1,9 @@
 #include "listener.h"
+#include "../platform.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -250,8 +252,8 @@ static int bind_loopback(int family, uint16_t port) {
   const struct sockaddr *address =
       family == AF_INET ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
   const int on = 1;
-  const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd >= 0 &&
+  const int fd = platform_socket(family, SOCK_STREAM, 0);
+  if (fd >= 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
       (family == AF_INET ||
        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, (socklen_t)sizeof on) == 0) &&
       bind(fd, address, family == AF_INET ? (socklen_t)sizeof v4 : (socklen_t)sizeof v6) == 0 &&
