@@ -31,7 +31,7 @@ COMPILE   = $(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) -Isrc -I$(LUA_INC) \
 SHARED   := -fPIC -fvisibility=hidden \
             $(if $(filter Darwin,$(SYSTEM)),-bundle -undefined dynamic_lookup,-shared)
 
-export LUA
+export LUA EVENTS
 export LUA_PATH  := $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;
 export LUA_CPATH := $(CURDIR)/$(OUT)/$(ABI)/?.so;;
 export PATH      := $(CURDIR)/bin:$(PATH)
@@ -182,6 +182,18 @@ test-library:
 CJSON_SPECS := $(LIBRARY_SPECS) $(addprefix spec/service/,$(addsuffix _spec.lua,cli cli_tenants hostile))
 test-cjson:
 	@PCAPI_JSON=cjson $(MAKE) --no-print-directory SPECS='$(or $(SPECS),$(CJSON_SPECS))' test-lua
+
+# The library as macOS and the BSDs have it, with poll(), on each Lua that is installed; and the tests
+# of the C that differs. In build/poll.
+POLL_LUAS  := $(shell for lua in lua5.1 lua5.2 lua5.3 lua5.4 luajit; do command -v $$lua; done)
+POLL_SPECS := $(LIBRARY_SPECS) $(addprefix spec/service/,$(addsuffix _spec.lua,connection \
+              cli_tenants examples hostile http2 silence tls))
+POLL_C     := buf crypto platform events sockets file pool http binding
+test-poll:
+	@dev/need lua-luv lua-cqueues
+	@$(MAKE) --no-print-directory -s EVENTS=poll OUT=build/poll C_TESTS='$(POLL_C:%=build/poll/spec/%_test)' test-c
+	@for lua in $(notdir $(POLL_LUAS)); do $(MAKE) --no-print-directory -s EVENTS=poll OUT=build/poll LUA=$$lua \
+	  SPECS='$(or $(SPECS),$(POLL_SPECS))' test-lua || exit 1; done
 
 # Runs the specs that use our C code under AddressSanitizer and UndefinedBehaviorSanitizer. EVERY=1
 # makes each allocation of binding_test fail; by default every fifth does.
@@ -369,4 +381,4 @@ uninstall:
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-cjson test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx soak waiting docs types man install install-nginx uninstall clean
+.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx soak waiting docs types man install install-nginx uninstall clean

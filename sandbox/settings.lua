@@ -161,8 +161,8 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string the error message
 function M.read(text, settings, words)
-  for item in text:gmatch("[^;]+") do
-    item = item:match("^%s*(.-)%s*$")
+  for part in text:gmatch("[^;]+") do
+    local item = part:match("^%s*(.-)%s*$")
     local ok, reason
     if item ~= "" then
       ok, reason = read_item(item, settings, words or M)

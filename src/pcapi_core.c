@@ -3,19 +3,22 @@
 #define _GNU_SOURCE /* dladdr */
 #endif
 #include "binding.h"
+#include "platform.h"
 
 #include <dlfcn.h>
 
 #include <curl/curl.h>
 
-/* Pushes a table with the versions that this library was built with and runs with, and with
- * libcurl's paths to the system's CA certificates (nil: libcurl has none). curl_version() would
+/* Pushes a table with the versions that this library was built with and runs with, with how it
+ * waits for sockets (see events.h), and with libcurl's paths to the system's CA certificates (nil: libcurl has none). curl_version() would
  * also ask OpenLDAP, which loads plugins for that: as long as half of the rest of the start. */
 static void push_build(lua_State *L) {
   const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
   lua_newtable(L);
   lua_pushinteger(L, LUA_VERSION_NUM);
   lua_setfield(L, -2, "lua");
+  lua_pushstring(L, PLATFORM_LINUX ? "epoll" : "poll");
+  lua_setfield(L, -2, "events");
   lua_pushliteral(L, LIBCURL_VERSION);
   lua_setfield(L, -2, "libcurl_headers");
   lua_pushfstring(L, "libcurl/%s %s zlib/%s", built->version,

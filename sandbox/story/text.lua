@@ -147,9 +147,9 @@ end
 -- @treturn[2] string the error message, with the number of the line
 function M.read(text)
   local events, seen, number = {}, {}, 0
-  for line in (text .. "\n"):gmatch("([^\n]*)\n") do
+  for written in (text .. "\n"):gmatch("([^\n]*)\n") do
     number = number + 1
-    line = line:match("^%s*(.-)%s*$")
+    local line = written:match("^%s*(.-)%s*$")
     if line ~= "" and line:sub(1, 1) ~= "#" then
       local event, reason = read_line(line)
       if event and seen[line] then -- its requests would have the same ids

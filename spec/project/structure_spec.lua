@@ -125,7 +125,7 @@ describe("a C file", function()
     ["lreader.h"] = "compat.h reader.h", ["lreader.c"] = "binding.h buf.h lreader.h lrecords.h",
     ["lrows.c"] = "binding.h rows.h", ["lsort.c"] = "binding.h filter.h",
     ["lsys.c"] = "binding.h crypto.h",
-    ["pcapi_core.c"] = "binding.h",
+    ["pcapi_core.c"] = "binding.h platform.h",
     ["listener.h"] = "", ["listener.c"] = "../platform.h listener.h",
     ["redirect.c"] = "../binding.h listener.h",
     ["file_system.h"] = "", ["file_system.c"] = "file_system.h",

@@ -114,8 +114,8 @@ describe("the users without MFA", function()
       assert.is_nil(list)
       assert.equal("protocol", err.kind)
       assert.truthy(tostring(err):find "another host")
-      _, err = users("shape=odata; records=25; page=10; links=" .. links)
-      assert.truthy(tostring(err):find "another host")
+      local _, refused = users("shape=odata; records=25; page=10; links=" .. links)
+      assert.truthy(tostring(refused):find "another host")
     end
   end)
 

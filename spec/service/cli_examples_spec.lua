@@ -20,8 +20,8 @@ end
 local function examples_of(text)
   local found, about = {}, nil
   local part = text:match "\nExamples:\n(.*)$":gsub(" \\\n%s+", " ")
-  for line in part:gmatch "[^\n]+" do
-    line = line:match "^%s*(.-)$"
+  for written in part:gmatch "[^\n]+" do
+    local line = written:match "^%s*(.-)$"
     about = line:match "^# (.*)$" or about
     if not line:find "^#" then
       found[#found + 1] = { line = line, about = about }

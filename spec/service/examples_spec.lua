@@ -280,15 +280,17 @@ describe("a loop that another loop drives", function()
     loop:step(0)
   end)
 
-  -- libcurl may see the end of a stream without an event
+  -- libcurl may see the end of a stream without an event. With poll() the descriptor reports nothing,
+  -- so the loop is due soon
   it("is due within a second while a request is in flight", function()
+    local shortest = core.build.events == "poll" and 0.002 or 0.5
     loop = assert(pcapi.concurrent.new())
     loop:add(listing "delay=15")
     local patience = core.now() + 5
-    while core.now() < patience and (loop:timeout() or 0) < 0.5 do
+    while core.now() < patience and (loop:timeout() or 0) < shortest do
       loop:step(0.05)
     end
-    assert.is_true(loop:timeout() >= 0.5 and loop:timeout() <= 1)
+    assert.is_true(loop:timeout() >= shortest and loop:timeout() <= 1)
     loop:stop()
     loop:step(0)
   end)

@@ -124,9 +124,9 @@ function M.parse(text, now)
     return nil, 1, "the file " .. why
   end
   local self, number = setmetatable({}, Exceptions), 0
-  for line in (lines .. "\n"):gmatch "([^\n]*)\n" do
+  for written in (lines .. "\n"):gmatch "([^\n]*)\n" do
     number = number + 1
-    line = line:match "^%s*(.*)$"
+    local line = written:match "^%s*(.*)$"
     if line ~= "" and line:sub(1, 1) ~= "#" then
       local exception, problem = parse_line(line, now)
       if not exception then

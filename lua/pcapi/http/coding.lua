@@ -15,8 +15,8 @@ end
 -- list may have empty members (RFC 9110 §5.6.1, §8.4).
 local function codings_of(header)
   local codings = {}
-  for coding in header:lower():gmatch "[^,]+" do
-    coding = coding:match "^%s*(.-)%s*$"
+  for member in header:lower():gmatch "[^,]+" do
+    local coding = member:match "^%s*(.-)%s*$"
     if coding ~= "" and coding ~= "identity" then
       codings[#codings + 1] = coding
     end

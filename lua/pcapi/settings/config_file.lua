@@ -170,9 +170,9 @@ function M.parse(text)
   end
   local self, number = new_file(), 0
   local section = self.sections[PROFILE][""]
-  for line in (lines .. "\n"):gmatch "(.-)\n" do
+  for written in (lines .. "\n"):gmatch "(.-)\n" do
     number = number + 1
-    line = line:match "^%s*(.-)%s*$"
+    local line = written:match "^%s*(.-)%s*$"
     local header, problem = header_of(line), nil
     if header then
       section, problem = open_section(self, header, number)

@@ -29,6 +29,11 @@ describe("pcapi.core", function()
     assert.equal(major * 100 + minor, core.build.lua)
   end)
 
+  it("waits for sockets as make was told", function()
+    assert.matches("^e?poll$", core.build.events)
+    assert.equal(os.getenv "EVENTS" or core.build.events, core.build.events)
+  end)
+
   it("shows which libcurl it uses", function()
     assert.matches("^%d+%.%d+%.%d+", core.build.libcurl_headers)
     assert.matches("^libcurl/%d+%.%d+", core.build.libcurl)
