@@ -11,7 +11,8 @@ local PARTNER_CENTER = "https://api.partnercenter.microsoft.com"
 -- @field us_government its own login, the same service
 -- @field china 21Vianet; its own login and service
 M.clouds = {
-  global = { login = "https://login.microsoftonline.com", resource = PARTNER_CENTER },
+  -- in brackets: Lua 5.5 may be built so that the name is a reserved word
+  ["global"] = { login = "https://login.microsoftonline.com", resource = PARTNER_CENTER },
   us_government = { login = "https://login.microsoftonline.us", resource = PARTNER_CENTER },
   china = { login = "https://login.partner.microsoftonline.cn",
             resource = "https://partner.partnercenterapi.microsoftonline.cn" },

@@ -30,7 +30,7 @@ local function add_options(sections, list)
   end
 end
 
-local function global(names)
+local function general(names)
   local list = {}
   for _, name in ipairs(names) do
     for _, option in ipairs(options.GLOBAL) do
@@ -43,7 +43,7 @@ end
 local function add_common(sections, names)
   sections[#sections + 1] = {
     title = "Options of all commands", where = "the rest: pcapi help options",
-    { entries = options.entries(global(names or USUAL)) },
+    { entries = options.entries(general(names or USUAL)) },
   }
 end
 
