@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define BUF_FIRST 1024               /* bytes of the first allocation */
+#define BUF_FIRST 1024                  /* bytes of the first allocation */
 #define BUF_MAPPED ((size_t)128 * 1024) /* see buf.is_mapped */
 
 void buf_init(struct buf *b, size_t max) {

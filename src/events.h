@@ -35,10 +35,10 @@ void events_forget(struct events *e, int fd);
  * it cannot wait for these sockets. */
 int events_wait(struct events *e, struct event ready[EVENTS_MAX], int timeout_ms);
 
-/* For another event loop: a descriptor, and the milliseconds after which it has to look in any case.
- * With epoll the descriptor is readable when a socket is ready, and there is no such time: -1. With
- * poll() it is never readable: the time is short after something has come, and becomes longer while
- * nothing does. */
+/* For another event loop: a descriptor, and the milliseconds after which it has to look in any
+ * case. With epoll the descriptor is readable when a socket is ready, and there is no such time:
+ * -1. With poll() it is never readable: the time is short after something has come, and becomes
+ * longer while nothing does. */
 int events_descriptor(const struct events *e);
 int events_interval(const struct events *e);
 

@@ -1,5 +1,5 @@
-/* What Linux does otherwise than macOS and the BSDs, in one place. PCAPI_PORTABLE (make EVENTS=poll)
- * chooses the other side on Linux too, so that it is compiled and tested there. */
+/* What Linux does otherwise than macOS and the BSDs, in one place. PCAPI_PORTABLE (make
+ * EVENTS=poll) chooses the other side on Linux too, so that it is compiled and tested there. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,9 +14,13 @@
 /* the time of modification in a struct stat, with nanoseconds */
 #ifdef __APPLE__
 #define PLATFORM_MTIM st_mtimespec
-#include <xlocale.h> /* uselocale() */
 #else
 #define PLATFORM_MTIM st_mtim
+#endif
+
+/* uselocale(): elsewhere in <locale.h> */
+#if defined __APPLE__ || defined __FreeBSD__ || defined __DragonFly__
+#include <xlocale.h>
 #endif
 
 #pragma GCC visibility push(hidden)
@@ -42,8 +46,8 @@ bool platform_random(void *bytes, size_t n);
 /* Like fsync(2). On macOS that leaves the bytes in the disk's cache, so another call is used. */
 int platform_sync(int fd);
 
-/* Changes the size of a mapping of mmap(2), which may move. Returns MAP_FAILED, and changes nothing,
- * if there is no memory. */
+/* Changes the size of a mapping of mmap(2), which may move. Returns MAP_FAILED, and changes
+ * nothing, if there is no memory. */
 void *platform_remap(void *block, size_t size, size_t wanted);
 
 #pragma GCC visibility pop

@@ -119,7 +119,8 @@ static void waits(void) {
   check(events_wait(e, ready, 60) == 0 && now_ms() - started >= 59, "it waits without sockets");
   check(events_watch(e, p.ours, EVENTS_READ, false), "a socket is watched");
   started = now_ms();
-  check(events_wait(e, ready, 60) == 0 && now_ms() - started >= 59, "it waits as long as requested");
+  check(events_wait(e, ready, 60) == 0 && now_ms() - started >= 59,
+        "it waits as long as requested");
   close_pair(p);
   started = now_ms();
   while (now_ms() - started < 60)

@@ -21,9 +21,9 @@ static void opens_what_children_do_not_inherit(void) {
   char byte = 0;
   const int fd = platform_socket(AF_INET, SOCK_STREAM, 0);
   check(fd >= 0 && is_closed_on_exec(fd), "child processes do not inherit a socket");
-  check(platform_socket(-1, SOCK_STREAM, 0) == -1, "a socket that the system refuses does not open");
-  check(platform_pipe(fds) && is_closed_on_exec(fds[0]) && is_closed_on_exec(fds[1]),
-        "nor a pipe");
+  check(platform_socket(-1, SOCK_STREAM, 0) == -1,
+        "a socket that the system refuses does not open");
+  check(platform_pipe(fds) && is_closed_on_exec(fds[0]) && is_closed_on_exec(fds[1]), "nor a pipe");
   check(write(fds[1], "x", 1) == 1 && read(fds[0], &byte, 1) == 1 && byte == 'x',
         "through which bytes come");
   close(fd);

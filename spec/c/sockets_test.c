@@ -123,7 +123,8 @@ static void measures_silence(void) {
   sockets_received(&s, port_of(fd), ntohs(server.sin_port), 99000);
   check((sockets_silence(&s.all[0], 100000) == 1000) == !PLATFORM_KNOWS_SILENCE,
         "where the kernel does not tell, the last bytes of a response count");
-  check(sockets_silence(&s.all[0], 1010) <= 10, "but it is never silent for longer than it is open");
+  check(sockets_silence(&s.all[0], 1010) <= 10,
+        "but it is never silent for longer than it is open");
   sockets_close(&s, fd);
   sockets_free(&s);
 }

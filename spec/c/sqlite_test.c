@@ -4,6 +4,7 @@
 #include "check.h"
 #include "compat.h"
 #include "fail_alloc.h"
+#include "sqlite/file_system.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -393,6 +394,19 @@ static void refuses_network_file_systems(void) {
   open_on(-1, NULL);         /* statfs() fails */
 }
 
+/* As macOS and the BSDs name them. */
+static void judges_types(void) {
+  static const char *const unsafe[] = {"nfs", "smbfs", "afpfs", "webdav", "p9fs", "fusefs.sshfs",
+                                       "macfuse"};
+  static const char *const safe[] = {"apfs", "hfs", "zfs", "ufs", "ffs", "tmpfs", "hammer2"};
+  for (size_t i = 0; i < sizeof unsafe / sizeof *unsafe; i++)
+    check(file_system_unsafe_type(unsafe[i], true) != NULL, unsafe[i]);
+  for (size_t i = 0; i < sizeof safe / sizeof *safe; i++)
+    check(!file_system_unsafe_type(safe[i], true), safe[i]);
+  check(strcmp(file_system_unsafe_type("smbfs", false), "SMB") == 0, "a type has a name");
+  check(file_system_unsafe_type("new", false) != NULL, "what is not local is unsafe");
+}
+
 /* The parent has a transaction, in which the child tries everything, and closes what it inherited.
  */
 static const char *const forking =
@@ -453,6 +467,7 @@ int main(void) {
   use_failing_memory();
   replace_calls();
   refuses_network_file_systems();
+  judges_types();
   belongs_to_one_process();
   survives_the_system();
   survives_lack_of_memory();

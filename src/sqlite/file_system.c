@@ -1,6 +1,19 @@
 #include "file_system.h"
 
 #include <stddef.h>
+#include <string.h>
+
+/* A file system of FUSE may be called local, but most of them are not. */
+const char *file_system_unsafe_type(const char *type, bool is_local) {
+  static const char *const remote[][2] = {
+      {"nfs", "NFS"},       {"smb", "SMB"},      {"cifs", "SMB"},  {"afp", "AFP"},
+      {"webdav", "WebDAV"}, {"9p", "9p"},        {"p9fs", "9p"},   {"fuse", "FUSE"},
+      {"macfuse", "FUSE"},  {"osxfuse", "FUSE"}, {"puffs", "FUSE"}};
+  for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
+    if (strncmp(type, remote[i][0], strlen(remote[i][0])) == 0)
+      return remote[i][1];
+  return is_local ? NULL : "another machine's";
+}
 
 #ifdef __linux__
 
@@ -28,6 +41,29 @@ const char *file_system_unsafe(const char *path) {
     if (((unsigned long)st.f_type & 0xffffffff) == unsafe[i].magic)
       return unsafe[i].name;
   return NULL;
+}
+
+#elif defined __APPLE__ || defined __FreeBSD__ || defined __OpenBSD__ || defined __DragonFly__
+
+#include <sys/param.h>
+#include <sys/mount.h>
+
+const char *file_system_unsafe(const char *path) {
+  struct statfs st;
+  if (statfs(path, &st) != 0)
+    return NULL;
+  return file_system_unsafe_type(st.f_fstypename, (st.f_flags & MNT_LOCAL) != 0);
+}
+
+#elif defined __NetBSD__
+
+#include <sys/statvfs.h>
+
+const char *file_system_unsafe(const char *path) {
+  struct statvfs st;
+  if (statvfs(path, &st) != 0)
+    return NULL;
+  return file_system_unsafe_type(st.f_fstypename, (st.f_flag & ST_LOCAL) != 0);
 }
 
 #else
