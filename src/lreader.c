@@ -29,9 +29,10 @@ static void reading_begin(struct reading *g, const char *text, size_t len, size_
 
 /* Makes the collector do the work for the tables of so many bytes of text before they are made, and
  * not while: it would mark them again and again, though all of them are needed. The older Lua cannot
- * do this without a pause for the whole work. */
+ * do this without a pause for the whole work; for Lua 5.5 a step is always a single one, and its
+ * argument a size_t of bytes. */
 static void collect_before(lua_State *L, size_t bytes) {
-#if LUA_VERSION_NUM >= 503
+#if LUA_VERSION_NUM == 503 || LUA_VERSION_NUM == 504
   const int kilobytes = (int)(bytes / 400); /* tables take two and a half times the text */
   if (kilobytes > 16 && lua_gc(L, LUA_GCISRUNNING, 0) == 1) {
     lua_gc(L, LUA_GCSTEP, kilobytes);
