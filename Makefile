@@ -185,15 +185,21 @@ test-cjson:
 
 # The library as macOS and the BSDs have it, with poll(), on each Lua that is installed; and the tests
 # of the C that differs. In build/poll.
-POLL_LUAS  := $(shell for lua in lua5.1 lua5.2 lua5.3 lua5.4 luajit; do command -v $$lua; done)
+POLL       := EVENTS=poll OUT=build/poll
+POLL_LUAS  := $(notdir $(shell for lua in lua5.4 luajit lua5.1 lua5.2 lua5.3; do command -v $$lua; done))
 POLL_SPECS := $(LIBRARY_SPECS) $(addprefix spec/service/,$(addsuffix _spec.lua,connection \
               cli_tenants examples hostile http2 silence tls))
 POLL_C     := buf crypto platform events sockets file pool http binding
-test-poll:
-	@dev/need lua-luv lua-cqueues
-	@$(MAKE) --no-print-directory -s EVENTS=poll OUT=build/poll C_TESTS='$(POLL_C:%=build/poll/spec/%_test)' test-c
-	@for lua in $(notdir $(POLL_LUAS)); do $(MAKE) --no-print-directory -s EVENTS=poll OUT=build/poll LUA=$$lua \
-	  SPECS='$(or $(SPECS),$(POLL_SPECS))' test-lua || exit 1; done
+test-poll: test-needs
+	@for lua in $(POLL_LUAS); do $(MAKE) --no-print-directory -s $(POLL) LUA=$$lua build || exit 1; done
+	@$(MAKE) --no-print-directory -s -k -Otarget $(if $(findstring jobserver,$(MAKEFLAGS)),,-j3) \
+	  $(POLL_LUAS:%=poll-%) poll-c
+
+poll-c:
+	@$(MAKE) --no-print-directory -s $(POLL) C_TESTS='$(POLL_C:%=build/poll/spec/%_test)' test-c
+
+poll-%:
+	@$(MAKE) --no-print-directory -s $(POLL) LUA=$* SPECS='$(or $(SPECS),$(POLL_SPECS))' test-lua
 
 # Runs the specs that use our C code under AddressSanitizer and UndefinedBehaviorSanitizer. EVERY=1
 # makes each allocation of binding_test fail; by default every fifth does.
@@ -222,10 +228,13 @@ lint:
 	luacheck -q lua spec sandbox examples bin/pcapi dev/busted dev/busted-in-nginx \
 	  dev/busted_in_worker.lua dev/busted_output.lua dev/coverage dev/install dev/line_counter.lua dev/suite \
 	  bench bench/run bench/nginx/run
-	@for cc in gcc clang; do for lua in lua5.4 luajit; do \
-	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua OUT=build/lint-$$cc || exit 1; done; done
+	@for cc in gcc clang; do for lua in lua5.4 luajit; do for events in epoll poll; do \
+	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua EVENTS=$$events OUT=build/lint-$$cc build || exit 1; \
+	  done; done; done
 	@printf '%s\n' $(sort $(SOURCES) $(REDIRECT_SOURCES) $(SQLITE_SOURCES)) | xargs -P2 -I{} \
 	  clang-tidy --quiet --warnings-as-errors='*' {} -- -std=gnu11 -I$(LUA_INC)
+	clang-tidy --quiet --warnings-as-errors='*' src/events_poll.c src/platform.c src/sockets.c \
+	  -- -std=gnu11 -DPCAPI_PORTABLE
 
 # Runs the fuzzers: libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer (spec/fuzz/*.c),
 # and generators in Lua. FUZZERS= selects some of them. SECONDS= is the time of each. COUNT= ends a
