@@ -188,8 +188,9 @@ describe("the rockspec", function()
     table.sort(listed)
     assert.same(lines_of "find lua -name '*.lua' | sort", listed)
     assert.same(lines_of "ls src/*.c", rockspec.build.modules["pcapi.core"].sources)
-    assert.same(lines_of "ls src/redirect/*.c", rockspec.build.modules["pcapi.redirect"].sources)
-    assert.same(lines_of "ls src/buf.c src/file.c src/sqlite/*.c",
+    assert.same(lines_of "ls src/platform.c src/redirect/*.c",
+      rockspec.build.modules["pcapi.redirect"].sources)
+    assert.same(lines_of "ls src/buf.c src/file.c src/platform.c src/sqlite/*.c",
       rockspec.build.modules["pcapi.sqlite"].sources)
   end)
 end)

@@ -280,8 +280,8 @@ describe("a loop that another loop drives", function()
     loop:step(0)
   end)
 
-  -- libcurl may see the end of a stream without an event. With poll() the descriptor reports nothing,
-  -- so the loop is due soon
+  -- libcurl may see the end of a stream without an event. With poll() the descriptor reports
+  -- nothing, so the loop is due soon
   it("is due within a second while a request is in flight", function()
     local shortest = core.build.events == "poll" and 0.002 or 0.5
     loop = assert(pcapi.concurrent.new())
