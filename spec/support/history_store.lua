@@ -287,6 +287,25 @@ function Store:received(tenant, from)
   return rows
 end
 
+function Store:count_without_mfa(tenant, from)
+  local count = 0
+  for _, request in pairs(of(self, tenant).requests) do
+    count = count + (request.at >= from and request.mfa == false and 1 or 0)
+  end
+  return count
+end
+
+function Store:adoption(tenant, from)
+  local rows = {}
+  for _, row in pairs(of(self, tenant).adoption) do
+    rows[#rows + 1] = row.day >= from and copy(row) or nil
+  end
+  table.sort(rows, function(a, b)
+    return a.day < b.day or a.day == b.day and a.application < b.application
+  end)
+  return rows
+end
+
 function Store:save_adoption(tenant, row)
   of(self, tenant).adoption[row.day .. "/" .. row.application] = copy(row)
 end
@@ -322,10 +341,10 @@ function Store:first_run(tenant)
   return oldest and oldest.at
 end
 
-function Store:last_run(tenant, limit)
+function Store:last_run(tenant, limit, list)
   local last
   for _, run in ipairs(of(self, tenant).runs) do
-    last = run.at <= limit and run.users ~= "failed" and run or last
+    last = run.at <= limit and (run[list or "users"] or "failed") ~= "failed" and run or last
   end
   return copy(last)
 end

@@ -277,6 +277,39 @@ return {
     assert.is_nil(store:last_run(tenant, 1))
   end,
 
+  ["gives the newest run in which one of the other lists did not fail"] = function(store)
+    local tenant = tenant_in(store)
+    store:add_run(tenant, { at = 1, users = "whole", requests = "cut", adoption = "whole" })
+    store:add_run(tenant, { at = 2, users = "whole", requests = "failed", adoption = "whole" })
+    store:add_run(tenant, { at = 3, users = "failed" })
+    assert.equal(1, store:last_run(tenant, NOW, "requests").at)
+    assert.equal(2, store:last_run(tenant, NOW, "adoption").at)
+    assert.is_nil(store:last_run(tenant_in(store, "u"), NOW, "adoption"))
+  end,
+
+  ["counts the requests without MFA since a time"] = function(store)
+    local tenant, other = tenant_in(store), tenant_in(store, "u")
+    for at, mfa in ipairs { false, true, false, "unknown", false } do
+      store:add_request(tenant, request(at, nil, { mfa = mfa }))
+    end
+    store:add_request(other, request(9, nil))
+    assert.same({ 3, 2, 0 }, { store:count_without_mfa(tenant, 1),
+      store:count_without_mfa(tenant, 2), store:count_without_mfa(tenant, 6) })
+  end,
+
+  ["gives the adoption since a day, by day and application"] = function(store)
+    local tenant, other = tenant_in(store), tenant_in(store, "u")
+    for _, row in ipairs { { DAY, "b", 1 }, { DAY, "a", 2 }, { 0, "a", 3 }, { 2 * DAY, "a", 4 } } do
+      store:save_adoption(tenant, { day = row[1], application = row[2], with_mfa = 1,
+                                    total = row[3] })
+    end
+    store:save_adoption(other, { day = DAY, application = "c", with_mfa = 0, total = 1 })
+    assert.same({ { day = DAY, application = "a", with_mfa = 1, total = 2 },
+                  { day = DAY, application = "b", with_mfa = 1, total = 1 },
+                  { day = 2 * DAY, application = "a", with_mfa = 1, total = 4 } },
+      store:adoption(tenant, DAY))
+  end,
+
   ["gives the episodes that were open at a time or later"] = function(store)
     local tenant, other = tenant_in(store), tenant_in(store, "u")
     local person = person_in(store, tenant)

@@ -29,9 +29,14 @@ function Rows:first_run(tenant)
   return self.db:row("SELECT min(at) AS at FROM run WHERE tenant = ?", tenant.key).at
 end
 
-function Rows:last_run(tenant, limit)
-  local row = self.db:row("SELECT * FROM run WHERE tenant = ? AND at <= ? AND users <> 'failed' "
-    .. "ORDER BY at DESC LIMIT 1", tenant.key, limit)
+local LAST_RUN = {}
+for _, list in ipairs { "users", "requests", "adoption" } do
+  LAST_RUN[list] = ("SELECT * FROM run WHERE tenant = ? AND at <= ? AND %s <> 'failed' "
+    .. "ORDER BY at DESC LIMIT 1"):format(list)
+end
+
+function Rows:last_run(tenant, limit, list)
+  local row = self.db:row(LAST_RUN[list or "users"], tenant.key, limit)
   if row then
     row.tenant = nil
   end

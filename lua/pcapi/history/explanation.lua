@@ -89,6 +89,20 @@ function M.applications(found)
   return filled(names), filled(ids)
 end
 
+--- What share of the requests of the last days is known, by adoption.
+-- @tparam table store see `pcapi.history`
+-- @tparam table tenant
+-- @treturn ?number 0 to 1; nil: unknown
+function M.share(store, tenant)
+  local covered = tenant.coverage
+  if not covered then
+    return nil
+  end
+  -- a day of which the beginning is missing says nothing
+  local from = math.ceil(math.max(covered.from, covered.to - coverage.WINDOW) / DAY) * DAY
+  return coverage.compare(store:received(tenant, from)).share
+end
+
 --- How far the requests of a tenant reach, and what share of them is known: on this rests what the
 -- history says of its users.
 -- @tparam table store see `pcapi.history`
@@ -106,10 +120,7 @@ function M.reach(store, tenant)
     end
   end
   if covered then
-    found.from, found.to = covered.from, covered.to
-    -- a day of which the beginning is missing says nothing
-    local from = math.ceil(math.max(covered.from, covered.to - coverage.WINDOW) / DAY) * DAY
-    found.share = coverage.compare(store:received(tenant, from)).share
+    found.from, found.to, found.share = covered.from, covered.to, M.share(store, tenant)
   end
   return found
 end

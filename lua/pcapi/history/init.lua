@@ -54,12 +54,14 @@
 --   at `from` or later, as `outcomes.applications` takes it; `with_after` is later than `after`.
 -- - `save_adoption(tenant, row)`: `day` (its first second), `application`, `with_mfa`, `total`;
 --   replaces the row of that day. `received(tenant, from)` returns rows of `day`, `application`,
---   `received` (requests), `with_mfa` and `total` (of adoption; nil: none), sorted.
+--   `received` (requests), `with_mfa` and `total` (of adoption; nil: none), sorted; and
+--   `adoption(tenant, from)` those of adoption alone. `count_without_mfa(tenant, from)` counts the
+--   requests without MFA.
 -- - `name_application(id, name)`, and `application_names()`: names by id.
 -- - `bindings(tenant)` and `save_bindings(tenant, bindings)`: upn to id, see `exceptions`.
 -- - `add_run(tenant, row)`: a run as `observe` makes it; one of the same `at` replaces the other.
 --   `runs(tenant)` returns them in their order; `first_run(tenant)` the time of the oldest, and
---   `last_run(tenant, limit)` the newest one until `limit` whose users did not fail (nil: none).
+--   `last_run(tenant, limit, list)` the newest until `limit` whose list (default: users) is there.
 -- - `add_event(tenant, event)` returns an id that is larger than all before it, also of deleted
 --   ones. `newest_event(tenant)` returns the largest, or 0. `events(tenant, after)` returns those
 --   with an id above `after`, in their order, each with its `person`. `events_of(tenant, person)`

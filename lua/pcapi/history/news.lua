@@ -157,7 +157,7 @@ end
 function M.warnings(store, tenant, row, options)
   local warnings = { warning_of_requests(row) }
   local share = row.requests ~= "failed" and row.adoption ~= "failed"
-    and explanation.reach(store, tenant).share
+    and explanation.share(store, tenant)
   if share and share < ENOUGH then
     warnings[#warnings + 1] = { key = "coverage", text = ("%d %% of the requests that adoption "
       .. "counts are known; who uses which application may be incomplete"):format(

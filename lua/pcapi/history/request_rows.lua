@@ -98,6 +98,22 @@ function Rows:received(tenant, from)
   return rows
 end
 
+function Rows:adoption(tenant, from)
+  local rows = {}
+  for row in self.db:rows([[
+    SELECT day, a.id AS application, with_mfa, total
+    FROM adoption JOIN application a USING (application)
+    WHERE tenant = ? AND day >= ? ORDER BY day, a.id]], tenant.key, from) do
+    rows[#rows + 1] = row
+  end
+  return rows
+end
+
+function Rows:count_without_mfa(tenant, from)
+  return self.db:row("SELECT count(*) AS n FROM request WHERE tenant = ? AND at >= ? AND mfa = 0",
+    tenant.key, from).n
+end
+
 function Rows:name_application(id, name)
   number_of(self, "application", text(id))
   self.db:run("UPDATE application SET name = ?2 WHERE id = ?1 AND name IS NOT ?2", text(id),

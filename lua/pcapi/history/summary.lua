@@ -14,7 +14,8 @@
 --   `whole`, `cut` or `failed`), with a `gap` in its requests (`from`, `to`) and when to run again
 --   (`next_run`) if they were cut; its `failure` (`kind`, `since`), if the last run failed;
 --   `new_since`, see below; `counts` of people by `open`, `healing`, `fixed`, `quiet`, `lost`, and
---   of those that are `excepted` and `new`; its `trend` (see `pcapi.history.trend`); `people` and
+--   of those that are `excepted` and `new`; `oldest_open`, since when the one without exception who
+--   has been open for longest is without MFA; its `trend` (see `pcapi.history.trend`); `people` and
 --   `more_people`.
 --
 -- The `people` of a tenant are those with an open or healing finding, then those whose finding was
@@ -33,6 +34,7 @@ local copy = require "pcapi.copy"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local explanation = require "pcapi.history.explanation"
+local figures = require "pcapi.history.figures"
 local identity = require "pcapi.history.identity"
 local json_value = require "pcapi.format.json_value"
 local time = require "pcapi.time"
@@ -40,10 +42,7 @@ local trend = require "pcapi.history.trend"
 
 local M = {}
 
-local HOUR = 60 * 60
-local COMPARED = 20 * HOUR -- a daily job may start earlier, by minutes or by summer time
-local NEVER = 2 ^ 53 -- an id or a time that no event has
-local SHOWN = 30 * 24 * HOUR -- how long a closed finding is shown
+local SHOWN = 30 * 24 * 60 * 60 -- how long a closed finding is shown
 
 --- The version of the file's schema. It grows when a reader of the older one would go wrong.
 M.SCHEMA = 1
@@ -62,30 +61,6 @@ local function encode(value)
   return assert(json_value.compact(value))
 end
 
--- The news of a tenant: for each person the kind of the newest one, and whether it was told (nil:
--- there is no reader). Also the time that it is compared with, if there is one.
-local function news_of(store, tenant)
-  local news, told = {}, nil
-  for _, reader in ipairs(store:readers(tenant)) do
-    told = math.max(told or 0, reader.told)
-  end
-  local compared = tenant.at and store:last_run(tenant, tenant.at - COMPARED)
-  local since = compared and compared.at
-  for _, event in ipairs(store:news(tenant, told or NEVER, since or NEVER)) do
-    news[event.person] = { kind = event.kind }
-    if told then
-      news[event.person].told = event.id <= told
-    end
-  end
-  return news, since
-end
-
--- The news of a person; none of one who need not act.
-local function news_for(found, person)
-  local finding = person.finding
-  return not finding.closed and not finding.exception and found.news[person.id] or nil
-end
-
 local function is_before(a, b)
   local left, right = a.finding, b.finding
   if (left.closed == nil) ~= (right.closed == nil) then
@@ -97,18 +72,13 @@ end
 
 -- The people of a tenant who are shown, in their order, and counts of all.
 local function survey(store, tenant, now)
-  local found = { tenant = tenant, people = {}, counts = { open = 0, healing = 0, fixed = 0,
-                  quiet = 0, lost = 0, excepted = 0, new = 0 } }
-  local counts = found.counts
-  found.news, found.new_since = news_of(store, tenant)
+  local found = figures.begin(store, tenant)
+  found.tenant, found.people = tenant, {}
   for _, person in ipairs(store:people(tenant)) do
     local finding = person.finding
     if finding then
-      counts[finding.state] = counts[finding.state] + 1
-      local is_open, news = finding.closed == nil, news_for(found, person)
-      counts.excepted = counts.excepted + (is_open and finding.exception and 1 or 0)
-      counts.new = counts.new + (news and news.kind ~= "again" and 1 or 0)
-      if is_open or finding.closed > now - SHOWN then
+      figures.add(found, person)
+      if not finding.closed or finding.closed > now - SHOWN then
         found.people[#found.people + 1] = person
       end
     end
@@ -138,7 +108,7 @@ local function exception_of(exception)
 end
 
 local function person_of(store, found, person, options)
-  local finding, news = person.finding, news_for(found, person) or {}
+  local finding, news = person.finding, figures.news_of(found.news, person) or {}
   local explained = explanation.of(store, found.tenant, person, finding, options)
   local first = explained.classes[1] or {}
   return {
@@ -160,6 +130,7 @@ local function tenant_of(store, found, now)
   return {
     id = tenant.id, label = tenant.name, last_run = format(tenant.asked),
     last_success = format(tenant.at), new_since = format(found.new_since), counts = found.counts,
+    oldest_open = format(found.oldest_open),
     lists = row and { users = row.users, requests = row.requests, adoption = row.adoption },
     gap = row and row.gap_from and { from = format(row.gap_from), to = format(row.gap_to) },
     next_run = row and format(row.next_at),

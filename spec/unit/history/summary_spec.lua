@@ -102,6 +102,7 @@ describe("a summary of a history", function()
       id = TENANT, label = "Fabrikam", last_run = "2026-11-28T07:00:00Z",
       last_success = "2026-11-28T06:00:00Z", new_since = "2026-11-27T06:00:00Z",
       lists = { users = "cut", requests = "failed", adoption = "whole" },
+      oldest_open = "2026-11-26T06:00:00Z",
       failure = { kind = "network", since = "2026-11-28T07:00:00Z" }, more_people = 0,
       counts = { open = 1, healing = 0, fixed = 0, quiet = 0, lost = 0, excepted = 0, new = 0 },
     }, tenant)
