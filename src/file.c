@@ -13,7 +13,8 @@
 
 #define DIRECTORY_MODE 0700
 #define FILE_MODE 0600
-#define PUBLISHED_MODE 0640
+#define GROUP_MODE 0640
+#define PUBLIC_MODE 0644
 #define OTHERS 0077 /* mode bits of other users */
 #define SHARED 0022 /* those that let them write */
 #define ENTER 0011  /* those that let them enter a directory */
@@ -28,8 +29,8 @@ struct site {
   const char *name;
   char directory[PATH_MAX];
   char path[PATH_MAX + NAME_MAX + 1]; /* of the file, for messages */
-  bool is_published;                  /* new files are for the group of the directory */
-  gid_t group;                        /* of the directory, if is_published */
+  mode_t published;                   /* mode of a new file for others; 0: it is private */
+  gid_t group;                        /* of the directory, if published */
   struct file_message *message;
 };
 
@@ -108,7 +109,7 @@ static const char *remedy_for(int error) {
 /* Sets the message that path could not be opened, written, …; error is an errno. */
 static enum file_code fail(const struct site *s, const char *path, const char *done, int error) {
   /* in a directory that belongs to the user, the cause is its mode */
-  if (error == EACCES && s->dir >= 0 && !s->is_published)
+  if (error == EACCES && s->dir >= 0 && !s->published)
     advise_mode(s, s->directory, DIRECTORY_MODE);
   else
     advise(s, "%s", remedy_for(error));
@@ -212,7 +213,7 @@ static enum file_code open_directory(struct site *s, struct file_place place, st
                                      struct file_message *message) {
   memset(st, 0, sizeof *st);
   s->dir = -1;
-  s->is_published = false;
+  s->published = 0;
   s->name = place.name;
   s->message = message;
   enum file_code code = set_paths(s, place);
@@ -389,11 +390,11 @@ static bool write_all(int fd, const char *text, size_t len) {
 /* Sets the mode of a new file: a umask may have removed the user's own bits. The group is that of
  * the directory, if this process may set it. */
 static bool set_access(const struct site *s, int fd) {
-  if (!s->is_published)
+  if (!s->published)
     return fchmod(fd, FILE_MODE) == 0;
   if (fchown(fd, (uid_t)-1, s->group) != 0 && errno != EPERM)
     return false;
-  return fchmod(fd, PUBLISHED_MODE) == 0;
+  return fchmod(fd, s->published) == 0;
 }
 
 /* Writes the text to a new file of that name and syncs it to the disk. */
@@ -461,14 +462,14 @@ static enum file_code check_replaceable(const struct site *s) {
   return check_kind(s, &st);
 }
 
-enum file_code file_publish_text(struct file_place place, const char *text, size_t len,
-                                 struct file_message *message) {
+enum file_code file_publish_text(struct file_place place, enum file_readers readers,
+                                 const char *text, size_t len, struct file_message *message) {
   struct site s;
   struct stat st;
   enum file_code code = open_existing(&s, place, &st, message);
-  s.is_published = true;
+  s.published = readers == FILE_FOR_ALL ? PUBLIC_MODE : GROUP_MODE;
   s.group = st.st_gid;
-  if (code == FILE_DONE)
+  if (code == FILE_DONE && readers == FILE_FOR_GROUP)
     code = check_unshared(&s, &st);
   if (code == FILE_DONE)
     code = check_enterable(&s, &st);

@@ -57,12 +57,15 @@ enum file_code file_read(struct file_place place, struct buf *text, struct file_
 enum file_code file_replace(struct file_place place, const char *text, size_t len,
                             struct file_message *message);
 
-/* Replaces or creates a file that other users read: mode 0640, with the group of its directory
- * where this process may set it. The directory must exist; another user must be able to enter it,
- * and none to write to it. Refuses to replace anything but a regular file. Otherwise like
- * file_replace(). */
-enum file_code file_publish_text(struct file_place place, const char *text, size_t len,
-                                 struct file_message *message);
+enum file_readers { FILE_FOR_GROUP, FILE_FOR_ALL };
+
+/* Replaces or creates a file that other users read: mode 0640, or for all 0644, with the group of
+ * its directory where this process may set it. The directory must exist, and another user must be
+ * able to enter it. FILE_FOR_GROUP refuses one that other users can write to; a file for all has no
+ * secret, and is often in a directory that several programs share. Refuses to replace anything but
+ * a regular file. Otherwise like file_replace(). */
+enum file_code file_publish_text(struct file_place place, enum file_readers readers,
+                                 const char *text, size_t len, struct file_message *message);
 
 struct file_state {
   char kind; /* f: regular file, d: directory, o: other */

@@ -140,14 +140,16 @@ static int lfile_lock(lua_State *L) {
   return 1;
 }
 
-/* file_publish(directory, name, text) -> true, or nil, message, remedy */
+/* file_publish(directory, name, text, is_public) -> true, or nil, message, remedy. is_public: the
+ * file is for all users, else for the group of the directory. */
 static int lfile_publish(lua_State *L) {
   size_t len;
   struct file_message message;
   const struct file_place place = check_place(L);
   const char *text = luaL_checklstring(L, 3, &len);
   luaL_argcheck(L, len <= PUBLISHED_MAX, 3, "is longer than 64 MiB");
-  return lfile_result(L, file_publish_text(place, text, len, &message), &message);
+  const enum file_readers readers = lua_toboolean(L, 4) ? FILE_FOR_ALL : FILE_FOR_GROUP;
+  return lfile_result(L, file_publish_text(place, readers, text, len, &message), &message);
 }
 
 /* file_state(path) -> kind ("f": regular file, "d": directory, "o": other), size in bytes, stamp,

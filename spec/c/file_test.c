@@ -206,7 +206,7 @@ static const struct file_place page = {.directory = directory, .name = "page"};
 static enum file_code publishing(void) {
   if (__real_chmod(directory, 0750) != 0)
     abort();
-  const enum file_code code = file_publish_text(page, "new", 3, &message);
+  const enum file_code code = file_publish_text(page, FILE_FOR_GROUP, "new", 3, &message);
   if (__real_chmod(directory, 0700) != 0)
     abort();
   return code;

@@ -58,6 +58,22 @@ describe("a published file", function()
     assert.equal("", names())
   end)
 
+  it("for all has mode 0644, and is made in a folder that others write to", function()
+    for _, folder_mode in ipairs { "755", "775", "1777" } do
+      sh("chmod %s '%s'", folder_mode, directory)
+      assert.is_true(core.file_publish(directory, "all.prom", folder_mode, true))
+      assert.equal("644", mode(path "all.prom"))
+      assert.equal(folder_mode, files.slurp(path "all.prom"))
+      assert.equal("all.prom", names())
+    end
+    sh("chmod 700 '%s'", directory)
+    local ok, why = core.file_publish(directory, "all.prom", "new", true)
+    assert.is_nil(ok)
+    assert.matches("no other user can enter", why, 1, true)
+    sh("chmod 755 '%s'; ln -s victim '%s'", directory, path "link.prom")
+    assert.is_nil((core.file_publish(directory, "link.prom", "new", true)))
+  end)
+
   it("is not made in a folder that no other user can enter", function()
     sh("chmod 700 '%s'", directory)
     refused("no other user can enter " .. directory .. " (mode 0700)", "mode 0750")
