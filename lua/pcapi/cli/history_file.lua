@@ -16,7 +16,7 @@ end
 -- @treturn table values by name, see `pcapi.settings.history`; with `path`, `retention` as for
 -- `pcapi.history.retention`, and `own` (set of one's own applications by id; nil: unknown)
 function M.settings(args)
-  local read, err = require("pcapi.settings.history").read {
+  local read, err = require("pcapi.settings.history"):read {
     getenv = os.getenv, path = args.config_file,
   }
   stop_if(err)

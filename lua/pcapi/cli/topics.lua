@@ -3,6 +3,7 @@
 -- @module pcapi.cli.topics
 local EXIT = require("pcapi.cli.exit").EXIT
 local history = require "pcapi.settings.history"
+local metrics = require "pcapi.settings.metrics"
 local options = require "pcapi.cli.options"
 local schema = require "pcapi.settings.schema"
 
@@ -110,6 +111,9 @@ M["settings"] = {
     "They are about the history, which pcapi watch writes, and are the same for all profiles.",
     { entries = settings(history.settings) },
     { code = HISTORY },
+  }, {
+    title = "Names in the section [metrics]",
+    { entries = settings(metrics.settings) },
   } },
 }
 

@@ -6,7 +6,7 @@ local HOME = { HOME = "/home/kim" }
 
 local function read(text, env)
   local path = folder.write(folder.new() .. "/config", text or "")
-  local found, err = history.read { path = path, getenv = settings.env(env or HOME) }
+  local found, err = history:read { path = path, getenv = settings.env(env or HOME) }
   return found, err and err.message, path
 end
 
@@ -19,7 +19,7 @@ describe("the settings of the history", function()
       requests = "findings", keep_requests = 90, keep_findings = 400, keep_notices = 30,
     }
     assert.same(wanted, read("[history]").values)
-    local found = assert(history.read { getenv = settings.env(HOME) })
+    local found = assert(history:read { getenv = settings.env(HOME) })
     assert.same(wanted, found.values)
     for name in pairs(wanted) do
       assert.equal("default", found.origins[name])

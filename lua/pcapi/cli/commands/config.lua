@@ -4,6 +4,7 @@ local schema = require "pcapi.settings.schema"
 local connect = require "pcapi.cli.connect"
 local exit = require "pcapi.cli.exit"
 local history = require "pcapi.settings.history"
+local metrics = require "pcapi.settings.metrics"
 local options = require "pcapi.cli.options"
 local output = require "pcapi.cli.output"
 local url = require "pcapi.url"
@@ -23,7 +24,7 @@ local M = {
       options = { options.json '{"settings": [ ... ]}' },
       common = COMMON,
       fields = {
-        { "setting", "name of the setting; [history] precedes those of the history" },
+        { "setting", "name of the setting; with the name of its section, such as [history]" },
         { "value", "its value; (not shown) for a secret" },
         { "from", "where the value came from" },
       },
@@ -48,13 +49,13 @@ local function shown(setting, value)
   return type(value) == "string" and url.hide_users(value, setting.address) or value
 end
 
--- Adds the settings of the history, which all profiles share.
-local function add_history(rows, args)
-  local read, err = history.read { getenv = os.getenv, path = args.config_file }
+-- Adds the settings of a section, which all profiles share.
+local function add_section(rows, section, args)
+  local read, err = section:read { getenv = os.getenv, path = args.config_file }
   if not read then
     exit.fail(err)
   end
-  for _, setting in ipairs(history.settings) do
+  for _, setting in ipairs(section.settings) do
     local value = read.values[setting.name]
     if value ~= nil then
       rows[#rows + 1] = { setting = setting.label, value = value,
@@ -76,7 +77,9 @@ local function rows_of(args, profile)
       }
     end
   end
-  add_history(rows, args)
+  for _, section in ipairs { history, metrics } do
+    add_section(rows, section, args)
+  end
   return rows
 end
 
