@@ -30,6 +30,9 @@ end
 local function is_reported(round, result, succeeded)
   local id = result.tenant.id or observation.known_id(result.tenant)
   local is_seen = terminal.width(terminal.STDERR) ~= nil or round.args.verbose
+  if not id then
+    round.failed[#round.failed + 1] = result.tenant.label or result.tenant.name
+  end
   if not id or succeeded[id] or not errors.is(result.err) then
     return true
   end
@@ -215,7 +218,7 @@ function M.run(round, found)
   if results.status(found) == exit.EXIT.interrupted then
     exit.stop(exit.EXIT.interrupted, "interrupted; the next run reports what was stored")
   end
-  round.ids, round.has_id = {}, {}
+  round.ids, round.has_id, round.failed = {}, {}, {}
   local sum = collect(round, found)
   round.date, round.client_ids = sum.now, sum.client_ids -- for the summary
   report_failures(round, found)

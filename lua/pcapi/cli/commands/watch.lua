@@ -1,5 +1,6 @@
 --- `pcapi watch`.
 -- @module pcapi.cli.commands.watch
+local core = require "pcapi.core"
 local exit = require "pcapi.cli.exit"
 local formats = require "pcapi.format"
 local options = require "pcapi.cli.options"
@@ -81,24 +82,58 @@ local function run_round(round)
     return value, err, is_broken
   end)
   if broken then
+    round.is_down = true
     exit.fail(broken)
   end
   require("pcapi.cli.round_report").run(round, found)
 end
 
--- Writes the summary file of the settings. Returns whether it succeeded.
-local function write_summary(round)
-  local path = round.settings.summary
-  if not path or round.is_dry then
-    return true
-  end
-  local ok, err = require("pcapi.history.summary").write(round.history, path,
-    round.date or round.now,
-    { names = round.names, own = round.settings.own, client_ids = round.client_ids })
+-- Says why something could not be written. Returns whether it could.
+local function is_written(ok, err)
   if not ok then
     exit.say(tostring(err))
   end
   return ok
+end
+
+-- Writes the summary file of the settings. Returns whether it succeeded.
+local function write_summary(round)
+  local path = round.settings.summary
+  return not path or is_written(require("pcapi.history.summary").write(round.history, path,
+    round.date or round.now,
+    { names = round.names, own = round.settings.own, client_ids = round.client_ids }))
+end
+
+-- Writes the metrics of the settings. Returns whether it succeeded.
+local function write_metrics(round)
+  local folder, metrics_file = round.textfile, require "pcapi.cli.metrics_file"
+  return not folder or is_written(metrics_file.write(round.history, folder, {
+    names = round.names, sign_ins = metrics_file.sign_ins(round.args),
+    failed = round.failed, duration = core.now() - round.began, is_down = round.is_down,
+  }))
+end
+
+-- Writes both files. Returns whether that succeeded.
+local function write_files(round)
+  local has_summary = write_summary(round)
+  return write_metrics(round) and has_summary
+end
+
+-- Prepares the round. If that fails, the metrics say so.
+local function prepare(args)
+  local textfile = require("pcapi.cli.metrics_file").folder(args)
+  local began = core.now()
+  local ok, round = pcall(require("pcapi.cli.round").new, args)
+  if ok then
+    round.textfile, round.began = textfile, began
+    return round
+  end
+  local is_usage = exit.is_stop(round) and round.status == exit.EXIT.usage
+  if textfile and not args.dry_run and not is_usage then
+    local path = require("pcapi.cli.history_file").settings(args).path
+    is_written(require("pcapi.cli.metrics_file").write_down(path, textfile))
+  end
+  error(round, 0)
 end
 
 --- Runs the command.
@@ -107,14 +142,15 @@ function M.run(args)
   if args.dry_run and args.baseline then
     exit.stop(exit.EXIT.usage, "--dry-run and --baseline exclude each other; leave one of them out")
   end
-  local round = require("pcapi.cli.round").new(args)
+  local round = prepare(args)
   local ok, failure = xpcall(run_round, function(failure)
     return type(failure) == "string" and debug.traceback(failure, 2) or failure
   end, round)
-  local is_written = write_summary(round) -- also after a failure
+  round.is_down = round.is_down or not ok and not exit.is_stop(failure)
+  local has_written = round.is_dry or write_files(round) -- also after a failure
   round.history:close()
   round.remove()
-  if not is_written and (ok or exit.is_stop(failure) and failure.status == exit.EXIT.found) then
+  if not has_written and (ok or exit.is_stop(failure) and failure.status == exit.EXIT.found) then
     exit.stop(exit.EXIT.error)
   elseif not ok then
     error(failure, 0)
