@@ -210,7 +210,7 @@ describe("the metrics of pcapi watch", function()
     configure()
     home:run(FIRST)
     home:run(SECOND, nil, { PCAPI_TOKEN = sandbox.token { scenario = "story=" .. home.label
-      .. "; fail=partnerRequests" } })
+      .. "; status=500; only=requests" } })
     assert.same({ 1, 0, 1 }, { value(written(), "pcapi_up", "users"),
       value(written(), "pcapi_up", "requests"), value(written(), "pcapi_up", "adoption") })
     assert.same({ SECOND_EPOCH, FIRST_EPOCH },
@@ -220,7 +220,8 @@ describe("the metrics of pcapi watch", function()
 
   it("say that a tenant is down that never succeeded", function()
     configure()
-    local result = home:run(FIRST, nil, { PCAPI_TOKEN = "no-token", PCAPI_TENANT = "fabrikam.example" })
+    local result = home:run(FIRST, nil, { PCAPI_TOKEN = "no-token",
+                                          PCAPI_TENANT = "fabrikam.example" })
     assert.is_true(result.status ~= 0)
     assert.same({ ['pcapi_up{tenant="fabrikam.example",list="users"}'] = 0 },
       (function()
