@@ -12,7 +12,8 @@
 -- - `tenants`, an array. Each has its `id` and `label`; `last_run` and `last_success`, when it was
 --   last asked and last responded; `lists` of the last success (`users`, `requests`, `adoption`:
 --   `whole`, `cut` or `failed`), with a `gap` in its requests (`from`, `to`) and when to run again
---   (`next_run`) if they were cut; its `failure` (`kind`, `since`), if the last run failed;
+--   (`next_run`) if they were cut; `coverage`, the share of the last days' requests that is known
+--   (0 to 1); its `failure` (`kind`, `since`), if the last run failed;
 --   `new_since`, see below; `counts` of people by `open`, `healing`, `fixed`, `quiet`, `lost`, and
 --   of those that are `excepted` and `new`; `oldest_open`, since when the one without exception who
 --   has been open for longest is without MFA; its `trend` (see `pcapi.history.trend`); `people` and
@@ -130,7 +131,7 @@ local function tenant_of(store, found, now)
   return {
     id = tenant.id, label = tenant.name, last_run = format(tenant.asked),
     last_success = format(tenant.at), new_since = format(found.new_since), counts = found.counts,
-    oldest_open = format(found.oldest_open),
+    oldest_open = format(found.oldest_open), coverage = explanation.share(store, tenant),
     lists = row and { users = row.users, requests = row.requests, adoption = row.adoption },
     gap = row and row.gap_from and { from = format(row.gap_from), to = format(row.gap_to) },
     next_run = row and format(row.next_at),

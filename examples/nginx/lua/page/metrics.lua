@@ -1,36 +1,71 @@
---- Responds to /metrics, in the text format of Prometheus.
+--- Responds to /metrics, in the text format of Prometheus. The names are those of `pcapi metrics`.
+-- What only the history knows comes from the summary file, and is missing without it.
+local applications = require "pcapi.history.applications"
+local figures = require "pcapi.history.figures"
 local history = require "page.history"
 local lists = require "page.lists"
 local metrics = require "pcapi.report.metrics"
 local notes = require "page.notes"
 local send = require "page.send"
+local settings = require "page.settings"
+local time = require "pcapi.time"
 
 local M = {}
 
--- Beside the metrics of the report.
+-- Beside the metrics of a tenant.
 local MORE = {
-  { "pcapi_up", "gauge", "Whether the last refresh of a list succeeded.", "list" },
-  { "pcapi_list_age_seconds", "gauge", "Age of a list in seconds.", "list" },
   { "pcapi_refreshes_total", "counter", "Refreshes of a list on this machine.", "list" },
   { "pcapi_refresh_errors_total", "counter", "Failed refreshes of a list on this machine.",
     "list" },
 }
 
+local function parse(value)
+  return value and time.parse(value)
+end
+
+-- What is known of a list, for the metrics of its tenant.
+local function list_of(note)
+  local is_up
+  if note.error or note.at then
+    is_up = not note.error
+  end
+  return { is_up = is_up, at = note.at and math.floor(note.at),
+           is_cut = note.facts and note.facts.truncated }
+end
+
+-- Names the applications as the history does.
+local function named(adoption)
+  for _, application in ipairs(adoption and adoption.applications or {}) do
+    local id = application.id:lower()
+    application.name = applications.name(id, nil, { [id] = application.name })
+    application.id = id
+  end
+  return adoption
+end
+
+-- What the history says in place of the list of users, or beside it.
+local function add_history(facts, tenant)
+  facts.id, facts.name = tenant.id, tenant.label
+  facts.users = figures.users(tenant.counts, parse(tenant.oldest_open))
+  facts.requests.coverage = tenant.coverage
+end
+
 local function respond()
-  local page, facts = metrics.new(MORE), {}
+  local page, facts, tenant = metrics.new(MORE), { lists = {} }, history.tenant()
+  local live = {}
   for _, name in ipairs(lists.names) do
     local note, labels = notes.of(name), { list = name }
-    facts[name] = note.facts
-    page:set("pcapi_up", note.error and 0 or note.age and 1 or nil, labels)
-    page:set("pcapi_list_age_seconds", note.age, labels)
+    facts.lists[name], live[name] = list_of(note), note.facts or {}
     page:set("pcapi_refreshes_total", notes.counted("refreshes", name), labels)
     page:set("pcapi_refresh_errors_total", notes.counted("errors", name), labels)
   end
-  local tenant = history.tenant()
-  if tenant and facts.users then
-    facts.users.new_count = tenant.counts.new
+  facts.id, facts.users = settings.tenant(), { count = live.users.count }
+  facts.requests, facts.adoption = { count = live.requests.count }, named(live.adoption)
+  if tenant then
+    add_history(facts, tenant)
+    page:set_run { last_success = parse(tenant.last_success) }
   end
-  page:set_report(facts)
+  page:set_tenant(facts)
   send.text(200, metrics.CONTENT_TYPE, page:text())
 end
 
