@@ -66,6 +66,13 @@ describe("make install", function()
     end
   end)
 
+  it("installs the rules for Prometheus and the dashboard for Grafana", function()
+    make("install", prefix)
+    for _, path in ipairs { "prometheus/pcapi.rules.yml", "grafana/pcapi.json" } do
+      assert.equal(files.slurp("share/" .. path), files.slurp(prefix .. "/share/pcapi/" .. path))
+    end
+  end)
+
   it("is undone by make uninstall, folders included", function()
     os.execute(("mkdir -p %s/share/man/man1 %s/lib/lua"):format(quote(prefix), quote(prefix)))
     local before = contents_of(prefix)

@@ -106,13 +106,20 @@ describe("pcapi metrics", function()
     assert.equal("644", files.lines_of("stat -c %a " .. path)[1])
   end)
 
-  it("says when the sign-in of a tenant ends", function()
-    home:sign_in("default", "5f0b3c1e-0000-4000-8000-0000000000aa")
-    assert.equal(0, home:run(FIRST, nil, { PCAPI_TOKEN = false }).status)
-    local ends = value(samples(metrics().out), "pcapi_sign_in_expires_timestamp_seconds")
-    assert.is_true(math.abs(ends - os.time() - 90 * 86400) < 600, tostring(ends))
-    assert.is_nil(value(samples(metrics({}, { XDG_STATE_HOME = home.home .. "/other",
-      PCAPI_HISTORY = home.history }).out), "pcapi_sign_in_expires_timestamp_seconds"))
+  it("says when the sign-in of a tenant ends, the latest of several profiles", function()
+    local tid = "5f0b3c1e-0000-4000-8000-0000000000aa"
+    home.tid = tid
+    for days, name in ipairs { "newer", "older" } do
+      home:sign_in(name, tid, nil, { access_token = sandbox.token { tid = tid },
+                                     obtained_at = FIRST_EPOCH - days * 86400,
+                                     expires_at = FIRST_EPOCH })
+    end
+    assert.equal(0, home:run(FIRST).status)
+    assert.equal(FIRST_EPOCH + 89 * 86400,
+      value(samples(metrics().out), "pcapi_sign_in_expires_timestamp_seconds"))
+    home:sign_out "newer"
+    home:sign_out "older"
+    assert.is_nil(value(samples(metrics().out), "pcapi_sign_in_expires_timestamp_seconds"))
   end)
 
   it("leaves out a tenant that runs have not asked for 30 days", function()

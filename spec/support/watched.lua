@@ -49,15 +49,16 @@ local seed
 -- @tparam string name
 -- @tparam string tenant a GUID or a domain; the sandbox gives all domains one id
 -- @tparam ?string more settings of the lists
-function Watched:sign_in(name, tenant, more)
+-- @tparam ?table token `access_token`, `obtained_at` and `expires_at`
+function Watched:sign_in(name, tenant, more, token)
   seed = seed or curl.fetch {
     url = sandbox.url .. "/_sandbox/refresh_token?client_id=client" }.body
   local scenario = url.escape(("story=%s; %s"):format(self.label, more or ""))
   local login_url = sandbox.url .. "/login/scenario=" .. scenario
-  assert(auth.file_store(self.home .. "/state/pcapi"):set(name, cjson.encode {
+  assert(auth.file_store(self.home .. "/state/pcapi"):set(name, cjson.encode(sandbox.merged({
     version = 1, client_id = "client", tenant = tenant, refresh_token = seed,
     settings = { tenant = tenant, client_id = "client", login_url = login_url },
-  }))
+  }, token))))
 end
 
 --- Removes a stored sign-in.

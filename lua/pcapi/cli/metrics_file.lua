@@ -22,7 +22,7 @@ local MARK = "# Written by pcapi from the history "
 -- @tparam table args
 -- @treturn ?string
 function M.folder(args)
-  local read, err = require("pcapi.settings.metrics"):read {
+  local read, err = require("pcapi.settings.metrics_section"):read {
     getenv = os.getenv, path = args.config_file,
   }
   if not read then

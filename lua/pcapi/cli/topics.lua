@@ -3,7 +3,7 @@
 -- @module pcapi.cli.topics
 local EXIT = require("pcapi.cli.exit").EXIT
 local history = require "pcapi.settings.history"
-local metrics = require "pcapi.settings.metrics"
+local metrics_section = require "pcapi.settings.metrics_section"
 local options = require "pcapi.cli.options"
 local schema = require "pcapi.settings.schema"
 
@@ -113,7 +113,7 @@ M["settings"] = {
     { code = HISTORY },
   }, {
     title = "Names in the section [metrics]",
-    { entries = settings(metrics.settings) },
+    { entries = settings(metrics_section.settings) },
   } },
 }
 

@@ -4,7 +4,7 @@ local schema = require "pcapi.settings.schema"
 local connect = require "pcapi.cli.connect"
 local exit = require "pcapi.cli.exit"
 local history = require "pcapi.settings.history"
-local metrics = require "pcapi.settings.metrics"
+local metrics_section = require "pcapi.settings.metrics_section"
 local options = require "pcapi.cli.options"
 local output = require "pcapi.cli.output"
 local url = require "pcapi.url"
@@ -77,7 +77,7 @@ local function rows_of(args, profile)
       }
     end
   end
-  for _, section in ipairs { history, metrics } do
+  for _, section in ipairs { history, metrics_section } do
     add_section(rows, section, args)
   end
   return rows

@@ -1,10 +1,10 @@
 local folder = require "spec.support.folder"
-local metrics = require "pcapi.settings.metrics"
+local metrics_section = require "pcapi.settings.metrics_section"
 local settings = require "spec.support.settings"
 
 local function read(text)
   local path = folder.write(folder.new() .. "/config", text)
-  local found, err = metrics:read { path = path, getenv = settings.env { HOME = "/home/kim" } }
+  local found, err = metrics_section:read { path = path, getenv = settings.env { HOME = "/home/kim" } }
   return found, err and err.message, path
 end
 
