@@ -117,14 +117,16 @@ describe('the page', () => {
         assert.ok(Number.isFinite(Number(sample[2])), line);
       }
     }
-    assert.ok(body.includes(`\npcapi_non_mfa_users ${people.length}\n`));
-    assert.ok(body.includes('\npcapi_non_mfa_new_users 2\n'));
+    const tenant = 'tenant="Fabrikam"';
+    assert.ok(body.includes(`\npcapi_non_mfa_users{${tenant}} ${people.length}\n`));
+    assert.ok(body.includes(`\npcapi_non_mfa_new_users{${tenant}} 2\n`));
     for (const list of ['users', 'adoption', 'requests']) {
-      assert.ok(body.includes(`\npcapi_up{list="${list}"} 1\n`));
+      assert.ok(body.includes(`\npcapi_up{${tenant},list="${list}"} 1\n`));
       assert.ok(body.includes(`\npcapi_refreshes_total{list="${list}"} 1\n`));
-      assert.match(body, new RegExp(`\npcapi_list_age_seconds\\{list="${list}"\\} \\d`));
+      const at = Number(body.split(`\npcapi_list_timestamp_seconds{${tenant},list="${list}"} `)[1].split('\n')[0]);
+      assert.ok(Math.abs(Date.now() / 1000 - at) < 300);
     }
-    assert.match(body, /\npcapi_adoption_ratio\{application_id="[0-9a-f-]+",application="Partner Center Web App"\} 0\.\d+\n/);
+    assert.match(body, /\npcapi_adoption_ratio\{tenant="Fabrikam",application_id="[0-9a-f-]+",application="Partner Center Web App"\} 0\.\d+\n/);
   });
 
   it('is healthy', async () => {

@@ -50,6 +50,7 @@ setup(function()
   end
   local now = os.date "!%Y-%m-%dT%H:%M:%SZ"
   recorded.story(prepared, now .. " kim@fabrikam.example signs-in", { now })
+  prepared:shell "mkdir -m 755 node-exporter"
 end)
 
 teardown(function()

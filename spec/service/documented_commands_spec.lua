@@ -14,7 +14,7 @@ local DOCUMENTS = files.lines_of "ls README.md docs/*.md examples/*/README.md"
 local COMMANDS = { "options", "login", "logout", "status", "doctor", "token", "profiles list",
                    "profiles remove", "config show", "watch", "non-mfa", "adoption", "requests",
                    "explain", "history show", "history export", "history forget", "history prune",
-                   "history check", "history backup" }
+                   "history check", "history backup", "metrics" }
 local CLIENT = "00000000-0000-0000-0000-000000000000"
 
 local CI = "CI runs it: it takes minutes, or changes files of this folder"
@@ -41,6 +41,7 @@ local CANNOT_RUN = {
   ["sudo adduser --system --group --home /var/lib/pcapi pcapi"] = SYSTEM,
   ["sudo install -d -m 700 -o 65532 -g 65532 /srv/pcapi"] = SYSTEM,
   ["sudo install -d -o USER -g www-data -m 2750 /var/lib/pcapi-summary"] = SYSTEM,
+  ["sudo install -d -o prometheus -g pcapi -m 2775 /var/lib/prometheus/node-exporter"] = SYSTEM,
   ["sudo systemctl enable --now pcapi.timer"] = SYSTEM,
   ["journalctl -u pcapi.service"] = "needs the service of the lines before",
   [PACKAGES .. "git make"] = SYSTEM,

@@ -4,7 +4,8 @@ local settings = require "spec.support.settings"
 
 local function read(text)
   local path = folder.write(folder.new() .. "/config", text)
-  local found, err = metrics_section:read { path = path, getenv = settings.env { HOME = "/home/kim" } }
+  local getenv = settings.env { HOME = "/home/kim" }
+  local found, err = metrics_section:read { path = path, getenv = getenv }
   return found, err and err.message, path
 end
 

@@ -20,7 +20,7 @@ local M = {
   common = { "--config", "--color", "--quiet", "--help" },
   examples = {
     { "A look", "pcapi metrics" },
-    { "For node_exporter of Debian", "pcapi metrics --textfile /var/lib/prometheus/node-exporter" },
+    { "A file for node_exporter, in its folder", "pcapi metrics --textfile node-exporter" },
   },
 }
 
