@@ -16,6 +16,7 @@ local M = {}
 M.NAME = "pcapi.prom"
 
 local SHOWN = 30 * 24 * 60 * 60 -- seconds until a tenant has no metrics that is not asked any more
+local TRIES = 3 -- to write what holds now, while other runs change it
 local MARK = "# Written by pcapi from the history "
 
 --- The folder of the settings. Wrong settings end the command.
@@ -160,8 +161,39 @@ local function publish_down(history_path, directory)
   return publish(directory, (content:gsub("(\npcapi_up[^\n]*) 1%f[\n]", "%1 0")))
 end
 
---- Replaces the file as a whole; it has mode 0644. Processes that use one history do so one after
--- the other, so the newest facts stay. If the history fails, the file says that all is down.
+-- Differs once a run has changed what the text says.
+local function stamp_of(store)
+  local times = {}
+  for i, tenant in ipairs(store:tenants()) do
+    times[i] = ("%s %d %d"):format(tenant.id, tenant.at or 0, tenant.asked or 0)
+  end
+  return table.concat(times, "\n")
+end
+
+-- Writes the file unless the history has changed meanwhile. The transaction makes processes do so
+-- one after the other; it is short, so that no other run waits for long. Returns false if the
+-- history has changed.
+local function write_once(history, directory, options, is_last)
+  local store, content, stamp = history.store, nil, nil
+  local ok, err = store:read(function()
+    content, stamp = text_of(history, options), stamp_of(store)
+    return true
+  end)
+  if ok then
+    ok, err = store:transaction(function()
+      if not is_last and stamp_of(store) ~= stamp then
+        return false
+      end
+      return publish(directory, content)
+    end)
+  else
+    publish_down(history.path, directory)
+  end
+  return ok, err
+end
+
+--- Replaces the file as a whole; it has mode 0644. If several processes do so at the same time, the
+-- newest facts stay. If the history fails, the file says that all is down.
 -- @tparam pcapi.history history
 -- @tparam string directory which exists
 -- @tparam table options as for @{text}
@@ -173,13 +205,12 @@ function M.write(history, directory, options)
   if problem then
     return fail(directory, problem, remedy)
   end
-  local content
-  local ok, err = history.store:transaction(function()
-    content = text_of(history, options)
-    return publish(directory, content)
-  end)
-  if not content then
-    publish_down(history.path, directory)
+  local ok, err
+  for i = 1, TRIES do
+    ok, err = write_once(history, directory, options, i == TRIES)
+    if ok ~= false then
+      break
+    end
   end
   return ok, err
 end
