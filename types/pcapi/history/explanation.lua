@@ -20,6 +20,12 @@ function pcapi_history_explanation.of(store, tenant, person, finding, options) e
 ---@return string|nil # their ids
 function pcapi_history_explanation.applications(found) end
 
+---What share of the requests of the last days is known, by adoption.
+---@param store table see `pcapi.history`
+---@param tenant table 
+---@return number|nil # 0 to 1; nil: unknown
+function pcapi_history_explanation.share(store, tenant) end
+
 ---How far the requests of a tenant reach, and what share of them is known: on this rests what the history says of its users.
 ---@param store table see `pcapi.history`
 ---@param tenant table 

@@ -5,7 +5,7 @@
 ---@class pcapi.report.metrics
 local pcapi_report_metrics = {}
 
----Makes an empty set of metrics. The metrics of the report are always declared: `pcapi_non_mfa_users`, `pcapi_non_mfa_new_users`, `pcapi_non_mfa_requests`, `pcapi_adoption_requests` and `pcapi_adoption_ratio`.
+---Makes an empty set of metrics. Those of `Metrics:set_tenant` and `Metrics:set_run` are always declared.
 ---@param more? table array of further metrics, each `{ name, type, help, label… }`; the type is `"gauge"` or `"counter"`, and the labels are names, in the order in which they are written
 ---@return table # with the methods below
 function pcapi_report_metrics.new(more) end
@@ -16,10 +16,13 @@ function pcapi_report_metrics.new(more) end
 ---@param labels? table values by name; those that are missing are left out
 function pcapi_report_metrics:set(name, value, labels) end
 
----Sets the metrics of a report. Facts that are missing have no sample.
----@param facts table `users` (`count`, and `new_count` if there is something to compare with), `requests` (`count`), and `adoption` as `pcapi.report.adoption.of` returns it
----@param tenant? string its name, as a label of each sample
-function pcapi_report_metrics:set_report(facts, tenant) end
+---Sets the metrics of a tenant. Facts that are missing have no sample. All times are UTC epoch seconds.
+---@param facts table `name` (the label of each sample) and `id` (used if there is no name, and to tell tenants of one name apart); `lists`: of `users`, `requests` and `adoption` each `at` (when it was received last), `is_up` (whether the last request for it succeeded), `is_cut`; `users`: `count`, `new_count`, `healing_count`, `excepted_count`, `oldest_open` (a time); `requests`: `count` and `coverage` (0 to 1); `adoption` as `pcapi.report.adoption.of` returns it; `silent` (array of ids of applications); `sign_in_until` (a time)
+function pcapi_report_metrics:set_tenant(facts) end
+
+---Sets the metrics of runs.
+---@param facts table `last_success` (UTC epoch seconds) and `duration` (seconds)
+function pcapi_report_metrics:set_run(facts) end
 
 ---Writes all metrics.
 ---@return string # UTF-8, with a line end
