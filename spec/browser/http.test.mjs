@@ -294,9 +294,9 @@ describe('a page whose service refuses', () => {
     const { status, body } = await json(page.url, '/healthz');
     assert.deepEqual([status, body.status, body.lists.users.error.kind], [503, 'failing', 'mfa_required']);
     const { body: metrics } = await request(page.url, { path: '/metrics' });
-    assert.ok(metrics.includes('\npcapi_up{list="users"} 0\n'));
+    assert.match(metrics, /\npcapi_up\{tenant="[0-9a-f-]+",list="users"\} 0\n/);
     assert.ok(metrics.includes('\npcapi_refresh_errors_total{list="users"} 1\n'));
-    assert.ok(!metrics.includes('\npcapi_non_mfa_users '));
+    assert.ok(!/\npcapi_non_mfa_users[ {]/.test(metrics));
   });
 });
 
