@@ -50,6 +50,24 @@ enum crypto_code crypto_sha256(struct crypto_text text, unsigned char digest[CRY
   return finish(ok ? CRYPTO_DONE : CRYPTO_FAILED);
 }
 
+enum crypto_code crypto_hmac_sha256(struct crypto_text key, struct crypto_text text,
+                                    unsigned char digest[CRYPTO_SHA256_SIZE]) {
+  size_t len = 0;
+  ERR_clear_error();
+  const bool ok = EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key.data, key.len,
+                            (const unsigned char *)text.data, text.len, digest, CRYPTO_SHA256_SIZE,
+                            &len) != NULL;
+  return finish(ok && len == CRYPTO_SHA256_SIZE ? CRYPTO_DONE : CRYPTO_FAILED);
+}
+
+size_t crypto_base64_room(size_t n) {
+  return (n + 2) / 3 * 4 + 1;
+}
+
+size_t crypto_base64(const unsigned char *bytes, size_t n, char *text) {
+  return (size_t)EVP_EncodeBlock((unsigned char *)text, bytes, (int)n);
+}
+
 struct prompt {
   struct crypto_text passphrase;
   bool was_needed;

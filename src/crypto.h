@@ -1,4 +1,4 @@
-/* Hashes, random bytes, RSA signatures and certificates, over OpenSSL. Knows no Lua.
+/* Hashes, HMACs, Base64, random bytes, RSA signatures and certificates, over OpenSSL. Knows no Lua.
  *
  * OpenSSL never asks for a passphrase at the terminal, these functions copy no secret, and they
  * leave no error in OpenSSL's queue, where the next user of the library in this thread would take
@@ -12,6 +12,7 @@
 
 #define CRYPTO_SHA256_SIZE 32
 #define CRYPTO_SIGNATURE_MAX 2048 /* bytes, for OpenSSL's longest key: 16384 bits */
+#define CRYPTO_BASE64_MAX (16u << 20) /* bytes */
 #define CRYPTO_PEM_MAX (1u << 20) /* bytes; a longer text is not taken for PEM */
 
 enum crypto_code {
@@ -57,6 +58,16 @@ struct crypto_certificate {
 bool crypto_random(void *bytes, size_t n);
 
 enum crypto_code crypto_sha256(struct crypto_text text, unsigned char digest[CRYPTO_SHA256_SIZE]);
+
+/* HMAC-SHA-256 of a text (RFC 2104). OpenSSL wipes its copy of the key. */
+enum crypto_code crypto_hmac_sha256(struct crypto_text key, struct crypto_text text,
+                                    unsigned char digest[CRYPTO_SHA256_SIZE]);
+
+/* Encodes n bytes as padded Base64 in one line (RFC 4648 §4). n is at most CRYPTO_BASE64_MAX.
+ * text has room for crypto_base64_room(n) characters. Returns the number of characters; a zero byte
+ * follows them. base64_decode() of base64.h reads them. */
+size_t crypto_base64(const unsigned char *bytes, size_t n, char *text);
+size_t crypto_base64_room(size_t n);
 
 /* Signs a text with the first private key in the PEM. The PEM may hold other things as well. */
 enum crypto_code crypto_sign(enum crypto_alg alg, struct crypto_text text,

@@ -37,6 +37,19 @@ static int lcrypto_sha256(lua_State *L) {
   return 1;
 }
 
+/* hmac_sha256(key, text) -> 32 bytes */
+static int lcrypto_hmac_sha256(lua_State *L) {
+  unsigned char digest[CRYPTO_SHA256_SIZE];
+  const struct crypto_text key = check_text(L, 1);
+  const enum crypto_code code = crypto_hmac_sha256(key, check_text(L, 2), digest);
+  if (code == CRYPTO_NO_MEMORY)
+    return binding_no_memory(L);
+  if (code != CRYPTO_DONE)
+    return luaL_error(L, "%s", crypto_message(code));
+  lua_pushlstring(L, (const char *)digest, sizeof digest);
+  return 1;
+}
+
 /* random_bytes(n) -> n random bytes, good enough for secrets; n from 1 to 1024 */
 static int lcrypto_random_bytes(lua_State *L) {
   char bytes[RANDOM_MAX];
@@ -54,6 +67,16 @@ static int lcrypto_base64url(lua_State *L) {
   luaL_argcheck(L, bytes.len <= BASE64_MAX, 1, "is longer than 16 MiB");
   char *text = lua_newuserdata(L, bytes.len + bytes.len / 3 + 2);
   const size_t n = base64_encode_url((const unsigned char *)bytes.data, bytes.len, text);
+  lua_pushlstring(L, text, n);
+  return 1;
+}
+
+/* base64(bytes) -> padded text in one line */
+static int lcrypto_base64(lua_State *L) {
+  const struct crypto_text bytes = check_text(L, 1);
+  luaL_argcheck(L, bytes.len <= CRYPTO_BASE64_MAX, 1, "is longer than 16 MiB");
+  char *text = lua_newuserdata(L, crypto_base64_room(bytes.len));
+  const size_t n = crypto_base64((const unsigned char *)bytes.data, bytes.len, text);
   lua_pushlstring(L, text, n);
   return 1;
 }
@@ -123,7 +146,9 @@ static int lcrypto_certificate(lua_State *L) {
 void lcrypto_open(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"sha256", lcrypto_sha256},
+      {"hmac_sha256", lcrypto_hmac_sha256},
       {"random_bytes", lcrypto_random_bytes},
+      {"base64", lcrypto_base64},
       {"base64url", lcrypto_base64url},
       {"unbase64", lcrypto_unbase64},
       {"sign", lcrypto_sign},

@@ -1,4 +1,4 @@
-/* Signing without memory: allocations of our own code and of OpenSSL, through
+/* Signing and HMACs without memory: allocations of our own code and of OpenSSL, through
  * CRYPTO_set_mem_functions(), fail. The Lua specs verify signatures with openssl(1). */
 #include "crypto.h"
 #include "check.h"
@@ -161,6 +161,45 @@ static void finds_the_certificate(void) {
   check(left == 0, "it leaves no error for the next user of OpenSSL");
 }
 
+static enum crypto_code authenticate(const char *key, unsigned char digest[CRYPTO_SHA256_SIZE]) {
+  return crypto_hmac_sha256(text_of(key), text_of("what do ya want for nothing?"), digest);
+}
+
+/* RFC 4231, test case 2. Without memory it must not return another HMAC. */
+static void authenticates(void) {
+  static const unsigned char first[] = {0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e};
+  unsigned char digest[CRYPTO_SHA256_SIZE];
+  int reported = 0;
+  int wrong = 0;
+  check(authenticate("Jefe", digest) == CRYPTO_DONE && memcmp(digest, first, sizeof first) == 0,
+        "it makes the HMAC of RFC 4231");
+  fail_alloc_at(LONG_MAX);
+  authenticate("Jefe", digest);
+  const long all = LONG_MAX - fail_alloc_left();
+  for (long n = 1; n <= all; n++) {
+    memset(digest, 0, sizeof digest);
+    fail_alloc_at(n);
+    const enum crypto_code code = authenticate("Jefe", digest);
+    fail_alloc_at(0);
+    reported += code != CRYPTO_DONE;
+    wrong += code == CRYPTO_DONE && memcmp(digest, first, sizeof first) != 0;
+  }
+  check(all > 3 && reported > 3 && wrong == 0, "it makes no other HMAC without memory");
+  check(ERR_peek_error() == 0, "it leaves no error for the next user of OpenSSL");
+}
+
+static void encodes(void) {
+  char text[16];
+  memset(text, 'x', sizeof text);
+  check(crypto_base64((const unsigned char *)"\xfb\xef\xbe", 3, text) == 4 &&
+            strcmp(text, "++++") == 0,
+        "it encodes in the plain alphabet");
+  check(crypto_base64_room(4) == 9 &&
+            crypto_base64((const unsigned char *)"four", 4, text) == 8 &&
+            strcmp(text, "Zm91cg==") == 0 && text[9] == 'x',
+        "it pads, and writes no more than it has room for");
+}
+
 int main(void) {
   if (CRYPTO_set_mem_functions(allocate, reallocate, release) != 1)
     return 2;
@@ -169,5 +208,7 @@ int main(void) {
   survives_lack_of_memory(pem, NULL);
   survives_lack_of_memory(encrypted, "pw");
   finds_the_certificate();
+  authenticates();
+  encodes();
   return check_result("crypto");
 }

@@ -28,6 +28,69 @@ describe("sha256", function()
   end)
 end)
 
+describe("hmac_sha256", function()
+  it("matches the examples of RFC 4231", function()
+    for _, example in ipairs {
+      { ("\11"):rep(20), "Hi There",
+        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
+      { "Jefe", "what do ya want for nothing?",
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+      { ("\170"):rep(20), ("\221"):rep(50),
+        "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe" },
+      { ("\170"):rep(131), "Test Using Larger Than Block-Size Key - Hash Key First",
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
+    } do
+      assert.equal(example[3], hex(core.hmac_sha256(example[1], example[2])))
+    end
+  end)
+
+  it("takes an empty key and an empty text", function()
+    assert.equal("b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad",
+      hex(core.hmac_sha256("", "")))
+  end)
+
+  it("signs as Standard Webhooks do", function()
+    local body = '{"type":"pcapi.users.changed","timestamp":"2026-11-28T06:00:04Z","data":'
+      .. '{"tenant":"fabrikam","new":1,"fixed":0}}'
+    local key = core.unbase64 "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+    assert.equal("0123456789abcdef0123456789abcdef", key)
+    assert.equal("2090weK9v+r++Uor6s/vshO5BtScv1YwJNiciFE6/v8=",
+      core.base64(core.hmac_sha256(key, "msg_5f0b3c1e00004000.1795845604." .. body)))
+    assert.equal("75d8d8c8fbb9b937045b9af000410ef1f6b93841d7032b5384112dbcb6608b7f",
+      hex(core.hmac_sha256(key, body)))
+  end)
+
+  it("raises an error for a value that is not a string", function()
+    assert.has_error(function() core.hmac_sha256 "key" end)
+    assert.has_error(function() core.hmac_sha256({}, "text") end)
+  end)
+end)
+
+describe("base64", function()
+  it("matches the examples of RFC 4648", function()
+    for bytes, text in pairs {
+      [""] = "", f = "Zg==", fo = "Zm8=", foo = "Zm9v", foob = "Zm9vYg==", fooba = "Zm9vYmE=",
+      foobar = "Zm9vYmFy", ["\255\239\190"] = "/+++"
+    } do
+      assert.equal(text, core.base64(bytes))
+    end
+  end)
+
+  it("is one line, and is decoded by unbase64 to the same bytes, for every length", function()
+    for n = 1, 300 do
+      local bytes = core.random_bytes(n)
+      local text = core.base64(bytes)
+      assert.is_nil(text:find "[^%w+/=]")
+      assert.equal(bytes, core.unbase64(text))
+    end
+  end)
+
+  it("raises an error above 16 MiB", function()
+    assert.equal(22369624, #core.base64(("x"):rep(2 ^ 24)))
+    assert.has_error(function() core.base64(("x"):rep(2 ^ 24 + 1)) end)
+  end)
+end)
+
 describe("random_bytes", function()
   it("returns the requested number of bytes", function()
     for _, n in ipairs { 1, 255, 256, 257, 512, 1024 } do
