@@ -11,9 +11,9 @@
 #pragma GCC visibility push(hidden)
 
 #define CRYPTO_SHA256_SIZE 32
-#define CRYPTO_SIGNATURE_MAX 2048 /* bytes, for OpenSSL's longest key: 16384 bits */
+#define CRYPTO_SIGNATURE_MAX 2048     /* bytes, for OpenSSL's longest key: 16384 bits */
 #define CRYPTO_BASE64_MAX (16u << 20) /* bytes */
-#define CRYPTO_PEM_MAX (1u << 20) /* bytes; a longer text is not taken for PEM */
+#define CRYPTO_PEM_MAX (1u << 20)     /* bytes; a longer text is not taken for PEM */
 
 enum crypto_code {
   CRYPTO_DONE,

@@ -194,8 +194,7 @@ static void encodes(void) {
   check(crypto_base64((const unsigned char *)"\xfb\xef\xbe", 3, text) == 4 &&
             strcmp(text, "++++") == 0,
         "it encodes in the plain alphabet");
-  check(crypto_base64_room(4) == 9 &&
-            crypto_base64((const unsigned char *)"four", 4, text) == 8 &&
+  check(crypto_base64_room(4) == 9 && crypto_base64((const unsigned char *)"four", 4, text) == 8 &&
             strcmp(text, "Zm91cg==") == 0 && text[9] == 'x',
         "it pads, and writes no more than it has room for");
 }
