@@ -7,33 +7,8 @@ local time = require "pcapi.time"
 
 local M = {}
 
-local function day(text)
-  return text and text:sub(1, 10)
-end
-
--- The words for an event, for people: texts, or functions of a row.
-local HAPPENED = {
-  new = function(row)
-    return row.knownAs and "new; another user had this name" or "new"
-  end,
-  back = function(row)
-    return ("back; %s on %s"):format(row.was or "closed", day(row.closedAt) or "?")
-  end,
-  again = function(row)
-    return row.was == "healing" and "without MFA again" or "listed again"
-  end,
-  healing = "with MFA again", fixed = "fixed", quiet = "not seen for 7 days",
-  lost = "left the list early", ended = "exception ended", open = "still open",
-  baseline = "first list of the tenant",
-}
-
 local STATES = { new = "bad", back = "bad", again = "bad", ended = "bad", open = "bad",
                  healing = "good", fixed = "good", quiet = "warning", lost = "warning" }
-
-local function happened(row)
-  local text = HAPPENED[row.event]
-  return type(text) == "function" and text(row) or text
-end
 
 local function user(row)
   if not row.count then
@@ -48,7 +23,7 @@ local function readable(rows)
   local shown = {}
   for i, row in ipairs(rows) do
     shown[i] = {
-      tenant = row.tenant, upn = user(row), event = happened(row), kind = row.event,
+      tenant = row.tenant, upn = user(row), event = news.happened(row), kind = row.event,
       since = row.since and row.since:gsub("T", " "):sub(1, 16), -- without seconds
       application = row.application,
       nextStep = row.nextStep or row.count and "To see them: pcapi history show",

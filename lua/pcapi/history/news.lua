@@ -15,6 +15,34 @@ M.COLUMNS = { "tenant", "event", "upn", "since", "application", "nextStep", "rep
               "at", "lastNonMfaCompliantLoginDateTime", "mfaSince", "was", "closedAt", "knownAs",
               "count", "exceptedCount", "objectId", "episode", "applicationId", "tenantId" }
 
+local function day(text)
+  return text and text:sub(1, 10)
+end
+
+-- The words for an event, for people: texts, or functions of a row.
+local HAPPENED = {
+  new = function(row)
+    return row.knownAs and "new; another user had this name" or "new"
+  end,
+  back = function(row)
+    return ("back; %s on %s"):format(row.was or "closed", day(row.closedAt) or "?")
+  end,
+  again = function(row)
+    return row.was == "healing" and "without MFA again" or "listed again"
+  end,
+  healing = "with MFA again", fixed = "fixed", quiet = "not seen for 7 days",
+  lost = "left the list early", ended = "exception ended", open = "still open",
+  baseline = "first list of the tenant",
+}
+
+--- The words for what happened to a user, for people.
+-- @tparam table row of @{rows}
+-- @treturn string
+function M.happened(row)
+  local text = HAPPENED[row.event]
+  return type(text) == "function" and text(row) or text
+end
+
 local function text_of(at)
   return at and time.format(at) or nil
 end
