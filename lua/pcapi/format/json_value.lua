@@ -191,11 +191,12 @@ end
 
 --- Writes one value as compact JSON.
 -- @param value what a record's field may hold, null in arrays included
+-- @tparam[opt] table options `empty_array`: an empty table is `[]`, not `{}`
 -- @treturn[1] string JSON on one line
 -- @treturn[2] nil
 -- @treturn[2] string why the value cannot be written
-function M.compact(value)
-  local target = prepare({ out = {}, size = 0, bytes = 0 }, NONE)
+function M.compact(value, options)
+  local target = prepare({ out = {}, size = 0, bytes = 0 }, options or NONE)
   local message = put_value(target, value, 2)
   if message then
     return nil, message

@@ -1,0 +1,147 @@
+--- Slack, by an incoming webhook.
+-- @module pcapi.notify.channels.slack
+local channel_settings = require "pcapi.notify.channel_settings"
+local errors = require "pcapi.error"
+local fit = require "pcapi.notify.fit"
+local json_value = require "pcapi.format.json_value"
+local post = require "pcapi.notify.post"
+local words = require "pcapi.notify.words"
+
+local M = {}
+
+-- Slack's limits are 50 blocks, 150 characters of a header, 3,000 of a text, and about 13,200 of a
+-- message. Bytes are counted here, which are not fewer.
+local MOST_BLOCKS, LONGEST_HEADER, LONGEST_TEXT, LONGEST_SUM = 50, 150, 3000, 12000
+
+--- The settings of a channel of this type.
+M.settings = {
+  channel_settings.address "URL of the incoming webhook", channel_settings.link,
+}
+
+local ENTITIES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;" }
+
+-- Cuts a text to so many bytes, with its entities.
+local function escaped(text, longest)
+  local short, size = {}, 0
+  for char in text:gmatch "[%z\1-\127\192-\255][\128-\191]*" do
+    char = ENTITIES[char] or char
+    if size + #char > longest - 3 then
+      short[#short + 1] = "…"
+      break
+    end
+    short[#short + 1], size = char, size + #char
+  end
+  return table.concat(short)
+end
+
+-- Plain text, in which Slack neither formats nor links anything.
+local function plain(text, longest)
+  return { type = "plain_text", emoji = false, text = escaped(text, longest) }
+end
+
+local function section(text)
+  return { type = "section", text = plain(text, LONGEST_TEXT) }
+end
+
+local function add_group(blocks, digest, group, is_many)
+  local lines = {}
+  if is_many then
+    blocks[#blocks + 1] = { type = "header", text = plain(words.tenant_title(digest, group.tenant),
+      LONGEST_HEADER) }
+  end
+  for _, row in ipairs(group.rows) do
+    local texts = words.row(row)
+    lines[#lines + 1] = "• " .. texts.who .. "\n   " .. texts.facts
+      .. (texts.step and "\n   Next step: " .. texts.step or "")
+  end
+  lines[#lines + 1] = group.more > 0 and ("and %d more"):format(group.more) or nil
+  if #lines > 0 then
+    blocks[#blocks + 1] = section(table.concat(lines, "\n"))
+  end
+  blocks[#blocks + 1] = { type = "context", elements = {
+    plain(table.concat(words.remarks(group.tenant), " "), LONGEST_TEXT) } }
+end
+
+local function blocks_of(digest, settings, most)
+  local blocks = { { type = "header", text = plain(words.title(digest), LONGEST_HEADER) } }
+  for i, note in ipairs(words.notes(digest)) do
+    blocks[#blocks + 1] = i <= most and section(note) or nil
+  end
+  local groups, hidden = words.choose(digest, most)
+  for _, group in ipairs(groups) do
+    add_group(blocks, digest, group, #groups + hidden > 1)
+  end
+  if hidden > 0 then
+    blocks[#blocks + 1] = section(("and %s"):format(words.number(hidden, "more tenant")))
+  end
+  blocks[#blocks + 1] = settings.link and { type = "section", text = {
+    type = "mrkdwn", verbatim = true,
+    text = ("<%s|Open the report>"):format(escaped(settings.link, LONGEST_TEXT)),
+  } } or nil
+  blocks[#blocks + 1] = { type = "context", elements = {
+    plain(("pcapi %s, %s"):format(digest.version or "", words.at(digest)), LONGEST_TEXT) } }
+  return blocks
+end
+
+-- Whether no text had to be cut, and the sum is within its limit.
+local function fits(blocks)
+  local sum = 0
+  for _, each in ipairs(blocks) do
+    local text = (each.text or each.elements[1]).text
+    sum = sum + #text
+    if #text > LONGEST_TEXT - 10 then
+      return false
+    end
+  end
+  return #blocks <= MOST_BLOCKS and sum <= LONGEST_SUM
+end
+
+--- Makes the message of a digest, within Slack's limits and of 20 users at most.
+-- @tparam table digest
+-- @tparam table settings values by name
+-- @treturn table array of one message
+function M.messages(digest, settings)
+  local blocks = fit(words.SHOWN, function(most)
+    local blocks = blocks_of(digest, settings, most)
+    return (most == 0 or fits(blocks)) and blocks or nil
+  end)
+  return { { id = digest.id, body = assert(json_value.compact {
+    text = escaped(words.title(digest), LONGEST_HEADER), mrkdwn = false, blocks = blocks,
+    unfurl_links = false, unfurl_media = false,
+  }) } }
+end
+
+-- What Slack says when nobody can post to the address any more.
+local GONE = { channel_is_archived = true, no_service = true, no_service_id = true,
+               no_active_hooks = true, no_team = true, team_disabled = true, invalid_token = true,
+               channel_not_found = true }
+
+local function word_of(body)
+  return body:match "^%s*([%l_]+)%s*$"
+end
+
+--- Sends a message.
+-- @tparam table message
+-- @tparam table settings values by name
+-- @tparam table context see `pcapi.notify.post`
+-- @treturn[1] boolean true
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error see @{pcapi.notify.post.failure}
+function M.deliver(message, settings, context)
+  local request = { url = settings.url, body = message.body,
+                    headers = { ["Content-Type"] = "application/json" } }
+  local response, err = post.send(request, context)
+  if response and word_of(response.body) ~= "ok" then
+    return errors.fail {
+      kind = "protocol", status = response.status, message = "the response is not Slack's \"ok\""
+        .. post.shown(response, request), hint = "Check its address",
+      stops_channel = GONE[word_of(response.body)],
+    }
+  elseif not response then
+    err.stops_channel = err.stops_channel or GONE[err.word]
+    return nil, err
+  end
+  return true
+end
+
+return M
