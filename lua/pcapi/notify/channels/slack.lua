@@ -43,6 +43,20 @@ local function section(text)
   return { type = "section", text = plain(text, LONGEST_TEXT) }
 end
 
+-- Adds sections of as many lines as there is room for in each.
+local function add_sections(blocks, lines)
+  local part, size = {}, 0
+  for i, line in ipairs(lines) do
+    size = size + #escaped(line, math.huge) + 1
+    if size > LONGEST_TEXT - 10 and #part > 0 then
+      blocks[#blocks + 1] = section(table.concat(part, "\n"))
+      part, size = {}, #escaped(line, math.huge)
+    end
+    part[#part + 1] = lines[i]
+  end
+  blocks[#blocks + 1] = #part > 0 and section(table.concat(part, "\n")) or nil
+end
+
 local function add_group(blocks, digest, group, is_many)
   local lines = {}
   if is_many then
@@ -55,9 +69,7 @@ local function add_group(blocks, digest, group, is_many)
       .. (texts.step and "\n   Next step: " .. texts.step or "")
   end
   lines[#lines + 1] = group.more > 0 and ("and %d more"):format(group.more) or nil
-  if #lines > 0 then
-    blocks[#blocks + 1] = section(table.concat(lines, "\n"))
-  end
+  add_sections(blocks, lines)
   blocks[#blocks + 1] = { type = "context", elements = {
     plain(table.concat(words.remarks(group.tenant), " "), LONGEST_TEXT) } }
 end
@@ -83,13 +95,13 @@ local function blocks_of(digest, settings, most)
   return blocks
 end
 
--- Whether no text had to be cut, and the sum is within its limit.
+-- Whether a message keeps the limits, and no text had to be cut.
 local function fits(blocks)
   local sum = 0
   for _, each in ipairs(blocks) do
     local text = (each.text or each.elements[1]).text
     sum = sum + #text
-    if #text > LONGEST_TEXT - 10 then
+    if #text > LONGEST_TEXT - 10 then -- it was cut
       return false
     end
   end
