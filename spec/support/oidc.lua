@@ -2,6 +2,7 @@
 local cjson = require "cjson"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
+local node_server = require "spec.support.node_server"
 
 local M = {}
 
@@ -11,24 +12,6 @@ M.CLIENT = "0b8e6a1c-1111-4222-8333-944455556666"
 --- The secret of the client `sec`.
 M.SECRET = "a+b/c=d&e%25~f"
 
-local START_TIMEOUT = 20 -- seconds
-
-local function node()
-  local command = files.lines_of("ls spec/oidc/node_modules/node-linux-*/bin/node 2>/dev/null")[1]
-  return command or error("the OpenID provider is not installed: run dev/npm spec/oidc", 0)
-end
-
--- Returns the address and process id that the provider prints; nil if it ends before.
-local function wait_for_start(output)
-  for _ = 1, START_TIMEOUT * 20 do
-    local address, pid = files.slurp(output):match("^(%S+) (%d+)\n")
-    if address or files.exists(output .. ".end") then
-      return address, pid
-    end
-    os.execute("sleep 0.05")
-  end
-end
-
 local Provider = {}
 Provider.__index = Provider
 
@@ -37,19 +20,9 @@ Provider.__index = Provider
 --   (seconds), `mfa` false for tokens without it, `certificates` of jwt_ps and jwt_rs (files)
 -- @treturn table `url` for signing in, `tenant`, and the methods below
 function M.start(settings)
-  local output = files.temporary()
   local argument = settings and next(settings) and cjson.encode(settings) or "{}"
-  -- the provider ends when its input closes, also if this process is killed
-  local pipe = assert(io.popen(("{ env -u LD_PRELOAD %s spec/oidc/provider.mjs %s; touch %s.end; } "
-    .. ">%s 2>%s.log"):format(node(), curl.quote(argument), output, output, output), "w"))
-  local provider = setmetatable({ pipe = pipe, output = output, tenant = "oidc.example" }, Provider)
-  provider.url, provider.pid = wait_for_start(output)
-  if not provider.url then
-    local log = files.slurp(output .. ".log")
-    provider:stop()
-    error("the OpenID provider does not start: " .. log, 0)
-  end
-  return provider
+  local server, words = node_server.start("spec/oidc/provider.mjs", argument)
+  return setmetatable({ server = server, url = words[1], tenant = "oidc.example" }, Provider)
 end
 
 --- A provider that another process has started; it can be used, but not stopped.
@@ -61,15 +34,8 @@ end
 
 --- Stops the provider, if it still runs.
 function Provider:stop()
-  if self.pipe then
-    if self.pid then -- another process may have the pipe open
-      os.execute("kill " .. self.pid .. " 2>/dev/null")
-    end
-    self.pipe:close()
-    self.pipe = nil
-    for _, ending in ipairs { "", ".log", ".end" } do
-      os.remove(self.output .. ending)
-    end
+  if self.server then
+    node_server.stop(self.server)
   end
 end
 

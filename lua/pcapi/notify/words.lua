@@ -4,6 +4,7 @@
 --
 -- `pcapi.notify.digest` describes a digest.
 -- @module pcapi.notify.words
+local errors = require "pcapi.error"
 local news = require "pcapi.history.news"
 local text = require "pcapi.text"
 local time = require "pcapi.time"
@@ -33,7 +34,8 @@ function M.clean(value, longest)
   if not clean:find "%S" then
     return "(empty)"
   end
-  return text.width(clean) > longest and (text.cut(clean, longest)) or clean
+  clean = text.width(clean) > longest and text.cut(clean, longest) or clean
+  return errors.shorten(clean, 3 * longest) -- marks on characters take no columns
 end
 
 --- Says how many there are of something.

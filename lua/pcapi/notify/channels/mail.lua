@@ -152,8 +152,8 @@ local function html_of(digest, settings)
 end
 
 local function part(boundary, kind, text)
-  return ("--%s\nContent-Type: %s; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n")
-    :format(boundary, kind) .. quoted_printable(text)
+  return ("\n--%s\nContent-Type: %s; charset=utf-8\n"):format(boundary, kind)
+    .. "Content-Transfer-Encoding: quoted-printable\n\n" .. quoted_printable(text)
 end
 
 local function headers_of(digest, settings, boundary)
@@ -185,9 +185,9 @@ end
 function M.messages(digest, settings)
   -- "=_" is in no text that is quoted-printable (RFC 2045 §6.7)
   local boundary = "=_pcapi_" .. digest.id:sub(1, 40)
-  return { { id = digest.id, body = headers_of(digest, settings, boundary) .. "\n\n"
+  return { { id = digest.id, body = headers_of(digest, settings, boundary) .. "\n"
     .. part(boundary, "text/plain", words.text(digest, MOST_ROWS, settings.link))
-    .. part(boundary, "text/html", html_of(digest, settings)) .. "--" .. boundary .. "--\n" } }
+    .. part(boundary, "text/html", html_of(digest, settings)) .. "\n--" .. boundary .. "--\n" } }
 end
 
 -- Exit statuses of sendmail (sysexits.h) that another try does not mend, and those of the shell.

@@ -10,7 +10,7 @@ local words = require "pcapi.notify.words"
 local M = {}
 
 -- Slack's limits are 50 blocks, 150 characters of a header, 3,000 of a text, and about 13,200 of a
--- message. Bytes are counted here, which are not fewer.
+-- message. It counts as JavaScript does: two for a character of four bytes.
 local MOST_BLOCKS, LONGEST_HEADER, LONGEST_TEXT, LONGEST_SUM = 50, 150, 3000, 12000
 
 --- The settings of a channel of this type.
@@ -20,23 +20,24 @@ M.settings = {
 
 local ENTITIES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;" }
 
--- Cuts a text to so many bytes, with its entities.
+-- Escapes a text, and cuts it to so many characters. Returns their number, too.
 local function escaped(text, longest)
   local short, size = {}, 0
   for char in text:gmatch "[%z\1-\127\192-\255][\128-\191]*" do
-    char = ENTITIES[char] or char
-    if size + #char > longest - 3 then
+    local entity = ENTITIES[char]
+    local more = entity and #entity or #char == 4 and 2 or 1
+    if size + more > longest - 1 then
       short[#short + 1] = "…"
-      break
+      return table.concat(short), size + 1
     end
-    short[#short + 1], size = char, size + #char
+    short[#short + 1], size = entity or char, size + more
   end
-  return table.concat(short)
+  return table.concat(short), size
 end
 
 -- Plain text, in which Slack neither formats nor links anything.
 local function plain(text, longest)
-  return { type = "plain_text", emoji = false, text = escaped(text, longest) }
+  return { type = "plain_text", emoji = false, text = (escaped(text, longest)) }
 end
 
 local function section(text)
@@ -47,12 +48,12 @@ end
 local function add_sections(blocks, lines)
   local part, size = {}, 0
   for i, line in ipairs(lines) do
-    size = size + #escaped(line, math.huge) + 1
-    if size > LONGEST_TEXT - 10 and #part > 0 then
+    local _, own = escaped(line, math.huge)
+    if size + own > LONGEST_TEXT - 10 and #part > 0 then
       blocks[#blocks + 1] = section(table.concat(part, "\n"))
-      part, size = {}, #escaped(line, math.huge)
+      part, size = {}, 0
     end
-    part[#part + 1] = lines[i]
+    part[#part + 1], size = lines[i], size + own + 1
   end
   blocks[#blocks + 1] = #part > 0 and section(table.concat(part, "\n")) or nil
 end
@@ -88,20 +89,25 @@ local function blocks_of(digest, settings, most)
   end
   blocks[#blocks + 1] = settings.link and { type = "section", text = {
     type = "mrkdwn", verbatim = true,
-    text = ("<%s|Open the report>"):format(escaped(settings.link, LONGEST_TEXT)),
+    text = ("<%s|Open the report>"):format((escaped(settings.link, LONGEST_TEXT))),
   } } or nil
   blocks[#blocks + 1] = { type = "context", elements = {
     plain(("pcapi %s, %s"):format(digest.version or "", words.at(digest)), LONGEST_TEXT) } }
   return blocks
 end
 
+-- The characters of a text that is escaped.
+local function length(text)
+  return #text - select(2, text:gsub("[\128-\191]", "")) + select(2, text:gsub("[\240-\255]", ""))
+end
+
 -- Whether a message keeps the limits, and no text had to be cut.
 local function fits(blocks)
   local sum = 0
   for _, each in ipairs(blocks) do
-    local text = (each.text or each.elements[1]).text
-    sum = sum + #text
-    if #text > LONGEST_TEXT - 10 then -- it was cut
+    local size = length((each.text or each.elements[1]).text)
+    sum = sum + size
+    if size > LONGEST_TEXT - 10 then -- it was cut
       return false
     end
   end
@@ -118,7 +124,7 @@ function M.messages(digest, settings)
     return (most == 0 or fits(blocks)) and blocks or nil
   end)
   return { { id = digest.id, body = assert(json_value.compact {
-    text = escaped(words.title(digest), LONGEST_HEADER), mrkdwn = false, blocks = blocks,
+    text = plain(words.title(digest), LONGEST_TEXT).text, mrkdwn = false, blocks = blocks,
     unfurl_links = false, unfurl_media = false,
   }) } }
 end

@@ -58,11 +58,12 @@ pcapi 0.2.0, 2026-11-28 06:00 UTC]], texts_of(message))
         digests.digest("changes", { digests.tenant(("<&漢"):rep(200), { new = 20 }, rows) }),
         digests.digest("operator", {}, { notes = notes }) } do
       local message, sum = message_of(digest), 0
-      assert.is_true(#message.blocks <= 50 and #message.text <= 150)
+      assert.is_true(#message.blocks <= 50 and #message.text <= 3000)
       for _, block in ipairs(message.blocks) do
         local text = (block.text or block.elements[1]).text
-        sum = sum + #text
-        assert.is_true(#text <= (block.type == "header" and 150 or 3000))
+        local size = select(2, text:gsub("[^\128-\191]", ""))
+        sum = sum + size
+        assert.is_true(size <= (block.type == "header" and 150 or 3000))
         assert.is_nil(text:gsub("&amp;", ""):gsub("&lt;", ""):gsub("&gt;", ""):find "[&<>]")
       end
       assert.is_true(sum <= 12000)
