@@ -1,6 +1,6 @@
 --- Settings that several channels have. A setting of a channel is a table: `name`, `about`,
--- `is_secret`, `is_required`, `default`, and `check`, a function that takes the text and returns
--- the value, or nil and what is wrong; the latter never shows a secret.
+-- `is_secret`, `is_required`, `is_path`, `default`, and `check`, a function that takes the text and
+-- returns the value, or nil and what is wrong; the latter never shows a secret.
 -- @module pcapi.notify.channel_settings
 local post = require "pcapi.notify.post"
 local url = require "pcapi.url"

@@ -45,7 +45,7 @@ M.settings = {
   { name = "to", is_required = true, check = addresses_of,
     about = "Addresses of the recipients, separated by commas" },
   { name = "from", is_required = true, check = address_of, about = "Address of the sender" },
-  { name = "sendmail", default = "/usr/sbin/sendmail", path = true,
+  { name = "sendmail", default = "/usr/sbin/sendmail", is_path = true,
     about = "Program that sends mail (default: /usr/sbin/sendmail)",
     check = function(text)
       if text:find "^/" and not text:find "%c" then
