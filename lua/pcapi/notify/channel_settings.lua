@@ -18,9 +18,11 @@ end
 M.link = {
   name = "link", about = "Address of a report, linked in each message",
   check = function(text)
-    local address, why = url.parse(text)
+    local address, why = url.parse((text:gsub("#.*$", "")))
     if not address then
       return nil, why
+    elseif text:find "[^\33-\126]" or text:find "[\"<>\\^`{|}]" then
+      return nil, "holds characters that an address cannot have; write them as %XX"
     end
     return text
   end,

@@ -132,8 +132,8 @@ end
 -- @tparam number now UTC epoch seconds
 -- @treturn nil
 -- @treturn pcapi.error with `status`; `retry_after` (seconds); `word` (the body, if it is one word
--- such as `invalid_payload`); `is_final` (the same message will be
--- refused again); `stops_channel` (no message will be accepted any more)
+-- such as `invalid_payload`); `is_final` (the same message will be refused again); `stops_channel`
+-- (no message will be accepted any more)
 function M.failure(response, request, now)
   local status = response.status
   return errors.fail {
@@ -145,24 +145,24 @@ function M.failure(response, request, now)
   }
 end
 
+local function without(text, secret)
+  return (text:gsub((secret:gsub("%p", "%%%0")), HIDDEN))
+end
+
 -- An error of the transport without the address and its host.
 local function without_address(err, request)
-  local address = url.parse(request.url)
-  local message = err.message
-  for _, secret in ipairs { request.url, address and address.host or request.url } do
-    local at, last = message:find(secret, 1, true)
-    while at do
-      message = message:sub(1, at - 1) .. HIDDEN .. message:sub(last + 1)
-      at, last = message:find(secret, at + #HIDDEN, true)
-    end
+  local host, message, hint = url.parse(request.url).host, err.message, err.hint
+  message = without(without(message, request.url), host)
+  if message:lower():find(host, 1, true) or holds_secret(message, request) then
+    message = "the message could not be sent"
   end
-  local hides = holds_secret(message, request) or err.hint and holds_secret(err.hint, request)
+  if hint and (hint:find(host, 1, true) or holds_secret(hint, request)) then
+    hint = nil
+  end
   return errors.fail {
-    kind = err.kind, message = hides and "the message could not be sent" or message,
-    hint = not hides and address and not (err.hint or ""):find(address.host, 1, true) and err.hint
-      or nil,
+    kind = err.kind, message = message, hint = hint,
     -- nobody knows whether the receiver accepted it; once is better than each day
-    is_final = err.message:find("larger than", 1, true) ~= nil or nil,
+    is_final = err.message:find("larger than", 1, true) and true or nil,
   }
 end
 

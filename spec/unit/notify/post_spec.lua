@@ -97,6 +97,7 @@ describe("the address of a channel", function()
       { status = 302, headers = { location = URL } },
       { kind = "network", message = "cannot connect to " .. URL },
       { kind = "network", message = "cannot resolve hooks.example" },
+      { kind = "network", message = "cannot resolve Hooks.Example" },
       { kind = "tls", message = "the certificate is not valid for hooks.example" },
     } do
       local text = shown(response)
@@ -129,5 +130,23 @@ describe("a trace", function()
                   "< HTTP 200, a body of 2 bytes" }, context.trace)
     _, _, context = send { kind = "timeout", message = "timed out: " .. URL }
     assert.equal("! timeout", context.trace[2])
+  end)
+end)
+
+describe("the link of a channel", function()
+  local check = require("pcapi.notify.channel_settings").link.check
+
+  it("is any address, also with a fragment", function()
+    for _, address in ipairs { "https://mfa.example/", "http://mfa.example/x?a=1&b=2#tenant" } do
+      assert.equal(address, check(address))
+    end
+  end)
+
+  it("is no markup", function()
+    for _, text in ipairs { "javascript:alert(1)", "mfa.example", "https://mfa.example/|x>",
+                            "https://mfa.example/<b>", "https://mfa.example/#\"x", "https://x/ y",
+                            "https://mfa.example/#\226\128\174", "" } do
+      assert.is_nil(check(text))
+    end
   end)
 end)
