@@ -17,7 +17,6 @@ setup(function()
   receivers, context = receiver.start(), receiver.context()
 end)
 teardown(function() receivers:stop() end)
-before_each(function() receivers:received() end)
 
 local function setting(kind, name, text)
   for _, each in ipairs(CHANNELS[kind].settings) do
@@ -109,12 +108,18 @@ describe("a hostile name", function()
     return { words.title(digest), row.who, row.facts, row.step }
   end
 
-  local function assert_shown(texts, name)
-    local all = table.concat(texts, "\n")
+  local function assert_shown(texts, name, change)
+    local shown = table.concat(texts, "\n")
     for _, text in ipairs(expected(name)) do
       -- Markdown drops blanks around a text
-      assert.truthy(all:find(text:match "^%s*(.-)%s*$", 1, true), all .. "\nlacks\n" .. text)
+      text = (change and change(text) or text):match "^%s*(.-)%s*$"
+      assert.truthy(shown:find(text, 1, true), shown .. "\nlacks\n" .. text)
     end
+  end
+
+  -- As a browser shows blanks and line breaks.
+  local function one_line(text)
+    return (text:gsub("%s+", " "))
   end
 
   local all = {}
@@ -132,15 +137,16 @@ describe("a hostile name", function()
   end
 
   it("is shown in a mail as it is, adds no header and no recipient, and is no HTML", function()
+    local harmless = deliver("mail", digests.hostile "kim")[1]
     local received = deliver_all("mail", all)
     for i, name in ipairs(digests.HOSTILE) do
       local mail = received[i]
       assert_shown({ mail.subject, (mail.text:gsub("\r", "")) }, name)
-      assert_shown({ mail.subject, (mail.html.text:gsub("\r", "")) }, name)
-      assert.same({ "!doctype", "body", "head", "html", "meta", "pre" }, mail.html.tags)
+      assert_shown({ mail.subject, one_line(mail.html.text) }, name, one_line)
+      assert.same(harmless.html.tags, mail.html.tags)
       assert.same({ "mfa@fabrikam.example", "kim@fabrikam.example" }, mail.envelope)
       assert.equal(0, mail.attachments)
-      assert.same(received[1].names, mail.names)
+      assert.same(harmless.names, mail.names)
     end
   end)
 
@@ -154,6 +160,8 @@ describe("a hostile name", function()
 end)
 
 describe("a failing receiver", function()
+  after_each(function() receivers:received() end)
+
   for _, kind in ipairs(POSTING) do
     it("of " .. kind .. " has the error of its status, without its address", function()
       for status, expected in pairs { [400] = "bad_request", [401] = "unauthorized",

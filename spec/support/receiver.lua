@@ -84,7 +84,7 @@ function Receiver:sendmail(port)
   local path = folder.new()
   local program = path .. "/sendmail"
   local file = assert(io.open(program, "w"))
-  file:write(('#!/bin/sh\nexec msmtp --host=127.0.0.1 --port=%s --tls=off --auth=off --timeout=5 '
+  file:write(('#!/bin/sh\nexec msmtp --host=127.0.0.1 --port=%s --tls=off --auth=off --timeout=30 '
     .. '--read-envelope-from "$@"\n'):format(port or self.mail_port))
   file:close()
   os.execute("chmod 755 " .. program)
