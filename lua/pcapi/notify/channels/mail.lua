@@ -89,7 +89,7 @@ local function unstructured(text)
     return folded(text)
   end
   local found, part = {}, ""
-  for char in text:gmatch "[%z\1-\127\192-\255][\128-\191]*" do
+  for char in text:gmatch "[^\128-\191][\128-\191]*" do
     if #encoded_word(part .. char) > LONGEST_WORD - #SUBJECT then
       found[#found + 1], part = encoded_word(part), ""
     end

@@ -23,7 +23,7 @@ local ENTITIES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;" }
 -- Escapes a text, and cuts it to so many characters. Returns their number, too.
 local function escaped(text, longest)
   local short, size = {}, 0
-  for char in text:gmatch "[%z\1-\127\192-\255][\128-\191]*" do
+  for char in text:gmatch "[^\128-\191][\128-\191]*" do
     local entity = ENTITIES[char]
     local more = entity and #entity or #char == 4 and 2 or 1
     if size + more > longest - 1 then
