@@ -7,9 +7,10 @@ local pcapi_format_json_value = {}
 
 ---Writes one value as compact JSON.
 ---@param value any what a record's field may hold, null in arrays included
+---@param options? table `empty_array`: an empty table is `[]`, not `{}`
 ---@return string|nil # JSON on one line
 ---@return string|nil # why the value cannot be written
-function pcapi_format_json_value.compact(value) end
+function pcapi_format_json_value.compact(value, options) end
 
 ---Prepares a writer of `pcapi.format.writer` for `put_record`.
 ---@param target table the writer
