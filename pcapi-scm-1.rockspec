@@ -214,6 +214,7 @@ build = {
     ["pcapi.history.search"] = "lua/pcapi/history/search.lua",
     ["pcapi.history.store"] = "lua/pcapi/history/store.lua",
     ["pcapi.history.summary"] = "lua/pcapi/history/summary.lua",
+    ["pcapi.history.survey"] = "lua/pcapi/history/survey.lua",
     ["pcapi.history.tables"] = "lua/pcapi/history/tables.lua",
     ["pcapi.history.told"] = "lua/pcapi/history/told.lua",
     ["pcapi.history.trend"] = "lua/pcapi/history/trend.lua",

@@ -38,12 +38,12 @@ local explanation = require "pcapi.history.explanation"
 local figures = require "pcapi.history.figures"
 local identity = require "pcapi.history.identity"
 local json_value = require "pcapi.format.json_value"
+local survey = require "pcapi.history.survey"
 local time = require "pcapi.time"
 local trend = require "pcapi.history.trend"
 
 local M = {}
 
-local SHOWN = 30 * 24 * 60 * 60 -- how long a closed finding is shown
 
 --- The version of the file's schema. It grows when a reader of the older one would go wrong.
 M.SCHEMA = 1
@@ -60,48 +60,6 @@ end
 
 local function encode(value)
   return assert(json_value.compact(value))
-end
-
-local function is_before(a, b)
-  local left, right = a.finding, b.finding
-  if (left.closed == nil) ~= (right.closed == nil) then
-    return left.closed == nil
-  end
-  local one, two = left.closed or left.last_at, right.closed or right.last_at
-  return one > two or one == two and a.id < b.id
-end
-
--- The people of a tenant who are shown, in their order, and counts of all.
-local function survey(store, tenant, now)
-  local found = figures.begin(store, tenant)
-  found.tenant, found.people = tenant, {}
-  for _, person in ipairs(store:people(tenant)) do
-    local finding = person.finding
-    if finding then
-      figures.add(found, person)
-      if not finding.closed or finding.closed > now - SHOWN then
-        found.people[#found.people + 1] = person
-      end
-    end
-  end
-  table.sort(found.people, is_before)
-  found.size = #found.people
-  return found
-end
-
--- Divides the places among the tenants: a small tenant gets all that it needs.
-local function divide(surveys, most)
-  local order, left = {}, most
-  for i, found in ipairs(surveys) do
-    order[i] = found
-  end
-  table.sort(order, function(a, b)
-    return a.size < b.size or a.size == b.size and a.tenant.id < b.tenant.id
-  end)
-  for i, found in ipairs(order) do
-    found.places = math.min(found.size, math.floor(left / (#order - i + 1)))
-    left = left - found.places
-  end
 end
 
 local function exception_of(exception)
@@ -162,23 +120,6 @@ local function write_tenant(store, found, now, options, room)
     found.size - #pieces, #pieces > 0 and "\n" .. table.concat(pieces, ",\n") or "")
 end
 
--- Surveys all tenants. If all their people fit, they stay in memory, so that they are read once.
-local function survey_all(store, now, most)
-  local surveys, total, kept = {}, 0, {}
-  for i, tenant in ipairs(store:tenants()) do
-    surveys[i] = survey(store, tenant, now)
-    total = total + surveys[i].size
-    kept[#kept + 1] = surveys[i]
-    if total > most then
-      for j, found in ipairs(kept) do
-        found.people, kept[j] = nil, nil
-      end
-    end
-  end
-  divide(surveys, most)
-  return surveys
-end
-
 --- The text of the file.
 -- @tparam pcapi.history history
 -- @tparam number now UTC epoch seconds
@@ -192,9 +133,9 @@ function M.text(history, now, options)
   return store:read(function()
     local room, tenants = { bytes = M.MOST_BYTES, people = 0, more = 0 }, {}
     explained.adoption = store:application_names()
-    for i, found in ipairs(survey_all(store, now, M.MOST_PEOPLE)) do
+    for i, found in ipairs(survey.all(store, store:tenants(), now, M.MOST_PEOPLE)) do
       explained.client_id = (explained.client_ids or {})[found.tenant.id]
-      found.people = found.people or survey(store, found.tenant, now).people
+      found.people = found.people or survey.of(store, found.tenant, now).people
       tenants[i] = write_tenant(store, found, now, explained, room)
       found.people = nil
     end
