@@ -1,5 +1,6 @@
 --- A store of the history in memory, for specs. It does what `pcapi.history` asks of a store, in
 -- the plainest way. Tables that it takes and gives are copies.
+local evidence = require "spec.support.history_store_evidence"
 local retention = require "pcapi.history.retention"
 
 local unpack = table.unpack or unpack -- luacheck: ignore
@@ -34,7 +35,7 @@ local function row_of(value)
   return new
 end
 
-local Store = {}
+local Store = { uses = evidence.uses, proofs = evidence.proofs }
 Store.__index = Store
 
 --- Makes an empty store. `is_atomic` may be set to false, where no transaction fails: then none is

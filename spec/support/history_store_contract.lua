@@ -37,11 +37,9 @@ local function request(at, person, fields)
   return made
 end
 
-local function requests_of(store, person)
+local function collected(iterator)
   local rows = {}
-  for row in store:requests_of(person) do
-    rows[#rows + 1] = row
-  end
+  for row in iterator do rows[#rows + 1] = row end
   return rows
 end
 
@@ -153,7 +151,7 @@ return {
     event(store, tenant, { person = old })
     store:absorb(tenant, old, into)
     assert.is_nil(store:person(tenant, "upn:kim"))
-    assert.equal(1, #requests_of(store, into))
+    assert.equal(1, #collected(store:requests_of(into)))
     assert.equal("p", store:events(tenant, 0)[1].person.id)
     assert.same({}, store:findings(into))
   end,
@@ -170,8 +168,8 @@ return {
     anonymous.person, anonymous.ip = other, "192.0.2.8"
     store:add_request(tenant, anonymous)
     assert.same({ { at = NOW, application = "a", operation = "Get", ip = "192.0.2.7",
-                    mfa = false } }, requests_of(store, person))
-    assert.same({}, requests_of(store, other))
+                    mfa = false } }, collected(store:requests_of(person)))
+    assert.same({}, collected(store:requests_of(other)))
   end,
 
   ["tells requests of one id but another time apart, and those of tenants"] = function(store)
@@ -191,7 +189,7 @@ return {
     for _, mfa in ipairs { "none", true, false } do
       store:add_request(tenant, request(NOW + next_id, person, { mfa = mfa }))
     end
-    local rows = requests_of(store, person)
+    local rows = collected(store:requests_of(person))
     assert.is_true(rows[1].at > rows[2].at and rows[2].at > rows[3].at)
     assert.same({ false, true }, { rows[1].mfa, rows[2].mfa })
   end,
@@ -213,6 +211,44 @@ return {
     }, store:evidence(person, 10, 12))
     assert.same({}, store:evidence(person, 31, 0))
     assert.is_nil(store:evidence(person, 30, 30)[1].with_after)
+  end,
+
+  ["gives what people with an open finding, or one that was closed lately, did"] = function(store)
+    local tenant = tenant_in(store)
+    local kim, lee = person_in(store, tenant, "kim"), person_in(store, tenant, "lee")
+    store:save_finding(tenant, kim, finding())
+    store:save_finding(tenant, lee, finding { state = "fixed", closed = NOW })
+    store:add_request(tenant, request(NOW, lee))
+    local saturday = NOW - NOW % DAY
+    for _, row in ipairs { { saturday, "a", false }, { saturday + DAY + 3600, "a", false },
+                           { NOW - 9 * DAY, "a", true }, { NOW + 2 * DAY, "b", "unknown" } } do
+      store:add_request(tenant, request(row[1], kim, { application = row[2], mfa = row[3],
+                                                       ip = row[2] .. tostring(row[3]) }))
+    end
+    assert.same({
+      { person = "kim", application = "b", last = NOW + 2 * DAY, without_count = 0, hours = 0,
+        address_count = 1, is_weekend = false },
+      { person = "kim", application = "a", last = saturday + DAY + 3600, without_count = 2,
+        without = saturday + DAY + 3600, hours = 2, address_count = 2, is_weekend = true },
+    }, collected(store:uses(tenant, NOW + 1)))
+    assert.equal("lee", collected(store:uses(tenant, NOW))[3].person)
+  end,
+
+  ["gives the requests that prove a finding, with their ids"] = function(store)
+    local tenant = tenant_in(store)
+    local person, ids = person_in(store, tenant), {}
+    for i, row in ipairs { { 8, "a", false }, { 10, "a", false }, { 11, "a", false },
+                           { 12, "a", true }, { 13, "a", true }, { 11, "b", false },
+                           { 20, "b", false }, { 20, "b", true } } do
+      ids[i] = request(row[1], person, { application = row[2], mfa = row[3] })
+      store:add_request(tenant, ids[i])
+    end
+    assert.same({
+      { application = "a", at = 11, mfa = false, id = ids[3].id },
+      { application = "b", at = 11, mfa = false, id = ids[6].id },
+      { application = "a", at = 12, mfa = true, id = ids[4].id },
+    }, store:proofs(person, 9, 11, 19))
+    assert.same({}, store:proofs(person, 21, 21, 99))
   end,
 
   ["counts requests by day and application, beside adoption"] = function(store)
@@ -462,9 +498,9 @@ return {
     assert.equal(1, #events)
     assert.is_nil(events[1].known_as)
     assert.equal(2, store:received(tenant, 0)[1].received) -- for the coverage
-    assert.equal(1, #requests_of(store, other))
+    assert.equal(1, #collected(store:requests_of(other)))
     local again = person_in(store, tenant)
-    assert.same({}, requests_of(store, again))
+    assert.same({}, collected(store:requests_of(again)))
     assert.same({}, store:findings(again))
   end,
 

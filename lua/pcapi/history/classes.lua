@@ -23,7 +23,7 @@ end
 
 -- Whether requests without MFA come at times and from places as those of a program.
 local function looks_automatic(use)
-  return #use.addresses <= 3 and (use.hours >= 18 or use.is_weekend)
+  return (use.address_count or #use.addresses) <= 3 and (use.hours >= 18 or use.is_weekend)
 end
 
 -- The class of an application, and how certain it is.
@@ -51,7 +51,7 @@ end
 -- application that was used without MFA in the week before the last such sign-in, the newest
 -- first; or of the portal.
 -- @tparam table person `upn` (may be nil) and `finding` (see `pcapi.history.outcomes`)
--- @tparam table uses of `pcapi.history.usage`
+-- @tparam table uses of `pcapi.history.usage`; `address_count` may stand for `addresses`
 -- @tparam table facts `covered` (boolean: the requests reach back to the last sign-in without MFA),
 -- `own` (set of the user's own applications, by id in lower case; nil: unknown), `client_id` (the
 -- application by which pcapi itself calls the service)

@@ -108,4 +108,17 @@ function M.request(record)
   return core.sha256(table.concat(parts, "\0"))
 end
 
+--- The id of a request, from its key.
+-- @tparam string key from @{request}
+-- @treturn ?string a GUID in lower case; nil if the request had none
+function M.request_id(key)
+  if #key ~= 16 then
+    return nil
+  end
+  local digits = key:gsub(".", function(byte)
+    return ("%02x"):format(byte:byte())
+  end)
+  return (digits:gsub("^(" .. ("%x"):rep(8) .. ")(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)", "%1-%2-%3-%4-"))
+end
+
 return M

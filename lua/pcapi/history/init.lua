@@ -19,9 +19,9 @@
 --     end
 --
 -- The parts: `outcomes` decides what became of a user, `observe` records a run, `told` decides what
--- a reader is told, `coverage` knows gaps and silence, `exceptions` reads the file of exceptions,
--- `search` finds users, `explanation` (of `usage`, `classes` and `advice`) explains one, and
--- `retention` says what is deleted. They know neither SQLite nor the network.
+-- a reader is told, `coverage` knows gaps, `exceptions` reads the file of exceptions, `search`
+-- finds users, `explanation` explains one, `overview` shows all, and `retention` says what is
+-- deleted. They know neither SQLite nor the network.
 --
 -- ## The store
 --
@@ -34,7 +34,7 @@
 --   kind store. `read(f)` is the same for functions that store nothing.
 -- - `tenant(id)` and `tenants()`: tables of `id`, `name`, `at` (the newest run), `asked` (also if
 --   it failed), `has_baseline`, `coverage` (`from`, `to`, `newest`; see `coverage`), `failure`
---   (`kind`, `since`, `reported`; see `failures`), and `key`, which only the store understands.
+--   (`kind`, `since`, `reported`; see `failures`), and `key`, by which the store knows it.
 --   `save_tenant(tenant)` sets `key`.
 -- - `person(tenant, id)`, `people(tenant)`, `people_named(tenant, upn)` (case does not count) and
 --   `open_people(tenant)` (with an open or healing finding): tables of `id`, `upn`, `tenant_id`,
@@ -52,6 +52,10 @@
 --   over a person's requests, the newest first.
 -- - `evidence(person, from, after)`: an array of one row of each application that the person used
 --   at `from` or later, as `outcomes.applications` takes it; `with_after` is later than `after`.
+-- - `uses(tenant, from)`: an iterator over what people with a finding that is open, or was closed
+--   at `from` or later, did: by person (its id) and application, as in `usage`, but
+--   `address_count`. `proofs(person, from, after, to)`: until `to`, of each application the last
+--   request without MFA from `from` on, and the first with MFA after `after`, sorted by time.
 -- - `save_adoption(tenant, row)`: `day` (its first second), `application`, `with_mfa`, `total`;
 --   replaces the row of that day. `received(tenant, from)` returns rows of `day`, `application`,
 --   `received` (requests), `with_mfa` and `total` (of adoption; nil: none), sorted; and
@@ -74,8 +78,7 @@
 -- - `prune(tenant, limits)` deletes what is over (see `retention`), with people of whom nothing is
 --   left, saves the tenant, and returns how many rows of what.
 -- - `forget(tenant, person)` erases a person; requests stay without user and address.
--- - `facts()` returns `format` (the version of the tables), `application_id`, and `counts` (rows by
---   the name of what they hold).
+-- - `facts()` returns what @{History:facts} returns.
 --
 -- `close()`, `check()`, `backup(path)` and `erase()` (what was deleted is in no file any more) run
 -- outside of transactions; the last three return true, or nil and a `pcapi.error` of kind store.

@@ -73,6 +73,39 @@ function Rows:requests_of(person)
   end
 end
 
+function Rows:uses(tenant, from)
+  local rows = self.db:rows([[
+    SELECT p.id AS person, a.id AS application, max(r.at) AS last,
+      count(CASE mfa WHEN 0 THEN 1 END) AS without_count,
+      max(CASE mfa WHEN 0 THEN r.at END) AS "without",
+      count(DISTINCT coalesce(ip, '')) AS address_count,
+      count(DISTINCT CASE mfa WHEN 0 THEN r.at % 86400 / 3600 END) AS hours,
+      coalesce(max(CASE mfa WHEN 0 THEN (r.at / 86400 + 4) % 7 = 6 END), 0)
+        AND coalesce(max(CASE mfa WHEN 0 THEN (r.at / 86400 + 4) % 7 = 0 END), 0) AS is_weekend
+    FROM request r JOIN person p ON p.person = r.person JOIN application a USING (application)
+    WHERE r.person IN (
+      SELECT person FROM finding WHERE tenant = ?1 AND (closed IS NULL OR closed >= ?2))
+    GROUP BY r.person, r.application ORDER BY p.id, last DESC, a.id]], tenant.key, from)
+  return function()
+    local row = rows()
+    return row and row_values.with_flags(row, "is_weekend")
+  end
+end
+
+function Rows:proofs(person, from, after, to)
+  local found = {}
+  for row in self.db:rows([[
+    SELECT a.id AS application, r.at, r.id, r.mfa FROM (
+      SELECT application, max(at) AS at, id, 0 AS mfa FROM request
+      WHERE person = ?1 AND mfa = 0 AND at BETWEEN ?2 AND ?4 GROUP BY application
+      UNION ALL SELECT application, min(at), id, 1 FROM request
+      WHERE person = ?1 AND mfa = 1 AND at > ?3 AND at <= ?4 GROUP BY application) r
+    JOIN application a USING (application) ORDER BY r.at, a.id]], person.key, from, after, to) do
+    found[#found + 1] = row_values.with_flags(row, "mfa")
+  end
+  return found
+end
+
 function Rows:save_adoption(tenant, row)
   self.db:run([[
     INSERT INTO adoption VALUES (?, ?, ?, ?, ?)

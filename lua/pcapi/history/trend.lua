@@ -66,4 +66,30 @@ function M.of(episodes, since, now)
   return trend
 end
 
+--- Adds up the trends of tenants. All of them end on the same day.
+-- @tparam table tenants array of tables with `trend`, as of @{of}, or nil
+-- @treturn ?table as of @{of}; nil if there is none
+function M.sum(tenants)
+  local longest
+  for _, tenant in ipairs(tenants) do
+    local each = tenant.trend
+    longest = each and (not longest or #each.open > #longest.open) and each or longest
+  end
+  if not longest then
+    return nil
+  end
+  local sum, count = { from = longest.from }, #longest.open
+  for _, name in ipairs { "open", "opened", "fixed", "gone" } do
+    sum[name] = zeros(count)
+    for _, tenant in ipairs(tenants) do
+      local values = tenant.trend and tenant.trend[name] or {}
+      for i = 1, #values do
+        local at = count - #values + i
+        sum[name][at] = sum[name][at] + values[i]
+      end
+    end
+  end
+  return sum
+end
+
 return M
