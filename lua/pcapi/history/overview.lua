@@ -146,7 +146,12 @@ local function add_open(view, shown)
     end
   end
   table.sort(exceptions, function(a, b)
-    return a.ends < b.ends or a.ends == b.ends and (a.who or "") < (b.who or "")
+    if a.ends ~= b.ends then
+      return a.ends < b.ends
+    elseif a.who ~= b.who then
+      return (a.who or "") < (b.who or "")
+    end
+    return (a.why or "") < (b.why or "")
   end)
   shown.exceptions = exceptions
   local at = view.tenant.at or view.options.now
@@ -221,10 +226,10 @@ end
 --- Makes an overview, in one read of the history.
 -- @tparam pcapi.history history
 -- @tparam table options `now`; `tenants` (array of ids; nil: all); `people` (how many at most;
--- default @{MOST_PEOPLE}); `names` and `own`, as for `pcapi.history:explain`; `client_ids` (by the
--- id of the tenant, the application of pcapi itself); `from` and `to` (times, for an audit; nil:
--- none); `is_anonymous` (users, tenants, and applications but Microsoft's have numbers; nothing
--- else names them)
+-- default @{MOST_PEOPLE}); `names` and `own`, as for `pcapi.history:explain`; `client_id` (the
+-- application of pcapi itself), or `client_ids` (by the id of the tenant); `from` and `to` (times,
+-- for an audit; nil: none); `is_anonymous` (users, tenants, and applications but Microsoft's have
+-- numbers; nothing else names them)
 -- @treturn[1] table
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
@@ -239,8 +244,8 @@ function M.of(history, options)
     for i, each in ipairs(surveys) do
       found.tenants[i] = tenant_of({
         store = store, tenant = each.tenant, survey = each, options = options, labels = labels,
-        adoption = adoption, client_id = (options.client_ids or {})[each.tenant.id],
-        uses = uses_of(store, each.tenant, options.now),
+        adoption = adoption, uses = uses_of(store, each.tenant, options.now),
+        client_id = (options.client_ids or {})[each.tenant.id] or options.client_id,
       }, not_asked)
     end
     add_up(found)
