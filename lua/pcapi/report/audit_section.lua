@@ -64,20 +64,28 @@ local function exception_of(finding)
     exception.why and ": " .. text(exception.why, WHY) or "") or ""
 end
 
+local function state_of(finding)
+  return finding.state .. (finding.episode > 1 and ", episode " .. number(finding.episode) or "")
+    .. (finding.mfa_since and "<br/>with MFA since " .. moment(finding.mfa_since) or "")
+end
+
+-- Two times, one below the other.
+local function span(from, to)
+  return moment(from) .. "<br/>" .. (to and moment(to) or "")
+end
+
 local function row_of(finding)
   local id = finding.id and finding.id ~= finding.user
   return {
     "<bdi>" .. text(finding.user, NAME) .. "</bdi>"
       .. (id and "<br/><code>" .. text(finding.id, 60) .. "</code>" or ""),
-    finding.state .. (finding.episode > 1 and ", episode " .. number(finding.episode) or ""),
-    moment(finding.since), moment(finding.last), moment(finding.opened), moment(finding.closed),
-    moment(finding.mfa_since), exception_of(finding), proofs_of(finding),
+    state_of(finding), span(finding.since, finding.last), span(finding.opened, finding.closed),
+    exception_of(finding), proofs_of(finding),
   }
 end
 
-local COLUMNS = { { "User" }, { "State" }, { "Without MFA since" }, { "Last without MFA" },
-                  { "Found" }, { "Closed" }, { "With MFA since" }, { "Exception" },
-                  { "Evidence: requests, with their ids at Microsoft" } }
+local COLUMNS = { { "User" }, { "State" }, { "Without MFA: first, last" }, { "Found, closed" },
+                  { "Exception" }, { "Evidence: requests, with their IDs at Microsoft" } }
 
 --- Writes the section.
 -- @tparam table out array of pieces, which grows
@@ -94,7 +102,7 @@ function M.add(out, id, tenant, facts)
   if #audit.findings == 0 then
     return add(out, "<p>No finding was open in this period.</p>\n")
   end
-  tenant_section.add_table(out, "Evidence of " .. name, "scroll",
+  tenant_section.add_table(out, "Evidence of " .. name, "scroll times",
     "Findings that were open in this period", COLUMNS, markup.rows(audit.findings, row_of))
   if audit.more_findings > 0 then
     add(out, "<p>And %s more. All of them: <code>pcapi history export --output csv</code></p>\n",

@@ -57,7 +57,7 @@ function M.trend(id, trend, last)
   local function y(value)
     return TOP + height * (1 - value / most)
   end
-  local pieces = { open_svg(id, HEIGHT, "Open users per day", (
+  local pieces = { open_svg(id, HEIGHT, "Open and healing users per day", (
     "From %s to %s: %s open on the first day, at most %s, %s on the last day."):format(trend.from,
     last, markup.number(open[1]), markup.number(largest(open)), markup.number(open[count]))) }
   for _, value in ipairs { 0, most / 2, most } do

@@ -12,6 +12,7 @@ header,main,footer{max-width:72rem;margin:auto;padding:0 1.25rem}
 h1{font-size:1.7rem;margin:1.2rem 0 .2rem}
 h2{font-size:1.35rem;margin:2.2rem 0 .4rem;padding-top:.8rem;border-top:2px solid var(--line)}
 h3{font-size:1.08rem;margin:1.6rem 0 .4rem}
+h1,h2,h3,li{overflow-wrap:anywhere}
 p{margin:.4rem 0;max-width:48rem}
 a{color:var(--link)}
 a:focus-visible,div:focus-visible{outline:3px solid var(--link);outline-offset:2px}
@@ -26,12 +27,14 @@ min-width:8rem;color:var(--soft)}
 background:var(--box)}
 .scroll{overflow-x:auto}
 .short{max-height:16rem;overflow:auto}
+.short table{width:auto}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 caption{text-align:left;padding:.3rem 0}
-th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;
+th,td{text-align:left;vertical-align:top;padding:.3rem .9rem .3rem 0;
 border-bottom:1px solid var(--line)}
 tbody th{font-weight:600;overflow-wrap:anywhere;min-width:9rem}
 td{overflow-wrap:break-word}
+.times td:nth-child(3),.times td:nth-child(4){white-space:nowrap}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 code{font-size:.85em;overflow-wrap:anywhere}
 svg{display:block;width:100%;height:auto;max-width:60rem;font-size:12px;fill:var(--soft)}

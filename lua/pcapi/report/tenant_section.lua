@@ -37,13 +37,13 @@ M.add_table = add_table
 function M.trend(out, id, trend, of)
   local days, first = #trend.open, time.parse(trend.from)
   local last = first + (days - 1) * DAY
-  add(out, '<p class="soft"><span class="key k-open"></span>open at the end of the day<span '
-    .. 'class="key k-new"></span>became open on that day</p>\n')
+  add(out, '<p class="soft"><span class="key k-open"></span>open or healing at the end of the day'
+    .. '<span class="key k-new"></span>became open on that day</p>\n')
   add(out, charts.trend(id, trend, day(last)))
   local at, before = 0, nil
   add_table(out, "Numbers of the trend of " .. of, "scroll short", "The same numbers: the first "
     .. "day, the last one, and each on which something changed", { { "Day" },
-    { "Open", is_number = true }, { "Became open", is_number = true },
+    { "Open or healing", is_number = true }, { "Became open", is_number = true },
     { "Fixed", is_number = true }, { "Gone without proof", is_number = true } }, function()
     while at < days do
       at = at + 1
@@ -108,7 +108,7 @@ local function facts_of(counts, trend)
   end
   return {
     { counts.open, "open" }, { counts.new, "new or back" }, { counts.healing, "healing" },
-    { counts.excepted, "with an exception" }, { fixed, "fixed, in 90 days" },
+    { counts.excepted, "of these with an exception" }, { fixed, "fixed, in 90 days" },
     { gone, "gone without proof, in 90 days" },
   }
 end
@@ -197,8 +197,8 @@ local function add_people(out, tenant, room)
   if #tenant.people == 0 then
     return add(out, "<p>Nobody: no finding is open, and none was closed in the last 30 days.</p>\n")
   end
-  add_table(out, "Users of " .. name, "scroll", "Open and healing findings, then those closed in "
-    .. "the last 30 days; the newest first", COLUMNS, function()
+  add_table(out, "Users of " .. name, "scroll times", "Open and healing findings, then those closed "
+    .. "in the last 30 days; the newest first", COLUMNS, function()
     local person = tenant.people[at + 1]
     if not person or room.bytes <= 0 then
       return nil
