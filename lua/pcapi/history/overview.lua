@@ -21,7 +21,8 @@
 --   closed in the last 30 days; the newest first. Each has `id` (objectId), `user`, `state`,
 --   `since`, `last`, `mfa_since`, `closed`, `opened`, `episode`, `is_exact`, `is_visible`, `class`,
 --   `certainty`, `application` (names), `step`, `news` and `exception` (`who`, `ends`, `why`);
--- - `exceptions` that hold: an array of `who`, `ends`, `why`, and `users` (a number);
+-- - `exceptions` that hold: an array of `who`, `ends`, `why`, and `users` (a number), the first to
+--   end at the top; and `more_exceptions`;
 -- - `audit`, if there is a period: see `pcapi.history.audit`.
 -- @module pcapi.history.overview
 local advice = require "pcapi.history.advice"
@@ -44,6 +45,7 @@ local M = {}
 local DAY = 24 * 60 * 60
 local SHOWN = 30 * DAY -- how long a closed finding is shown
 local PRESENT = 2 * DAY -- that one round of runs over all tenants may take
+local MOST_EXCEPTIONS = 100
 
 --- How many people it holds by default.
 M.MOST_PEOPLE = 1000
@@ -153,7 +155,10 @@ local function add_open(view, shown)
     end
     return (a.why or "") < (b.why or "")
   end)
-  shown.exceptions = exceptions
+  shown.exceptions, shown.more_exceptions = exceptions, math.max(#exceptions - MOST_EXCEPTIONS, 0)
+  for i = #exceptions, MOST_EXCEPTIONS + 1, -1 do
+    exceptions[i] = nil
+  end
   local at = view.tenant.at or view.options.now
   fixes:adoption(store:received(view.tenant, at - at % DAY - 6 * DAY), function(id)
     return applications.name(id, view.labels.names, view.adoption)

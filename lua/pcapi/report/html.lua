@@ -16,7 +16,7 @@ local version = require "pcapi.version"
 local M = {}
 
 --- How many bytes its users may take. All that does not fit is counted.
-M.MOST_BYTES = 240 * 1000
+M.MOST_BYTES = 262 * 1000
 
 local SECTIONS, LINES, TRENDS = 100, 500, 10 -- how many tenants have a section, a line, a trend
 local NAME = 100 -- columns of a text

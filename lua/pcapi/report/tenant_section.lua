@@ -197,8 +197,8 @@ local function add_people(out, tenant, room)
   if #tenant.people == 0 then
     return add(out, "<p>Nobody: no finding is open, and none was closed in the last 30 days.</p>\n")
   end
-  add_table(out, "Users of " .. name, "scroll times", "Open and healing findings, then those closed "
-    .. "in the last 30 days; the newest first", COLUMNS, function()
+  add_table(out, "Users of " .. name, "scroll times", "Open and healing findings, then those "
+    .. "closed in the last 30 days; the newest first", COLUMNS, function()
     local person = tenant.people[at + 1]
     if not person or room.bytes <= 0 then
       return nil
@@ -229,6 +229,9 @@ local function add_exceptions(out, tenant)
       return { "<bdi>" .. text(exception.who or "(hidden)", NAME) .. "</bdi>",
                text(exception.ends, 10), number(exception.users), text(exception.why, WHY) }
     end))
+  if tenant.more_exceptions > 0 then
+    add(out, "<p>And %s more.</p>\n", count(tenant.more_exceptions, "exception"))
+  end
 end
 
 --- Writes the section of a tenant.
