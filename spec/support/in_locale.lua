@@ -64,6 +64,9 @@ local client, transport = fake.client { { body = "[0.5]" } }
 print("request", digits(client:request("POST", "/v1/x", { body = { share = 0.5 },
   headers = { ["VALIDATEMFA"] = "I" } }).json[1]), transport.sent[1].body,
   transport.sent[1].header["validatemfa"] or transport.sent[1].header["valIdatemfa"])
+local charts, markup = require "pcapi.report.charts", require "pcapi.report.markup"
+print("chart", charts.bars("x", { { name = "I", with = 1, total = 3, share = "" } }))
+print("number", markup.number(1234567))
 if moment == "before" then
   print("host", digits(cjson.decode("[0.5]")[1]), cjson.encode { 0.5 })
 end

@@ -15,8 +15,8 @@
 -- - `counts`: people by state, `excepted`, `new` (see `pcapi.history.summary`); `oldest`, the first
 --   sign-in without MFA of those who are open without an exception; `trend` (see
 --   `pcapi.history.trend`);
--- - `fixes`: an array of applications, what to fix first at the top, and `more_fixes`, how many
---   there was no room for. See @{fixes};
+-- - `fixes`: an array of applications, what to fix first at the top (see `pcapi.history.ranking`);
+--   `more_fixes`, how many there was no room for; `is_by_requests`, whether they are sorted so;
 -- - `people` and `more_people`: those with an open or healing finding, then those whose finding was
 --   closed in the last 30 days; the newest first. Each has `id` (objectId), `user`, `state`,
 --   `since`, `last`, `mfa_since`, `closed`, `opened`, `episode`, `is_exact`, `is_visible`, `class`,
@@ -163,7 +163,10 @@ local function add_open(view, shown)
   fixes:adoption(store:received(view.tenant, at - at % DAY - 6 * DAY), function(id)
     return applications.name(id, view.labels.names, view.adoption)
   end)
-  shown.fixes, shown.more_fixes = fixes:sorted(shown.reach.share)
+  shown.fixes, shown.more_fixes, shown.is_by_requests = fixes:sorted(shown.reach.share)
+  for _, fix in ipairs(shown.fixes) do
+    fix.application = view.labels.id(fix.application)
+  end
 end
 
 local function people_of(view, shown)

@@ -10,7 +10,7 @@ local advice = require "pcapi.history.advice"
 
 local M = {}
 
-local ENOUGH = 0.95 -- of the requests: the lists are not of the same second
+local ENOUGH = 19 / 20 -- of the requests: the lists are not of the same second
 
 --- How many entries it returns at most.
 M.MOST = 50
@@ -102,22 +102,25 @@ end
 -- @tparam ?number share of the requests that are known, 0 to 1; nil: unknown
 -- @treturn table array
 -- @treturn number how many entries there was no room for
+-- @treturn boolean whether they are sorted by requests
 function Ranking:sorted(share)
   local found, shown = {}, {}
   for _, entry in ipairs(self.entries) do
     if entry.users > 0 or without(entry) > 0 then
-      entry.class = class_of(entry)
-      entry.step = advice.of(entry.class or "application", { application = entry.name }).step
-      found[#found + 1] = entry
+      local class = class_of(entry)
+      found[#found + 1] = {
+        application = entry.application, name = entry.name, class = class, users = entry.users,
+        total = entry.total, with_mfa = entry.with_mfa,
+        step = advice.of(class or "application", { application = entry.name }).step,
+      }
     end
   end
   local is_known = not share or share >= ENOUGH
   table.sort(found, is_known and order(users, without) or order(without, users))
   for i = 1, math.min(#found, M.MOST) do
     shown[i] = found[i]
-    shown[i].classes = nil
   end
-  return shown, #found - #shown
+  return shown, #found - #shown, not is_known
 end
 
 return M

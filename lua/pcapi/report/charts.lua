@@ -10,7 +10,7 @@ local BAR, LABEL, SHARE = 24, 240, 64 -- height of a bar, width of its label and
 
 -- A coordinate; string.format would follow the locale.
 local function at(value)
-  local tenths = math.floor(value * 10 + 0.5)
+  local tenths = math.floor((value * 20 + 1) / 2)
   return ("%d.%d"):format(math.floor(tenths / 10), tenths % 10)
 end
 
@@ -71,7 +71,7 @@ function M.trend(id, trend, last)
     local x = LEFT + (i - 1) * width
     if trend.opened[i] > 0 then
       pieces[#pieces + 1] = ('<path class="new" d="M%s %sV%sh%sV%sz"/>\n'):format(
-        at(x + width * 0.15), at(y(0)), at(y(trend.opened[i])), at(width * 0.7), at(y(0)))
+        at(x + width / 8), at(y(0)), at(y(trend.opened[i])), at(width * 3 / 4), at(y(0)))
     end
     line[i] = ("%s%s %sh%s"):format(i == 1 and "M" or "L", at(x), at(y(open[i])), at(width))
   end

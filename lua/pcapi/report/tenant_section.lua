@@ -68,7 +68,7 @@ local WORDS = {
 }
 
 local function share_text(share)
-  if share >= 0.995 then
+  if share > 199 / 200 then
     return "All of the requests that adoption counts in the last days are known."
   end
   return ("%d %% of the requests that adoption counts in the last days are known. Who comes by "
@@ -162,9 +162,9 @@ local function add_fixes(out, id, tenant)
     return add(out, "<p>Nothing: nobody without an exception is open.</p>\n")
   end
   add_bars(out, id .. "-bars", tenant.fixes)
-  add_table(out, "Applications of " .. text(tenant.name, NAME), "scroll", "Applications without "
-    .. "MFA, " .. (tenant.reach.share and tenant.reach.share < 0.95
-      and "by requests without MFA, as few requests are known" or "by users"),
+  add_table(out, "Applications of " .. text(tenant.name, NAME), "scroll",
+    "Applications without MFA, by " .. (tenant.is_by_requests
+      and "requests without MFA, as not all requests are known" or "users"),
     { { "Application" }, { "Users", is_number = true }, { "Requests", is_number = true },
       { "without MFA", is_number = true }, { "with MFA", is_number = true }, { "Next step" } },
     markup.rows(tenant.fixes, function(fix)

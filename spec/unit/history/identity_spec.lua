@@ -49,6 +49,11 @@ describe("the key of a request", function()
       identity.request { requestId = GUID:lower() })
   end)
 
+  it("tells the requestId, if it is a GUID", function()
+    assert.equal(GUID:lower(), identity.request_id(identity.request { requestId = GUID }))
+    assert.is_nil(identity.request_id(identity.request { requestId = "7" }))
+  end)
+
   it("is a hash of a requestId that is no GUID", function()
     local key = identity.request { requestId = "7" }
     assert.equal(32, #key)

@@ -40,4 +40,15 @@ describe("a trend", function()
     assert.same({ from = "2026-11-30", open = { 0 }, opened = { 0 }, fixed = { 0 }, gone = { 0 } },
       found)
   end)
+
+  it("of several tenants is their sum, from the first day of the oldest", function()
+    local old = trend.of({ { opened = NOW - 2 * DAY, state = "open" } }, NOW - 2 * DAY, NOW)
+    local young = trend.of({ { opened = NOW, closed = NOW, state = "fixed" },
+                             { opened = NOW, state = "open" } }, NOW, NOW)
+    assert.same({ from = "2026-11-26", open = { 1, 1, 2 }, opened = { 1, 0, 2 },
+                  fixed = { 0, 0, 1 }, gone = { 0, 0, 0 } },
+      trend.sum { { trend = young }, {}, { trend = old } })
+    assert.is_nil(trend.sum { {} })
+    assert.same({ 1 }, { young.open[1] }) -- unchanged
+  end)
 end)
