@@ -275,6 +275,7 @@ build = {
     ["pcapi.report.clean"] = "lua/pcapi/report/clean.lua",
     ["pcapi.report.diff"] = "lua/pcapi/report/diff.lua",
     ["pcapi.report.html"] = "lua/pcapi/report/html.lua",
+    ["pcapi.report.mail"] = "lua/pcapi/report/mail.lua",
     ["pcapi.report.markup"] = "lua/pcapi/report/markup.lua",
     ["pcapi.report.metrics"] = "lua/pcapi/report/metrics.lua",
     ["pcapi.report.page_style"] = "lua/pcapi/report/page_style.lua",

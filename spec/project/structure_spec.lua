@@ -73,6 +73,7 @@ describe("the folders of lua/pcapi", function()
       init = "the face of a folder",
       json = "JSON for scripts, and lists as JSON", -- format/json
       summary = "facts about a list, and the file about a history", -- report/, history/
+      mail = "a digest as HTML, and the channel that sends it", -- report/, notify/channels/
     }
     local places = {}
     -- a command's module has the name of the command

@@ -13,8 +13,8 @@ local sandbox = require "spec.support.sandbox"
 local DOCUMENTS = files.lines_of "ls README.md docs/*.md examples/*/README.md"
 local COMMANDS = { "options", "login", "logout", "status", "doctor", "token", "profiles list",
                    "profiles remove", "config show", "watch", "non-mfa", "adoption", "requests",
-                   "explain", "history show", "history export", "history forget", "history prune",
-                   "history check", "history backup", "metrics" }
+                   "explain", "report", "history show", "history export", "history forget",
+                   "history prune", "history check", "history backup", "metrics" }
 local CLIENT = "00000000-0000-0000-0000-000000000000"
 
 local CI = "CI runs it: it takes minutes, or changes files of this folder"
@@ -69,7 +69,8 @@ local ON_TERMINAL = {
 
 -- Lines that hand what pcapi prints to a program that needs an account elsewhere: they run without
 -- that program.
-local ACCOUNTS_ELSEWHERE = { "gh secret set ", "glab variable set ", "curl -sS -H @- https://api." }
+local ACCOUNTS_ELSEWHERE = { "gh secret set ", "glab variable set ", "mutt -s ",
+                             "curl -sS -H @- https://api." }
 
 local all, in_documents = {}, {}
 for _, path in ipairs(DOCUMENTS) do

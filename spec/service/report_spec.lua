@@ -63,7 +63,8 @@ describe("pcapi report", function()
   it("keeps the old file if it cannot write the new one", function()
     os.execute(("mkdir -p %s/open; chmod 777 %s/open"):format(home.path, home.path))
     local path = home:write("open/old.html", "old")
-    for case, why in pairs { [path] = "other users can write to", [home.path] = "not a regular file",
+    for case, why in pairs { [path] = "other users can write to",
+                             [home.path] = "not a regular file",
                              [home.path .. "/absent/x.html"] = "absent",
                              [home.path .. "/" .. ("x"):rep(255)] = "cannot be the name of a file",
                              ["/dev/null"] = "not a regular file" } do
@@ -111,7 +112,8 @@ describe("pcapi report", function()
     for message, words in pairs {
       ["report needs --html FILE"] = {},
       ["--to needs --from"] = { "--html", "-", "--to", "2026-11-28" },
-      ["--from is later than --to"] = { "--html", "-", "--from", "2026-11-28", "--to", "2026-11-27" },
+      ["--from is later than --to"] = { "--html", "-", "--from", "2026-11-28",
+                                        "--to", "2026-11-27" },
       ["--from must be a day"] = { "--html", "-", "--from", "yesterday" },
       ["--html must not be empty"] = { "--html", "" },
     } do
@@ -149,7 +151,8 @@ describe("a report", function()
     for _, text in ipairs { text_of("--from", "2026-09-01"), hostile.out } do
       assert.equal("", complaints_of(text, ""))
       -- it knows HTML 4: neither section nor svg
-      local html = complaints_of(text, "--html"):gsub("[^\n]*Tag %l+ invalid\n[^\n]*\n[^\n]*\n", "")
+      local html = complaints_of(text, "--html")
+        :gsub("[^\n]*Tag %l+ invalid\n[^\n]*\n[^\n]*\n", "")
       assert.equal("", html)
     end
     assert.matches("parser error", complaints_of(hostile.out:gsub("</h1>", "", 1), "")) -- it judges

@@ -76,9 +76,8 @@
 --   are news of users without an exception, and have an id above `after` or came after `since`, in
 --   their order.
 -- - `prune(tenant, limits)` deletes what is over (see `retention`), with people of whom nothing is
---   left, saves the tenant, and returns how many rows of what.
+--   left, saves the tenant, and returns how many rows of what. `facts()`: see @{History:facts}.
 -- - `forget(tenant, person)` erases a person; requests stay without user and address.
--- - `facts()` returns what @{History:facts} returns.
 --
 -- `close()`, `check()`, `backup(path)` and `erase()` (what was deleted is in no file any more) run
 -- outside of transactions; the last three return true, or nil and a `pcapi.error` of kind store.
