@@ -130,7 +130,7 @@ test-bare-%:
 	@dev/need debootstrap debian-archive-keyring iproute2
 	@dev/bare-debian $*
 
-# Tests the page of examples/nginx in a browser.
+# Tests the page of examples/nginx and the report in a browser, and takes their pictures.
 page-needs:
 	@dev/need $(PAGE_NEEDS) chromium fonts-dejavu-core
 	@dev/npm spec/oidc spec/browser examples/nginx
@@ -142,6 +142,7 @@ test-page: page-needs
 
 screenshot: page-needs
 	@sandbox/run dev/node spec/browser/screenshot.mjs docs/nginx-page.png
+	@dev/node spec/browser/report_screenshot.mjs docs/report.png
 
 C_TESTS := $(patsubst %,$(OUT)/spec/%_test,buf budget reader filter rows crypto certificate platform \
                 inflate head headers events sockets file failure pool http binding sqlite)

@@ -1,8 +1,10 @@
 --- `pcapi report`: files, options, sizes, and parsers on the other side.
 local files = require "spec.support.files"
 local homes = require "spec.support.home"
+local mail = require "pcapi.report.mail"
 local recorded = require "spec.support.recorded"
 local reports = require "spec.support.report_history"
+local words = require "spec.support.plain_words"
 
 local AT = "2026-11-28T06:00:00Z"
 
@@ -156,6 +158,20 @@ describe("a report", function()
       assert.equal("", html)
     end
     assert.matches("parser error", complaints_of(hostile.out:gsub("</h1>", "", 1), "")) -- it judges
+  end)
+end)
+
+describe("the HTML part of a mail", function()
+  it("is XML and HTML for a parser, also of a hostile tenant", function()
+    local rows = {}
+    for i, text in ipairs(reports.HOSTILE) do
+      rows[i] = { upn = text, event = text, nextStep = text }
+    end
+    local text = mail.html({ title = reports.HOSTILE[3], notes = reports.HOSTILE, tenants = { {
+      name = "x", rows = rows, more = 1, warnings = reports.HOSTILE, counts = { open = 9 },
+    } } }, words, { link = "https://x.example/?a=1&b=2" })
+    assert.equal("", complaints_of(text, ""))
+    assert.equal("", complaints_of(text, "--html"))
   end)
 end)
 

@@ -60,10 +60,10 @@ local function adoption_of(days, at)
   local rows = {}
   for day = days + 6, days, -1 do
     local text = os.date("!%Y-%m-%d", NOW - day * DAY)
-    rows[#rows + 1] = { day = text, application = SYNC, name = "Billing Sync", total = 1234,
-                        with_mfa = 1234 - 20 * day }
-    rows[#rows + 1] = { day = text, application = BOT, name = "Ordering bot", total = 90,
-                        with_mfa = 90 }
+    rows[#rows + 1] = { day = text, application = SYNC, name = "Billing Sync", total = 5,
+                        with_mfa = day % 2 + 2 }
+    rows[#rows + 1] = { day = text, application = BOT, name = "Ordering bot", total = 2,
+                        with_mfa = 2 }
   end
   return lists.adoption(at, rows)
 end

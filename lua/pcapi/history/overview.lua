@@ -11,7 +11,8 @@
 -- - `id`, `name`; `asked`, `at` and `since`: when it was last asked, last responded, and first
 --   asked; `is_asked` (false: runs do not ask it any more); `failure` (`kind`, `since`) if the last
 --   run failed; `lists` of the last success (`users`, `requests`, `adoption`: `whole`, `cut` or
---   `failed`); `reach` (see @{pcapi.history.explanation.reach}), `warnings` (texts);
+--   `failed`); `reach` (see @{pcapi.history.explanation.reach}), `warnings` (an
+--   array of `key`: gap, cut, coverage, users or silent; and `text`);
 -- - `counts`: people by state, `excepted`, `new` (see `pcapi.history.summary`); `oldest`, the first
 --   sign-in without MFA of those who are open without an exception; `trend` (see
 --   `pcapi.history.trend`);
@@ -140,11 +141,9 @@ local function add_open(view, shown)
       local group = by_key[key] or exception_of(view, exception)
       exceptions[#exceptions + 1] = not by_key[key] and group or nil
       by_key[key], group.users = group, (group.users or 0) + 1
-    else
+    elseif finding.state == "open" then
       fixes:add(classes_of(view, person))
-      if finding.state == "open" then
-        shown.counts.oldest = math.min(shown.counts.oldest or finding.first_at, finding.first_at)
-      end
+      shown.counts.oldest = math.min(shown.counts.oldest or finding.first_at, finding.first_at)
     end
   end
   table.sort(exceptions, function(a, b)
@@ -179,6 +178,15 @@ local function people_of(view, shown)
   found.people = nil
 end
 
+local function warnings_of(view, row)
+  local warnings = news.warnings(view.store, view.tenant, row,
+    { names = view.labels.names, adoption = view.adoption })
+  for _, warning in ipairs(warnings) do
+    warning.key = warning.key:match "^%l+" -- without the id of an application
+  end
+  return warnings
+end
+
 local function tenant_of(view, not_asked)
   local store, tenant, options = view.store, view.tenant, view.options
   local row, first = tenant.at and store:last_run(tenant, tenant.at), store:first_run(tenant)
@@ -191,13 +199,8 @@ local function tenant_of(view, not_asked)
     reach = explanation.reach(store, tenant), counts = counts,
     trend = first and trend.of(store:episodes(tenant, trend.start(options.now)), first,
       options.now),
-    warnings = {},
+    warnings = row and warnings_of(view, row) or {},
   }
-  for i, warning in ipairs(row and news.warnings(store, tenant, row, {
-    names = view.labels.names, adoption = view.adoption,
-  }) or {}) do
-    shown.warnings[i] = warning.text
-  end
   add_open(view, shown)
   people_of(view, shown)
   if options.from then

@@ -65,11 +65,13 @@ function Ranking:adoption(rows, name_of)
   end
 end
 
--- The class of most users of an entry.
+-- The class of most users of an entry. "application" says least, so it loses a tie.
 local function class_of(entry)
   local best
   for class, count in pairs(entry.classes) do
-    if not best or count > entry.classes[best] or count == entry.classes[best] and class < best then
+    local most = entry.classes[best] or 0
+    if count > most or count == most and class ~= "application"
+      and (best == "application" or class < best) then
       best = class
     end
   end

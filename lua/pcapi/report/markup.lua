@@ -18,7 +18,7 @@ function M.text(value, room)
     return ""
   end
   if #value > 4 * room then -- long texts take time
-    value = value:sub(1, 4 * room)
+    value = value:sub(1, 4 * room):gsub("[\192-\255][\128-\191]*$", "") .. "…" -- no half character
   end
   value = text.visible(value)
   if #value > room and text.width(value) > room then

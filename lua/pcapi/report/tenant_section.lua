@@ -58,13 +58,10 @@ function M.trend(out, id, trend, of)
   end)
 end
 
-local WORDS = {
-  users = { cut = "The list of users was incomplete: a user who is not in it may be without MFA." },
-  requests = { cut = "The service returned its newest requests only.",
-               failed = "The list of requests failed, so the users of the last run have no "
-                 .. "evidence of it." },
-  adoption = { failed = "The list of adoption failed, so nothing says how many requests there are."
-               },
+-- What a list that failed means. The warnings say what a cut one means.
+local FAILED = {
+  requests = "The list of requests failed, so nothing is known of the requests of the last run.",
+  adoption = "The list of adoption failed, so nothing says how many requests there are.",
 }
 
 local function share_text(share)
@@ -85,11 +82,14 @@ local function add_knowledge(out, tenant, is_anonymous)
     problems[1] = ("It is not asked any more since %s: all below stays as it was."):format(
       moment(tenant.asked))
   end
-  for _, list in ipairs { "users", "requests", "adoption" } do
-    problems[#problems + 1] = WORDS[list][tenant.lists and tenant.lists[list] or "none"]
+  for _, list in ipairs { "requests", "adoption" } do
+    problems[#problems + 1] = tenant.lists and tenant.lists[list] == "failed" and FAILED[list]
+      or nil
   end
   for _, warning in ipairs(tenant.warnings) do
-    problems[#problems + 1] = "At the last run: " .. text(warning, STEP) .. "."
+    if warning.key ~= "coverage" then -- the text above has it
+      problems[#problems + 1] = "At the last run: " .. text(warning.text, STEP) .. "."
+    end
   end
   add(out, "<p>%sLast response: %s. Recorded since %s. %s%s</p>\n",
     is_anonymous and "" or "Tenant <code>" .. text(tenant.id, 40) .. "</code>. ",

@@ -51,6 +51,9 @@ describe("the ranking of what to fix first", function()
       ranked:add { class(name, "CLI") }
     end
     assert.equal("program", ranked:sorted()[1].class)
+    ranked:add { class("application", "Sync") }
+    ranked:add { class("vendor", "Sync") }
+    assert.equal("vendor", ranked:sorted()[2].class)
   end)
 
   it("counts guests and system accounts once, whatever they use", function()

@@ -63,7 +63,7 @@ describe("a report", function()
   end)
 
   it("says what is not known", function()
-    shows(html.text(facts_of()), "The service returned its newest requests only.",
+    shows(html.text(facts_of()), "the service returned its newest requests only; to miss none,",
       "of the requests that adoption counts in the last days are known",
       "It fails since 2026-11-28 06:00 (sign_in_required)",
       "by requests without MFA, as not all requests are known")

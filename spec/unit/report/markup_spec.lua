@@ -21,6 +21,8 @@ describe("a text of a report", function()
     assert.equal("äöü…", markup.text("äöüäöü", 4))
     local long = markup.text(("\240\159\146\169"):rep(10000), 100)
     assert.is_true(#long < 400 and not long:find("\\x", 1, true), long)
+    local marks = markup.text("a" .. ("\204\129"):rep(10000), 100) -- they take no column
+    assert.truthy(marks:find "\204\129…$")
     assert.equal("", markup.text(nil, 4))
   end)
 
