@@ -4,7 +4,7 @@ local homes = require "spec.support.home"
 local mail = require "pcapi.report.mail"
 local recorded = require "spec.support.recorded"
 local reports = require "spec.support.report_history"
-local words = require "spec.support.plain_words"
+local plain_words = require "spec.support.plain_words"
 
 local AT = "2026-11-28T06:00:00Z"
 
@@ -169,7 +169,7 @@ describe("the HTML part of a mail", function()
     end
     local text = mail.html({ title = reports.HOSTILE[3], notes = reports.HOSTILE, tenants = { {
       name = "x", rows = rows, more = 1, warnings = reports.HOSTILE, counts = { open = 9 },
-    } } }, words, { link = "https://x.example/?a=1&b=2" })
+    } } }, plain_words, { link = "https://x.example/?a=1&b=2" })
     assert.equal("", complaints_of(text, ""))
     assert.equal("", complaints_of(text, "--html"))
   end)
