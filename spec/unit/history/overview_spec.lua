@@ -3,6 +3,7 @@ local history = require "pcapi.history"
 local overview = require "pcapi.history.overview"
 local private_folder = require "spec.support.private_folder"
 local reports = require "spec.support.report_history"
+local explanation = require "pcapi.history.explanation"
 local folder = require "spec.support.folder"
 
 local NOW, DAY = reports.NOW, 86400
@@ -59,6 +60,28 @@ describe("an overview", function()
     assert.equal("new", people.new.news)
     assert.equal("kim@fabrikam.example", fabrikam.people[1].user) -- the newest
     assert.is_nil(people.lee.step:find("Renew", 1, true))
+  end)
+
+  it("says of each person what explain says", function()
+    local own, count = { [reports.id(101)] = true }, 0
+    for name, history_of in pairs(opened) do
+      local options = { own = own, client_id = reports.id(100) }
+      local people, found = {}, read(options, name)
+      for _, tenant in ipairs(found.tenants) do
+        for _, person in ipairs(tenant.people) do
+          people[tenant.id .. person.user] = person
+        end
+      end
+      assert(history_of:each_finding({ own = own, client_id = reports.id(100),
+        states = { "open", "healing", "fixed", "quiet", "lost" } }, function(explained)
+        local person = people[explained.tenant.id .. (explained.person.upn or explained.person.id)]
+        local class = explained.classes[1]
+        assert.same({ class.class, class.certainty, explained.step,
+                      (explanation.applications(explained)) }, { person.class, person.certainty, person.step, person.application })
+        count = count + 1
+      end))
+    end
+    assert.is_true(count >= 8 + #reports.HOSTILE)
   end)
 
   it("counts people by state, of each tenant and of all", function()

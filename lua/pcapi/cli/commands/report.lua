@@ -79,6 +79,7 @@ function M.run(args)
   local facts = history_query.required(require("pcapi.history.overview").of(opened.history, {
     now = now, tenants = opened.ids, from = from, to = to, is_anonymous = args.anonymous,
     names = require("pcapi.cli.history_file").names(opened.settings),
+    own = opened.settings.own,
     client_id = require("pcapi.cli.connect").stored_profile(args).settings.values.client_id,
   }))
   opened.history:close()
