@@ -77,7 +77,8 @@ describe("an overview", function()
         local person = people[explained.tenant.id .. (explained.person.upn or explained.person.id)]
         local class = explained.classes[1]
         assert.same({ class.class, class.certainty, explained.step,
-                      (explanation.applications(explained)) }, { person.class, person.certainty, person.step, person.application })
+                      (explanation.applications(explained)) },
+          { person.class, person.certainty, person.step, person.application })
         count = count + 1
       end))
     end
