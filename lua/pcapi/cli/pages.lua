@@ -139,8 +139,7 @@ end
 
 local EXAMPLES = {
   { "Sign in once; it asks for what it needs", "pcapi login" },
-  { "Check the set-up", "pcapi doctor" },
-  { "Users of the last day without MFA", "pcapi non-mfa --since 24h" },
+  { "Every day: who is new, back, or fixed", "pcapi watch" },
 }
 
 -- The names and summaries of commands or topics.

@@ -19,9 +19,8 @@
 --     end
 --
 -- The parts: `outcomes` decides what became of a user, `observe` records a run, `told` decides what
--- a reader is told, `coverage` knows gaps, `exceptions` reads the file of exceptions, `search`
--- finds users, `explanation` explains one, `overview` shows all, and `retention` says what is
--- deleted. They know neither SQLite nor the network.
+-- a reader is told, `coverage` knows gaps, `explanation` explains a user, `overview` shows all, and
+-- `retention` says what is deleted. They know neither SQLite nor the network.
 --
 -- ## The store
 --
@@ -58,9 +57,8 @@
 --   request without MFA from `from` on, and the first with MFA after `after`, sorted by time.
 -- - `save_adoption(tenant, row)`: `day` (its first second), `application`, `with_mfa`, `total`;
 --   replaces the row of that day. `received(tenant, from)` returns rows of `day`, `application`,
---   `received` (requests), `with_mfa` and `total` (of adoption; nil: none), sorted; and
---   `adoption(tenant, from)` those of adoption alone. `count_without_mfa(tenant, from)` counts the
---   requests without MFA.
+--   `received` (requests), `with_mfa` and `total` (of adoption; nil: none), sorted; `adoption` those
+--   of adoption alone. `count_without_mfa(tenant, from)` counts the requests without MFA.
 -- - `name_application(id, name)`, and `application_names()`: names by id.
 -- - `bindings(tenant)` and `save_bindings(tenant, bindings)`: upn to id, see `exceptions`.
 -- - `add_run(tenant, row)`: a run as `observe` makes it; one of the same `at` replaces the other.

@@ -4,6 +4,7 @@
 local channel_settings = require "pcapi.notify.channel_settings"
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
+local report_mail = require "pcapi.report.mail"
 local words = require "pcapi.notify.words"
 
 local M = {}
@@ -136,19 +137,9 @@ local function quoted_printable(text)
   return (text:gsub("[^\n]*", quote_line))
 end
 
-local ENTITIES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;",
-                   ["'"] = "&#39;" }
-
-local function html(text)
-  return (text:gsub("[&<>\"']", ENTITIES))
-end
-
 -- The HTML part.
 local function html_of(digest, settings)
-  local text = words.text(digest, MOST_ROWS, settings.link)
-  return '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"></head>\n'
-    .. '<body><pre style="font-family: sans-serif; white-space: pre-wrap">\n'
-    .. html(text) .. "</pre></body></html>\n"
+  return report_mail.html(digest, words, { rows = MOST_ROWS, link = settings.link })
 end
 
 local function part(boundary, kind, text)
