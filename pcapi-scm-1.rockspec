@@ -208,6 +208,7 @@ build = {
     ["pcapi.history.figures"] = "lua/pcapi/history/figures.lua",
     ["pcapi.history.identity"] = "lua/pcapi/history/identity.lua",
     ["pcapi.history.news"] = "lua/pcapi/history/news.lua",
+    ["pcapi.history.notice_rows"] = "lua/pcapi/history/notice_rows.lua",
     ["pcapi.history.observe"] = "lua/pcapi/history/observe.lua",
     ["pcapi.history.outcomes"] = "lua/pcapi/history/outcomes.lua",
     ["pcapi.history.overview"] = "lua/pcapi/history/overview.lua",

@@ -1,6 +1,7 @@
 --- A store of the history in memory, for specs. It does what `pcapi.history` asks of a store, in
 -- the plainest way. Tables that it takes and gives are copies.
 local evidence = require "spec.support.history_store_evidence"
+local notices = require "spec.support.history_notices"
 local retention = require "pcapi.history.retention"
 
 local unpack = table.unpack or unpack -- luacheck: ignore
@@ -37,6 +38,10 @@ end
 
 local Store = { uses = evidence.uses, proofs = evidence.proofs }
 Store.__index = Store
+
+for name, method in pairs(notices) do
+  Store[name] = method
+end
 
 --- Makes an empty store. `is_atomic` may be set to false, where no transaction fails: then none is
 -- rolled back, which is faster.
@@ -171,6 +176,7 @@ function Store:save_person(tenant, person)
 end
 
 function Store:absorb(_, old, into)
+  self:absorb_notices(old, into)
   for key, request in pairs(self.data.people[old.key].requests) do
     request.person = into.key
     self.data.people[into.key].requests[key] = request
@@ -461,6 +467,7 @@ function Store:prune(tenant, limits)
       end
     end
   end
+  counts.notices = self:prune_notices(limits)
   tenant.coverage = retention.covered(tenant.coverage, limits)
   self:save_tenant(tenant)
   return counts
@@ -485,6 +492,7 @@ function Store:facts()
 end
 
 function Store:forget(tenant, person)
+  self:forget_notices(tenant, person)
   for _, request in pairs(self.data.people[person.key].requests) do
     request.person, request.ip = nil, nil
   end

@@ -470,7 +470,7 @@ return {
       store:save_reader(of, { name = "r", told = 2 ^ 40, reminded = 0, is_late = false })
       store:save_reader(of, { name = "s", told = 2 ^ 40, reminded = 0, is_late = false })
     end
-    assert.same({ requests = 2, findings = 1, runs = 1, events = 2, people = 1 },
+    assert.same({ requests = 2, findings = 1, runs = 1, events = 2, people = 1, notices = 0 },
       store:prune(tenant, LIMITS))
     assert.equal(3, #store:people(tenant))
     assert.equal(4, #store:people(other))

@@ -17,6 +17,7 @@ local KINDS = {
   { "finding", "1 finding", "%d findings" }, { "request", "1 request", "%d requests" },
   { "event", "1 event", "%d events" }, { "binding", "1 exception", "%d exceptions" },
   { "mention", "1 mention as an earlier user", "%d mentions as an earlier user" },
+  { "notice", "1 notice to a channel", "%d notices to channels" },
 }
 
 -- Passes all that is stored of a user to a function.
@@ -59,6 +60,10 @@ local ROW = {
   end,
   binding = function(binding)
     return binding
+  end,
+  notice = function(notice)
+    return { channel = notice.channel, at = at(notice.at), sent = at(notice.sent),
+             givenUp = at(notice.given_up), text = notice.text }
   end,
 }
 

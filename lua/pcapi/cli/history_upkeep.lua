@@ -30,7 +30,7 @@ local function confirm_clock(args, opened, now)
 end
 
 local DELETED = { { "requests", "request" }, { "findings", "closed finding" }, { "runs", "run" },
-                  { "events", "event" }, { "people", "user" } }
+                  { "events", "event" }, { "notices", "notice" }, { "people", "user" } }
 
 --- Runs `pcapi history prune`.
 -- @tparam table args
@@ -55,7 +55,7 @@ function M.prune(args)
 end
 
 local COUNTED = { "tenants", "people", "findings", "events", "requests", "applications", "adoption",
-                  "runs", "readers" }
+                  "runs", "readers", "notices" }
 
 local VIEW = { columns = { "fact", "value" }, titles = { fact = "FACT", value = "VALUE" } }
 

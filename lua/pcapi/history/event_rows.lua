@@ -94,7 +94,8 @@ function Rows:events_of(tenant, person)
     .. "ORDER BY event", tenant.key, person.key, text(person.id))
 end
 
-local READER = "SELECT name, told, claimed, reminded, reminding, is_late, warned FROM reader "
+local READER = "SELECT name, told, claimed, reminded, reminding, is_late, warned, thread "
+  .. "FROM reader "
 
 -- What a reader was warned of, as a text: one line of each warning. A key has no line break.
 local function text_of_warned(warned)
@@ -130,9 +131,9 @@ function Rows:readers(tenant)
 end
 
 function Rows:save_reader(tenant, reader)
-  self.db:run("INSERT OR REPLACE INTO reader VALUES (?, ?, ?, ?, ?, ?, ?, ?)", tenant.key,
+  self.db:run("INSERT OR REPLACE INTO reader VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", tenant.key,
     reader.name, reader.told, reader.claimed, reader.reminded, reader.reminding,
-    flag(reader.is_late), text_of_warned(reader.warned))
+    flag(reader.is_late), text_of_warned(reader.warned), reader.thread)
 end
 
 -- Deletes the events of a tenant that are over.
@@ -154,6 +155,7 @@ function Rows:prune(tenant, limits)
     DELETE FROM person WHERE tenant = ? AND NOT EXISTS (
         SELECT 1 FROM finding WHERE person = person.person)
       AND NOT EXISTS (SELECT 1 FROM request WHERE person = person.person)]], key)
+  counts.notices = self:prune_notices(limits)
   tenant.coverage = retention.covered(tenant.coverage, limits)
   self:save_tenant(tenant)
   return counts
@@ -161,7 +163,7 @@ end
 
 local COUNTED = { tenants = "tenant", people = "person", findings = "finding", requests = "request",
                   applications = "application", adoption = "adoption", runs = "run",
-                  events = "event", readers = "reader" }
+                  events = "event", readers = "reader", notices = "notice" }
 
 function Rows:facts()
   local counts = {}
@@ -176,6 +178,7 @@ function Rows:forget(tenant, person)
   self.db:run("UPDATE request SET person = NULL, ip = NULL WHERE person = ?", person.key)
   self.db:run("UPDATE event SET known_as = NULL WHERE known_as = ?", person.id)
   self.db:run("DELETE FROM binding WHERE tenant = ? AND id = ?", tenant.key, person.id)
+  self:forget_notices(tenant, person)
   self.db:run("DELETE FROM person WHERE person = ?", person.key)
 end
 

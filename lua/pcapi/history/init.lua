@@ -75,7 +75,8 @@
 --   their order.
 -- - `prune(tenant, limits)` deletes what is over (see `retention`), with people of whom nothing is
 --   left, saves the tenant, and returns how many rows of what. `facts()`: see @{History:facts}.
--- - `forget(tenant, person)` erases a person; requests stay without user and address.
+-- - `forget(tenant, person)` erases a person, also in notices; requests stay without user and
+--   address. `pcapi.history.notice_rows` has the functions of what channels are told.
 --
 -- `close()`, `check()`, `backup(path)` and `erase()` (what was deleted is in no file any more) run
 -- outside of transactions; the last three return true, or nil and a `pcapi.error` of kind store.

@@ -107,8 +107,8 @@ end
 -- @tparam table store see `pcapi.history`
 -- @tparam table tenant
 -- @tparam table person
--- @tparam function visit takes a kind (`"user"`, `"finding"`, `"request"`, `"event"`, `"binding"`
--- or, of events that name the user as an earlier one, `"mention"`), and a table
+-- @tparam function visit takes a kind (`"user"`, `"finding"`, `"request"`, `"event"`, `"binding"`,
+-- `"notice"` or, of events that name the user as an earlier one, `"mention"`), and a table
 function M.personal(store, tenant, person, visit)
   visit("user", person)
   for _, finding in ipairs(store:findings(person)) do
@@ -124,6 +124,9 @@ function M.personal(store, tenant, person, visit)
     if id == person.id then
       visit("binding", { upn = upn })
     end
+  end
+  for _, notice in ipairs(store:notices_of(tenant, person)) do
+    visit("notice", notice)
   end
 end
 

@@ -3,6 +3,7 @@
 local errors = require "pcapi.error"
 local identity = require "pcapi.history.identity"
 local event_rows = require "pcapi.history.event_rows"
+local notice_rows = require "pcapi.history.notice_rows"
 local request_rows = require "pcapi.history.request_rows"
 local row_values = require "pcapi.history.row_values"
 local sqlite = require "pcapi.sqlite"
@@ -224,6 +225,7 @@ end
 function Store:absorb(_, old, into)
   self.db:run("UPDATE request SET person = ? WHERE person = ?", into.key, old.key)
   self.db:run("UPDATE event SET person = ? WHERE person = ?", into.key, old.key)
+  self.db:run("UPDATE notice_part SET person = ? WHERE person = ?", into.key, old.key)
   self.db:run("DELETE FROM person WHERE person = ?", old.key)
 end
 
@@ -283,7 +285,7 @@ function Store:save_bindings(tenant, bindings)
   end
 end
 
-for _, rows in ipairs { request_rows, event_rows } do
+for _, rows in ipairs { request_rows, event_rows, notice_rows } do
   for name, method in pairs(rows) do
     Store[name] = method
   end

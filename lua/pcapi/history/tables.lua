@@ -69,6 +69,26 @@ local VERSIONS = {
       is_late INTEGER NOT NULL, warned TEXT,
       PRIMARY KEY (tenant, name)) STRICT, WITHOUT ROWID]],
   },
+  { -- notices: a person's parts go with the person
+    "ALTER TABLE reader ADD COLUMN thread TEXT",
+    [[CREATE TABLE notice (
+      notice INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT NOT NULL, id TEXT NOT NULL,
+      kind TEXT NOT NULL, at INTEGER NOT NULL, head TEXT NOT NULL, tries INTEGER NOT NULL,
+      tried INTEGER, next_at INTEGER, delivered TEXT, error TEXT, holder TEXT, held_until INTEGER,
+      sent INTEGER, given_up INTEGER, UNIQUE (channel, id)) STRICT]],
+    "CREATE INDEX notice_waiting ON notice (channel) WHERE sent IS NULL AND given_up IS NULL",
+    [[CREATE TABLE notice_part (
+      notice INTEGER NOT NULL REFERENCES notice ON DELETE CASCADE, part INTEGER NOT NULL,
+      place INTEGER NOT NULL, tenant INTEGER NOT NULL REFERENCES tenant ON DELETE CASCADE,
+      person INTEGER REFERENCES person ON DELETE CASCADE, known_as TEXT, text TEXT NOT NULL,
+      PRIMARY KEY (notice, part)) STRICT, WITHOUT ROWID]],
+    "CREATE INDEX notice_part_person ON notice_part (person) WHERE person IS NOT NULL",
+    "CREATE INDEX notice_part_tenant ON notice_part (tenant)",
+    [[CREATE TABLE channel (
+      name TEXT PRIMARY KEY, stopped INTEGER, failure_kind TEXT, failure_since INTEGER,
+      failure_reported INTEGER) STRICT, WITHOUT ROWID]],
+    "CREATE TABLE concern (key TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+  },
 }
 
 --- The number that marks a file as a history (`PRAGMA application_id`): "PCAP".

@@ -1,5 +1,6 @@
 local core = require "pcapi.core"
 local contract = require "spec.support.history_store_contract"
+local notice_contract = require "spec.support.history_notice_contract"
 local database = require "spec.support.database"
 local private_folder = require "spec.support.private_folder"
 local sqlite = require "pcapi.sqlite"
@@ -11,10 +12,12 @@ after_each(stores.remove)
 
 for kind, make in pairs(stores.kinds()) do
   describe("a store of the history in " .. kind, function()
-    for name, check in pairs(contract) do
-      it(name, function()
-        check(make())
-      end)
+    for _, part in ipairs { contract, notice_contract } do
+      for name, check in pairs(part) do
+        it(name, function()
+          check(make())
+        end)
+      end
     end
   end)
 end
@@ -105,6 +108,29 @@ describe("the file of a history", function()
       assert.is_true(found.db:check())
     end)
   end
+
+  it("of format 1 loses nothing, and can hold notices afterwards", function()
+    local db = raw()
+    assert(db:transaction(function()
+      assert(tables.migrate(db, 1))
+      db:run "INSERT INTO tenant (tenant, id, has_baseline) VALUES (1, 't', 1)"
+      db:run "INSERT INTO person (person, tenant, id) VALUES (1, 1, 'p')"
+      db:run "INSERT INTO reader VALUES (1, 'watch', 7, 9, 11, NULL, 0, '13 gap')"
+      return true
+    end))
+    db:close()
+    local found = opened()
+    assert(found:transaction(function()
+      local tenant = found:tenant "t"
+      assert.same({ name = "watch", told = 7, claimed = 9, reminded = 11, is_late = false,
+                    warned = { gap = 13 } }, found:reader(tenant, "watch"))
+      assert.is_true(found:add_notice { channel = "ops", id = "1", kind = "changes", at = 1,
+        head = "{}", parts = { { place = 1, tenant = tenant, text = "{}",
+                                 person = found:person(tenant, "p") } } })
+      assert.equal(1, #found:notices "ops")
+      return true
+    end))
+  end)
 
   it("is refused if it belongs to another program", function()
     local db = assert(sqlite.open(path, { application_id = 7, busy_timeout = 1, create = true }))
