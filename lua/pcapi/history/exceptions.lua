@@ -16,6 +16,7 @@ local clean = require "pcapi.report.clean"
 local core = require "pcapi.core"
 local identity = require "pcapi.history.identity"
 local input = require "pcapi.input"
+local matches = require("pcapi.history.pattern").matches
 local time = require "pcapi.time"
 
 local M = {}
@@ -26,28 +27,6 @@ local FURTHEST, WARNED = 400, 14 -- days
 
 local Exceptions = {}
 Exceptions.__index = Exceptions
-
--- Tests a text, in lower case, against a pattern; takes time that grows with the text alone.
-local function matches(pattern, text)
-  local parts = {}
-  for part in (pattern .. "*"):gmatch "([^*]*)%*" do
-    parts[#parts + 1] = part
-  end
-  local first, last = parts[1], parts[#parts]
-  if #text < #first + #last or text:sub(1, #first) ~= first
-    or text:sub(#text - #last + 1) ~= last then
-    return false
-  end
-  local from, limit = #first + 1, #text - #last
-  for i = 2, #parts - 1 do
-    local _, stop = text:find(parts[i], from, true)
-    if not stop or stop > limit then
-      return false
-    end
-    from = stop + 1
-  end
-  return true
-end
 
 local KINDS = "an objectId, a upn, a pattern with * such as *@fabrikam.example, or app: and the "
   .. "id of an application"

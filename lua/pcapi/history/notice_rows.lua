@@ -1,14 +1,14 @@
 --- The part of the store that has notices: what channels are told, and how far that is.
 --
 -- - `add_notice(notice)`: `channel`, `id`, `kind`, `at`, `head` (a text), and `parts` (array of
---   `place`, `tenant`, `text`, and of a part about a person `person` and `known_as`, an id). It sets
---   `key`, and returns whether it was stored: a channel has an `id` once.
+--   `place`, `tenant`, `text`, and of a part about a person `person` and `known_as`, an id). It
+--   sets `key`, and returns whether it was stored: a channel has an `id` once.
 -- - `notices(channel)` (nil: of all) returns those that are neither sent nor given up, in their
 --   order, and `notice(key)` one. `save_notice(notice)` stores the fields that
 --   `pcapi.notify.deliver` describes.
 -- - `notice_content(notice)` returns `head` and `parts` (`place`, `known_as`, `text`).
--- - `notices_of(tenant, person)` returns `channel`, `at`, `sent`, `given_up` and `text` of the parts
---   that name a person.
+-- - `notices_of(tenant, person)` returns `channel`, `at`, `sent`, `given_up` and `text` of the
+--   parts that name a person.
 -- - `channel(name)` and `save_channel(channel)`: `name`, `stopped`, `failure`, see
 --   `pcapi.notify.deliver`. `concerns()` and `save_concerns(concerns)`: when the operator was told
 --   of each, by key.
