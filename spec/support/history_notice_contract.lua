@@ -63,15 +63,15 @@ return {
 
   ["stores how far a notice is"] = function(store)
     local one = added(store)
-    one.tries, one.tried, one.next_at, one.delivered = 2, NOW, NOW + 60, { "a", "b" }
+    one.tries, one.tried, one.delivered = 2, NOW, { "a", "b" }
     one.error, one.holder, one.held_until = "network: no", "me", NOW + 120
     store:save_notice(one)
     local found = store:notices()[1]
-    for _, name in ipairs { "tries", "tried", "next_at", "delivered", "error", "holder",
+    for _, name in ipairs { "tries", "tried", "delivered", "error", "holder",
                             "held_until" } do
       assert.same(one[name], found[name], name)
     end
-    found.sent, found.holder, found.held_until, found.next_at = NOW + 1, nil, nil, nil
+    found.sent, found.holder, found.held_until = NOW + 1, nil, nil
     store:save_notice(found)
     assert.same({}, store:notices())
     assert.equal(NOW + 1, store:notice(one.key).sent)
@@ -133,7 +133,7 @@ return {
 
   ["stores what is known of a channel"] = function(store)
     assert.same({ name = "ops" }, store:channel "ops")
-    local failing = { name = "ops", stopped = NOW,
+    local failing = { name = "ops", stopped = NOW, next_at = NOW + 60,
                       failure = { kind = "network", since = 1, reported = 2 } }
     store:save_channel(failing)
     assert.same(failing, store:channel "ops")

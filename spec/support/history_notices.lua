@@ -4,8 +4,8 @@ local identity = require "pcapi.history.identity"
 
 local M = {}
 
-local STATE = { "key", "channel", "id", "kind", "at", "tries", "tried", "next_at", "delivered",
-                "error", "holder", "held_until", "sent", "given_up" }
+local STATE = { "key", "channel", "id", "kind", "at", "tries", "tried", "delivered", "error",
+                "holder", "held_until", "sent", "given_up" }
 
 local function state_of(stored)
   local state = {}
@@ -132,12 +132,14 @@ end
 
 function M:channel(name)
   local stored = (self.data.channels or {})[name] or {}
-  return { name = name, stopped = stored.stopped, failure = stored.failure }
+  return { name = name, stopped = stored.stopped, next_at = stored.next_at,
+           failure = stored.failure }
 end
 
 function M:save_channel(channel)
   self.data.channels = self.data.channels or {}
-  self.data.channels[channel.name] = { stopped = channel.stopped, failure = channel.failure }
+  self.data.channels[channel.name] = { stopped = channel.stopped, next_at = channel.next_at,
+                                       failure = channel.failure }
 end
 
 function M:concerns()

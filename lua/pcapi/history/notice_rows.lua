@@ -9,7 +9,7 @@
 -- - `notice_content(notice)` returns `head` and `parts` (`place`, `known_as`, `text`).
 -- - `notices_of(tenant, person)` returns `channel`, `at`, `sent`, `given_up` and `text` of the
 --   parts that name a person.
--- - `channel(name)` and `save_channel(channel)`: `name`, `stopped`, `failure`, see
+-- - `channel(name)` and `save_channel(channel)`: `name`, `stopped`, `next_at`, `failure`, see
 --   `pcapi.notify.deliver`. `concerns()` and `save_concerns(concerns)`: when the operator was told
 --   of each, by key.
 -- - `failed_runs(tenant)`: how many runs have failed in a row.
@@ -42,7 +42,7 @@ function Rows:add_notice(notice)
   return true
 end
 
-local STATE = "notice, channel, id, kind, at, tries, tried, next_at, delivered, error, holder, "
+local STATE = "notice, channel, id, kind, at, tries, tried, delivered, error, holder, "
   .. "held_until, sent, given_up"
 
 local function notice_of(row)
@@ -80,10 +80,10 @@ end
 
 function Rows:save_notice(n)
   self.db:run([[
-    UPDATE notice SET tries = ?, tried = ?, next_at = ?, delivered = ?, error = ?, holder = ?,
-      held_until = ?, sent = ?, given_up = ? WHERE notice = ?]],
-    n.tries, n.tried, n.next_at, lines_of(n.delivered), text(n.error), n.holder, n.held_until,
-    n.sent, n.given_up, n.key)
+    UPDATE notice SET tries = ?, tried = ?, delivered = ?, error = ?, holder = ?, held_until = ?,
+      sent = ?, given_up = ? WHERE notice = ?]],
+    n.tries, n.tried, lines_of(n.delivered), text(n.error), n.holder, n.held_until, n.sent,
+    n.given_up, n.key)
 end
 
 -- Warnings are sentences that may name anybody.
@@ -134,14 +134,15 @@ function Rows:channel(name)
   if not row then
     return { name = name }
   end
-  return { name = name, stopped = row.stopped, failure = row.failure_kind and {
-    kind = row.failure_kind, since = row.failure_since, reported = row.failure_reported } or nil }
+  row.failure = row.failure_kind and { kind = row.failure_kind, since = row.failure_since,
+                                       reported = row.failure_reported } or nil
+  return { name = name, stopped = row.stopped, next_at = row.next_at, failure = row.failure }
 end
 
 function Rows:save_channel(channel)
   local failed = channel.failure or {}
-  self.db:run("INSERT OR REPLACE INTO channel VALUES (?, ?, ?, ?, ?)", channel.name,
-    channel.stopped, failed.kind, failed.since, failed.reported)
+  self.db:run("INSERT OR REPLACE INTO channel VALUES (?, ?, ?, ?, ?, ?)", channel.name,
+    channel.stopped, channel.next_at, failed.kind, failed.since, failed.reported)
 end
 
 function Rows:concerns()

@@ -74,7 +74,7 @@ local VERSIONS = {
     [[CREATE TABLE notice (
       notice INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT NOT NULL, id TEXT NOT NULL,
       kind TEXT NOT NULL, at INTEGER NOT NULL, head TEXT NOT NULL, tries INTEGER NOT NULL,
-      tried INTEGER, next_at INTEGER, delivered TEXT, error TEXT, holder TEXT, held_until INTEGER,
+      tried INTEGER, delivered TEXT, error TEXT, holder TEXT, held_until INTEGER,
       sent INTEGER, given_up INTEGER, UNIQUE (channel, id)) STRICT]],
     "CREATE INDEX notice_waiting ON notice (channel) WHERE sent IS NULL AND given_up IS NULL",
     [[CREATE TABLE notice_part (
@@ -85,8 +85,8 @@ local VERSIONS = {
     "CREATE INDEX notice_part_person ON notice_part (person) WHERE person IS NOT NULL",
     "CREATE INDEX notice_part_tenant ON notice_part (tenant)",
     [[CREATE TABLE channel (
-      name TEXT PRIMARY KEY, stopped INTEGER, failure_kind TEXT, failure_since INTEGER,
-      failure_reported INTEGER) STRICT, WITHOUT ROWID]],
+      name TEXT PRIMARY KEY, stopped INTEGER, next_at INTEGER, failure_kind TEXT,
+      failure_since INTEGER, failure_reported INTEGER) STRICT, WITHOUT ROWID]],
     "CREATE TABLE concern (key TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID",
   },
 }
