@@ -142,7 +142,10 @@ local function add_outcome(run, result, notice, err)
   else
     result.err = err
     run.failed[result.name] = run.failed[result.name] + 1
-    result.given_up = result.given_up + (notice.given_up and 1 or 0)
+    if notice.given_up then
+      result.given_up, result.loss = result.given_up + 1, notice.error
+    end
+    result.is_stopped = result.is_stopped or err.stops_channel
   end
 end
 
@@ -215,20 +218,25 @@ local function deliver_of(run, channel)
   return result
 end
 
--- What the operator has to know of a channel: that it is dead, or works again.
+-- What the operator is told of a channel that lost notices.
+local function loss_of(run, channel, result)
+  local failed = store_in(run, function() return run.store:channel(channel.name) end).failure
+  local count = result.given_up == 1 and "1 notice was given up"
+    or ("%d notices were given up"):format(result.given_up)
+  return ("The channel %s %s: %s. %s. Who is open: pcapi history show. Test the channel: pcapi "
+    .. "notify test %s"):format(channel.name, failed and "has failed since "
+    .. time.format(failed.since) or "refused a message", count, result.loss
+    or "It has no receiver any more", channel.name)
+end
+
+-- What the operator has to know of a channel: that it lost notices, or works again.
 local function concern_of(run, channel, result)
   local concern = { key = "channel " .. channel.name }
-  if result.given_up == 0 and not result.is_stopped then
-    return result.sent > 0 and not result.err and concern or nil
+  if result.given_up > 0 or result.is_stopped then
+    concern.text = loss_of(run, channel, result)
+    return concern
   end
-  local known = store_in(run, function() return run.store:channel(channel.name) end)
-  local failed = known.failure
-  concern.text = ("The channel %s does not work%s: %d of its notices %s given up. %s. Then run: "
-    .. "pcapi notify test %s. Who is open: pcapi history show"):format(channel.name,
-    failed and " since " .. time.format(failed.since) or "", result.given_up,
-    result.given_up == 1 and "was" or "were", result.err and tostring(result.err)
-      or "Give it a new address", channel.name)
-  return concern
+  return result.sent > 0 and not result.err and concern or nil
 end
 
 -- Tells of dead channels by others. Returns the number of notices.
@@ -250,6 +258,7 @@ local function merge(first, second)
   first.sent, first.given_up = first.sent + second.sent, first.given_up + second.given_up
   first.err, first.waiting = second.err or first.err, second.waiting
   first.is_reported = first.is_reported or second.is_reported
+  first.is_stopped = first.is_stopped or second.is_stopped
 end
 
 -- Gives up what waits for channels that do not exist any more.
