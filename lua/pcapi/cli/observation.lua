@@ -153,7 +153,7 @@ local function options_of(round, tenant, id, lists)
     users = lists.users, users_error = lists.users_error,
     requests = lists.requests, requests_error = lists.requests_error,
     adoption = lists.adoption, adoption_error = lists.adoption_error,
-    exceptions = round.exceptions, readers = { round.reader },
+    exceptions = round.exceptions, readers = round.readers,
     keep_all = settings.requests == "all", retention = settings.retention, now = round.now,
   }
 end

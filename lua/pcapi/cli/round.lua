@@ -4,6 +4,8 @@ local connect = require "pcapi.cli.connect"
 local errors = require "pcapi.error"
 local exit = require "pcapi.cli.exit"
 local history_file = require "pcapi.cli.history_file"
+local notify_file = require "pcapi.cli.notify_file"
+local outbox = require "pcapi.notify.outbox"
 
 local M = {}
 
@@ -92,16 +94,21 @@ end
 --- Prepares a run. A failure ends the command.
 -- @tparam table args
 -- @treturn table `args`, `settings` (see `pcapi.cli.history_file`), `now` (this machine's clock),
--- `reader`, `is_dry`, `exceptions`, `names` (of applications), `is_many`, `tenants` (as of
--- `pcapi.cli.tenant_list`, with `label`), `names_of` (function of a tenant and its id), `history`,
--- and `remove` (function that removes what a dry run made)
+-- `reader`, `readers` (that one, and those of the channels), `is_dry`, `exceptions`, `names` (of
+-- applications), `is_many`, `tenants` (as of `pcapi.cli.tenant_list`, with `label`), `names_of`
+-- (function of a tenant and its id), `notify` (of `pcapi.cli.notify_file`), `history`, and `remove`
+-- (function that removes what a dry run made)
 function M.new(args)
   local settings, now = history_file.settings(args), os.time()
   local round = {
     args = args, settings = settings, now = now, reader = args.reader, is_dry = args.dry_run,
     exceptions = read_exceptions(settings, now), names = history_file.names(settings),
-    is_many = connect.is_for_many(args), tenants = choose(args),
+    is_many = connect.is_for_many(args), tenants = choose(args), readers = { args.reader },
+    notify = args.notify and notify_file.require(args, "--notify") or notify_file.settings(args),
   }
+  for _, channel in ipairs(round.notify.channels) do
+    round.readers[#round.readers + 1] = outbox.reader(channel.name)
+  end
   round.names_of = namer(round.tenants)
   round.history, round.remove = open(args, settings)
   return round

@@ -6,6 +6,7 @@ local exit = require "pcapi.cli.exit"
 local news = require "pcapi.history.news"
 local observation = require "pcapi.cli.observation"
 local results = require "pcapi.cli.results"
+local round_notices = require "pcapi.cli.round_notices"
 local terminal = require "pcapi.cli.terminal"
 local time = require "pcapi.time"
 
@@ -163,6 +164,9 @@ local function has_news(rows)
 end
 
 local function write_changes(round, found, plans, rows)
+  if round.args.is_silent then -- the channels tell it
+    return
+  end
   changes.write(round.args, rows, tenant_rows(found), round.is_many)
   report_warnings(round, found, plans)
 end
@@ -223,8 +227,13 @@ function M.run(round, found)
   round.date, round.client_ids = sum.now, sum.client_ids -- for the summary
   report_failures(round, found)
   report_tenants(round, found)
+  round_notices.decide(round, found, sum)
   local rows = tell(round, found, sum)
+  local are_told = round_notices.deliver(round)
   local status, what = status_of(round, found), round.args.fail_on
+  if status == exit.EXIT.ok and not are_told then
+    status = exit.EXIT.error
+  end
   local is_found = what == "new" and has_news(rows) or what == "open" and sum.open > 0
   if status ~= exit.EXIT.ok then
     exit.stop(status)

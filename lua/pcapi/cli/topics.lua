@@ -2,8 +2,10 @@
 -- sections of the man page pcapi(1).
 -- @module pcapi.cli.topics
 local EXIT = require("pcapi.cli.exit").EXIT
+local channels = require "pcapi.notify.channels"
 local history = require "pcapi.settings.history"
 local metrics_section = require "pcapi.settings.metrics_section"
+local notify = require "pcapi.settings.notify"
 local options = require "pcapi.cli.options"
 local schema = require "pcapi.settings.schema"
 
@@ -77,6 +79,53 @@ local function settings(list)
   return entries
 end
 
+local NOTIFY = {
+  "[notify ops]",
+  "type = teams",
+  "url_file = teams-url # beside this file, mode 0600",
+  "",
+  "[route fabrikam]",
+  "tenant = fabrikam",
+  "channels = ops",
+}
+
+-- The settings of a section [notify NAME] or [route NAME].
+local function entries_of(list)
+  local entries = {}
+  for i, setting in ipairs(list) do
+    entries[i] = { setting.is_secret and setting.name .. "_file" or setting.name,
+                   options.meaning {
+      about = setting.about .. (setting.is_secret and ": the file that holds it" or ""),
+      choices = setting.choices, default = setting.default,
+    } }
+  end
+  return entries
+end
+
+-- The settings of each type of channel, as parts of a section.
+local function types()
+  local parts = {}
+  for _, name in ipairs(channels.names) do
+    parts[#parts + 1] = ("type = %s"):format(name)
+    parts[#parts + 1] = { entries = entries_of(channels.load(name).settings) }
+  end
+  return parts
+end
+
+local function notify_section()
+  local section = {
+    title = "Names in a section [notify NAME]",
+    "Each is a channel, by which pcapi watch --notify tells what changed. A secret is in a file, "
+      .. "or in the variable PCAPI_NOTIFY_NAME_SETTING, such as PCAPI_NOTIFY_OPS_URL.",
+    { entries = entries_of(notify.common) },
+  }
+  for _, part in ipairs(types()) do
+    section[#section + 1] = part
+  end
+  section[#section + 1] = { code = NOTIFY }
+  return section
+end
+
 local EXAMPLE = {
   "ca_file = /etc/ssl/proxy-ca.pem # for all profiles",
   "",
@@ -114,6 +163,11 @@ M["settings"] = {
   }, {
     title = "Names in the section [metrics]",
     { entries = settings(metrics_section.settings) },
+  }, notify_section(), {
+    title = "Names in a section [route NAME]",
+    "The first route that matches decides who is told. A channel that no route names is told "
+      .. "everything.",
+    { entries = entries_of(notify.route) },
   } },
 }
 

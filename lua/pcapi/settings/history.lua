@@ -47,7 +47,7 @@ local M = section.new("history", {
     about = "Whose requests are stored with user and IP address" },
   kept("keep_requests", "Days to keep requests"),
   kept("keep_findings", "Days to keep findings after they are closed"),
-  kept("keep_notices", "Days to keep events after they were reported"),
+  kept("keep_notices", "Days to keep events and notices after they were reported"),
   { name = "exceptions", path = true, about = "File of users who may sign in without MFA" },
   { name = "applications", path = true, about = "CSV file of names of applications" },
   { name = "own_applications", convert = ids,

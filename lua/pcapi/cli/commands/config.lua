@@ -5,6 +5,7 @@ local connect = require "pcapi.cli.connect"
 local exit = require "pcapi.cli.exit"
 local history = require "pcapi.settings.history"
 local metrics_section = require "pcapi.settings.metrics_section"
+local notify = require "pcapi.settings.notify"
 local options = require "pcapi.cli.options"
 local output = require "pcapi.cli.output"
 local url = require "pcapi.url"
@@ -24,7 +25,8 @@ local M = {
       options = { options.json '{"settings": [ ... ]}' },
       common = COMMON,
       fields = {
-        { "setting", "name of the setting; with the name of its section, such as [history]" },
+        { "setting", "name of the setting; [history], [metrics], [notify NAME] and [route NAME] "
+          .. "precede those of a section" },
         { "value", "its value; (not shown) for a secret" },
         { "from", "where the value came from" },
       },
@@ -64,6 +66,23 @@ local function add_section(rows, section, args)
   end
 end
 
+-- Adds the settings of channels and routes.
+local function add_notify(rows, args)
+  local read, err = notify.read { getenv = os.getenv, path = args.config_file,
+                                  has_secrets = false }
+  if not read then
+    exit.fail(err)
+  end
+  for _, list in ipairs { read.channels, read.routes } do
+    for _, section in ipairs(list) do
+      for _, row in ipairs(section.shown) do
+        row.value = type(row.value) == "string" and url.hide_users(row.value) or row.value
+        rows[#rows + 1] = row
+      end
+    end
+  end
+end
+
 local function rows_of(args, profile)
   local settings = profile.settings
   settings:add_defaults()
@@ -80,6 +99,7 @@ local function rows_of(args, profile)
   for _, section in ipairs { history, metrics_section } do
     add_section(rows, section, args)
   end
+  add_notify(rows, args)
   return rows
 end
 

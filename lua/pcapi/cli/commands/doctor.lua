@@ -44,12 +44,15 @@ local STEPS = { "configuration", "sign-in", "sign-in name", "sign-in connection"
                 "clock", "token endpoint", "token claims", "service name", "service connection",
                 "service TLS", "call" }
 
+-- The step that follows if there are channels.
+local CHANNELS = "channels"
+
 -- A list of the steps and their results; `show` is called for each result. Steps that are
 -- skipped were not tested.
 local function new_list(show)
   local list = { status = exit.EXIT.ok }
   local function append(status, detail, next_step, err)
-    local row = { step = STEPS[#list + 1], status = status, detail = detail,
+    local row = { step = STEPS[#list + 1] or CHANNELS, status = status, detail = detail,
                   next_step = next_step }
     list[#list + 1] = row
     show(row, err)
@@ -60,7 +63,7 @@ local function new_list(show)
     end
   end
   function list.add(step, status, detail, next_step, err)
-    list.skip_to(step)
+    list.skip_to(step ~= CHANNELS and step or nil)
     append(status, detail, next_step, err)
     if status == FAILED and list.status == exit.EXIT.ok then
       list.status = err and exit.status_of(err) or exit.EXIT.error
@@ -300,6 +303,22 @@ local function service_of(context, profile)
   end
 end
 
+-- Reads the channels with their secrets; nothing is sent.
+local function check_channels(list, args)
+  local read, err = require("pcapi.settings.notify").read { getenv = os.getenv,
+                                                            path = args.config_file }
+  if not read then
+    return list.fail(CHANNELS, err)
+  end
+  local names = {}
+  for i, channel in ipairs(read.channels) do
+    names[i] = ("%s (%s)"):format(channel.name, channel.type)
+  end
+  if #names > 0 then
+    list.add(CHANNELS, OK, table.concat(names, ", ") .. "; to try one: pcapi notify test NAME")
+  end
+end
+
 local function check_all(list, context, args, profile)
   local account, ok = check_settings(list, context, args, profile)
   if account then
@@ -315,6 +334,7 @@ local function check_all(list, context, args, profile)
     check_call(list, args, profile, token, account)
   end
   list.skip_to(nil)
+  check_channels(list, args)
 end
 
 local STATES = { [OK] = "good", [FAILED] = "bad" }

@@ -21,7 +21,7 @@ local M = {}
 
 --- The commands in the order of the help: arrays of names with a `title`.
 M.groups = {
-  { title = "Every day", "watch", "explain", "report", "history", "metrics" },
+  { title = "Every day", "watch", "explain", "report", "history", "notify", "metrics" },
   { title = "Lists", "non-mfa", "adoption", "requests" },
   { title = "Account", "login", "logout", "status", "token", "profiles" },
   { title = "Set-up and help", "doctor", "config", "completion", "help", "version" },

@@ -16,8 +16,9 @@ local function reader_name(value)
 end
 
 local OWN = {
-  { "-o", "--output", value = "FORMAT", about = "Output format", choices = formats.names(),
-    default = "table" },
+  { "-o", "--output", value = "FORMAT", choices = formats.names(),
+    about = "Output format; the default is table, or nothing with --notify" },
+  { "--notify", about = "Deliver notices by the channels of the configuration file" },
   { "--reader", value = "NAME", check = reader_name, default = "watch",
     about = "Name of the reader; each reader is told each change once" },
   { "--dry-run", about = "Ask and report, but store nothing" },
@@ -69,6 +70,7 @@ local M = {
     { "Every day, from cron", "pcapi watch" },
     { "All tenants, one JSON object per line", "pcapi watch --all-profiles --output jsonl" },
     { "A look that cron's reports do not depend on", "pcapi watch --reader admin" },
+    { "Tell the channels, and mail by cron only what fails", "pcapi watch --notify" },
   },
 }
 
@@ -142,6 +144,8 @@ function M.run(args)
   if args.dry_run and args.baseline then
     exit.stop(exit.EXIT.usage, "--dry-run and --baseline exclude each other; leave one of them out")
   end
+  args.is_silent = args.notify and not args.output
+  args.output = args.output or "table"
   local round = prepare(args)
   local ok, failure = xpcall(run_round, function(failure)
     return type(failure) == "string" and debug.traceback(failure, 2) or failure
