@@ -276,9 +276,11 @@ fuzz: build $(FUZZ_LUA)
 fuzz-one:
 	@$(FUZZ_ENVIRONMENT) $(ONE)
 
-# Kills a process at this number of moments: while it renews its token, and while it runs watch.
+# Kills a process at this number of moments: while it renews its token, while it runs watch, and while
+# it delivers notices.
 KILLS      ?= 1000
-KILL_SPECS := spec/service/sign_in_spec.lua spec/service/watch_kill_spec.lua
+KILL_SPECS := spec/service/sign_in_spec.lua spec/service/watch_kill_spec.lua \
+              spec/service/notify_kill_spec.lua
 kill:
 	@KILLS=$(KILLS) $(MAKE) --no-print-directory test-lua SPECS='$(KILL_SPECS)'
 

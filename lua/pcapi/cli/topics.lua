@@ -95,8 +95,8 @@ local function entries_of(list)
   for i, setting in ipairs(list) do
     entries[i] = { setting.is_secret and setting.name .. "_file" or setting.name,
                    options.meaning {
-      about = setting.about .. (setting.is_secret and ": the file that holds it" or ""),
-      choices = setting.choices, default = setting.default,
+      about = (setting.is_secret and "File with this secret: " or "") .. setting.about,
+      choices = setting.choices, default = setting.choices and setting.default,
     } }
   end
   return entries
