@@ -92,6 +92,7 @@ for _, page in ipairs(PAGES) do
       it(("has the example %q, which runs: %s"):format(example.about, example.line), function()
         local home = new_home()
         finally(function() home:remove() end)
+        home:add_channel(example.line)
         local result = home:shell((SHELLS[example.line] or "%s"):format(example.line))
         assert.equal(0, result.status, result.err)
         if RESULTS[example.line] then

@@ -14,7 +14,8 @@ local DOCUMENTS = files.lines_of "ls README.md docs/*.md examples/*/README.md"
 local COMMANDS = { "options", "login", "logout", "status", "doctor", "token", "profiles list",
                    "profiles remove", "config show", "watch", "non-mfa", "adoption", "requests",
                    "explain", "report", "history show", "history export", "history forget",
-                   "history prune", "history check", "history backup", "metrics" }
+                   "history prune", "history check", "history backup", "metrics", "notify test",
+                   "notify pending", "notify send" }
 local CLIENT = "00000000-0000-0000-0000-000000000000"
 
 local CI = "CI runs it: it takes minutes, or changes files of this folder"
@@ -267,6 +268,7 @@ for _, path in ipairs(DOCUMENTS) do
         end
         home, block = prepared:copy(), line.block
       end
+      home:add_channel(line.text)
       return home
     end
 

@@ -154,8 +154,8 @@ describe("pcapi watch with channels", function()
     local path = tale.home .. "/state/pcapi/default.json"
     local record = cjson.decode(files.slurp(path))
     record.settings.login_url = "https://127.0.0.1:1"
-    record.tokens = { { access_token = "x", expires_at = 1,
-                        obtained_at = os.time() - 80 * 86400 } }
+    record.access_token, record.resource, record.scope = "x", "r", "s"
+    record.expires_at, record.obtained_at = 1, os.time() - 80 * 86400
     folder.write(path, cjson.encode(record))
     sandbox.shell("chmod 600 " .. path)
     for _ = 1, 2 do

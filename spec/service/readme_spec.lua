@@ -70,7 +70,9 @@ for _, path in ipairs(files.lines_of "ls README.md docs/*.md") do
           folder.write(home.path .. "/config", block)
           local result = home:shell "pcapi --config config --profile contoso config show"
           assert.equal(0, result.status, result.err)
-          assert.truthy(result.out:find("contoso.onmicrosoft.com", 1, true))
+          local name = block:match "%[notify (%S+)%]"
+          assert.truthy(result.out:find(name and "[notify " .. name .. "] type"
+            or "contoso.onmicrosoft.com", 1, true))
         end)
       end
     end)

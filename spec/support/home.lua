@@ -129,6 +129,14 @@ function Home:write_config(text)
   self:write(".config/pcapi/config", text)
 end
 
+--- Writes a configuration file with the channel `ops`, a file, if a command line needs it.
+-- @tparam string line
+function Home:add_channel(line)
+  if line:find("notify", 1, true) then
+    self:write_config("[notify ops]\ntype = jsonl\npath = ops.jsonl\n")
+  end
+end
+
 --- Makes a program that follows the redirects of the sign-in service, as a browser does, and
 -- writes the last page into the file `page`.
 -- @treturn string path

@@ -238,7 +238,7 @@ describe("a user who is forgotten", function()
     box:observe("t1", NOW + DAY, { "kim", "lee" })
     local id = assert(box.history:tenants())[1].id
     box:decide(NOW + DAY, { warnings = { [id] = {
-      { key = "x", text = "KIM@x.example has the name of another" }, { key = "y", text = "y" } } } })
+      { key = "x", text = "KIM@x.example has the name" }, { key = "y", text = "y" } } } })
     assert.equal(1, #assert(box.history:forget "kim@x.example"))
     assert.same({ "changes; t1: new lee, warning y" }, box:lines())
     local text = require("spec.support.files").slurp(box.history.path)

@@ -71,8 +71,8 @@ describe("a section [notify NAME]", function()
     { "with a secret in the file", "[notify ops]\ntype = slack\nurl = https://s3cret.example/\n",
       "config:3: url of [notify ops] is a secret and must not be in this file; put it in a file of "
       .. "its own and set url_file, or set PCAPI_NOTIFY_OPS_URL" },
-    { "without a secret", "[notify ops]\ntype = slack\n", "config:1: [notify ops] needs url; put it "
-      .. "in a file and set url_file, or set PCAPI_NOTIFY_OPS_URL" },
+    { "without a secret", "[notify ops]\ntype = slack\n", "config:1: [notify ops] needs url; put "
+      .. "it in a file and set url_file, or set PCAPI_NOTIFY_OPS_URL" },
     { "whose secret cannot be read", "[notify ops]\ntype = slack\nurl_file = /missing\n",
       "[notify ops] url_file: /missing cannot be read: No such file or directory ([notify ops] in "
       .. "config:3)" },

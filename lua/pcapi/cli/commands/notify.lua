@@ -35,7 +35,10 @@ local M = {
       arguments = { { "channel", value = "NAME", check = options.filled "NAME",
                       about = "Name of the channel" } },
       common = COMMON,
-      examples = { { "Test the channel ops", "pcapi notify test ops" } },
+      examples = {
+        { "Test the channel ops", "pcapi notify test ops" },
+        { "See each request; its address is not shown", "pcapi notify test ops --trace" },
+      },
     },
     {
       name = "pending", summary = "List the notices that wait",
@@ -53,7 +56,10 @@ local M = {
       about = "Deliver the notices that wait, by their channels. The status is 1 if a channel "
         .. "fails.",
       common = COMMON,
-      examples = { { "Deliver what waits", "pcapi notify send" } },
+      examples = {
+        { "Deliver what waits", "pcapi notify send" },
+        { "Often, from cron: nothing is printed but failures", "pcapi notify send --quiet" },
+      },
     },
   },
   examples = {

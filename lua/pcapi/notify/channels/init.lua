@@ -19,13 +19,16 @@ local M = {}
 --- All types.
 M.names = { "mail", "teams", "slack", "webhook", "pagerduty", "jsonl" }
 
+-- Types whose module has another name: `jsonl` would be taken for the format.
+local MODULE = { jsonl = "lines_file" }
+
 --- Loads a type.
 -- @tparam string name
 -- @treturn ?table nil if there is none of that name
 function M.load(name)
   for _, each in ipairs(M.names) do
     if each == name then
-      return require("pcapi.notify.channels." .. name)
+      return require("pcapi.notify.channels." .. (MODULE[name] or name))
     end
   end
 end

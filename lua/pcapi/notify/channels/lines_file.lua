@@ -1,7 +1,7 @@
 --- Appends each row of a digest to a file, as one JSON object a line, for any program that collects
 -- logs. A line is written as a whole, also if several processes write. A file that does not exist
 -- is made private (0600); one that exists keeps its mode.
--- @module pcapi.notify.channels.jsonl
+-- @module pcapi.notify.channels.lines_file
 local core = require "pcapi.core"
 local errors = require "pcapi.error"
 local jsonl = require "pcapi.format.jsonl"
@@ -82,15 +82,26 @@ local function make(path)
   return made or core.file_state(path) ~= nil, why -- another process may have made it
 end
 
--- Whether the last line of a file is cut, such as by a full disk.
-local function is_cut(path)
-  local file = core.file_state(path) == "f" and io.open(path, "rb") -- a pipe must not be read
-  local at = file and file:seek("end", -1) -- nil for an empty file
-  local last = at and file:read(1)
+-- Whether a file ends within a line, and its size. A pipe must not be read.
+local function end_of(path)
+  local file = core.file_state(path) == "f" and io.open(path, "rb")
+  local size = file and file:seek "end" or 0
+  local last = size > 0 and file:seek("set", size - 1) and file:read(1)
   if file then
     file:close()
   end
-  return last ~= nil and last ~= "\n"
+  return last and last ~= "\n", size
+end
+
+-- Whether the last line of a file is cut, such as by a full disk, and not just being written.
+local function is_cut(path)
+  local is_open, size = end_of(path)
+  if not is_open then
+    return false
+  end
+  core.sleep(0.05)
+  local is_still_open, size_now = end_of(path)
+  return is_still_open and size_now == size
 end
 
 local function append(path, text)

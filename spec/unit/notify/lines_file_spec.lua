@@ -1,7 +1,7 @@
 local cjson = require("cjson").new()
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
-local jsonl = require "pcapi.notify.channels.jsonl"
+local lines_file = require "pcapi.notify.channels.lines_file"
 local private_folder = require "spec.support.private_folder"
 
 local AT = 1795845604 -- 2026-11-28T06:00:04Z
@@ -16,7 +16,7 @@ end
 
 local function lines_of(found)
   local lines = {}
-  local messages = jsonl.messages(found)
+  local messages = lines_file.messages(found)
   for line in messages[1].body:gmatch "([^\n]*)\n" do
     lines[#lines + 1] = cjson.decode(line)
   end
@@ -36,7 +36,7 @@ describe("the lines of a file", function()
     assert.same({ notice = found.id, event = "warning", at = "2026-11-28T06:00:04Z",
                   tenant = "fabrikam", tenantId = "t", text = "a\nb" }, lines[2])
     assert.equal(2, #lines)
-    assert.same(jsonl.messages(found), jsonl.messages(found))
+    assert.same(lines_file.messages(found), lines_file.messages(found))
   end)
 
   it("tell of a test, and what the operator has to know", function()
@@ -57,7 +57,7 @@ describe("a file of lines", function()
   after_each(folder.remove)
 
   local function deliver(text, to)
-    return jsonl.deliver({ id = "1", body = text }, { path = to or path })
+    return lines_file.deliver({ id = "1", body = text }, { path = to or path })
   end
 
   it("is made private, and appended to", function()
@@ -87,9 +87,9 @@ describe("a file of lines", function()
 
   it("has whole lines if many processes write to it", function()
     local code = [[
-      local jsonl = require "pcapi.notify.channels.jsonl"
+      local lines_file = require "pcapi.notify.channels.lines_file"
       for i = 1, 200 do
-        assert(jsonl.deliver({ body = ("%s"):rep(9000) .. "\n" },
+        assert(lines_file.deliver({ body = ("%s"):rep(9000) .. "\n" },
           { path = directory .. "/events.jsonl" }))
       end]]
     local scripts = {}
