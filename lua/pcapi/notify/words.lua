@@ -59,9 +59,21 @@ local EVENTS = {
   { "lost", "%s left the list early", "user", "%d left the list early" },
 }
 
+-- What there is beside events: warnings alone, or who is still open.
+local function without_events(digest)
+  local rows, warnings = 0, 0
+  for _, tenant in ipairs(digest.tenants or {}) do
+    rows, warnings = rows + #(tenant.rows or {}), warnings + #(tenant.warnings or {})
+  end
+  if rows == 0 and warnings > 0 then
+    return M.number(warnings, "warning")
+  end
+  return M.number(digest.counts.open or 0, "user") .. " without MFA still open"
+end
+
 -- What happened: phrases, the first one with its noun.
-local function phrases_of(counts)
-  local phrases = {}
+local function phrases_of(digest)
+  local counts, phrases = digest.counts, {}
   for _, event in ipairs(EVENTS) do
     local count = counts[event[1]] or 0
     if count > 0 then
@@ -69,7 +81,7 @@ local function phrases_of(counts)
         or event[2]:format(M.number(count, event[3]))
     end
   end
-  phrases[1] = phrases[1] or M.number(counts.open or 0, "user") .. " without MFA still open"
+  phrases[1] = phrases[1] or without_events(digest)
   return phrases
 end
 
@@ -98,7 +110,7 @@ local function title_of(digest)
   if digest.kind == "open" then
     return ("%s: %s"):format(name, M.number(digest.counts.open or 0, "open user") .. " without MFA")
   end
-  return joined(name .. ": ", phrases_of(digest.counts))
+  return joined(name .. ": ", phrases_of(digest))
 end
 
 --- The title of a digest: the subject of a mail, the header of a card.

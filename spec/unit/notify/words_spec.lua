@@ -25,6 +25,12 @@ describe("the title of a digest", function()
     assert.equal("fabrikam: 5 open users without MFA", title({ open = 5 }, "open"))
   end)
 
+  it("counts warnings if there is nothing else", function()
+    local tenant = digests.tenant("fabrikam", { open = 1 }, {})
+    tenant.warnings = { "a", "b" }
+    assert.equal("fabrikam: 2 warnings", words.title(digests.digest("changes", { tenant })))
+  end)
+
   it("counts several tenants", function()
     assert.equal("300 tenants: 1200 users without MFA at the first run",
       words.title(digests.many(300)))

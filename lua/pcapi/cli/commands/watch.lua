@@ -144,7 +144,7 @@ function M.run(args)
   if args.dry_run and args.baseline then
     exit.stop(exit.EXIT.usage, "--dry-run and --baseline exclude each other; leave one of them out")
   end
-  args.is_silent = args.notify and not args.output
+  args.is_silent = args.notify and not args.output and not args.dry_run
   args.output = args.output or "table"
   local round = prepare(args)
   local ok, failure = xpcall(run_round, function(failure)
