@@ -1,5 +1,5 @@
---- `pcapi watch --notify` and `pcapi notify` with receivers that check messages as the real services
--- do.
+--- `pcapi watch --notify` and `pcapi notify` with receivers that check messages as the real
+-- services do.
 local folder = require "spec.support.folder"
 local receiver = require "spec.support.receiver"
 local sandbox = require "spec.support.sandbox"

@@ -12,6 +12,7 @@ local PENDING = {
   { "channel", "name of the channel" },
   { "notice", "id of the notice, the same at each try" },
   { "kind", "changes, open (what is open, or reminders), or operator (about pcapi itself)" },
+  { "title", "what it tells, in short" },
   { "decided", "when the notice was decided" },
   { "tries", "how often it was tried" },
   { "tried", "when it was last tried" },
@@ -117,18 +118,24 @@ local function open_history(args)
 end
 
 local VIEW = {
-  columns = { "channel", "kind", "decided", "tries", "error" },
-  titles = { channel = "CHANNEL", kind = "KIND", decided = "DECIDED (UTC)", tries = "TRIES",
+  columns = { "channel", "title", "decided", "tries", "error" },
+  titles = { channel = "CHANNEL", title = "NOTICE", decided = "DECIDED (UTC)", tries = "TRIES",
              error = "ERROR" },
-  narrow = { { "error", 20 } },
+  narrow = { { "error", 20 }, { "title", 20 } },
 }
 
-local function rows_of(notices)
+local function row_of(store, notice)
+  local digest = require("pcapi.notify.digest").read(notice, store:notice_content(notice))
+  return { channel = notice.channel, notice = notice.id, kind = notice.kind,
+           title = require("pcapi.notify.words").title(digest), decided = time.format(notice.at),
+           tries = notice.tries, tried = notice.tried and time.format(notice.tried),
+           error = notice.error }
+end
+
+local function rows_of(store)
   local rows = {}
-  for i, notice in ipairs(notices) do
-    rows[i] = { channel = notice.channel, notice = notice.id, kind = notice.kind,
-                decided = time.format(notice.at), tries = notice.tries,
-                tried = notice.tried and time.format(notice.tried), error = notice.error }
+  for i, notice in ipairs(store:notices()) do
+    rows[i] = row_of(store, notice)
   end
   return rows
 end
@@ -147,14 +154,13 @@ end
 
 function RUN.pending(args)
   local history = open_history(args)
-  local notices, err = history.store:read(function()
-    return history.store:notices()
+  local rows, err = history.store:read(function()
+    return rows_of(history.store)
   end)
   history:close()
-  if not notices then
+  if not rows then
     exit.fail(err)
   end
-  local rows = rows_of(notices)
   if args.json then
     local names = {}
     for i, field in ipairs(PENDING) do
