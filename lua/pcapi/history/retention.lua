@@ -8,7 +8,8 @@ local M = {}
 local DAY = 24 * 60 * 60
 
 --- The settings and their defaults, in days: `keep_requests`, `keep_findings` (from when they were
--- closed) and `keep_notices` (events, from when every reader was told).
+-- closed) and `keep_notices` (events, from when every reader was told, and notices, from when they
+-- were sent or given up).
 M.DEFAULTS = { keep_requests = 90, keep_findings = 400, keep_notices = 30 }
 
 local LEAST = { keep_requests = 8, keep_findings = 8, keep_notices = 1 } -- a list covers 7 days

@@ -71,6 +71,9 @@ end
 
 -- Delivers the messages of a notice that were not delivered yet.
 local function attempt(run, channel, notice)
+  if channel.problem then
+    return nil, channel.problem
+  end
   local content = store_in(run, function()
     return run.store:notice_content(notice)
   end)
@@ -129,7 +132,7 @@ end
 
 -- The seconds before another try in this run; nil: the rest waits for a later run.
 local function pause_before(run, channel, err)
-  if run.failed[channel.name] >= MOST_TRIES or err.stops_channel then
+  if run.failed[channel.name] >= MOST_TRIES or err.stops_channel or channel.problem then
     return nil
   end
   local pause = err.is_final and 0 or math.max(err.retry_after or PAUSE, 0)
@@ -291,7 +294,8 @@ end
 -- rest of a channel waits for the next call.
 -- @tparam table store see `pcapi.history`
 -- @tparam table options
--- @tparam table options.channels array of `name`, `module` (of `pcapi.notify.channels`), `settings`
+-- @tparam table options.channels array of `name`, `module` (of `pcapi.notify.channels`),
+-- `settings`, and `problem` (a pcapi.error: it cannot be used now)
 -- @tparam table options.routes of `pcapi.notify.routes`
 -- @tparam table options.context `fetch` and `run` as the channels need them, `now` (function that
 -- returns UTC epoch seconds), and `sleep` (function of seconds)

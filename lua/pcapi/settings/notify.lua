@@ -181,11 +181,15 @@ end
 -- Adds the values of some settings to an object of `values` and `shown`.
 local function add_values(reader, section, list, object)
   for _, setting in ipairs(list) do
-    local value, origin, err = value_of(reader, section, setting)
-    if err then
+    local _, value, origin, err
+    value, origin, err = value_of(reader, section, setting)
+    if not err and value == nil and setting.is_required then
+      _, err = missing(reader, section, setting)
+    end
+    if err and setting.is_secret then
+      object.problem = object.problem or err
+    elseif err then
       return nil, err
-    elseif value == nil and setting.is_required then
-      return missing(reader, section, setting)
     elseif value ~= nil then
       object.values[setting.name] = value
       object.shown[#object.shown + 1] = {
@@ -288,7 +292,8 @@ end
 -- @treturn[1] table `channels`: array in the order of the file, each with `name`, `type`, `module`,
 -- `group`, `is_complete` and `settings` (values by name), as `pcapi.notify` takes them; `routes`:
 -- array as of `pcapi.notify.routes`. Each has `shown`: array of `setting`, `value` and `from`,
--- without secrets
+-- without secrets. A channel whose secret is missing or wrong has a `problem`, a pcapi.error: what
+-- changed is recorded all the same, and told when the secret is there
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind config
 function M.read(options)

@@ -251,6 +251,18 @@ describe("a channel", function()
     assert.same({}, waiting "old")
   end)
 
+  it("with a wrong setting fails at once, and its notices wait", function()
+    local ops = channel "ops"
+    new(ops, channel "mail")
+    add("ops", 1, 2)
+    ops.problem = errors.new { kind = "config", message = "url is missing" }
+    local found = run()
+    assert.same({ {}, {} }, { log, slept })
+    assert.same({ 2, "config" }, { found[1].waiting, found[1].err.kind })
+    ops.problem = nil
+    assert.equal(2, run()[1].sent)
+  end)
+
   it("with a defect gives up the notice, and says that it is a bug", function()
     new(channel("ops", function() error "oops" end), channel "mail")
     add("ops", 1, 1)

@@ -25,7 +25,10 @@ local function read(text, env, options)
   options = options or {}
   options.path, options.getenv = path, settings.env(env)
   local found, err = notify.read(options)
-  return found, err and err.message:gsub(path:gsub("%p", "%%%0"), "config"), place
+  local first = found and found.channels[1]
+  err = err or first and first.problem
+  local message = err and err.message:gsub(path:gsub("%p", "%%%0"), "config")
+  return not err and found or nil, message, place
 end
 
 describe("a section [notify NAME]", function()
@@ -87,6 +90,13 @@ describe("a section [notify NAME]", function()
       assert.equal(case[3], message)
     end)
   end
+
+  it("with a wrong secret is a channel all the same: what changed must be recorded", function()
+    local path = folder.write(folder.new() .. "/config", "[notify ops]\ntype = slack\n")
+    local found = assert(notify.read { path = path, getenv = settings.env() })
+    assert.equal("config", found.channels[1].problem.kind)
+    assert.equal("ops", found.channels[1].name)
+  end)
 
   it("shows no secret that is wrong", function()
     local secret = folder.write(folder.new() .. "/url", "s3cret")

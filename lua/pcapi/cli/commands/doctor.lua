@@ -312,6 +312,9 @@ local function check_channels(list, args)
   end
   local names = {}
   for i, channel in ipairs(read.channels) do
+    if channel.problem then
+      return list.fail(CHANNELS, channel.problem)
+    end
     names[i] = ("%s (%s)"):format(channel.name, channel.type)
   end
   if #names > 0 then

@@ -87,7 +87,7 @@ local function channel_of(notify, name)
   local names = {}
   for _, channel in ipairs(notify.channels) do
     if channel.name == name then
-      return channel
+      return channel.problem and exit.fail(channel.problem) or channel
     end
     names[channel.name] = true
   end
