@@ -16,8 +16,8 @@ end
 
 describe("completion offers", function()
   it("the commands, and those that begin like the word", function()
-    assert.truthy(words(""):find("watch explain report history metrics non-mfa adoption requests "
-      .. "login ", 1, true) == 1)
+    assert.truthy(words(""):find("watch explain report history notify metrics non-mfa adoption "
+      .. "requests login ", 1, true) == 1)
     assert.equal("config completion", words "co")
     assert.equal("requests", words("--profile", "a", "-q", "req"))
   end)
