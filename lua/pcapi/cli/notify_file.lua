@@ -47,7 +47,7 @@ local function run(words, text)
   local name = os.tmpname()
   local pipe = io.popen(("{ %s; printf '\\n%%s' $?; cat >/dev/null; } >%s 2>&1"):format(
     quoted(words), name), "w")
-  pipe:setvbuf("full", #text + 1) -- written at once: if this process is killed, all or nothing
+  pipe:setvbuf "no" -- one write: if this process is killed, all or nothing
   pipe:write(text)
   pipe:close()
   local file = io.open(name, "rb")

@@ -109,7 +109,7 @@ local function append(path, text)
   if not file then
     return nil, why
   end
-  file:setvbuf("full", #text + 1) -- so that the text is written at once
+  file:setvbuf "no" -- so that the text is one write; glibc ignores the size of a buffer
   local ok, problem = file:write(text)
   local closed
   closed, why = file:close()
