@@ -39,15 +39,16 @@ from = pcapi@x.example
 sendmail = %s/sendmail
 ]]
 
--- A killed process may have written nothing, which no sendmail sends.
+-- A killed process may have written nothing, which no sendmail sends. Process ids come again.
 local SENDMAIL = [[#!/bin/sh
-cat >"%s/mail.$$" && sleep 0.1 && test -s "%s/mail.$$" && mv "%s/mail.$$" "%s/mails/$$"
+mail=$(mktemp %s/mail.XXXXXXXXXX) && cat >"$mail" && sleep 0.1 && test -s "$mail" &&
+mv "$mail" "%s/mails"
 ]]
 
 local function told(text)
   local tale = watched.tell(text)
   tale.config = folder.write(tale.home .. "/config", CONFIG:format(tale.home))
-  tale:write("sendmail", SENDMAIL:format(tale.home, tale.home, tale.home, tale.home))
+  tale:write("sendmail", SENDMAIL:format(tale.home, tale.home))
   sandbox.shell(("chmod 755 %s/sendmail; mkdir %s/mails"):format(tale.home, tale.home))
   return tale
 end
