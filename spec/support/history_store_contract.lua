@@ -1,4 +1,4 @@
---- The contract of every store of the history (see `pcapi.history`): names of specs, to functions
+--- The contract of every store of the history (see `pcapi.history.store`): names of specs, to functions
 -- that take a new, empty store.
 local assert = require "luassert"
 

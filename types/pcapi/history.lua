@@ -13,7 +13,7 @@ local pcapi_history = {}
 function pcapi_history.open(path, options) end
 
 ---Makes a history over another store.
----@param store table as described above
+---@param store table see `pcapi.history.store`
 ---@param path? string of its file
 ---@return pcapi.history # 
 function pcapi_history.new(store, path) end

@@ -37,7 +37,7 @@ end
 --- Delivers what waits, and reports the channels that fail: when they begin to fail, and every 7
 -- days; on a terminal and with --verbose, each time.
 -- @tparam table args
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table notify from `pcapi.cli.notify_file`
 -- @tparam[opt] boolean is_always report each failure
 -- @treturn boolean whether all channels work

@@ -46,7 +46,7 @@ local function classes_of(tenant, person, uses, finding, options)
 end
 
 --- Explains one finding of a user.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table tenant
 -- @tparam table person
 -- @tparam ?table finding nil: the user has none, then all requests count
@@ -90,7 +90,7 @@ function M.applications(found)
 end
 
 --- What share of the requests of the last days is known, by adoption.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table tenant
 -- @treturn ?number 0 to 1; nil: unknown
 function M.share(store, tenant)
@@ -105,7 +105,7 @@ end
 
 --- How far the requests of a tenant reach, and what share of them is known: on this rests what the
 -- history says of its users.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table tenant
 -- @treturn table `from` and `to` (the requests between are complete; nil: none were received),
 -- `share` (of the requests that adoption counts on the last days, 0 to 1; nil: unknown), and `gaps`

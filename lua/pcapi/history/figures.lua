@@ -17,7 +17,7 @@ local LISTS = { "users", "requests", "adoption" }
 
 --- The news of a tenant: what no reader was told of yet, and what came after the last run that was
 -- at least 20 hours before the newest.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table tenant
 -- @treturn table by the id of the person: `kind` of the newest event, and `told` (whether a reader
 -- was told; nil: there is none)
@@ -48,7 +48,7 @@ function M.news_of(news, person)
 end
 
 --- Begins to count the people of a tenant.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table tenant
 -- @treturn table `counts` (by state, and `excepted` and `new`), `oldest_open` (since when the user
 -- without an exception who has been open for longest is without MFA; nil: nobody is open), `news`
@@ -134,7 +134,7 @@ local function silent_of(rows, at)
 end
 
 --- The figures of a tenant. Facts that are not known are missing.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table tenant
 -- @tparam table names of applications: `given` (by id; may be nil) and `adoption` (those that the
 -- store has)

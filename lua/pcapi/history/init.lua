@@ -22,64 +22,7 @@
 -- a reader is told, `coverage` knows gaps, `explanation` explains a user, `overview` shows all, and
 -- `retention` says what is deleted. They know neither SQLite nor the network.
 --
--- ## The store
---
--- `pcapi.history.store` keeps all in SQLite. Another store needs the functions below.
--- `spec/support/history_store_contract.lua` tests each of them. They run within `transaction` or
--- `read`, and raise an error if the database fails. Times are UTC epoch seconds, integers.
---
--- - `transaction(f)` runs f; all that f stores is kept, or nothing if f raises an error or returns
---   nil and an error. It returns what f returns (two values at most), or nil and a `pcapi.error` of
---   kind store. `read(f)` is the same for functions that store nothing.
--- - `tenant(id)` and `tenants()`: tables of `id`, `name`, `at` (the newest run), `asked` (also if
---   it failed), `has_baseline`, `coverage` (`from`, `to`, `newest`; see `coverage`), `failure`
---   (`kind`, `since`, `reported`; see `failures`), and `key`, by which the store knows it.
---   `save_tenant(tenant)` sets `key`.
--- - `person(tenant, id)`, `people(tenant)`, `people_named(tenant, upn)` (case does not count) and
---   `open_people(tenant)` (with an open or healing finding): tables of `id`, `upn`, `tenant_id`,
---   `key`, and `finding`, the newest episode (see `outcomes`). Arrays are sorted by id.
---   `each_person(tenant, is_open)` is an iterator over the same as `people` or `open_people`.
---   `save_person(tenant, person)` sets `key`; `id` may change.
--- - `absorb(tenant, old, into)` gives requests and events of one person to another, and deletes the
---   first with its findings.
--- - `save_finding(tenant, person, finding)` stores an episode, and makes it `person.finding`.
---   `findings(person)` returns all episodes in their order. `episodes(tenant, from)` returns
---   `opened`, `closed` and `state` of all that were open at `from` or later, in any order.
--- - `add_request(tenant, request)`: `id` (bytes), `at`, `person` (nil: nobody), `application`,
---   `operation`, `ip`, `mfa` (true, false, or unknown). The same `at` and `id` is stored once; a
---   person and an address are added where there was none. `requests_of(person)` returns an iterator
---   over a person's requests, the newest first.
--- - `evidence(person, from, after)`: an array of one row of each application that the person used
---   at `from` or later, as `outcomes.applications` takes it; `with_after` is later than `after`.
--- - `uses(tenant, from)`: an iterator over what people with a finding that is open, or was closed
---   at `from` or later, did: by person (its id) and application, as in `usage`, but
---   `address_count`. `proofs(person, from, after, to)`: until `to`, of each application the last
---   request without MFA from `from` on, and the first with MFA after `after`, sorted by time.
--- - `save_adoption(tenant, row)`: `day` (its first second), `application`, `with_mfa`, `total`;
---   replaces the row of that day. `received(tenant, from)` returns rows of `day`, `application`,
---   `received` (requests), `with_mfa` and `total` (of adoption; nil: none), sorted; `adoption` those
---   of adoption alone. `count_without_mfa(tenant, from)` counts the requests without MFA.
--- - `name_application(id, name)`, and `application_names()`: names by id.
--- - `bindings(tenant)` and `save_bindings(tenant, bindings)`: upn to id, see `exceptions`.
--- - `add_run(tenant, row)`: a run as `observe` makes it; one of the same `at` replaces the other.
---   `runs(tenant)` returns them in their order; `first_run(tenant)` the time of the oldest, and
---   `last_run(tenant, limit, list)` the newest until `limit` whose list (default: users) is there.
--- - `add_event(tenant, event)` returns an id that is larger than all before it, also of deleted
---   ones. `newest_event(tenant)` returns the largest, or 0. `events(tenant, after)` returns those
---   with an id above `after`, in their order, each with its `person`. `events_of(tenant, person)`
---   returns those of a person, or that name the person by `known_as`.
--- - `reader(tenant, name)`, `readers(tenant)` (sorted by name) and `save_reader(tenant, reader)`:
---   see `told`.
--- - `news(tenant, after, since)` returns `id`, `kind` and `person` (its id alone) of events that
---   are news of users without an exception, and have an id above `after` or came after `since`, in
---   their order.
--- - `prune(tenant, limits)` deletes what is over (see `retention`), with people of whom nothing is
---   left, saves the tenant, and returns how many rows of what. `facts()`: see @{History:facts}.
--- - `forget(tenant, person)` erases a person, also in notices; requests stay without user and
---   address. `pcapi.history.notice_rows` has the functions of what channels are told.
---
--- `close()`, `check()`, `backup(path)` and `erase()` (what was deleted is in no file any more) run
--- outside of transactions; the last three return true, or nil and a `pcapi.error` of kind store.
+-- `pcapi.history.store` keeps all in SQLite, and says what another store needs.
 -- @module pcapi.history
 local check = require "pcapi.check"
 local errors = require "pcapi.error"
@@ -109,7 +52,7 @@ function M.open(path, options)
 end
 
 --- Makes a history over another store.
--- @tparam table store as described above
+-- @tparam table store see `pcapi.history.store`
 -- @tparam[opt] string path of its file
 -- @treturn pcapi.history
 function M.new(store, path)

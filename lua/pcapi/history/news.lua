@@ -99,7 +99,7 @@ local function reminder_of(person, now)
 end
 
 --- Makes the rows of a plan. Call it within a transaction or a read of the store.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table plan of `pcapi.history.told`, with `tenant`
 -- @tparam table options `names`, `own` and `client_id` as of @{pcapi.history.History:explain}, and
 -- `adoption` (names of applications that the store has)
@@ -176,7 +176,7 @@ end
 
 --- Finds what is wrong with what is known of a tenant after a run. Call it within a transaction or
 -- a read of the store.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table tenant
 -- @tparam table row the run, as @{pcapi.history.observe.run} returns it
 -- @tparam table options as for @{rows}

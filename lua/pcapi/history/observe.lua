@@ -1,5 +1,5 @@
 --- Records one run of one tenant: what the service returned, what became of each user, and the
--- events of it. It knows neither the database nor the network; see `pcapi.history` for the store.
+-- events. It knows neither the database nor the network; the store is a `pcapi.history.store`.
 -- @module pcapi.history.observe
 local coverage = require "pcapi.history.coverage"
 local failures = require "pcapi.history.failures"
@@ -315,7 +315,7 @@ end
 --- Records one run of one tenant. Call it within one transaction of the store.
 --
 -- A run that is older than the newest one of the tenant changes nothing.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table options
 -- @tparam string options.tenant the tenant's key, see `pcapi.history.identity`
 -- @tparam[opt] string options.name how the user calls the tenant, a label

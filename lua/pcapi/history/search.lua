@@ -6,7 +6,7 @@ local identity = require "pcapi.history.identity"
 local M = {}
 
 --- The tenants of the options.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table options `tenant` (an id) or `tenants` (array of ids); neither: all
 -- @treturn table array
 function M.tenants(store, options)
@@ -47,7 +47,7 @@ local function people_of(store, tenant, user, is_exact)
 end
 
 --- Finds users.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam string user objectId or upn; `*` stands for any text
 -- @tparam table options as of @{tenants}, and `is_exact` (true: `*` has no meaning)
 -- @treturn table array of `tenant` and `person`
@@ -81,7 +81,7 @@ local function items(list)
 end
 
 --- Passes findings to a function, by tenant and user.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table options `states` (array; default `open` and `healing`), `tenant` (an id; nil: all),
 -- `user` (as for @{users}), `since` (the earliest `last_at`), and `is_all` (true: all findings of a
 -- user; else the newest alone)
@@ -104,7 +104,7 @@ function M.findings(store, options, visit)
 end
 
 --- Passes all that is stored of a user to a function.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table tenant
 -- @tparam table person
 -- @tparam function visit takes a kind (`"user"`, `"finding"`, `"request"`, `"event"`, `"binding"`,

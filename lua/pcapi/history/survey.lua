@@ -18,7 +18,7 @@ local function is_before(a, b)
 end
 
 --- Surveys a tenant.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table tenant
 -- @tparam number now
 -- @treturn table as of `pcapi.history.figures.begin`, with `tenant`, `people` (with an open or

@@ -159,7 +159,7 @@ end
 
 --- Tells one reader about some tenants, in the three steps. If writing fails, nothing counts as
 -- told, and the next call repeats it.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table options `reader` (its name), `tenants` (array, as the store gives them), `now`,
 -- `remind`, and `warnings` (of a tenant by its id, as for @{plan})
 -- @tparam function write takes the array of plans, as of @{plan} with `tenant`; writes and flushes

@@ -292,7 +292,7 @@ end
 
 --- Delivers what waits: the oldest notice of each channel first. After two tries that failed, the
 -- rest of a channel waits for the next call.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table options
 -- @tparam table options.channels array of `name`, `module` (of `pcapi.notify.channels`),
 -- `settings`, and `problem` (a pcapi.error: it cannot be used now)
@@ -317,7 +317,7 @@ function M.run(store, options)
 end
 
 --- Sends a test by one channel. If it arrives, a channel that was stopped is tried again.
--- @tparam table store see `pcapi.history`; nil: there is no history
+-- @tparam table store see `pcapi.history.store`; nil: there is no history
 -- @tparam table channel as for @{run}
 -- @tparam table context as for @{run}
 -- @tparam string version of pcapi

@@ -299,7 +299,7 @@ end
 
 --- Tells the operator what is wrong with pcapi itself: each concern once, until it is over. Call it
 -- in a transaction of the store.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table concerns array of `key` (the same while it lasts), and `text` (nil: it is over)
 -- @tparam table options `channels`, `routes`, `at` and `now`, as for @{decide}
 -- @treturn number of notices
@@ -327,7 +327,7 @@ function M.tell_operator(store, concerns, options)
 end
 
 --- Decides what channels are told after a run, and stores it.
--- @tparam table store see `pcapi.history`
+-- @tparam table store see `pcapi.history.store`
 -- @tparam table options
 -- @tparam table options.channels array of `name`, `group` (`"run"` or `"tenant"`), `is_complete`
 -- @tparam table options.routes of `pcapi.notify.routes`

@@ -6,7 +6,7 @@
 local pcapi_history_explanation = {}
 
 ---Explains one finding of a user.
----@param store table see `pcapi.history`
+---@param store table see `pcapi.history.store`
 ---@param tenant table 
 ---@param person table 
 ---@param finding table|nil nil: the user has none, then all requests count
@@ -21,13 +21,13 @@ function pcapi_history_explanation.of(store, tenant, person, finding, options) e
 function pcapi_history_explanation.applications(found) end
 
 ---What share of the requests of the last days is known, by adoption.
----@param store table see `pcapi.history`
+---@param store table see `pcapi.history.store`
 ---@param tenant table 
 ---@return number|nil # 0 to 1; nil: unknown
 function pcapi_history_explanation.share(store, tenant) end
 
 ---How far the requests of a tenant reach, and what share of them is known: on this rests what the history says of its users.
----@param store table see `pcapi.history`
+---@param store table see `pcapi.history.store`
 ---@param tenant table 
 ---@return table # `from` and `to` (the requests between are complete; nil: none were received), `share` (of the requests that adoption counts on the last days, 0 to 1; nil: unknown), and `gaps` (array of `from`, `to`, and `is_cut`: there were more requests than the service returns; else no run was in time), of the runs that are stored
 function pcapi_history_explanation.reach(store, tenant) end

@@ -22,7 +22,7 @@ local pcapi_history_observe = {}
 ---@field retention? table settings from `pcapi.history.retention`; nil: nothing is deleted
 
 ---Records one run of one tenant. Call it within one transaction of the store. A run that is older than the newest one of the tenant changes nothing.
----@param store table see `pcapi.history`
+---@param store table see `pcapi.history.store`
 ---@param options pcapi.history.observe.run.options 
 ---@return table # `events` (array of what was stored as event), `counts` (kind of event to number; `excepted` and `baseline_excepted`: how many of them are of users with an exception), `warnings` (array of texts), `tenant`, `row` (the run as stored), `is_own_clock` (the service said no time), `ignored` (true: the run is older than the newest), `failure` (the tenant failed), `is_reported` (the failure is worth a line, or its end), `deleted` (how many rows of what)
 function pcapi_history_observe.run(store, options) end

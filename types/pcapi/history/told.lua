@@ -42,7 +42,7 @@ function pcapi_history_told.claim(reader, plan) end
 function pcapi_history_told.done(reader, plan) end
 
 ---Tells one reader about some tenants, in the three steps. If writing fails, nothing counts as told, and the next call repeats it.
----@param store table see `pcapi.history`
+---@param store table see `pcapi.history.store`
 ---@param options table `reader` (its name), `tenants` (array, as the store gives them), `now`, `remind`, and `warnings` (of a tenant by its id, as for `plan`)
 ---@param write function takes the array of plans, as of `plan` with `tenant`; writes and flushes all, and returns true, or nil and an error
 ---@return table|nil # the plans
