@@ -1,7 +1,7 @@
 ---@meta pcapi.history.observe
 -- Made by `make types` from lua/pcapi/history/observe.lua; do not edit.
 
----Records one run of one tenant: what the service returned, what became of each user, and the events of it.
+---Records one run of one tenant: what the service returned, what became of each user, and the events.
 ---@class pcapi.history.observe
 local pcapi_history_observe = {}
 
