@@ -47,7 +47,8 @@ function M.decide(round, found, sum)
     at = sum.now or round.now, now = round.now, is_silent = round.args.baseline,
     -- if all failed, nobody knows who is still open
     remind = sum.now and round.settings.remind or 0, warnings = sum.warnings,
-    names = round.names, client_ids = sum.client_ids, concerns = concerns_of(round, found),
+    names = round.names, own = round.settings.own, client_ids = sum.client_ids,
+    concerns = concerns_of(round, found),
   })
   if not count then
     exit.fail(err)

@@ -62,7 +62,7 @@ local function rows_of(store, view, reader, plan, options)
   local key = reader.told .. " " .. #plan.reminders
   if not view.rows[key] then
     local rows = news.rows(store, plan, {
-      names = options.names, adoption = options.adoption,
+      names = options.names, own = options.own, adoption = options.adoption,
       client_id = options.client_ids and options.client_ids[view.tenant.id],
     })
     for _, row in ipairs(rows) do
@@ -336,7 +336,7 @@ end
 -- @tparam number options.now this machine's clock
 -- @tparam number options.remind days between reminders; 0: never
 -- @tparam[opt] table options.warnings of a tenant by its id, as for `pcapi.history.told`
--- @tparam[opt] table options.names as for `pcapi.history.news`
+-- @tparam[opt] table options.names as for `pcapi.history.news`; also `options.own`
 -- @tparam[opt] table options.client_ids as for `pcapi.history.news`
 -- @tparam[opt] table options.concerns as for @{tell_operator}
 -- @tparam[opt] boolean options.is_silent all counts as told, and nothing is
