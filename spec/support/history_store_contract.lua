@@ -1,5 +1,5 @@
---- The contract of every store of the history (see `pcapi.history.store`): names of specs, to functions
--- that take a new, empty store.
+--- The contract of every store of the history (see `pcapi.history.store`): names of specs, to
+-- functions that take a new, empty store.
 local assert = require "luassert"
 
 local NOW = 1795845600 -- 2026-11-28T06:00:00Z
