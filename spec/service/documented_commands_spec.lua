@@ -57,6 +57,9 @@ local CANNOT_RUN = {
     .. "pcapi.env pcapi"] = DOCKER,
   ["docker run --rm --read-only -v /srv/pcapi:/state -e PCAPI_STORE=/state -e "
     .. "PCAPI_HISTORY=/state/history/history.sqlite pcapi watch"] = DOCKER,
+  ["docker run --rm --read-only -v /srv/pcapi:/state -e PCAPI_STORE=/state -e "
+    .. "PCAPI_CONFIG=/state/config -e PCAPI_HISTORY=/state/history/history.sqlite -e "
+    .. "PCAPI_NOTIFY_OPS_URL pcapi watch --notify"] = DOCKER,
   ["docker run --rm -it --read-only -v /srv/pcapi:/state -e PCAPI_STORE=/state pcapi login "
     .. "--tenant fabrikam.onmicrosoft.com --client-id " .. CLIENT] = DOCKER,
   ["wsl --install Debian"] = WINDOWS, ["wsl --distribution Debian --user kim"] = WINDOWS,
@@ -230,23 +233,34 @@ end
 RUN.systemd = RUN.crontab
 
 -- The variables that a block names, as a CI service or a container sets them. Nobody is signed in.
-local function run_with_variables(_, line)
-  local home, environment = homes.new(), {}
+local function variables_of(block)
+  local environment = {}
   for name, value in pairs {
     PCAPI_TENANT = "fabrikam.onmicrosoft.com", PCAPI_CLIENT_ID = CLIENT,
     PCAPI_REFRESH_TOKEN = login.refresh_token(CLIENT),
+    SETTINGS = "[notify ops]\ntype = jsonl\npath = ops.jsonl",
   } do
-    environment[name] = (line.block.language == "dockerfile" or line.block.text:find(name, 1, true))
+    environment[name] = (block.language == "dockerfile" or block.text:find(name, 1, true))
       and value or nil
   end
-  local result = home:shell(line.text:gsub("^/usr/local/bin/", ""), environment)
-  assert.same({ 0, "" }, { result.status, result.err })
-  if result.out == "" then
+  for name, value in block.text:gmatch "([%u_]+): ([%w./]+)%f[\n]" do
+    environment[name] = value
+  end
+  return environment
+end
+
+local function run_with_variables(_, line)
+  local home = homes.new()
+  local result = home:shell(line.text:gsub("^/usr/local/bin/", ""), variables_of(line.block))
+  assert.same({ 0, "" }, { result.status, without_warnings(result.err) })
+  if line.text:find("--notify", 1, true) then
+    assert.truthy(files.slurp(home.path .. "/ops.jsonl"):find('"baseline"', 1, true))
+  elseif result.out == "" then
     expect_list(home, "non-mfa.csv")
   else
     assert.matches("^upn,", result.out)
   end
-  assert.is_false(files.exists(home.path .. "/.local")) -- pcapi stores nothing
+  assert.is_false(files.exists(home.path .. "/.local")) -- pcapi stores nothing else
   home:remove()
 end
 RUN.yaml, RUN.dockerfile = run_with_variables, run_with_variables
