@@ -197,6 +197,16 @@ describe("the metrics of pcapi watch", function()
                             value(written(), "pcapi_non_mfa_new_users") })
   end)
 
+  it("say how many notices wait for a channel", function()
+    configure("[notify ops]\ntype = jsonl\npath = missing/ops.jsonl")
+    local pending = 'pcapi_notices_pending{channel="ops"}'
+    assert.equal(1, home:run(FIRST, { "--notify" }).status)
+    assert.equal(1, written()[pending])
+    os.execute(("mkdir -m 700 '%s/missing'"):format(home.home))
+    assert.equal(0, home:run(SECOND, { "--notify" }).status)
+    assert.equal(0, written()[pending])
+  end)
+
   it("say that the tenant is down, and keep the last success and the figures", function()
     configure()
     home:run(FIRST)

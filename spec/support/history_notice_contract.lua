@@ -141,6 +141,17 @@ return {
     assert.same({ name = "ops" }, store:channel "ops")
   end,
 
+  ["counts what waits, by channel"] = function(store)
+    assert.same({}, store:waiting())
+    store:save_channel { name = "pager" }
+    local first = added(store, { id = "1" })
+    added(store, { id = "2" })
+    assert.same({ ops = 2, pager = 0 }, store:waiting())
+    first.sent = NOW
+    store:save_notice(first)
+    assert.same({ ops = 1, pager = 0 }, store:waiting())
+  end,
+
   ["stores concerns"] = function(store)
     assert.same({}, store:concerns())
     store:save_concerns { ["channel ops"] = NOW, other = 1 }

@@ -142,6 +142,17 @@ function M:save_channel(channel)
                                        failure = channel.failure }
 end
 
+function M:waiting()
+  local counts = {}
+  for name in pairs(self.data.channels or {}) do
+    counts[name] = 0
+  end
+  for _, notice in ipairs(self:notices()) do
+    counts[notice.channel] = (counts[notice.channel] or 0) + 1
+  end
+  return counts
+end
+
 function M:concerns()
   local copied = {}
   for key, at in pairs(self.data.concerns or {}) do

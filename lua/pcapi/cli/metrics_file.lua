@@ -92,7 +92,8 @@ local function text_of(history, options)
   for _, name in ipairs(options.failed or {}) do
     page:set_tenant(down(name))
   end
-  page:set_run { last_success = last_success, duration = options.duration }
+  page:set_run { last_success = last_success, duration = options.duration,
+                 waiting = store:waiting() }
   return MARK .. text.visible(history.path) .. "\n" .. page:text()
 end
 

@@ -10,7 +10,8 @@
 -- - `notices_of(tenant, person)` returns `channel`, `at`, `sent`, `given_up` and `text` of the
 --   parts that name a person.
 -- - `channel(name)` and `save_channel(channel)`: `name`, `stopped`, `next_at`, `failure`, see
---   `pcapi.notify.deliver`. `concerns()` and `save_concerns(concerns)`: when the operator was told
+--   `pcapi.notify.deliver`. `waiting()` returns how many notices wait, by the name of each channel
+--   that was saved or has any. `concerns()` and `save_concerns(concerns)`: when the operator was told
 --   of each, by key.
 -- - `failed_runs(tenant)`: how many runs have failed in a row.
 -- @module pcapi.history.notice_rows
@@ -143,6 +144,18 @@ function Rows:save_channel(channel)
   local failed = channel.failure or {}
   self.db:run("INSERT OR REPLACE INTO channel VALUES (?, ?, ?, ?, ?, ?)", channel.name,
     channel.stopped, channel.next_at, failed.kind, failed.since, failed.reported)
+end
+
+function Rows:waiting()
+  local counts = {}
+  for row in self.db:rows [[
+    SELECT name, (SELECT count(*) FROM notice WHERE channel = name AND sent IS NULL
+      AND given_up IS NULL) AS n
+    FROM (SELECT name FROM channel UNION SELECT channel FROM notice WHERE sent IS NULL
+      AND given_up IS NULL)]] do
+    counts[row.name] = row.n
+  end
+  return counts
 end
 
 function Rows:concerns()

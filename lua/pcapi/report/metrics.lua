@@ -60,6 +60,7 @@ local RUN = {
   { "pcapi_run_last_success_timestamp_seconds", "gauge", "When a run last received the users of a "
     .. "tenant." },
   { "pcapi_run_duration_seconds", "gauge", "How long the last run of pcapi watch took." },
+  { "pcapi_notices_pending", "gauge", "Notices of a channel that wait for delivery.", "channel" },
 }
 
 local Metrics = {}
@@ -236,10 +237,19 @@ function Metrics:set_tenant(facts)
 end
 
 --- Sets the metrics of runs.
--- @tparam table facts `last_success` (UTC epoch seconds) and `duration` (seconds)
+-- @tparam table facts `last_success` (UTC epoch seconds), `duration` (seconds), and `waiting`
+-- (numbers of notices, by the name of the channel)
 function Metrics:set_run(facts)
   self:set("pcapi_run_last_success_timestamp_seconds", facts.last_success)
   self:set("pcapi_run_duration_seconds", facts.duration)
+  local names = {}
+  for name in pairs(facts.waiting or {}) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    self:set("pcapi_notices_pending", facts.waiting[name], { channel = name })
+  end
 end
 
 --- Writes all metrics.

@@ -199,6 +199,13 @@ describe("the metrics of runs", function()
     assert.same({ "pcapi_run_last_success_timestamp_seconds 1795845600",
                   "pcapi_run_duration_seconds 1.5" }, samples_of(page))
   end)
+
+  it("say how many notices wait, by channel", function()
+    local page = metrics.new()
+    page:set_run { waiting = { pager = 0, ops = 3 } }
+    assert.same({ 'pcapi_notices_pending{channel="ops"} 3',
+                  'pcapi_notices_pending{channel="pager"} 0' }, samples_of(page))
+  end)
 end)
 
 describe("a caller of metrics", function()
