@@ -10,9 +10,9 @@
 -- - `notices_of(tenant, person)` returns `channel`, `at`, `sent`, `given_up` and `text` of the
 --   parts that name a person.
 -- - `channel(name)` and `save_channel(channel)`: `name`, `stopped`, `next_at`, `failure`, see
---   `pcapi.notify.deliver`. `waiting()` returns how many notices wait, by the name of each channel
---   that was saved or has any. `concerns()` and `save_concerns(concerns)`: when the operator was told
---   of each, by key.
+--   `pcapi.notify.deliver`. `waiting()` returns how many notices wait, by the name of a channel
+--   that was saved or has any. `concerns()` and `save_concerns(concerns)`: when the operator was
+--   told of each, by key.
 -- - `failed_runs(tenant)`: how many runs have failed in a row.
 -- @module pcapi.history.notice_rows
 local core = require "pcapi.core"
