@@ -3,8 +3,8 @@ local cjson = require("cjson").new()
 local folder = require "spec.support.folder"
 local sandbox = require "spec.support.sandbox"
 
-local RESERVED = "[history]\npath = /x\n[metrics]\n[report]\n[notify mail]\nto = kim@x.example\n"
-  .. "[route all]\ntenant = *\n"
+local RESERVED = "[history]\npath = /x\n[metrics]\n[report]\n[notify siem]\ntype = jsonl\n"
+  .. "path = siem.jsonl\n[route all]\nchannels = siem\n"
 
 describe("a reserved section of the configuration file", function()
   teardown(folder.remove)

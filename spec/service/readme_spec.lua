@@ -70,9 +70,10 @@ for _, path in ipairs(files.lines_of "ls README.md docs/*.md") do
           folder.write(home.path .. "/config", block)
           local result = home:shell "pcapi --config config --profile contoso config show"
           assert.equal(0, result.status, result.err)
-          local name = block:match "%[notify (%S+)%]"
-          assert.truthy(result.out:find(name and "[notify " .. name .. "] type"
-            or "contoso.onmicrosoft.com", 1, true))
+          local section, setting = block:match "(%[%l+ ?%l*%])%s*([%l_]+) ="
+          local is_profile = section == "[default]" or section == "[contoso]"
+          assert.truthy(result.out:find(is_profile and "contoso.onmicrosoft.com"
+            or section .. " " .. setting, 1, true), result.out)
         end)
       end
     end)
