@@ -21,7 +21,7 @@ function pcapi_report_metrics:set(name, value, labels) end
 function pcapi_report_metrics:set_tenant(facts) end
 
 ---Sets the metrics of runs.
----@param facts table `last_success` (UTC epoch seconds) and `duration` (seconds)
+---@param facts table `last_success` (UTC epoch seconds), `duration` (seconds), and `waiting` (numbers of notices, by the name of the channel)
 function pcapi_report_metrics:set_run(facts) end
 
 ---Writes all metrics.
