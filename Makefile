@@ -185,34 +185,35 @@ CJSON_SPECS := $(LIBRARY_SPECS) $(addprefix spec/service/,$(addsuffix _spec.lua,
 test-cjson:
 	@PCAPI_JSON=cjson $(MAKE) --no-print-directory SPECS='$(or $(SPECS),$(CJSON_SPECS))' test-lua
 
-# The library as macOS and the BSDs have it, with poll(), on each Lua that is installed; and the tests
-# of the C that differs. In build/poll.
+# The specs that use our C code.
+C_SPECS := $(addprefix spec/unit/,auth concurrent core format http service sqlite \
+           history/store_spec.lua) $(filter-out spec/unit,$(LIBRARY_SPECS))
+
+# The library as macOS and the BSDs have it, with poll(), on every Lua in LUAS; and the tests of the
+# C that differs. In build/poll. make long runs all specs, on each Lua.
 POLL       := EVENTS=poll OUT=build/poll
-POLL_LUAS  := $(notdir $(shell for lua in lua5.4 luajit lua5.1 lua5.2 lua5.3; do command -v $$lua; done))
-POLL_SPECS := $(LIBRARY_SPECS) $(addprefix spec/service/,$(addsuffix _spec.lua,connection \
-              cli_tenants examples hostile http2 silence tls))
+POLL_SPECS := $(addprefix spec/service/,$(addsuffix _spec.lua,connection cli_tenants examples \
+              hostile http2 silence tls))
 POLL_C     := buf crypto platform events sockets file pool http binding
 test-poll: test-needs
-	@for lua in $(POLL_LUAS); do $(MAKE) --no-print-directory -s $(POLL) LUA=$$lua build || exit 1; done
+	@for lua in $(LUAS); do $(MAKE) --no-print-directory -s $(POLL) LUA=$$lua build || exit 1; done
 	@$(MAKE) --no-print-directory -s -k -Otarget $(if $(findstring jobserver,$(MAKEFLAGS)),,-j3) \
-	  $(POLL_LUAS:%=poll-%) poll-c
+	  $(LUAS:%=poll-%) poll-c
 
 poll-c:
 	@$(MAKE) --no-print-directory -s $(POLL) C_TESTS='$(POLL_C:%=build/poll/spec/%_test)' test-c
 
 poll-%:
-	@$(MAKE) --no-print-directory -s $(POLL) LUA=$* SPECS='$(or $(SPECS),$(POLL_SPECS))' test-lua
+	@$(MAKE) --no-print-directory -s $(POLL) LUA=$* SPECS='$(or $(SPECS),$(C_SPECS) $(POLL_SPECS))' test-lua
 
 # Runs the specs that use our C code under AddressSanitizer and UndefinedBehaviorSanitizer. EVERY=1
 # makes each allocation of binding_test fail; by default every fifth does.
-SANITIZE_SPECS := $(addprefix spec/unit/,auth concurrent core format http service sqlite \
-                  history/store_spec.lua) $(filter-out spec/unit,$(LIBRARY_SPECS))
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 sanitize:
 	@$(MAKE) --no-print-directory OUT=build/sanitize CFLAGS='-O1 -g $(SANITIZE)' \
 	  RUN='env EVERY=$(or $(EVERY),5)' test-c
 	@$(MAKE) --no-print-directory OUT=build/sanitize CFLAGS='-O1 -g $(SANITIZE)' \
-	  RUN='env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)' SPECS='$(or $(SPECS),$(SANITIZE_SPECS))' test-lua
+	  RUN='env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so)' SPECS='$(or $(SPECS),$(C_SPECS))' test-lua
 
 # Runs the specs that use our C code in their own process under valgrind. The tests of OpenSSL and
 # SQLite with failing allocations are left out: they take minutes there, and the sanitizers run them.
@@ -333,6 +334,8 @@ long:
 	@$(MAKE) --no-print-directory fuzz SECONDS=600 COUNT=1000000
 	@$(MAKE) --no-print-directory kill
 	@$(MAKE) --no-print-directory months
+	@$(MAKE) --no-print-directory test-poll LUAS='lua5.4 luajit lua5.1 lua5.2 lua5.3' \
+	  SPECS='$(LIBRARY_SPECS) $(POLL_SPECS)'
 	@$(MAKE) --no-print-directory soak
 
 waiting: build
