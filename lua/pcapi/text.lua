@@ -1,4 +1,4 @@
---- Makes strings safe for a terminal, measures and cuts them, and writes numbers.
+--- Makes strings safe for a terminal, measures and cuts them, and writes numbers and bytes.
 --
 -- The values of records come from outside and are not trusted.
 -- @module pcapi.text
@@ -251,6 +251,15 @@ function text.cut(value, room, ascii)
 end
 
 local ROUND_TRIP = { "%.14g", "%.15g", "%.16g", "%.17g" }
+
+--- Writes bytes as hexadecimal digits.
+-- @tparam string bytes
+-- @treturn string two lower-case digits for each
+function text.hex(bytes)
+  return (gsub(bytes, ".", function(char)
+    return string.format("%02x", byte(char))
+  end))
+end
 
 --- Writes a number with as many digits as are needed to read the same number back.
 -- @tparam number value any number

@@ -10,6 +10,7 @@
 -- - The key of a request is short, since there are millions.
 -- @module pcapi.history.identity
 local core = require "pcapi.core"
+local text = require "pcapi.text"
 
 local M = {}
 
@@ -115,10 +116,8 @@ function M.request_id(key)
   if #key ~= 16 then
     return nil
   end
-  local digits = key:gsub(".", function(byte)
-    return ("%02x"):format(byte:byte())
-  end)
-  return (digits:gsub("^(" .. ("%x"):rep(8) .. ")(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)", "%1-%2-%3-%4-"))
+  return (text.hex(key):gsub("^(%x%x%x%x%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)",
+    "%1-%2-%3-%4-"))
 end
 
 return M

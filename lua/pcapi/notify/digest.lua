@@ -18,9 +18,11 @@
 --
 -- The `key` of a row is the same for all that a channel is told of one episode of one user.
 -- @module pcapi.notify.digest
+local copy = require "pcapi.copy"
 local core = require "pcapi.core"
 local identity = require "pcapi.history.identity"
 local json_value = require "pcapi.format.json_value"
+local text = require "pcapi.text"
 
 local M = {}
 
@@ -32,17 +34,11 @@ local function encode(value)
   return assert(json_value.compact(value))
 end
 
-local function hex(bytes)
-  return (bytes:gsub(".", function(byte)
-    return ("%02x"):format(byte:byte())
-  end))
-end
-
 --- The hexadecimal SHA-256 of some texts.
 -- @tparam string ...
 -- @treturn string 64 digits
 function M.hash(...)
-  return hex(core.sha256(table.concat({ ... }, "|")))
+  return text.hex(core.sha256(table.concat({ ... }, "|")))
 end
 
 --- The key of a row's episode.
@@ -74,12 +70,9 @@ end
 
 -- A row without what the store can erase by itself.
 local function stored_row(row)
-  local copy = {}
-  for name, value in pairs(row) do
-    copy[name] = value
-  end
-  copy.knownAs = nil
-  return copy
+  local stored = copy.with(row)
+  stored.knownAs = nil
+  return stored
 end
 
 -- The parts of a notice: rows and warnings, each of its tenant.
@@ -117,8 +110,8 @@ function M.notice(channel, head, items, thread)
     texts[i + 2] = part.text
   end
   head.thread = thread
-  return { channel = channel, id = hex(core.sha256(table.concat(texts, "\n"))), kind = head.kind,
-           head = encode(head), parts = parts }
+  return { channel = channel, id = text.hex(core.sha256(table.concat(texts, "\n"))),
+           kind = head.kind, head = encode(head), parts = parts }
 end
 
 --- Reads a digest of the store.

@@ -5,6 +5,7 @@
 -- Each channel gets one digest a run, or with `group = "tenant"` one a tenant. Tenants of which the
 -- channel is told for the first time come together in one digest in any case.
 -- @module pcapi.notify.outbox
+local copy = require "pcapi.copy"
 local digests = require "pcapi.notify.digest"
 local explanation = require "pcapi.history.explanation"
 local news = require "pcapi.history.news"
@@ -141,11 +142,7 @@ end
 
 -- An item with the rows from one index to another.
 local function slice(item, from, to)
-  local part = {}
-  for name, value in pairs(item) do
-    part[name] = value
-  end
-  part.rows, part.people = {}, {}
+  local part = copy.with(item, { rows = {}, people = {} })
   for i = from, to do
     part.rows[i - from + 1], part.people[i - from + 1] = item.rows[i], item.people[i]
   end

@@ -27,11 +27,6 @@ local function add(out, format, ...)
   out[#out + 1] = select("#", ...) > 0 and format:format(...) or format
 end
 
--- A source for the policy of the page: the SHA-256 of its style, in Base64.
-local function hash_of(value)
-  return (core.base64url(core.sha256(value)):gsub("%-", "+"):gsub("_", "/")) .. "="
-end
-
 local HEAD = [[
 <!DOCTYPE html>
 <html lang="en" xmlns="http://www.w3.org/1999/xhtml">
@@ -182,8 +177,9 @@ end
 function M.text(facts)
   local order, title = sorted(facts.tenants), title_of(facts)
   local out = { fill(HEAD, {
-    policy = POLICY:format(hash_of(style)), style = style, version = version, title = title,
-    at = moment(facts.at), more = facts.is_anonymous and " Names are replaced by numbers." or "",
+    policy = POLICY:format(core.base64(core.sha256(style))), style = style, version = version,
+    title = title, at = moment(facts.at),
+    more = facts.is_anonymous and " Names are replaced by numbers." or "",
   }) }
   if #order == 0 then
     add(out, "<p>The history has no tenant yet: run pcapi watch first.</p>\n")

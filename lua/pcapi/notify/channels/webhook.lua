@@ -6,6 +6,7 @@ local fit = require "pcapi.notify.fit"
 local headers = require "pcapi.http.headers"
 local json_value = require "pcapi.format.json_value"
 local post = require "pcapi.notify.post"
+local text = require "pcapi.text"
 local time = require "pcapi.time"
 local words = require "pcapi.notify.words"
 
@@ -17,10 +18,10 @@ local MOST_ROWS, MOST_NOTES = 200, 20
 local RULE = 'must be "whsec_" and the Base64 of 24 to 64 random bytes; while you change it, two '
   .. "with a blank between them"
 
--- The bytes of the keys in a text.
-local function keys_of(text)
+-- The bytes of the keys of a setting.
+local function keys_of(value)
   local keys = {}
-  for word in text:gmatch "%S+" do
+  for word in value:gmatch "%S+" do
     local encoded = word:match "^whsec_(.+)$"
     local key = encoded and core.unbase64(encoded)
     if not key or #key < 24 or #key > 64 then
@@ -38,9 +39,9 @@ end
 local RESERVED = { ["content-type"] = true, ["content-length"] = true, host = true,
                    ["transfer-encoding"] = true, ["x-hub-signature-256"] = true }
 
-local function headers_of(text)
+local function headers_of(lines)
   local found = {}
-  for line in text:gmatch "[^\r\n]+" do
+  for line in lines:gmatch "[^\r\n]+" do
     local name, value = line:match "^%s*([^:%s]+)%s*:%s*(.-)%s*$"
     if not name then
       return nil, "must hold lines such as Authorization: Bearer TOKEN"
@@ -102,12 +103,6 @@ function M.messages(digest)
   end) } }
 end
 
-local function hex(bytes)
-  return (bytes:gsub(".", function(c)
-    return ("%02x"):format(c:byte())
-  end))
-end
-
 -- The headers of a try: those of the user, and the signature with each key.
 local function signed(message, settings, now)
   local at, signatures = ("%d"):format(now), {}
@@ -122,7 +117,7 @@ local function signed(message, settings, now)
   end
   if #signatures > 0 then
     lines["webhook-signature"] = table.concat(signatures, " ")
-    lines["X-Hub-Signature-256"] = "sha256=" .. hex(core.hmac_sha256(settings.key[1],
+    lines["X-Hub-Signature-256"] = "sha256=" .. text.hex(core.hmac_sha256(settings.key[1],
       message.body))
   end
   return lines
