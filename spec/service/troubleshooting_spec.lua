@@ -88,6 +88,15 @@ local PROVOKE = {
   ["The stored sign-in cannot be read"] = list_with_store("700", "{"),
   ["The store is read-only"] = list_with_read_only_store,
   ["There is no home folder"] = list_with { HOME = false },
+  ["A channel fails"] = function()
+    home:write("config", "[notify ops]\ntype = webhook\n")
+    return home:run({ "--config", home.path .. "/config", "watch", "--notify" },
+      { PCAPI_TOKEN = sandbox.token(), PCAPI_NOTIFY_OPS_URL = sandbox.url .. "/nowhere" })
+  end,
+  ["A secret of a channel is missing"] = function()
+    home:write("config", "[notify ops]\ntype = teams\n")
+    return home:run { "--config", home.path .. "/config", "notify", "test", "ops" }
+  end,
   ["module 'pcapi' not found"] = function()
     return home:shell("lua5.4 -e 'require \"pcapi\"'", { LUA_PATH = "./?.lua" })
   end,
