@@ -81,26 +81,28 @@ nginx-demo:
 	@sandbox/run examples/nginx/run
 
 # Runs the specs on every Lua in LUAS, the specs of nginx from outside, the specs of the client in a
-# worker of nginx, and the tests of the C code, side by side. build/test has the totals.
-SUITES := $(LUAS) documents nginx in-nginx c
+# worker of nginx, and the tests of the C code, side by side, since most of them wait. build/test has
+# the totals.
+SUITES := $(LUAS:%=%-service) $(LUAS:%=%-unit) documents nginx in-nginx c
 test: test-needs
 	@rm -rf build/test && mkdir -p build/test
-	@$(MAKE) --no-print-directory -k $(if $(findstring jobserver,$(MAKEFLAGS)),,-j3) \
+	@$(MAKE) --no-print-directory -k $(if $(findstring jobserver,$(MAKEFLAGS)),,-j4) \
 	  $(SUITES:%=suite-%); lua5.4 dev/suite sum build/test $(SUITES)
 
-# The specs of code in nginx, and those that run the commands of documents and help, need one Lua.
+# The specs of code in nginx, of the project's files, and those that run the commands of documents and
+# help, need one Lua.
 NGINX_SPECS    := spec/service/nginx
-DOCUMENT_SPECS := $(addprefix spec/service/,$(addsuffix _spec.lua,cli_examples \
+DOCUMENT_SPECS := spec/project $(addprefix spec/service/,$(addsuffix _spec.lua,cli_examples \
                   documented_commands manual readme troubleshooting))
-SPECS_ON_LUA   := $(filter-out $(NGINX_SPECS) $(DOCUMENT_SPECS),\
-                  $(wildcard spec/unit spec/project spec/sandbox spec/service/*))
 SUITE_documents = SPECS='$(DOCUMENT_SPECS)' test-lua
 SUITE_nginx     = SPECS='$(NGINX_SPECS)' test-lua
 SUITE_in-nginx  = test-in-nginx
 SUITE_c         = test-c
+SPECS_unit     := spec/unit spec/sandbox
+SPECS_service  := $(filter-out $(NGINX_SPECS) $(DOCUMENT_SPECS),$(wildcard spec/service/*))
 suite-%:
-	@lua5.4 dev/suite run build/test $* \
-	  dev/again $(MAKE) --no-print-directory -s $(or $(SUITE_$*),LUA=$* SPECS='$(SPECS_ON_LUA)' test-lua)
+	@lua5.4 dev/suite run build/test $* dev/again $(MAKE) --no-print-directory -s $(or $(SUITE_$*),\
+	  LUA=$(firstword $(subst -, ,$*)) SPECS='$(SPECS_$(lastword $(subst -, ,$*)))' test-lua)
 
 test-needs:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
