@@ -118,8 +118,10 @@ test-lua: build
 
 # Runs the specs of the client in a worker of nginx. Left out are specs of pcapi.concurrent and of
 # the transport over libcurl (load, concurrent, transport), and specs that start other processes:
-# whole files, and the specs with these names (dots stand for spaces).
-IN_NGINX     := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls openid \
+# whole files, and the specs with these names (dots stand for spaces). A worker loads neither the
+# command nor a history.
+IN_NGINX     := $(filter-out $(addprefix spec/unit/,cli history notify sqlite),$(wildcard spec/unit/*)) \
+                $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls openid \
                 request secrets sign_in))
 NOT_IN_NGINX := many.processes a.command.shows.no.secret
 test-in-nginx: test-needs
@@ -180,22 +182,22 @@ test-c: $(C_TESTS)
 LIBRARY_SPECS := spec/unit $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls \
                  concurrent request load memory redirect sign_in transport))
 test-library:
-	@$(MAKE) --no-print-directory SPECS='$(or $(SPECS),$(LIBRARY_SPECS) spec/project)' test-lua
-
-# The same specs, and the command's, with lua-cjson in place of the core's reader.
-CJSON_SPECS := $(LIBRARY_SPECS) $(addprefix spec/service/,$(addsuffix _spec.lua,cli cli_tenants hostile))
-test-cjson:
-	@PCAPI_JSON=cjson $(MAKE) --no-print-directory SPECS='$(or $(SPECS),$(CJSON_SPECS))' test-lua
+	@$(MAKE) --no-print-directory SPECS='$(or $(SPECS),$(LIBRARY_SPECS))' test-lua
 
 # The specs that use our C code.
 C_SPECS := $(addprefix spec/unit/,auth concurrent core format http service sqlite \
            history/store_spec.lua) $(filter-out spec/unit,$(LIBRARY_SPECS))
 
+# The same specs, and the command's, with lua-cjson in place of the core's reader.
+CJSON_SPECS := $(C_SPECS) $(addprefix spec/service/,$(addsuffix _spec.lua,cli cli_tenants hostile))
+test-cjson:
+	@PCAPI_JSON=cjson $(MAKE) --no-print-directory SPECS='$(or $(SPECS),$(CJSON_SPECS))' test-lua
+
 # The library as macOS and the BSDs have it, with poll(), on every Lua in LUAS; and the tests of the
 # C that differs. In build/poll. make long runs all specs, on each Lua.
 POLL       := EVENTS=poll OUT=build/poll
-POLL_SPECS := $(addprefix spec/service/,$(addsuffix _spec.lua,connection cli_tenants examples \
-              hostile http2 silence tls))
+POLL_SPECS := $(filter-out spec/unit,$(LIBRARY_SPECS)) $(addprefix spec/service/,$(addsuffix \
+              _spec.lua,connection cli_tenants examples hostile http2 silence tls))
 POLL_C     := buf crypto platform events sockets file pool http binding
 test-poll: test-needs
 	@for lua in $(LUAS); do $(MAKE) --no-print-directory -s $(POLL) LUA=$$lua build || exit 1; done
@@ -206,7 +208,7 @@ poll-c:
 	@$(MAKE) --no-print-directory -s $(POLL) C_TESTS='$(POLL_C:%=build/poll/spec/%_test)' test-c
 
 poll-%:
-	@$(MAKE) --no-print-directory -s $(POLL) LUA=$* SPECS='$(or $(SPECS),$(C_SPECS) $(POLL_SPECS))' test-lua
+	@$(MAKE) --no-print-directory -s $(POLL) LUA=$* SPECS='$(or $(SPECS),spec/unit/concurrent spec/unit/http $(POLL_SPECS))' test-lua
 
 # Runs the specs that use our C code under AddressSanitizer and UndefinedBehaviorSanitizer. EVERY=1
 # makes each allocation of binding_test fail; by default every fifth does.
@@ -337,7 +339,7 @@ long:
 	@$(MAKE) --no-print-directory kill
 	@$(MAKE) --no-print-directory months
 	@$(MAKE) --no-print-directory test-poll LUAS='lua5.4 luajit lua5.1 lua5.2 lua5.3' \
-	  SPECS='$(LIBRARY_SPECS) $(POLL_SPECS)'
+	  SPECS='spec/unit $(POLL_SPECS)'
 	@$(MAKE) --no-print-directory soak
 
 waiting: build
