@@ -234,7 +234,7 @@ lint:
 	@dev/need $(BUILD_NEEDS) lua-check clang clang-tidy libluajit2-5.1-dev
 	luacheck -q lua spec sandbox examples bin/pcapi dev/busted dev/busted-in-nginx \
 	  dev/busted_in_worker.lua dev/busted_output.lua dev/coverage dev/install dev/line_counter.lua dev/suite \
-	  bench bench/run bench/nginx/run
+	  bench bench/run bench/nginx/run bench/nginx/page
 	@for cc in gcc clang; do for lua in lua5.4 luajit; do for events in epoll poll; do \
 	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua EVENTS=$$events OUT=build/lint-$$cc build || exit 1; \
 	  done; done; done
@@ -326,6 +326,14 @@ bench-nginx:
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 	@taskset -c 1 sandbox/run bench/nginx/run
 
+# Whether nginx serves other requests while the page of 10,000 users is asked for.
+bench-page:
+	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) libluajit2-5.1-dev util-linux
+	@$(MAKE) --no-print-directory -s build
+	@$(MAKE) --no-print-directory -s LUA=luajit build
+	@taskset -c 1 sandbox/run sh -c \
+	  'PCAPI_TOKEN=$$(lua5.4 sandbox/token.lua scenario=full) exec lua5.4 bench/nginx/page'
+
 soak: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
 	@sandbox/run $(LUA) bench/soak.lua $(SOAK)
@@ -401,4 +409,4 @@ uninstall:
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx soak waiting docs types man install install-nginx uninstall clean
+.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak waiting docs types man install install-nginx uninstall clean

@@ -1,6 +1,6 @@
 /* press PORT EXPECTED RATE PHASE...: sends calls (GET /call) and pings (GET /ping) to an nginx with
  * one worker. The right response to a call is the text EXPECTED; the response to a ping is the
- * worker's pid. RATE pings a second are sent when they are due, even if earlier ones have no
+ * worker's pid, or has it in the header X-Worker. The variable PING is another path of pings. RATE pings a second are sent when they are due, even if earlier ones have no
  * response, and their latency counts from that time. So a stalled worker affects the figures of all
  * pings that were due meanwhile. The intervals vary, as calls of equal length could synchronise with
  * equal intervals.
@@ -52,7 +52,7 @@ struct ping_due {
 
 struct press {
   int port, epoll, timer;
-  const char *expected;
+  const char *expected, *ping;
   double interval; /* ns between pings, on average */
   int64_t slot, next_ping;
   uint64_t random;
@@ -124,7 +124,7 @@ static void count_latency(struct phase *phase, int64_t due) {
 static void send_ping(struct press *p, struct exchange *e, struct ping_due ping) {
   e->due = ping.due;
   e->phase = ping.phase;
-  if (!begin(e, p->port, p->epoll, "/ping"))
+  if (!begin(e, p->port, p->epoll, p->ping))
     count_latency(ping.phase, ping.due);
 }
 
@@ -146,12 +146,18 @@ static void send_pings(struct press *p) {
     send_ping(p, e, p->backlog[p->first++ % BACKLOG]);
 }
 
+static pid_t worker_of(const struct exchange *e) {
+  static const char name[] = "\r\nX-Worker:";
+  const char *header = strcasestr(e->response, name);
+  return (pid_t)atol(header ? header + sizeof name - 1 : body_of(e));
+}
+
 /* A new pid in the response means that the worker has died. */
 static void take_ping(struct press *p, struct exchange *e, enum progress progress) {
   count_latency(e->phase, e->due);
   if (progress != COMPLETE)
     return;
-  const pid_t worker = (pid_t)atol(body_of(e));
+  const pid_t worker = worker_of(e);
   if (p->worker && worker != p->worker && p->phase) {
     p->phase->deaths++;
     p->phase->cpu_began = cpu_of(worker);
@@ -328,7 +334,7 @@ static void open_pings(struct press *p) {
   for (int i = 1; i < PINGS; i++)
     if (!connect_to(&p->pings[i], p->port, p->epoll))
       die("press: connect");
-  if (!begin(&p->pings[0], p->port, p->epoll, "/ping"))
+  if (!begin(&p->pings[0], p->port, p->epoll, p->ping))
     die("press: ping");
   p->next_ping = NEVER;
   run_until(p, now() + 5 * SECOND, all_have_responses);
@@ -374,6 +380,7 @@ int main(int argc, char **argv) {
   open_press(&p);
   p.port = atoi(argv[1]);
   p.expected = argv[2];
+  p.ping = getenv("PING") ? getenv("PING") : "/ping";
   p.interval = (double)SECOND / atof(argv[3]);
   open_pings(&p);
   p.slot = (int64_t)((double)now() / p.interval) + 1;

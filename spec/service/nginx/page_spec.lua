@@ -5,11 +5,10 @@ local files = require "spec.support.files"
 local folder = require "spec.support.folder"
 local free_port = require "spec.support.free_port"
 local nginx = require "spec.support.nginx"
+local page_server = require "spec.support.page"
 local redis = require "spec.support.redis"
 local sandbox = require "spec.support.sandbox"
-local summaries = require "spec.support.summaries"
 
-local ROOT = files.lines_of "pwd -P"[1]
 local TENANT, OTHER = "11111111-0000-0000-0000-000000000000", "22222222-0000-0000-0000-000000000000"
 
 after_each(function()
@@ -18,31 +17,9 @@ after_each(function()
   folder.remove()
 end)
 
-local HTTP = ([[
-  lua_shared_dict pcapi 10m;
-  init_by_lua_block {
-    package.path = "%s/examples/nginx/lua/?.lua;" .. package.path
-    for _, name in ipairs { "api", "health", "metrics", "watch" } do
-      require("page." .. name)
-    end
-  }
-  init_worker_by_lua_block { require("page.settings").start() }
-]]):format(ROOT)
-
-local SERVER = [[
-  location /api/ { content_by_lua_block { require("page.api").respond() } }
-  location = /metrics { content_by_lua_block { require("page.metrics").respond() } }
-  location = /healthz { content_by_lua_block { require("page.health").respond() } }
-]]
-
 -- Starts the page. `is_less` sorts the env directives.
 local function start(env, http, is_less)
-  local names = {}
-  for name, value in pairs(sandbox.merged({ PCAPI_BASE_URL = sandbox.url }, env)) do
-    names[#names + 1] = value and name .. "=" .. value or nil
-  end
-  table.sort(names, is_less or function(a, b) return a > b end)
-  return nginx.start { http = HTTP .. (http or ""), server = SERVER, env = names }
+  return page_server.start(env, { http = http, is_less = is_less })
 end
 
 -- Returns the address and the configuration of a service whose three lists are these JSON texts.
@@ -253,78 +230,6 @@ describe("pages of two tenants", function()
       assert.equal("", server:command("KEYS", "*"))
     end)
   end
-end)
-
-describe("the history of the page", function()
-  local OF = sandbox.token { tid = TENANT }
-  local path, now
-
-  -- Writes a summary file with the tenants of these ids; each has a new user.
-  local function write(...)
-    local runs = {}
-    for _, tenant in ipairs { ... } do
-      for day = 1, 0, -1 do
-        runs[#runs + 1] = { at = now - day * 86400, tenant = tenant, name = "Of " .. tenant,
-                            users = { day == 0 and { id = "new", at = now } or nil } }
-      end
-    end
-    summaries.write(path, runs, now)
-  end
-
-  local function history_of(page)
-    return cjson.decode(page:get "/api/history".body)
-  end
-
-  before_each(function()
-    now = os.time()
-    local place = folder.new()
-    os.execute("chmod 755 " .. place)
-    path = place .. "/summary.json"
-  end)
-
-  it("is that of the token's tenant", function()
-    write(OTHER, TENANT)
-    local page = start { PCAPI_TOKEN = OF, PCAPI_SUMMARY = path }
-    local history = history_of(page)
-    assert.same({ TENANT, "new", true, 0 }, { history.id, history.people[1].news,
-                                             history.configured, history.more_people })
-    list_of(page, "users")
-    assert.equal(1, metrics_of(page).pcapi_non_mfa_new_users)
-  end)
-
-  it("is that of PCAPI_TENANT, an id or the name that watch has for it", function()
-    write(OTHER, TENANT)
-    for _, name in ipairs { OTHER, "OF " .. OTHER } do
-      local page = start { PCAPI_TOKEN = OF, PCAPI_TENANT = name, PCAPI_SUMMARY = path }
-      assert.equal(OTHER, history_of(page).id)
-    end
-  end)
-
-  it("is an error if the tenant is not in it, and the metric is then missing", function()
-    write(OTHER)
-    local page = start { PCAPI_TOKEN = OF, PCAPI_SUMMARY = path }
-    assert.matches("has no tenant " .. TENANT, history_of(page).error.message, 1, true)
-    list_of(page, "users")
-    assert.is_nil(metrics_of(page).pcapi_non_mfa_new_users)
-    page = start { PCAPI_TOKEN = OF, PCAPI_TENANT = "fabrikam.example", PCAPI_SUMMARY = path }
-    assert.equal(OTHER, history_of(page).id) -- a domain may be this one
-    write(OTHER, TENANT)
-    page = start { PCAPI_TOKEN = OF, PCAPI_TENANT = "fabrikam.example", PCAPI_SUMMARY = path }
-    assert.matches("Set PCAPI_TENANT", history_of(page).error.hint, 1, true)
-  end)
-
-  it("comes with an error once the file cannot be read, and stays", function()
-    write(TENANT)
-    local page = start { PCAPI_TOKEN = OF, PCAPI_SUMMARY = path }
-    assert.is_nil(history_of(page).error)
-    os.remove(path)
-    assert.is_true(nginx.wait_for(function()
-      return history_of(page).error ~= nil
-    end))
-    local history = history_of(page)
-    assert.matches("cannot be read", history.error.message, 1, true)
-    assert.equal(1, #history.people)
-  end)
 end)
 
 describe("a setting of the page", function()

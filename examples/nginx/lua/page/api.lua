@@ -1,26 +1,23 @@
---- Responds to /api/users, /api/adoption, /api/requests, /api/history and /api/summary.
+--- Responds to /api/users, /api/adoption, /api/requests, /api/history and /api/summary, and to
+-- /api/users.csv and /api/history.csv.
 local history = require "page.history"
 local json = require "pcapi.json"
 local lists = require "page.lists"
 local notes = require "page.notes"
 local send = require "page.send"
+local sheet = require "page.sheet"
 local time = require "pcapi.time"
 
 local M = {}
 
 -- The members of a list but its items, as JSON without the closing brace: the age of the list,
--- the error of its last refresh, and its facts. Every table in the facts is an array.
+-- the error of its last refresh, and its facts.
 local function head_of(value, state)
   local head = json.encode {
     as_of = time.format(ngx.time() - state.age), age = math.floor(state.age),
     stale = state.is_stale, error = notes.fields_of(state.err) or json.null,
   }
-  local members = { head:sub(1, -2) }
-  for name, fact in pairs(value.facts) do
-    local text = type(fact) == "table" and json.encode_array(fact) or json.encode(fact)
-    members[#members + 1] = ('"%s":%s'):format(name, text)
-  end
-  return table.concat(members, ",")
+  return head:sub(1, -2) .. "," .. notes.encode(value.facts):sub(2, -2)
 end
 
 -- The items are JSON text already.
@@ -30,7 +27,9 @@ local function list(name)
     if not value then
       return send.error(state)
     end
-    send.json(200, head_of(value, state) .. ',"items":' .. value.items .. "}")
+    send.stream(send.JSON, function(put)
+      return put(head_of(value, state) .. ',"items":') and put(value.items) and put "}\n"
+    end)
   end
 end
 
@@ -49,11 +48,54 @@ local function summary()
   send.json(200, "{" .. table.concat(members, ",") .. "}")
 end
 
-local function respond_history()
-  send.json(200, history.response())
+-- The argument `tenant` of the address: an id, or `all`; nil without it.
+local function chosen_tenant()
+  local name = ngx.var.arg_tenant
+  return name and name ~= "" and ngx.unescape_uri(name):lower() or nil
 end
 
-local RESPONSES = { ["/api/summary"] = summary, ["/api/history"] = respond_history }
+local function respond_history()
+  local name = chosen_tenant()
+  send.stream(send.JSON, function(put)
+    history.write(put, name)
+  end)
+end
+
+local function send_sheet(name, fill)
+  ngx.header.content_disposition = ('attachment; filename="%s-%s.csv"'):format(name,
+    time.format_date(ngx.time()))
+  send.stream("text/csv; charset=utf-8", fill)
+end
+
+local function users_as_csv()
+  local value, state = lists.get "users"
+  if not value then
+    return send.error(state)
+  end
+  send_sheet("users-without-mfa", function(put)
+    sheet.write_users(put, value.items)
+  end)
+end
+
+local NO_HISTORY = { kind = "not_found", message = "the page has no summary file of pcapi watch",
+                     hint = "Set PCAPI_SUMMARY; /api/users.csv has the users of the service" }
+
+local function history_as_csv()
+  local tenants, err = history.chosen(chosen_tenant())
+  if not tenants and not err then
+    return send.json(404, { error = NO_HISTORY })
+  elseif not tenants then
+    return send.error(err)
+  end
+  send_sheet("history-of-users-without-mfa", function(put)
+    sheet.write_history(put, tenants)
+  end)
+end
+
+local RESPONSES = {
+  ["/api/summary"] = summary, ["/api/history"] = respond_history,
+  ["/api/users.csv"] = users_as_csv, ["/api/history.csv"] = history_as_csv,
+}
 for _, name in ipairs(lists.names) do
   RESPONSES["/api/" .. name] = list(name)
 end
@@ -61,7 +103,8 @@ end
 local function not_found()
   send.json(404, { error = {
     kind = "not_found", message = "this address does not exist",
-    hint = "Use /api/users, /api/adoption, /api/requests, /api/history or /api/summary.",
+    hint = "Use /api/users, /api/adoption, /api/requests, /api/history or /api/summary; as CSV "
+      .. "/api/users.csv or /api/history.csv.",
   } })
 end
 

@@ -24,13 +24,13 @@ local function parse(value)
 end
 
 -- What is known of a list, for the metrics of its tenant.
-local function list_of(note)
+local function list_of(note, known)
   local is_up
   if note.error or note.at then
     is_up = not note.error
   end
   return { is_up = is_up, at = note.at and math.floor(note.at),
-           is_cut = note.facts and note.facts.truncated }
+           is_cut = known and known.truncated }
 end
 
 -- Names the applications as the history does.
@@ -54,8 +54,8 @@ local function respond()
   local page, facts, tenant = metrics.new(MORE), { lists = {} }, history.tenant()
   local live = {}
   for _, name in ipairs(lists.names) do
-    local note, labels = notes.of(name), { list = name }
-    facts.lists[name], live[name] = list_of(note), note.facts or {}
+    local known, labels = notes.facts(name), { list = name }
+    facts.lists[name], live[name] = list_of(notes.of(name), known), known or {}
     page:set("pcapi_refreshes_total", notes.counted("refreshes", name), labels)
     page:set("pcapi_refresh_errors_total", notes.counted("errors", name), labels)
   end
