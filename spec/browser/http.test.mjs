@@ -65,12 +65,15 @@ describe('the page', () => {
     const { status, body } = await json(page.url, '/api/history');
     assert.equal(status, 200);
     const newest = people.slice(0, 2).map((user) => user.objectId).sort();
-    const news = body.people.filter((person) => person.news === 'new');
+    const [tenant] = body.tenants;
+    const news = tenant.people.filter((person) => person.news === 'new');
     assert.deepEqual(news.map((person) => person.objectId).sort(), newest);
-    assert.deepEqual([body.counts.new, body.counts.open, body.people.length], [2, 25, 25]);
-    assert.ok(Math.abs(Date.parse(body.new_since) - Date.now() + 86400000) < 20000);
-    assert.equal(body.lists.users, 'whole');
-    for (const person of body.people) assert.ok(person.step && person.since && person.state === 'open');
+    assert.deepEqual([tenant.counts.new, tenant.counts.open, tenant.people.length], [2, 25, 25]);
+    assert.ok(Math.abs(Date.parse(tenant.new_since) - Date.now() + 86400000) < 20000);
+    assert.equal(tenant.lists.users, 'whole');
+    assert.deepEqual([tenant.trend.open, body.own, body.choices], [[23, 25], tenant.id,
+      [{ id: tenant.id, label: 'Fabrikam' }]]);
+    for (const person of tenant.people) assert.ok(person.step && person.since && person.state === 'open');
   });
 
   it('returns adoption with the sum of each application', async () => {
@@ -88,6 +91,18 @@ describe('the page', () => {
     assert.ok(body.items.every((request) => request.mfaCompliant === false));
     const times = body.items.map((request) => Date.parse(`${request.requestDateTime.slice(0, 19)}Z`));
     assert.deepEqual(times, times.toSorted((a, b) => b - a));
+  });
+
+  it('returns the users, and the history, as CSV', async () => {
+    for (const [path, name] of [['/api/users.csv', 'users'], ['/api/history.csv', 'history-of-users']]) {
+      const { status, headers, body } = await request(page.url, { path });
+      assert.deepEqual([status, headers['content-type']], [200, 'text/csv; charset=utf-8']);
+      assert.match(headers['content-disposition'],
+        new RegExp(`^attachment; filename="${name}-without-mfa-\\d{4}-\\d\\d-\\d\\d\\.csv"$`));
+      const lines = body.split('\r\n').slice(0, -1);
+      assert.equal(lines.length, people.length + 1);
+      for (const { upn } of people) assert.ok(lines.some((line) => line.includes(`${upn},`)), upn);
+    }
   });
 
   it('summarises all three lists', async () => {
@@ -233,7 +248,7 @@ describe('a page without a history', () => {
   it('marks no user as new', async () => {
     const page = await start();
     try {
-      assert.deepEqual((await json(page.url, '/api/history')).body, { configured: false });
+      assert.deepEqual((await json(page.url, '/api/history')).body, { configured: false, choices: [] });
       assert.equal((await json(page.url, '/api/users')).body.new_count, undefined);
       assert.ok(!(await request(page.url, { path: '/metrics' })).body.includes('\npcapi_non_mfa_new_users '));
     } finally {

@@ -33,6 +33,7 @@ local CANNOT_RUN = {
   ["make coverage"] = "takes minutes and builds a second core",
   ["make bench"] = "takes an hour and writes bench/RESULTS.md",
   ["make bench-nginx"] = "takes minutes and needs an idle machine",
+  ["make bench-page"] = "takes minutes and needs an idle machine",
   ["make soak"] = "takes five minutes",
   ["make long"] = "takes hours", ["make months"] = "takes minutes; CI runs 300 months",
   ["make nginx-demo"] = "runs until Ctrl-C; make test-page starts the same page",

@@ -36,21 +36,20 @@ function showNew(count, history) {
   }
   const untold = past.countUntold(history);
   const told = untold > 0 ? `; ${text.number(untold)} not reported yet` : '';
-  set('new', text.number(count), (count === 0 ? 'Every user was known before'
-    : 'Not known before, or back') + told,
-  `Users who came, came back, or whose exception ended, since ${momentOf(past.since(history))}: the `
-    + 'last run of pcapi watch that was at least 20 hours before the newest; and whom pcapi watch has '
-    + 'not reported yet. Users with an exception are not counted.');
+  set('new', text.number(count),
+    (count === 0 ? 'Every user was known before' : 'Not known before, or back') + told,
+    `Users who came, came back, or whose exception ended, since ${momentOf(past.since(history))}: `
+    + 'the last run of pcapi watch that was at least 20 hours before the newest. Also those whom '
+    + 'pcapi watch has not reported yet. Users with an exception do not count.');
 }
 
-const capped = (list) => (list.truncated ? 'The newest ones; there may be more' : 'In the last 7 days');
-
-const USERS = 'Users whom the service lists: they signed in to the portal without MFA in the last 7 days, '
-  + 'or a program called Partner Center for them without MFA.';
+const MORE = 'The newest ones; there may be more';
+const USERS = 'Users whom the service lists: in the last 7 days they signed in to the portal without '
+  + 'MFA, or a program called Partner Center for them without MFA.';
 
 function showUsers(users, history) {
   if (users) {
-    set('users', text.number(users.count), capped(users), USERS);
+    set('users', text.number(users.count), users.truncated ? MORE : 'In the last 7 days', USERS);
     showNew(past.countNew(users, history), history);
   } else {
     set('users', NONE, MISSING);
@@ -64,12 +63,12 @@ function showRequests(requests) {
     set('requests', NONE, MISSING);
     return;
   }
-  const most = requests.truncated ? '; it was cut, so there may be more' : '';
+  const more = requests.truncated ? '; it was cut, so there may be more' : '';
   set('requests', text.number(requests.count),
-    requests.truncated ? capped(requests) : 'Listed one by one, last 7 days',
-    'Single calls of Partner Center without MFA. The service lists the newest 10,000 calls of 7 days, with '
-    + `MFA and without; ${text.number(requests.count)} of them are without${most}. Sign-ins to the portal `
-    + 'are in no list of calls.');
+    requests.truncated ? MORE : 'Listed one by one, last 7 days',
+    'Single calls without MFA. The service lists the newest 10,000 calls of the last 7 days, with '
+    + `MFA and without; ${text.number(requests.count)} of them are without${more}. Sign-ins to the `
+    + 'portal are not in this list.');
 }
 
 function showAdoption(adoption) {
@@ -81,10 +80,12 @@ function showAdoption(adoption) {
   const { with_mfa: mfa, total } = adoption;
   const days = daysOf(adoption.items);
   const period = days.length > 0 ? ` from ${text.day(days[0])} to ${text.day(days.at(-1))}` : '';
-  set('adoption', text.percent(adoption.ratio), `${text.number(mfa)} of ${text.number(total)}, as summed by the service`,
-    `The service's own sums per day and application${period}, added up: ${text.number(total)} requests, `
-    + `${text.number(mfa)} of them with MFA, so ${text.number(total - mfa)} without. They count also what the `
-    + 'list of calls does not hold, so both numbers without MFA differ.');
+  set('adoption', text.percent(adoption.ratio),
+    `${text.number(mfa)} of ${text.number(total)}, as the service counts`,
+    `The service also counts all requests per day and application. Added up${period}: `
+    + `${text.number(total)} requests, ${text.number(mfa)} of them with MFA, so `
+    + `${text.number(total - mfa)} without. This is not limited to the newest 10,000 calls, so it `
+    + 'need not agree with the list of calls.');
 }
 
 // Another tenant, or all: the history alone knows them.

@@ -43,8 +43,8 @@ export function show(history) {
   const frame = fill(place, [['open or healing', 'open'], ['new on that day', 'fresh']],
     asTable(days, trend));
   frame.append(
-    bars(days, trend, `Bars: open users per day, ${ends}; ${text.number(trend.open[0])} on the first day, `
-      + `${text.number(trend.open.at(-1))} on the last. The table below has the numbers.`),
+    bars(days, trend, `Bars: open users per day, ${ends}; ${text.number(trend.open[0])} on the first `
+      + `day, ${text.number(trend.open.at(-1))} on the last. The table below has the numbers.`),
     element('p', { class: 'read-out muted' }, ends));
   place.querySelector('details').open = isOpen;
 }

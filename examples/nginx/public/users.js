@@ -96,9 +96,10 @@ function tableOf(found) {
   return made;
 }
 
-// Renders the table. The focus stays on the same user.
+// Renders the table. The focus stays on the same user, and the page where it is.
 function render() {
   const focused = document.activeElement.dataset?.user;
+  const { scrollX, scrollY } = window;
   const users = matching();
   say(users);
   rendered?.remove();
@@ -112,8 +113,10 @@ function render() {
   if (focused !== undefined) {
     const index = users.found.findIndex((user) => user.id === focused);
     if (index >= 0) rendered.reveal(index);
-    [...place.querySelectorAll('[data-user]')].find((one) => one.dataset.user === focused)?.focus();
+    [...place.querySelectorAll('[data-user]')].find((one) => one.dataset.user === focused)
+      ?.focus({ preventScroll: true });
   }
+  scrollTo(scrollX, scrollY);
 }
 
 function noUsers() {

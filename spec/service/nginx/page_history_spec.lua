@@ -150,6 +150,25 @@ describe("the history of the page", function()
     assert.equal(1, #history.tenants[1].people)
   end)
 
+  it("is sent only once to a client that has it, until it changes", function()
+    write(OTHER, TENANT)
+    local server = start()
+    local tag = server:get "/api/history".headers.etag
+    local function status(arguments)
+      return server:get("/api/history" .. arguments,
+        { headers = { "If-None-Match: " .. tag } }).status
+    end
+    assert.same({ 304, 200, 200 }, { status "", status "?tenant=all", status("?tenant=" .. OTHER) })
+    now = now + 60
+    write(OTHER, TENANT)
+    assert.is_true(nginx.wait_for(function()
+      return status "" == 200
+    end))
+    local users = server:get "/api/users".headers.etag
+    local response = server:get("/api/users", { headers = { "If-None-Match: " .. users } })
+    assert.same({ 304, "" }, { response.status, response.body })
+  end)
+
   it("is empty without a file", function()
     local server = start { PCAPI_SUMMARY = false }
     assert.same({ configured = false, choices = {} }, history_of(server))
@@ -190,8 +209,8 @@ describe("the CSV of the page", function()
 
   it("is safe in a spreadsheet, whatever a user, a tenant or a reason is called", function()
     local names = { "=HYPERLINK(\"http://x\")", "+1", "-1+cmd|' /C calc'!A0", "@SUM(1)",
-                    " \t=1", "\239\188\157" .. "1", "<img src=x onerror=alert(1)>", "a\226\128\174b",
-                    ("x"):rep(500) .. "@x.example", "line\r\nend" }
+                    " \t=1", "\239\188\157" .. "1", "<img src=x onerror=alert(1)>",
+                    "a\226\128\174b", ("x"):rep(500) .. "@x.example", "line\r\nend" }
     local users = {}
     for i, name in ipairs(names) do
       users[i] = { id = ("5f0b3c1e-0000-4000-8000-%012d"):format(i), upn = name, at = now - i }

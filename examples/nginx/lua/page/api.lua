@@ -5,19 +5,31 @@ local json = require "pcapi.json"
 local lists = require "page.lists"
 local notes = require "page.notes"
 local send = require "page.send"
+local settings = require "page.settings"
 local sheet = require "page.sheet"
 local time = require "pcapi.time"
 
 local M = {}
 
--- The members of a list but its items, as JSON without the closing brace: the age of the list,
--- the error of its last refresh, and its facts.
+-- The state of a list: when it was loaded, whether it is old, and the error of its last refresh.
+local function state_of(state)
+  return { as_of = time.format(math.floor(ngx.now() - state.age + 0.5)), stale = state.is_stale,
+           error = notes.fields_of(state.err) or json.null }
+end
+
+-- The members of a list but its items, as JSON without the closing brace: its state, its age, and
+-- its facts.
 local function head_of(value, state)
-  local head = json.encode {
-    as_of = time.format(ngx.time() - state.age), age = math.floor(state.age),
-    stale = state.is_stale, error = notes.fields_of(state.err) or json.null,
-  }
-  return head:sub(1, -2) .. "," .. notes.encode(value.facts):sub(2, -2)
+  local head = state_of(state)
+  head.age = math.floor(state.age)
+  return json.encode(head):sub(1, -2) .. "," .. notes.encode(value.facts):sub(2, -2)
+end
+
+-- A text that changes whenever the list does.
+local function tag_of(state)
+  local head = state_of(state)
+  return table.concat({ settings.owner(), head.as_of, tostring(head.stale),
+                        state.err and state.err.message }, " ")
 end
 
 -- The items are JSON text already.
@@ -29,7 +41,7 @@ local function list(name)
     end
     send.stream(send.JSON, function(put)
       return put(head_of(value, state) .. ',"items":') and put(value.items) and put "}\n"
-    end)
+    end, tag_of(state))
   end
 end
 
@@ -56,9 +68,10 @@ end
 
 local function respond_history()
   local name = chosen_tenant()
+  local view = history.view(name)
   send.stream(send.JSON, function(put)
-    history.write(put, name)
-  end)
+    history.write(put, view)
+  end, view.tag)
 end
 
 local function send_sheet(name, fill)

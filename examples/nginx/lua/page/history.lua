@@ -26,10 +26,10 @@ local function by_id(tenants, id)
   end
 end
 
-local function no_tenant(name)
+local function no_tenant(name, tenants)
   return { kind = "config", hint = "Set PCAPI_TENANT to the id of the tenant, and let pcapi watch "
-    .. "ask it; or choose a tenant", message = name
-      and ("the summary has no tenant %s"):format(name) or "the summary has several tenants" }
+    .. "ask it; or choose a tenant", message = name and "the summary has no tenant " .. name
+      or #tenants == 0 and "the summary has no tenant yet" or "the summary has several tenants" }
 end
 
 -- The tenants of the summary file and its state; nil without a file, then with the error, if any.
@@ -54,7 +54,7 @@ function M.tenant()
   local name = settings.tenant()
   local tenant = own(tenants, name)
   if not tenant then
-    return nil, no_tenant(name)
+    return nil, no_tenant(name, tenants)
   end
   return tenant, state
 end
@@ -118,27 +118,45 @@ local function put_choices(put)
   return put ',"choices":[' and put_elements(put, choices) and put "]"
 end
 
+--- Returns what the response to /api/history is made of.
+-- @tparam ?string name as for @{chosen}
+-- @treturn table `head` (its first members), `tenants` (nil: there are none), and `tag`, which
+-- changes whenever the response does
+function M.view(name)
+  local tenants, state = M.chosen(name)
+  local of_page = M.tenant()
+  local head = { configured = settings.summary ~= nil, own = of_page and of_page.id }
+  if tenants then
+    head.as_of = time.format(ngx.time() - state.age)
+    head.error = notes.fields_of(state.err)
+  else
+    head.error = notes.fields_of(state)
+  end
+  local tag = { tostring(head.configured), head.own or "-", head.as_of or "-", name or "-",
+                head.error and head.error.message }
+  return { head = head, tenants = tenants, age = tenants and state.age,
+           tag = table.concat(tag, " ") }
+end
+
+local function put_tenants(put, tenants)
+  if not put ',"tenants":[' then
+    return false
+  end
+  for i, tenant in ipairs(tenants) do
+    if i > 1 and not put "," or not put_tenant(put, tenant) then
+      return false
+    end
+  end
+  return put "]"
+end
+
 --- Writes the response to /api/history.
 -- @tparam function put as of `page.send.stream`
--- @tparam ?string name as for @{chosen}
-function M.write(put, name)
-  local tenants, state = M.chosen(name)
-  local own_tenant = M.tenant()
-  local head = { configured = settings.summary ~= nil, own = own_tenant and own_tenant.id }
-  if tenants then
-    head.as_of, head.age = time.format(ngx.time() - state.age), state.age
-  end
-  head.error = notes.fields_of(tenants and state.err or not tenants and state or nil)
-  local is_read = put(json.encode(head):sub(1, -2)) and put_choices(put)
-  if tenants and is_read and put ',"tenants":[' then
-    for i, tenant in ipairs(tenants) do
-      if i > 1 and not put "," or not put_tenant(put, tenant) then
-        return
-      end
-    end
-    put "]"
-  end
-  put "}\n"
+-- @tparam table view of @{view}
+function M.write(put, view)
+  local age = view.age and (',"age":%d'):format(view.age) or ""
+  return put(json.encode(view.head):sub(1, -2) .. age) and put_choices(put)
+    and (not view.tenants or put_tenants(put, view.tenants)) and put "}\n"
 end
 
 return M

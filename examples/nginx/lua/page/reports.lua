@@ -3,17 +3,27 @@
 local adoption = require "pcapi.report.adoption"
 local clean = require "pcapi.report.clean"
 local json = require "pcapi.json"
+local slots = require "pcapi.nginx.slots"
 local summary = require "pcapi.report.summary"
 
 local M = {}
 
--- Lets the worker respond to other requests.
-local function breathe()
-  ngx.sleep(0.001)
-end
+local breathe = slots.breathe -- lets the worker respond to other requests
+local STEP = 100 -- records that are cleaned at once
 
 local function clean_records(list)
-  return clean.records(list, list.resource.description)
+  local records = {}
+  for first = 1, #list, STEP do
+    local piece = {}
+    for i = first, math.min(first + STEP - 1, #list) do
+      piece[#piece + 1] = list[i]
+    end
+    for _, record in ipairs(clean.records(piece, list.resource.description)) do
+      records[#records + 1] = record
+    end
+    breathe()
+  end
+  return records
 end
 
 local function facts_of(list)

@@ -59,14 +59,24 @@ local function send_pieces(text)
   return true
 end
 
---- Sends a long text with status 200.
+-- Whether the client has the same already. nginx compresses, so the tag is a weak one.
+local function has_same(tag)
+  tag = ('W/"%s"'):format(ngx.md5(tag))
+  ngx.header.etag = tag
+  return ngx.var.http_if_none_match == tag
+end
+
+--- Sends a long text with status 200; or only 304, if the client has the same already.
 -- @tparam string content_type
 -- @tparam function fill is called with a function `put`, which takes the next text. It returns
 -- false once the client has gone; the rest then needs not be made
-function M.stream(content_type, fill)
+-- @tparam[opt] string tag changes whenever the text does
+function M.stream(content_type, fill, tag)
   ngx.header.content_type = content_type
   ngx.header.cache_control = "no-store"
-  if ngx.req.get_method() == "HEAD" then
+  if tag and has_same(tag) then
+    return ngx.exit(ngx.HTTP_NOT_MODIFIED)
+  elseif ngx.req.get_method() == "HEAD" then
     return
   end
   local texts, size, is_open = {}, 0, true
