@@ -119,10 +119,13 @@ function render() {
   scrollTo(scrollX, scrollY);
 }
 
-function noUsers() {
+// Shows something in place of the table and all that belongs to it.
+function showInstead(shown) {
   count.textContent = '';
   filter.hidden = true;
-  place.replaceChildren(nobody());
+  rendered?.remove();
+  rendered = undefined;
+  place.replaceChildren(shown);
 }
 
 function showFilter(history) {
@@ -132,6 +135,8 @@ function showFilter(history) {
   group.closest('label').hidden = !hasPeople;
   if (!hasPeople) state.group = 'now';
   if (!past.since(history)) state.onlyNew = false;
+  group.value = state.group;
+  onlyNew.checked = state.onlyNew;
   if (!state.hasList && state.sort === 'requests') state.sort = 'last';
 }
 
@@ -153,7 +158,7 @@ export async function show(users, requests, adoption, history, tenant) {
     hasRequests: requests !== undefined,
     applications: new Map((adoption?.applications ?? []).map((one) => [one.id, one.name])) });
   if (found.length === 0) {
-    noUsers();
+    showInstead(nobody());
   } else {
     showFilter(history);
     render();
@@ -166,12 +171,8 @@ export async function show(users, requests, adoption, history, tenant) {
 export function showError(panel) {
   newest += 1;
   place.setAttribute('aria-busy', 'false');
-  count.textContent = '';
-  filter.hidden = true;
   csv.hidden = true;
-  rendered?.remove();
-  rendered = undefined;
-  place.replaceChildren(panel);
+  showInstead(panel);
 }
 
 filter.addEventListener('submit', (event) => event.preventDefault());

@@ -17,12 +17,12 @@ local function state_of(state)
            error = notes.fields_of(state.err) or json.null }
 end
 
--- The members of a list but its items, as JSON without the closing brace: its state, its age, and
--- its facts.
-local function head_of(value, state)
+-- The first members of a list, as JSON without the closing brace: its state and its age. Its facts
+-- follow.
+local function head_of(state)
   local head = state_of(state)
   head.age = math.floor(state.age)
-  return json.encode(head):sub(1, -2) .. "," .. notes.encode(value.facts):sub(2, -2)
+  return json.encode(head):sub(1, -2) .. ","
 end
 
 -- A text that changes whenever the list does.
@@ -40,7 +40,8 @@ local function list(name)
       return send.error(state)
     end
     send.stream(send.JSON, function(put)
-      return put(head_of(value, state) .. ',"items":') and put(value.items) and put "}\n"
+      return put(head_of(state)) and put(notes.members(value.facts)) and put ',"items":'
+        and put(value.items) and put "}\n"
     end, tag_of(state))
   end
 end
@@ -51,7 +52,7 @@ local function summary()
   for i, name in ipairs(lists.names) do
     local value, state = lists.get(name)
     has_list, first_err = has_list or value ~= nil, first_err or state
-    members[i] = ('"%s":%s'):format(name, value and head_of(value, state) .. "}"
+    members[i] = ('"%s":%s'):format(name, value and head_of(state) .. notes.members(value.facts) .. "}"
       or json.encode { error = notes.fields_of(state) })
   end
   if not has_list then

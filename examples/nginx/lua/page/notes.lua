@@ -39,18 +39,23 @@ function M.fields_of(err)
                    request_id = err.request_id } or nil
 end
 
---- Writes the facts of a list as JSON, with stops for other requests: there may be thousands of
--- applications. Every table in the facts is an array.
--- @tparam table facts
--- @treturn string
-function M.encode(facts)
-  local members = {}
-  for name, fact in pairs(facts) do
-    local text = type(fact) == "table" and json.encode_array(fact, slots.breathe)
-      or json.encode(fact)
-    members[#members + 1] = ('"%s":%s'):format(name, text)
+local encoded = setmetatable({}, { __mode = "k" }) -- the text of facts
+
+--- Writes the facts of a list as JSON, once, with stops for other requests: there may be thousands
+-- of applications. Every table in the facts is an array.
+-- @tparam table facts do not change them
+-- @treturn string an object without its braces
+function M.members(facts)
+  if not encoded[facts] then
+    local members = {}
+    for name, fact in pairs(facts) do
+      local text = type(fact) == "table" and json.encode_array(fact, slots.breathe)
+        or json.encode(fact)
+      members[#members + 1] = ('"%s":%s'):format(name, text)
+    end
+    encoded[facts] = table.concat(members, ",")
   end
-  return "{" .. table.concat(members, ",") .. "}"
+  return encoded[facts]
 end
 
 local function set(what, name, text)
@@ -70,7 +75,7 @@ local stored = {} -- by list: the facts that this worker stored last
 function M.store(name, facts, at, err)
   if facts and stored[name] ~= facts then
     stored[name] = facts
-    set("facts", name, M.encode(facts))
+    set("facts", name, "{" .. M.members(facts) .. "}")
   end
   set("note", name, json.encode { at = at, error = M.fields_of(err) })
 end
