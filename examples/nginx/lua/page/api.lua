@@ -52,8 +52,9 @@ local function summary()
   for i, name in ipairs(lists.names) do
     local value, state = lists.get(name)
     has_list, first_err = has_list or value ~= nil, first_err or state
-    members[i] = ('"%s":%s'):format(name, value and head_of(state) .. notes.members(value.facts) .. "}"
-      or json.encode { error = notes.fields_of(state) })
+    local text = value and head_of(state) .. notes.members(value.facts) .. "}"
+      or json.encode { error = notes.fields_of(state) }
+    members[i] = ('"%s":%s'):format(name, text)
   end
   if not has_list then
     return send.error(first_err)
