@@ -45,6 +45,7 @@ export function show(history) {
   frame.append(
     bars(days, trend, `Bars: open users per day, ${ends}; ${text.number(trend.open[0])} on the first `
       + `day, ${text.number(trend.open.at(-1))} on the last. The table below has the numbers.`),
-    element('p', { class: 'read-out muted' }, ends));
+    element('p', { class: 'read-out muted' },
+      `${ends}, at most ${text.number(Math.max(...trend.open))} open`));
   place.querySelector('details').open = isOpen;
 }
