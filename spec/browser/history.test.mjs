@@ -70,6 +70,12 @@ describe('a page with a history', () => {
     for (const { upn } of people) assert.ok(lines.some((line) => line.includes(upn)));
   });
 
+  const told = () => [run(1, people.slice(3), { reader: 'mail' }), run(0, people)];
+  shows('says who was not reported yet', told, async (page) => {
+    assert.deepEqual(await page.locator('.mark').allTextContents(), Array(3).fill('not reported yet'));
+    assert.match(await page.locator('#tile-new').textContent(), /; 3 not reported yet$/);
+  });
+
   const back = () => [run(60, []), run(20, people.slice(0, 2)), run(10, []), run(0, people.slice(0, 4))];
   shows('marks those who are back, and those who came after the last run', back, async (page) => {
     const found = await badges(page);

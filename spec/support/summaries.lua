@@ -12,7 +12,7 @@ M.TENANT = "5f0b3c1e-0000-4000-8000-0000000000aa"
 --- Writes a file. The history is in a folder of `spec.support.folder`.
 -- @tparam string path in a folder that others may enter
 -- @tparam table runs array of `at`, `users`, and optionally `requests` and `adoption` (see
--- `spec.support.history_lists`), `tenant`, `name` and `exceptions`
+-- `spec.support.history_lists`), `tenant`, `name`, `exceptions`, and `reader` (who is told after it)
 -- @tparam number now
 function M.write(path, runs, now)
   local made = assert(history.open(folder.new() .. "/history.sqlite"))
@@ -25,6 +25,9 @@ function M.write(path, runs, now)
       options[name] = run[name] or options[name]
     end
     assert(made:observe(options))
+    if run.reader then
+      assert(made:changes { reader = run.reader, now = run.at })
+    end
   end
   assert(summary.write(made, path, now))
   made:close()
