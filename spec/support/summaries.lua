@@ -12,7 +12,8 @@ M.TENANT = "5f0b3c1e-0000-4000-8000-0000000000aa"
 --- Writes a file. The history is in a folder of `spec.support.folder`.
 -- @tparam string path in a folder that others may enter
 -- @tparam table runs array of `at`, `users`, and optionally `requests` and `adoption` (see
--- `spec.support.history_lists`), `tenant`, `name`, `exceptions`, and `reader` (who is told after it)
+-- `spec.support.history_lists`), `tenant`, `name`, `exceptions`, and `reader` (who is told after
+-- the run)
 -- @tparam number now
 function M.write(path, runs, now)
   local made = assert(history.open(folder.new() .. "/history.sqlite"))
