@@ -202,9 +202,13 @@ describe('a history with hostile names', () => {
   // two more tenants, whose names are hostile
   const others = () => [2, 3].map((i) => run(0, [{ ...people[0], upn: HOSTILE[i] }],
     { tenant: application(i), name: HOSTILE[i] }));
+  let server;
+
+  before(async () => { server = await start({ runs: [...runs(), ...others()] }); });
+  after(() => server.stop());
 
   for (const width of [1280, 360]) {
-    it(`harms no choice of a tenant, ${width} pixels wide`, () => inWindowOf({ runs: [...runs(), ...others()] }, async (page) => {
+    it(`harms no choice of a tenant, ${width} pixels wide`, () => inWindow(server, async (page) => {
       const shown = await page.getByLabel('Tenant').locator('option').allTextContents();
       assert.ok(shown.includes('admin\\u{202e}elpmaxe.makirbaf@example'), shown.join());
       assert.ok(shown.includes(`${'x'.repeat(60)}…`));
@@ -217,7 +221,7 @@ describe('a history with hostile names', () => {
       assert.deepEqual(await complaintsOfAxe(page), []);
     }, { width }));
 
-    it(`harms no page, ${width} pixels wide`, () => inWindowOf({ runs: runs() }, async (page) => {
+    it(`harms no page, ${width} pixels wide`, () => inWindow(server, async (page) => {
       assert.equal(await page.locator('.badge').count(), 24); // all but the excepted one
       await openAll(page);
       const known = await page.locator('.known').allTextContents();

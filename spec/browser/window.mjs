@@ -39,7 +39,7 @@ export const tile = (page, id) => page.locator(`#tile-${id} strong`).textContent
 export const list = async (page, server, name) => (await page.request.get(`${server.url}/api/${name}`)).json();
 
 export async function openAll(page) {
-  for (const button of await page.locator('button.user, summary').all()) await button.click();
+  await page.locator('button.user:visible, summary:visible').evaluateAll((all) => all.forEach((one) => one.click()));
 }
 
 export async function isAsWideAs(page, width) {
