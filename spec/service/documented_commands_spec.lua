@@ -34,6 +34,7 @@ local CANNOT_RUN = {
   ["make bench"] = "takes an hour and writes bench/RESULTS.md",
   ["make bench-nginx"] = "takes minutes and needs an idle machine",
   ["make bench-page"] = "takes minutes and needs an idle machine",
+  ["make screenshot"] = "writes docs/*.png",
   ["make soak"] = "takes five minutes",
   ["make long"] = "takes hours", ["make months"] = "takes minutes; CI runs 300 months",
   ["make nginx-demo"] = "runs until Ctrl-C; make test-page starts the same page",
