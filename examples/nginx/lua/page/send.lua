@@ -5,8 +5,8 @@ local slots = require "pcapi.nginx.slots"
 
 local M = {}
 
--- Bytes that are sent at once. nginx compresses as many in less than a tenth of a millisecond.
-local PIECE = 4 * 1024
+-- Bytes that are sent at once. nginx compresses as many in about 0.05 milliseconds.
+local PIECE = 2 * 1024
 
 -- Any other kind is 503: the request is in order, and may work later.
 local STATUS = {

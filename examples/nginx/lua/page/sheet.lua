@@ -5,7 +5,7 @@ local slots = require "pcapi.nginx.slots"
 
 local M = {}
 
-local ROWS = 20 -- that are written at once: less than a tenth of a millisecond
+local ROWS = 5 -- that are written at once: less than a tenth of a millisecond
 
 --- The fields of the users of the service.
 M.USERS = { "upn", "objectId", "tenantId", "lastNonMfaCompliantLoginDateTime" }
