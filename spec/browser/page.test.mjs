@@ -292,17 +292,4 @@ describe('a page', () => {
     await page.getByRole('searchbox').fill(items.at(-1).upn);
     assert.deepEqual(await names(page), [items.at(-1).upn]);
   });
-
-  shows('keeps the browser responsive with ten thousand users', many, async (page, server) => {
-    const [{ upn }] = (await list(page, server, 'users')).items;
-    await page.getByRole('button', { name: 'User', exact: true }).click();
-    await page.getByRole('searchbox').pressSequentially(upn.slice(0, 6));
-    await page.getByRole('searchbox').fill('');
-    const longest = await page.evaluate(() => new Promise((resolve) => {
-      new PerformanceObserver((tasks) => resolve(Math.max(0, ...tasks.getEntries()
-        .map((one) => one.duration)))).observe({ type: 'longtask', buffered: true });
-      setTimeout(() => resolve(0), 500); // there was none
-    }));
-    assert.ok(longest < 400, `${longest} ms`);
-  });
 });

@@ -1,4 +1,5 @@
 // Makes elements. Everything from the service is inserted as text, never as markup.
+import { number } from './text.js';
 
 // Properties with a dash in their name, and `role`, become attributes; `class` is className.
 export function element(tag, properties = {}, ...children) {
@@ -41,7 +42,7 @@ export function time(date, text, title) {
 export function table(caption, names, rows) {
   const kind = names.map((_, i) => (rows.some((row) => typeof row[i] === 'number')
     ? 'number' : undefined));
-  const format = (cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell);
+  const format = (cell) => (typeof cell === 'number' ? number(cell) : cell);
   const head = names.map((name, i) => element('th', { scope: 'col', class: kind[i] }, name));
   const rowOf = (row) => element('tr', {},
     ...row.map((cell, i) => element('td', { class: kind[i] }, format(cell))));

@@ -6,14 +6,13 @@ function entry([name, kind]) {
     element('bdi', {}, name));
 }
 
-// Fills a place with a legend (pairs of a name and the class of its swatch) and a table. Returns
-// the frame for the chart.
-export function fill(place, names, made) {
+// Fills a place with a legend (pairs of a name and the class of its swatch) and a table, which `make`
+// makes when it is opened first: it may be long. Returns the frame for the chart.
+export function fill(place, names, make) {
   const frame = element('div', { class: 'frame' });
-  place.replaceChildren(
-    element('ul', { class: 'legend' }, ...names.map(entry)),
-    frame,
-    element('details', {}, element('summary', {}, 'As a table'), made));
+  const details = element('details', {}, element('summary', {}, 'As a table'));
+  details.addEventListener('toggle', () => details.append(make()), { once: true });
+  place.replaceChildren(element('ul', { class: 'legend' }, ...names.map(entry)), frame, details);
   return frame;
 }
 

@@ -32,7 +32,7 @@ export function show(place, items, days, applications) {
   const lines = shown.map(({ id }) => sumsOf(
     items.filter((row) => (row.applicationId ?? '') === id), days));
   const frame = fill(place, shown.map((one, i) => [nameOf(one), `line-${i + 1}`]),
-    asTable(applications));
+    () => asTable(applications));
   const rest = applications.length > LINES
     ? `The busiest ${LINES} of ${applications.length} applications. The table has all of them.`
     : 'Point at a day for its numbers.';

@@ -22,7 +22,8 @@ const wholeNumber = (one) => (Number.isInteger(one) ? text.number(one) : '');
 export function show(place, items, days) {
   const sums = sumsOf(items, days);
   const all = ofAll(whole(sums));
-  const frame = fill(place, [['with MFA', 'with'], ['without', 'without']], asTable(sums, days));
+  const frame = fill(place, [['with MFA', 'with'], ['without', 'without']],
+    () => asTable(sums, days));
   return draw(frame, {
     days,
     label: `Bars: requests per day, ${nameOf(days[0])} to ${nameOf(days.at(-1))}, in all ${all}. `

@@ -1,9 +1,13 @@
 // Formats numbers, times and texts from outside.
 
-export const number = (value) => value.toLocaleString('en');
+// Made once, since that is slow.
+const numbers = new Intl.NumberFormat('en');
+const [percents, finePercents] = [0, 1].map((digits) => new Intl.NumberFormat('en',
+  { style: 'percent', maximumFractionDigits: digits }));
 
-export const percent = (share) => share.toLocaleString('en',
-  { style: 'percent', maximumFractionDigits: share > 0.99 && share < 1 ? 1 : 0 });
+export const number = (value) => numbers.format(value);
+
+export const percent = (share) => (share > 0.99 && share < 1 ? finePercents : percents).format(share);
 
 export const plural = (count, one, many) => `${number(count)} ${count === 1 ? one : many}`;
 

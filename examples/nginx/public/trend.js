@@ -41,7 +41,7 @@ export function show(history) {
   const days = trend.open.map((_, i) => new Date(from.getTime() + i * DAY));
   const ends = `${text.day(days[0])} to ${text.day(days.at(-1))}`;
   const frame = fill(place, [['open or healing', 'open'], ['new on that day', 'fresh']],
-    asTable(days, trend));
+    () => asTable(days, trend));
   frame.append(
     bars(days, trend, `Bars: open users per day, ${ends}; ${text.number(trend.open[0])} on the first `
       + `day, ${text.number(trend.open.at(-1))} on the last. The table below has the numbers.`),
