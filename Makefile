@@ -233,8 +233,8 @@ valgrind:
 lint:
 	@dev/need $(BUILD_NEEDS) lua-check clang clang-tidy libluajit2-5.1-dev
 	luacheck -q lua spec sandbox examples bin/pcapi dev/busted dev/busted-in-nginx \
-	  dev/busted_in_worker.lua dev/busted_output.lua dev/coverage dev/install dev/line_counter.lua dev/suite \
-	  bench bench/run bench/nginx/run bench/nginx/page
+	  dev/busted_in_worker.lua dev/busted_output.lua dev/coverage dev/install dev/line_counter.lua dev/release \
+	  dev/sbom dev/suite bench bench/run bench/nginx/run bench/nginx/page
 	@for cc in gcc clang; do for lua in lua5.4 luajit; do for events in epoll poll; do \
 	  $(MAKE) --no-print-directory -B -s CC=$$cc LUA=$$lua EVENTS=$$events OUT=build/lint-$$cc build || exit 1; \
 	  done; done; done
@@ -406,7 +406,15 @@ uninstall:
 	@dev/need lua5.4
 	@lua5.4 dev/install nothing
 
+# The files of a release, in build/release: a source archive, which has the same bytes each time, its
+# rockspec, an SBOM, and SHA256SUMS. Version, changelog and rockspec must agree, and all changes be
+# committed. DRAFT=yes makes a draft in build/draft, before the changelog has a date.
+RELEASE_NEEDS := git gzip coreutils pkg-config luarocks
+release:
+	@dev/need $(BUILD_NEEDS) $(RELEASE_NEEDS)
+	@lua5.4 dev/release $(if $(DRAFT),build/draft draft,build/release)
+
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak waiting docs types man install install-nginx uninstall clean
+.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak waiting docs types man install install-nginx uninstall release clean
