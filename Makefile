@@ -46,7 +46,7 @@ BENCH_NEEDS   := lua-curl lua-http lua-sec lua-socket luajit2 python3-requests p
 TEST_NEEDS    := lua-busted luajit2 libluajit2-5.1-dev luarocks binutils bsdutils procps \
                  lua-luv lua-cqueues lua-luaossl redis-server lua-nginx-redis tinyproxy locales \
                  zsh fish scdoc mandoc man-db faketime jq systemd msmtp libxml2-utils time \
-                 prometheus prometheus-node-exporter
+                 prometheus prometheus-node-exporter pkg-config
 
 all:
 	@dev/need $(BUILD_NEEDS) $(MAN_NEEDS)
@@ -106,13 +106,13 @@ suite-%:
 
 test-needs:
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(TEST_NEEDS)
-	@dev/npm spec/oidc spec/notify
+	@dev/npm spec/oidc spec/notify spec/release
 	@for lua in $(LUAS) luajit; do $(MAKE) --no-print-directory -s LUA=$$lua build || exit 1; done
 
 # RUN is a prefix of the interpreter's command: valgrind, or a sanitizer's preload.
 BUSTED ?= dev/busted
 test-lua: build
-	@dev/npm spec/oidc spec/notify
+	@dev/npm spec/oidc spec/notify spec/release
 	@echo "specs on $(LUA)$(BUSTED:dev/busted%=%)"
 	@sandbox/run $(RUN) $(LUA) $(BUSTED) $(SPECS)
 
