@@ -406,6 +406,11 @@ uninstall:
 	@dev/need lua5.4
 	@lua5.4 dev/install nothing
 
+# Tests the container file: its steps, and its command on a read-only root, in a chroot. Needs root.
+test-container:
+	@dev/need $(SANDBOX_NEEDS) debootstrap debian-archive-keyring jq
+	@sandbox/run dev/try-container
+
 # The files of a release, in build/release: a source archive, which has the same bytes each time, its
 # rockspec, an SBOM, and SHA256SUMS. Version, changelog and rockspec must agree, and all changes be
 # committed. DRAFT=yes makes a draft in build/draft, before the changelog has a date.
@@ -417,4 +422,4 @@ release:
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak waiting docs types man install install-nginx uninstall release clean
+.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak waiting docs types man install install-nginx uninstall release test-container clean
