@@ -383,8 +383,8 @@ $(MAN)/made: $(wildcard dev/manpages) $(shell find lua -name '*.lua')
 GIVE_BACK = [ "$$(id -u)" != 0 ] || chown -hR --reference=. build
 
 # dev/install says what goes where.
-install install-nginx uninstall: export PREFIX := $(PREFIX)
-install install-nginx uninstall: export DESTDIR := $(DESTDIR)
+install install-nginx install-openresty uninstall: export PREFIX := $(PREFIX)
+install install-nginx install-openresty uninstall: export DESTDIR := $(DESTDIR)
 install: export ABI := $(ABI)
 install: export OUT := $(OUT)
 install: export MAN := $(MAN)
@@ -394,10 +394,10 @@ install:
 	@$(GIVE_BACK)
 	@lua5.4 dev/install command
 
-# Installs pcapi for LuaJIT, where nginx finds it.
-install-nginx: export ABI := 5.1
-install-nginx:
-	@dev/need $(PAGE_NEEDS)
+# Installs pcapi for LuaJIT, where nginx finds it. OpenResty brings its own nginx.
+install-nginx install-openresty: export ABI := 5.1
+install-nginx install-openresty:
+	@dev/need $(if $(filter install-nginx,$@),$(PAGE_NEEDS),$(BUILD_NEEDS) libluajit2-5.1-dev)
 	@$(MAKE) --no-print-directory -s LUA=luajit build
 	@$(GIVE_BACK)
 	@lua5.4 dev/install nginx
@@ -411,6 +411,11 @@ test-container:
 	@dev/need $(SANDBOX_NEEDS) debootstrap debian-archive-keyring jq
 	@sandbox/run dev/try-container
 
+# Follows the installation of docs/nginx.md with Debian's nginx, in a chroot. Needs root.
+test-nginx-install:
+	@dev/need $(SANDBOX_NEEDS) debootstrap debian-archive-keyring iproute2
+	@dev/try-nginx
+
 # The files of a release, in build/release: a source archive, which has the same bytes each time, its
 # rockspec, an SBOM, and SHA256SUMS. Version, changelog and rockspec must agree, and all changes be
 # committed. DRAFT=yes makes a draft in build/draft, before the changelog has a date.
@@ -422,4 +427,4 @@ release:
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak waiting docs types man install install-nginx uninstall release test-container clean
+.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak waiting docs types man install install-nginx uninstall release test-container install-openresty test-nginx-install clean

@@ -19,15 +19,19 @@ local COMMANDS = { "options", "login", "logout", "status", "doctor", "token", "p
 local CLIENT = "00000000-0000-0000-0000-000000000000"
 
 local CI = "CI runs it: it takes minutes, or changes files of this folder"
+local CHROOT = "takes minutes, needs root and packages from the network"
 local SYSTEM = "changes the system"
 local PACKAGES = "apt-get update && apt-get install -y --no-install-recommends ca-certificates "
-local DOCKER = "needs Docker and images from a registry"
+local DOCKER = "needs Docker and images from a registry; make test-container runs the file's steps"
+local NGINX = "concerns nginx of the system; make test-nginx-install runs it in a chroot"
 local WINDOWS = "a command of Windows"
 local CANNOT_RUN = {
   ["make test"] = "this spec is part of it",
   ["make lint"] = CI, ["make docs"] = CI, ["make types"] = CI, ["make sanitize"] = CI,
   ["make valgrind"] = CI, ["make fuzz"] = CI, ["make test-page"] = CI, ["make test-bare"] = CI,
   ["make test-cjson"] = CI, ["make test-poll"] = CI,
+  ["make test-container"] = CHROOT, ["make test-nginx-install"] = CHROOT,
+  ["make release"] = "needs a commit; spec/project/release_spec.lua runs it",
   ["make fuzz FUZZERS='reader json texts lists'"] = CI,
   ["make fuzz FUZZERS=texts COUNT=20000000"] = "takes a quarter of an hour",
   ["make coverage"] = "takes minutes and builds a second core",
@@ -42,27 +46,22 @@ local CANNOT_RUN = {
   ["git clone https://github.com/pcapi/pcapi.git"] = "clones over the network",
   ["cd pcapi"] = "needs the clone of the line before",
   ["sudo make install"] = SYSTEM, ["sudo make install-nginx"] = SYSTEM,
+  ["sudo nginx -t"] = NGINX, ["sudo systemctl restart nginx"] = NGINX,
   ["sudo adduser --system --group --home /var/lib/pcapi pcapi"] = SYSTEM,
-  ["sudo install -d -m 700 -o 65532 -g 65532 /srv/pcapi"] = SYSTEM,
   ["sudo install -d -o USER -g www-data -m 2750 /var/lib/pcapi-summary"] = SYSTEM,
   ["sudo install -d -o prometheus -g pcapi -m 2775 /var/lib/prometheus/node-exporter"] = SYSTEM,
   ["sudo systemctl enable --now pcapi.timer"] = SYSTEM,
   ["journalctl -u pcapi.service"] = "needs the service of the lines before",
   [PACKAGES .. "git make"] = SYSTEM,
-  [PACKAGES .. "libcurl4 libmicrohttpd12 libsqlite3-0 lua5.4 lua-argparse lua-cjson "
-    .. "&& rm -rf /var/lib/apt/lists/*"] = SYSTEM,
   ["git clone --depth 1 https://github.com/pcapi/pcapi.git && make -C pcapi install"] = SYSTEM,
-  ["git clone --depth 1 https://github.com/pcapi/pcapi.git /pcapi && make -C /pcapi install "
-    .. "DESTDIR=/image"] = "clones over the network, into the root directory",
-  ["docker build -t pcapi ."] = DOCKER,
+  ["docker build -f share/container/Containerfile -t pcapi ."] = DOCKER,
   ["docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges --env-file "
-    .. "pcapi.env pcapi"] = DOCKER,
-  ["docker run --rm --read-only -v /srv/pcapi:/state -e PCAPI_STORE=/state -e "
-    .. "PCAPI_HISTORY=/state/history/history.sqlite pcapi watch"] = DOCKER,
-  ["docker run --rm --read-only -v /srv/pcapi:/state -e PCAPI_STORE=/state -e "
-    .. "PCAPI_CONFIG=/state/config -e PCAPI_HISTORY=/state/history/history.sqlite -e "
-    .. "PCAPI_NOTIFY_OPS_URL pcapi watch --notify"] = DOCKER,
-  ["docker run --rm -it --read-only -v /srv/pcapi:/state -e PCAPI_STORE=/state pcapi login "
+    .. "pcapi.env pcapi non-mfa --output csv"] = DOCKER,
+  ["docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges -v "
+    .. "pcapi:/var/lib/pcapi pcapi"] = DOCKER,
+  ["docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges -v "
+    .. "pcapi:/var/lib/pcapi -e PCAPI_NOTIFY_OPS_URL pcapi watch --notify"] = DOCKER,
+  ["docker run --rm -it --read-only --cap-drop ALL -v pcapi:/var/lib/pcapi pcapi login "
     .. "--tenant fabrikam.onmicrosoft.com --client-id " .. CLIENT] = DOCKER,
   ["wsl --install Debian"] = WINDOWS, ["wsl --distribution Debian --user kim"] = WINDOWS,
   ['schtasks /create /tn pcapi /sc daily /st 06:00 /tr "wsl.exe --distribution Debian --user kim '
@@ -234,7 +233,7 @@ end
 
 RUN.systemd = RUN.crontab
 
--- The variables that a block names, as a CI service or a container sets them. Nobody is signed in.
+-- The variables that a block names, as a CI service sets them. Nobody is signed in.
 local function variables_of(block)
   local environment = {}
   for name, value in pairs {
@@ -242,8 +241,7 @@ local function variables_of(block)
     PCAPI_REFRESH_TOKEN = login.refresh_token(CLIENT),
     SETTINGS = "[notify ops]\ntype = jsonl\npath = ops.jsonl",
   } do
-    environment[name] = (block.language == "dockerfile" or block.text:find(name, 1, true))
-      and value or nil
+    environment[name] = block.text:find(name, 1, true) and value or nil
   end
   for name, value in block.text:gmatch "([%u_]+): ([%w./]+)%f[\n]" do
     environment[name] = value
@@ -251,9 +249,9 @@ local function variables_of(block)
   return environment
 end
 
-local function run_with_variables(_, line)
+function RUN.yaml(_, line)
   local home = homes.new()
-  local result = home:shell(line.text:gsub("^/usr/local/bin/", ""), variables_of(line.block))
+  local result = home:shell(line.text, variables_of(line.block))
   assert.same({ 0, "" }, { result.status, without_warnings(result.err) })
   if line.text:find("--notify", 1, true) then
     assert.truthy(files.slurp(home.path .. "/ops.jsonl"):find('"baseline"', 1, true))
@@ -265,7 +263,6 @@ local function run_with_variables(_, line)
   assert.is_false(files.exists(home.path .. "/.local")) -- pcapi stores nothing else
   home:remove()
 end
-RUN.yaml, RUN.dockerfile = run_with_variables, run_with_variables
 
 for _, path in ipairs(DOCUMENTS) do
   describe(path, function()

@@ -1,6 +1,5 @@
 --- Finds the command lines in the code blocks of Markdown files: of shells, crontabs, units of
--- systemd, CI recipes and Dockerfiles.
-local cjson = require("cjson").new()
+-- systemd, and CI recipes.
 local markdown = require "spec.support.markdown"
 
 local M = {}
@@ -87,19 +86,6 @@ function OF_LANGUAGE.yaml(text, add)
       add(unquoted(without_comment(value)), number)
     end
   end)
-end
-
--- ENTRYPOINT and CMD make one command.
-function OF_LANGUAGE.dockerfile(text, add)
-  local words, last = {}, 0
-  each_line(text, function(line, number)
-    add(line:match "^RUN (.+)$" or "", number)
-    local array = line:match "^ENTRYPOINT (%[.*%])$" or line:match "^CMD (%[.*%])$"
-    for _, word in ipairs(array and cjson.decode(array) or {}) do
-      words[#words + 1], last = word, number
-    end
-  end)
-  add(table.concat(words, " "), last)
 end
 
 -- Windows' own commands.
