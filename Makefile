@@ -134,6 +134,17 @@ test-bare-%:
 	@dev/need debootstrap debian-archive-keyring iproute2
 	@dev/bare-debian $*
 
+# Builds the Debian packages into build/deb, and tests them, in a chroot. Needs root.
+deb test-deb: deb-needs
+deb-needs:
+	@dev/need debootstrap debian-archive-keyring iproute2
+
+deb:
+	@dev/debian-packages build
+
+test-deb: deb
+	@dev/debian-packages test
+
 # Tests the page of examples/nginx and the report in a browser, and takes their pictures.
 page-needs:
 	@dev/need $(PAGE_NEEDS) chromium fonts-dejavu-core
@@ -427,4 +438,4 @@ release:
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-bare test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak waiting docs types man install install-nginx uninstall release test-container install-openresty test-nginx-install clean
+.PHONY: all build demo nginx-demo test test-bare deb deb-needs test-deb test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak waiting docs types man install install-nginx uninstall release test-container install-openresty test-nginx-install clean

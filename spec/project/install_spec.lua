@@ -73,6 +73,14 @@ describe("make install", function()
     end
   end)
 
+  it("installs the units of systemd, which start the installed command", function()
+    make("install", prefix)
+    local units = prefix .. "/lib/systemd/system/"
+    assert.matches(('\nExecStart="%s/bin/pcapi" watch $OPTIONS\n'):format(prefix),
+      files.slurp(units .. "pcapi.service"), 1, true)
+    assert.equal(files.slurp "share/systemd/pcapi.timer", files.slurp(units .. "pcapi.timer"))
+  end)
+
   it("is undone by make uninstall, folders included", function()
     os.execute(("mkdir -p %s/share/man/man1 %s/lib/lua"):format(quote(prefix), quote(prefix)))
     local before = contents_of(prefix)

@@ -21,6 +21,7 @@ local CLIENT = "00000000-0000-0000-0000-000000000000"
 local CI = "CI runs it: it takes minutes, or changes files of this folder"
 local CHROOT = "takes minutes, needs root and packages from the network"
 local SYSTEM = "changes the system"
+local PACKAGED = "make test-deb runs it, in a chroot"
 local PACKAGES = "apt-get update && apt-get install -y --no-install-recommends ca-certificates "
 local DOCKER = "needs Docker and images from a registry; make test-container runs the file's steps"
 local NGINX = "concerns nginx of the system; make test-nginx-install runs it in a chroot"
@@ -47,6 +48,11 @@ local CANNOT_RUN = {
   ["cd pcapi"] = "needs the clone of the line before",
   ["sudo make install"] = SYSTEM, ["sudo make install-nginx"] = SYSTEM,
   ["sudo nginx -t"] = NGINX, ["sudo systemctl restart nginx"] = NGINX,
+  ["sudo make deb"] = PACKAGED, ["make deb"] = PACKAGED, ["make test-deb"] = PACKAGED,
+  ["sudo apt install ./pcapi_*.deb ./lua-pcapi*.deb"] = PACKAGED,
+  ["sudo apt install ./pcapi*.deb ./lua-pcapi*.deb && pcapi-sandbox pcapi non-mfa"] = PACKAGED,
+  ["sudo sh -c 'HOME=/var/lib/pcapi PCAPI_CLIENT_SECRET=$(cat /etc/pcapi/client-secret) runuser -u "
+    .. "pcapi pcapi login'"] = "needs root, the user pcapi and a secret",
   ["sudo adduser --system --group --home /var/lib/pcapi pcapi"] = SYSTEM,
   ["sudo install -d -o USER -g www-data -m 2750 /var/lib/pcapi-summary"] = SYSTEM,
   ["sudo install -d -o prometheus -g pcapi -m 2775 /var/lib/prometheus/node-exporter"] = SYSTEM,
@@ -231,8 +237,6 @@ function RUN.crontab(home, line)
   assert.equal(before, files.slurp(home.path .. "/" .. list))
 end
 
-RUN.systemd = RUN.crontab
-
 -- The variables that a block names, as a CI service sets them. Nobody is signed in.
 local function variables_of(block)
   local environment = {}
@@ -309,37 +313,6 @@ describe("the list of command lines that cannot run here", function()
       end)
     end
   end
-end)
-
-describe("the units of systemd in docs/automation.md", function()
-  local home
-
-  setup(function()
-    home = homes.new()
-    for _, text in ipairs(markdown.examples("docs/automation.md", "systemd")) do
-      home:write(text:match "^# /etc/systemd/system/(%S+)\n",
-        (text:gsub("/usr/local/bin/pcapi", home:program())))
-    end
-  end)
-
-  teardown(function()
-    home:remove()
-  end)
-
-  local function analyze(words)
-    return home:shell("env -u LD_PRELOAD systemd-analyze --no-pager " .. words)
-  end
-
-  it("are accepted by systemd without a warning", function()
-    local result = analyze "verify --man=no ./pcapi.service ./pcapi.timer"
-    assert.same({ 0, "", "" }, { result.status, result.out, result.err })
-  end)
-
-  it("are as little exposed as the text says", function()
-    local limit = tonumber(files.slurp("docs/automation.md"):match "exposure%s+below (%d)")
-    local result = analyze "security --offline=yes ./pcapi.service"
-    assert.is_true(tonumber(result.out:match "exposure level for %S+ ([%d.]+)") < limit, result.out)
-  end)
 end)
 
 describe("the text of the documents", function()
