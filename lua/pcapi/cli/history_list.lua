@@ -161,6 +161,7 @@ EXPORT[#EXPORT + 1] = "applications"
 --- Runs `pcapi history export`.
 -- @tparam table args
 function M.export(args)
+  args.output = args.output or "jsonl"
   local opened = history_query.open(args)
   local writer, options = writer_of(args, EXPORT), selection(args, opened)
   options.states, options.is_all = options.states or ALL, true

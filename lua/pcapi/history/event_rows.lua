@@ -1,5 +1,6 @@
 --- The part of the store that has runs, events and readers, and that deletes.
 -- @module pcapi.history.event_rows
+local identity = require "pcapi.history.identity"
 local retention = require "pcapi.history.retention"
 local row_values = require "pcapi.history.row_values"
 
@@ -10,17 +11,28 @@ local LAST = 2 ^ 53 -- more than any id of an event
 local Rows = {}
 
 function Rows:add_run(tenant, r)
-  self.db:run("INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    tenant.key, r.at, r.users, r.users_from, r.users_error, r.unidentified, r.requests,
-    r.requests_from, r.requests_error, r.requests_without_time, r.gap_from, r.gap_to, r.next_at,
-    r.adoption, r.adoption_error)
+  local replaced = self.db:row("SELECT changed_from FROM run WHERE tenant = ? AND at = ?",
+    tenant.key, r.at)
+  if replaced and replaced.changed_from then
+    self:note_change(replaced.changed_from)
+  end
+  self.db:run("INSERT OR REPLACE INTO run VALUES "
+    .. "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", tenant.key, r.at, r.users,
+    r.users_from, r.users_error, r.unidentified, r.requests, r.requests_from,
+    r.requests_error, r.requests_without_time, r.gap_from, r.gap_to, r.next_at, r.adoption,
+    r.adoption_error, self:run_number(), self.changed_from)
+end
+
+-- A run as the caller stored it.
+local function run_of(row)
+  row.tenant, row.number, row.changed_from = nil, nil, nil
+  return row
 end
 
 function Rows:runs(tenant)
   local runs = {}
   for row in self.db:rows("SELECT * FROM run WHERE tenant = ? ORDER BY at", tenant.key) do
-    row.tenant = nil
-    runs[#runs + 1] = row
+    runs[#runs + 1] = run_of(row)
   end
   return runs
 end
@@ -37,10 +49,7 @@ end
 
 function Rows:last_run(tenant, limit, list)
   local row = self.db:row(LAST_RUN[list or "users"], tenant.key, limit)
-  if row then
-    row.tenant = nil
-  end
-  return row
+  return row and run_of(row)
 end
 
 function Rows:news(tenant, after, since)
@@ -145,6 +154,7 @@ end
 
 function Rows:prune(tenant, limits)
   local db, key = self.db, tenant.key
+  self:note_pruned(tenant, limits.runs)
   local counts = {
     requests = db:run("DELETE FROM request WHERE tenant = ? AND at < ?", key, limits.requests),
     findings = db:run("DELETE FROM finding WHERE tenant = ? AND closed < ?", key, limits.findings),
@@ -156,6 +166,8 @@ function Rows:prune(tenant, limits)
         SELECT 1 FROM finding WHERE person = person.person)
       AND NOT EXISTS (SELECT 1 FROM request WHERE person = person.person)]], key)
   counts.notices = self:prune_notices(limits)
+  db:run("DELETE FROM removed WHERE tenant = ?1 AND run < (SELECT min(number) FROM run "
+    .. "WHERE tenant = ?1)", key)
   tenant.coverage = retention.covered(tenant.coverage, limits)
   self:save_tenant(tenant)
   return counts
@@ -179,6 +191,8 @@ function Rows:forget(tenant, person)
   self.db:run("UPDATE event SET known_as = NULL WHERE known_as = ?", person.id)
   self.db:run("DELETE FROM binding WHERE tenant = ? AND id = ?", tenant.key, person.id)
   self:forget_notices(tenant, person)
+  self.db:run("DELETE FROM removed WHERE tenant = ? AND id = ?", tenant.key,
+    identity.of_upn(person.upn or ""))
   self.db:run("DELETE FROM person WHERE person = ?", person.key)
 end
 

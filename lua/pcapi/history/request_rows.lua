@@ -36,14 +36,17 @@ end
 
 function Rows:add_request(tenant, request)
   local mfa, operation = request.mfa, text(request.operation)
-  self.db:run([[
-    INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET person = excluded.person, ip = excluded.ip
+  local changed = self.db:run([[
+    INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET person = excluded.person, ip = excluded.ip, run = excluded.run
       WHERE person IS NULL AND excluded.person IS NOT NULL]],
     tenant.key, request.at, sqlite.blob(request.id), request.person and request.person.key,
     number_of(self, "application", text(request.application)),
     operation and number_of(self, "operation", operation), text(request.ip),
-    type(mfa) == "boolean" and flag(mfa) or nil)
+    type(mfa) == "boolean" and flag(mfa) or nil, self:run_number())
+  if changed > 0 then
+    self:note_change(request.at)
+  end
 end
 
 function Rows:evidence(person, from, after)
@@ -107,11 +110,16 @@ function Rows:proofs(person, from, after, to)
 end
 
 function Rows:save_adoption(tenant, row)
-  self.db:run([[
-    INSERT INTO adoption VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET with_mfa = excluded.with_mfa, total = excluded.total]],
+  local changed = self.db:run([[
+    INSERT INTO adoption VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET with_mfa = excluded.with_mfa, total = excluded.total,
+      run = excluded.run
+      WHERE with_mfa <> excluded.with_mfa OR total <> excluded.total]],
     tenant.key, row.day, number_of(self, "application", text(row.application)), row.with_mfa,
-    row.total)
+    row.total, self:run_number())
+  if changed > 0 then
+    self:note_change(row.day)
+  end
 end
 
 function Rows:received(tenant, from)

@@ -61,6 +61,7 @@
 local errors = require "pcapi.error"
 local identity = require "pcapi.history.identity"
 local event_rows = require "pcapi.history.event_rows"
+local export_rows = require "pcapi.history.export_rows"
 local notice_rows = require "pcapi.history.notice_rows"
 local request_rows = require "pcapi.history.request_rows"
 local row_values = require "pcapi.history.row_values"
@@ -152,7 +153,7 @@ function Store:transaction(run)
   if not self.is_over then -- an error ended the last one
     self.numbers = nil
   end
-  self.is_over = false
+  self.is_over, self.number, self.changed_from = false, nil, nil
   return finish(self, self.db:transaction(run))
 end
 
@@ -270,7 +271,19 @@ function Store:open_people(tenant)
   return people(self, OPEN, tenant.key)
 end
 
+-- Rows of a person whose names changed must be exported again.
+local function note_names(self, tenant, person)
+  local was = self.db:row("SELECT id, upn, tenant_id FROM person WHERE person = ?", person.key)
+  local is_moved = was.id ~= text(person.id)
+  if is_moved or was.upn ~= text(person.upn) or was.tenant_id ~= text(person.tenant_id) then
+    self:person_changed(tenant, person, is_moved and was.id or nil)
+  end
+end
+
 function Store:save_person(tenant, person)
+  if person.key then
+    note_names(self, tenant, person)
+  end
   person.key = self.db:row([[
     INSERT INTO person VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (person) DO UPDATE SET id = excluded.id, upn = excluded.upn, name = excluded.name,
@@ -280,7 +293,8 @@ function Store:save_person(tenant, person)
     text(person.tenant_id)).person
 end
 
-function Store:absorb(_, old, into)
+function Store:absorb(tenant, old, into)
+  self:person_changed(tenant, old, old.id)
   self.db:run("UPDATE request SET person = ? WHERE person = ?", into.key, old.key)
   self.db:run("UPDATE event SET person = ? WHERE person = ?", into.key, old.key)
   self.db:run("UPDATE notice_part SET person = ? WHERE person = ?", into.key, old.key)
@@ -290,16 +304,17 @@ end
 function Store:save_finding(tenant, person, f)
   local exception = f.exception or {}
   self.db:run([[
-    INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (person, episode) DO UPDATE SET state = excluded.state,
       first_at = excluded.first_at, last_at = excluded.last_at, is_exact = excluded.is_exact,
       times = excluded.times, mfa_at = excluded.mfa_at, opened = excluded.opened,
       seen = excluded.seen, closed = excluded.closed, is_visible = excluded.is_visible,
       exception_who = excluded.exception_who, exception_tenant = excluded.exception_tenant,
-      exception_ends = excluded.exception_ends, exception_why = excluded.exception_why]],
+      exception_ends = excluded.exception_ends, exception_why = excluded.exception_why,
+      run = excluded.run]],
     person.key, f.episode, tenant.key, f.state, f.first_at, f.last_at, flag(f.is_exact), f.times,
     f.mfa_at, f.opened, f.seen, f.closed, flag(f.is_visible), text(exception.who),
-    text(exception.tenant), exception.ends, text(exception.why))
+    text(exception.tenant), exception.ends, text(exception.why), self:run_number())
   person.finding = f
 end
 
@@ -343,7 +358,7 @@ function Store:save_bindings(tenant, bindings)
   end
 end
 
-for _, rows in ipairs { request_rows, event_rows, notice_rows } do
+for _, rows in ipairs { request_rows, event_rows, notice_rows, export_rows.methods } do
   for name, method in pairs(rows) do
     Store[name] = method
   end

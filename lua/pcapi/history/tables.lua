@@ -8,6 +8,10 @@ local errors = require "pcapi.error"
 
 local M = {}
 
+-- A random UUID of version 4.
+local UUID = "substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' || substr(h, 14, 3) || '-' || "
+  .. "substr('89ab', 1 + (random() & 3), 1) || substr(h, 18, 3) || '-' || substr(h, 21, 12)"
+
 -- The statements that lead to each version, from an empty file on. A version that was published
 -- does not change any more.
 local VERSIONS = {
@@ -88,6 +92,21 @@ local VERSIONS = {
       name TEXT PRIMARY KEY, stopped INTEGER, next_at INTEGER, failure_kind TEXT,
       failure_since INTEGER, failure_reported INTEGER) STRICT, WITHOUT ROWID]],
     "CREATE TABLE concern (key TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+  },
+  { -- exports of what changed: see `pcapi.history.export_rows`
+    [[CREATE TABLE collector (
+      id TEXT NOT NULL, run INTEGER NOT NULL, pruned INTEGER NOT NULL) STRICT]],
+    "INSERT INTO collector SELECT " .. UUID
+      .. ", 1, 1 FROM (SELECT lower(hex(randomblob(16))) AS h)",
+    "ALTER TABLE run ADD COLUMN number INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE run ADD COLUMN changed_from INTEGER",
+    "CREATE INDEX run_number ON run (number)",
+    "ALTER TABLE finding ADD COLUMN run INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE request ADD COLUMN run INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE adoption ADD COLUMN run INTEGER NOT NULL DEFAULT 1",
+    [[CREATE TABLE removed (
+      tenant INTEGER NOT NULL REFERENCES tenant ON DELETE CASCADE, id TEXT NOT NULL,
+      run INTEGER NOT NULL, PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID]],
   },
 }
 

@@ -39,6 +39,15 @@ end
 local SINCE = setmetatable({ "--since", about = "Only findings whose last sign-in without MFA is "
   .. "since TIME: 24h, 7d, 2024-02-03" }, { __index = options.SINCE })
 
+-- The number of a run; or nil and a message.
+local function run_number(value)
+  local number = value:find "^%d+$" and #value < 16 and tonumber(value)
+  if number then
+    return number
+  end
+  return nil, ("--after must be the number of a run, or 0, not '%s'"):format(options.shown(value))
+end
+
 local function with_evidence()
   local fields = {}
   for i, field in ipairs(history_rows.FIELDS) do
@@ -73,19 +82,30 @@ local M = {
       },
     },
     {
-      name = "export", summary = "Write all findings with all facts",
+      name = "export", summary = "Write all findings with all facts, or rows for a database",
       about = "Write all findings, closed and earlier ones too, with all facts, exceptions and the "
-        .. "evidence. The output holds personal data: names, IDs and IP addresses.",
+        .. "evidence. The output holds personal data: names, IDs and IP addresses. With ROWS, "
+        .. "write the rows that changed after a run, as CSV for PostgreSQL.",
+      arguments = {
+        { "rows", value = "ROWS", optional = true,
+          choices = { "runs", "requests", "findings", "adoption", "collector" },
+          about = "Rows for a database: runs, requests, findings, adoption; or collector, the "
+            .. "ID of this history and its newest run" },
+      },
       options = {
-        { "-o", "--output", value = "FORMAT", about = "Output format",
-          choices = { "jsonl", "csv" }, default = "jsonl" },
+        { "-o", "--output", value = "FORMAT", choices = { "jsonl", "csv" },
+          about = "Output format (default: jsonl; rows: csv)" },
         state_option "all", history_query.TENANT, SINCE,
+        { "--after", value = "RUN", check = run_number,
+          about = "Only rows that changed after the run of this number (default: 0, all)" },
       },
       common = COMMON,
       fields = with_evidence(),
       examples = {
         { "A line of JSON for each finding", "pcapi history export >findings.jsonl" },
         { "All findings, for an auditor", "pcapi history export --output csv >findings.csv" },
+
+        { "All requests, for a database", "pcapi history export requests --after 0" },
       },
     },
     {
@@ -154,7 +174,7 @@ local M = {
 
 local RUN = {
   show = { "pcapi.cli.history_list", "show" },
-  export = { "pcapi.cli.history_list", "export" },
+  export = { "pcapi.cli.history_export", "run" },
   forget = { "pcapi.cli.history_forget", "run" },
   prune = { "pcapi.cli.history_upkeep", "prune" },
   check = { "pcapi.cli.history_upkeep", "check" },

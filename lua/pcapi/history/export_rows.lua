@@ -1,0 +1,188 @@
+--- The part of the store that numbers runs, and reads what changed after one.
+--
+-- Each transaction that stores rows of a tenant has a number, larger than all before it, and the
+-- rows remember the one that changed them last. Where it can, the number is this machine's time in
+-- seconds. So a history that was restored from a backup does not use numbers again that a reader
+-- of exports has seen. Rows from before there were numbers have 1. Other stores need none of this.
+-- @module pcapi.history.export_rows
+local row_values = require "pcapi.history.row_values"
+
+local text = row_values.text
+
+local Rows = {}
+
+--- The number of the current transaction.
+function Rows:run_number()
+  if not self.number then
+    self.number = self.db:row("UPDATE collector SET run = max(run + 1, ?) RETURNING run",
+      os.time()).run
+  end
+  return self.number
+end
+
+--- Remembers the time of a row of requests or adoption that the transaction changed: an export
+-- starts there.
+-- @tparam number at
+function Rows:note_change(at)
+  self.changed_from = math.min(self.changed_from or at, at)
+end
+
+--- Marks what belongs to a person as changed.
+-- @tparam table person
+-- @tparam ?string old_id the key that the person had
+function Rows:person_changed(tenant, person, old_id)
+  local run = self:run_number()
+  self.db:run("UPDATE finding SET run = ? WHERE person = ?", run, person.key)
+  if old_id then
+    local first = self.db:row("SELECT min(at) AS at FROM request WHERE person = ?", person.key).at
+    if first then
+      self:note_change(first)
+      self.db:run("UPDATE request SET run = ? WHERE person = ?", run, person.key)
+    end
+    self.db:run("INSERT OR REPLACE INTO removed VALUES (?, ?, ?)", tenant.key, text(old_id), run)
+  end
+end
+
+local function moment(column)
+  return ("strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', %s, 'unixepoch')"):format(column)
+end
+
+local function quoted(column)
+  return ("'\"' || replace(%s, '\"', '\"\"') || '\"'"):format(column)
+end
+
+-- What an export holds of each kind: name and SQL of each column, and what they are read from.
+-- SQLite makes the lines, which is faster than cells in Lua.
+-- ?1 is the number of a run; `changed` has the tenants that changed since, and the time from which
+-- on their requests and adoption may have.
+local KINDS = {
+  runs = {
+    { "name", quoted "t.name" }, { "at", moment "r.at" }, { "users", "r.users" },
+    { "users_from", moment "r.users_from" }, { "users_error", quoted "r.users_error" },
+    { "unidentified", "r.unidentified" }, { "requests", "r.requests" },
+    { "requests_from", moment "r.requests_from" }, { "requests_error", quoted "r.requests_error" },
+    { "requests_without_time", "r.requests_without_time" }, { "gap_from", moment "r.gap_from" },
+    { "gap_to", moment "r.gap_to" }, { "next_at", moment "r.next_at" },
+    { "adoption", "r.adoption" }, { "adoption_error", quoted "r.adoption_error" },
+    number = "r.number",
+    from = "run r JOIN tenant t USING (tenant) WHERE r.number > ?1 ORDER BY r.number",
+  },
+  requests = {
+    { "at", moment "r.at" }, { "request_id", "'\\x' || lower(hex(r.id))" },
+    { "person_id", quoted "p.id" }, { "application_id", quoted "a.id" },
+    { "operation", quoted "o.name" }, { "ip", quoted "r.ip" }, { "mfa", "r.mfa" },
+    from = [[changed c CROSS JOIN request r ON r.tenant = c.tenant AND r.at >= c.since
+      JOIN tenant t ON t.tenant = r.tenant JOIN application a ON a.application = r.application
+      LEFT JOIN operation o ON o.operation = r.operation LEFT JOIN person p ON p.person = r.person
+      WHERE r.run > ?1]],
+  },
+  findings = {
+    { "person_id", quoted "p.id" }, { "upn", quoted "p.upn" },
+    { "home_tenant_id", quoted "p.tenant_id" },
+    { "episode", "r.episode" }, { "state", "r.state" },
+    { "changed_at", moment("coalesce((SELECT max(at) FROM run WHERE number = r.run "
+      .. "AND tenant = r.tenant), max(r.seen, coalesce(r.closed, 0)))") },
+    { "first_at", moment "r.first_at" }, { "last_at", moment "r.last_at" },
+    { "is_exact", "r.is_exact" }, { "times", "r.times" }, { "mfa_at", moment "r.mfa_at" },
+    { "opened_at", moment "r.opened" }, { "seen_at", moment "r.seen" },
+    { "closed_at", moment "r.closed" }, { "is_visible", "r.is_visible" },
+    { "exception_who", quoted "r.exception_who" },
+    { "exception_tenant", quoted "r.exception_tenant" },
+    { "exception_until", quoted "r.exception_ends" },
+    { "exception_why", quoted "r.exception_why" },
+    from = [[changed c CROSS JOIN person p ON p.tenant = c.tenant
+      CROSS JOIN finding r ON r.person = p.person JOIN tenant t ON t.tenant = c.tenant
+      WHERE r.run > ?1]],
+  },
+  removed = { -- lines of findings
+    { "person_id", quoted "r.id" }, { "", "',,,removed,,,,,,,,,,,,,'" },
+    from = "removed r JOIN tenant t USING (tenant) WHERE r.run > ?1",
+  },
+  adoption = {
+    { "day", "date(r.day, 'unixepoch')" }, { "application_id", quoted "a.id" },
+    { "application", quoted "a.name" }, { "with_mfa", "r.with_mfa" }, { "total", "r.total" },
+    from = [[changed c CROSS JOIN adoption r ON r.tenant = c.tenant AND r.day >= c.since
+      JOIN tenant t ON t.tenant = r.tenant JOIN application a ON a.application = r.application
+      WHERE r.run > ?1]],
+  },
+}
+
+-- If runs after ?1 were deleted, all tenants and times must be read.
+local CHANGED = "WITH changed AS (SELECT tenant, min(changed_from) AS since FROM run "
+  .. "WHERE number > ?1 GROUP BY tenant) "
+local CHANGED_ALL = "WITH changed AS (SELECT tenant, -1e12 AS since FROM tenant) "
+
+local M = { methods = Rows }
+
+--- The names of the fields of a kind of rows.
+-- @tparam string kind `collector`, `runs`, `requests`, `findings` or `adoption`
+-- @treturn {string,...}
+function M.columns(kind)
+  if kind == "collector" then
+    return { "collector", "run" }
+  end
+  local columns = { "collector", "run", "tenant_id" }
+  for _, column in ipairs(KINDS[kind]) do
+    columns[#columns + 1] = column[1]
+  end
+  return columns
+end
+
+-- A statement whose rows are lines of CSV. NULL is an empty cell; an empty text has quotes.
+local function statement_of(kind, with)
+  local declared = KINDS[kind]
+  local parts = { "(SELECT id FROM collector)", declared.number or "r.run", "t.id" }
+  for i, column in ipairs(declared) do
+    parts[i + 3] = ("coalesce(%s, '')"):format(column[2])
+  end
+  return ("%sSELECT %s AS line FROM %s"):format(with, table.concat(parts, " || ',' || "),
+    declared.from)
+end
+
+function Rows:collector()
+  return self.db:row "SELECT id || ',' || run AS line FROM collector"
+end
+
+-- Remembers the newest run that is deleted.
+function Rows:note_pruned(tenant, before)
+  self.db:run([[
+    UPDATE collector SET pruned = max(pruned, coalesce(
+      (SELECT max(number) FROM run WHERE tenant = ? AND at < ?), 0))]], tenant.key, before)
+end
+
+function Rows:changed(kind, after)
+  local pruned = self.db:row("SELECT pruned FROM collector").pruned
+  return self.db:rows(statement_of(kind, after < pruned and CHANGED_ALL or CHANGED), after)
+end
+
+local KINDS_OF_EXPORT = { collector = true, runs = true, requests = true, findings = true,
+                          adoption = true }
+
+--- Passes the rows that changed after a run to a function, one by one, in one read of the history.
+-- `collector` is one row: a random id of the history, and its newest run. Rows of findings with the
+-- state `removed` come first: the user has another id now.
+-- @tparam table store of `pcapi.history.store`
+-- @tparam string kind `collector`, `runs`, `requests`, `findings` or `adoption`
+-- @tparam number after the number of a run; 0: all rows
+-- @tparam function visit takes a line of CSV with the fields of @{columns}, without its end
+-- @treturn[1] boolean true
+-- @treturn[2] nil
+-- @treturn[2] pcapi.error of kind store
+function M.each(store, kind, after, visit)
+  assert(KINDS_OF_EXPORT[kind], "no such kind of rows")
+  return store:read(function()
+    if kind == "collector" then
+      visit(store:collector().line)
+      return true
+    end
+    for row in kind == "findings" and store:changed("removed", after) or function() end do
+      visit(row.line)
+    end
+    for row in store:changed(kind, after) do
+      visit(row.line)
+    end
+    return true
+  end)
+end
+
+return M

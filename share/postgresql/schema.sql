@@ -1,0 +1,376 @@
+-- The histories of many collectors of pcapi in one PostgreSQL (15 or newer).
+--
+--   createdb pcapi
+--   psql -d pcapi -f schema.sql
+--
+-- It may be run again, by the same user: tables stay, functions and views become those of this
+-- file. What a function does is said above it. docs/scale.md says how to use it.
+\set ON_ERROR_STOP on
+SET client_min_messages = warning;
+BEGIN;
+
+-- Roles. Grant one of them to each user: GRANT pcapi_load TO "host1".
+DO $$
+DECLARE name text;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['pcapi_load', 'pcapi_read', 'pcapi_erase'] LOOP
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+      EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+    END IF;
+  END LOOP;
+END $$;
+
+CREATE SCHEMA IF NOT EXISTS pcapi;
+SET LOCAL search_path = pcapi;
+SET LOCAL check_function_bodies = off; -- temporary tables are made by begin_load
+
+-- A history of pcapi, with the newest run that was loaded from it: the bookmark.
+CREATE TABLE IF NOT EXISTS collector (
+  collector uuid PRIMARY KEY, run bigint NOT NULL DEFAULT 0, loaded_at timestamptz);
+
+-- A tenant belongs to the collector that asked it last.
+CREATE TABLE IF NOT EXISTS tenant (
+  tenant int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id uuid NOT NULL UNIQUE, name text,
+  collector uuid, asked_at timestamptz, failed text);
+
+-- `id` is the object ID, or `upn:` and the upn: it need not be a GUID.
+CREATE TABLE IF NOT EXISTS person (
+  person bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant int NOT NULL REFERENCES tenant,
+  id text NOT NULL, upn text, home_tenant_id text, UNIQUE (tenant, id));
+CREATE INDEX IF NOT EXISTS person_upn ON person (lower(upn));
+
+CREATE TABLE IF NOT EXISTS finding (
+  tenant int NOT NULL REFERENCES tenant, person bigint NOT NULL REFERENCES person,
+  episode int NOT NULL, collector uuid NOT NULL, run bigint NOT NULL,
+  changed_at timestamptz NOT NULL, state text NOT NULL, first_at timestamptz NOT NULL,
+  last_at timestamptz NOT NULL, is_exact boolean NOT NULL, times int NOT NULL, mfa_at timestamptz,
+  opened_at timestamptz NOT NULL, seen_at timestamptz NOT NULL, closed_at timestamptz,
+  is_visible boolean NOT NULL, exception_who text, exception_tenant text, exception_until text,
+  exception_why text, PRIMARY KEY (person, episode));
+CREATE INDEX IF NOT EXISTS finding_open ON finding (tenant) WHERE closed_at IS NULL;
+CREATE INDEX IF NOT EXISTS finding_opened ON finding (opened_at);
+
+CREATE TABLE IF NOT EXISTS application (
+  application int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id text NOT NULL UNIQUE, name text);
+CREATE TABLE IF NOT EXISTS operation (
+  operation int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE);
+
+-- `id` has the 16 bytes of a request's GUID; 32 bytes stand for an id that is no GUID. It has no
+-- foreign keys, since it has many rows.
+CREATE TABLE IF NOT EXISTS request (
+  at timestamptz NOT NULL, person bigint, tenant int NOT NULL, application int NOT NULL,
+  operation int, mfa boolean, id bytea NOT NULL, ip text,
+  PRIMARY KEY (tenant, at, id)) PARTITION BY RANGE (at);
+CREATE INDEX IF NOT EXISTS request_person ON request (person) WHERE person IS NOT NULL;
+
+-- Requests that were loaded, a day and application. They name nobody, and stay when a day's
+-- partition is dropped.
+CREATE TABLE IF NOT EXISTS request_count (
+  tenant int NOT NULL REFERENCES tenant, day date NOT NULL, application int NOT NULL,
+  without_mfa bigint NOT NULL, with_mfa bigint NOT NULL, unknown bigint NOT NULL,
+  PRIMARY KEY (day, tenant, application));
+
+CREATE TABLE IF NOT EXISTS adoption (
+  tenant int NOT NULL REFERENCES tenant, day date NOT NULL, application int NOT NULL,
+  with_mfa bigint NOT NULL, total bigint NOT NULL, collector uuid NOT NULL, run bigint NOT NULL,
+  PRIMARY KEY (day, tenant, application));
+
+CREATE TABLE IF NOT EXISTS run (
+  collector uuid NOT NULL, run bigint NOT NULL, tenant int NOT NULL REFERENCES tenant,
+  at timestamptz NOT NULL, users text NOT NULL, users_from timestamptz, users_error text,
+  unidentified int, requests text, requests_from timestamptz, requests_error text,
+  requests_without_time int, gap_from timestamptz, gap_to timestamptz, next_at timestamptz,
+  adoption text, adoption_error text, PRIMARY KEY (tenant, at, collector));
+
+-- Requests of earlier days are not loaded: their partitions were dropped.
+CREATE TABLE IF NOT EXISTS kept (is_one boolean PRIMARY KEY DEFAULT true CHECK (is_one),
+                                 requests_from date NOT NULL);
+INSERT INTO kept (requests_from) VALUES (current_date - 90) ON CONFLICT DO NOTHING;
+
+-- Makes the partition of each day that has none. Attaching waits for no reader and no load, and two
+-- callers wait for each other.
+CREATE OR REPLACE FUNCTION make_partitions(days date[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC' SET client_min_messages = warning AS $$
+DECLARE day date; name text;
+BEGIN
+  FOR day IN SELECT DISTINCT d FROM unnest(days) d
+      WHERE d >= (SELECT requests_from FROM pcapi.kept) AND d <= current_date + 2 ORDER BY d LOOP
+    name := 'request_' || to_char(day, 'YYYYMMDD');
+    CONTINUE WHEN to_regclass('pcapi.' || name) IS NOT NULL;
+    PERFORM pg_advisory_xact_lock(hashtext('pcapi.make_partitions'));
+    CONTINUE WHEN to_regclass('pcapi.' || name) IS NOT NULL;
+    EXECUTE format('CREATE TABLE pcapi.%I (LIKE pcapi.request INCLUDING ALL)', name);
+    EXECUTE format('ALTER TABLE pcapi.request ATTACH PARTITION pcapi.%I FOR VALUES FROM (%L) TO (%L)',
+      name, day::timestamptz, (day + 1)::timestamptz);
+  END LOOP;
+END $$;
+
+-- Begins a load: makes the temporary tables that COPY fills, and returns nothing. Loads of the same
+-- collector wait for each other until the session ends.
+CREATE OR REPLACE PROCEDURE begin_load() LANGUAGE plpgsql AS $$
+BEGIN
+  CREATE TEMPORARY TABLE IF NOT EXISTS collector_in (collector uuid, run bigint);
+  CREATE TEMPORARY TABLE IF NOT EXISTS runs_in (
+    collector uuid, run bigint, tenant_id uuid, name text, at timestamptz, users text,
+    users_from timestamptz, users_error text, unidentified int, requests text,
+    requests_from timestamptz, requests_error text, requests_without_time int,
+    gap_from timestamptz, gap_to timestamptz, next_at timestamptz, adoption text,
+    adoption_error text);
+  CREATE TEMPORARY TABLE IF NOT EXISTS requests_in (
+    collector uuid, run bigint, tenant_id uuid, at timestamptz, request_id bytea, person_id text,
+    application_id text, operation text, ip text, mfa boolean);
+  CREATE TEMPORARY TABLE IF NOT EXISTS findings_in (
+    collector uuid, run bigint, tenant_id uuid, person_id text, upn text, home_tenant_id text,
+    episode int, state text, changed_at timestamptz, first_at timestamptz, last_at timestamptz,
+    is_exact boolean, times int, mfa_at timestamptz, opened_at timestamptz, seen_at timestamptz,
+    closed_at timestamptz, is_visible boolean, exception_who text, exception_tenant text,
+    exception_until text, exception_why text);
+  CREATE TEMPORARY TABLE IF NOT EXISTS adoption_in (
+    collector uuid, run bigint, tenant_id uuid, day date, application_id text, application text,
+    with_mfa bigint, total bigint);
+  TRUNCATE collector_in, runs_in, requests_in, findings_in, adoption_in;
+END $$;
+
+-- The run after which a load begins: the bookmark, or 0 if the history is older than it, as after
+-- the restore of a backup.
+CREATE OR REPLACE FUNCTION bookmark() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE given record; loaded bigint;
+BEGIN
+  SELECT * INTO STRICT given FROM collector_in;
+  PERFORM pg_advisory_lock(hashtext('pcapi.load'), hashtext(given.collector::text));
+  SELECT run INTO loaded FROM pcapi.collector WHERE collector = given.collector;
+  RETURN CASE WHEN loaded <= given.run THEN loaded ELSE 0 END;
+END $$;
+
+-- The dimensions: each name once.
+CREATE OR REPLACE PROCEDURE load_names() LANGUAGE sql AS $$
+  INSERT INTO pcapi.collector (collector) SELECT collector FROM collector_in
+    ON CONFLICT DO NOTHING;
+  INSERT INTO pcapi.tenant (id)
+    SELECT tenant_id FROM (SELECT tenant_id FROM runs_in UNION SELECT tenant_id FROM requests_in
+      UNION SELECT tenant_id FROM findings_in UNION SELECT tenant_id FROM adoption_in) given
+    WHERE NOT EXISTS (SELECT FROM pcapi.tenant WHERE id = tenant_id)
+    ORDER BY tenant_id ON CONFLICT DO NOTHING;
+  INSERT INTO pcapi.operation (name)
+    SELECT operation FROM (SELECT operation FROM requests_in GROUP BY operation) given
+    WHERE operation IS NOT NULL AND NOT EXISTS (SELECT FROM pcapi.operation o WHERE o.name = given.operation)
+    ORDER BY operation ON CONFLICT DO NOTHING;
+  INSERT INTO pcapi.application (id)
+    SELECT application_id FROM (SELECT application_id FROM requests_in
+      UNION SELECT application_id FROM adoption_in) given
+    WHERE NOT EXISTS (SELECT FROM pcapi.application WHERE id = application_id)
+    ORDER BY application_id ON CONFLICT DO NOTHING;
+  UPDATE pcapi.application SET name = given.name
+    FROM (SELECT DISTINCT ON (application_id) application_id, application AS name FROM adoption_in
+      WHERE application IS NOT NULL ORDER BY application_id, day DESC) given
+    WHERE application.id = given.application_id AND application.name IS DISTINCT FROM given.name;
+  INSERT INTO pcapi.person (tenant, id)
+    SELECT t.tenant, person_id FROM (SELECT tenant_id, person_id FROM requests_in
+        WHERE person_id IS NOT NULL UNION SELECT tenant_id, person_id FROM findings_in
+        WHERE state <> 'removed') given JOIN pcapi.tenant t ON t.id = tenant_id
+    WHERE NOT EXISTS (SELECT FROM pcapi.person p WHERE p.tenant = t.tenant AND p.id = person_id)
+    ORDER BY 1, 2 ON CONFLICT DO NOTHING;
+$$;
+
+-- Runs, and which collector a tenant belongs to: the one that asked it last.
+CREATE OR REPLACE PROCEDURE load_runs() LANGUAGE sql AS $$
+  INSERT INTO pcapi.run
+    SELECT r.collector, r.run, t.tenant, at, users, users_from, users_error, unidentified, requests,
+      requests_from, requests_error, requests_without_time, gap_from, gap_to, next_at, adoption,
+      adoption_error
+    FROM runs_in r JOIN pcapi.tenant t ON t.id = tenant_id ORDER BY t.tenant, at
+    ON CONFLICT (tenant, at, collector) DO UPDATE SET run = excluded.run, users = excluded.users,
+      users_from = excluded.users_from, users_error = excluded.users_error,
+      unidentified = excluded.unidentified, requests = excluded.requests,
+      requests_from = excluded.requests_from, requests_error = excluded.requests_error,
+      requests_without_time = excluded.requests_without_time, gap_from = excluded.gap_from,
+      gap_to = excluded.gap_to, next_at = excluded.next_at, adoption = excluded.adoption,
+      adoption_error = excluded.adoption_error
+    WHERE excluded.run > run.run;
+  UPDATE pcapi.tenant t SET name = given.name, collector = given.collector, asked_at = given.at,
+      failed = given.users_error
+    FROM (SELECT DISTINCT ON (tenant_id) * FROM runs_in ORDER BY tenant_id, at DESC, run DESC) given
+    WHERE t.id = given.tenant_id AND (t.asked_at IS NULL OR given.at >= t.asked_at);
+$$;
+
+-- Findings: the later run wins.
+CREATE OR REPLACE PROCEDURE load_findings() LANGUAGE sql AS $$
+  DELETE FROM pcapi.finding f USING findings_in i, pcapi.tenant t, pcapi.person p
+    WHERE i.state = 'removed' AND t.id = i.tenant_id AND p.tenant = t.tenant
+      AND p.id = i.person_id AND f.person = p.person AND f.collector = i.collector;
+  UPDATE pcapi.person p SET upn = i.upn, home_tenant_id = i.home_tenant_id
+    FROM (SELECT DISTINCT ON (tenant_id, person_id) * FROM findings_in WHERE state <> 'removed'
+      ORDER BY tenant_id, person_id, changed_at DESC) i JOIN pcapi.tenant t ON t.id = i.tenant_id
+    WHERE p.tenant = t.tenant AND p.id = i.person_id
+      AND (p.upn, p.home_tenant_id) IS DISTINCT FROM (i.upn, i.home_tenant_id);
+  INSERT INTO pcapi.finding
+    SELECT t.tenant, p.person, i.episode, i.collector, i.run, i.changed_at, i.state, i.first_at,
+      i.last_at, i.is_exact, i.times, i.mfa_at, i.opened_at, i.seen_at, i.closed_at, i.is_visible,
+      i.exception_who, i.exception_tenant, i.exception_until, i.exception_why
+    FROM findings_in i JOIN pcapi.tenant t ON t.id = i.tenant_id
+      JOIN pcapi.person p ON p.tenant = t.tenant AND p.id = i.person_id
+    WHERE i.state <> 'removed' ORDER BY p.person, i.episode
+    ON CONFLICT (person, episode) DO UPDATE SET collector = excluded.collector, run = excluded.run,
+      changed_at = excluded.changed_at, state = excluded.state, first_at = excluded.first_at,
+      last_at = excluded.last_at, is_exact = excluded.is_exact, times = excluded.times,
+      mfa_at = excluded.mfa_at, opened_at = excluded.opened_at, seen_at = excluded.seen_at,
+      closed_at = excluded.closed_at, is_visible = excluded.is_visible,
+      exception_who = excluded.exception_who, exception_tenant = excluded.exception_tenant,
+      exception_until = excluded.exception_until, exception_why = excluded.exception_why
+    WHERE finding.collector = excluded.collector AND finding.run < excluded.run
+      OR finding.collector <> excluded.collector AND finding.changed_at < excluded.changed_at;
+$$;
+
+CREATE OR REPLACE PROCEDURE load_adoption() LANGUAGE sql AS $$
+  INSERT INTO pcapi.adoption
+    SELECT t.tenant, i.day, a.application, i.with_mfa, i.total, i.collector, i.run
+    FROM adoption_in i JOIN pcapi.tenant t ON t.id = i.tenant_id
+      JOIN pcapi.application a ON a.id = i.application_id
+    ORDER BY i.day, t.tenant, a.application
+    ON CONFLICT (day, tenant, application) DO UPDATE SET with_mfa = excluded.with_mfa,
+      total = excluded.total, collector = excluded.collector, run = excluded.run
+    WHERE adoption.run < excluded.run;
+$$;
+
+-- Requests: each once, and those that are new are counted. A person is added where a later run knew
+-- more. All loads store rows in the same order, so that none waits for another in a circle.
+CREATE OR REPLACE PROCEDURE load_requests() LANGUAGE sql AS $$
+  WITH stored AS (
+    INSERT INTO pcapi.request
+      SELECT i.at, p.person, t.tenant, a.application, o.operation, i.mfa, i.request_id, i.ip
+      FROM requests_in i JOIN pcapi.tenant t ON t.id = i.tenant_id
+        JOIN pcapi.application a ON a.id = i.application_id
+        LEFT JOIN pcapi.operation o ON o.name = i.operation
+        LEFT JOIN pcapi.person p ON p.tenant = t.tenant AND p.id = i.person_id
+      WHERE i.at >= (SELECT requests_from::timestamp AT TIME ZONE 'UTC' FROM pcapi.kept)
+        AND i.at < (current_date + 2)::timestamp AT TIME ZONE 'UTC'
+      ORDER BY t.tenant, i.at, i.request_id
+      ON CONFLICT DO NOTHING
+      RETURNING tenant, (at AT TIME ZONE 'UTC')::date AS day, application, mfa)
+  INSERT INTO pcapi.request_count
+    SELECT tenant, day, application, count(*) FILTER (WHERE NOT mfa), count(*) FILTER (WHERE mfa),
+      count(*) FILTER (WHERE mfa IS NULL)
+    FROM stored GROUP BY 1, 2, 3 ORDER BY 2, 1, 3
+    ON CONFLICT (day, tenant, application) DO UPDATE
+      SET without_mfa = request_count.without_mfa + excluded.without_mfa,
+        with_mfa = request_count.with_mfa + excluded.with_mfa,
+        unknown = request_count.unknown + excluded.unknown;
+  UPDATE pcapi.request r SET person = p.person, ip = coalesce(i.ip, r.ip)
+    FROM requests_in i JOIN pcapi.tenant t ON t.id = i.tenant_id
+      JOIN pcapi.person p ON p.tenant = t.tenant AND p.id = i.person_id
+    WHERE i.person_id IS NOT NULL AND r.tenant = t.tenant AND r.at = i.at
+      AND r.id = i.request_id AND r.person IS DISTINCT FROM p.person;
+$$;
+
+-- Stores what the temporary tables hold, and sets the bookmark, within the caller's transaction.
+CREATE OR REPLACE PROCEDURE finish_load() LANGUAGE plpgsql
+SET timezone = 'UTC' SET work_mem = '64MB' AS $$
+BEGIN
+  ANALYZE requests_in, findings_in, adoption_in, runs_in; -- else the plans are made for few rows
+  CALL pcapi.load_names();
+  CALL pcapi.load_runs();
+  CALL pcapi.load_findings();
+  CALL pcapi.load_adoption();
+  CALL pcapi.load_requests();
+  UPDATE pcapi.collector c SET run = i.run, loaded_at = now()
+    FROM collector_in i WHERE c.collector = i.collector;
+END $$;
+
+-- Drops the days of requests that are over, and deletes findings that were closed and runs that
+-- were made long ago, with people of whom nothing is left.
+CREATE OR REPLACE FUNCTION prune(keep_requests int DEFAULT 90, keep_findings int DEFAULT 400)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '10s' AS $$
+DECLARE name text; first date := current_date - keep_requests;
+BEGIN
+  IF keep_requests < 8 OR keep_findings < 8 THEN
+    RAISE 'keep at least 8 days: the service lists 7';
+  END IF;
+  UPDATE pcapi.kept SET requests_from = greatest(requests_from, first);
+  FOR name IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+      WHERE i.inhparent = 'pcapi.request'::regclass
+        AND c.relname < 'request_' || to_char(first, 'YYYYMMDD') LOOP
+    EXECUTE format('DROP TABLE pcapi.%I', name);
+  END LOOP;
+  DELETE FROM pcapi.finding WHERE closed_at < current_date - keep_findings;
+  DELETE FROM pcapi.run WHERE at < current_date - keep_findings;
+  DELETE FROM pcapi.person p WHERE NOT EXISTS (SELECT FROM pcapi.finding f WHERE f.person = p.person)
+    AND NOT EXISTS (SELECT FROM pcapi.request r WHERE r.person = p.person);
+END $$;
+
+-- Erases a person of all tenants, or of one: object ID or upn. The requests stay without user and
+-- address. Returns how many people were erased. Erase the person in each collector first, with
+-- pcapi history forget: a later load brings what a history still holds.
+CREATE OR REPLACE FUNCTION erase_person(who text, of_tenant uuid DEFAULT NULL) RETURNS int
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE found_people bigint[];
+BEGIN
+  SELECT array_agg(person) INTO found_people FROM pcapi.person p JOIN pcapi.tenant t USING (tenant)
+    WHERE (p.id = lower(who) OR p.id = 'upn:' || lower(who) OR lower(p.upn) = lower(who))
+      AND (of_tenant IS NULL OR t.id = of_tenant);
+  UPDATE pcapi.request SET person = NULL, ip = NULL WHERE person = ANY (found_people);
+  DELETE FROM pcapi.finding WHERE person = ANY (found_people);
+  DELETE FROM pcapi.person WHERE person = ANY (found_people);
+  RETURN coalesce(cardinality(found_people), 0);
+END $$;
+
+-- The five questions. A finding counts if the collector knows it that asked the tenant last.
+CREATE OR REPLACE VIEW findings AS
+  SELECT t.id AS tenant_id, t.name AS tenant, p.id AS person_id, p.upn, p.home_tenant_id, f.episode,
+    f.state, f.first_at, f.last_at, f.mfa_at, f.opened_at, f.seen_at, f.closed_at, f.times,
+    f.is_exact, f.is_visible, f.exception_who, f.exception_tenant, f.exception_until,
+    f.exception_why, t.asked_at
+  FROM finding f JOIN tenant t USING (tenant) JOIN person p USING (person)
+  WHERE f.collector = t.collector;
+
+-- Who is open?
+CREATE OR REPLACE VIEW open_findings AS
+  SELECT * FROM findings WHERE closed_at IS NULL AND exception_who IS NULL;
+
+-- Who is new this week?
+CREATE OR REPLACE VIEW new_this_week AS
+  SELECT * FROM findings WHERE opened_at >= now() - interval '7 days' AND exception_who IS NULL;
+
+-- Which applications come without MFA, in the last 7 days?
+CREATE OR REPLACE VIEW by_application AS
+  SELECT a.id AS application_id, a.name AS application, count(DISTINCT c.tenant) AS tenants,
+    sum(without_mfa) AS without_mfa, sum(with_mfa) AS with_mfa
+  FROM request_count c JOIN application a USING (application)
+  WHERE day >= current_date - 7 GROUP BY a.id, a.name;
+
+-- How does each tenant stand?
+CREATE OR REPLACE VIEW by_tenant AS
+  SELECT t.id AS tenant_id, t.name AS tenant, t.asked_at, t.failed, f.open, f.excepted,
+    c.without_mfa, c.with_mfa
+  FROM tenant t LEFT JOIN (SELECT tenant, collector,
+      count(*) FILTER (WHERE exception_who IS NULL) AS open,
+      count(*) FILTER (WHERE exception_who IS NOT NULL) AS excepted
+    FROM finding WHERE closed_at IS NULL GROUP BY 1, 2) f USING (tenant, collector)
+  LEFT JOIN (SELECT tenant, sum(without_mfa) AS without_mfa, sum(with_mfa) AS with_mfa
+    FROM request_count WHERE day >= current_date - 7 GROUP BY 1) c USING (tenant);
+
+-- How many requests come with MFA each day? `listed` are those that were loaded, `total` those that
+-- the service counts.
+CREATE OR REPLACE VIEW per_day AS
+  SELECT day, c.listed_without_mfa, c.listed_with_mfa, a.with_mfa, a.total
+  FROM (SELECT day, sum(without_mfa) AS listed_without_mfa, sum(with_mfa) AS listed_with_mfa
+    FROM request_count GROUP BY day) c
+  FULL JOIN (SELECT day, sum(with_mfa) AS with_mfa, sum(total) AS total FROM adoption GROUP BY day) a
+    USING (day) ORDER BY day;
+
+-- Least rights. Only functions of this file drop and erase.
+REVOKE ALL ON SCHEMA pcapi FROM public;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pcapi FROM public;
+REVOKE ALL ON ALL PROCEDURES IN SCHEMA pcapi FROM public;
+GRANT USAGE ON SCHEMA pcapi TO pcapi_load, pcapi_read, pcapi_erase;
+GRANT SELECT, INSERT, UPDATE ON collector, tenant, person, application, operation, request,
+  request_count, adoption, run, finding TO pcapi_load;
+GRANT DELETE ON finding TO pcapi_load;
+GRANT SELECT ON kept TO pcapi_load;
+GRANT EXECUTE ON ALL PROCEDURES IN SCHEMA pcapi TO pcapi_load;
+GRANT EXECUTE ON FUNCTION make_partitions, bookmark TO pcapi_load;
+GRANT SELECT ON findings, open_findings, new_this_week, by_application, by_tenant, per_day
+  TO pcapi_read;
+GRANT EXECUTE ON FUNCTION erase_person, prune TO pcapi_erase;
+COMMIT;
