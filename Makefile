@@ -46,7 +46,7 @@ BENCH_NEEDS   := lua-curl lua-http lua-sec lua-socket luajit2 python3-requests p
 TEST_NEEDS    := lua-busted luajit2 libluajit2-5.1-dev luarocks binutils bsdutils procps \
                  lua-luv lua-cqueues lua-luaossl redis-server lua-nginx-redis tinyproxy locales \
                  zsh fish scdoc mandoc man-db faketime jq systemd msmtp libxml2-utils time \
-                 prometheus prometheus-node-exporter pkg-config
+                 prometheus prometheus-node-exporter postgresql pkg-config
 
 all:
 	@dev/need $(BUILD_NEEDS) $(MAN_NEEDS)
@@ -292,11 +292,11 @@ fuzz: build $(FUZZ_LUA)
 fuzz-one:
 	@$(FUZZ_ENVIRONMENT) $(ONE)
 
-# Kills a process at this number of moments: while it renews its token, while it runs watch, and while
-# it delivers notices.
+# Kills a process at this number of moments: while it renews its token, runs watch, delivers notices,
+# and loads into PostgreSQL.
 KILLS      ?= 1000
-KILL_SPECS := spec/service/sign_in_spec.lua spec/service/watch_kill_spec.lua \
-              spec/service/notify_kill_spec.lua
+KILL_SPECS := $(addprefix spec/service/,$(addsuffix _spec.lua,sign_in watch_kill notify_kill \
+              postgres))
 kill:
 	@KILLS=$(KILLS) $(MAKE) --no-print-directory test-lua SPECS='$(KILL_SPECS)'
 
@@ -350,8 +350,8 @@ soak: build
 	@sandbox/run $(LUA) bench/soak.lua $(SOAK)
 
 # Runs the tests that take hours: each fuzzer for ten minutes, each generator with a million cases,
-# the failing allocations under sanitizers, the kills, the months of the history, and the soak test.
-# CI runs a sample.
+# the failing allocations under sanitizers, the kills, the months of the history, the soak test, and
+# a load of 10 million rows into PostgreSQL. CI runs a sample.
 long:
 	@$(MAKE) --no-print-directory sanitize EVERY=1
 	@$(MAKE) --no-print-directory fuzz SECONDS=600 COUNT=1000000
@@ -360,6 +360,11 @@ long:
 	@$(MAKE) --no-print-directory test-poll LUAS='lua5.4 luajit lua5.1 lua5.2 lua5.3' \
 	  SPECS='spec/unit $(POLL_SPECS)'
 	@$(MAKE) --no-print-directory soak
+	@$(MAKE) --no-print-directory load
+
+load: build
+	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) postgresql
+	@sandbox/run $(LUA) bench/postgres.lua $(or $(ROWS),10000000)
 
 waiting: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
@@ -438,4 +443,4 @@ release:
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-bare deb deb-needs test-deb test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak waiting docs types man install install-nginx uninstall release test-container install-openresty test-nginx-install clean
+.PHONY: all build demo nginx-demo test test-bare deb deb-needs test-deb test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak load waiting docs types man install install-nginx uninstall release test-container install-openresty test-nginx-install clean

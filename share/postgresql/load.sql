@@ -1,12 +1,12 @@
 -- Loads what changed in this machine's history since the last load:
 --
---   psql -X -d "service=pcapi" -f load.sql
+--   psql -Xq "service=pcapi" -f load.sql
 --
 -- All of it is stored, with the bookmark, in one transaction. If the load fails or is killed, the
 -- next one makes up for it.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
-SET timezone = 'UTC';
+SET client_encoding = 'UTF8';
 CALL pcapi.begin_load();
 \copy collector_in FROM PROGRAM 'pcapi history export collector' WITH (FORMAT csv, HEADER match)
 SELECT pcapi.bookmark() AS after \gset
@@ -15,7 +15,4 @@ SELECT pcapi.bookmark() AS after \gset
 \copy findings_in FROM PROGRAM 'pcapi history export findings --after $PCAPI_AFTER' WITH (FORMAT csv, HEADER match)
 \copy adoption_in FROM PROGRAM 'pcapi history export adoption --after $PCAPI_AFTER' WITH (FORMAT csv, HEADER match)
 \copy requests_in FROM PROGRAM 'pcapi history export requests --after $PCAPI_AFTER' WITH (FORMAT csv, HEADER match)
-SELECT pcapi.make_partitions(array_agg(DISTINCT (at AT TIME ZONE 'UTC')::date)) FROM requests_in;
-BEGIN;
 CALL pcapi.finish_load();
-COMMIT;

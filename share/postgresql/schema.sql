@@ -39,14 +39,14 @@ CREATE TABLE IF NOT EXISTS person (
   id text NOT NULL, upn text, home_tenant_id text, UNIQUE (tenant, id));
 CREATE INDEX IF NOT EXISTS person_upn ON person (lower(upn));
 
+-- Two collectors that asked a tenant at different times may number its episodes differently.
 CREATE TABLE IF NOT EXISTS finding (
   tenant int NOT NULL REFERENCES tenant, person bigint NOT NULL REFERENCES person,
-  episode int NOT NULL, collector uuid NOT NULL, run bigint NOT NULL,
-  changed_at timestamptz NOT NULL, state text NOT NULL, first_at timestamptz NOT NULL,
+  collector uuid NOT NULL, episode int NOT NULL, run bigint NOT NULL, state text NOT NULL, first_at timestamptz NOT NULL,
   last_at timestamptz NOT NULL, is_exact boolean NOT NULL, times int NOT NULL, mfa_at timestamptz,
   opened_at timestamptz NOT NULL, seen_at timestamptz NOT NULL, closed_at timestamptz,
   is_visible boolean NOT NULL, exception_who text, exception_tenant text, exception_until text,
-  exception_why text, PRIMARY KEY (person, episode));
+  exception_why text, PRIMARY KEY (person, collector, episode));
 CREATE INDEX IF NOT EXISTS finding_open ON finding (tenant) WHERE closed_at IS NULL;
 CREATE INDEX IF NOT EXISTS finding_opened ON finding (opened_at);
 
@@ -82,32 +82,35 @@ CREATE TABLE IF NOT EXISTS run (
   requests_without_time int, gap_from timestamptz, gap_to timestamptz, next_at timestamptz,
   adoption text, adoption_error text, PRIMARY KEY (tenant, at, collector));
 
--- Requests of earlier days are not loaded: their partitions were dropped.
+-- Requests of earlier days are not loaded: prune() dropped their partitions.
 CREATE TABLE IF NOT EXISTS kept (is_one boolean PRIMARY KEY DEFAULT true CHECK (is_one),
                                  requests_from date NOT NULL);
-INSERT INTO kept (requests_from) VALUES (current_date - 90) ON CONFLICT DO NOTHING;
+INSERT INTO kept (requests_from) VALUES (current_date - 400) ON CONFLICT DO NOTHING;
 
--- Makes the partition of each day that has none. Attaching waits for no reader and no load, and two
--- callers wait for each other.
+-- One load at a time, and no erasure meanwhile: so none waits for another in a circle, and each day
+-- gets one partition. The lock ends with the transaction.
+CREATE OR REPLACE PROCEDURE lock_rows() LANGUAGE sql AS
+  'SELECT pg_advisory_xact_lock(hashtext(''pcapi.rows''))';
+
+-- Makes the partition of each day that has none. Days that are over, and those of the future, get
+-- none. Attaching does not wait for queries.
 CREATE OR REPLACE FUNCTION make_partitions(days date[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC' SET client_min_messages = warning AS $$
 DECLARE day date; name text;
 BEGIN
+  CALL pcapi.lock_rows();
   FOR day IN SELECT DISTINCT d FROM unnest(days) d
       WHERE d >= (SELECT requests_from FROM pcapi.kept) AND d <= current_date + 2 ORDER BY d LOOP
     name := 'request_' || to_char(day, 'YYYYMMDD');
     CONTINUE WHEN to_regclass('pcapi.' || name) IS NOT NULL;
-    PERFORM pg_advisory_xact_lock(hashtext('pcapi.make_partitions'));
-    CONTINUE WHEN to_regclass('pcapi.' || name) IS NOT NULL;
     EXECUTE format('CREATE TABLE pcapi.%I (LIKE pcapi.request INCLUDING ALL)', name);
-    EXECUTE format('ALTER TABLE pcapi.request ATTACH PARTITION pcapi.%I FOR VALUES FROM (%L) TO (%L)',
-      name, day::timestamptz, (day + 1)::timestamptz);
+    EXECUTE format('ALTER TABLE pcapi.request ATTACH PARTITION pcapi.%I '
+      'FOR VALUES FROM (%L) TO (%L)', name, day::timestamptz, (day + 1)::timestamptz);
   END LOOP;
 END $$;
 
--- Begins a load: makes the temporary tables that COPY fills, and returns nothing. Loads of the same
--- collector wait for each other until the session ends.
+-- Begins a load: makes the temporary tables that COPY fills.
 CREATE OR REPLACE PROCEDURE begin_load() LANGUAGE plpgsql AS $$
 BEGIN
   CREATE TEMPORARY TABLE IF NOT EXISTS collector_in (collector uuid, run bigint);
@@ -122,7 +125,7 @@ BEGIN
     application_id text, operation text, ip text, mfa boolean);
   CREATE TEMPORARY TABLE IF NOT EXISTS findings_in (
     collector uuid, run bigint, tenant_id uuid, person_id text, upn text, home_tenant_id text,
-    episode int, state text, changed_at timestamptz, first_at timestamptz, last_at timestamptz,
+    episode int, state text, first_at timestamptz, last_at timestamptz,
     is_exact boolean, times int, mfa_at timestamptz, opened_at timestamptz, seen_at timestamptz,
     closed_at timestamptz, is_visible boolean, exception_who text, exception_tenant text,
     exception_until text, exception_why text);
@@ -132,16 +135,26 @@ BEGIN
   TRUNCATE collector_in, runs_in, requests_in, findings_in, adoption_in;
 END $$;
 
--- The run after which a load begins: the bookmark, or 0 if the history is older than it, as after
--- the restore of a backup.
+-- The run after which a load begins: the bookmark; or 0 if the history is older than it, as it may
+-- be after the restore of a backup. An error if there is no collector.
 CREATE OR REPLACE FUNCTION bookmark() RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE given record; loaded bigint;
+DECLARE given record;
 BEGIN
   SELECT * INTO STRICT given FROM collector_in;
-  PERFORM pg_advisory_lock(hashtext('pcapi.load'), hashtext(given.collector::text));
-  SELECT run INTO loaded FROM pcapi.collector WHERE collector = given.collector;
-  RETURN CASE WHEN loaded <= given.run THEN loaded ELSE 0 END;
+  RETURN coalesce((SELECT run FROM pcapi.collector c
+    WHERE c.collector = given.collector AND c.run <= given.run), 0);
 END $$;
+
+-- An index takes no long text.
+CREATE OR REPLACE PROCEDURE shorten() LANGUAGE sql AS $$
+  UPDATE requests_in SET operation = left(operation, 500), person_id = left(person_id, 500),
+      application_id = left(application_id, 500)
+    WHERE greatest(length(operation), length(person_id), length(application_id)) > 500;
+  UPDATE findings_in SET person_id = left(person_id, 500), upn = left(upn, 500)
+    WHERE greatest(length(person_id), length(upn)) > 500;
+  UPDATE adoption_in SET application_id = left(application_id, 500)
+    WHERE length(application_id) > 500;
+$$;
 
 -- The dimensions: each name once.
 CREATE OR REPLACE PROCEDURE load_names() LANGUAGE sql AS $$
@@ -150,17 +163,15 @@ CREATE OR REPLACE PROCEDURE load_names() LANGUAGE sql AS $$
   INSERT INTO pcapi.tenant (id)
     SELECT tenant_id FROM (SELECT tenant_id FROM runs_in UNION SELECT tenant_id FROM requests_in
       UNION SELECT tenant_id FROM findings_in UNION SELECT tenant_id FROM adoption_in) given
-    WHERE NOT EXISTS (SELECT FROM pcapi.tenant WHERE id = tenant_id)
-    ORDER BY tenant_id ON CONFLICT DO NOTHING;
+    WHERE NOT EXISTS (SELECT FROM pcapi.tenant WHERE id = tenant_id);
   INSERT INTO pcapi.operation (name)
     SELECT operation FROM (SELECT operation FROM requests_in GROUP BY operation) given
-    WHERE operation IS NOT NULL AND NOT EXISTS (SELECT FROM pcapi.operation o WHERE o.name = given.operation)
-    ORDER BY operation ON CONFLICT DO NOTHING;
+    WHERE operation IS NOT NULL
+      AND NOT EXISTS (SELECT FROM pcapi.operation o WHERE o.name = given.operation);
   INSERT INTO pcapi.application (id)
     SELECT application_id FROM (SELECT application_id FROM requests_in
       UNION SELECT application_id FROM adoption_in) given
-    WHERE NOT EXISTS (SELECT FROM pcapi.application WHERE id = application_id)
-    ORDER BY application_id ON CONFLICT DO NOTHING;
+    WHERE NOT EXISTS (SELECT FROM pcapi.application WHERE id = application_id);
   UPDATE pcapi.application SET name = given.name
     FROM (SELECT DISTINCT ON (application_id) application_id, application AS name FROM adoption_in
       WHERE application IS NOT NULL ORDER BY application_id, day DESC) given
@@ -169,8 +180,7 @@ CREATE OR REPLACE PROCEDURE load_names() LANGUAGE sql AS $$
     SELECT t.tenant, person_id FROM (SELECT tenant_id, person_id FROM requests_in
         WHERE person_id IS NOT NULL UNION SELECT tenant_id, person_id FROM findings_in
         WHERE state <> 'removed') given JOIN pcapi.tenant t ON t.id = tenant_id
-    WHERE NOT EXISTS (SELECT FROM pcapi.person p WHERE p.tenant = t.tenant AND p.id = person_id)
-    ORDER BY 1, 2 ON CONFLICT DO NOTHING;
+    WHERE NOT EXISTS (SELECT FROM pcapi.person p WHERE p.tenant = t.tenant AND p.id = person_id);
 $$;
 
 -- Runs, and which collector a tenant belongs to: the one that asked it last.
@@ -179,7 +189,7 @@ CREATE OR REPLACE PROCEDURE load_runs() LANGUAGE sql AS $$
     SELECT r.collector, r.run, t.tenant, at, users, users_from, users_error, unidentified, requests,
       requests_from, requests_error, requests_without_time, gap_from, gap_to, next_at, adoption,
       adoption_error
-    FROM runs_in r JOIN pcapi.tenant t ON t.id = tenant_id ORDER BY t.tenant, at
+    FROM runs_in r JOIN pcapi.tenant t ON t.id = tenant_id
     ON CONFLICT (tenant, at, collector) DO UPDATE SET run = excluded.run, users = excluded.users,
       users_from = excluded.users_from, users_error = excluded.users_error,
       unidentified = excluded.unidentified, requests = excluded.requests,
@@ -201,40 +211,41 @@ CREATE OR REPLACE PROCEDURE load_findings() LANGUAGE sql AS $$
       AND p.id = i.person_id AND f.person = p.person AND f.collector = i.collector;
   UPDATE pcapi.person p SET upn = i.upn, home_tenant_id = i.home_tenant_id
     FROM (SELECT DISTINCT ON (tenant_id, person_id) * FROM findings_in WHERE state <> 'removed'
-      ORDER BY tenant_id, person_id, changed_at DESC) i JOIN pcapi.tenant t ON t.id = i.tenant_id
+      ORDER BY tenant_id, person_id, run DESC) i JOIN pcapi.tenant t ON t.id = i.tenant_id
     WHERE p.tenant = t.tenant AND p.id = i.person_id
       AND (p.upn, p.home_tenant_id) IS DISTINCT FROM (i.upn, i.home_tenant_id);
   INSERT INTO pcapi.finding
-    SELECT t.tenant, p.person, i.episode, i.collector, i.run, i.changed_at, i.state, i.first_at,
-      i.last_at, i.is_exact, i.times, i.mfa_at, i.opened_at, i.seen_at, i.closed_at, i.is_visible,
-      i.exception_who, i.exception_tenant, i.exception_until, i.exception_why
+    SELECT DISTINCT ON (p.person, i.episode) t.tenant, p.person, i.collector, i.episode, i.run,
+      i.state, i.first_at, i.last_at, i.is_exact, i.times, i.mfa_at, i.opened_at, i.seen_at,
+      i.closed_at, i.is_visible, i.exception_who, i.exception_tenant, i.exception_until,
+      i.exception_why
     FROM findings_in i JOIN pcapi.tenant t ON t.id = i.tenant_id
       JOIN pcapi.person p ON p.tenant = t.tenant AND p.id = i.person_id
-    WHERE i.state <> 'removed' ORDER BY p.person, i.episode
-    ON CONFLICT (person, episode) DO UPDATE SET collector = excluded.collector, run = excluded.run,
-      changed_at = excluded.changed_at, state = excluded.state, first_at = excluded.first_at,
-      last_at = excluded.last_at, is_exact = excluded.is_exact, times = excluded.times,
-      mfa_at = excluded.mfa_at, opened_at = excluded.opened_at, seen_at = excluded.seen_at,
-      closed_at = excluded.closed_at, is_visible = excluded.is_visible,
-      exception_who = excluded.exception_who, exception_tenant = excluded.exception_tenant,
-      exception_until = excluded.exception_until, exception_why = excluded.exception_why
-    WHERE finding.collector = excluded.collector AND finding.run < excluded.run
-      OR finding.collector <> excluded.collector AND finding.changed_at < excluded.changed_at;
+    WHERE i.state <> 'removed' ORDER BY p.person, i.episode, i.run DESC
+    ON CONFLICT (person, collector, episode) DO UPDATE SET run = excluded.run,
+      state = excluded.state, first_at = excluded.first_at, last_at = excluded.last_at,
+      is_exact = excluded.is_exact, times = excluded.times, mfa_at = excluded.mfa_at,
+      opened_at = excluded.opened_at, seen_at = excluded.seen_at, closed_at = excluded.closed_at,
+      is_visible = excluded.is_visible, exception_who = excluded.exception_who,
+      exception_tenant = excluded.exception_tenant, exception_until = excluded.exception_until,
+      exception_why = excluded.exception_why
+    WHERE finding.run < excluded.run;
 $$;
 
 CREATE OR REPLACE PROCEDURE load_adoption() LANGUAGE sql AS $$
   INSERT INTO pcapi.adoption
-    SELECT t.tenant, i.day, a.application, i.with_mfa, i.total, i.collector, i.run
+    SELECT DISTINCT ON (i.day, t.tenant, a.application) t.tenant, i.day, a.application, i.with_mfa,
+      i.total, i.collector, i.run
     FROM adoption_in i JOIN pcapi.tenant t ON t.id = i.tenant_id
       JOIN pcapi.application a ON a.id = i.application_id
-    ORDER BY i.day, t.tenant, a.application
+    ORDER BY i.day, t.tenant, a.application, i.run DESC
     ON CONFLICT (day, tenant, application) DO UPDATE SET with_mfa = excluded.with_mfa,
       total = excluded.total, collector = excluded.collector, run = excluded.run
     WHERE adoption.run < excluded.run;
 $$;
 
 -- Requests: each once, and those that are new are counted. A person is added where a later run knew
--- more. All loads store rows in the same order, so that none waits for another in a circle.
+-- more.
 CREATE OR REPLACE PROCEDURE load_requests() LANGUAGE sql AS $$
   WITH stored AS (
     INSERT INTO pcapi.request
@@ -263,11 +274,15 @@ CREATE OR REPLACE PROCEDURE load_requests() LANGUAGE sql AS $$
       AND r.id = i.request_id AND r.person IS DISTINCT FROM p.person;
 $$;
 
--- Stores what the temporary tables hold, and sets the bookmark, within the caller's transaction.
+-- Stores what the temporary tables hold, and sets the bookmark, in one transaction.
 CREATE OR REPLACE PROCEDURE finish_load() LANGUAGE plpgsql
 SET timezone = 'UTC' SET work_mem = '64MB' AS $$
 BEGIN
-  ANALYZE requests_in, findings_in, adoption_in, runs_in; -- else the plans are made for few rows
+  CALL pcapi.shorten();
+  ANALYZE runs_in, findings_in, adoption_in, requests_in; -- else the plans are made for few rows
+  CALL pcapi.lock_rows();
+  PERFORM pcapi.make_partitions(ARRAY(SELECT DISTINCT (at AT TIME ZONE 'UTC')::date
+    FROM requests_in));
   CALL pcapi.load_names();
   CALL pcapi.load_runs();
   CALL pcapi.load_findings();
@@ -277,35 +292,40 @@ BEGIN
     FROM collector_in i WHERE c.collector = i.collector;
 END $$;
 
--- Drops the days of requests that are over, and deletes findings that were closed and runs that
--- were made long ago, with people of whom nothing is left.
+-- Drops the days of requests that are over, and deletes findings that were closed, or that no
+-- collector has followed, and runs that were made long ago, with people of whom nothing is left.
 CREATE OR REPLACE FUNCTION prune(keep_requests int DEFAULT 90, keep_findings int DEFAULT 400)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET lock_timeout = '10s' AS $$
+SET lock_timeout = '10s' SET timezone = 'UTC' AS $$
 DECLARE name text; first date := current_date - keep_requests;
 BEGIN
   IF keep_requests < 8 OR keep_findings < 8 THEN
     RAISE 'keep at least 8 days: the service lists 7';
   END IF;
+  CALL pcapi.lock_rows();
   UPDATE pcapi.kept SET requests_from = greatest(requests_from, first);
   FOR name IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
       WHERE i.inhparent = 'pcapi.request'::regclass
         AND c.relname < 'request_' || to_char(first, 'YYYYMMDD') LOOP
     EXECUTE format('DROP TABLE pcapi.%I', name);
   END LOOP;
-  DELETE FROM pcapi.finding WHERE closed_at < current_date - keep_findings;
+  DELETE FROM pcapi.finding f USING pcapi.tenant t WHERE t.tenant = f.tenant
+    AND (closed_at < current_date - keep_findings
+      OR seen_at < current_date - keep_findings AND t.collector <> f.collector);
   DELETE FROM pcapi.run WHERE at < current_date - keep_findings;
-  DELETE FROM pcapi.person p WHERE NOT EXISTS (SELECT FROM pcapi.finding f WHERE f.person = p.person)
+  DELETE FROM pcapi.person p
+    WHERE NOT EXISTS (SELECT FROM pcapi.finding f WHERE f.person = p.person)
     AND NOT EXISTS (SELECT FROM pcapi.request r WHERE r.person = p.person);
 END $$;
 
 -- Erases a person of all tenants, or of one: object ID or upn. The requests stay without user and
 -- address. Returns how many people were erased. Erase the person in each collector first, with
--- pcapi history forget: a later load brings what a history still holds.
+-- pcapi history forget: a load brings what a history still holds.
 CREATE OR REPLACE FUNCTION erase_person(who text, of_tenant uuid DEFAULT NULL) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE found_people bigint[];
 BEGIN
+  CALL pcapi.lock_rows();
   SELECT array_agg(person) INTO found_people FROM pcapi.person p JOIN pcapi.tenant t USING (tenant)
     WHERE (p.id = lower(who) OR p.id = 'upn:' || lower(who) OR lower(p.upn) = lower(who))
       AND (of_tenant IS NULL OR t.id = of_tenant);
@@ -328,9 +348,12 @@ CREATE OR REPLACE VIEW findings AS
 CREATE OR REPLACE VIEW open_findings AS
   SELECT * FROM findings WHERE closed_at IS NULL AND exception_who IS NULL;
 
--- Who is new this week?
+-- Who is new this week? The first list of a collector is no news.
 CREATE OR REPLACE VIEW new_this_week AS
-  SELECT * FROM findings WHERE opened_at >= now() - interval '7 days' AND exception_who IS NULL;
+  SELECT f.* FROM findings f JOIN tenant t ON t.id = f.tenant_id
+  WHERE opened_at >= now() - interval '7 days' AND exception_who IS NULL
+    AND EXISTS (SELECT FROM run r WHERE r.tenant = t.tenant AND r.collector = t.collector
+      AND r.at < f.opened_at AND r.users <> 'failed');
 
 -- Which applications come without MFA, in the last 7 days?
 CREATE OR REPLACE VIEW by_application AS
@@ -356,8 +379,9 @@ CREATE OR REPLACE VIEW per_day AS
   SELECT day, c.listed_without_mfa, c.listed_with_mfa, a.with_mfa, a.total
   FROM (SELECT day, sum(without_mfa) AS listed_without_mfa, sum(with_mfa) AS listed_with_mfa
     FROM request_count GROUP BY day) c
-  FULL JOIN (SELECT day, sum(with_mfa) AS with_mfa, sum(total) AS total FROM adoption GROUP BY day) a
-    USING (day) ORDER BY day;
+  FULL JOIN (SELECT day, sum(with_mfa) AS with_mfa, sum(total) AS total
+    FROM adoption GROUP BY day) a USING (day)
+  ORDER BY day;
 
 -- Least rights. Only functions of this file drop and erase.
 REVOKE ALL ON SCHEMA pcapi FROM public;

@@ -66,9 +66,11 @@ describe("make install", function()
     end
   end)
 
-  it("installs the rules for Prometheus and the dashboard for Grafana", function()
+  it("installs what Prometheus, Grafana and PostgreSQL need", function()
     make("install", prefix)
-    for _, path in ipairs { "prometheus/pcapi.rules.yml", "grafana/pcapi.json" } do
+    for _, path in ipairs { "prometheus/pcapi.rules.yml", "grafana/pcapi.json",
+                            "postgresql/schema.sql", "postgresql/load.sql",
+                            "postgresql/pcapi-load.service", "postgresql/pcapi-load.timer" } do
       assert.equal(files.slurp("share/" .. path), files.slurp(prefix .. "/share/pcapi/" .. path))
     end
   end)

@@ -26,7 +26,14 @@ local PACKAGES = "apt-get update && apt-get install -y --no-install-recommends c
 local DOCKER = "needs Docker and images from a registry; make test-container runs the file's steps"
 local NGINX = "concerns nginx of the system; make test-nginx-install runs it in a chroot"
 local WINDOWS = "a command of Windows"
+local POSTGRES = "needs a PostgreSQL on another machine; postgres_spec.lua loads into one"
+local UNITS = "sudo cp /usr/local/share/pcapi/postgresql/pcapi-load.service "
 local CANNOT_RUN = {
+  ["createdb pcapi"] = POSTGRES,
+  ["psql -Xq -d pcapi -f /usr/local/share/pcapi/postgresql/schema.sql"] = POSTGRES,
+  ["psql -Xq service=pcapi -f /usr/local/share/pcapi/postgresql/load.sql"] = POSTGRES,
+  [UNITS .. "/usr/local/share/pcapi/postgresql/pcapi-load.timer /etc/systemd/system/"] = SYSTEM,
+  ["sudo systemctl enable --now pcapi-load.timer"] = SYSTEM,
   ["make test"] = "this spec is part of it",
   ["make lint"] = CI, ["make docs"] = CI, ["make types"] = CI, ["make sanitize"] = CI,
   ["make valgrind"] = CI, ["make fuzz"] = CI, ["make test-page"] = CI, ["make test-bare"] = CI,
@@ -318,7 +325,8 @@ end)
 describe("the text of the documents", function()
   -- Words that stand for a value.
   local INSTEAD = { COMMAND = "non-mfa", TOPIC = "options", SHELL = "bash", NAME = "contoso",
-                    FILE = "tenants.txt", JSON = "{}", USER = "kim" }
+                    FILE = "tenants.txt", JSON = "{}", USER = "kim", ROWS = "requests",
+                    RUN = "1" }
 
   -- Runs check(span, path) for code between backquotes that matches the pattern.
   local function each_span(pattern, check)
@@ -428,7 +436,7 @@ end)
 
 describe("the documents", function()
   -- The languages whose blocks another spec runs or reads.
-  local OTHERS = { lua = true, nginx = true, ini = true, text = true }
+  local OTHERS = { lua = true, nginx = true, ini = true, text = true, sql = true }
 
   local function each_block(visit)
     for _, path in ipairs(DOCUMENTS) do

@@ -80,8 +80,6 @@ local KINDS = {
     { "person_id", quoted "p.id" }, { "upn", quoted "p.upn" },
     { "home_tenant_id", quoted "p.tenant_id" },
     { "episode", "r.episode" }, { "state", "r.state" },
-    { "changed_at", moment("coalesce((SELECT max(at) FROM run WHERE number = r.run "
-      .. "AND tenant = r.tenant), max(r.seen, coalesce(r.closed, 0)))") },
     { "first_at", moment "r.first_at" }, { "last_at", moment "r.last_at" },
     { "is_exact", "r.is_exact" }, { "times", "r.times" }, { "mfa_at", moment "r.mfa_at" },
     { "opened_at", moment "r.opened" }, { "seen_at", moment "r.seen" },
@@ -94,10 +92,6 @@ local KINDS = {
       CROSS JOIN finding r ON r.person = p.person JOIN tenant t ON t.tenant = c.tenant
       WHERE r.run > ?1]],
   },
-  removed = { -- lines of findings
-    { "person_id", quoted "r.id" }, { "", "',,,removed,,,,,,,,,,,,,'" },
-    from = "removed r JOIN tenant t USING (tenant) WHERE r.run > ?1",
-  },
   adoption = {
     { "day", "date(r.day, 'unixepoch')" }, { "application_id", quoted "a.id" },
     { "application", quoted "a.name" }, { "with_mfa", "r.with_mfa" }, { "total", "r.total" },
@@ -106,6 +100,13 @@ local KINDS = {
       WHERE r.run > ?1]],
   },
 }
+
+-- Lines of findings that have just the key of a person.
+KINDS.removed = { from = "removed r JOIN tenant t USING (tenant) WHERE r.run > ?1" }
+for i, column in ipairs(KINDS.findings) do
+  KINDS.removed[i] = { column[1], column[1] == "person_id" and quoted "r.id"
+    or column[1] == "state" and "'removed'" or "''" }
+end
 
 -- If runs after ?1 were deleted, all tenants and times must be read.
 local CHANGED = "WITH changed AS (SELECT tenant, min(changed_from) AS since FROM run "

@@ -1,0 +1,408 @@
+--- share/postgresql: histories that are loaded into a real PostgreSQL.
+local core = require "pcapi.core"
+local curl = require "spec.support.curl"
+local files = require "spec.support.files"
+local folder = require "spec.support.folder"
+local history = require "pcapi.history"
+local lists = require "spec.support.history_lists"
+local markdown = require "spec.support.markdown"
+local postgres = require "spec.support.postgres"
+local sandbox = require "spec.support.sandbox"
+
+local LOAD = files.lines_of "pwd -P"[1] .. "/share/postgresql/load.sql"
+local TENANT = "5f0b3c1e-0000-4000-8000-0000000000aa"
+local OTHER = "5f0b3c1e-0000-4000-8000-0000000000ab"
+local SYNC, BILLING = "5f0b3c1e-0000-4000-8000-0000000000b1", "Billing, \"old\""
+local HOUR, DAY = 3600, 86400
+local NOW = os.time() - os.time() % DAY -- days are kept relative to the server's clock
+
+local server, program
+
+setup(function()
+  server = postgres.start()
+  program = folder.new() .. "/pcapi"
+  folder.write(program, ("#!/bin/sh\nexec %s %s/bin/pcapi \"$@\"\n"):format(sandbox.lua,
+    files.lines_of "pwd -P"[1]))
+  os.execute("chmod 755 " .. program)
+end)
+
+teardown(function()
+  server:stop()
+  folder.remove()
+end)
+
+before_each(function()
+  server:empty()
+end)
+
+-- A machine with a history.
+local function new_collector()
+  local path = folder.new() .. "/history.sqlite"
+  return { path = path, history = assert(history.open(path)) }
+end
+
+local function guid(kind, number)
+  return ("5f0b3c1e-%04d-4000-8000-%012d"):format(kind, number)
+end
+
+local function user(number, at)
+  return { id = guid(1, number), upn = ("user%d@fabrikam.example"):format(number), at = at }
+end
+
+local function request(number, at, fields)
+  return sandbox.merged({ id = guid(3, number), at = at, application = SYNC, mfa = number % 3 > 0,
+                          operation = "Get /v{version}/customers" }, fields)
+end
+
+-- Records a run: lists of users, requests and adoption.
+local function observe(collector, at, users, requests, fields)
+  assert(collector.history:observe(sandbox.merged({
+    tenant = TENANT, name = "fabrikam", now = at, users = lists.users(at, users),
+    requests = lists.requests(at, requests or {}),
+    adoption = lists.adoption(at, { { day = os.date("!%Y-%m-%d", at), application = SYNC,
+                                      name = "Sync", total = 10, with_mfa = 4 } }),
+  }, fields)))
+end
+
+-- The command line of a load.
+local function line_of(collector, more)
+  local words = { "exec env" }
+  local all = sandbox.merged(server:environment "pcapi_load", {
+    PCAPI_HISTORY = collector.path, PATH = program:match "^(.*)/" .. ":" .. os.getenv "PATH",
+  })
+  for name, value in pairs(sandbox.merged(all, more)) do
+    words[#words + 1] = value and curl.quote(name .. "=" .. value) or nil
+  end
+  return table.concat(words, " ") .. " psql -Xq -f " .. LOAD .. " </dev/null"
+end
+
+local function run_load(collector, more)
+  return sandbox.shell("( " .. line_of(collector, more) .. " )")
+end
+
+local function load(collector)
+  local result = run_load(collector)
+  assert.same({ 0, "", "" }, { result.status, result.out, result.err })
+end
+
+-- All that is stored, without the bookmark's time.
+local ALL = [[
+  SELECT 'collector', collector, run FROM pcapi.collector ORDER BY 2;
+  SELECT 'tenant', id, name, collector, asked_at, failed FROM pcapi.tenant ORDER BY 2;
+  SELECT 'finding', * FROM pcapi.findings ORDER BY tenant_id, person_id, episode;
+  SELECT 'run', * FROM pcapi.run ORDER BY run, tenant, at;
+  SELECT 'adoption', * FROM pcapi.adoption ORDER BY tenant, day, application;
+  SELECT 'count', * FROM pcapi.request_count ORDER BY tenant, day, application;
+  SELECT 'request', t.id, r.at, r.id, p.id, a.id, o.name, r.ip, r.mfa FROM pcapi.request r
+    JOIN pcapi.tenant t USING (tenant) JOIN pcapi.application a USING (application)
+    LEFT JOIN pcapi.operation o USING (operation) LEFT JOIN pcapi.person p USING (person)
+    ORDER BY 2, 3, 4;]]
+
+local function all()
+  return server:sql(ALL)
+end
+
+local function count(what)
+  return tonumber(server:sql("SELECT count(*) FROM pcapi." .. what))
+end
+
+describe("a load of a history into PostgreSQL", function()
+  local one
+
+  before_each(function()
+    one = new_collector()
+  end)
+
+  after_each(function()
+    one.history:close()
+  end)
+
+  it("brings findings, requests, adoption and runs", function()
+    observe(one, NOW - DAY, {})
+    observe(one, NOW, { user(1, NOW - HOUR) }, {
+      request(3, NOW - HOUR, { user = guid(1, 1), ip = "192.0.2.7" }), request(4, NOW - HOUR),
+    })
+    load(one)
+    assert.equal("fabrikam|user1@fabrikam.example|open",
+      server:sql("SELECT tenant, upn, state FROM pcapi.open_findings", "pcapi_read"))
+    assert.equal("1", server:sql("SELECT count(*) FROM pcapi.new_this_week", "pcapi_read"))
+    assert.equal(SYNC .. "|Sync|1|1|1", server:sql("SELECT * FROM pcapi.by_application",
+      "pcapi_read"))
+    assert.equal("fabrikam|1|0|1|1", server:sql("SELECT tenant, open, excepted, without_mfa, "
+      .. "with_mfa FROM pcapi.by_tenant", "pcapi_read"))
+    assert.equal(("%s|1|1|4|10\n%s|||4|10"):format(os.date("!%Y-%m-%d", NOW - DAY),
+      os.date("!%Y-%m-%d", NOW)), server:sql("SELECT * FROM pcapi.per_day", "pcapi_read"))
+    assert.equal(guid(3, 3):gsub("%-", "") .. "|192.0.2.7|f", server:sql(
+      "SELECT encode(id, 'hex'), ip, mfa FROM pcapi.request WHERE person IS NOT NULL"))
+    assert.equal(2, count "run")
+  end)
+
+  it("changes nothing if it is repeated, with the bookmark or from the start", function()
+    observe(one, NOW - DAY, { user(1, NOW - 2 * DAY) }, { request(1, NOW - 2 * DAY) })
+    load(one)
+    observe(one, NOW, { user(1, NOW - HOUR) }, { request(1, NOW - 2 * DAY), request(2, NOW) })
+    load(one)
+    local before = all()
+    load(one)
+    assert.equal(before, all())
+    server:sql "UPDATE pcapi.collector SET run = 0"
+    load(one)
+    assert.equal(before, all())
+    assert.equal(0, server:upgrade().status)
+    assert.equal(before, all())
+  end)
+
+  it("reads only what changed since the bookmark", function()
+    observe(one, NOW - DAY, { user(1, NOW - 2 * DAY) }, { request(1, NOW - 2 * DAY) })
+    load(one)
+    server:sql "DELETE FROM pcapi.request"
+    observe(one, NOW, {}, { request(1, NOW - 2 * DAY), request(2, NOW) })
+    load(one)
+    assert.equal(1, count "request") -- the first is not sent again
+  end)
+
+  it("stores the later run of a finding", function()
+    observe(one, NOW - 8 * DAY, { user(1, NOW - 9 * DAY) })
+    load(one)
+    observe(one, NOW, {})
+    load(one)
+    assert.equal("quiet", server:sql "SELECT state FROM pcapi.findings")
+  end)
+
+  it("keeps ids that are no GUID, and any text", function()
+    local odd = "Jos\195\169, \"the\\.\"\n\\.\n\0end"
+    observe(one, NOW, { { upn = "Kim@Fabrikam.example", at = NOW - HOUR }, { id = odd, at = NOW } }, {
+      request(1, NOW, { id = "no guid", upn = "kim@fabrikam.example", application = BILLING,
+                        operation = odd }),
+      request(2, NOW, { id = "no guid 2", operation = ("x"):rep(20000), application = "" }),
+    })
+    load(one)
+    assert.equal("32\n32", server:sql "SELECT length(id) FROM pcapi.request")
+    assert.equal("upn:kim@fabrikam.example|billing, \"old\"", server:sql("SELECT p.id, a.id FROM "
+      .. "pcapi.request JOIN pcapi.person p USING (person) JOIN pcapi.application a "
+      .. "USING (application)"))
+    local shown = "jos\195\169, \"the\\.\"\239\191\189\\.\239\191\189\239\191\189end"
+    assert.equal(shown, server:sql "SELECT person_id FROM pcapi.findings WHERE upn IS NULL")
+    assert.equal("1", server:sql("SELECT count(*) FROM pcapi.operation WHERE name = 'J' || substr("
+      .. curl.quote(shown) .. ", 2)"))
+    local before = all()
+    server:sql "UPDATE pcapi.collector SET run = 0"
+    load(one)
+    assert.equal(before, all())
+  end)
+
+  it("follows a user who gets an object ID", function()
+    observe(one, NOW - DAY, { { upn = "kim@fabrikam.example", at = NOW - 2 * DAY } },
+      { request(1, NOW - 2 * DAY, { upn = "kim@fabrikam.example" }) })
+    load(one)
+    observe(one, NOW, { { id = guid(1, 7), upn = "kim@fabrikam.example", at = NOW - 2 * DAY } })
+    load(one)
+    assert.equal(guid(1, 7) .. "|open", server:sql "SELECT person_id, state FROM pcapi.findings")
+    assert.equal(guid(1, 7), server:sql("SELECT p.id FROM pcapi.request JOIN pcapi.person p "
+      .. "USING (person)"))
+  end)
+
+  it("stores no days that are over or in the future", function()
+    observe(one, NOW, {}, { request(1, 0), request(2, NOW + 10 * DAY), request(3, NOW) })
+    load(one)
+    assert.equal(1, count "request")
+    assert.equal("1", server:sql("SELECT count(*) FROM pg_inherits WHERE inhparent = "
+      .. "'pcapi.request'::regclass"))
+  end)
+
+  it("fails if the history cannot be read, and stores nothing", function()
+    observe(one, NOW, { user(1, NOW) }, { request(1, NOW) })
+    local wrapper = folder.new() .. "/pcapi"
+    folder.write(wrapper, ("#!/bin/sh\n%s \"$@\"\n[ \"$3\" != requests ]\n"):format(program))
+    os.execute("chmod 755 " .. wrapper)
+    local result = run_load(one, { PATH = wrapper:match "^(.*)/" .. ":" .. os.getenv "PATH" })
+    assert.equal(3, result.status)
+    assert.matches("child process exited with exit code 1", result.err, 1, true)
+    result = run_load(one, { PCAPI_HISTORY = one.path .. ".absent" })
+    assert.equal(3, result.status)
+    assert.matches("there is no history at", result.err, 1, true)
+    assert.same({ 0, 0, 0 }, { count "collector", count "finding", count "request" })
+  end)
+
+  it("begins anew if the history is older than the bookmark", function()
+    observe(one, NOW - DAY, { user(1, NOW - 2 * DAY) }, { request(1, NOW - 2 * DAY) })
+    load(one)
+    server:sql "UPDATE pcapi.collector SET run = 9999999999; DELETE FROM pcapi.request"
+    load(one)
+    assert.equal(1, count "request")
+    assert.equal("t", server:sql "SELECT run < 9999999999 FROM pcapi.collector")
+  end)
+end)
+
+describe("two collectors", function()
+  it("lose nothing if they load at once, also the same requests", function()
+    local machines, pipes = { new_collector(), new_collector() }, {}
+    for i, machine in ipairs(machines) do
+      local mine, shared = {}, {}
+      for number = 1, 300 do
+        mine[number] = request(1000 * i + number, NOW - number * 1000)
+        shared[number] = request(number, NOW - number * 1000, { application = "app" .. number % 7 })
+      end
+      observe(machine, NOW, { user(i, NOW) }, mine, { tenant = i == 1 and TENANT or OTHER })
+      observe(machine, NOW, {}, shared, { tenant = guid(9, 1) })
+    end
+    for _ = 1, 3 do
+      for i, machine in ipairs { machines[1], machines[2], machines[1], machines[2] } do
+        pipes[i] = assert(io.popen("( " .. line_of(machine) .. " ) 2>&1; echo status $?"))
+      end
+      for _, pipe in ipairs(pipes) do
+        assert.equal("status 0\n", pipe:read "*a")
+        pipe:close()
+      end
+      assert.equal(900, count "request")
+      assert.equal("900", server:sql(
+        "SELECT sum(without_mfa + with_mfa + unknown) FROM pcapi.request_count"))
+      assert.equal(2, count "open_findings")
+      server:sql "UPDATE pcapi.collector SET run = 0"
+    end
+    for _, machine in ipairs(machines) do
+      machine.history:close()
+    end
+  end)
+
+  it("may follow each other in a tenant: what the later one knows is shown", function()
+    local first, second = new_collector(), new_collector()
+    observe(first, NOW - DAY, { user(1, NOW - 2 * DAY), user(2, NOW - 2 * DAY) })
+    observe(second, NOW, { user(2, NOW - 2 * DAY) })
+    load(second)
+    load(first)
+    assert.equal("user2@fabrikam.example", server:sql "SELECT upn FROM pcapi.open_findings")
+    assert.equal("", server:sql "SELECT upn FROM pcapi.new_this_week") -- a first list is no news
+    assert.equal(3, count "finding")
+    first.history:close()
+    second.history:close()
+  end)
+end)
+
+describe("a load that is killed at random moments", function()
+  -- KILLS: how many; `make kill` sets 1,000
+  it("is made up by the next", function()
+    local kills, killed, requests = tonumber(os.getenv "KILLS") or 20, 0, 0
+    local one = new_collector()
+    local began = core.now()
+    observe(one, NOW, {})
+    load(one)
+    local took = core.now() - began
+    for i = 1, kills do
+      local found = {}
+      for number = 1, 200 do
+        found[number] = request(i * 1000 + number, NOW - number * 997)
+      end
+      observe(one, NOW + i, { user(i % 5, NOW) }, found)
+      requests = requests + #found
+      local result = sandbox.shell(("( %s ) >/dev/null 2>&1 & sleep %.4f; kill -9 $! 2>/dev/null; "
+        .. "wait $!"):format(line_of(one), took * (0.1 + 0.9 * core.random())))
+      killed = killed + (result.status == 137 and 1 or 0)
+      if i % 3 == 0 then -- at other times, several loads that were killed are made up at once
+        load(one)
+        assert.equal(requests, count "request")
+        assert.equal(i + 1, count "run")
+      end
+    end
+    load(one)
+    assert.equal(requests, count "request")
+    assert.equal(tostring(requests), server:sql(
+      "SELECT sum(without_mfa + with_mfa + unknown) FROM pcapi.request_count"))
+    assert.is_true(killed >= kills / 3, ("only %d were killed"):format(killed))
+    local before = all()
+    server:sql "UPDATE pcapi.collector SET run = 0"
+    load(one)
+    assert.equal(before, all())
+    one.history:close()
+  end)
+end)
+
+describe("the schema of PostgreSQL", function()
+  local one
+
+  before_each(function()
+    one = new_collector()
+    observe(one, NOW, { user(1, NOW - HOUR), user(2, NOW - HOUR) }, {
+      request(1, NOW - HOUR, { user = guid(1, 1), ip = "192.0.2.7" }),
+      request(2, NOW - 20 * DAY, { user = guid(1, 2), ip = "192.0.2.8" }),
+    })
+    load(one)
+  end)
+
+  after_each(function()
+    one.history:close()
+  end)
+
+  local function refused(sql, role)
+    local result = server:psql("-c", "SET ROLE " .. role, "-c", sql)
+    assert.equal(1, result.status, role .. ": " .. sql)
+    assert.matches("permission denied", result.err, 1, true)
+  end
+
+  it("erases a person", function()
+    assert.equal("1", server:sql("SELECT pcapi.erase_person('User1@fabrikam.example')",
+      "pcapi_erase"))
+    assert.equal("user2@fabrikam.example", server:sql "SELECT upn FROM pcapi.person")
+    assert.equal("1", server:sql(
+      "SELECT count(*) FROM pcapi.request WHERE person IS NULL AND ip IS NULL"))
+    assert.equal("0", server:sql(("SELECT pcapi.erase_person('%s', '%s')"):format(guid(1, 2), OTHER),
+      "pcapi_erase"))
+    assert.equal("1", server:sql(("SELECT pcapi.erase_person('%s', '%s')"):format(guid(1, 2),
+      TENANT), "pcapi_erase"))
+    assert.same({ 0, 0, 2 }, { count "person", count "finding", count "request" })
+  end)
+
+  it("drops the days that are over, which do not come back", function()
+    assert.equal("2", server:sql("SELECT count(*) FROM pg_inherits WHERE inhparent = "
+      .. "'pcapi.request'::regclass"))
+    server:sql("SELECT pcapi.prune(8)", "pcapi_erase")
+    assert.equal(1, count "request")
+    assert.equal("1", server:sql("SELECT count(*) FROM pg_inherits WHERE inhparent = "
+      .. "'pcapi.request'::regclass"))
+    local counted = server:sql "SELECT * FROM pcapi.request_count ORDER BY day"
+    server:sql "UPDATE pcapi.collector SET run = 0"
+    load(one)
+    assert.equal(1, count "request")
+    assert.equal(counted, server:sql "SELECT * FROM pcapi.request_count ORDER BY day")
+    assert.equal(1, server:psql("-c", "SELECT pcapi.prune(7)").status)
+  end)
+
+  it("gives each role no more than it needs", function()
+    for role, statements in pairs {
+      pcapi_load = { "DELETE FROM pcapi.request", "DELETE FROM pcapi.person",
+                     "TRUNCATE pcapi.finding", "SELECT pcapi.prune()", "SELECT * FROM pcapi.findings",
+                     "SELECT pcapi.erase_person('x')",
+                     "UPDATE pcapi.kept SET requests_from = '2000-01-01'" },
+      pcapi_read = { "SELECT * FROM pcapi.person", "SELECT * FROM pcapi.request",
+                     "CALL pcapi.finish_load()", "SELECT pcapi.erase_person('x')",
+                     "INSERT INTO pcapi.operation (name) VALUES ('x')" },
+      pcapi_erase = { "SELECT * FROM pcapi.person", "SELECT * FROM pcapi.findings",
+                      "CALL pcapi.begin_load()", "DELETE FROM pcapi.request" },
+    } do
+      for _, sql in ipairs(statements) do
+        refused(sql, role)
+      end
+    end
+    assert.equal(1, server:psql("-c", "SET ROLE pcapi_load", "-c",
+      "DROP TABLE pcapi.request").status)
+  end)
+end)
+
+describe("the SQL of docs/scale.md", function()
+  it("runs", function()
+    local examples = markdown.examples("docs/scale.md", "sql")
+    for _, text in ipairs(examples) do
+      assert.same({ 0, "" }, { server:psql("-c", text).status, server:psql("-c", text).err },
+        text)
+    end
+    assert.is_true(#examples >= 3)
+  end)
+end)
+
+describe("the units of systemd in share/postgresql", function()
+  it("are accepted by systemd without a warning", function()
+    local result = sandbox.shell("env -u LD_PRELOAD systemd-analyze --no-pager verify --man=no "
+      .. "./share/postgresql/pcapi-load.service ./share/postgresql/pcapi-load.timer")
+    assert.same({ 0, "", "" }, { result.status, result.out, result.err })
+  end)
+end)
