@@ -256,13 +256,12 @@ CREATE OR REPLACE PROCEDURE load_requests() LANGUAGE sql AS $$
         LEFT JOIN pcapi.person p ON p.tenant = t.tenant AND p.id = i.person_id
       WHERE i.at >= (SELECT requests_from::timestamp AT TIME ZONE 'UTC' FROM pcapi.kept)
         AND i.at < (current_date + 2)::timestamp AT TIME ZONE 'UTC'
-      ORDER BY t.tenant, i.at, i.request_id
       ON CONFLICT DO NOTHING
       RETURNING tenant, (at AT TIME ZONE 'UTC')::date AS day, application, mfa)
   INSERT INTO pcapi.request_count
     SELECT tenant, day, application, count(*) FILTER (WHERE NOT mfa), count(*) FILTER (WHERE mfa),
       count(*) FILTER (WHERE mfa IS NULL)
-    FROM stored GROUP BY 1, 2, 3 ORDER BY 2, 1, 3
+    FROM stored GROUP BY 1, 2, 3
     ON CONFLICT (day, tenant, application) DO UPDATE
       SET without_mfa = request_count.without_mfa + excluded.without_mfa,
         with_mfa = request_count.with_mfa + excluded.with_mfa,

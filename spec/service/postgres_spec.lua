@@ -392,8 +392,8 @@ describe("the SQL of docs/scale.md", function()
   it("runs", function()
     local examples = markdown.examples("docs/scale.md", "sql")
     for _, text in ipairs(examples) do
-      assert.same({ 0, "" }, { server:psql("-c", text).status, server:psql("-c", text).err },
-        text)
+      local result = server:psql("-c", text)
+      assert.same({ 0, "" }, { result.status, result.err }, text)
     end
     assert.is_true(#examples >= 3)
   end)

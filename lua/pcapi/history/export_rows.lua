@@ -13,11 +13,11 @@ local Rows = {}
 
 --- The number of the current transaction.
 function Rows:run_number()
-  if not self.number then
-    self.number = self.db:row("UPDATE collector SET run = max(run + 1, ?) RETURNING run",
+  if not self.run then
+    self.run = self.db:row("UPDATE collector SET run = max(run + 1, ?) RETURNING run",
       os.time()).run
   end
-  return self.number
+  return self.run
 end
 
 --- Remembers the time of a row of requests or adoption that the transaction changed: an export

@@ -153,7 +153,7 @@ function Store:transaction(run)
   if not self.is_over then -- an error ended the last one
     self.numbers = nil
   end
-  self.is_over, self.number, self.changed_from = false, nil, nil
+  self.is_over, self.run, self.changed_from = false, nil, nil
   return finish(self, self.db:transaction(run))
 end
 
