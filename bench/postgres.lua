@@ -1,6 +1,6 @@
--- postgres.lua [ROWS]: makes a history of so many requests (default 1,000,000; 10,000 of each tenant,
--- over a week), loads it into a real PostgreSQL on this machine, and asks the five questions. Fails
--- if the load takes more than 20 µs a row, or a question more than a second.
+-- postgres.lua [ROWS]: makes a history of so many requests (default 1,000,000; 10,000 of each
+-- tenant, over a week), loads it into a real PostgreSQL on this machine, and asks the five questions.
+-- Fails if the load takes more than 20 µs a row, or a question more than a second.
 -- Run by: sandbox/run lua5.4 bench/postgres.lua 1000000
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
@@ -57,8 +57,8 @@ local function add_tenant(found, number, now)
     })
   end
   for day = 0, DAYS - 1 do
-    found:save_adoption(tenant, { day = now - now % DAY - day * DAY, application = guid(2, day % 12),
-                                  with_mfa = 900, total = 1000 })
+    found:save_adoption(tenant, { day = now - now % DAY - day * DAY, with_mfa = 900, total = 1000,
+                                  application = guid(2, day % 12) })
   end
   found:add_run(tenant, { at = now, users = "whole", requests = "whole", adoption = "whole" })
 end

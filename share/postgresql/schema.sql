@@ -42,7 +42,8 @@ CREATE INDEX IF NOT EXISTS person_upn ON person (lower(upn));
 -- Two collectors that asked a tenant at different times may number its episodes differently.
 CREATE TABLE IF NOT EXISTS finding (
   tenant int NOT NULL REFERENCES tenant, person bigint NOT NULL REFERENCES person,
-  collector uuid NOT NULL, episode int NOT NULL, run bigint NOT NULL, state text NOT NULL, first_at timestamptz NOT NULL,
+  collector uuid NOT NULL, episode int NOT NULL, run bigint NOT NULL, state text NOT NULL,
+  first_at timestamptz NOT NULL,
   last_at timestamptz NOT NULL, is_exact boolean NOT NULL, times int NOT NULL, mfa_at timestamptz,
   opened_at timestamptz NOT NULL, seen_at timestamptz NOT NULL, closed_at timestamptz,
   is_visible boolean NOT NULL, exception_who text, exception_tenant text, exception_until text,

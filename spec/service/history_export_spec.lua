@@ -57,9 +57,9 @@ describe("pcapi history export ROWS", function()
   end)
 
   it("refuses options that select findings", function()
-    for _, words in ipairs { { "--state", "open" }, { "--since", "7d" }, { "--tenant", "fabrikam" } } do
-      local result = export("runs", words[1], words[2])
-      assert.same({ 2, "pcapi: " .. words[1] .. " selects findings, not rows for a database" },
+    for option, value in pairs { state = "open", since = "7d", tenant = "fabrikam" } do
+      local result = export("runs", "--" .. option, value)
+      assert.same({ 2, "pcapi: --" .. option .. " selects findings, not rows for a database" },
         { result.status, result.err:match "^[^\n]*" })
     end
     assert.equal(2, export("runs", "-o", "jsonl").status)

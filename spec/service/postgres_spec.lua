@@ -171,7 +171,8 @@ describe("a load of a history into PostgreSQL", function()
 
   it("keeps ids that are no GUID, and any text", function()
     local odd = "Jos\195\169, \"the\\.\"\n\\.\n\0end"
-    observe(one, NOW, { { upn = "Kim@Fabrikam.example", at = NOW - HOUR }, { id = odd, at = NOW } }, {
+    local kim = { upn = "Kim@Fabrikam.example", at = NOW - HOUR }
+    observe(one, NOW, { kim, { id = odd, at = NOW } }, {
       request(1, NOW, { id = "no guid", upn = "kim@fabrikam.example", application = BILLING,
                         operation = odd }),
       request(2, NOW, { id = "no guid 2", operation = ("x"):rep(20000), application = "" }),
@@ -345,10 +346,10 @@ describe("the schema of PostgreSQL", function()
     assert.equal("user2@fabrikam.example", server:sql "SELECT upn FROM pcapi.person")
     assert.equal("1", server:sql(
       "SELECT count(*) FROM pcapi.request WHERE person IS NULL AND ip IS NULL"))
-    assert.equal("0", server:sql(("SELECT pcapi.erase_person('%s', '%s')"):format(guid(1, 2), OTHER),
-      "pcapi_erase"))
-    assert.equal("1", server:sql(("SELECT pcapi.erase_person('%s', '%s')"):format(guid(1, 2),
-      TENANT), "pcapi_erase"))
+    for tenant, erased in pairs { [OTHER] = "0", [TENANT] = "1" } do
+      assert.equal(erased, server:sql(("SELECT pcapi.erase_person('%s', '%s')"):format(guid(1, 2),
+        tenant), "pcapi_erase"))
+    end
     assert.same({ 0, 0, 2 }, { count "person", count "finding", count "request" })
   end)
 
@@ -370,8 +371,8 @@ describe("the schema of PostgreSQL", function()
   it("gives each role no more than it needs", function()
     for role, statements in pairs {
       pcapi_load = { "DELETE FROM pcapi.request", "DELETE FROM pcapi.person",
-                     "TRUNCATE pcapi.finding", "SELECT pcapi.prune()", "SELECT * FROM pcapi.findings",
-                     "SELECT pcapi.erase_person('x')",
+                     "TRUNCATE pcapi.finding", "SELECT pcapi.prune()",
+                     "SELECT * FROM pcapi.findings", "SELECT pcapi.erase_person('x')",
                      "UPDATE pcapi.kept SET requests_from = '2000-01-01'" },
       pcapi_read = { "SELECT * FROM pcapi.person", "SELECT * FROM pcapi.request",
                      "CALL pcapi.finish_load()", "SELECT pcapi.erase_person('x')",

@@ -32,7 +32,8 @@ end
 
 -- PostgreSQL refuses to run as root.
 local function user_words()
-  return lines "id -u"[1] == "0" and "setpriv --reuid=postgres --regid=postgres --clear-groups" or ""
+  local is_root = lines "id -u"[1] == "0"
+  return is_root and "setpriv --reuid=postgres --regid=postgres --clear-groups" or ""
 end
 
 local function filled(server, text)
