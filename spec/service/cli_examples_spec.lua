@@ -2,7 +2,9 @@
 local commands = require "pcapi.cli.commands"
 local files = require "spec.support.files"
 local help = require "pcapi.cli.help"
+local history = require "pcapi.history"
 local homes = require "spec.support.home"
+local lists = require "spec.support.history_lists"
 local recorded = require "spec.support.recorded"
 local sandbox = require "spec.support.sandbox"
 
@@ -51,6 +53,10 @@ setup(function()
   local now = os.date "!%Y-%m-%dT%H:%M:%SZ"
   recorded.story(prepared, now .. " kim@fabrikam.example signs-in", { now })
   prepared:shell "mkdir -m 755 node-exporter"
+  local other = assert(history.open(prepared.path .. "/host1.sqlite"))
+  assert(other:observe { tenant = "5f0b3c1e-0000-4000-8000-0000000000ab", name = "contoso",
+                         now = os.time(), users = lists.users(os.time(), {}) })
+  other:close()
 end)
 
 teardown(function()

@@ -13,9 +13,9 @@ local sandbox = require "spec.support.sandbox"
 local DOCUMENTS = files.lines_of "ls README.md docs/*.md examples/*/README.md"
 local COMMANDS = { "options", "login", "logout", "status", "doctor", "token", "profiles list",
                    "profiles remove", "config show", "watch", "non-mfa", "adoption", "requests",
-                   "explain", "report", "history show", "history export", "history forget",
-                   "history prune", "history check", "history backup", "metrics", "notify test",
-                   "notify pending", "notify send" }
+                   "explain", "report", "history show", "history export", "history import",
+                   "history forget", "history prune", "history check", "history backup",
+                   "metrics", "notify test", "notify pending", "notify send" }
 local CLIENT = "00000000-0000-0000-0000-000000000000"
 
 local CI = "CI runs it: it takes minutes, or changes files of this folder"
@@ -29,6 +29,8 @@ local WINDOWS = "a command of Windows"
 local POSTGRES = "needs a PostgreSQL on another machine; postgres_spec.lua loads into one"
 local UNITS = "sudo cp /usr/local/share/pcapi/postgresql/pcapi-load.service "
 local CANNOT_RUN = {
+  ["pcapi history import host1.sqlite --tenant contoso"] = "needs the history of another machine; "
+    .. "history_import_spec.lua imports one",
   ["createdb pcapi"] = POSTGRES,
   ["psql -Xq -d pcapi -f /usr/local/share/pcapi/postgresql/schema.sql"] = POSTGRES,
   ["psql -Xq service=pcapi -f /usr/local/share/pcapi/postgresql/load.sql"] = POSTGRES,

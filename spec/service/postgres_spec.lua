@@ -8,6 +8,7 @@ local lists = require "spec.support.history_lists"
 local markdown = require "spec.support.markdown"
 local postgres = require "spec.support.postgres"
 local sandbox = require "spec.support.sandbox"
+local transfer = require "pcapi.history.transfer"
 
 local LOAD = files.lines_of "pwd -P"[1] .. "/share/postgresql/load.sql"
 local TENANT = "5f0b3c1e-0000-4000-8000-0000000000aa"
@@ -275,6 +276,26 @@ describe("two collectors", function()
     assert.equal("user2@fabrikam.example", server:sql "SELECT upn FROM pcapi.open_findings")
     assert.equal("", server:sql "SELECT upn FROM pcapi.new_this_week") -- a first list is no news
     assert.equal(3, count "finding")
+    first.history:close()
+    second.history:close()
+  end)
+
+  it("may follow each other with the history, which stays whole", function()
+    local first, second = new_collector(), new_collector()
+    observe(first, NOW - 9 * DAY, { user(1, NOW - 9 * DAY) }, { request(1, NOW - 9 * DAY) })
+    observe(first, NOW - DAY, { user(2, NOW - 2 * DAY) }, { request(2, NOW - 2 * DAY) })
+    load(first)
+    local QUIET = "SELECT person_id, episode, first_at, opened_at, closed_at FROM pcapi.findings "
+      .. "WHERE state = 'quiet'"
+    local quiet = server:sql(QUIET)
+    assert(transfer.tenant(first.history.store, second.history.store, TENANT))
+    observe(second, NOW, { user(2, NOW - 2 * DAY), user(3, NOW - HOUR) })
+    load(second)
+    assert.equal("user1|quiet\nuser2|open\nuser3|open", server:sql(
+      "SELECT split_part(upn, '@', 1), state FROM pcapi.findings ORDER BY upn"))
+    assert.equal(quiet, server:sql(QUIET))
+    assert.equal(2, count "request")
+    assert.equal(2, count "new_this_week")
     first.history:close()
     second.history:close()
   end)

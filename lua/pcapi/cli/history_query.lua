@@ -44,8 +44,11 @@ local function names_of(tenants)
   return table.concat(names, ", ")
 end
 
--- The ids of the tenants that --tenant names; nil without it.
-local function selected(args, tenants)
+--- The ids of the tenants that --tenant names; nil without it. An unknown one ends the command.
+-- @tparam table args
+-- @tparam table tenants of `pcapi.history.History:tenants`
+-- @treturn ?table array
+function M.selected(args, tenants)
   local given = args.of_tenant or args.tenant -- before the name of the command
   if not given then
     return nil
@@ -75,7 +78,7 @@ function M.open(args)
     not_asked[tenant.id] = true
   end
   return { history = history, settings = settings, tenants = tenants, not_asked = not_asked,
-           ids = selected(args, tenants) }
+           ids = M.selected(args, tenants) }
 end
 
 --- The name of a tenant, with its id.

@@ -109,6 +109,22 @@ local M = {
       },
     },
     {
+      name = "import", summary = "Take over tenants from another history",
+      about = "Copy tenants from a copy of another machine's history, with their findings, evidence "
+        .. "and what was reported. Do it before pcapi watch asks them here for the first time.",
+      arguments = {
+        { "file", value = "FILE", complete = "file", check = options.filled "FILE",
+          about = "The copy, made by pcapi history backup" },
+      },
+      options = { history_query.TENANT },
+      common = COMMON,
+      examples = {
+        { "A tenant that moves to this machine",
+          "pcapi history import host1.sqlite --tenant contoso" },
+        { "All tenants of a machine that is retired", "pcapi history import host1.sqlite" },
+      },
+    },
+    {
       name = "forget", summary = "Erase a user",
       about = "Erase a user from the history. It shows what it will erase, asks, and names what it "
         .. "cannot reach. A user whom the service still lists comes back with the next watch.",
@@ -175,6 +191,7 @@ local M = {
 local RUN = {
   show = { "pcapi.cli.history_list", "show" },
   export = { "pcapi.cli.history_export", "run" },
+  import = { "pcapi.cli.history_import", "run" },
   forget = { "pcapi.cli.history_forget", "run" },
   prune = { "pcapi.cli.history_upkeep", "prune" },
   check = { "pcapi.cli.history_upkeep", "check" },
