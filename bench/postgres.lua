@@ -1,5 +1,5 @@
 -- postgres.lua [ROWS]: makes a history of so many requests (default 1,000,000; 10,000 of each
--- tenant, over a week), loads it into a real PostgreSQL on this machine, and asks the five questions.
+-- tenant, over a week), loads it into a real PostgreSQL on this machine, and asks five questions.
 -- Fails if the load takes more than 20 µs a row, or a question more than a second.
 -- Run by: sandbox/run lua5.4 bench/postgres.lua 1000000
 local core = require "pcapi.core"

@@ -38,8 +38,8 @@ function M.settings(args)
   return values
 end
 
--- Only a history loads SQLite, so a machine may lack it.
-local function load_store()
+--- Loads SQLite, or ends the command: only a history needs it, so a machine may lack it.
+function M.load_store()
   local ok, why = pcall(require, "pcapi.history.store")
   if not ok then
     exit.stop(exit.EXIT.error, "a history needs the library SQLite (libsqlite3): "
@@ -52,7 +52,7 @@ end
 -- @tparam[opt] table options `create` (default true; false: a missing history ends the command)
 -- @treturn pcapi.history
 function M.open(settings, options)
-  load_store()
+  M.load_store()
   local history, err = require("pcapi.history").open(settings.path, options)
   if not history and err.code == "absent" then
     exit.stop(exit.EXIT.error, ("there is no history at %s; run pcapi watch first, or set "

@@ -20,11 +20,11 @@ end
 -- @tparam table args
 function M.run(args)
   local settings = history_file.settings(args)
-  local into = history_file.open(settings)
+  history_file.load_store()
   local from = history_query.required(require("pcapi.history").open(args.file, { create = false }))
   local tenants = history_query.required(from:tenants())
   local ids = history_query.selected(args, tenants)
-  local wanted = {}
+  local into, wanted = history_file.open(settings), {}
   for _, id in ipairs(ids or {}) do
     wanted[id] = true
   end

@@ -1,7 +1,7 @@
 --- Copies a tenant from one history to another, with all that is known of it: findings, evidence,
 -- events, and what each reader was told. Both are stores of `pcapi.history.store`.
 --
--- Keys are numbers of one file, so each gets a new one. Notices that wait for a channel stay behind.
+-- Keys are numbers of one file, so each gets a new one. Notices that wait for a channel stay.
 -- @module pcapi.history.transfer
 local errors = require "pcapi.error"
 local sqlite = require "pcapi.sqlite"
@@ -9,7 +9,7 @@ local sqlite = require "pcapi.sqlite"
 local M = {}
 
 -- Copies rows of a table; returns how many. `change` replaces the keys in a row. If `key` names the
--- column of the table's own key, each row gets a new one; also returns the new keys by the old ones.
+-- column of the table's own key, each row gets a new one; also returns the new keys by the old.
 local function copy(move, name, key, change)
   local count, keys, columns, values = 0, {}, {}, {}
   for row in move.into.db:rows("SELECT name FROM pragma_table_info(?)", name) do

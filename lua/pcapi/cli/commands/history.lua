@@ -110,7 +110,7 @@ local M = {
     },
     {
       name = "import", summary = "Take over tenants from another history",
-      about = "Copy tenants from a copy of another machine's history, with their findings, evidence "
+      about = "Take over tenants from a copy of another machine's history, with findings, evidence "
         .. "and what was reported. Do it before pcapi watch asks them here for the first time.",
       arguments = {
         { "file", value = "FILE", complete = "file", check = options.filled "FILE",
