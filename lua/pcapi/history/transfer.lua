@@ -102,7 +102,7 @@ local function copy_readers(move, events)
 end
 
 local function copy_all(move)
-  local counts, events = {}, nil
+  local counts = {}
   copy_tenant(move)
   counts.people, move.people = copy(move, "person", "person", unchanged)
   counts.findings = copy(move, "finding", nil, function(row)
@@ -110,6 +110,7 @@ local function copy_all(move)
   end)
   copy_requests(move, counts)
   copy(move, "binding", nil, unchanged)
+  local events
   counts.events, events = copy(move, "event", "event", function(row)
     row.person = row.person and move.people[row.person]
   end)
