@@ -14,7 +14,7 @@ local SCHEMA = "share/postgresql/schema.sql"
 -- The server ends when its input has a line or is closed, so with this process in any case.
 local RUN = [[
 exec 3<&0 2>/dev/null
-nice -n 19 @USER@ @BIN@/postgres -D @DIR@/data -k @DIR@ -c listen_addresses= -c fsync=off \
+env -u LD_PRELOAD @USER@ @BIN@/postgres -D @DIR@/data -k @DIR@ -c listen_addresses= -c fsync=off \
   -c max_connections=20 -c timezone=@ZONE@ >@DIR@/output 2>&1 3<&- &
 postgres=$!
 { read -r _ <&3; kill -QUIT $postgres; } &
