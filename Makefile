@@ -89,11 +89,12 @@ test: test-needs
 	@$(MAKE) --no-print-directory -k $(if $(findstring jobserver,$(MAKEFLAGS)),,-j4) \
 	  $(SUITES:%=suite-%); lua5.4 dev/suite sum build/test $(SUITES)
 
-# The specs of code in nginx, of the project's files, and those that run the commands of documents and
-# help, need one Lua.
+# The specs of code in nginx, of the project's files, of PostgreSQL, and those that run the commands
+# of documents and help, need one Lua.
 NGINX_SPECS    := spec/service/nginx
 DOCUMENT_SPECS := spec/project $(addprefix spec/service/,$(addsuffix _spec.lua,cli_examples \
-                  documented_commands manual readme troubleshooting))
+                  documented_commands manual postgres postgres_feed postgres_kill readme \
+                  troubleshooting))
 SUITE_documents = SPECS='$(DOCUMENT_SPECS)' test-lua
 SUITE_nginx     = SPECS='$(NGINX_SPECS)' test-lua
 SUITE_in-nginx  = test-in-nginx
@@ -296,7 +297,7 @@ fuzz-one:
 # and loads into PostgreSQL.
 KILLS      ?= 1000
 KILL_SPECS := $(addprefix spec/service/,$(addsuffix _spec.lua,sign_in watch_kill notify_kill \
-              postgres))
+              postgres_kill))
 kill:
 	@KILLS=$(KILLS) $(MAKE) --no-print-directory test-lua SPECS='$(KILL_SPECS)'
 

@@ -1,30 +1,21 @@
 --- share/postgresql: histories that are loaded into a real PostgreSQL.
-local core = require "pcapi.core"
-local curl = require "spec.support.curl"
-local files = require "spec.support.files"
+local collectors = require "spec.support.collectors"
 local folder = require "spec.support.folder"
-local history = require "pcapi.history"
-local lists = require "spec.support.history_lists"
 local markdown = require "spec.support.markdown"
 local postgres = require "spec.support.postgres"
 local sandbox = require "spec.support.sandbox"
+local curl = require "spec.support.curl"
 local transfer = require "pcapi.history.transfer"
 
-local LOAD = files.lines_of "pwd -P"[1] .. "/share/postgresql/load.sql"
-local TENANT = "5f0b3c1e-0000-4000-8000-0000000000aa"
-local OTHER = "5f0b3c1e-0000-4000-8000-0000000000ab"
-local SYNC, BILLING = "5f0b3c1e-0000-4000-8000-0000000000b1", "Billing, \"old\""
-local HOUR, DAY = 3600, 86400
-local NOW = os.time() - os.time() % DAY -- days are kept relative to the server's clock
+local TENANT, OTHER, SYNC = collectors.TENANT, collectors.OTHER, collectors.SYNC
+local NOW, HOUR, DAY = collectors.NOW, 3600, 86400
+local BILLING = "Billing, \"old\""
+local guid, request, user = collectors.guid, collectors.request, collectors.user
 
 local server, program
 
 setup(function()
-  server = postgres.start()
-  program = folder.new() .. "/pcapi"
-  folder.write(program, ("#!/bin/sh\nexec %s %s/bin/pcapi \"$@\"\n"):format(sandbox.lua,
-    files.lines_of "pwd -P"[1]))
-  os.execute("chmod 755 " .. program)
+  server, program = postgres.start(), collectors.program()
 end)
 
 teardown(function()
@@ -36,71 +27,17 @@ before_each(function()
   server:empty()
 end)
 
--- A machine with a history.
 local function new_collector()
-  local path = folder.new() .. "/history.sqlite"
-  return { path = path, history = assert(history.open(path)) }
-end
-
-local function guid(kind, number)
-  return ("5f0b3c1e-%04d-4000-8000-%012d"):format(kind, number)
-end
-
-local function user(number, at)
-  return { id = guid(1, number), upn = ("user%d@fabrikam.example"):format(number), at = at }
-end
-
-local function request(number, at, fields)
-  return sandbox.merged({ id = guid(3, number), at = at, application = SYNC, mfa = number % 3 > 0,
-                          operation = "Get /v{version}/customers" }, fields)
-end
-
--- Records a run: lists of users, requests and adoption.
-local function observe(collector, at, users, requests, fields)
-  assert(collector.history:observe(sandbox.merged({
-    tenant = TENANT, name = "fabrikam", now = at, users = lists.users(at, users),
-    requests = lists.requests(at, requests or {}),
-    adoption = lists.adoption(at, { { day = os.date("!%Y-%m-%d", at), application = SYNC,
-                                      name = "Sync", total = 10, with_mfa = 4 } }),
-  }, fields)))
-end
-
--- The command line of a load.
-local function line_of(collector, more)
-  local words = { "exec env" }
-  local all = sandbox.merged(server:environment "pcapi_load", {
-    PCAPI_HISTORY = collector.path, PATH = program:match "^(.*)/" .. ":" .. os.getenv "PATH",
-  })
-  for name, value in pairs(sandbox.merged(all, more)) do
-    words[#words + 1] = value and curl.quote(name .. "=" .. value) or nil
-  end
-  return table.concat(words, " ") .. " psql -Xq -f " .. LOAD .. " </dev/null"
-end
-
-local function run_load(collector, more)
-  return sandbox.shell("( " .. line_of(collector, more) .. " )")
+  return collectors.new(server, program)
 end
 
 local function load(collector)
-  local result = run_load(collector)
+  local result = collector:load()
   assert.same({ 0, "", "" }, { result.status, result.out, result.err })
 end
 
--- All that is stored, without the bookmark's time.
-local ALL = [[
-  SELECT 'collector', collector, run FROM pcapi.collector ORDER BY 2;
-  SELECT 'tenant', id, name, collector, asked_at, failed FROM pcapi.tenant ORDER BY 2;
-  SELECT 'finding', * FROM pcapi.findings ORDER BY tenant_id, person_id, episode;
-  SELECT 'run', * FROM pcapi.run ORDER BY run, tenant, at;
-  SELECT 'adoption', * FROM pcapi.adoption ORDER BY tenant, day, application;
-  SELECT 'count', * FROM pcapi.request_count ORDER BY tenant, day, application;
-  SELECT 'request', t.id, r.at, r.id, p.id, a.id, o.name, r.ip, r.mfa FROM pcapi.request r
-    JOIN pcapi.tenant t USING (tenant) JOIN pcapi.application a USING (application)
-    LEFT JOIN pcapi.operation o USING (operation) LEFT JOIN pcapi.person p USING (person)
-    ORDER BY 2, 3, 4;]]
-
 local function all()
-  return server:sql(ALL)
+  return collectors.all(server)
 end
 
 local function count(what)
@@ -119,8 +56,8 @@ describe("a load of a history into PostgreSQL", function()
   end)
 
   it("brings findings, requests, adoption and runs", function()
-    observe(one, NOW - DAY, {})
-    observe(one, NOW, { user(1, NOW - HOUR) }, {
+    one:observe(NOW - DAY, {})
+    one:observe(NOW, { user(1, NOW - HOUR) }, {
       request(3, NOW - HOUR, { user = guid(1, 1), ip = "192.0.2.7" }), request(4, NOW - HOUR),
     })
     load(one)
@@ -139,9 +76,9 @@ describe("a load of a history into PostgreSQL", function()
   end)
 
   it("changes nothing if it is repeated, with the bookmark or from the start", function()
-    observe(one, NOW - DAY, { user(1, NOW - 2 * DAY) }, { request(1, NOW - 2 * DAY) })
+    one:observe(NOW - DAY, { user(1, NOW - 2 * DAY) }, { request(1, NOW - 2 * DAY) })
     load(one)
-    observe(one, NOW, { user(1, NOW - HOUR) }, { request(1, NOW - 2 * DAY), request(2, NOW) })
+    one:observe(NOW, { user(1, NOW - HOUR) }, { request(1, NOW - 2 * DAY), request(2, NOW) })
     load(one)
     local before = all()
     load(one)
@@ -154,18 +91,18 @@ describe("a load of a history into PostgreSQL", function()
   end)
 
   it("reads only what changed since the bookmark", function()
-    observe(one, NOW - DAY, { user(1, NOW - 2 * DAY) }, { request(1, NOW - 2 * DAY) })
+    one:observe(NOW - DAY, { user(1, NOW - 2 * DAY) }, { request(1, NOW - 2 * DAY) })
     load(one)
     server:sql "DELETE FROM pcapi.request"
-    observe(one, NOW, {}, { request(1, NOW - 2 * DAY), request(2, NOW) })
+    one:observe(NOW, {}, { request(1, NOW - 2 * DAY), request(2, NOW) })
     load(one)
     assert.equal(1, count "request") -- the first is not sent again
   end)
 
   it("stores the later run of a finding", function()
-    observe(one, NOW - 8 * DAY, { user(1, NOW - 9 * DAY) })
+    one:observe(NOW - 8 * DAY, { user(1, NOW - 9 * DAY) })
     load(one)
-    observe(one, NOW, {})
+    one:observe(NOW, {})
     load(one)
     assert.equal("quiet", server:sql "SELECT state FROM pcapi.findings")
   end)
@@ -173,7 +110,7 @@ describe("a load of a history into PostgreSQL", function()
   it("keeps ids that are no GUID, and any text", function()
     local odd = "Jos\195\169, \"the\\.\"\n\\.\n\0end"
     local kim = { upn = "Kim@Fabrikam.example", at = NOW - HOUR }
-    observe(one, NOW, { kim, { id = odd, at = NOW } }, {
+    one:observe(NOW, { kim, { id = odd, at = NOW } }, {
       request(1, NOW, { id = "no guid", upn = "kim@fabrikam.example", application = BILLING,
                         operation = odd }),
       request(2, NOW, { id = "no guid 2", operation = ("x"):rep(20000), application = "" }),
@@ -194,10 +131,10 @@ describe("a load of a history into PostgreSQL", function()
   end)
 
   it("follows a user who gets an object ID", function()
-    observe(one, NOW - DAY, { { upn = "kim@fabrikam.example", at = NOW - 2 * DAY } },
+    one:observe(NOW - DAY, { { upn = "kim@fabrikam.example", at = NOW - 2 * DAY } },
       { request(1, NOW - 2 * DAY, { upn = "kim@fabrikam.example" }) })
     load(one)
-    observe(one, NOW, { { id = guid(1, 7), upn = "kim@fabrikam.example", at = NOW - 2 * DAY } })
+    one:observe(NOW, { { id = guid(1, 7), upn = "kim@fabrikam.example", at = NOW - 2 * DAY } })
     load(one)
     assert.equal(guid(1, 7) .. "|open", server:sql "SELECT person_id, state FROM pcapi.findings")
     assert.equal(guid(1, 7), server:sql("SELECT p.id FROM pcapi.request JOIN pcapi.person p "
@@ -205,7 +142,7 @@ describe("a load of a history into PostgreSQL", function()
   end)
 
   it("stores no days that are over or in the future", function()
-    observe(one, NOW, {}, { request(1, 0), request(2, NOW + 10 * DAY), request(3, NOW) })
+    one:observe(NOW, {}, { request(1, 0), request(2, NOW + 10 * DAY), request(3, NOW) })
     load(one)
     assert.equal(1, count "request")
     assert.equal("1", server:sql("SELECT count(*) FROM pg_inherits WHERE inhparent = "
@@ -213,21 +150,19 @@ describe("a load of a history into PostgreSQL", function()
   end)
 
   it("fails if the history cannot be read, and stores nothing", function()
-    observe(one, NOW, { user(1, NOW) }, { request(1, NOW) })
-    local wrapper = folder.new() .. "/pcapi"
-    folder.write(wrapper, ("#!/bin/sh\n%s \"$@\"\n[ \"$3\" != requests ]\n"):format(program))
-    os.execute("chmod 755 " .. wrapper)
-    local result = run_load(one, { PATH = wrapper:match "^(.*)/" .. ":" .. os.getenv "PATH" })
+    one:observe(NOW, { user(1, NOW) }, { request(1, NOW) })
+    local wrapper = collectors.program "[ \"$3\" != requests ]"
+    local result = one:load { PATH = wrapper .. ":" .. os.getenv "PATH" }
     assert.equal(3, result.status)
     assert.matches("child process exited with exit code 1", result.err, 1, true)
-    result = run_load(one, { PCAPI_HISTORY = one.path .. ".absent" })
+    result = one:load { PCAPI_HISTORY = one.path .. ".absent" }
     assert.equal(3, result.status)
     assert.matches("there is no history at", result.err, 1, true)
     assert.same({ 0, 0, 0 }, { count "collector", count "finding", count "request" })
   end)
 
   it("begins anew if the history is older than the bookmark", function()
-    observe(one, NOW - DAY, { user(1, NOW - 2 * DAY) }, { request(1, NOW - 2 * DAY) })
+    one:observe(NOW - DAY, { user(1, NOW - 2 * DAY) }, { request(1, NOW - 2 * DAY) })
     load(one)
     server:sql "UPDATE pcapi.collector SET run = 9999999999; DELETE FROM pcapi.request"
     load(one)
@@ -245,12 +180,12 @@ describe("two collectors", function()
         mine[number] = request(1000 * i + number, NOW - number * 1000)
         shared[number] = request(number, NOW - number * 1000, { application = "app" .. number % 7 })
       end
-      observe(machine, NOW, { user(i, NOW) }, mine, { tenant = i == 1 and TENANT or OTHER })
-      observe(machine, NOW, {}, shared, { tenant = guid(9, 1) })
+      machine:observe(NOW, { user(i, NOW) }, mine, { tenant = i == 1 and TENANT or OTHER })
+      machine:observe(NOW, {}, shared, { tenant = guid(9, 1) })
     end
     for _ = 1, 3 do
       for i, machine in ipairs { machines[1], machines[2], machines[1], machines[2] } do
-        pipes[i] = assert(io.popen("( " .. line_of(machine) .. " ) 2>&1; echo status $?"))
+        pipes[i] = assert(io.popen("( " .. machine:line() .. " ) 2>&1; echo status $?"))
       end
       for _, pipe in ipairs(pipes) do
         assert.equal("status 0\n", pipe:read "*a")
@@ -269,8 +204,8 @@ describe("two collectors", function()
 
   it("may follow each other in a tenant: what the later one knows is shown", function()
     local first, second = new_collector(), new_collector()
-    observe(first, NOW - DAY, { user(1, NOW - 2 * DAY), user(2, NOW - 2 * DAY) })
-    observe(second, NOW, { user(2, NOW - 2 * DAY) })
+    first:observe(NOW - DAY, { user(1, NOW - 2 * DAY), user(2, NOW - 2 * DAY) })
+    second:observe(NOW, { user(2, NOW - 2 * DAY) })
     load(second)
     load(first)
     assert.equal("user2@fabrikam.example", server:sql "SELECT upn FROM pcapi.open_findings")
@@ -282,14 +217,14 @@ describe("two collectors", function()
 
   it("may follow each other with the history, which stays whole", function()
     local first, second = new_collector(), new_collector()
-    observe(first, NOW - 9 * DAY, { user(1, NOW - 9 * DAY) }, { request(1, NOW - 9 * DAY) })
-    observe(first, NOW - DAY, { user(2, NOW - 2 * DAY) }, { request(2, NOW - 2 * DAY) })
+    first:observe(NOW - 9 * DAY, { user(1, NOW - 9 * DAY) }, { request(1, NOW - 9 * DAY) })
+    first:observe(NOW - DAY, { user(2, NOW - 2 * DAY) }, { request(2, NOW - 2 * DAY) })
     load(first)
     local QUIET = "SELECT person_id, episode, first_at, opened_at, closed_at FROM pcapi.findings "
       .. "WHERE state = 'quiet'"
     local quiet = server:sql(QUIET)
     assert(transfer.tenant(first.history.store, second.history.store, TENANT))
-    observe(second, NOW, { user(2, NOW - 2 * DAY), user(3, NOW - HOUR) })
+    second:observe(NOW, { user(2, NOW - 2 * DAY), user(3, NOW - HOUR) })
     load(second)
     assert.equal("user1|quiet\nuser2|open\nuser3|open", server:sql(
       "SELECT split_part(upn, '@', 1), state FROM pcapi.findings ORDER BY upn"))
@@ -301,50 +236,12 @@ describe("two collectors", function()
   end)
 end)
 
-describe("a load that is killed at random moments", function()
-  -- KILLS: how many; `make kill` sets 1,000
-  it("is made up by the next", function()
-    local kills, killed, requests = tonumber(os.getenv "KILLS") or 20, 0, 0
-    local one = new_collector()
-    local began = core.now()
-    observe(one, NOW, {})
-    load(one)
-    local took = core.now() - began
-    for i = 1, kills do
-      local found = {}
-      for number = 1, 200 do
-        found[number] = request(i * 1000 + number, NOW - number * 997)
-      end
-      observe(one, NOW + i, { user(i % 5, NOW) }, found)
-      requests = requests + #found
-      local result = sandbox.shell(("( %s ) >/dev/null 2>&1 & sleep %.4f; kill -9 $! 2>/dev/null; "
-        .. "wait $!"):format(line_of(one), took * (0.1 + 0.9 * core.random())))
-      killed = killed + (result.status == 137 and 1 or 0)
-      if i % 3 == 0 then -- at other times, several loads that were killed are made up at once
-        load(one)
-        assert.equal(requests, count "request")
-        assert.equal(i + 1, count "run")
-      end
-    end
-    load(one)
-    assert.equal(requests, count "request")
-    assert.equal(tostring(requests), server:sql(
-      "SELECT sum(without_mfa + with_mfa + unknown) FROM pcapi.request_count"))
-    assert.is_true(killed >= kills / 3, ("only %d were killed"):format(killed))
-    local before = all()
-    server:sql "UPDATE pcapi.collector SET run = 0"
-    load(one)
-    assert.equal(before, all())
-    one.history:close()
-  end)
-end)
-
 describe("the schema of PostgreSQL", function()
   local one
 
   before_each(function()
     one = new_collector()
-    observe(one, NOW, { user(1, NOW - HOUR), user(2, NOW - HOUR) }, {
+    one:observe(NOW, { user(1, NOW - HOUR), user(2, NOW - HOUR) }, {
       request(1, NOW - HOUR, { user = guid(1, 1), ip = "192.0.2.7" }),
       request(2, NOW - 20 * DAY, { user = guid(1, 2), ip = "192.0.2.8" }),
     })
