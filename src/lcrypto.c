@@ -1,4 +1,4 @@
-/* The Lua binding of crypto.h and base64.h. */
+/* The Lua binding of crypto.h and base64.h, and the bytes of GUIDs. */
 #include "base64.h"
 #include "binding.h"
 #include "crypto.h"
@@ -94,6 +94,35 @@ static int lcrypto_unbase64(lua_State *L) {
   return 1;
 }
 
+/* Returns the value of a hexadecimal digit; -1 if it is none. */
+static int digit(char c) {
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  const char lower = (char)(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/* guid(value) -> the 16 bytes of a GUID, nil if the value is none */
+static int lcrypto_guid(lua_State *L) {
+  char bytes[16];
+  size_t len = 0;
+  const char *p = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &len) : NULL;
+  if (len != 36)
+    return 0;
+  for (size_t i = 0; i < sizeof bytes; i++) {
+    if ((i == 4 || i == 6 || i == 8 || i == 10) && *p++ != '-')
+      return 0;
+    const int high = digit(p[0]);
+    const int low = digit(p[1]);
+    if (high < 0 || low < 0)
+      return 0;
+    bytes[i] = (char)(high << 4 | low);
+    p += 2;
+  }
+  lua_pushlstring(L, bytes, sizeof bytes);
+  return 1;
+}
+
 /* Not luaL_checkoption(): its message would show a key that is passed in the wrong position. */
 static enum crypto_alg check_alg(lua_State *L, int i) {
   const char *name = luaL_checkstring(L, i);
@@ -151,6 +180,7 @@ void lcrypto_open(lua_State *L) {
       {"base64", lcrypto_base64},
       {"base64url", lcrypto_base64url},
       {"unbase64", lcrypto_unbase64},
+      {"guid", lcrypto_guid},
       {"sign", lcrypto_sign},
       {"certificate", lcrypto_certificate},
       {NULL, NULL},

@@ -178,8 +178,14 @@ static int lhead_header(lua_State *L) {
 /* lower(text) -> text with the letters A to Z in lower case; other characters stay */
 static int lhead_lower(lua_State *L) {
   size_t len;
+  size_t i = 0;
   const char *text = luaL_checklstring(L, 1, &len);
-  push_lower(L, text, len);
+  while (i < len && head_lower(text[i]) == text[i])
+    i++;
+  if (i == len) /* as most are: no new string */
+    lua_settop(L, 1);
+  else
+    push_lower(L, text, len);
   return 1;
 }
 

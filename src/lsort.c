@@ -120,8 +120,28 @@ static int lsort_readable(lua_State *L) {
   return 1;
 }
 
+/* record_time(text) -> seconds since the epoch, an integer if there is no fraction; nil if it has
+ * another form than filter_time() knows, or means "no date" */
+static int lsort_record_time(lua_State *L) {
+  struct filter_text text;
+  double seconds;
+  text.at = luaL_checklstring(L, 1, &text.len);
+  if (!filter_time(text, &seconds))
+    return 0;
+#if LUA_VERSION_NUM >= 503
+  if (seconds == floor(seconds)) {
+    lua_pushinteger(L, (lua_Integer)seconds);
+    return 1;
+  }
+#endif
+  lua_pushnumber(L, seconds);
+  return 1;
+}
+
 void lsort_open(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"sort_by_time", lsort_by_time}, {"readable_time", lsort_readable}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"sort_by_time", lsort_by_time},
+                                       {"readable_time", lsort_readable},
+                                       {"record_time", lsort_record_time},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -14,7 +14,6 @@ local text = require "pcapi.text"
 
 local M = {}
 
-local GUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
 local UPN = "upn:"
 
 local function is_text(value)
@@ -25,7 +24,7 @@ end
 -- @param value
 -- @treturn boolean
 function M.is_guid(value)
-  return type(value) == "string" and value:find(GUID) ~= nil
+  return core.guid(value) ~= nil
 end
 
 --- The key of a tenant: the id that was asked, such as the `tid` of its token.
@@ -78,15 +77,6 @@ function M.application(record)
   return is_text(record.applicationId) and core.lower(record.applicationId) or ""
 end
 
-local BYTES = {} -- by their two digits
-for byte = 0, 255 do
-  BYTES[("%02x"):format(byte)] = string.char(byte)
-end
-
-local function bytes_of(guid)
-  return (guid:lower():gsub("%-", ""):gsub("%x%x", BYTES))
-end
-
 -- The fields that, beside the user, tell requests apart that have no requestId.
 local PARTS = { "requestDateTime", "applicationId", "operationName", "ipAddress" }
 
@@ -96,8 +86,9 @@ local PARTS = { "requestDateTime", "applicationId", "operationName", "ipAddress"
 -- is no GUID, or of time, user, application, operation and address
 function M.request(record)
   local id = record.requestId
-  if M.is_guid(id) then
-    return bytes_of(id)
+  local bytes = core.guid(id)
+  if bytes then
+    return bytes
   elseif is_text(id) then
     return core.sha256("id\0" .. id)
   end

@@ -12,6 +12,8 @@ local told = require "pcapi.history.told"
 
 local M = {}
 
+local floor = math.floor
+
 local DAY = 24 * 60 * 60
 
 -- Events that nobody is told are counted, not stored: `again` would add a row for each user a day.
@@ -71,8 +73,9 @@ local function add_requests(run, list, found)
   for _, record in ipairs(list) do
     local at = list:time_of(record)
     if at then
-      at = math.floor(at)
-      oldest, newest = math.min(oldest or at, at), math.max(newest or at, at)
+      at = floor(at)
+      oldest = (not oldest or at < oldest) and at or oldest
+      newest = (not newest or at > newest) and at or newest
       store:add_request(tenant, request_row(record, at, find(record)))
     else
       row.requests_without_time = (row.requests_without_time or 0) + 1
@@ -88,7 +91,7 @@ local function add_requests(run, list, found)
 end
 
 local function count_of(value)
-  return type(value) == "number" and value >= 0 and value < 2 ^ 53 and math.floor(value) or nil
+  return type(value) == "number" and value >= 0 and value < 2 ^ 53 and floor(value) or nil
 end
 
 local function add_adoption(run, list)
@@ -97,7 +100,7 @@ local function add_adoption(run, list)
     local total = count_of(record.totalRequestCount)
     if at and total then
       run.store:save_adoption(run.tenant, {
-        day = math.floor(at / DAY) * DAY, application = application, total = total,
+        day = floor(at / DAY) * DAY, application = application, total = total,
         with_mfa = count_of(record.mfaCompliantRequestCount) or 0,
       })
     end
@@ -339,7 +342,7 @@ end
 -- `ignored` (true: the run is older than the newest), `failure` (the tenant failed), `is_reported`
 -- (the failure is worth a line, or its end), `deleted` (how many rows of what)
 function M.run(store, options)
-  local at = math.floor(options.users and options.users.date or options.now)
+  local at = floor(options.users and options.users.date or options.now)
   local tenant = tenant_of(store, options, at)
   if not options.users then
     return record_failure(store, tenant, options)

@@ -117,9 +117,9 @@ end
 -- @tparam table people array
 -- @treturn function takes a record, and returns the person, or nil
 function M.finder(people)
-  local by_id, by_upn = {}, {}
+  local by_id, by_upn, has_upns = {}, {}, false
   for _, person in ipairs(people) do
-    by_id[person.id] = person
+    by_id[person.id], has_upns = person, has_upns or identity.is_upn(person.id)
     local name = identity.upn(person.upn)
     if name then
       by_upn[name] = by_upn[name] and newest_of { by_upn[name], person } or person
@@ -128,7 +128,7 @@ function M.finder(people)
   return function(record)
     local id = identity.person(record)
     local person = id and by_id[id]
-    if person or not id then
+    if person or not id or not (has_upns or identity.is_upn(id)) then
       return person
     end
     local named = by_upn[identity.upn(record.upn) or ""]

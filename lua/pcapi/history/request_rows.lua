@@ -3,7 +3,7 @@
 local row_values = require "pcapi.history.row_values"
 local sqlite = require "pcapi.sqlite"
 
-local flag, text = row_values.flag, row_values.text
+local blob, flag, text = sqlite.blob, row_values.flag, row_values.text
 
 local CACHED = 10000 -- numbers of applications and operations that are remembered
 
@@ -18,31 +18,34 @@ local SELECT = {
 
 local Rows = {}
 
--- The number of an application or operation, which is stored once.
-local function number_of(self, kind, value)
-  local numbers = self.numbers
+local function stored_number(self, kind, value)
+  local numbers, name = self.numbers, text(value)
   if not numbers or numbers.count == CACHED then -- names that differ each time: begin anew
     numbers = { application = {}, operation = {}, count = 0 }
     self.numbers = numbers
   end
-  local number = numbers[kind][value]
-  if not number then
-    self.db:run(INSERT[kind], value)
-    number = self.db:row(SELECT[kind], value).number
-    numbers[kind][value], numbers.count = number, numbers.count + 1
-  end
+  self.db:run(INSERT[kind], name)
+  local number = self.db:row(SELECT[kind], name).number
+  numbers[kind][value], numbers.count = number, numbers.count + 1
   return number
 end
 
+-- The number of an application or operation, which is stored once. `value` is a string.
+local function number_of(self, kind, value)
+  local numbers = self.numbers
+  return numbers and numbers[kind][value] or stored_number(self, kind, value)
+end
+
 function Rows:add_request(tenant, request)
-  local mfa, operation = request.mfa, text(request.operation)
+  local mfa, operation, person = request.mfa, request.operation, request.person
   local changed = self.db:run([[
     INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET person = excluded.person, ip = excluded.ip, run = excluded.run
       WHERE person IS NULL AND excluded.person IS NOT NULL]],
-    tenant.key, request.at, sqlite.blob(request.id), request.person and request.person.key,
-    number_of(self, "application", text(request.application)),
-    operation and number_of(self, "operation", operation), text(request.ip),
+    tenant.key, request.at, blob(request.id), person and person.key,
+    number_of(self, "application", request.application),
+    type(operation) == "string" and number_of(self, "operation", operation) or nil,
+    text(request.ip),
     type(mfa) == "boolean" and flag(mfa) or nil, self:run_number())
   if changed > 0 then
     self:note_change(request.at)
@@ -115,7 +118,7 @@ function Rows:save_adoption(tenant, row)
     ON CONFLICT DO UPDATE SET with_mfa = excluded.with_mfa, total = excluded.total,
       run = excluded.run
       WHERE with_mfa <> excluded.with_mfa OR total <> excluded.total]],
-    tenant.key, row.day, number_of(self, "application", text(row.application)), row.with_mfa,
+    tenant.key, row.day, number_of(self, "application", row.application), row.with_mfa,
     row.total, self:run_number())
   if changed > 0 then
     self:note_change(row.day)
@@ -156,7 +159,7 @@ function Rows:count_without_mfa(tenant, from)
 end
 
 function Rows:name_application(id, name)
-  number_of(self, "application", text(id))
+  number_of(self, "application", id)
   self.db:run("UPDATE application SET name = ?2 WHERE id = ?1 AND name IS NOT ?2", text(id),
     text(name))
 end

@@ -186,7 +186,8 @@ end
 -- @treturn[2] nil it has no readable time, or one that means "no date", such as
 -- `0001-01-01T00:00:00`
 function List:time_of(record)
-  return (time().parse_logged(record[self.resource.time]))
+  local value = record[self.resource.time]
+  return type(value) == "string" and core.record_time(value) or (time().parse_logged(value))
 end
 
 local RANK = { number = 1, string = 2 }

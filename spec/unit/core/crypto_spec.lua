@@ -91,6 +91,31 @@ describe("base64", function()
   end)
 end)
 
+describe("guid", function()
+  it("returns the 16 bytes, whatever the case of the digits", function()
+    for _ = 1, 100 do
+      local id = core.uuid()
+      assert.equal(id:gsub("-", ""), hex(core.guid(id)))
+      assert.equal(core.guid(id), core.guid(id:upper()))
+    end
+  end)
+
+  it("returns nil for anything else", function()
+    local id = "5f0b3c1e-0000-4000-8000-0000000000aa"
+    for i = 1, #id do
+      for _, char in ipairs { "g", "/", ":", "@", "`", "\0", "\255", "-" } do
+        if id:sub(i, i) ~= char then
+          assert.is_nil((core.guid(id:sub(1, i - 1) .. char .. id:sub(i + 1))))
+        end
+      end
+    end
+    for _, value in ipairs { "", id:sub(2), id .. "0", id:gsub("-", ""), 5, {}, true } do
+      assert.is_nil((core.guid(value)))
+    end
+    assert.is_nil((core.guid()))
+  end)
+end)
+
 describe("random_bytes", function()
   it("returns the requested number of bytes", function()
     for _, n in ipairs { 1, 255, 256, 257, 512, 1024 } do
