@@ -351,8 +351,8 @@ soak: build
 	@sandbox/run $(LUA) bench/soak.lua $(SOAK)
 
 # Runs the tests that take hours: each fuzzer for ten minutes, each generator with a million cases,
-# the failing allocations under sanitizers, the kills, the months of the history, the soak test, and
-# a load of 10 million rows into PostgreSQL. CI runs a sample.
+# the failing allocations under sanitizers, the kills, the months of the history, the soak test, a
+# load of 10 million rows into PostgreSQL, and a history of 100 million. CI runs a sample.
 long:
 	@$(MAKE) --no-print-directory sanitize EVERY=1
 	@$(MAKE) --no-print-directory fuzz SECONDS=600 COUNT=1000000
@@ -362,10 +362,15 @@ long:
 	  SPECS='spec/unit $(POLL_SPECS)'
 	@$(MAKE) --no-print-directory soak
 	@$(MAKE) --no-print-directory load
+	@$(MAKE) --no-print-directory volume
 
 load: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) postgresql
 	@sandbox/run $(LUA) bench/postgres.lua $(or $(ROWS),10000000)
+
+volume: build
+	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
+	@sandbox/run $(LUA) bench/volume.lua $(or $(ROWS),100000000)
 
 waiting: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
@@ -444,4 +449,4 @@ release:
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-bare deb deb-needs test-deb test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak load waiting docs types man install install-nginx uninstall release test-container install-openresty test-nginx-install clean
+.PHONY: all build demo nginx-demo test test-bare deb deb-needs test-deb test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak load volume waiting docs types man install install-nginx uninstall release test-container install-openresty test-nginx-install clean
