@@ -174,7 +174,8 @@ describe("pcapi.service.list", function()
     assert.is_nil(some:time_of {})
     assert.equal(1, select("#", some:time_of {}))
     for _, text in ipairs { "2024-02-03T07:08:09.5", "2024-02-03 07:08:09.9999999+02:00",
-                            "2024-02-03", "Sat, 03 Feb 2024 07:08:09 GMT", "2999-12-31T23:59:59z" } do
+                            "2024-02-03", "Sat, 03 Feb 2024 07:08:09 GMT",
+                            "2999-12-31T23:59:59z" } do
       local at = time.parse_logged(text)
       assert.equal(at, some:time_of { requestDateTime = text })
       assert.equal(tostring(at), tostring(some:time_of { requestDateTime = text }))
