@@ -233,6 +233,8 @@ CREATE OR REPLACE PROCEDURE load_findings() LANGUAGE sql AS $$
     WHERE finding.run < excluded.run;
 $$;
 
+-- Adoption: the later run wins; of two collectors, the one that the tenant belongs to, since their
+-- clocks may differ.
 CREATE OR REPLACE PROCEDURE load_adoption() LANGUAGE sql AS $$
   INSERT INTO pcapi.adoption
     SELECT DISTINCT ON (i.day, t.tenant, a.application) t.tenant, i.day, a.application, i.with_mfa,
@@ -242,7 +244,9 @@ CREATE OR REPLACE PROCEDURE load_adoption() LANGUAGE sql AS $$
     ORDER BY i.day, t.tenant, a.application, i.run DESC
     ON CONFLICT (day, tenant, application) DO UPDATE SET with_mfa = excluded.with_mfa,
       total = excluded.total, collector = excluded.collector, run = excluded.run
-    WHERE adoption.run < excluded.run;
+    WHERE adoption.collector = excluded.collector AND adoption.run < excluded.run
+      OR adoption.collector <> excluded.collector AND excluded.collector
+        = (SELECT t.collector FROM pcapi.tenant t WHERE t.tenant = excluded.tenant);
 $$;
 
 -- Requests: each once, and those that are new are counted. A person is added where a later run knew

@@ -1,6 +1,7 @@
 --- share/postgresql: histories that are loaded into a real PostgreSQL.
 local collectors = require "spec.support.collectors"
 local folder = require "spec.support.folder"
+local lists = require "spec.support.history_lists"
 local markdown = require "spec.support.markdown"
 local postgres = require "spec.support.postgres"
 local sandbox = require "spec.support.sandbox"
@@ -105,6 +106,23 @@ describe("a load of a history into PostgreSQL", function()
     one:observe(NOW, {})
     load(one)
     assert.equal("quiet", server:sql "SELECT state FROM pcapi.findings")
+  end)
+
+  it("stores the adoption of the collector that a tenant moved to, by any clock", function()
+    one:observe(NOW - 3 * HOUR, {})
+    load(one)
+    server:sql "UPDATE pcapi.adoption SET run = run + 1000" -- a number of a run is a time, or later
+    local two = new_collector()
+    two:observe(NOW, {}, {}, { adoption = lists.adoption(NOW, {
+      { day = os.date("!%Y-%m-%d", NOW - 3 * HOUR), application = SYNC, total = 20, with_mfa = 9 },
+    }) })
+    load(two)
+    local stored = "SELECT with_mfa, total FROM pcapi.adoption WHERE day < current_date"
+    assert.equal("9|20", server:sql(stored))
+    server:sql "UPDATE pcapi.collector SET run = 0"
+    load(one) -- the tenant is not its own any more
+    assert.equal("9|20", server:sql(stored))
+    two.history:close()
   end)
 
   it("keeps ids that are no GUID, and any text", function()
