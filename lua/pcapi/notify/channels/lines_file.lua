@@ -10,6 +10,8 @@ local time = require "pcapi.time"
 
 local M = { is_complete = true }
 
+local TRIES, PAUSE = 8, 0.01 -- to make the file; seconds, longer each time
+
 --- The settings of a channel of this type.
 M.settings = {
   { name = "path", is_required = true, is_path = true, about = "File to append to" },
@@ -68,18 +70,26 @@ local function fail(path, why)
   }
 end
 
--- Makes the file if it is missing: private, since it names people.
+-- Makes the file if it is missing: private, since it names people. A process that begins a file
+-- removes what another one has begun, so several may have to try again.
 local function make(path)
-  if core.file_state(path) then
-    return true
-  end
   local folder, name = path:match "^(.*/)([^/]+)$"
   folder, name = folder or "./", name or path
-  local made, why = core.file_begin(folder, name)
-  if made then
-    made, why = core.file_end(folder, name)
+  local made, why
+  for i = 1, TRIES do
+    if core.file_state(path) then
+      return true
+    end
+    made, why = core.file_begin(folder, name)
+    if made then
+      made, why = core.file_end(folder, name)
+    end
+    if made then
+      return true
+    end
+    core.sleep(i * PAUSE)
   end
-  return made or core.file_state(path) ~= nil, why -- another process may have made it
+  return core.file_state(path) ~= nil, why
 end
 
 -- Whether a file ends within a line, and its size. A pipe must not be read.
