@@ -200,8 +200,9 @@ test-library:
 C_SPECS := $(addprefix spec/unit/,auth concurrent core format http service sqlite \
            history/store_spec.lua) $(filter-out spec/unit,$(LIBRARY_SPECS))
 
-# The same specs, and the command's, with lua-cjson in place of the core's reader.
-CJSON_SPECS := $(C_SPECS) $(addprefix spec/service/,$(addsuffix _spec.lua,cli cli_tenants hostile))
+# The specs that read JSON, with lua-cjson in place of the core's reader.
+CJSON_SPECS := $(addprefix spec/unit/,auth core format http service) \
+               $(addprefix spec/service/,$(addsuffix _spec.lua,audience calls cli cli_tenants hostile request))
 test-cjson:
 	@PCAPI_JSON=cjson $(MAKE) --no-print-directory SPECS='$(or $(SPECS),$(CJSON_SPECS))' test-lua
 
