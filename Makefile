@@ -237,9 +237,9 @@ sanitize:
 VALGRIND_SPECS := spec/unit/core spec/unit/sqlite spec/unit/service/record_spec.lua spec/unit/auth \
                   $(addprefix spec/service/,$(addsuffix _spec.lua,calls request \
                   transport redirect))
-valgrind:
+valgrind: build
 	@dev/need valgrind libc6-dbg
-	@$(MAKE) --no-print-directory test-lua test-c SPECS='$(or $(SPECS),$(VALGRIND_SPECS))' \
+	@$(MAKE) --no-print-directory -j2 -Otarget test-lua test-c SPECS='$(or $(SPECS),$(VALGRIND_SPECS))' \
 	  C_TESTS='$(filter-out %/crypto_test %/sqlite_test,$(C_TESTS))' \
 	  RUN='env EVERY=40 valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
 
