@@ -3,6 +3,7 @@ local cjson = require "cjson"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
+local rockspecs = require "spec.support.rockspecs"
 
 local VERSION = require "pcapi.version"
 local DATE = "2026-12-01T09:30:00Z"
@@ -42,18 +43,6 @@ local function run_in(path, command)
     .. " echo $?"):format(quote(path), command))
   local status = tonumber(table.remove(lines))
   return table.concat(lines, "\n"), status
-end
-
-local function load_rockspec(text)
-  local environment = {}
-  local chunk
-  if setfenv then -- Lua 5.1
-    chunk = setfenv(assert(loadstring(text)), environment)
-  else
-    chunk = assert(load(text, "rockspec", "t", environment))
-  end
-  chunk()
-  return environment
 end
 
 describe("make release", function()
@@ -102,8 +91,8 @@ describe("make release", function()
   end)
 
   it("makes a rockspec that builds what scm builds, from the archive", function()
-    local rockspec = load_rockspec(slurp(made_file "-1.rockspec"))
-    local scm = load_rockspec(slurp "pcapi-scm-1.rockspec")
+    local rockspec = rockspecs.load(slurp(made_file "-1.rockspec"))
+    local scm = rockspecs.load(slurp "pcapi-scm-1.rockspec")
     assert.equal(VERSION .. "-1", rockspec.version)
     assert.same(scm.build, rockspec.build)
     assert.same(scm.dependencies, rockspec.dependencies)

@@ -1,21 +1,9 @@
 --- The project as a whole: what depends on what, what is listed where.
 
 local files = require "spec.support.files"
+local rockspecs = require "spec.support.rockspecs"
 
 local lines_of, slurp = files.lines_of, files.slurp
-
-local function load_rockspec()
-  local environment = {}
-  local text = slurp "pcapi-scm-1.rockspec"
-  local chunk
-  if setfenv then -- Lua 5.1
-    chunk = setfenv(assert(loadstring(text)), environment)
-  else
-    chunk = assert(load(text, "rockspec", "t", environment))
-  end
-  chunk()
-  return environment
-end
 
 -- The folder of a module below lua/pcapi; a module at the top is a folder of its own.
 local function folder_of(module)
@@ -175,7 +163,7 @@ describe("the Makefile", function()
 end)
 
 describe("the rockspec", function()
-  local rockspec = load_rockspec()
+  local rockspec = rockspecs.load(slurp "pcapi-scm-1.rockspec")
 
   it("lists every Lua file under its module's name, and every C file", function()
     local listed = {}

@@ -88,13 +88,6 @@ local function keys(set)
   return list
 end
 
--- Starts a run and kills it after some time. Returns whether it was killed.
-local function run_killed(tale, seconds)
-  local line = sandbox.command_line({ "watch", "--notify" }, tale:environment())
-  return sandbox.shell(("%s >/dev/null 2>&1 & sleep %.4f; kill -9 $! 2>/dev/null; wait $!")
-    :format(line, seconds)).status == 137
-end
-
 local function count(tale, where)
   local db = tale:open_database()
   local row = database.row(db, "SELECT count(*) AS n FROM notice WHERE " .. where)
@@ -125,8 +118,8 @@ describe("pcapi watch --notify that is killed", function()
       local began = core.now()
       calm:run(moment(day, 6), { "--notify" })
       local took = core.now() - began
-      killed = killed + (run_killed(tale:at(moment(day, 6)), took * (0.4 + 0.7 * core.random()))
-        and 1 or 0)
+      killed = killed + (tale:at(moment(day, 6)):run_killed(took * (0.4 + 0.7 * core.random()),
+        { "watch", "--notify" }) and 1 or 0)
       decided = decided + (count(tale, "sent IS NULL") > 0 and 1 or 0)
       wait_for_leases(tale)
       local result = tale:run(nil, { "--notify" })

@@ -5,7 +5,6 @@ local core = require "pcapi.core"
 local files = require "spec.support.files"
 local folder = require "spec.support.folder"
 local history = require "pcapi.history"
-local sandbox = require "spec.support.sandbox"
 local watched = require "spec.support.watched"
 
 local DAY, START = 86400, 1793491200 -- 2026-11-01
@@ -62,11 +61,9 @@ local ARGUMENTS = { "-o", "jsonl" }
 
 -- Starts a run and kills it after some time. Returns what it printed, and whether it was killed.
 local function run_killed(home, seconds)
-  local line = sandbox.command_line({ "watch", "-o", "jsonl" }, home:environment())
   local out = home.home .. "/out"
-  local result = sandbox.shell(("%s >%s 2>/dev/null & sleep %.4f; kill -9 $! 2>/dev/null; wait $!")
-    :format(line, out, seconds))
-  return files.slurp(out), result.status == 137
+  local is_killed = home:run_killed(seconds, { "watch", "-o", "jsonl" }, out)
+  return files.slurp(out), is_killed
 end
 
 describe("pcapi watch that is killed", function()

@@ -1,21 +1,12 @@
 --- The contract of every store of the history (see `pcapi.history.store`): names of specs, to
 -- functions that take a new, empty store.
 local assert = require "luassert"
+local stored = require "spec.support.history_stored"
 
 local NOW = 1795845600 -- 2026-11-28T06:00:00Z
 local DAY = 86400
 
-local function tenant_in(store, id)
-  local tenant = { id = id or "t", name = "Fabrikam", has_baseline = false }
-  store:save_tenant(tenant)
-  return tenant
-end
-
-local function person_in(store, tenant, id, upn)
-  local person = { id = id or "p", upn = upn or "Kim@x.example" }
-  store:save_person(tenant, person)
-  return person
-end
+local tenant_in, person_in = stored.tenant_in, stored.person_in
 
 local function finding(fields)
   local made = { episode = 1, state = "open", first_at = 1, last_at = 2, is_exact = true,

@@ -127,6 +127,17 @@ function Watched:run(now, arguments, environment)
   return result
 end
 
+--- Starts a run and kills it after some time.
+-- @tparam number seconds
+-- @tparam table arguments of `pcapi watch`
+-- @tparam[opt="/dev/null"] string out where its output goes
+-- @treturn boolean whether it was killed
+function Watched:run_killed(seconds, arguments, out)
+  local line = sandbox.command_line(arguments, self:environment())
+  return sandbox.shell(("%s >%s 2>/dev/null & sleep %.4f; kill -9 $! 2>/dev/null; wait $!")
+    :format(line, out or "/dev/null", seconds)).status == 137
+end
+
 --- Runs the command at a time, and returns the rows of its output, each as a table.
 -- @return rows, and the result
 function Watched:rows(now, arguments, environment)
