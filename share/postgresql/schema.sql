@@ -64,6 +64,10 @@ CREATE TABLE IF NOT EXISTS request (
   PRIMARY KEY (tenant, at, id)) PARTITION BY RANGE (at);
 CREATE INDEX IF NOT EXISTS request_person ON request (person) WHERE person IS NOT NULL;
 
+-- Days that a load is the first to bring. They have no index until all their rows are there: to
+-- make it then takes half as long as to add each row. It has no rows outside of a load.
+CREATE TABLE IF NOT EXISTS request_new (LIKE request) PARTITION BY RANGE (at);
+
 -- Requests that were loaded, a day and application. They name nobody, and stay when a day's
 -- partition is dropped.
 CREATE TABLE IF NOT EXISTS request_count (
@@ -93,22 +97,52 @@ INSERT INTO kept (requests_from) VALUES (current_date - 400) ON CONFLICT DO NOTH
 CREATE OR REPLACE PROCEDURE lock_rows() LANGUAGE sql AS
   'SELECT pg_advisory_xact_lock(hashtext(''pcapi.rows''))';
 
--- Makes the partition of each day that has none. Days that are over, and those of the future, get
--- none. Attaching does not wait for queries.
-CREATE OR REPLACE FUNCTION make_partitions(days date[]) RETURNS void
+-- Makes the partition of each day that has none, as one of request_new, and returns these days.
+-- Days that are over, and those of the future, get none.
+DROP FUNCTION IF EXISTS make_partitions(date[]);
+CREATE FUNCTION make_partitions(days date[]) RETURNS date[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC' SET client_min_messages = warning AS $$
-DECLARE day date; name text;
+DECLARE day date; made date[] = '{}'; name text;
 BEGIN
   CALL pcapi.lock_rows();
   FOR day IN SELECT DISTINCT d FROM unnest(days) d
-      WHERE d >= (SELECT requests_from FROM pcapi.kept) AND d <= current_date + 2 ORDER BY d LOOP
+      WHERE d >= (SELECT requests_from FROM pcapi.kept) AND d < current_date + 2 ORDER BY d LOOP
     name := 'request_' || to_char(day, 'YYYYMMDD');
     CONTINUE WHEN to_regclass('pcapi.' || name) IS NOT NULL;
-    EXECUTE format('CREATE TABLE pcapi.%I (LIKE pcapi.request INCLUDING ALL)', name);
+    EXECUTE format('CREATE TABLE pcapi.%I PARTITION OF pcapi.request_new '
+      'FOR VALUES FROM (%L) TO (%L)', name, day::timestamptz, (day + 1)::timestamptz);
+    made := made || day;
+  END LOOP;
+  RETURN made;
+END $$;
+
+-- Makes the partitions of these days, which have all rows now, partitions of request. That makes
+-- their indexes, and does not wait for queries.
+CREATE OR REPLACE FUNCTION attach_partitions(days date[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC' AS $$
+DECLARE day date; name text;
+BEGIN
+  FOREACH day IN ARRAY days LOOP
+    name := 'request_' || to_char(day, 'YYYYMMDD');
+    EXECUTE format('ALTER TABLE pcapi.request_new DETACH PARTITION pcapi.%I', name);
     EXECUTE format('ALTER TABLE pcapi.request ATTACH PARTITION pcapi.%I '
       'FOR VALUES FROM (%L) TO (%L)', name, day::timestamptz, (day + 1)::timestamptz);
   END LOOP;
+END $$;
+
+-- Makes the temporary tables of the names that a load brings, with their keys. Joins with them are
+-- planned for their real size; a user who loads may not analyze the tables of all names.
+CREATE OR REPLACE PROCEDURE make_key_tables() LANGUAGE plpgsql AS $$
+BEGIN
+  CREATE TEMPORARY TABLE IF NOT EXISTS group_key (tenant_id uuid, application_id text, day date);
+  CREATE TEMPORARY TABLE IF NOT EXISTS tenant_key (tenant_id uuid, tenant int);
+  CREATE TEMPORARY TABLE IF NOT EXISTS application_key (application_id text, application int);
+  CREATE TEMPORARY TABLE IF NOT EXISTS operation_key (name text, operation int);
+  CREATE TEMPORARY TABLE IF NOT EXISTS person_key (
+    tenant_id uuid, person_id text, person bigint);
+  TRUNCATE group_key, tenant_key, application_key, operation_key, person_key;
 END $$;
 
 -- Begins a load: makes the temporary tables that COPY fills.
@@ -134,6 +168,7 @@ BEGIN
     collector uuid, run bigint, tenant_id uuid, day date, application_id text, application text,
     with_mfa bigint, total bigint);
   TRUNCATE collector_in, runs_in, requests_in, findings_in, adoption_in;
+  CALL pcapi.make_key_tables();
 END $$;
 
 -- The run after which a load begins: the bookmark; or 0 if the history is older than it, as it may
@@ -146,42 +181,61 @@ BEGIN
     WHERE c.collector = given.collector AND c.run <= given.run), 0);
 END $$;
 
--- An index takes no long text.
-CREATE OR REPLACE PROCEDURE shorten() LANGUAGE sql AS $$
+-- An index takes no long text. Requests of days that are over are not loaded, nor those of the
+-- future.
+CREATE OR REPLACE PROCEDURE adapt_rows() LANGUAGE sql AS $$
   UPDATE requests_in SET operation = left(operation, 500), person_id = left(person_id, 500),
       application_id = left(application_id, 500)
-    WHERE greatest(length(operation), length(person_id), length(application_id)) > 500;
+    WHERE greatest(octet_length(operation), octet_length(person_id),
+      octet_length(application_id)) > 500;
   UPDATE findings_in SET person_id = left(person_id, 500), upn = left(upn, 500)
-    WHERE greatest(length(person_id), length(upn)) > 500;
+    WHERE greatest(octet_length(person_id), octet_length(upn)) > 500;
   UPDATE adoption_in SET application_id = left(application_id, 500)
-    WHERE length(application_id) > 500;
+    WHERE octet_length(application_id) > 500;
+  DELETE FROM requests_in
+    WHERE at < (SELECT requests_from::timestamp AT TIME ZONE 'UTC' FROM pcapi.kept)
+      OR at >= (current_date + 2)::timestamp AT TIME ZONE 'UTC';
 $$;
 
--- The dimensions: each name once.
+-- Lists each name that the load brings.
+CREATE OR REPLACE PROCEDURE list_names() LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO group_key SELECT DISTINCT tenant_id, application_id, (at AT TIME ZONE 'UTC')::date
+    FROM requests_in;
+  INSERT INTO tenant_key SELECT tenant_id FROM runs_in UNION SELECT tenant_id FROM group_key
+    UNION SELECT tenant_id FROM findings_in UNION SELECT tenant_id FROM adoption_in;
+  INSERT INTO application_key SELECT application_id FROM group_key
+    UNION SELECT application_id FROM adoption_in;
+  INSERT INTO operation_key SELECT operation FROM requests_in WHERE operation IS NOT NULL
+    GROUP BY operation;
+  INSERT INTO person_key SELECT tenant_id, person_id FROM requests_in WHERE person_id IS NOT NULL
+    UNION SELECT tenant_id, person_id FROM findings_in WHERE state <> 'removed';
+  ANALYZE group_key, tenant_key, application_key, operation_key, person_key;
+END $$;
+
+-- The dimensions: stores each name once, and sets its key.
 CREATE OR REPLACE PROCEDURE load_names() LANGUAGE sql AS $$
   INSERT INTO pcapi.collector (collector) SELECT collector FROM collector_in
     ON CONFLICT DO NOTHING;
-  INSERT INTO pcapi.tenant (id)
-    SELECT tenant_id FROM (SELECT tenant_id FROM runs_in UNION SELECT tenant_id FROM requests_in
-      UNION SELECT tenant_id FROM findings_in UNION SELECT tenant_id FROM adoption_in) given
+  INSERT INTO pcapi.tenant (id) SELECT tenant_id FROM tenant_key
     WHERE NOT EXISTS (SELECT FROM pcapi.tenant WHERE id = tenant_id);
-  INSERT INTO pcapi.operation (name)
-    SELECT operation FROM (SELECT operation FROM requests_in GROUP BY operation) given
-    WHERE operation IS NOT NULL
-      AND NOT EXISTS (SELECT FROM pcapi.operation o WHERE o.name = given.operation);
-  INSERT INTO pcapi.application (id)
-    SELECT application_id FROM (SELECT application_id FROM requests_in
-      UNION SELECT application_id FROM adoption_in) given
+  UPDATE tenant_key k SET tenant = t.tenant FROM pcapi.tenant t WHERE t.id = k.tenant_id;
+  INSERT INTO pcapi.operation (name) SELECT k.name FROM operation_key k
+    WHERE NOT EXISTS (SELECT FROM pcapi.operation o WHERE o.name = k.name);
+  UPDATE operation_key k SET operation = o.operation FROM pcapi.operation o WHERE o.name = k.name;
+  INSERT INTO pcapi.application (id) SELECT application_id FROM application_key
     WHERE NOT EXISTS (SELECT FROM pcapi.application WHERE id = application_id);
+  UPDATE application_key k SET application = a.application FROM pcapi.application a
+    WHERE a.id = k.application_id;
   UPDATE pcapi.application SET name = given.name
     FROM (SELECT DISTINCT ON (application_id) application_id, application AS name FROM adoption_in
       WHERE application IS NOT NULL ORDER BY application_id, day DESC) given
     WHERE application.id = given.application_id AND application.name IS DISTINCT FROM given.name;
   INSERT INTO pcapi.person (tenant, id)
-    SELECT t.tenant, person_id FROM (SELECT tenant_id, person_id FROM requests_in
-        WHERE person_id IS NOT NULL UNION SELECT tenant_id, person_id FROM findings_in
-        WHERE state <> 'removed') given JOIN pcapi.tenant t ON t.id = tenant_id
-    WHERE NOT EXISTS (SELECT FROM pcapi.person p WHERE p.tenant = t.tenant AND p.id = person_id);
+    SELECT t.tenant, k.person_id FROM person_key k JOIN tenant_key t USING (tenant_id)
+    WHERE NOT EXISTS (SELECT FROM pcapi.person p WHERE p.tenant = t.tenant AND p.id = k.person_id);
+  UPDATE person_key k SET person = p.person FROM tenant_key t, pcapi.person p
+    WHERE t.tenant_id = k.tenant_id AND p.tenant = t.tenant AND p.id = k.person_id;
 $$;
 
 -- Runs, and which collector a tenant belongs to: the one that asked it last.
@@ -249,49 +303,63 @@ CREATE OR REPLACE PROCEDURE load_adoption() LANGUAGE sql AS $$
         = (SELECT t.collector FROM pcapi.tenant t WHERE t.tenant = excluded.tenant);
 $$;
 
--- Requests: each once, and those that are new are counted. A person is added where a later run knew
--- more.
-CREATE OR REPLACE PROCEDURE load_requests() LANGUAGE sql AS $$
-  WITH stored AS (
-    INSERT INTO pcapi.request
-      SELECT i.at, p.person, t.tenant, a.application, o.operation, i.mfa, i.request_id, i.ip
-      FROM requests_in i JOIN pcapi.tenant t ON t.id = i.tenant_id
-        JOIN pcapi.application a ON a.id = i.application_id
-        LEFT JOIN pcapi.operation o ON o.name = i.operation
-        LEFT JOIN pcapi.person p ON p.tenant = t.tenant AND p.id = i.person_id
-      WHERE i.at >= (SELECT requests_from::timestamp AT TIME ZONE 'UTC' FROM pcapi.kept)
-        AND i.at < (current_date + 2)::timestamp AT TIME ZONE 'UTC'
+-- Requests with the keys of their names.
+CREATE OR REPLACE FUNCTION keyed_requests() RETURNS TABLE (at timestamptz, person bigint,
+  tenant int, application int, operation int, mfa boolean, id bytea, ip text, day date)
+LANGUAGE sql STABLE AS $$
+  SELECT i.at, p.person, t.tenant, a.application, o.operation, i.mfa, i.request_id, i.ip,
+    (i.at AT TIME ZONE 'UTC')::date
+  FROM requests_in i JOIN tenant_key t USING (tenant_id) JOIN application_key a USING (application_id)
+    LEFT JOIN operation_key o ON o.name = i.operation
+    LEFT JOIN person_key p ON p.tenant_id = i.tenant_id AND p.person_id = i.person_id
+$$;
+
+-- Requests that are stored already: a person is added where a later run knew more.
+CREATE OR REPLACE PROCEDURE complete_requests(new_days date[]) LANGUAGE sql AS $$
+  UPDATE pcapi.request r SET person = k.person, ip = coalesce(k.ip, r.ip)
+    FROM pcapi.keyed_requests() k WHERE k.person IS NOT NULL AND k.day <> ALL (new_days)
+      AND r.tenant = k.tenant AND r.at = k.at AND r.id = k.id AND r.person IS DISTINCT FROM k.person;
+$$;
+
+-- Requests: each once, and those that are new are counted.
+CREATE OR REPLACE PROCEDURE load_requests(new_days date[]) LANGUAGE sql
+SET enable_nestloop = off AS $$ -- the keys of a load fit in memory
+  WITH added AS (
+    INSERT INTO pcapi.request SELECT at, person, tenant, application, operation, mfa, id, ip
+      FROM pcapi.keyed_requests() WHERE day <> ALL (new_days)
       ON CONFLICT DO NOTHING
+      RETURNING tenant, (at AT TIME ZONE 'UTC')::date AS day, application, mfa),
+  of_new_days AS (
+    INSERT INTO pcapi.request_new SELECT at, person, tenant, application, operation, mfa, id, ip
+      FROM pcapi.keyed_requests() WHERE day = ANY (new_days)
       RETURNING tenant, (at AT TIME ZONE 'UTC')::date AS day, application, mfa)
   INSERT INTO pcapi.request_count
     SELECT tenant, day, application, count(*) FILTER (WHERE NOT mfa), count(*) FILTER (WHERE mfa),
       count(*) FILTER (WHERE mfa IS NULL)
-    FROM stored GROUP BY 1, 2, 3
+    FROM (SELECT * FROM added UNION ALL SELECT * FROM of_new_days) stored GROUP BY 1, 2, 3
     ON CONFLICT (day, tenant, application) DO UPDATE
       SET without_mfa = request_count.without_mfa + excluded.without_mfa,
         with_mfa = request_count.with_mfa + excluded.with_mfa,
         unknown = request_count.unknown + excluded.unknown;
-  UPDATE pcapi.request r SET person = p.person, ip = coalesce(i.ip, r.ip)
-    FROM requests_in i JOIN pcapi.tenant t ON t.id = i.tenant_id
-      JOIN pcapi.person p ON p.tenant = t.tenant AND p.id = i.person_id
-    WHERE i.person_id IS NOT NULL AND r.tenant = t.tenant AND r.at = i.at
-      AND r.id = i.request_id AND r.person IS DISTINCT FROM p.person;
 $$;
 
 -- Stores what the temporary tables hold, and sets the bookmark, in one transaction.
 CREATE OR REPLACE PROCEDURE finish_load() LANGUAGE plpgsql
 SET timezone = 'UTC' SET work_mem = '64MB' AS $$
+DECLARE new_days date[];
 BEGIN
-  CALL pcapi.shorten();
+  CALL pcapi.adapt_rows();
   ANALYZE runs_in, findings_in, adoption_in, requests_in; -- else the plans are made for few rows
+  CALL pcapi.list_names();
   CALL pcapi.lock_rows();
-  PERFORM pcapi.make_partitions(ARRAY(SELECT DISTINCT (at AT TIME ZONE 'UTC')::date
-    FROM requests_in));
+  new_days := pcapi.make_partitions(ARRAY(SELECT DISTINCT day FROM group_key));
   CALL pcapi.load_names();
   CALL pcapi.load_runs();
   CALL pcapi.load_findings();
   CALL pcapi.load_adoption();
-  CALL pcapi.load_requests();
+  CALL pcapi.complete_requests(new_days);
+  CALL pcapi.load_requests(new_days);
+  PERFORM pcapi.attach_partitions(new_days);
   UPDATE pcapi.collector c SET run = i.run, loaded_at = now()
     FROM collector_in i WHERE c.collector = i.collector;
 END $$;
@@ -393,11 +461,12 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pcapi FROM public;
 REVOKE ALL ON ALL PROCEDURES IN SCHEMA pcapi FROM public;
 GRANT USAGE ON SCHEMA pcapi TO pcapi_load, pcapi_read, pcapi_erase;
 GRANT SELECT, INSERT, UPDATE ON collector, tenant, person, application, operation, request,
-  request_count, adoption, run, finding TO pcapi_load;
+  request_new, request_count, adoption, run, finding TO pcapi_load;
 GRANT DELETE ON finding TO pcapi_load;
 GRANT SELECT ON kept TO pcapi_load;
 GRANT EXECUTE ON ALL PROCEDURES IN SCHEMA pcapi TO pcapi_load;
-GRANT EXECUTE ON FUNCTION make_partitions, bookmark TO pcapi_load;
+GRANT EXECUTE ON FUNCTION make_partitions, attach_partitions, keyed_requests, bookmark
+  TO pcapi_load;
 GRANT SELECT ON findings, open_findings, new_this_week, by_application, by_tenant, per_day
   TO pcapi_read;
 GRANT EXECUTE ON FUNCTION erase_person, prune TO pcapi_erase;

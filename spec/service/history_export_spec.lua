@@ -46,7 +46,7 @@ describe("pcapi history export ROWS", function()
     local shown = "\239\191\189"
     assert.matches("^collector,run,tenant_id,at,request_id,person_id,application_id,operation,ip,"
       .. "mfa\n" .. COLLECTOR .. "," .. run, result.out)
-    assert.matches(',,"a","Get ""a"",' .. shown .. shown .. "\\." .. shown .. 'b",,1\n', result.out,
+    assert.matches(',,a,"Get ""a"",' .. shown .. shown .. "\\." .. shown .. 'b",,1\n', result.out,
       1, true)
     for _, kind in ipairs { "runs", "requests", "findings" } do
       local _, lines = export(kind).out:gsub("\n", "")

@@ -15,9 +15,11 @@
 #define LSTATEMENT "pcapi.sqlite.statement"
 #define OLDEST 3037000 /* STRICT tables */
 #define ENDED "a statement has ended the transaction"
-#define LONGEST_AFFIX (sizeof "-journal" - 1) /* of the names that SQLite makes of a file's name   \
-                                               */
-#define CACHE_MAX 256                         /* statements; a history has far fewer */
+#define LONGEST_AFFIX                                                                              \
+  (sizeof "-journal" - 1)     /* of the names that SQLite makes of a file's name                   \
+                               */
+#define CACHE_MAX 256         /* statements; a history has far fewer */
+#define PIECE ((size_t)65536) /* bytes of CSV after which a text ends with its line */
 
 struct lconnection;
 
@@ -326,13 +328,19 @@ static int lconnection_row(lua_State *L) {
   return 1;
 }
 
-/* The iterator of rows(). Upvalues: connection, statement, execution, names of the columns. */
+/* Returns the statement of an iterator. Its first upvalues: connection, statement, execution. */
+static struct lstatement *check_iterator(lua_State *L) {
+  struct lstatement *s = lua_touserdata(L, lua_upvalueindex(2));
+  check_running(L, lua_touserdata(L, lua_upvalueindex(1)));
+  if (!s->in_use || s->execution != (int)lua_tointeger(L, lua_upvalueindex(3)))
+    luaL_error(L, "these rows are over");
+  return s;
+}
+
+/* The iterator of rows(). Its fourth upvalue: the names of the columns, nil at first. */
 static int lrows_next(lua_State *L) {
   struct lconnection *c = lua_touserdata(L, lua_upvalueindex(1));
-  struct lstatement *s = lua_touserdata(L, lua_upvalueindex(2));
-  check_running(L, c);
-  if (!s->in_use || s->execution != (int)lua_tointeger(L, lua_upvalueindex(3)))
-    return luaL_error(L, "these rows are over");
+  struct lstatement *s = check_iterator(L);
   if (!step(L, c, s)) {
     finish(s);
     return 0;
@@ -349,8 +357,34 @@ static int lrows_next(lua_State *L) {
   return 1;
 }
 
-/* connection:rows(sql, ...) -> an iterator over the rows, each a table as row() has it */
-static int lconnection_rows(lua_State *L) {
+/* The iterator of csv(). Its fourth upvalue: true after the last row. */
+static int lcsv_next(lua_State *L) {
+  if (lua_toboolean(L, lua_upvalueindex(4)))
+    return 0;
+  struct lconnection *c = lua_touserdata(L, lua_upvalueindex(1));
+  struct lstatement *s = check_iterator(L);
+  luaL_Buffer b;
+  lua_settop(L, 0);
+  luaL_buffinit(L, &b);
+  size_t len = 0, line;
+  bool more;
+  while (len < PIECE && (more = step(L, c, s))) {
+    const int code = values_add_csv(&b, s->stmt, &line);
+    if (code != SQLITE_OK)
+      raise_code(L, c, code);
+    len += line;
+  }
+  luaL_pushresult(&b);
+  if (!more) {
+    finish(s);
+    lua_pushboolean(L, 1);
+    lua_replace(L, lua_upvalueindex(4));
+  }
+  return len > 0;
+}
+
+/* Starts a statement and returns its iterator. */
+static int iterate(lua_State *L, lua_CFunction next) {
   struct lconnection *c = check_open(L);
   struct lstatement *s = start(L, c);
   s->in_use = true;
@@ -358,8 +392,18 @@ static int lconnection_rows(lua_State *L) {
   lua_pushvalue(L, 3);
   lua_pushinteger(L, s->execution);
   lua_pushnil(L);
-  lua_pushcclosure(L, lrows_next, 4);
+  lua_pushcclosure(L, next, 4);
   return 1;
+}
+
+/* connection:rows(sql, ...) -> an iterator over the rows, each a table as row() has it */
+static int lconnection_rows(lua_State *L) {
+  return iterate(L, lrows_next);
+}
+
+/* connection:csv(sql, ...) -> an iterator over texts of whole lines of CSV, see values.h */
+static int lconnection_csv(lua_State *L) {
+  return iterate(L, lcsv_next);
 }
 
 static int nothing(lua_State *L) {
@@ -471,6 +515,7 @@ static void open_classes(lua_State *L) {
       {"run", lconnection_run},
       {"row", lconnection_row},
       {"rows", lconnection_rows},
+      {"csv", lconnection_csv},
       {"check", lconnection_check},
       {"checkpoint", lconnection_checkpoint},
       {"backup", lconnection_backup},

@@ -235,3 +235,67 @@ int values_push_row(lua_State *L, int names, sqlite3_stmt *stmt) {
   }
   return SQLITE_OK;
 }
+
+static bool is_plain(const unsigned char *text, size_t len) {
+  for (size_t i = 0; i < len; i++)
+    if (text[i] < ' ' || text[i] == 0x7f || text[i] == '"' || text[i] == ',')
+      return false;
+  return len > 0;
+}
+
+static size_t add(luaL_Buffer *b, const char *text, size_t len) {
+  luaL_addlstring(b, text, len);
+  return len;
+}
+
+static size_t add_quoted(luaL_Buffer *b, const unsigned char *text, size_t len) {
+  size_t added = add(b, "\"", 1);
+  for (size_t i = 0; i < len; i++)
+    if (text[i] == '"')
+      added += add(b, "\"\"", 2);
+    else if (text[i] < ' ' || text[i] == 0x7f)
+      added += add(b, "\xef\xbf\xbd", 3);
+    else
+      added += add(b, (const char *)text + i, 1);
+  return added + add(b, "\"", 1);
+}
+
+static size_t add_hexadecimal(luaL_Buffer *b, const unsigned char *bytes, size_t len) {
+  static const char digits[] = "0123456789abcdef";
+  size_t added = add(b, "\\x", 2);
+  for (size_t i = 0; i < len; i++) {
+    const char pair[] = {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
+    added += add(b, pair, sizeof pair);
+  }
+  return added;
+}
+
+static int add_cell(luaL_Buffer *b, sqlite3_stmt *stmt, int i, size_t *len) {
+  const int type = sqlite3_column_type(stmt, i);
+  if (type == SQLITE_NULL)
+    return SQLITE_OK;
+  const unsigned char *text =
+      type == SQLITE_BLOB ? sqlite3_column_blob(stmt, i) : sqlite3_column_text(stmt, i);
+  const size_t bytes = (size_t)sqlite3_column_bytes(stmt, i);
+  if (type == SQLITE_BLOB)
+    *len += add_hexadecimal(b, text, bytes);
+  else if (!text)
+    return SQLITE_NOMEM;
+  else if (is_plain(text, bytes))
+    *len += add(b, (const char *)text, bytes);
+  else
+    *len += add_quoted(b, text, bytes);
+  return SQLITE_OK;
+}
+
+int values_add_csv(luaL_Buffer *b, sqlite3_stmt *stmt, size_t *len) {
+  const int count = sqlite3_column_count(stmt);
+  *len = 0;
+  for (int i = 0; i < count; i++) {
+    const int code = add_cell(b, stmt, i, len);
+    if (code != SQLITE_OK)
+      return code;
+    *len += add(b, i + 1 < count ? "," : "\n", 1);
+  }
+  return SQLITE_OK;
+}

@@ -28,4 +28,10 @@ void values_push_names(lua_State *L, sqlite3_stmt *stmt);
  * SQLITE_RANGE for an integer that no number of this Lua can hold. */
 int values_push_row(lua_State *L, int names, sqlite3_stmt *stmt);
 
+/* Adds the current row of a statement as a line of CSV: NULL is an empty cell, an empty text has
+ * quotes, and a blob is \x and its bytes in hexadecimal, as COPY of PostgreSQL reads them. Control
+ * characters of a text become U+FFFD. Sets the number of bytes. Pushes nothing but what the buffer
+ * does. Returns a result code: SQLITE_OK or SQLITE_NOMEM. */
+int values_add_csv(luaL_Buffer *b, sqlite3_stmt *stmt, size_t *len);
+
 #pragma GCC visibility pop

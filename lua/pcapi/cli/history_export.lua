@@ -8,30 +8,6 @@ local output = require "pcapi.cli.output"
 
 local M = {}
 
-local concat, find, gsub = table.concat, string.find, string.gsub
-
-local BATCH = 500 -- lines
-local CONTROL = "[%z\1-\31\127]"
-local REPLACEMENT = "\239\191\189"
-
--- A function that writes lines, and one that writes the last of them. PostgreSQL stores no zero
--- byte, and a line of just `\.` within a text would end the data: control characters are replaced.
-local function line_writer(columns)
-  local lines = { concat(columns, ",") }
-  local function flush()
-    if lines[1] then
-      output.write(concat(lines, "\n") .. "\n")
-      lines = {}
-    end
-  end
-  return function(line)
-    lines[#lines + 1] = find(line, "%c") and gsub(line, CONTROL, REPLACEMENT) or line
-    if #lines == BATCH then
-      flush()
-    end
-  end, flush
-end
-
 local function refuse_other_options(args)
   for _, name in ipairs { "state", "since", "of_tenant", "tenant" } do
     if args[name] then
@@ -47,10 +23,9 @@ end
 local function write_rows(args)
   refuse_other_options(args)
   local history = history_file.open(history_file.settings(args), { create = false })
-  local add, flush = line_writer(export_rows.columns(args.rows))
-  history_query.required(export_rows.each(history.store, args.rows, args.after or 0, add))
+  output.write(table.concat(export_rows.columns(args.rows), ",") .. "\n")
+  history_query.required(export_rows.each(history.store, args.rows, args.after or 0, output.write))
   history:close()
-  flush()
 end
 
 --- Runs `pcapi history export`.

@@ -43,58 +43,51 @@ function Rows:person_changed(tenant, person, old_id)
   end
 end
 
+-- datetime() takes a quarter of the time of strftime().
 local function moment(column)
-  return ("strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ', %s, 'unixepoch')"):format(column)
-end
-
-local function quoted(column)
-  return ("'\"' || replace(%s, '\"', '\"\"') || '\"'"):format(column)
+  return ("replace(datetime(%s, 'unixepoch'), ' ', 'T') || 'Z'"):format(column)
 end
 
 -- What an export holds of each kind: name and SQL of each column, and what they are read from.
--- SQLite makes the lines, which is faster than cells in Lua.
 -- ?1 is the number of a run; `changed` has the tenants that changed since, and the time from which
 -- on their requests and adoption may have.
 local KINDS = {
   runs = {
-    { "name", quoted "t.name" }, { "at", moment "r.at" }, { "users", "r.users" },
-    { "users_from", moment "r.users_from" }, { "users_error", quoted "r.users_error" },
+    { "name", "t.name" }, { "at", moment "r.at" }, { "users", "r.users" },
+    { "users_from", moment "r.users_from" }, { "users_error", "r.users_error" },
     { "unidentified", "r.unidentified" }, { "requests", "r.requests" },
-    { "requests_from", moment "r.requests_from" }, { "requests_error", quoted "r.requests_error" },
+    { "requests_from", moment "r.requests_from" }, { "requests_error", "r.requests_error" },
     { "requests_without_time", "r.requests_without_time" }, { "gap_from", moment "r.gap_from" },
     { "gap_to", moment "r.gap_to" }, { "next_at", moment "r.next_at" },
-    { "adoption", "r.adoption" }, { "adoption_error", quoted "r.adoption_error" },
+    { "adoption", "r.adoption" }, { "adoption_error", "r.adoption_error" },
     number = "r.number",
     from = "run r JOIN tenant t USING (tenant) WHERE r.number > ?1 ORDER BY r.number",
   },
   requests = {
-    { "at", moment "r.at" }, { "request_id", "'\\x' || lower(hex(r.id))" },
-    { "person_id", quoted "p.id" }, { "application_id", quoted "a.id" },
-    { "operation", quoted "o.name" }, { "ip", quoted "r.ip" }, { "mfa", "r.mfa" },
+    { "at", moment "r.at" }, { "request_id", "r.id" },
+    { "person_id", "p.id" }, { "application_id", "a.id" }, { "operation", "o.name" },
+    { "ip", "r.ip" }, { "mfa", "r.mfa" },
     from = [[changed c CROSS JOIN request r ON r.tenant = c.tenant AND r.at >= c.since
       JOIN tenant t ON t.tenant = r.tenant JOIN application a ON a.application = r.application
       LEFT JOIN operation o ON o.operation = r.operation LEFT JOIN person p ON p.person = r.person
       WHERE r.run > ?1]],
   },
   findings = {
-    { "person_id", quoted "p.id" }, { "upn", quoted "p.upn" },
-    { "home_tenant_id", quoted "p.tenant_id" },
+    { "person_id", "p.id" }, { "upn", "p.upn" }, { "home_tenant_id", "p.tenant_id" },
     { "episode", "r.episode" }, { "state", "r.state" },
     { "first_at", moment "r.first_at" }, { "last_at", moment "r.last_at" },
     { "is_exact", "r.is_exact" }, { "times", "r.times" }, { "mfa_at", moment "r.mfa_at" },
     { "opened_at", moment "r.opened" }, { "seen_at", moment "r.seen" },
     { "closed_at", moment "r.closed" }, { "is_visible", "r.is_visible" },
-    { "exception_who", quoted "r.exception_who" },
-    { "exception_tenant", quoted "r.exception_tenant" },
-    { "exception_until", quoted "r.exception_ends" },
-    { "exception_why", quoted "r.exception_why" },
+    { "exception_who", "r.exception_who" }, { "exception_tenant", "r.exception_tenant" },
+    { "exception_until", "r.exception_ends" }, { "exception_why", "r.exception_why" },
     from = [[changed c CROSS JOIN person p ON p.tenant = c.tenant
       CROSS JOIN finding r ON r.person = p.person JOIN tenant t ON t.tenant = c.tenant
       WHERE r.run > ?1]],
   },
   adoption = {
-    { "day", "date(r.day, 'unixepoch')" }, { "application_id", quoted "a.id" },
-    { "application", quoted "a.name" }, { "with_mfa", "r.with_mfa" }, { "total", "r.total" },
+    { "day", "date(r.day, 'unixepoch')" }, { "application_id", "a.id" },
+    { "application", "a.name" }, { "with_mfa", "r.with_mfa" }, { "total", "r.total" },
     from = [[changed c CROSS JOIN adoption r ON r.tenant = c.tenant AND r.day >= c.since
       JOIN tenant t ON t.tenant = r.tenant JOIN application a ON a.application = r.application
       WHERE r.run > ?1]],
@@ -104,8 +97,8 @@ local KINDS = {
 -- Lines of findings that have just the key of a person.
 KINDS.removed = { from = "removed r JOIN tenant t USING (tenant) WHERE r.run > ?1" }
 for i, column in ipairs(KINDS.findings) do
-  KINDS.removed[i] = { column[1], column[1] == "person_id" and quoted "r.id"
-    or column[1] == "state" and "'removed'" or "''" }
+  KINDS.removed[i] = { column[1], column[1] == "person_id" and "r.id"
+    or column[1] == "state" and "'removed'" or "NULL" }
 end
 
 -- If runs after ?1 were deleted, all tenants and times must be read.
@@ -129,19 +122,13 @@ function M.columns(kind)
   return columns
 end
 
--- A statement whose rows are lines of CSV. NULL is an empty cell; an empty text has quotes.
 local function statement_of(kind, with)
   local declared = KINDS[kind]
-  local parts = { "(SELECT id FROM collector)", declared.number or "r.run", "t.id" }
+  local cells = { "(SELECT id FROM collector)", declared.number or "r.run", "t.id" }
   for i, column in ipairs(declared) do
-    parts[i + 3] = ("coalesce(%s, '')"):format(column[2])
+    cells[i + 3] = column[2]
   end
-  return ("%sSELECT %s AS line FROM %s"):format(with, table.concat(parts, " || ',' || "),
-    declared.from)
-end
-
-function Rows:collector()
-  return self.db:row "SELECT id || ',' || run AS line FROM collector"
+  return ("%sSELECT %s FROM %s"):format(with, table.concat(cells, ", "), declared.from)
 end
 
 -- Remembers the newest run that is deleted.
@@ -152,35 +139,36 @@ function Rows:note_pruned(tenant, before)
 end
 
 function Rows:changed(kind, after)
+  if kind == "collector" then
+    return self.db:csv "SELECT id, run FROM collector"
+  end
   local pruned = self.db:row("SELECT pruned FROM collector").pruned
-  return self.db:rows(statement_of(kind, after < pruned and CHANGED_ALL or CHANGED), after)
+  return self.db:csv(statement_of(kind, after < pruned and CHANGED_ALL or CHANGED), after)
 end
 
-local KINDS_OF_EXPORT = { collector = true, runs = true, requests = true, findings = true,
-                          adoption = true }
+-- What an export reads, in this order.
+local PARTS = { collector = { "collector" }, runs = { "runs" }, requests = { "requests" },
+                findings = { "removed", "findings" }, adoption = { "adoption" } }
 
---- Passes the rows that changed after a run to a function, one by one, in one read of the history.
+--- Passes the rows that changed after a run to a function, as CSV, in one read of the history.
 -- `collector` is one row: a random id of the history, and its newest run. Rows of findings with the
 -- state `removed` come first: the user has another id now.
 -- @tparam table store of `pcapi.history.store`
 -- @tparam string kind `collector`, `runs`, `requests`, `findings` or `adoption`
 -- @tparam number after the number of a run; 0: all rows
--- @tparam function visit takes a line of CSV with the fields of @{columns}, without its end
+-- @tparam function visit takes a text: lines of CSV with the cells of @{columns}. NULL is an empty
+-- cell, and an empty text has quotes. PostgreSQL stores no zero byte, so control characters are
+-- U+FFFD
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error of kind store
 function M.each(store, kind, after, visit)
-  assert(KINDS_OF_EXPORT[kind], "no such kind of rows")
+  local parts = assert(PARTS[kind], "no such kind of rows")
   return store:read(function()
-    if kind == "collector" then
-      visit(store:collector().line)
-      return true
-    end
-    for row in kind == "findings" and store:changed("removed", after) or function() end do
-      visit(row.line)
-    end
-    for row in store:changed(kind, after) do
-      visit(row.line)
+    for _, part in ipairs(parts) do
+      for lines in store:changed(part, after) do
+        visit(lines)
+      end
     end
     return true
   end)

@@ -75,13 +75,15 @@ end
 -- The rows of an export, with their fields by name.
 local function rows_of(kind, after)
   local rows, columns = {}, export_rows.columns(kind)
-  assert(export_rows.each(opened.store, kind, after or 0, function(line)
-    local row, cells = {}, cells_of(line)
-    assert.equal(#columns, #cells, line)
-    for i, name in ipairs(columns) do
-      row[name] = cells[i]
+  assert(export_rows.each(opened.store, kind, after or 0, function(lines)
+    for line in lines:gmatch "[^\n]+" do
+      local row, cells = {}, cells_of(line)
+      assert.equal(#columns, #cells, line)
+      for i, name in ipairs(columns) do
+        row[name] = cells[i]
+      end
+      rows[#rows + 1] = row
     end
-    rows[#rows + 1] = row
   end))
   return rows
 end
