@@ -99,8 +99,7 @@ CREATE OR REPLACE PROCEDURE lock_rows() LANGUAGE sql AS
 
 -- Makes the partition of each day that has none, as one of request_new, and returns these days.
 -- Days that are over, and those of the future, get none.
-DROP FUNCTION IF EXISTS make_partitions(date[]);
-CREATE FUNCTION make_partitions(days date[]) RETURNS date[]
+CREATE OR REPLACE FUNCTION make_partitions(days date[]) RETURNS date[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC' SET client_min_messages = warning AS $$
 DECLARE day date; made date[] = '{}'; name text;
@@ -137,7 +136,7 @@ END $$;
 CREATE OR REPLACE PROCEDURE make_key_tables() LANGUAGE plpgsql AS $$
 BEGIN
   CREATE TEMPORARY TABLE IF NOT EXISTS group_key (tenant_id uuid, application_id text, day date);
-  CREATE TEMPORARY TABLE IF NOT EXISTS tenant_key (tenant_id uuid, tenant int);
+  CREATE TEMPORARY TABLE IF NOT EXISTS tenant_key (tenant_id uuid PRIMARY KEY, tenant int);
   CREATE TEMPORARY TABLE IF NOT EXISTS application_key (application_id text, application int);
   CREATE TEMPORARY TABLE IF NOT EXISTS operation_key (name text, operation int);
   CREATE TEMPORARY TABLE IF NOT EXISTS person_key (
@@ -234,8 +233,9 @@ CREATE OR REPLACE PROCEDURE load_names() LANGUAGE sql AS $$
   INSERT INTO pcapi.person (tenant, id)
     SELECT t.tenant, k.person_id FROM person_key k JOIN tenant_key t USING (tenant_id)
     WHERE NOT EXISTS (SELECT FROM pcapi.person p WHERE p.tenant = t.tenant AND p.id = k.person_id);
-  UPDATE person_key k SET person = p.person FROM tenant_key t, pcapi.person p
-    WHERE t.tenant_id = k.tenant_id AND p.tenant = t.tenant AND p.id = k.person_id;
+  -- no join: without statistics of the new people it would read all of a tenant for each
+  UPDATE person_key k SET person = (SELECT p.person FROM pcapi.person p WHERE p.id = k.person_id
+    AND p.tenant = (SELECT t.tenant FROM tenant_key t WHERE t.tenant_id = k.tenant_id));
 $$;
 
 -- Runs, and which collector a tenant belongs to: the one that asked it last.
@@ -244,7 +244,7 @@ CREATE OR REPLACE PROCEDURE load_runs() LANGUAGE sql AS $$
     SELECT r.collector, r.run, t.tenant, at, users, users_from, users_error, unidentified, requests,
       requests_from, requests_error, requests_without_time, gap_from, gap_to, next_at, adoption,
       adoption_error
-    FROM runs_in r JOIN pcapi.tenant t ON t.id = tenant_id
+    FROM runs_in r JOIN tenant_key t USING (tenant_id)
     ON CONFLICT (tenant, at, collector) DO UPDATE SET run = excluded.run, users = excluded.users,
       users_from = excluded.users_from, users_error = excluded.users_error,
       unidentified = excluded.unidentified, requests = excluded.requests,
@@ -266,17 +266,17 @@ CREATE OR REPLACE PROCEDURE load_findings() LANGUAGE sql AS $$
       AND p.id = i.person_id AND f.person = p.person AND f.collector = i.collector;
   UPDATE pcapi.person p SET upn = i.upn, home_tenant_id = i.home_tenant_id
     FROM (SELECT DISTINCT ON (tenant_id, person_id) * FROM findings_in WHERE state <> 'removed'
-      ORDER BY tenant_id, person_id, run DESC) i JOIN pcapi.tenant t ON t.id = i.tenant_id
-    WHERE p.tenant = t.tenant AND p.id = i.person_id
-      AND (p.upn, p.home_tenant_id) IS DISTINCT FROM (i.upn, i.home_tenant_id);
+      ORDER BY tenant_id, person_id, run DESC) i JOIN person_key k USING (tenant_id, person_id)
+    WHERE p.person = k.person AND (p.upn, p.home_tenant_id)
+      IS DISTINCT FROM (i.upn, i.home_tenant_id);
   INSERT INTO pcapi.finding
-    SELECT DISTINCT ON (p.person, i.episode) t.tenant, p.person, i.collector, i.episode, i.run,
+    SELECT DISTINCT ON (k.person, i.episode) t.tenant, k.person, i.collector, i.episode, i.run,
       i.state, i.first_at, i.last_at, i.is_exact, i.times, i.mfa_at, i.opened_at, i.seen_at,
       i.closed_at, i.is_visible, i.exception_who, i.exception_tenant, i.exception_until,
       i.exception_why
-    FROM findings_in i JOIN pcapi.tenant t ON t.id = i.tenant_id
-      JOIN pcapi.person p ON p.tenant = t.tenant AND p.id = i.person_id
-    WHERE i.state <> 'removed' ORDER BY p.person, i.episode, i.run DESC
+    FROM findings_in i JOIN tenant_key t USING (tenant_id)
+      JOIN person_key k USING (tenant_id, person_id)
+    WHERE i.state <> 'removed' ORDER BY k.person, i.episode, i.run DESC
     ON CONFLICT (person, collector, episode) DO UPDATE SET run = excluded.run,
       state = excluded.state, first_at = excluded.first_at, last_at = excluded.last_at,
       is_exact = excluded.is_exact, times = excluded.times, mfa_at = excluded.mfa_at,
@@ -293,8 +293,8 @@ CREATE OR REPLACE PROCEDURE load_adoption() LANGUAGE sql AS $$
   INSERT INTO pcapi.adoption
     SELECT DISTINCT ON (i.day, t.tenant, a.application) t.tenant, i.day, a.application, i.with_mfa,
       i.total, i.collector, i.run
-    FROM adoption_in i JOIN pcapi.tenant t ON t.id = i.tenant_id
-      JOIN pcapi.application a ON a.id = i.application_id
+    FROM adoption_in i JOIN tenant_key t USING (tenant_id)
+      JOIN application_key a USING (application_id)
     ORDER BY i.day, t.tenant, a.application, i.run DESC
     ON CONFLICT (day, tenant, application) DO UPDATE SET with_mfa = excluded.with_mfa,
       total = excluded.total, collector = excluded.collector, run = excluded.run
@@ -309,7 +309,8 @@ CREATE OR REPLACE FUNCTION keyed_requests() RETURNS TABLE (at timestamptz, perso
 LANGUAGE sql STABLE AS $$
   SELECT i.at, p.person, t.tenant, a.application, o.operation, i.mfa, i.request_id, i.ip,
     (i.at AT TIME ZONE 'UTC')::date
-  FROM requests_in i JOIN tenant_key t USING (tenant_id) JOIN application_key a USING (application_id)
+  FROM requests_in i JOIN tenant_key t USING (tenant_id)
+    JOIN application_key a USING (application_id)
     LEFT JOIN operation_key o ON o.name = i.operation
     LEFT JOIN person_key p ON p.tenant_id = i.tenant_id AND p.person_id = i.person_id
 $$;
@@ -318,7 +319,8 @@ $$;
 CREATE OR REPLACE PROCEDURE complete_requests(new_days date[]) LANGUAGE sql AS $$
   UPDATE pcapi.request r SET person = k.person, ip = coalesce(k.ip, r.ip)
     FROM pcapi.keyed_requests() k WHERE k.person IS NOT NULL AND k.day <> ALL (new_days)
-      AND r.tenant = k.tenant AND r.at = k.at AND r.id = k.id AND r.person IS DISTINCT FROM k.person;
+      AND r.tenant = k.tenant AND r.at = k.at AND r.id = k.id
+      AND r.person IS DISTINCT FROM k.person;
 $$;
 
 -- Requests: each once, and those that are new are counted.

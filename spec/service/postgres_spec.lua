@@ -220,6 +220,28 @@ describe("two collectors", function()
     end
   end)
 
+  it("bring each request once, of days that PostgreSQL has and of new ones", function()
+    local first, second = new_collector(), new_collector()
+    first:observe(NOW, {}, { request(1, NOW - DAY), request(2, NOW - DAY + 1) })
+    second:observe(NOW, {}, { request(1, NOW - DAY), request(3, NOW - DAY + 2, { mfa = false }),
+                              request(4, NOW - 3 * DAY), request(5, NOW - 3 * DAY + 1) })
+    load(first)
+    load(second)
+    load(first)
+    assert.equal("1|2|3|4|5", (server:sql(
+      "SELECT right(encode(id, 'hex'), 1) FROM pcapi.request ORDER BY id"):gsub("\n", "|")))
+    assert.equal(("%s|2\n%s|3"):format(os.date("!%Y-%m-%d", NOW - 3 * DAY),
+      os.date("!%Y-%m-%d", NOW - DAY)), server:sql("SELECT day, "
+      .. "sum(without_mfa + with_mfa + unknown) FROM pcapi.request_count GROUP BY 1 ORDER BY 1"))
+    assert.equal("2|4", server:sql("SELECT count(DISTINCT inhrelid), count(*) FROM pg_inherits "
+      .. "JOIN pg_index ON indrelid = inhrelid WHERE inhparent = 'pcapi.request'::regclass "
+      .. "AND indisvalid"))
+    assert.equal("0", server:sql("SELECT count(*) FROM pg_inherits WHERE inhparent = "
+      .. "'pcapi.request_new'::regclass"))
+    first.history:close()
+    second.history:close()
+  end)
+
   it("may follow each other in a tenant: what the later one knows is shown", function()
     local first, second = new_collector(), new_collector()
     first:observe(NOW - DAY, { user(1, NOW - 2 * DAY), user(2, NOW - 2 * DAY) })
