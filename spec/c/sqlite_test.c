@@ -45,6 +45,7 @@ static const char *const script =
     "  end)\n"
     "  try(db:read(function(tx)\n"
     "    for row in tx:rows 'SELECT * FROM t' do assert(#row.b == 2000) end\n"
+    "    for text in tx:csv 'SELECT c, b FROM t' do assert(text:find '^\\\\x79,xx') end\n"
     "    return tx:row 'SELECT count(*) AS n FROM t'\n"
     "  end))\n"
     "  try(db:check())\n"

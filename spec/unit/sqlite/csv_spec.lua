@@ -72,8 +72,8 @@ describe("a cell of csv()", function()
 end)
 
 describe("csv()", function()
-  local SERIES = "WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < :count) "
-    .. "SELECT i, 'a row' FROM s"
+  local SERIES = "WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s "
+    .. "WHERE i < :count) SELECT i, 'a row' FROM s"
 
   it("returns no text if there is no row", function()
     assert.same({}, texts_of("SELECT 1 WHERE :no", { no = 0 }))
