@@ -131,17 +131,18 @@ BEGIN
   END LOOP;
 END $$;
 
--- Makes the temporary tables of the names that a load brings, with their keys. Joins with them are
--- planned for their real size; a user who loads may not analyze the tables of all names.
+-- Makes the temporary tables of the days and names that a load brings, the names with their keys.
+-- Joins with them are planned for their real size; a user who loads may not analyze the tables of
+-- all names.
 CREATE OR REPLACE PROCEDURE make_key_tables() LANGUAGE plpgsql AS $$
 BEGIN
-  CREATE TEMPORARY TABLE IF NOT EXISTS group_key (tenant_id uuid, application_id text, day date);
+  CREATE TEMPORARY TABLE IF NOT EXISTS days_in (tenant_id uuid, application_id text, day date);
   CREATE TEMPORARY TABLE IF NOT EXISTS tenant_key (tenant_id uuid PRIMARY KEY, tenant int);
   CREATE TEMPORARY TABLE IF NOT EXISTS application_key (application_id text, application int);
   CREATE TEMPORARY TABLE IF NOT EXISTS operation_key (name text, operation int);
   CREATE TEMPORARY TABLE IF NOT EXISTS person_key (
     tenant_id uuid, person_id text, person bigint);
-  TRUNCATE group_key, tenant_key, application_key, operation_key, person_key;
+  TRUNCATE days_in, tenant_key, application_key, operation_key, person_key;
 END $$;
 
 -- Begins a load: makes the temporary tables that COPY fills.
@@ -196,20 +197,20 @@ CREATE OR REPLACE PROCEDURE adapt_rows() LANGUAGE sql AS $$
       OR at >= (current_date + 2)::timestamp AT TIME ZONE 'UTC';
 $$;
 
--- Lists each name that the load brings.
+-- Lists the days and names that the load brings.
 CREATE OR REPLACE PROCEDURE list_names() LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO group_key SELECT DISTINCT tenant_id, application_id, (at AT TIME ZONE 'UTC')::date
+  INSERT INTO days_in SELECT DISTINCT tenant_id, application_id, (at AT TIME ZONE 'UTC')::date
     FROM requests_in;
-  INSERT INTO tenant_key SELECT tenant_id FROM runs_in UNION SELECT tenant_id FROM group_key
+  INSERT INTO tenant_key SELECT tenant_id FROM runs_in UNION SELECT tenant_id FROM days_in
     UNION SELECT tenant_id FROM findings_in UNION SELECT tenant_id FROM adoption_in;
-  INSERT INTO application_key SELECT application_id FROM group_key
+  INSERT INTO application_key SELECT application_id FROM days_in
     UNION SELECT application_id FROM adoption_in;
   INSERT INTO operation_key SELECT operation FROM requests_in WHERE operation IS NOT NULL
     GROUP BY operation;
   INSERT INTO person_key SELECT tenant_id, person_id FROM requests_in WHERE person_id IS NOT NULL
     UNION SELECT tenant_id, person_id FROM findings_in WHERE state <> 'removed';
-  ANALYZE group_key, tenant_key, application_key, operation_key, person_key;
+  ANALYZE days_in, tenant_key, application_key, operation_key, person_key;
 END $$;
 
 -- The dimensions: stores each name once, and sets its key.
@@ -354,7 +355,7 @@ BEGIN
   ANALYZE runs_in, findings_in, adoption_in, requests_in; -- else the plans are made for few rows
   CALL pcapi.list_names();
   CALL pcapi.lock_rows();
-  new_days := pcapi.make_partitions(ARRAY(SELECT DISTINCT day FROM group_key));
+  new_days := pcapi.make_partitions(ARRAY(SELECT DISTINCT day FROM days_in));
   CALL pcapi.load_names();
   CALL pcapi.load_runs();
   CALL pcapi.load_findings();
