@@ -364,6 +364,7 @@ long:
 	@$(MAKE) --no-print-directory soak
 	@$(MAKE) --no-print-directory load
 	@$(MAKE) --no-print-directory volume
+	@$(MAKE) --no-print-directory round
 
 load: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) postgresql
@@ -371,7 +372,13 @@ load: build
 
 volume: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
-	@sandbox/run $(LUA) bench/volume.lua $(or $(ROWS),100000000)
+	@mkdir -p build/bench && $(CC) -O2 bench/measure.c -o build/bench/measure
+	@sandbox/run $(LUA) bench/history/volume.lua $(or $(ROWS),100000000)
+
+round: build
+	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
+	@mkdir -p build/bench && $(CC) -O2 bench/measure.c -o build/bench/measure
+	@sandbox/run $(LUA) bench/history/round.lua $(or $(TENANTS),1000)
 
 waiting: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
@@ -450,4 +457,4 @@ release:
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-bare deb deb-needs test-deb test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak load volume waiting docs types man install install-nginx uninstall release test-container install-openresty test-nginx-install clean
+.PHONY: all build demo nginx-demo test test-bare deb deb-needs test-deb test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak load volume round waiting docs types man install install-nginx uninstall release test-container install-openresty test-nginx-install clean

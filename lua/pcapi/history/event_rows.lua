@@ -17,10 +17,10 @@ function Rows:add_run(tenant, r)
     self:note_change(replaced.changed_from)
   end
   self.db:run("INSERT OR REPLACE INTO run VALUES "
-    .. "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", tenant.key, r.at, r.users,
+    .. "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", tenant.key, r.at, r.users,
     r.users_from, r.users_error, r.unidentified, r.requests, r.requests_from,
     r.requests_error, r.requests_without_time, r.gap_from, r.gap_to, r.next_at, r.adoption,
-    r.adoption_error, self:run_number(), self.changed_from)
+    r.adoption_error, self:run_number(), self.changed_from, r.without_mfa, r.share)
 end
 
 -- A run as the caller stored it.

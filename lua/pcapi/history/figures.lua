@@ -4,7 +4,6 @@
 local adoption = require "pcapi.report.adoption"
 local applications = require "pcapi.history.applications"
 local coverage = require "pcapi.history.coverage"
-local explanation = require "pcapi.history.explanation"
 
 local M = {}
 
@@ -98,17 +97,19 @@ function M.users(counts, oldest_open)
            oldest_open = oldest_open }
 end
 
--- When each list was received last, whether it was cut, and whether the newest run received it.
+-- When each list was received last, whether it was cut, and whether the newest run received it. Also
+-- returns the runs that received them.
 local function lists_of(store, tenant)
-  local lists = {}
+  local lists, rows = {}, {}
   for _, name in ipairs(LISTS) do
     local row = store:last_run(tenant, NEVER, name)
+    rows[name] = row
     lists[name] = {
       at = row and row.at, is_cut = row and row[name] == "cut",
       is_up = row ~= nil and row.at == tenant.at and not tenant.failure,
     }
   end
-  return lists
+  return lists, rows
 end
 
 local function adoption_of(rows, from, names)
@@ -141,16 +142,13 @@ end
 -- @treturn table as `pcapi.report.metrics` takes them: `id`, `name`, `users`, `requests`, `lists`,
 -- `adoption`, and `silent` (array of ids of applications)
 function M.of(store, tenant, names)
-  local figures = { id = tenant.id, name = tenant.name, lists = lists_of(store, tenant) }
+  local lists, runs = lists_of(store, tenant)
+  local figures = { id = tenant.id, name = tenant.name, lists = lists }
   if tenant.at then
     figures.users = users_of(store, tenant)
   end
-  local lists = figures.lists
-  if lists.requests.at then
-    figures.requests = {
-      count = store:count_without_mfa(tenant, lists.requests.at - coverage.WINDOW),
-      coverage = explanation.share(store, tenant),
-    }
+  if runs.requests then
+    figures.requests = { count = runs.requests.without_mfa, coverage = runs.users.share }
   end
   if lists.adoption.at then
     local today = math.floor(lists.adoption.at / DAY) * DAY

@@ -184,8 +184,7 @@ end
 -- run, coverage, users that may be missing, silent applications
 function M.warnings(store, tenant, row, options)
   local warnings = { warning_of_requests(row) }
-  local share = row.requests ~= "failed" and row.adoption ~= "failed"
-    and explanation.share(store, tenant)
+  local share = row.requests ~= "failed" and row.adoption ~= "failed" and row.share
   if share and share < ENOUGH then
     warnings[#warnings + 1] = { key = "coverage", text = ("%d %% of the requests that adoption "
       .. "counts are known; who uses which application may be incomplete"):format(

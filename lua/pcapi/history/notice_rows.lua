@@ -126,8 +126,8 @@ function Rows:notices_of(tenant, person)
 end
 
 function Rows:prune_notices(limits)
-  return self.db:run("DELETE FROM notice WHERE coalesce(sent, given_up) < ? OR at < ?",
-    limits.events, limits.events_untold)
+  return self.db:run("DELETE FROM notice WHERE at < ?1 AND (coalesce(sent, given_up) < ?1 "
+    .. "OR at < ?2)", limits.events, limits.events_untold)
 end
 
 function Rows:channel(name)

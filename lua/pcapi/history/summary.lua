@@ -89,7 +89,7 @@ local function tenant_of(store, found, now)
   return {
     id = tenant.id, label = tenant.name, last_run = format(tenant.asked),
     last_success = format(tenant.at), new_since = format(found.new_since), counts = found.counts,
-    oldest_open = format(found.oldest_open), coverage = explanation.share(store, tenant),
+    oldest_open = format(found.oldest_open), coverage = row and row.share,
     lists = row and { users = row.users, requests = row.requests, adoption = row.adoption },
     gap = row and row.gap_from and { from = format(row.gap_from), to = format(row.gap_to) },
     next_run = row and format(row.next_at),

@@ -108,6 +108,11 @@ local VERSIONS = {
       tenant INTEGER NOT NULL REFERENCES tenant ON DELETE CASCADE, id TEXT NOT NULL,
       run INTEGER NOT NULL, PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID]],
   },
+  { -- to sum up many tenants, no requests are read; and a run does not look at all notices
+    "ALTER TABLE run ADD COLUMN without_mfa INTEGER",
+    "ALTER TABLE run ADD COLUMN share REAL",
+    "CREATE INDEX notice_at ON notice (at)",
+  },
 }
 
 --- The number that marks a file as a history (`PRAGMA application_id`): "PCAP".
