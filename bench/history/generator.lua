@@ -1,12 +1,13 @@
---- Makes large histories: of each tenant a week with 20 users without MFA, 10,000 requests, and one
--- run a day, all tenants every day, as `pcapi watch` records them. So pages of a tenant are all over
--- the file, as in a real one.
+--- Makes large histories: of each tenant a week with 20 users without MFA, 10,000 requests, and a
+-- run a day, all tenants every day, as `pcapi watch` records them. So the pages of a tenant are all
+-- over the file, as in a real one.
 local history = require "pcapi.history"
 local story = require "bench.history.story"
 
 local M = {}
 
-local DAY, DAYS, USERS, APPLICATIONS, OPERATIONS = 24 * 60 * 60, 7, 20, 12, 40
+local DAY, DAYS, USERS, OPERATIONS = 24 * 60 * 60, 7, 20, 40
+local APPLICATIONS, SHARED = 12, 6 -- of a tenant, and how many of them all tenants have
 local AT_ONCE = 100 -- tenants in a transaction: each one waits for the disk
 
 -- The requests of one tenant, the oldest first. SQLite copies them, which is faster than rows from
@@ -14,19 +15,24 @@ local AT_ONCE = 100 -- tenants in a transaction: each one waits for the disk
 local PATTERN = [[
   CREATE TEMP TABLE pattern AS
   WITH RECURSIVE series (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM series WHERE i < ?1 - 1)
-  SELECT i * ?2 / ?1 AS at, randomblob(16) AS id, CASE WHEN i % 10 = 0 THEN i / 10 % ?3 END AS person,
-    1 + i % ?4 AS application, 1 + i % ?5 AS operation,
+  SELECT i * ?2 / ?1 AS at, randomblob(16) AS id,
+    CASE WHEN i % 10 = 0 THEN i / 10 % ?3 END AS person, 1 + i % ?4 AS application,
+    1 + i % ?5 AS operation,
     CASE WHEN i % 10 = 0 THEN '192.0.2.7' END AS ip, i % 10 > 0 AS mfa FROM series]]
 local REQUESTS = [[
-  INSERT INTO request SELECT ?1, ?2 + at, id, ?3 + person, application, operation, ip, mfa, ?4
-  FROM pattern WHERE pattern.rowid > ?5 AND pattern.rowid <= ?6]]
+  INSERT INTO request SELECT ?1, ?2 + at, id, ?3 + person,
+    application + iif(application > ?4, ?5, 0), operation, ip, mfa, ?6
+  FROM pattern WHERE pattern.rowid > ?7 AND pattern.rowid <= ?8]]
 local ADOPTION = [[
-  INSERT INTO adoption SELECT ?1, ?2 - ?2 % 86400, application, sum(mfa), count(*), ?3
-  FROM pattern WHERE pattern.rowid > ?4 AND pattern.rowid <= ?5 GROUP BY application]]
+  INSERT INTO adoption SELECT ?1, ?2 - ?2 % 86400, application + iif(application > ?3, ?4, 0),
+    sum(mfa), count(*), ?5
+  FROM pattern WHERE pattern.rowid > ?6 AND pattern.rowid <= ?7 GROUP BY application]]
 
-local function prepare(store)
-  for i = 1, APPLICATIONS do
-    store:name_application(M.application(i), "Application " .. i)
+local function prepare(store, tenants)
+  for number = 1, tenants do
+    for i = number == 1 and 1 or SHARED + 1, APPLICATIONS do
+      store:name_application(M.application(number, i), "Application " .. i)
+    end
   end
   for i = 1, OPERATIONS do
     store.db:run("INSERT INTO operation (name) VALUES (?)", M.operation(i))
@@ -62,8 +68,10 @@ local function add_day(store, tenant, first, day)
   if not tenant.first_person then
     add_people(store, tenant, at)
   end
-  store.db:run(REQUESTS, tenant.key, first, tenant.first_person, store:run_number(), from, to)
-  store.db:run(ADOPTION, tenant.key, at - 1, store:run_number(), from, to)
+  local own = (tenant.number - 1) * (APPLICATIONS - SHARED) -- the applications before its own
+  store.db:run(REQUESTS, tenant.key, first, tenant.first_person, SHARED, own, store:run_number(),
+    from, to)
+  store.db:run(ADOPTION, tenant.key, at - 1, SHARED, own, store:run_number(), from, to)
   store:note_change(first + from * DAYS * DAY // M.REQUESTS)
   store:add_run(tenant, { at = at, users = "whole", requests = "whole", adoption = "whole",
                           without_mfa = to // 10, share = 1 })
@@ -72,10 +80,14 @@ end
 --- How many requests a tenant has.
 M.REQUESTS = story.REQUESTS
 
-function M.application(number)
-  return ("5f0b3c1e-0002-4000-8000-%012d"):format(number)
+--- The id of an application of a tenant.
+-- @tparam number tenant
+-- @tparam number number from 1 to 12; the first 6 are shared by all tenants
+function M.application(tenant, number)
+  return ("5f0b3c1e-%04d-4000-8000-%012d"):format(1000 + number, number > SHARED and tenant or 0)
 end
 
+--- The name of an operation, with a number from 1 to 40.
 function M.operation(number)
   return "Get /v{version}/" .. number
 end
@@ -94,7 +106,7 @@ function M.make(path, rows, now)
   local found, tenants = assert(history.open(path)), {}
   local store, first = found.store, now - (DAYS + 1) * DAY
   assert(store:transaction(function()
-    prepare(store)
+    prepare(store, rows // M.REQUESTS)
     return true
   end))
   for number = 1, rows // M.REQUESTS do

@@ -26,7 +26,7 @@ local function watch(directory)
     .. "-o jsonl 2>%s | tee %s | tail -n 1"):format(story.environment(directory), sandbox.lua,
     write_tenants(directory), err, out))
   local wall, cpu, peak, status = line:match "^(%S+) (%S+) (%d+) (%d+)$"
-  assert(status == "0", line .. "\n" .. files.slurp(err))
+  assert(status == "0", line .. "\n" .. table.concat(files.lines_of("head -n 9 " .. err), "\n"))
   return tonumber(wall), tonumber(cpu), tonumber(peak)
 end
 

@@ -266,7 +266,9 @@ return {
     store:name_application("a", "One")
     store:name_application("a", "Two")
     store:name_application("b", "Other")
-    assert.same({ a = "Two", b = "Other" }, store:application_names())
+    local names = store:application_names()
+    assert.same({ "Two", "Other" }, { names.a, names.b })
+    assert.is_nil(names.c)
   end,
 
   ["gives bindings as they were saved"] = function(store)

@@ -97,8 +97,8 @@ function M.users(counts, oldest_open)
            oldest_open = oldest_open }
 end
 
--- When each list was received last, whether it was cut, and whether the newest run received it. Also
--- returns the runs that received them.
+-- When each list was received last, whether it was cut, and whether the newest run received it.
+-- Also returns the runs that received them.
 local function lists_of(store, tenant)
   local lists, rows = {}, {}
   for _, name in ipairs(LISTS) do

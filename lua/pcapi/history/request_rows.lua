@@ -164,12 +164,13 @@ function Rows:name_application(id, name)
     text(name))
 end
 
+-- Each tenant has applications of its own, so there can be many: a name is read when it is needed.
 function Rows:application_names()
-  local names = {}
-  for row in self.db:rows "SELECT id, name FROM application WHERE name IS NOT NULL" do
-    names[row.id] = row.name
-  end
-  return names
+  return setmetatable({}, { __index = function(names, id)
+    local row = self.db:row("SELECT name FROM application WHERE id = ?", text(id))
+    names[id] = row and row.name
+    return row and row.name
+  end })
 end
 
 return Rows

@@ -35,7 +35,8 @@
 --   replaces the row of that day. `received(tenant, from)` returns rows of `day`, `application`,
 --   `received` (requests), `with_mfa` and `total` (of adoption; nil: none), sorted; `adoption`
 --   those of adoption alone. `count_without_mfa(tenant, from)` counts the requests without MFA.
--- - `name_application(id, name)`, and `application_names()`: names by id.
+-- - `name_application(id, name)`, and `application_names()`: names by id, a table that can only be
+--   indexed, and within this transaction or read.
 -- - `bindings(tenant)` and `save_bindings(tenant, bindings)`: upn to id, see `exceptions`.
 -- - `add_run(tenant, row)`: a run as `observe` makes it; one of the same `at` replaces the other.
 --   `runs(tenant)` returns them in their order; `first_run(tenant)` the time of the oldest, and
