@@ -319,6 +319,18 @@ for kind, make in pairs(stores.kinds()) do
       assert.same({}, requests_of(KIM))
     end)
 
+    it("are summed up with the run, but not if their list failed", function()
+      local adoption = lists.adoption(NOW, { { day = "2026-11-27", application = SYNC,
+                                               with_mfa = 1, total = 4 } })
+      run(store, NOW, {}, { request(KIM, NOW - HOUR, false), request(KIM, NOW - DAY, true),
+        request(KIM, NOW - 8 * DAY, false) }, { adoption = adoption })
+      run(store, NOW + HOUR, {}, nil)
+      local runs = store:runs(store:tenant(TENANT))
+      assert.same({ 1, 0.25 }, { runs[2].without_mfa, runs[2].share })
+      assert.is_nil(runs[3].without_mfa)
+      assert.equal(0.25, runs[3].share)
+    end)
+
     it("get user and address once the user has a finding, and lose them no more", function()
       local seen = request(KIM, NOW - HOUR, false)
       run(store, NOW, {}, { seen })
