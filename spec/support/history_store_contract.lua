@@ -266,9 +266,11 @@ return {
     store:name_application("a", "One")
     store:name_application("a", "Two")
     store:name_application("b", "Other")
-    local names = store:application_names()
-    assert.same({ "Two", "Other" }, { names.a, names.b })
-    assert.is_nil(names.c)
+    store:read(function()
+      local names = store:application_names()
+      assert.same({ "Two", "Other" }, { names.a, names.b })
+      assert.is_nil(names.c)
+    end)
   end,
 
   ["gives bindings as they were saved"] = function(store)

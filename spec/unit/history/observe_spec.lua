@@ -389,7 +389,9 @@ for kind, make in pairs(stores.kinds()) do
       end
       assert.same({ { day = 1795824000, application = SYNC, received = 0, with_mfa = 3,
                       total = 9 } }, store:received(store:tenant(TENANT), 0))
-      assert.equal("Billing Sync", store:application_names()[SYNC])
+      assert.equal("Billing Sync", store:read(function()
+        return store:application_names()[SYNC]
+      end))
     end)
   end)
 

@@ -6,7 +6,7 @@ local outbox = require "pcapi.notify.outbox"
 local private_folder = require "spec.support.private_folder"
 
 local NOW = 1795845600 -- 2026-11-28T06:00:00Z
-local HOUR, DAY = 3600, 86400
+local DAY = 86400
 local TENANT = "5f0b3c1e-0000-4000-8000-0000000000aa"
 local APPLICATION = "5f0b3c1e-0000-4000-8000-0000000000b1"
 local KIM = { id = "5f0b3c1e-0000-4000-8000-000000000001", upn = "kim@x.example",
