@@ -211,16 +211,22 @@ static enum file_code set_paths(struct site *s, struct file_place place) {
   return FILE_DONE;
 }
 
+/* NFS reports EACCES, too, if the server does not respond. */
 static enum file_code fail_open_directory(const struct site *s, int error) {
   struct stat st;
   if (error == ENOENT)
     return FILE_ABSENT;
+  const bool is_known = lstat(s->directory, &st) == 0;
   /* for a link, Linux reports ENOTDIR, other systems ELOOP */
-  if (lstat(s->directory, &st) == 0 && S_ISLNK(st.st_mode)) {
+  if (is_known && S_ISLNK(st.st_mode)) {
     advise(s, "Set {store} to the directory that it leads to");
     return refuse(s, "%s is a symbolic link, which is not followed", s->directory);
   }
-  return fail(s, s->directory, "opened", error);
+  fail(s, s->directory, "opened", error);
+  if (error == EACCES && is_known && st.st_uid == geteuid() && (st.st_mode & 0500) == 0500)
+    advise(s, "Its mode permits it. Check the server of that share and the network; or, on a disk, "
+              "the policy of this system");
+  return FILE_REFUSED;
 }
 
 static void close_site(struct site *s) {

@@ -430,6 +430,9 @@ static void names_the_remedy(void) {
     check(replace("new") == FILE_REFUSED && failed, "a failed write is reported");
     check(strstr(message.remedy, remedies[i].remedy) != NULL, "the message names the remedy");
   }
+  fail_call(1, "open", EACCES);
+  check(reading() == FILE_REFUSED && strstr(message.remedy, "the server of that share"),
+        "so does that of a share whose server is away");
   fail_call(1, "flock", ENOLCK);
   check(locking() == FILE_REFUSED && strstr(message.remedy, "has no locks for this machine"),
         "so does that of a share without locks");
