@@ -364,6 +364,7 @@ long:
 	@$(MAKE) --no-print-directory soak
 	@$(MAKE) --no-print-directory load
 	@$(MAKE) --no-print-directory volume
+	@$(MAKE) --no-print-directory share
 
 load: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) postgresql
@@ -372,6 +373,13 @@ load: build
 volume: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
 	@sandbox/run $(LUA) bench/volume.lua $(or $(ROWS),100000000)
+
+# Two machines that share a folder of sign-ins, on each of these file systems. Needs root.
+SHARE_NEEDS := glusterfs-server glusterfs-client attr sshfs openssh-sftp-server user-mode-linux \
+               nfs-kernel-server kmod iproute2 util-linux
+share: build
+	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(SHARE_NEEDS)
+	@bench/share $(or $(KINDS),local gluster nfs sshfs)
 
 waiting: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
@@ -450,4 +458,4 @@ release:
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-bare deb deb-needs test-deb test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak load volume waiting docs types man install install-nginx uninstall release test-container install-openresty test-nginx-install clean
+.PHONY: all build demo nginx-demo test test-bare deb deb-needs test-deb test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak load volume share waiting docs types man install install-nginx uninstall release test-container install-openresty test-nginx-install clean

@@ -24,8 +24,8 @@
 #define NEW_NAME ".%s.new"
 #define NEW_NAME_HERE ".%s.%08lx.new" /* with the hash of this machine's name */
 #define LONGEST_AFFIX (sizeof "..01234567.new" - 1)
-#define ATTEMPTS 10            /* at a file that other machines replace meanwhile */
-#define PAUSE (2L * 1000 * 1000) /* nanoseconds before the second, twice that before the third, … */
+#define ATTEMPTS 10    /* at a file that other machines replace meanwhile */
+#define PAUSE 2000000L /* nanoseconds before the second, twice as long before the third, ... */
 
 /* A place while it is in use. Once dir is open and open_site() has returned FILE_DONE, its
  * directory is known to be private. */

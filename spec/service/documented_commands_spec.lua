@@ -51,6 +51,7 @@ local CANNOT_RUN = {
   ["make screenshot"] = "writes docs/*.png",
   ["make soak"] = "takes five minutes",
   ["make load"] = "takes minutes", ["make volume"] = "takes hours, and 10 GB of disk",
+  ["make share"] = "takes half an hour, and needs root",
   ["make long"] = "takes hours", ["make months"] = "takes minutes; CI runs 300 months",
   ["make nginx-demo"] = "runs until Ctrl-C; make test-page starts the same page",
   ["apt install make git"] = SYSTEM,
