@@ -365,6 +365,7 @@ long:
 	@$(MAKE) --no-print-directory load
 	@$(MAKE) --no-print-directory volume
 	@$(MAKE) --no-print-directory round
+	@$(MAKE) --no-print-directory share
 
 load: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) postgresql
@@ -379,6 +380,13 @@ round: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
 	@mkdir -p build/bench && $(CC) -O2 bench/measure.c -o build/bench/measure
 	@sandbox/run $(LUA) bench/history/round.lua $(or $(TENANTS),1000)
+
+# Two machines that share a folder of sign-ins, on each of these file systems. Needs root.
+SHARE_NEEDS := glusterfs-server glusterfs-client attr sshfs openssh-sftp-server user-mode-linux \
+               nfs-kernel-server kmod iproute2 util-linux
+share: build
+	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(SHARE_NEEDS)
+	@bench/share $(or $(KINDS),local gluster nfs sshfs)
 
 waiting: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
@@ -457,4 +465,4 @@ release:
 clean:
 	rm -rf build doc
 
-.PHONY: all build demo nginx-demo test test-bare deb deb-needs test-deb test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak load volume round waiting docs types man install install-nginx uninstall release test-container install-openresty test-nginx-install clean
+.PHONY: all build demo nginx-demo test test-bare deb deb-needs test-deb test-page page-needs screenshot test-needs test-library test-cjson test-poll test-lua test-in-nginx test-c sanitize valgrind lint fuzz fuzz-one long kill months coverage bench bench-nginx bench-page soak load volume round share waiting docs types man install install-nginx uninstall release test-container install-openresty test-nginx-install clean

@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DIRECTORY_MODE 0700
@@ -20,7 +22,10 @@
 #define ENTER 0011  /* those that let them enter a directory */
 #define LOCK_NAME ".%s.lock"
 #define NEW_NAME ".%s.new"
-#define LONGEST_AFFIX (sizeof "..lock" - 1)
+#define NEW_NAME_HERE ".%s.%08lx.new" /* with the hash of this machine's name */
+#define LONGEST_AFFIX (sizeof "..01234567.new" - 1)
+#define ATTEMPTS 10    /* at a file that other machines replace meanwhile */
+#define PAUSE 2000000L /* nanoseconds before the second, twice as long before the third, ... */
 
 /* A place while it is in use. Once dir is open and open_site() has returned FILE_DONE, its
  * directory is known to be private. */
@@ -62,6 +67,7 @@ static enum file_code refuse(const struct site *s, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(s->message->text, sizeof s->message->text, format, arguments);
   va_end(arguments);
+  s->message->error = 0;
   return FILE_REFUSED;
 }
 
@@ -88,6 +94,19 @@ static void advise_mode(const struct site *s, const char *path, unsigned mode) {
 
 static const char *remedy_for(int error) {
   switch (error) {
+  case ENOTCONN:
+  case ESTALE:
+  case ETIMEDOUT:
+  case EHOSTDOWN:
+  case EHOSTUNREACH:
+  case ECONNABORTED:
+    return "Check the server of that share and the network; if both work, mount the share again";
+  case EIO:
+    return "Check that disk; or, of a share, its server and the network";
+  case ENOLCK:
+  case ENOSYS:
+  case EOPNOTSUPP:
+    return "That share has no locks for this machine: mount it as NFS 4, or set" TO_OWN;
   case ENOSPC:
     return "Free space on that disk";
   case EDQUOT:
@@ -113,7 +132,9 @@ static enum file_code fail(const struct site *s, const char *path, const char *d
     advise_mode(s, s->directory, DIRECTORY_MODE);
   else
     advise(s, "%s", remedy_for(error));
-  return refuse(s, "%s could not be %s: %s", path, done, strerror(error));
+  refuse(s, "%s could not be %s: %s", path, done, strerror(error));
+  s->message->error = error;
+  return FILE_REFUSED;
 }
 
 /* A directory may be one of the system, so the remedy is not to change its owner. */
@@ -190,16 +211,22 @@ static enum file_code set_paths(struct site *s, struct file_place place) {
   return FILE_DONE;
 }
 
+/* NFS reports EACCES, too, if the server does not respond. */
 static enum file_code fail_open_directory(const struct site *s, int error) {
   struct stat st;
   if (error == ENOENT)
     return FILE_ABSENT;
+  const bool is_known = lstat(s->directory, &st) == 0;
   /* for a link, Linux reports ENOTDIR, other systems ELOOP */
-  if (lstat(s->directory, &st) == 0 && S_ISLNK(st.st_mode)) {
+  if (is_known && S_ISLNK(st.st_mode)) {
     advise(s, "Set {store} to the directory that it leads to");
     return refuse(s, "%s is a symbolic link, which is not followed", s->directory);
   }
-  return fail(s, s->directory, "opened", error);
+  fail(s, s->directory, "opened", error);
+  if (error == EACCES && is_known && st.st_uid == geteuid() && (st.st_mode & 0500) == 0500)
+    advise(s, "Its mode permits it. Check the server of that share and the network; or, on a disk, "
+              "the policy of this system");
+  return FILE_REFUSED;
 }
 
 static void close_site(struct site *s) {
@@ -360,7 +387,18 @@ static enum file_code read_all(const struct site *s, int fd, struct buf *text) {
   return FILE_DONE;
 }
 
-enum file_code file_read(struct file_place place, struct buf *text, struct file_message *message) {
+/* Whether to repeat an act that has failed since another machine replaced the file: on a share, a
+ * name leads to the old file for a moment, and the old file is gone. Pauses before. */
+static bool is_to_repeat(enum file_code code, const struct file_message *message, int attempt) {
+  if (code != FILE_REFUSED || (message->error != ESTALE && message->error != ENOENT) ||
+      attempt >= ATTEMPTS)
+    return false;
+  nanosleep(&(struct timespec){.tv_nsec = PAUSE * attempt}, NULL);
+  return true;
+}
+
+static enum file_code read_once(struct file_place place, struct buf *text,
+                                struct file_message *message) {
   struct site s;
   int fd = -1;
   enum file_code code = open_site(&s, place, message);
@@ -371,6 +409,17 @@ enum file_code file_read(struct file_place place, struct buf *text, struct file_
     close(fd);
   }
   close_site(&s);
+  return code;
+}
+
+enum file_code file_read(struct file_place place, struct buf *text, struct file_message *message) {
+  const size_t len = text->len;
+  enum file_code code;
+  int attempt = 0;
+  do {
+    text->len = len;
+    code = read_once(place, text, message);
+  } while (is_to_repeat(code, message, ++attempt));
   return code;
 }
 
@@ -420,10 +469,21 @@ static enum file_code sync_directory(const struct site *s) {
   return FILE_DONE;
 }
 
+/* Writes the name of a temporary file that no other machine uses: where a share has no locks, two
+ * machines may write at once, and the text of neither must become a part of the other's. */
+static void name_here(const char *of, char name[NAME_MAX + 1]) {
+  char host[256] = "";
+  uint32_t hash = 2166136261u; /* FNV-1a */
+  gethostname(host, sizeof host - 1);
+  for (const char *at = host; *at; at++)
+    hash = (hash ^ (unsigned char)*at) * 16777619u;
+  snprintf(name, NAME_MAX + 1, NEW_NAME_HERE, of, (unsigned long)hash);
+}
+
 /* Replaces the file of an open site, which was checked: renameat() would replace anything. */
 static enum file_code replace(const struct site *s, const char *text, size_t len) {
   char name[NAME_MAX + 1];
-  snprintf(name, sizeof name, NEW_NAME, s->name);
+  name_here(s->name, name);
   enum file_code code = write_new(s, name, text, len);
   if (code == FILE_DONE && renameat(s->dir, name, s->dir, s->name) != 0)
     code = fail(s, s->path, "put in place", errno);
@@ -433,8 +493,8 @@ static enum file_code replace(const struct site *s, const char *text, size_t len
   return code;
 }
 
-enum file_code file_replace(struct file_place place, const char *text, size_t len,
-                            struct file_message *message) {
+static enum file_code replace_once(struct file_place place, const char *text, size_t len,
+                                   struct file_message *message) {
   struct site s;
   enum file_code code = make_site(&s, place, message);
   if (code == FILE_DONE)
@@ -442,6 +502,16 @@ enum file_code file_replace(struct file_place place, const char *text, size_t le
   if (code == FILE_DONE || code == FILE_ABSENT)
     code = replace(&s, text, len);
   close_site(&s);
+  return code;
+}
+
+enum file_code file_replace(struct file_place place, const char *text, size_t len,
+                            struct file_message *message) {
+  enum file_code code;
+  int attempt = 0;
+  do
+    code = replace_once(place, text, len, message);
+  while (is_to_repeat(code, message, ++attempt));
   return code;
 }
 
@@ -617,15 +687,46 @@ static enum file_code remove_name(const struct site *s, const char *name) {
   return fail(s, s->path, "removed", error);
 }
 
+/* Whether name is a temporary file of the site's file, of any machine. */
+static bool is_new(const struct site *s, const char *name) {
+  const size_t len = strlen(s->name);
+  if (name[0] != '.' || strncmp(name + 1, s->name, len) != 0)
+    return false;
+  const char *end = name + 1 + len;
+  return strcmp(end, ".new") == 0 ||
+         (strlen(end) == LONGEST_AFFIX - 1 && end[0] == '.' && ends_with(end, ".new") &&
+          strspn(end + 1, "0123456789abcdef") == 8);
+}
+
+/* Removes the temporary files that killed processes left behind. */
+static enum file_code remove_new(const struct site *s) {
+  const int fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+  enum file_code code = dir ? FILE_DONE : fail(s, s->directory, "read", errno);
+  if (!dir && fd >= 0)
+    close(fd);
+  while (dir && code == FILE_DONE) {
+    errno = 0; /* as in read_names() */
+    const struct dirent *entry = readdir(dir);
+    if (!entry && errno != 0)
+      code = fail(s, s->directory, "read", errno);
+    if (!entry)
+      break;
+    if (is_new(s, entry->d_name))
+      code = remove_name(s, entry->d_name);
+  }
+  if (dir)
+    closedir(dir);
+  return code;
+}
+
 enum file_code file_remove(struct file_place place, struct file_message *message) {
   struct site s;
-  char name[NAME_MAX + 1];
-  snprintf(name, sizeof name, NEW_NAME, place.name);
   enum file_code code = open_site(&s, place, message);
   if (code == FILE_DONE)
     code = remove_name(&s, place.name);
   if (code == FILE_DONE)
-    code = remove_name(&s, name);
+    code = remove_new(&s);
   if (code == FILE_DONE)
     code = sync_directory(&s);
   close_site(&s);

@@ -2,8 +2,9 @@
  * replace. Uses POSIX and buf; knows no Lua.
  *
  * A file is replaced as a whole: whenever the process or the machine stops, the file holds either
- * the old text or the new one. The next write removes a temporary file that was left behind.
- * Writers hold the lock of the file. */
+ * the old text or the new one. The next write on that machine removes a temporary file that was left
+ * behind. Writers hold the lock of the file. On a share whose locks do not reach other machines, the
+ * file still is a whole text, that of the last writer. */
 #pragma once
 
 #include <limits.h>
@@ -32,6 +33,7 @@ struct file_place {
 struct file_message {
   char text[PATH_MAX + NAME_MAX + 512]; /* the path and the problem */
   char remedy[PATH_MAX + NAME_MAX + 512];
+  int error; /* an errno; 0 if no call of the system has failed */
 };
 
 struct file_lock {
@@ -99,7 +101,7 @@ enum file_code file_publish(struct file_place place, struct file_message *messag
 /* Removes the temporary file. */
 void file_abandon(struct file_place place);
 
-/* Removes the file and its temporary file. FILE_DONE also if neither exists. */
+/* Removes the file and its temporary files. FILE_DONE also if neither exists. */
 enum file_code file_remove(struct file_place place, struct file_message *message);
 
 /* Appends the names in the directory to names, in no order, each with a zero byte at its end,

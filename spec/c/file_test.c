@@ -19,6 +19,7 @@ static int until_failure; /* 0: no call fails */
 static int fail_errno;
 static const char *fail_name; /* NULL: any call */
 static const char *failed;    /* the name of the call that failed */
+static bool keeps_failing;
 static size_t longest_write = (size_t)-1;
 
 /* Makes the n-th call of that name from now fail. */
@@ -30,7 +31,11 @@ static void fail_call(int n, const char *name, int error) {
 }
 
 static bool fails_now(const char *name) {
-  if (until_failure == 0 || (fail_name && strcmp(name, fail_name) != 0) || --until_failure > 0)
+  if (until_failure == 0 || (fail_name && strcmp(name, fail_name) != 0))
+    return false;
+  if (until_failure > 1 || !keeps_failing)
+    until_failure--;
+  if (until_failure > (keeps_failing ? 1 : 0))
     return false;
   failed = name;
   errno = fail_errno;
@@ -123,6 +128,23 @@ static bool exists(const char *name) {
   struct stat st;
   snprintf(path, sizeof path, "%s/%s", directory, name);
   return lstat(path, &st) == 0;
+}
+
+static void make_empty(const char *name) {
+  char path[sizeof directory + 32];
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  fclose(fopen(path, "w"));
+}
+
+/* Whether a temporary file is in the directory. */
+static bool is_left_behind(void) {
+  DIR *dir = opendir(directory);
+  bool found = false;
+  for (const struct dirent *entry; dir && (entry = readdir(dir));)
+    found = found || strstr(entry->d_name, ".new");
+  if (dir)
+    closedir(dir);
+  return found;
 }
 
 static void remove_all(void) {
@@ -226,13 +248,13 @@ static bool is_sound(enum file_code (*act)(void), enum file_code code) {
       !strstr(message.text, strerror(fail_errno)))
     return false;
   if (act == publishing)
-    return !exists(".page.new") || !strcmp(failed, "unlinkat");
+    return !is_left_behind() || !strcmp(failed, "unlinkat");
   if (act == copying)
     return exists("copy") ? strstr(message.text, "synced") != NULL : !exists(".copy.new");
   if (act == afresh || act == making || act == removing)
     return true;
   const bool synced = !strstr(message.text, "synced") || strstr(message.text, "/token could");
-  return holds(synced ? "old" : "new") && (!exists(".token.new") || !strcmp(failed, "unlinkat"));
+  return holds(synced ? "old" : "new") && (!is_left_behind() || !strcmp(failed, "unlinkat"));
 }
 
 /* Makes each call of act() fail once with the error. Returns the number of calls; -1 if act() has
@@ -258,6 +280,49 @@ static void reports_failures(const char *sentence, enum file_code (*act)(void), 
   static const int errors[] = {EIO, ENOSPC, EDQUOT, EROFS, EACCES, EPERM};
   for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
     check(each_call_fails(act, errors[i]) >= at_least, sentence);
+}
+
+/* On a share, the name of a file that another machine has just replaced leads to the old file. */
+static void repeats_what_others_disturb(void) {
+  int calls = 0;
+  replace("old");
+  do {
+    fail_call(++calls, NULL, ESTALE);
+    check(holds("old"), "a stale file is read again");
+  } while (failed);
+  check(calls > 5, "whichever call finds it");
+  for (calls = 0; calls == 0 || failed;) {
+    fail_call(++calls, NULL, ESTALE);
+    check(replace(calls % 2 ? "odd" : "even") == FILE_DONE, "a stale file is replaced");
+    check(until_failure > 0 || holds(calls % 2 ? "odd" : "even"), "as a whole");
+    until_failure = 0;
+  }
+  fail_call(2, "fstat", ENOENT); /* the first one is of the directory */
+  check(reading() == FILE_DONE && failed, "so is one that is gone once it is open");
+  fail_call(1, "read", ENOENT);
+  check(reading() == FILE_DONE && failed, "or once it is read");
+  keeps_failing = true;
+  fail_call(1, "openat", ESTALE);
+  check(reading() == FILE_REFUSED && strstr(message.remedy, "mount the share again"),
+        "it does not try for ever");
+  fail_call(1, "openat", EIO);
+  check(reading() == FILE_REFUSED && message.error == EIO, "nor after another failure");
+  keeps_failing = false;
+  until_failure = 0;
+}
+
+static void removes_all_that_is_left_behind(void) {
+  replace("old");
+  make_empty(".token.new");
+  make_empty(".token.0123cdef.new");
+  make_empty(".token.0123cdef.more.new");
+  make_empty(".tokens.0123cdef.new");
+  check(file_remove(place, &message) == FILE_DONE && !exists("token") && !exists(".token.new") &&
+            !exists(".token.0123cdef.new"),
+        "it removes the temporary files of other machines too");
+  check(exists(".token.0123cdef.more.new") && exists(".tokens.0123cdef.new"),
+        "and none of another file");
+  remove_all();
 }
 
 /* Closing a descriptor would release the locks that this process has on the file. */
@@ -358,12 +423,19 @@ static void names_the_remedy(void) {
     const char *remedy;
   } remedies[] = {{ENOSPC, "Free space"},  {EDQUOT, "quota"},   {EFBIG, "ulimit -f"},
                   {EROFS, "Set {store}"},  {EPERM, "{store}"},  {EACCES, "Run: chmod 700 "},
-                  {ENOTDIR, "{store}"},    {EIO, "{store}"}};
+                  {ENOTDIR, "{store}"},    {EIO, "Check that disk"},
+                  {ENOTCONN, "the share again"}, {ETIMEDOUT, "the share again"}};
   for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++) {
     fail_call(1, "write", remedies[i].error);
     check(replace("new") == FILE_REFUSED && failed, "a failed write is reported");
     check(strstr(message.remedy, remedies[i].remedy) != NULL, "the message names the remedy");
   }
+  fail_call(1, "open", EACCES);
+  check(reading() == FILE_REFUSED && strstr(message.remedy, "the server of that share"),
+        "so does that of a share whose server is away");
+  fail_call(1, "flock", ENOLCK);
+  check(locking() == FILE_REFUSED && strstr(message.remedy, "has no locks for this machine"),
+        "so does that of a share without locks");
 }
 
 static void survives_interrupts(void) {
@@ -467,16 +539,16 @@ static void knows_names(void) {
         "it refuses a directory");
   check(!file_is_name("a/b", 3) && !file_is_name("/", 1), "it refuses a path");
   check(!file_is_name("a\0b", 3), "it refuses a zero byte");
-  longest[249] = '\0';
-  check(file_is_name(longest, 249),
-        "it accepts the longest name that leaves room for the name of the lock");
+  longest[241] = '\0';
+  check(file_is_name(longest, 241),
+        "it accepts the longest name that leaves room for a temporary name");
   const struct file_place far = {.directory = directory, .name = longest};
   struct file_lock lock = FILE_UNLOCKED;
   check(file_lock(far, &lock, &message) == FILE_DONE, "and can take its lock");
   file_unlock(&lock);
-  longest[249] = 'n';
-  longest[250] = '\0';
-  check(!file_is_name(longest, 250), "it refuses a longer name");
+  longest[241] = 'n';
+  longest[242] = '\0';
+  check(!file_is_name(longest, 242), "it refuses a longer name");
 }
 
 static void refuses_a_path_that_is_too_long(void) {
@@ -508,6 +580,8 @@ int main(void) {
   reports_failures("checking a file reports each failure", checking, 3);
   reports_failures("making a copy reports each failure", copying, 12);
   reports_failures("publishing a file reports each failure", publishing, 9);
+  repeats_what_others_disturb();
+  removes_all_that_is_left_behind();
   makes_without_opening();
   publishes_for_a_group();
   copies_without_replacing();

@@ -52,6 +52,7 @@ local CANNOT_RUN = {
   ["make soak"] = "takes five minutes",
   ["make load"] = "takes minutes", ["make volume"] = "takes minutes, and 6 GB of disk",
   ["make round"] = "takes minutes",
+  ["make share"] = "takes half an hour, and needs root",
   ["make long"] = "takes hours", ["make months"] = "takes minutes; CI runs 300 months",
   ["make nginx-demo"] = "runs until Ctrl-C; make test-page starts the same page",
   ["apt install make git"] = SYSTEM,

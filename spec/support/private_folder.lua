@@ -50,4 +50,14 @@ function M.other_process(code, before)
   return said
 end
 
+--- The name under which this machine writes a file before it replaces the old one: a process that
+-- is killed meanwhile leaves it behind.
+-- @tparam string name of the file
+-- @treturn string
+function M.temporary_name(name)
+  local where = folder.new()
+  M.other_process(("core.file_replace(%q, %q, ('x'):rep(1e5))"):format(where, name), "ulimit -f 8;")
+  return (assert(M.sh("ls -A %s", where):match "^%..+%.new$", "nothing was left behind"))
+end
+
 return M
