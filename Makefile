@@ -369,7 +369,7 @@ long:
 
 load: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) postgresql
-	@sandbox/run $(LUA) bench/postgres.lua $(or $(ROWS),10000000)
+	@sandbox/run $(LUA) bench/history/load.lua $(or $(ROWS),10000000)
 
 volume: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)

@@ -1,7 +1,7 @@
--- postgres.lua [ROWS]: makes a history of so many requests (default 1,000,000; 10,000 of each
+-- load.lua [ROWS]: makes a history of so many requests (default 1,000,000; 10,000 of each
 -- tenant, over a week), loads it into a real PostgreSQL on this machine, and asks five questions.
 -- Fails if the load takes more than 20 µs a row, or a question more than a second.
--- Run by: sandbox/run lua5.4 bench/postgres.lua 1000000
+-- Run by: sandbox/run lua5.4 bench/history/load.lua 1000000
 local core = require "pcapi.core"
 local curl = require "spec.support.curl"
 local files = require "spec.support.files"
