@@ -124,7 +124,7 @@ local function read_facts(round, value, summary, users)
   local store = round.history.store
   local facts = { names = round.names, own = round.settings.own, client_id = value.client_id,
                   adoption = store:application_names() }
-  value.summary, value.date = summary, users.date
+  value.is_reported, value.date = summary.is_reported, users.date
   value.warnings = warnings_of(round, summary, users, facts)
   value.open = count_open(store, summary.tenant)
   return facts
@@ -183,10 +183,10 @@ end
 -- @tparam table round of `pcapi.cli.commands.watch`
 -- @tparam pcapi.client client
 -- @tparam table tenant of `pcapi.cli.tenant_list`; its `id` is set once it is known
--- @treturn[1] table `id`, `client_id`, `summary` (of @{pcapi.history.History:observe}), `warnings`
--- (see `pcapi.history.told`; with `is_common`, they do not depend on the tenant), `open` (users),
--- `date`, `list_error` (the first list but the users that failed; nil: none) and `list` (its name);
--- of a dry run also `plan` and `rows`
+-- @treturn[1] table `id`, `client_id`, `is_reported` (a failure ended, which is worth a line),
+-- `warnings` (see `pcapi.history.told`; with `is_common`, they do not depend on the tenant), `open`
+-- (users), `date`, `list_error` (the first list but the users that failed; nil: none) and `list`
+-- (its name); of a dry run also `plan` and `rows`
 -- @treturn[2] nil
 -- @treturn[2] pcapi.error
 -- @treturn[2] boolean true if the history failed

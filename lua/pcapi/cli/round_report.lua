@@ -86,7 +86,7 @@ local function report_tenants(round, found)
       say(round, result, ("the list of %s failed, so it is no evidence now: %s"):format(value.list,
         tostring(value.list_error)))
     end
-    if value and value.summary.is_reported then
+    if value and value.is_reported then
       say(round, result, "the tenant responds again")
     end
   end
