@@ -353,7 +353,8 @@ soak: build
 
 # Runs the tests that take hours: each fuzzer for ten minutes, each generator with a million cases,
 # the failing allocations under sanitizers, the kills, the months of the history, the soak test, a
-# load of 10 million rows into PostgreSQL, and a history of 100 million. CI runs a sample.
+# load of 10 million rows into PostgreSQL, a history of 100 million, and machines that share sign-ins.
+# CI runs a sample.
 long:
 	@$(MAKE) --no-print-directory sanitize EVERY=1
 	@$(MAKE) --no-print-directory fuzz SECONDS=600 COUNT=1000000
