@@ -387,7 +387,7 @@ SHARE_NEEDS := glusterfs-server glusterfs-client attr sshfs openssh-sftp-server 
                nfs-kernel-server kmod iproute2 util-linux
 share: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) $(SHARE_NEEDS)
-	@bench/share $(or $(KINDS),local gluster nfs sshfs)
+	@bench/share/run $(or $(KINDS),local gluster nfs sshfs)
 
 waiting: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)

@@ -1,5 +1,5 @@
--- share.lua KIND FOLDER-OF-A FOLDER-OF-B: measures one store of sign-ins that two machines mount,
--- by the real command against the sandbox. Run by: bench/share KIND
+-- measure.lua KIND FOLDER-OF-A FOLDER-OF-B: measures one store of sign-ins that two machines mount,
+-- by the real command against the sandbox. Run by: bench/share/run KIND
 --   KILLS=200           so many processes are killed while both machines renew
 --   ROUNDS=5            so many times, processes of both machines need one sign-in at once
 --   PARTS="calls rush"  these parts only, of calls, rush, death, outage and kills
