@@ -46,7 +46,7 @@ BENCH_NEEDS   := lua-curl lua-http lua-sec lua-socket luajit2 python3-requests p
 TEST_NEEDS    := lua-busted luajit2 libluajit2-5.1-dev luarocks binutils bsdutils procps \
                  lua-luv lua-cqueues lua-luaossl redis-server lua-nginx-redis tinyproxy locales \
                  zsh fish scdoc mandoc man-db faketime jq systemd msmtp libxml2-utils time \
-                 prometheus prometheus-node-exporter postgresql pkg-config
+                 prometheus prometheus-node-exporter postgresql pkg-config strace
 
 all:
 	@dev/need $(BUILD_NEEDS) $(MAN_NEEDS)

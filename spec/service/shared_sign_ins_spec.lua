@@ -173,3 +173,24 @@ describe("a folder of sign-ins that two machines write at once, as on a share wi
       assert.same({ 0, "both\n", "" }, { result.status, result.out, result.err })
     end)
   end)
+
+describe("a share whose server goes away while a command runs", function()
+  it("is waited for once, not by each step of each tenant", function()
+    if sandbox.shell("strace -qq -o /dev/null true").status ~= 0 then
+      return pending "this machine forbids strace"
+    end
+    server:at(FIRST)
+    local calls = server.home .. "/calls"
+    local words = { "watch", (table.unpack or unpack)(list_of(a, "t1", "t2", "t3", "t4")) }
+    local result = sandbox.shell(("strace -f -qq -o %s -P %s -e trace=openat -e inject=openat:"
+      .. "error=ETIMEDOUT:delay_enter=5200ms:when=9+ "):format(calls, store)
+      .. sandbox.command_line(words, a:environment(environment())))
+    assert.equal(1, result.status)
+    for number in ipairs(TENANTS) do
+      assert.matches("pcapi: t" .. number .. ": store: the token store: " .. store, result.err, 1,
+        true)
+    end
+    assert.matches("Connection timed out. Check the server of that share", result.err, 1, true)
+    assert.equal("1", sandbox.shell("grep -c INJECTED " .. calls).out:match "%d+")
+  end)
+end)

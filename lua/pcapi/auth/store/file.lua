@@ -43,6 +43,25 @@ local function checked(value, why, remedy)
   return value
 end
 
+-- A call that failed after more than SLOW seconds was to a share whose server is away, and the next
+-- ones would wait as long. So they fail at once, for REST seconds.
+local SLOW, REST = 5, 60
+
+-- Of each folder whose last call was slow: `ends`, and what the call returned.
+local lost = {}
+
+local function call(self, act, ...)
+  local began, last = core.now(), lost[self.directory]
+  if last and began < last.ends then
+    return nil, last.why, last.remedy
+  end
+  local value, why, remedy = act(self.directory, ...)
+  local ended = core.now()
+  lost[self.directory] = value == nil and why and ended - began > SLOW
+    and { ends = ended + REST, why = why, remedy = remedy } or nil
+  return value, why, remedy
+end
+
 --- Makes a store. Nothing is read or written yet; the folder is made when needed.
 -- @tparam string directory
 -- @treturn table a store
@@ -79,23 +98,23 @@ function File:path(account)
 end
 
 function File:get(account)
-  return checked(core.file_read(self.directory, name_of(account)))
+  return checked(call(self, core.file_read, name_of(account)))
 end
 
 local LARGEST = 1024 * 1024 -- bytes that file_replace takes
 
 function File:set(account, text)
   if text == nil then
-    return checked(core.file_remove(self.directory, name_of(account)))
+    return checked(call(self, core.file_remove, name_of(account)))
   elseif #text > LARGEST then
     return checked(nil, "the tokens are too long for " .. self:path(account),
       "Sign in again, for fewer services")
   end
-  return checked(core.file_replace(self.directory, name_of(account), text))
+  return checked(call(self, core.file_replace, name_of(account), text))
 end
 
 function File:names()
-  local files, err = checked(core.file_list(self.directory))
+  local files, err = checked(call(self, core.file_list))
   if not files then
     return nil, err
   end
@@ -107,7 +126,7 @@ function File:names()
 end
 
 function File:lock(account)
-  local lock, err = checked(core.file_lock(self.directory, name_of(account)))
+  local lock, err = checked(call(self, core.file_lock, name_of(account)))
   if not lock then
     return nil, err
   end
