@@ -2,7 +2,7 @@
 -- by the real command against the sandbox. Run by: bench/share/run KIND
 --   KILLS=200           so many processes are killed while both machines renew
 --   ROUNDS=5            so many times, processes of both machines need one sign-in at once
---   PARTS="calls rush"  these parts only, of calls, rush, death, outage and kills
+--   PARTS="calls rush"  these parts only, of calls, rush, death, loss, outage and kills
 local auth = require "pcapi.auth"
 local cjson = require("cjson").new()
 local core = require "pcapi.core"
@@ -187,11 +187,27 @@ local function measure_death()
   end
 end
 
-local function report_run(what, words, machine)
-  local result, seconds = run("timeout 600 " .. line_of(machine, words))
+local function report_run(what, words, machine, before)
+  local result, seconds = run((before or "") .. "timeout 600 " .. line_of(machine, words))
   report(("%s: pcapi %s, status %d"):format(what, words[1], result.status), "%.1f s", seconds)
   report_lines(result.err)
   return result.status
+end
+
+-- Machine B loses the share while it asks ten tenants, one after the other.
+local function measure_loss()
+  if not os.getenv "SHARE_CUT" then
+    return
+  end
+  local names = {}
+  for i = 1, 10 do
+    names[i] = "loss" .. i
+    sign_in(names[i], "delay=1")
+  end
+  local list = folder.write(homes[2] .. "/tenants", table.concat(names, "\n") .. "\n")
+  must(report_run("B loses the share", { "watch", "--parallel", "1", "--tenants", list }, 2,
+    ("(sleep 7; %s) & "):format(os.getenv "SHARE_CUT")) == 3, "another status")
+  assert(os.execute(os.getenv "SHARE_MEND"))
 end
 
 local function measure_outage()
@@ -261,8 +277,8 @@ local function measure_kills()
 end
 
 local PARTS = { calls = measure_operations, rush = measure_rush, death = measure_death,
-                outage = measure_outage, kills = measure_kills }
-for name in (os.getenv "PARTS" or "calls rush death outage kills"):gmatch "%S+" do
+                loss = measure_loss, outage = measure_outage, kills = measure_kills }
+for name in (os.getenv "PARTS" or "calls rush death loss outage kills"):gmatch "%S+" do
   PARTS[name]()
 end
 folder.remove()
