@@ -351,10 +351,10 @@ CREATE OR REPLACE PROCEDURE finish_load() LANGUAGE plpgsql
 SET timezone = 'UTC' SET work_mem = '64MB' AS $$
 DECLARE new_days date[];
 BEGIN
+  CALL pcapi.lock_rows(); -- first, or prune() might drop a day that adapt_rows() has seen
   CALL pcapi.adapt_rows();
   ANALYZE runs_in, findings_in, adoption_in, requests_in; -- else the plans are made for few rows
   CALL pcapi.list_names();
-  CALL pcapi.lock_rows();
   new_days := pcapi.make_partitions(ARRAY(SELECT DISTINCT day FROM days_in));
   CALL pcapi.load_names();
   CALL pcapi.load_runs();

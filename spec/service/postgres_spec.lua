@@ -3,6 +3,7 @@ local collectors = require "spec.support.collectors"
 local folder = require "spec.support.folder"
 local lists = require "spec.support.history_lists"
 local markdown = require "spec.support.markdown"
+local nginx = require "spec.support.nginx"
 local postgres = require "spec.support.postgres"
 local sandbox = require "spec.support.sandbox"
 local curl = require "spec.support.curl"
@@ -324,6 +325,23 @@ describe("the schema of PostgreSQL", function()
     assert.equal(1, count "request")
     assert.equal(counted, server:sql "SELECT * FROM pcapi.request_count ORDER BY day")
     assert.equal(1, server:psql("-c", "SELECT pcapi.prune(7)").status)
+  end)
+
+  it("drops days while a load waits, and the load leaves them out", function()
+    one:observe(NOW + 1, {}, { request(7, NOW - 20 * DAY), request(8, NOW) })
+    local pruning = assert(io.popen(("PGOPTIONS='-c role=pcapi_erase' PGHOST=%s psql -XqAt "
+      .. "-U postgres -c BEGIN -c 'SELECT pcapi.prune(8)' -c 'SELECT pg_sleep(2)' -c COMMIT "
+      .. "postgres"):format(server.dir)))
+    local is_locked = nginx.wait_for(function()
+      return server:sql "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'" == "1"
+    end, 10)
+    assert.is_true(is_locked)
+    load(one)
+    pruning:close()
+    assert.equal("0", server:sql(("SELECT count(*) FROM pcapi.request WHERE at < to_timestamp(%d)")
+      :format(NOW - 8 * DAY)))
+    assert.equal("1", server:sql("SELECT count(*) FROM pcapi.request "
+      .. "WHERE right(encode(id, 'hex'), 1) = '8'"))
   end)
 
   it("gives each role no more than it needs", function()
