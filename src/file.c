@@ -698,26 +698,36 @@ static bool is_new(const struct site *s, const char *name) {
           strspn(end + 1, "0123456789abcdef") == 8);
 }
 
-/* Removes the temporary files that killed processes left behind. */
-static enum file_code remove_new(const struct site *s) {
+/* Calls act() with each name in the directory, until it fails. */
+static enum file_code each_name(const struct site *s,
+                                enum file_code (*act)(const struct site *s, const char *name,
+                                                      struct buf *names),
+                                struct buf *names) {
   const int fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-  enum file_code code = dir ? FILE_DONE : fail(s, s->directory, "read", errno);
+  enum file_code code = FILE_DONE;
+  if (!dir)
+    code = errno == ENOMEM ? FILE_NO_MEMORY : fail(s, s->directory, "read", errno);
   if (!dir && fd >= 0)
     close(fd);
   while (dir && code == FILE_DONE) {
-    errno = 0; /* as in read_names() */
+    errno = 0; /* readdir() does not set it at the end of the directory */
     const struct dirent *entry = readdir(dir);
     if (!entry && errno != 0)
       code = fail(s, s->directory, "read", errno);
     if (!entry)
       break;
-    if (is_new(s, entry->d_name))
-      code = remove_name(s, entry->d_name);
+    code = act(s, entry->d_name, names);
   }
   if (dir)
     closedir(dir);
   return code;
+}
+
+/* Removes a temporary file that a killed process left behind. */
+static enum file_code remove_new(const struct site *s, const char *name, struct buf *names) {
+  (void)names;
+  return is_new(s, name) ? remove_name(s, name) : FILE_DONE;
 }
 
 enum file_code file_remove(struct file_place place, struct file_message *message) {
@@ -726,7 +736,7 @@ enum file_code file_remove(struct file_place place, struct file_message *message
   if (code == FILE_DONE)
     code = remove_name(&s, place.name);
   if (code == FILE_DONE)
-    code = remove_new(&s);
+    code = each_name(&s, remove_new, NULL);
   if (code == FILE_DONE)
     code = sync_directory(&s);
   close_site(&s);
@@ -734,6 +744,8 @@ enum file_code file_remove(struct file_place place, struct file_message *message
 }
 
 static enum file_code add_name(const struct site *s, const char *name, struct buf *names) {
+  if (is_reserved(name))
+    return FILE_DONE;
   switch (buf_append(names, name, strlen(name) + 1)) {
   case BUF_NO_MEMORY:
     return FILE_NO_MEMORY;
@@ -746,35 +758,12 @@ static enum file_code add_name(const struct site *s, const char *name, struct bu
   }
 }
 
-/* Appends the names in an open directory. */
-static enum file_code read_names(const struct site *s, DIR *dir, struct buf *names) {
-  enum file_code code = FILE_DONE;
-  while (code == FILE_DONE) {
-    errno = 0; /* readdir() does not set it at the end of the directory */
-    const struct dirent *entry = readdir(dir);
-    if (!entry)
-      return errno == 0 ? FILE_DONE : fail(s, s->directory, "read", errno);
-    if (!is_reserved(entry->d_name))
-      code = add_name(s, entry->d_name, names);
-  }
-  return code;
-}
-
 enum file_code file_list(const char *directory, struct buf *names, struct file_message *message) {
   struct site s;
-  DIR *dir = NULL;
   enum file_code code =
       open_site(&s, (struct file_place){.directory = directory, .name = ""}, message);
-  if (code == FILE_DONE) {
-    dir = fdopendir(s.dir);
-    if (!dir)
-      code = errno == ENOMEM ? FILE_NO_MEMORY : fail(&s, s.directory, "read", errno);
-  }
-  if (dir) {
-    code = read_names(&s, dir, names);
-    closedir(dir); /* closes s.dir as well */
-    s.dir = -1;
-  }
+  if (code == FILE_DONE)
+    code = each_name(&s, add_name, names);
   close_site(&s);
   return code == FILE_ABSENT ? FILE_DONE : code;
 }
