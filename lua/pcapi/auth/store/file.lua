@@ -50,16 +50,17 @@ local SLOW, REST = 5, 60
 -- Of each folder whose last call was slow: `ends`, and what the call returned.
 local lost = {}
 
+-- Calls a function of the core with the folder. Returns its value, or nil and an error.
 local function call(self, act, ...)
   local began, last = core.now(), lost[self.directory]
   if last and began < last.ends then
-    return nil, last.why, last.remedy
+    return checked(nil, last.why, last.remedy)
   end
   local value, why, remedy = act(self.directory, ...)
   local ended = core.now()
   lost[self.directory] = value == nil and why and ended - began > SLOW
     and { ends = ended + REST, why = why, remedy = remedy } or nil
-  return value, why, remedy
+  return checked(value, why, remedy)
 end
 
 --- Makes a store. Nothing is read or written yet; the folder is made when needed.
@@ -98,23 +99,23 @@ function File:path(account)
 end
 
 function File:get(account)
-  return checked(call(self, core.file_read, name_of(account)))
+  return call(self, core.file_read, name_of(account))
 end
 
 local LARGEST = 1024 * 1024 -- bytes that file_replace takes
 
 function File:set(account, text)
   if text == nil then
-    return checked(call(self, core.file_remove, name_of(account)))
+    return call(self, core.file_remove, name_of(account))
   elseif #text > LARGEST then
     return checked(nil, "the tokens are too long for " .. self:path(account),
       "Sign in again, for fewer services")
   end
-  return checked(call(self, core.file_replace, name_of(account), text))
+  return call(self, core.file_replace, name_of(account), text)
 end
 
 function File:names()
-  local files, err = checked(call(self, core.file_list))
+  local files, err = call(self, core.file_list)
   if not files then
     return nil, err
   end
@@ -126,7 +127,7 @@ function File:names()
 end
 
 function File:lock(account)
-  local lock, err = checked(call(self, core.file_lock, name_of(account)))
+  local lock, err = call(self, core.file_lock, name_of(account))
   if not lock then
     return nil, err
   end
