@@ -372,14 +372,16 @@ load: build
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS) postgresql
 	@sandbox/run $(LUA) bench/history/load.lua $(or $(ROWS),10000000)
 
-volume: build
+build/bench/measure: bench/measure.c
+	@mkdir -p $(@D)
+	@$(CC) -O2 $< -o $@
+
+volume: build build/bench/measure
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
-	@mkdir -p build/bench && $(CC) -O2 bench/measure.c -o build/bench/measure
 	@sandbox/run $(LUA) bench/history/volume.lua $(or $(ROWS),100000000)
 
-round: build
+round: build build/bench/measure
 	@dev/need $(BUILD_NEEDS) $(SANDBOX_NEEDS)
-	@mkdir -p build/bench && $(CC) -O2 bench/measure.c -o build/bench/measure
 	@sandbox/run $(LUA) bench/history/round.lua $(or $(TENANTS),1000)
 
 # Two machines that share a folder of sign-ins, on each of these file systems. Needs root.

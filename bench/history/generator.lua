@@ -44,11 +44,11 @@ end
 
 local function add_people(store, tenant, first)
   for i = 1, USERS do
-    local person = M.user(tenant.number, i)
+    local person, at = M.user(tenant.number, i), i % 2 == 0 and first or first + DAY
     store:save_person(tenant, person)
-    store:save_finding(tenant, person, {
-      episode = 1, state = "open", first_at = first, last_at = first, is_exact = true, times = 1,
-      opened = first, seen = first, is_visible = true,
+    store:save_finding(tenant, person, { -- half of them are new after the first list
+      episode = 1, state = "open", first_at = at, last_at = at, is_exact = true, times = 1,
+      opened = at, seen = at, is_visible = true,
     })
     tenant.first_person = tenant.first_person or person.key
   end

@@ -47,8 +47,4 @@ local function run()
   assert(peak <= MOST_MEMORY * 1e6, ("more than %d MB"):format(MOST_MEMORY))
 end
 
-local ok, problem = pcall(run)
-folder.remove()
-if not ok then
-  error(problem, 0)
-end
+folder.around(run)

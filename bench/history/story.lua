@@ -1,5 +1,5 @@
---- What the sandbox tells of tenants in measurements of the history: each has a week of 10,000
--- requests, 1,000 of them by 20 users without MFA, and the others by 20 programs with MFA.
+--- The tenants of the sandbox in measurements of the history: each has a week of 10,000 requests,
+-- 1,000 of them by 20 users without MFA, and the others by 20 programs with MFA.
 local sandbox = require "spec.support.sandbox"
 local shell = require "bench.shell"
 local url = require "pcapi.url"

@@ -128,7 +128,7 @@ local function watcher(how)
   end
 end
 
--- What is measured. The metrics are of all tenants, so their time grows with the tenants.
+-- The measurements. The metrics are of all tenants, so their time grows with the tenants.
 local function measurements()
   return {
     { name = "observe", act = observe, most = MOST_TIMES },
@@ -192,9 +192,5 @@ local function run()
   compare(few, make(ROWS))
 end
 
-local ok, problem = pcall(run)
-folder.remove()
-if not ok then
-  error(problem, 0)
-end
+folder.around(run)
 os.exit(not has_failed)

@@ -32,4 +32,14 @@ function M.remove()
   end
 end
 
+--- Calls a function, and removes the folders afterwards, also if it raises an error.
+-- @tparam function act
+function M.around(act)
+  local ok, problem = pcall(act)
+  M.remove()
+  if not ok then
+    error(problem, 0)
+  end
+end
+
 return M
