@@ -15,11 +15,11 @@
 #define LSTATEMENT "pcapi.sqlite.statement"
 #define OLDEST 3037000 /* STRICT tables */
 #define ENDED "a statement has ended the transaction"
-#define LONGEST_AFFIX                                                                              \
-  (sizeof "-journal" - 1)     /* of the names that SQLite makes of a file's name                   \
-                               */
 #define CACHE_MAX 256         /* statements; a history has far fewer */
 #define PIECE ((size_t)65536) /* bytes of CSV after which a text ends with its line */
+
+/* Of the names that SQLite makes of a file's name. */
+#define LONGEST_AFFIX (sizeof "-journal" - 1)
 
 struct lconnection;
 
@@ -367,7 +367,7 @@ static int lcsv_next(lua_State *L) {
   lua_settop(L, 0);
   luaL_buffinit(L, &b);
   size_t len = 0, line;
-  bool more;
+  bool more = true;
   while (len < PIECE && (more = step(L, c, s))) {
     const int code = values_add_csv(&b, s->stmt, &line);
     if (code != SQLITE_OK)
