@@ -146,7 +146,7 @@ function Rows:changed(kind, after)
   return self.db:csv(statement_of(kind, after < pruned and CHANGED_ALL or CHANGED), after)
 end
 
--- What an export reads, in this order.
+-- The parts of each export, in their order.
 local PARTS = { collector = { "collector" }, runs = { "runs" }, requests = { "requests" },
                 findings = { "removed", "findings" }, adoption = { "adoption" } }
 

@@ -288,7 +288,7 @@ local function record(run)
   tenant.at, tenant.has_baseline = run.at, tenant.has_baseline or row.users == "whole"
 end
 
--- What would take long to count when many tenants are summed up.
+-- Stores with the run what a summary of many tenants would take long to count.
 local function sum_up(run)
   local store, tenant, row = run.store, run.tenant, run.row
   row.share = explanation.share(store, tenant)
