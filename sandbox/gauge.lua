@@ -16,8 +16,6 @@ function M.arrive(label)
   if shelf:add(label .. " connection " .. ngx.var.connection, true) then
     shelf:incr(label .. " connections", 1, 0)
   end
-  shelf:add(label .. " first", ngx.now())
-  shelf:set(label .. " last", ngx.now())
   if number <= TIMES then
     shelf:set(label .. " time " .. number, ngx.now())
   end
@@ -50,9 +48,9 @@ function M.read(label)
   for at = 1, math.min(TIMES, shelf:get(label .. " requests") or 0) do
     times[at] = number(label, "time " .. at)
   end
-  return ('{"requests":%s,"most_at_once":%d,"connections":%s,"first":%s,"last":%s,"times":[%s]}')
+  return ('{"requests":%s,"most_at_once":%d,"connections":%s,"times":[%s]}')
     :format(number(label, "requests"), most, number(label, "connections"),
-            number(label, "first"), number(label, "last"), table.concat(times, ","))
+            table.concat(times, ","))
 end
 
 return M

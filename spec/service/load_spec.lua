@@ -169,10 +169,10 @@ describe("many calls at once", function()
   it("count retries in the rate", function()
     local label = core.uuid()
     local act = small("status=503; times=1; label=" .. label)
+    local started = core.now()
     assert.equal(0, pcapi.concurrent(repeated(act, 10), { rate = 40 }).failed)
-    local seen = gauge(label)
-    assert.equal(20, seen.requests)
-    assert.is_true(seen.last - seen.first > 19 / 40 - 0.06)
+    assert.is_true(core.now() - started > 19 / 40 - 0.02, "too fast") -- less what is caught up
+    assert.equal(20, gauge(label).requests)
   end)
 
   it("use one connection over HTTP/2, also for the next run", function()
