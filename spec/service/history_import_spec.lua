@@ -1,4 +1,5 @@
 --- `pcapi history import`: a tenant moves from one machine to another.
+local curl = require "spec.support.curl"
 local homes = require "spec.support.home"
 local lists = require "spec.support.history_lists"
 local recorded = require "spec.support.recorded"
@@ -76,8 +77,21 @@ describe("pcapi history import", function()
     assert.matches("the history has no tenant 'adatum'; it has: fabrikam, contoso", result.err, 1,
       true)
     assert.equal(1, import(new.path .. "/absent.sqlite").status)
-    new:write("text.sqlite", ("no database "):rep(1000))
-    assert.equal(1, import(new.path .. "/text.sqlite").status)
     assert.equal(2, import().status)
+  end)
+
+  it("says what the file must be, and nothing of the own history", function()
+    new:write("text.sqlite", ("no database "):rep(1000))
+    curl.shell(("cd %s && chmod 600 text.sqlite && mkdir -m 777 public && cp %s public")
+      :format(new.path, copy()))
+    for name, problem in pairs { ["text.sqlite"] = "text.sqlite is not an SQLite database",
+                                 ["public/copy.sqlite"] = "public is open to other users" } do
+      local result = import(new.path .. "/" .. name)
+      assert.same({ 1, "" }, { result.status, result.out })
+      assert.matches(problem, result.err, 1, true)
+      assert.matches("FILE must be a copy that pcapi history backup made (mode 0600), in a folder "
+        .. "of this user's own (mode 0700) on a local disk", result.err, 1, true)
+      assert.is_nil(result.err:find("PCAPI_HISTORY", 1, true))
+    end
   end)
 end)

@@ -6,6 +6,18 @@ local history_query = require "pcapi.cli.history_query"
 
 local M = {}
 
+-- Failures whose hint is about the setting of the history, which is not the file that was named.
+local MISPLACED = { file = true, foreign = true, readonly = true, remote = true }
+
+local function open_copy(path)
+  local history, err = require("pcapi.history").open(path, { create = false })
+  if not history and MISPLACED[err.code] then
+    err.hint = "FILE must be a copy that pcapi history backup made (mode 0600), in a folder of "
+      .. "this user's own (mode 0700) on a local disk"
+  end
+  return history_query.required(history, err)
+end
+
 local function words_of(counts)
   local words = {}
   for i, entry in ipairs { { "people", "user" }, { "findings", "finding" },
@@ -21,7 +33,7 @@ end
 function M.run(args)
   local settings = history_file.settings(args)
   history_file.load_store()
-  local from = history_query.required(require("pcapi.history").open(args.file, { create = false }))
+  local from = open_copy(args.file)
   local tenants = history_query.required(from:tenants())
   local ids = history_query.selected(args, tenants)
   local into, wanted = history_file.open(settings), {}
