@@ -167,19 +167,30 @@ BEGIN
   CREATE TEMPORARY TABLE IF NOT EXISTS adoption_in (
     collector uuid, run bigint, tenant_id uuid, day date, application_id text, application text,
     with_mfa bigint, total bigint);
-  TRUNCATE collector_in, runs_in, requests_in, findings_in, adoption_in;
+  CREATE TEMPORARY TABLE IF NOT EXISTS after_in (run bigint);
+  TRUNCATE collector_in, after_in, runs_in, requests_in, findings_in, adoption_in;
   CALL pcapi.make_key_tables();
 END $$;
 
 -- The run after which a load begins: the bookmark; or 0 if the history is older than it, as it may
 -- be after the restore of a backup. An error if there is no collector.
 CREATE OR REPLACE FUNCTION bookmark() RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE given record;
+DECLARE given record; after bigint;
 BEGIN
   SELECT * INTO STRICT given FROM collector_in;
-  RETURN coalesce((SELECT run FROM pcapi.collector c
+  after := coalesce((SELECT run FROM pcapi.collector c
     WHERE c.collector = given.collector AND c.run <= given.run), 0);
+  INSERT INTO after_in VALUES (after);
+  RETURN after;
 END $$;
+
+-- Whether the load brings a whole history: PostgreSQL has no bookmark of it, or one that the
+-- history does not know, as after the restore of a backup. What PostgreSQL has from a later run is
+-- then lost in the history, which is the truth.
+CREATE OR REPLACE FUNCTION is_whole() RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (SELECT FROM after_in a
+    WHERE a.run = 0 OR EXISTS (SELECT FROM runs_in r WHERE r.run <= a.run))
+$$;
 
 -- An index takes no long text. Requests of days that are over are not loaded, nor those of the
 -- future.
@@ -253,14 +264,14 @@ CREATE OR REPLACE PROCEDURE load_runs() LANGUAGE sql AS $$
       requests_without_time = excluded.requests_without_time, gap_from = excluded.gap_from,
       gap_to = excluded.gap_to, next_at = excluded.next_at, adoption = excluded.adoption,
       adoption_error = excluded.adoption_error
-    WHERE excluded.run > run.run;
+    WHERE run.run < excluded.run OR run.run > excluded.run AND (SELECT pcapi.is_whole());
   UPDATE pcapi.tenant t SET name = given.name, collector = given.collector, asked_at = given.at,
       failed = given.users_error
     FROM (SELECT DISTINCT ON (tenant_id) * FROM runs_in ORDER BY tenant_id, at DESC, run DESC) given
     WHERE t.id = given.tenant_id AND (t.asked_at IS NULL OR given.at >= t.asked_at);
 $$;
 
--- Findings: the later run wins.
+-- Findings: the later run wins, or the history if it is whole.
 CREATE OR REPLACE PROCEDURE load_findings() LANGUAGE sql AS $$
   DELETE FROM pcapi.finding f USING findings_in i, pcapi.tenant t, pcapi.person p
     WHERE i.state = 'removed' AND t.id = i.tenant_id AND p.tenant = t.tenant
@@ -285,7 +296,12 @@ CREATE OR REPLACE PROCEDURE load_findings() LANGUAGE sql AS $$
       is_visible = excluded.is_visible, exception_who = excluded.exception_who,
       exception_tenant = excluded.exception_tenant, exception_until = excluded.exception_until,
       exception_why = excluded.exception_why
-    WHERE finding.run < excluded.run;
+    WHERE finding.run < excluded.run
+      OR finding.run > excluded.run AND (SELECT pcapi.is_whole());
+  DELETE FROM pcapi.finding f USING collector_in c
+    WHERE pcapi.is_whole() AND f.collector = c.collector AND f.closed_at IS NULL
+      AND NOT EXISTS (SELECT FROM findings_in i JOIN person_key k USING (tenant_id, person_id)
+        WHERE k.person = f.person AND i.episode = f.episode);
 $$;
 
 -- Adoption: the later run wins; of two collectors, the one that the tenant belongs to, since their
@@ -299,7 +315,8 @@ CREATE OR REPLACE PROCEDURE load_adoption() LANGUAGE sql AS $$
     ORDER BY i.day, t.tenant, a.application, i.run DESC
     ON CONFLICT (day, tenant, application) DO UPDATE SET with_mfa = excluded.with_mfa,
       total = excluded.total, collector = excluded.collector, run = excluded.run
-    WHERE adoption.collector = excluded.collector AND adoption.run < excluded.run
+    WHERE adoption.collector = excluded.collector AND (adoption.run < excluded.run
+        OR adoption.run > excluded.run AND (SELECT pcapi.is_whole()))
       OR adoption.collector <> excluded.collector AND excluded.collector
         = (SELECT t.collector FROM pcapi.tenant t WHERE t.tenant = excluded.tenant);
 $$;
@@ -468,7 +485,7 @@ GRANT SELECT, INSERT, UPDATE ON collector, tenant, person, application, operatio
 GRANT DELETE ON finding TO pcapi_load;
 GRANT SELECT ON kept TO pcapi_load;
 GRANT EXECUTE ON ALL PROCEDURES IN SCHEMA pcapi TO pcapi_load;
-GRANT EXECUTE ON FUNCTION make_partitions, attach_partitions, keyed_requests, bookmark
+GRANT EXECUTE ON FUNCTION make_partitions, attach_partitions, keyed_requests, bookmark, is_whole
   TO pcapi_load;
 GRANT SELECT ON findings, open_findings, new_this_week, by_application, by_tenant, per_day
   TO pcapi_read;

@@ -188,6 +188,31 @@ describe("a load of a history into PostgreSQL", function()
     assert.equal(1, count "request")
     assert.equal("t", server:sql "SELECT run < 9999999999 FROM pcapi.collector")
   end)
+
+  it("follows a history that was restored, before its next run and after it", function()
+    one:observe(NOW - 3 * DAY, { user(1, NOW - 4 * DAY), user(2, NOW - 4 * DAY) })
+    local copy = folder.new() .. "/copy.sqlite"
+    assert(one.history:backup(copy))
+    for _, has_run in ipairs { false, true } do
+      one:observe(NOW - 2 * DAY, { user(1, NOW - 4 * DAY), user(3, NOW - 3 * DAY) }, {}, {
+        tenant = OTHER })
+      one:observe(NOW - DAY, { user(1, NOW - 2 * DAY), user(3, NOW - 3 * DAY) }, {}, {
+        adoption = lists.adoption(NOW, { { day = os.date("!%Y-%m-%d", NOW - 3 * DAY),
+                                           application = SYNC, total = 20, with_mfa = 9 } }) })
+      load(one)
+      assert.equal("9|20", server:sql "SELECT with_mfa, total FROM pcapi.adoption WHERE total = 20")
+      server:sql "UPDATE pcapi.collector SET run = run + 1; UPDATE pcapi.finding SET run = run + 1"
+      one:restore(copy)
+      if has_run then
+        one:observe(NOW, {}, {}, { users = lists.users(NOW, {}, { truncated = true }) })
+      end
+      load(one)
+      assert.equal("user1|1|open\nuser2|1|open", server:sql(
+        "SELECT split_part(upn, '@', 1), times, state FROM pcapi.open_findings ORDER BY 1"))
+      assert.equal("2", server:sql "SELECT count(*) FROM pcapi.finding")
+      assert.equal("0", server:sql "SELECT count(*) FROM pcapi.adoption WHERE total = 20")
+    end
+  end)
 end)
 
 describe("two collectors", function()

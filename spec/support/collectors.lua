@@ -63,6 +63,14 @@ function Collector:observe(at, users, requests, fields)
   }, fields)))
 end
 
+--- Restores a backup of the history.
+-- @tparam string copy path of the backup
+function Collector:restore(copy)
+  self.history:close()
+  os.execute(("rm -f %s* && cp -p %s %s"):format(self.path, copy, self.path))
+  self.history = assert(history.open(self.path))
+end
+
 --- The command line of a load.
 -- @tparam[opt] table more variables
 function Collector:line(more)

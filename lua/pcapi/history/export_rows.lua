@@ -138,10 +138,19 @@ function Rows:note_pruned(tenant, before)
       (SELECT max(number) FROM run WHERE tenant = ? AND at < ?), 0))]], tenant.key, before)
 end
 
+-- The run after which an export begins: all rows, if the history does not know the run. A history
+-- that was restored lacks runs that a reader has seen, and what they changed.
+local function first_after(self, after)
+  local known = self.db:row("SELECT 1 FROM collector WHERE run = ?1 "
+    .. "OR EXISTS (SELECT 1 FROM run WHERE number = ?1)", after)
+  return known and after or 0
+end
+
 function Rows:changed(kind, after)
   if kind == "collector" then
     return self.db:csv "SELECT id, run FROM collector"
   end
+  after = first_after(self, after)
   local pruned = self.db:row("SELECT pruned FROM collector").pruned
   return self.db:csv(statement_of(kind, after < pruned and CHANGED_ALL or CHANGED), after)
 end
@@ -155,7 +164,7 @@ local PARTS = { collector = { "collector" }, runs = { "runs" }, requests = { "re
 -- state `removed` come first: the user has another id now.
 -- @tparam table store of `pcapi.history.store`
 -- @tparam string kind `collector`, `runs`, `requests`, `findings` or `adoption`
--- @tparam number after the number of a run; 0: all rows
+-- @tparam number after the number of a run; 0, or one that the history does not know: all rows
 -- @tparam function visit takes a text: lines of CSV with the cells of @{columns}. NULL is an empty
 -- cell, and an empty text has quotes. PostgreSQL stores no zero byte, so control characters are
 -- U+FFFD

@@ -199,7 +199,16 @@ describe("an export of rows", function()
     observe(NOW + 30 * DAY, {}, { users = lists.users(NOW + 30 * DAY, {}) })
     assert(opened:prune { now = NOW + 30 * DAY,
                           retention = { keep_findings = 8, keep_requests = 90 } })
-    assert.same({ 1, 1 }, { #rows_of("runs", first), #rows_of("requests", first) })
+    assert.same({ 1, 2 }, { #rows_of("runs", first), #rows_of("requests", first) })
+  end)
+
+  it("has all rows after a run that the history does not know, as a restored one", function()
+    observe(NOW, { request(1, NOW - HOUR) })
+    local first = newest()
+    observe(NOW + HOUR, { request(2, NOW) })
+    assert.same({ 2, 2, 1, 1 }, counts(first - 1))
+    assert.same({ 2, 2, 1, 1 }, counts(newest() + 1))
+    assert.same({ 1, 1, 1, 0 }, counts(first))
   end)
 
   it("uses no number of a run again after a restore", function()
