@@ -419,7 +419,8 @@ DECLARE found_people bigint[];
 BEGIN
   CALL pcapi.lock_rows();
   SELECT array_agg(person) INTO found_people FROM pcapi.person p JOIN pcapi.tenant t USING (tenant)
-    WHERE (p.id = lower(who) OR p.id = 'upn:' || lower(who) OR lower(p.upn) = lower(who))
+    WHERE (p.id IN (lower(who COLLATE "C"), 'upn:' || lower(who COLLATE "C")) -- A to Z, as pcapi
+        OR lower(p.upn) = lower(who))
       AND (of_tenant IS NULL OR t.id = of_tenant);
   UPDATE pcapi.request SET person = NULL, ip = NULL WHERE person = ANY (found_people);
   DELETE FROM pcapi.finding WHERE person = ANY (found_people);

@@ -337,6 +337,12 @@ describe("the schema of PostgreSQL", function()
     assert.same({ 0, 0, 2 }, { count "person", count "finding", count "request" })
   end)
 
+  it("erases a person whose id has other letters than those of English", function()
+    one:observe(NOW + 1, { { id = "JOS\195\137", at = NOW } })
+    load(one)
+    assert.equal("1", server:sql("SELECT pcapi.erase_person('JOS\195\137')", "pcapi_erase"))
+  end)
+
   it("drops the days that are over, which do not come back", function()
     assert.equal("2", server:sql("SELECT count(*) FROM pg_inherits WHERE inhparent = "
       .. "'pcapi.request'::regclass"))
