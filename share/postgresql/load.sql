@@ -7,6 +7,18 @@
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 SET client_encoding = 'UTF8';
+DO $$ BEGIN
+  IF to_regnamespace('pcapi') IS NULL THEN
+    RAISE 'the database % has no schema pcapi', current_database()
+      USING HINT = 'Run schema.sql in this database.';
+  ELSIF NOT pg_has_role('pcapi_load', 'USAGE') THEN
+    RAISE 'the user % may not load', current_user
+      USING HINT = format('GRANT pcapi_load TO %I', current_user);
+  ELSIF to_regprocedure('pcapi.is_replaced()') IS NULL THEN
+    RAISE 'the schema pcapi is of another pcapi'
+      USING HINT = 'Run the schema.sql of this pcapi there.';
+  END IF;
+END $$;
 CALL pcapi.begin_load();
 \copy collector_in FROM PROGRAM 'pcapi history export collector' WITH (FORMAT csv, HEADER match)
 SELECT pcapi.bookmark() AS after \gset

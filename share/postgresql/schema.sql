@@ -7,6 +7,14 @@
 -- file. What a function does is said above it. docs/scale.md says how to use it.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
+DO $$ BEGIN
+  IF current_setting('server_version_num')::int < 150000 THEN
+    RAISE 'the schema needs PostgreSQL 15 or newer, not %', current_setting('server_version');
+  ELSIF getdatabaseencoding() <> 'UTF8' THEN
+    RAISE 'the schema needs a database with the encoding UTF8, not %', getdatabaseencoding()
+      USING HINT = 'createdb --encoding=UTF8 --locale=C.UTF-8 --template=template0 pcapi';
+  END IF;
+END $$;
 BEGIN;
 
 -- Roles. Grant one of them to each user: GRANT pcapi_load TO "host1".
@@ -172,25 +180,34 @@ BEGIN
   CALL pcapi.make_key_tables();
 END $$;
 
--- The run after which a load begins: the bookmark; or 0 if the history is older than it, as it may
--- be after the restore of a backup. An error if there is no collector.
+-- The run after which a load begins: the bookmark; 0 for a history that was never loaded. If the
+-- history does not know that run, pcapi history export writes all rows. An error if there is no
+-- collector.
 CREATE OR REPLACE FUNCTION bookmark() RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE given record; after bigint;
 BEGIN
   SELECT * INTO STRICT given FROM collector_in;
-  after := coalesce((SELECT run FROM pcapi.collector c
-    WHERE c.collector = given.collector AND c.run <= given.run), 0);
+  after := coalesce((SELECT run FROM pcapi.collector c WHERE c.collector = given.collector), 0);
   INSERT INTO after_in VALUES (after);
   RETURN after;
 END $$;
 
--- Whether the load brings a whole history: PostgreSQL has no bookmark of it, or one that the
--- history does not know, as after the restore of a backup. What PostgreSQL has from a later run is
--- then lost in the history, which is the truth.
-CREATE OR REPLACE FUNCTION is_whole() RETURNS boolean LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (SELECT FROM after_in a
-    WHERE a.run = 0 OR EXISTS (SELECT FROM runs_in r WHERE r.run <= a.run))
+-- Whether the load brings all rows of the history, though it has a bookmark. The history was then
+-- restored from a backup, or is a copy: it lacks runs that were loaded.
+CREATE OR REPLACE FUNCTION is_replaced() RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (SELECT FROM after_in a JOIN runs_in r ON r.run <= a.run)
 $$;
+
+CREATE OR REPLACE PROCEDURE warn_if_replaced() LANGUAGE plpgsql AS $$
+BEGIN
+  IF pcapi.is_replaced() THEN
+    RAISE WARNING 'the history does not have the run %, which was loaded last',
+        (SELECT run FROM after_in)
+      USING HINT = 'All of it is loaded. If it was not restored from a backup, two machines work '
+        'with copies of one history: give each tenant to one of them, and begin a new history '
+        'on the other.';
+  END IF;
+END $$;
 
 -- An index takes no long text. Requests of days that are over are not loaded, nor those of the
 -- future.
@@ -264,14 +281,15 @@ CREATE OR REPLACE PROCEDURE load_runs() LANGUAGE sql AS $$
       requests_without_time = excluded.requests_without_time, gap_from = excluded.gap_from,
       gap_to = excluded.gap_to, next_at = excluded.next_at, adoption = excluded.adoption,
       adoption_error = excluded.adoption_error
-    WHERE run.run < excluded.run OR run.run > excluded.run AND (SELECT pcapi.is_whole());
+    WHERE run.run < excluded.run OR run.run > excluded.run AND (SELECT pcapi.is_replaced());
   UPDATE pcapi.tenant t SET name = given.name, collector = given.collector, asked_at = given.at,
       failed = given.users_error
     FROM (SELECT DISTINCT ON (tenant_id) * FROM runs_in ORDER BY tenant_id, at DESC, run DESC) given
     WHERE t.id = given.tenant_id AND (t.asked_at IS NULL OR given.at >= t.asked_at);
 $$;
 
--- Findings: the later run wins, or the history if it is whole.
+-- Findings: the later run wins. A history that was replaced wins over later runs, which it lost;
+-- what they opened is not open.
 CREATE OR REPLACE PROCEDURE load_findings() LANGUAGE sql AS $$
   DELETE FROM pcapi.finding f USING findings_in i, pcapi.tenant t, pcapi.person p
     WHERE i.state = 'removed' AND t.id = i.tenant_id AND p.tenant = t.tenant
@@ -297,9 +315,9 @@ CREATE OR REPLACE PROCEDURE load_findings() LANGUAGE sql AS $$
       exception_tenant = excluded.exception_tenant, exception_until = excluded.exception_until,
       exception_why = excluded.exception_why
     WHERE finding.run < excluded.run
-      OR finding.run > excluded.run AND (SELECT pcapi.is_whole());
+      OR finding.run > excluded.run AND (SELECT pcapi.is_replaced());
   DELETE FROM pcapi.finding f USING collector_in c
-    WHERE pcapi.is_whole() AND f.collector = c.collector AND f.closed_at IS NULL
+    WHERE pcapi.is_replaced() AND f.collector = c.collector AND f.closed_at IS NULL
       AND NOT EXISTS (SELECT FROM findings_in i JOIN person_key k USING (tenant_id, person_id)
         WHERE k.person = f.person AND i.episode = f.episode);
 $$;
@@ -316,7 +334,7 @@ CREATE OR REPLACE PROCEDURE load_adoption() LANGUAGE sql AS $$
     ON CONFLICT (day, tenant, application) DO UPDATE SET with_mfa = excluded.with_mfa,
       total = excluded.total, collector = excluded.collector, run = excluded.run
     WHERE adoption.collector = excluded.collector AND (adoption.run < excluded.run
-        OR adoption.run > excluded.run AND (SELECT pcapi.is_whole()))
+        OR adoption.run > excluded.run AND (SELECT pcapi.is_replaced()))
       OR adoption.collector <> excluded.collector AND excluded.collector
         = (SELECT t.collector FROM pcapi.tenant t WHERE t.tenant = excluded.tenant);
 $$;
@@ -371,6 +389,7 @@ BEGIN
   CALL pcapi.lock_rows(); -- first, or prune() might drop a day that adapt_rows() has seen
   CALL pcapi.adapt_rows();
   ANALYZE runs_in, findings_in, adoption_in, requests_in; -- else the plans are made for few rows
+  CALL pcapi.warn_if_replaced();
   CALL pcapi.list_names();
   new_days := pcapi.make_partitions(ARRAY(SELECT DISTINCT day FROM days_in));
   CALL pcapi.load_names();
@@ -388,13 +407,14 @@ END $$;
 -- collector has followed, and runs that were made long ago, with people of whom nothing is left.
 CREATE OR REPLACE FUNCTION prune(keep_requests int DEFAULT 90, keep_findings int DEFAULT 400)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET lock_timeout = '10s' SET timezone = 'UTC' AS $$
+SET lock_timeout = 0 SET timezone = 'UTC' AS $$
 DECLARE name text; first date := current_date - keep_requests;
 BEGIN
-  IF keep_requests < 8 OR keep_findings < 8 THEN
-    RAISE 'keep at least 8 days: the service lists 7';
+  IF (keep_requests >= 8 AND keep_findings >= 8) IS NOT TRUE THEN
+    RAISE 'keep_requests and keep_findings must be 8 days or more: the service lists 7';
   END IF;
   CALL pcapi.lock_rows();
+  SET LOCAL lock_timeout = '10s'; -- queries wait behind a table that waits to be dropped
   UPDATE pcapi.kept SET requests_from = greatest(requests_from, first);
   FOR name IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
       WHERE i.inhparent = 'pcapi.request'::regclass
@@ -453,7 +473,7 @@ CREATE OR REPLACE VIEW by_application AS
   SELECT a.id AS application_id, a.name AS application, count(DISTINCT c.tenant) AS tenants,
     sum(without_mfa) AS without_mfa, sum(with_mfa) AS with_mfa
   FROM request_count c JOIN application a USING (application)
-  WHERE day >= current_date - 7 GROUP BY a.id, a.name;
+  WHERE day >= (now() AT TIME ZONE 'UTC')::date - 7 GROUP BY a.id, a.name;
 
 -- How does each tenant stand?
 CREATE OR REPLACE VIEW by_tenant AS
@@ -464,7 +484,8 @@ CREATE OR REPLACE VIEW by_tenant AS
       count(*) FILTER (WHERE exception_who IS NOT NULL) AS excepted
     FROM finding WHERE closed_at IS NULL GROUP BY 1, 2) f USING (tenant, collector)
   LEFT JOIN (SELECT tenant, sum(without_mfa) AS without_mfa, sum(with_mfa) AS with_mfa
-    FROM request_count WHERE day >= current_date - 7 GROUP BY 1) c USING (tenant);
+    FROM request_count WHERE day >= (now() AT TIME ZONE 'UTC')::date - 7 GROUP BY 1) c
+    USING (tenant);
 
 -- How many requests come with MFA each day? `listed` are those that were loaded, `total` those that
 -- the service counts.
@@ -486,7 +507,7 @@ GRANT SELECT, INSERT, UPDATE ON collector, tenant, person, application, operatio
 GRANT DELETE ON finding TO pcapi_load;
 GRANT SELECT ON kept TO pcapi_load;
 GRANT EXECUTE ON ALL PROCEDURES IN SCHEMA pcapi TO pcapi_load;
-GRANT EXECUTE ON FUNCTION make_partitions, attach_partitions, keyed_requests, bookmark, is_whole
+GRANT EXECUTE ON FUNCTION make_partitions, attach_partitions, keyed_requests, bookmark, is_replaced
   TO pcapi_load;
 GRANT SELECT ON findings, open_findings, new_this_week, by_application, by_tenant, per_day
   TO pcapi_read;

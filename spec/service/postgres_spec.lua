@@ -38,6 +38,14 @@ local function load(collector)
   assert.same({ 0, "", "" }, { result.status, result.out, result.err })
 end
 
+-- Loads a history that lacks the run that was loaded last.
+local function load_replaced(collector)
+  local result = collector:load()
+  assert.same({ 0, "" }, { result.status, result.out })
+  assert.matches("WARNING:  the history does not have the run %d+, which was loaded last\n"
+    .. "HINT:  [^\n]*two machines", result.err)
+end
+
 local function all()
   return collectors.all(server)
 end
@@ -183,10 +191,10 @@ describe("a load of a history into PostgreSQL", function()
   it("begins anew if the history is older than the bookmark", function()
     one:observe(NOW - DAY, { user(1, NOW - 2 * DAY) }, { request(1, NOW - 2 * DAY) })
     load(one)
-    server:sql "UPDATE pcapi.collector SET run = 9999999999; DELETE FROM pcapi.request"
-    load(one)
+    server:sql "UPDATE pcapi.collector SET run = 999999999999999; DELETE FROM pcapi.request"
+    load_replaced(one)
     assert.equal(1, count "request")
-    assert.equal("t", server:sql "SELECT run < 9999999999 FROM pcapi.collector")
+    assert.equal("t", server:sql "SELECT run < 999999999999999 FROM pcapi.collector")
   end)
 
   it("follows a history that was restored, before its next run and after it", function()
@@ -201,17 +209,45 @@ describe("a load of a history into PostgreSQL", function()
                                            application = SYNC, total = 20, with_mfa = 9 } }) })
       load(one)
       assert.equal("9|20", server:sql "SELECT with_mfa, total FROM pcapi.adoption WHERE total = 20")
-      server:sql "UPDATE pcapi.collector SET run = run + 1; UPDATE pcapi.finding SET run = run + 1"
       one:restore(copy)
       if has_run then
         one:observe(NOW, {}, {}, { users = lists.users(NOW, {}, { truncated = true }) })
       end
-      load(one)
+      load_replaced(one)
       assert.equal("user1|1|open\nuser2|1|open", server:sql(
         "SELECT split_part(upn, '@', 1), times, state FROM pcapi.open_findings ORDER BY 1"))
       assert.equal("2", server:sql "SELECT count(*) FROM pcapi.finding")
       assert.equal("0", server:sql "SELECT count(*) FROM pcapi.adoption WHERE total = 20")
     end
+  end)
+
+  it("loads all, and warns, if another machine works with a copy of the history", function()
+    one:observe(NOW - DAY, { user(1, NOW - 2 * DAY) }, { request(1, NOW - 2 * DAY) })
+    load(one)
+    local copy = collectors.copy(one)
+    copy:observe(NOW - 2 * HOUR, {}, { request(2, NOW - 3 * HOUR) }, { tenant = OTHER })
+    one:observe(NOW - HOUR, {}, { request(3, NOW - 2 * HOUR) })
+    load(one)
+    copy:observe(NOW, {}, { request(4, NOW - HOUR) }, { tenant = OTHER })
+    load_replaced(copy)
+    assert.equal(4, count "request")
+    load(copy)
+    copy.history:close()
+  end)
+
+  it("says what the server lacks, and the cure", function()
+    local function refused(message, role)
+      local result = one:load { PGOPTIONS = "-c role=" .. (role or "pcapi_load") }
+      assert.equal(3, result.status)
+      assert.matches(message, result.err, 1, true)
+    end
+    server:sql "DROP FUNCTION pcapi.is_replaced"
+    refused "the schema pcapi is of another pcapi\nHINT:  Run the schema.sql of this pcapi there"
+    for _, role in ipairs { "pcapi_read", "pg_monitor" } do
+      refused(("the user %s may not load\nHINT:  GRANT pcapi_load TO %s"):format(role, role), role)
+    end
+    server:sql "SET client_min_messages = warning; DROP SCHEMA pcapi CASCADE"
+    refused "the database postgres has no schema pcapi\nHINT:  Run schema.sql in this database"
   end)
 end)
 
@@ -318,6 +354,10 @@ describe("the schema of PostgreSQL", function()
     one.history:close()
   end)
 
+  local function is_locked()
+    return server:sql "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'" == "1"
+  end
+
   local function refused(sql, role)
     local result = server:psql("-c", "SET ROLE " .. role, "-c", sql)
     assert.equal(1, result.status, role .. ": " .. sql)
@@ -355,7 +395,40 @@ describe("the schema of PostgreSQL", function()
     load(one)
     assert.equal(1, count "request")
     assert.equal(counted, server:sql "SELECT * FROM pcapi.request_count ORDER BY day")
-    assert.equal(1, server:psql("-c", "SELECT pcapi.prune(7)").status)
+    for _, days in ipairs { "7", "90, 7", "NULL", "90, NULL" } do
+      local result = server:psql("-c", ("SELECT pcapi.prune(%s)"):format(days))
+      assert.equal(1, result.status, days)
+      assert.matches("keep_requests and keep_findings must be 8 days or more", result.err, 1, true)
+    end
+  end)
+
+  it("refuses a database with another encoding", function()
+    server:sql "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"
+    local result = server:psql("-d", "ascii", "-f", "share/postgresql/schema.sql")
+    assert.equal(3, result.status)
+    assert.matches("needs a database with the encoding UTF8, not SQL_ASCII", result.err, 1, true)
+  end)
+
+  it("lets prune wait for a load, however long", function()
+    local loading = assert(io.popen(("PGHOST=%s psql -XqAt -U postgres -c BEGIN "
+      .. "-c 'CALL pcapi.lock_rows()' -c 'SELECT pg_sleep(1)' -c COMMIT postgres")
+      :format(server.dir)))
+    assert.is_true(nginx.wait_for(is_locked, 10))
+    server:sql "SET lock_timeout = '100ms'; SELECT pcapi.prune(8)"
+    loading:close()
+    assert.equal(1, count "request")
+  end)
+
+  it("counts the same days in each time zone", function()
+    server:sql [[INSERT INTO pcapi.request_count SELECT 1, day, 1, 1, 0, 0
+      FROM generate_series(now() - interval '11 days', now(), '1 day') day
+      ON CONFLICT DO NOTHING]]
+    local question = "SELECT t.without_mfa, a.without_mfa FROM pcapi.by_tenant t, "
+      .. "pcapi.by_application a"
+    local counted = server:sql(question)
+    for _, zone in ipairs { "Etc/GMT+12", "Etc/GMT-14" } do
+      assert.equal(counted, server:sql(("SET timezone = '%s'; %s"):format(zone, question)))
+    end
   end)
 
   it("drops days while a load waits, and the load leaves them out", function()
@@ -363,10 +436,7 @@ describe("the schema of PostgreSQL", function()
     local pruning = assert(io.popen(("PGOPTIONS='-c role=pcapi_erase' PGHOST=%s psql -XqAt "
       .. "-U postgres -c BEGIN -c 'SELECT pcapi.prune(8)' -c 'SELECT pg_sleep(2)' -c COMMIT "
       .. "postgres"):format(server.dir)))
-    local is_locked = nginx.wait_for(function()
-      return server:sql "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'" == "1"
-    end, 10)
-    assert.is_true(is_locked)
+    assert.is_true(nginx.wait_for(is_locked, 10))
     load(one)
     pruning:close()
     assert.equal("0", server:sql(("SELECT count(*) FROM pcapi.request WHERE at < to_timestamp(%d)")

@@ -40,6 +40,16 @@ function M.new(server, program)
                         program = program }, Collector)
 end
 
+--- Makes a machine with a copy of another one's history, as a disk image has it.
+-- @tparam table other
+-- @treturn table as of @{new}
+function M.copy(other)
+  local path = folder.new() .. "/history.sqlite"
+  assert(other.history.store:backup(path))
+  return setmetatable({ path = path, history = assert(history.open(path)), server = other.server,
+                        program = other.program }, Collector)
+end
+
 function M.guid(kind, number)
   return ("5f0b3c1e-%04d-4000-8000-%012d"):format(kind, number)
 end

@@ -2,8 +2,9 @@
 --
 -- Each transaction that stores rows of a tenant has a number, larger than all before it, and the
 -- rows remember the one that changed them last. Where it can, the number is this machine's time in
--- seconds. So a history that was restored from a backup does not use numbers again that a reader
--- of exports has seen. Rows from before there were numbers have 1. Other stores need none of this.
+-- milliseconds. So a history that was restored from a backup does not use numbers again that a
+-- reader of exports has seen. Rows from before there were numbers have 1. Other stores need none of
+-- this.
 -- @module pcapi.history.export_rows
 local row_values = require "pcapi.history.row_values"
 
@@ -11,11 +12,13 @@ local text = row_values.text
 
 local Rows = {}
 
+local NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)" -- milliseconds since 1970
+
 --- The number of the current transaction.
 function Rows:run_number()
   if not self.run then
-    self.run = self.db:row("UPDATE collector SET run = max(run + 1, ?) RETURNING run",
-      os.time()).run
+    self.run = self.db:row("UPDATE collector SET run = max(run + 1, " .. NOW
+      .. ") RETURNING run").run
   end
   return self.run
 end
@@ -138,8 +141,8 @@ function Rows:note_pruned(tenant, before)
       (SELECT max(number) FROM run WHERE tenant = ? AND at < ?), 0))]], tenant.key, before)
 end
 
--- The run after which an export begins: all rows, if the history does not know the run. A history
--- that was restored lacks runs that a reader has seen, and what they changed.
+-- The run after which an export begins: 0 if the history does not know the run. A history that was
+-- restored lacks runs that a reader has seen, and what they changed.
 local function first_after(self, after)
   local known = self.db:row("SELECT 1 FROM collector WHERE run = ?1 "
     .. "OR EXISTS (SELECT 1 FROM run WHERE number = ?1)", after)
