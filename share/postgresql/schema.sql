@@ -1,6 +1,6 @@
 -- The histories of many collectors of pcapi in one PostgreSQL (15 or newer).
 --
---   createdb pcapi
+--   createdb --encoding=UTF8 --locale=C.UTF-8 --template=template0 pcapi
 --   psql -d pcapi -f schema.sql
 --
 -- It may be run again, by the same user: tables stay, functions and views become those of this

@@ -31,7 +31,7 @@ local UNITS = "sudo cp /usr/local/share/pcapi/postgresql/pcapi-load.service "
 local CANNOT_RUN = {
   ["pcapi history import host1.sqlite --tenant contoso"] = "needs the history of another machine; "
     .. "history_import_spec.lua imports one",
-  ["createdb pcapi"] = POSTGRES,
+  ["createdb --encoding=UTF8 --locale=C.UTF-8 --template=template0 pcapi"] = POSTGRES,
   ["psql -Xq -d pcapi -f /usr/local/share/pcapi/postgresql/schema.sql"] = POSTGRES,
   ["psql -Xq service=pcapi -f /usr/local/share/pcapi/postgresql/load.sql"] = POSTGRES,
   [UNITS .. "/usr/local/share/pcapi/postgresql/pcapi-load.timer /etc/systemd/system/"] = SYSTEM,

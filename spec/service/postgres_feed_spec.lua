@@ -53,7 +53,7 @@ end
 
 setup(function()
   server, home = postgres.start(NAME), homes.new()
-  local made = home:shell(block "createdb pcapi", server:environment())
+  local made = home:shell(block "createdb", server:environment())
   assert.same({ 0, "", "" }, { made.status, made.out, made.err })
   local roles = server:psql("-d", "pcapi", "-c", block "CREATE ROLE host1")
   assert.same({ 0, "" }, { roles.status, roles.err })
