@@ -14,7 +14,7 @@ DO $$ BEGIN
   ELSIF NOT pg_has_role('pcapi_load', 'USAGE') THEN
     RAISE 'the user % may not load', current_user
       USING HINT = format('GRANT pcapi_load TO %I', current_user);
-  ELSIF to_regprocedure('pcapi.is_replaced()') IS NULL THEN
+  ELSIF to_regprocedure('pcapi.is_whole()') IS NULL THEN
     RAISE 'the schema pcapi is of another pcapi'
       USING HINT = 'Run the schema.sql of this pcapi there.';
   END IF;

@@ -192,17 +192,19 @@ BEGIN
   RETURN after;
 END $$;
 
--- Whether the load brings all rows of the history, though it has a bookmark. The history was then
--- restored from a backup, or is a copy: it lacks runs that were loaded.
-CREATE OR REPLACE FUNCTION is_replaced() RETURNS boolean LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (SELECT FROM after_in a JOIN runs_in r ON r.run <= a.run)
+-- Whether the load brings all rows of the history: it has no bookmark, or one that the history does
+-- not know. The history was then restored from a backup, or is a copy: it lacks runs that were
+-- loaded.
+CREATE OR REPLACE FUNCTION is_whole() RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (SELECT FROM after_in a
+    WHERE a.run = 0 OR EXISTS (SELECT FROM runs_in r WHERE r.run <= a.run))
 $$;
 
-CREATE OR REPLACE PROCEDURE warn_if_replaced() LANGUAGE plpgsql AS $$
+CREATE OR REPLACE PROCEDURE warn_of_unknown_bookmark() LANGUAGE plpgsql AS $$
+DECLARE after bigint = (SELECT run FROM after_in);
 BEGIN
-  IF pcapi.is_replaced() THEN
-    RAISE WARNING 'the history does not have the run %, which was loaded last',
-        (SELECT run FROM after_in)
+  IF after > 0 AND pcapi.is_whole() THEN
+    RAISE WARNING 'the history does not have the run %, which was loaded last', after
       USING HINT = 'All of it is loaded. If it was not restored from a backup, two machines work '
         'with copies of one history: give each tenant to one of them, and begin a new history '
         'on the other.';
@@ -281,15 +283,15 @@ CREATE OR REPLACE PROCEDURE load_runs() LANGUAGE sql AS $$
       requests_without_time = excluded.requests_without_time, gap_from = excluded.gap_from,
       gap_to = excluded.gap_to, next_at = excluded.next_at, adoption = excluded.adoption,
       adoption_error = excluded.adoption_error
-    WHERE run.run < excluded.run OR run.run > excluded.run AND (SELECT pcapi.is_replaced());
+    WHERE run.run < excluded.run OR run.run > excluded.run AND (SELECT pcapi.is_whole());
   UPDATE pcapi.tenant t SET name = given.name, collector = given.collector, asked_at = given.at,
       failed = given.users_error
     FROM (SELECT DISTINCT ON (tenant_id) * FROM runs_in ORDER BY tenant_id, at DESC, run DESC) given
     WHERE t.id = given.tenant_id AND (t.asked_at IS NULL OR given.at >= t.asked_at);
 $$;
 
--- Findings: the later run wins. A history that was replaced wins over later runs, which it lost;
--- what they opened is not open.
+-- Findings: the later run wins. A whole history wins over later runs, which it lost; what they
+-- opened is not open.
 CREATE OR REPLACE PROCEDURE load_findings() LANGUAGE sql AS $$
   DELETE FROM pcapi.finding f USING findings_in i, pcapi.tenant t, pcapi.person p
     WHERE i.state = 'removed' AND t.id = i.tenant_id AND p.tenant = t.tenant
@@ -315,9 +317,9 @@ CREATE OR REPLACE PROCEDURE load_findings() LANGUAGE sql AS $$
       exception_tenant = excluded.exception_tenant, exception_until = excluded.exception_until,
       exception_why = excluded.exception_why
     WHERE finding.run < excluded.run
-      OR finding.run > excluded.run AND (SELECT pcapi.is_replaced());
+      OR finding.run > excluded.run AND (SELECT pcapi.is_whole());
   DELETE FROM pcapi.finding f USING collector_in c
-    WHERE pcapi.is_replaced() AND f.collector = c.collector AND f.closed_at IS NULL
+    WHERE pcapi.is_whole() AND f.collector = c.collector AND f.closed_at IS NULL
       AND NOT EXISTS (SELECT FROM findings_in i JOIN person_key k USING (tenant_id, person_id)
         WHERE k.person = f.person AND i.episode = f.episode);
 $$;
@@ -334,7 +336,7 @@ CREATE OR REPLACE PROCEDURE load_adoption() LANGUAGE sql AS $$
     ON CONFLICT (day, tenant, application) DO UPDATE SET with_mfa = excluded.with_mfa,
       total = excluded.total, collector = excluded.collector, run = excluded.run
     WHERE adoption.collector = excluded.collector AND (adoption.run < excluded.run
-        OR adoption.run > excluded.run AND (SELECT pcapi.is_replaced()))
+        OR adoption.run > excluded.run AND (SELECT pcapi.is_whole()))
       OR adoption.collector <> excluded.collector AND excluded.collector
         = (SELECT t.collector FROM pcapi.tenant t WHERE t.tenant = excluded.tenant);
 $$;
@@ -389,7 +391,7 @@ BEGIN
   CALL pcapi.lock_rows(); -- first, or prune() might drop a day that adapt_rows() has seen
   CALL pcapi.adapt_rows();
   ANALYZE runs_in, findings_in, adoption_in, requests_in; -- else the plans are made for few rows
-  CALL pcapi.warn_if_replaced();
+  CALL pcapi.warn_of_unknown_bookmark();
   CALL pcapi.list_names();
   new_days := pcapi.make_partitions(ARRAY(SELECT DISTINCT day FROM days_in));
   CALL pcapi.load_names();
@@ -507,7 +509,7 @@ GRANT SELECT, INSERT, UPDATE ON collector, tenant, person, application, operatio
 GRANT DELETE ON finding TO pcapi_load;
 GRANT SELECT ON kept TO pcapi_load;
 GRANT EXECUTE ON ALL PROCEDURES IN SCHEMA pcapi TO pcapi_load;
-GRANT EXECUTE ON FUNCTION make_partitions, attach_partitions, keyed_requests, bookmark, is_replaced
+GRANT EXECUTE ON FUNCTION make_partitions, attach_partitions, keyed_requests, bookmark, is_whole
   TO pcapi_load;
 GRANT SELECT ON findings, open_findings, new_this_week, by_application, by_tenant, per_day
   TO pcapi_read;

@@ -126,7 +126,7 @@ describe("a load of a history into PostgreSQL", function()
       { day = os.date("!%Y-%m-%d", NOW - 3 * HOUR), application = SYNC, total = 20, with_mfa = 9 },
     }) })
     load(two)
-    local stored = "SELECT with_mfa, total FROM pcapi.adoption WHERE day < current_date"
+    local stored = "SELECT with_mfa, total FROM pcapi.adoption"
     assert.equal("9|20", server:sql(stored))
     server:sql "UPDATE pcapi.collector SET run = 0"
     load(one) -- the tenant is not its own any more
@@ -221,6 +221,20 @@ describe("a load of a history into PostgreSQL", function()
     end
   end)
 
+  it("follows a history that was restored, also if the bookmark was set to 0", function()
+    one:observe(NOW - 2 * DAY, { user(1, NOW - 3 * DAY) })
+    local copy = folder.new() .. "/copy.sqlite"
+    assert(one.history:backup(copy))
+    one:observe(NOW - DAY, { user(2, NOW - 2 * DAY) })
+    load(one)
+    assert.equal(1, count "open_findings")
+    server:sql "UPDATE pcapi.collector SET run = 0"
+    one:restore(copy)
+    load(one)
+    assert.equal("user1@fabrikam.example|open", server:sql
+      "SELECT upn, state FROM pcapi.open_findings")
+  end)
+
   it("loads all, and warns, if another machine works with a copy of the history", function()
     one:observe(NOW - DAY, { user(1, NOW - 2 * DAY) }, { request(1, NOW - 2 * DAY) })
     load(one)
@@ -241,7 +255,7 @@ describe("a load of a history into PostgreSQL", function()
       assert.equal(3, result.status)
       assert.matches(message, result.err, 1, true)
     end
-    server:sql "DROP FUNCTION pcapi.is_replaced"
+    server:sql "DROP FUNCTION pcapi.is_whole"
     refused "the schema pcapi is of another pcapi\nHINT:  Run the schema.sql of this pcapi there"
     for _, role in ipairs { "pcapi_read", "pg_monitor" } do
       refused(("the user %s may not load\nHINT:  GRANT pcapi_load TO %s"):format(role, role), role)
