@@ -44,10 +44,10 @@ end
 -- @tparam table other
 -- @treturn table as of @{new}
 function M.copy(other)
-  local path = folder.new() .. "/history.sqlite"
-  assert(other.history.store:backup(path))
-  return setmetatable({ path = path, history = assert(history.open(path)), server = other.server,
-                        program = other.program }, Collector)
+  local copy, path = M.new(other.server, other.program), folder.new() .. "/copy.sqlite"
+  assert(other.history:backup(path))
+  copy:restore(path)
+  return copy
 end
 
 function M.guid(kind, number)
